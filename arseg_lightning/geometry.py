@@ -1,0 +1,84 @@
+"""The motion law: how motion fields follow their pictures through crop, flip and resize.
+
+``current(p) = key(p + motion(p))``: channel 0 is x, channel 1 is y, in pixels of the field's own
+grid. Pixels are squares with their centres at half-integers (``align_corners=False``), so resizing
+a picture by a factor multiplies its motion by exactly that factor. All functions take tensors
+with any leading axes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+__all__ = ["crop", "flip", "flip_motion", "resize", "resize_labels", "resize_motion"]
+
+
+def crop(tensor: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    """Cut a window out of the last two axes; images, labels and motion alike."""
+    return tensor[..., top : top + height, left : left + width]
+
+
+def flip(tensor: Tensor) -> Tensor:
+    """Mirror images or labels left to right."""
+    return tensor.flip(-1)
+
+
+def flip_motion(motion: Tensor) -> Tensor:
+    """Mirror a field left to right: the grid turns round and so does x.
+
+    Shapes:
+        motion: (..., 2, H, W)   returns: (..., 2, H, W)
+    """
+    return motion.flip(-1) * motion.new_tensor([-1.0, 1.0])[:, None, None]
+
+
+def resize(tensor: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize pictures bilinearly, pixel centres aligned.
+
+    Shapes:
+        tensor: (..., C, H, W)   returns: (..., C, *size)
+    """
+    return _interpolate(tensor, size, "bilinear")
+
+
+def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize class indices by taking the nearest pixel.
+
+    Shapes:
+        labels: (..., H, W)   returns: (..., *size)
+    """
+    if tuple(labels.shape[-2:]) == size:
+        return labels
+    as_float = labels.unsqueeze(-3).to(torch.float32)
+    return _interpolate(as_float, size, "nearest-exact").squeeze(-3).to(labels.dtype)
+
+
+def resize_motion(
+    motion: Tensor,
+    size: tuple[int, int],
+    mode: Literal["bilinear", "nearest-exact"] = "bilinear",
+) -> Tensor:
+    """Resize a field to another grid: x is multiplied by the width's factor, y by the height's.
+
+    Shapes:
+        motion: (..., 2, H, W), in pixels of (H, W)   returns: (..., 2, *size), in pixels of size
+    """
+    height, width = motion.shape[-2:]
+    if (height, width) == size:
+        return motion
+    factor = motion.new_tensor([size[1] / width, size[0] / height])[:, None, None]
+    return _interpolate(motion, size, mode) * factor
+
+
+def _interpolate(tensor: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    """Apply F.interpolate to tensors with any number of leading axes."""
+    if tuple(tensor.shape[-2:]) == size:
+        return tensor
+    flat = tensor.reshape(-1, *tensor.shape[-3:])
+    corners = None if mode.startswith("nearest") else False
+    resized = F.interpolate(flat, size=size, mode=mode, align_corners=corners)
+    return resized.reshape(*tensor.shape[:-2], *size)

@@ -1,0 +1,216 @@
+"""What flows between the rooms: frames, motion, clips and class sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+__all__ = ["BLOCK_SIZE", "ClassSet", "Clip", "ClipBatch", "Frame", "Motion"]
+
+BLOCK_SIZE = 4
+"""Side in pixels of the cells on which raw motion is stored: the smallest block of H.264."""
+
+RGB = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded video frame and what the codec said about it.
+
+    Args:
+        index: Place in the video in display order, from 0.
+        pts_seconds: Presentation time in seconds from the start of the stream.
+        picture_type: ``"I"``, ``"P"`` or ``"B"``.
+        image: RGB pixels, uint8 of shape (H, W, 3).
+        vectors: The codec's raw motion vectors as exported by FFmpeg (a structured array with
+            the fields of ``AVMotionVector``); empty for an I-frame, None when none were asked for.
+    """
+
+    index: int
+    pts_seconds: float
+    picture_type: str
+    image: NDArray[np.uint8]
+    vectors: NDArray[np.void] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse anything but an RGB picture."""
+        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
+            raise ValueError(
+                f"a frame is a uint8 array of shape (H, W, 3), "
+                f"got {self.image.dtype} {self.image.shape}"
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """A backward motion field: where each pixel of a frame was in its reference frame.
+
+    The law: ``current(p) = reference(p + xy(p))``. Channel 0 is x (right), channel 1 is y (down),
+    both in pixels of the field's own grid.
+
+    Args:
+        xy: Displacement, float32 of shape (2, H, W).
+        valid: False where no vector led to the reference and the motion was filled in
+            (intra-coded blocks), bool of shape (H, W).
+
+    Raises:
+        ValueError: If the shapes or types are not those above.
+    """
+
+    xy: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        """Check shapes and types."""
+        if self.xy.ndim != 3 or self.xy.shape[0] != 2 or self.xy.dtype != np.float32:
+            raise ValueError(
+                f"motion is float32 of shape (2, H, W), got {self.xy.dtype} {self.xy.shape}"
+            )
+        if self.valid.shape != self.xy.shape[1:] or self.valid.dtype != np.bool_:
+            raise ValueError(
+                f"valid is bool of shape {self.xy.shape[1:]}, "
+                f"got {self.valid.dtype} {self.valid.shape}"
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the field's grid."""
+        return self.xy.shape[1], self.xy.shape[2]
+
+    @classmethod
+    def zero(cls, height: int, width: int) -> Motion:
+        """The motion of a frame to itself."""
+        return cls(np.zeros((2, height, width), np.float32), np.ones((height, width), np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A keyframe and frames that depend on it: one sample.
+
+    The first frame is the keyframe; the others are in any order and at any distance behind it.
+
+    Args:
+        images: Normalised RGB, float32 of shape (T, 3, H, W).
+        motion: Backward motion from each frame to the keyframe, float32 of shape (T, 2, H, W),
+            in pixels; zero for the keyframe.
+        labels: Class of each pixel, int64 of shape (T, H, W); ``ignore_index`` throughout where
+            a frame has no label.
+        distances: Frames between each frame and the keyframe, int64 of shape (T,); the first is 0.
+        names: One name a frame, for files and messages.
+    """
+
+    images: torch.Tensor
+    motion: torch.Tensor
+    labels: torch.Tensor
+    distances: torch.Tensor
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the parts belong together."""
+        _check_clip(self.images, self.motion, self.labels, self.distances, lead=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipBatch:
+    """Clips of one length and size, stacked: the fields of :class:`Clip` behind a batch axis.
+
+    Args:
+        images: float32 of shape (B, T, 3, H, W).
+        motion: float32 of shape (B, T, 2, H, W), in pixels.
+        labels: int64 of shape (B, T, H, W).
+        distances: int64 of shape (B, T).
+        names: One tuple of frame names a clip.
+    """
+
+    images: torch.Tensor
+    motion: torch.Tensor
+    labels: torch.Tensor
+    distances: torch.Tensor
+    names: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Check that the parts belong together."""
+        _check_clip(self.images, self.motion, self.labels, self.distances, lead=2)
+
+    def to(self, *args: Any, **kwargs: Any) -> ClipBatch:
+        """The same batch on another device (called by Lightning)."""
+        return self._each("to", *args, **kwargs)
+
+    def pin_memory(self, device: Any = None) -> ClipBatch:
+        """The same batch in page-locked memory (called by the DataLoader)."""
+        return self._each("pin_memory")
+
+    def _each(self, method: str, *args: Any, **kwargs: Any) -> ClipBatch:
+        tensors = {
+            f.name: getattr(getattr(self, f.name), method)(*args, **kwargs)
+            for f in fields(self)
+            if f.name != "names"
+        }
+        return replace(self, **tensors)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSet:
+    """The classes of a data set, and how its label files spell them.
+
+    Args:
+        name: Short name, such as ``camvid11``.
+        names: Name of each class; the position is the class index.
+        palette: Colour in which each class is shown.
+        ignore_index: Label value that training and evaluation leave out.
+        void_values: Further values of single-channel label files that mean "leave out".
+        file_colours: For colour-coded label files: RGB in the file to class index; every other
+            colour is left out. Empty if the data set has no such files.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    palette: tuple[RGB, ...]
+    ignore_index: int = 255
+    void_values: tuple[int, ...] = ()
+    file_colours: dict[RGB, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that names and colours pair up."""
+        if len(self.palette) != len(self.names):
+            raise ValueError(
+                f"class set {self.name!r} has {len(self.names)} names "
+                f"and {len(self.palette)} palette colours; give one colour a class"
+            )
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes that are trained and evaluated."""
+        return len(self.names)
+
+
+def _check_clip(
+    images: torch.Tensor,
+    motion: torch.Tensor,
+    labels: torch.Tensor,
+    distances: torch.Tensor,
+    lead: int,
+) -> None:
+    """Raise unless all parts share the leading axes and the picture size."""
+    axes, size = tuple(images.shape[:lead]), tuple(images.shape[-2:])
+    expected = {
+        "images": (*axes, 3, *size),
+        "motion": (*axes, 2, *size),
+        "labels": (*axes, *size),
+        "distances": axes,
+    }
+    parts = {"images": images, "motion": motion, "labels": labels, "distances": distances}
+    for name, part in parts.items():
+        if tuple(part.shape) != expected[name]:
+            raise ValueError(f"{name} should be {expected[name]}, got {tuple(part.shape)}")
