@@ -1,1 +1,16 @@
-"""To be filled."""
+"""How the keyframe's knowledge travels to the current frame, and how the two meet."""
+
+from arseg_lightning.propagation.creff import CReFF
+from arseg_lightning.propagation.fusion import Fusion
+from arseg_lightning.propagation.warp import WarpConvention, motion_to_grid, warp
+from arseg_lightning.propagation.window_attention import WindowAttention, window_attention
+
+__all__ = [
+    "CReFF",
+    "Fusion",
+    "WarpConvention",
+    "WindowAttention",
+    "motion_to_grid",
+    "warp",
+    "window_attention",
+]

@@ -1,0 +1,57 @@
+"""Cross-resolution feature fusion: the fusion of AR-Seg."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from arseg_lightning.propagation.fusion import Fusion
+from arseg_lightning.propagation.window_attention import WindowAttention
+
+__all__ = ["CReFF"]
+
+
+class CReFF(Fusion):
+    """Cross-resolution feature fusion: low-res features attend to warped high-res ones.
+
+    The upsampled low-res feature is the query; keys and values come from a window around the
+    same place of the warped keyframe feature; the result is added back.
+
+    Args:
+        channels: Channels C of both features.
+        window: Side k of the odd local window; 7 in the paper.
+        zero_padding: Whether window places outside the image take part with logit 0 and value 0,
+            as in the paper, or are left out.
+
+    Shapes:
+        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
+
+    Raises:
+        ValueError: If ``window`` is not odd and positive.
+
+    Source: Hu et al., CVPR 2023 (AR-Seg), CReFF; checked against the official code's numbers.
+    """
+
+    def __init__(self, channels: int, window: int = 7, zero_padding: bool = True) -> None:
+        """Start as the paper does: normal weights of standard deviation 1/3, zero biases."""
+        super().__init__()
+        self.query = _depthwise(channels)
+        self.key = _depthwise(channels)
+        self.value = _depthwise(channels)
+        self.attention = WindowAttention(window, zero_padding)
+
+    def forward(self, low: Tensor, warped: Tensor) -> Tensor:
+        """Fuse the two features at the resolution of ``warped``."""
+        size = (warped.shape[-2], warped.shape[-1])
+        upsampled = F.interpolate(low, size=size, mode="bilinear", align_corners=True)
+        attended: Tensor = self.attention(
+            self.query(upsampled), self.key(warped), self.value(warped)
+        )
+        return upsampled + attended
+
+
+def _depthwise(channels: int) -> nn.Conv2d:
+    conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+    nn.init.kaiming_normal_(conv.weight, a=1)
+    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    return conv
