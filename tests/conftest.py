@@ -1,0 +1,23 @@
+"""What holds for every test: no network, no account, no window, few threads."""
+
+import os
+
+# Before the imports that read them.
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+os.environ["WANDB_MODE"] = "offline"
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_threads():
+    """Small tensors run faster on few threads, and the figures do not depend on the machine."""
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(autouse=True)
+def _same_draws():
+    """Every test starts from the same random state, whatever ran before it."""
+    torch.manual_seed(0)

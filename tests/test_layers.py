@@ -1,0 +1,171 @@
+"""The architecture, held by the syntax tree: who may import whom, and how long code may get."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "arseg_lightning"
+
+ROOMS = (
+    "types",
+    "geometry",
+    "video",
+    "datasets",
+    "models",
+    "propagation",
+    "systems",
+    "losses",
+    "metrics",
+    "cost",
+    "tasks",
+    "callbacks",
+    "commands",
+    "cli",
+)
+"""In the order of the way through the package: a room may use those before it and itself."""
+
+OWNERS = {
+    "av": ("video",),
+    "albumentations": ("datasets.augment",),
+    "cv2": (),
+    "lightning": ("datasets.datamodule", "tasks", "callbacks", "cli"),
+    "pytorch_lightning": (),
+    "wandb": ("callbacks",),
+}
+"""Third-party packages that only these modules may import."""
+
+FORBIDDEN = {"types": ("torch",), "video": ("torch", "lightning", "torchmetrics")}
+"""Third-party packages that these rooms may not import, except for type annotations."""
+
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 60
+
+SOURCES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    .removesuffix("__init__")
+    .rstrip("."): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+"""Files by module name without the package's: ``video.chain``, ``video``, and "" for the root."""
+
+
+def imports(path: Path, at_runtime: bool = False) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything that a file imports, at any depth."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = set(_under_type_checking(tree)) if at_runtime else set()
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno} imports relatively; give the full name"
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def _under_type_checking(tree: ast.Module) -> Iterator[ast.AST]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            for statement in node.body:
+                yield from ast.walk(statement)
+
+
+def is_inside(module: str, places: tuple[str, ...]) -> bool:
+    return any(module == place or module.startswith(f"{place}.") for place in places)
+
+
+def test_every_room_has_its_place_in_the_order():
+    rooms = {module.split(".")[0] for module in SOURCES} - {"", "__main__"}
+    assert rooms - set(ROOMS) == set()
+
+
+def test_every_folder_with_code_is_a_package():
+    folders = {path.parent for path in SOURCES.values()}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+def test_imports_point_up_the_order_only():
+    violations = []
+    for module, path in SOURCES.items():
+        if module == "__main__":
+            continue
+        allowed = ROOMS[: ROOMS.index(module.split(".")[0]) + 1] if module else ()
+        for line, name in imports(path):
+            package, _, inner = name.partition(".")
+            if package == "arseg_lightning" and inner.split(".")[0] not in (
+                *allowed,
+                "__version__",
+            ):
+                violations.append(f"{path}:{line} imports {name}")
+    assert violations == []
+
+
+@pytest.mark.parametrize("owned", OWNERS)
+def test_a_third_party_package_is_imported_only_by_its_owners(owned):
+    violations = [
+        f"{path}:{line} imports {name}"
+        for module, path in SOURCES.items()
+        if not is_inside(module, OWNERS[owned])
+        for line, name in imports(path)
+        if name.split(".")[0] == owned
+    ]
+    assert violations == []
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_a_light_room_imports_nothing_heavy(room):
+    violations = [
+        f"{path}:{line} imports {name}"
+        for module, path in SOURCES.items()
+        if is_inside(module, (room,))
+        for line, name in imports(path, at_runtime=True)
+        if name.split(".")[0] in FORBIDDEN[room]
+    ]
+    assert violations == []
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        pytest.param([""], ["numpy", "torch", "lightning", "av", "wandb"], id="package"),
+        pytest.param(
+            [name for name in SOURCES if is_inside(name, ("types", "video"))],
+            ["torch", "lightning", "albumentations", "wandb"],
+            id="video",
+        ),
+    ],
+)
+def test_importing_loads_nothing_heavy(modules, absent):
+    names = [f"arseg_lightning.{module}".rstrip(".") for module in modules]
+    code = f"import sys, {', '.join(names)}; print(sorted(set({absent}) & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PACKAGE.parent,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_a_file_fits_in_one_head():
+    lengths = {
+        path: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES.values()
+    }
+    assert {path: length for path, length in lengths.items() if length > MAX_FILE_LINES} == {}
+
+
+def test_a_function_fits_in_one_look():
+    lengths = {
+        f"{path}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in SOURCES.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
