@@ -72,7 +72,7 @@ def camera_path(
     rng = np.random.default_rng([*seed])
     x = _offsets(rng, num_frames, max_pan * width)
     y = _offsets(rng, num_frames, 0.4 * max_pan * width)  # cars turn more than they nod
-    scale = np.exp(_offsets(rng, num_frames, max_zoom, lowest=-0.2))
+    scale = np.exp(_offsets(rng, num_frames, np.log1p(max_zoom), lowest=-0.2))
     angle = np.deg2rad(_offsets(rng, num_frames, max_rotation))
     vanishing_point = np.array([width, height]) * rng.uniform([0.4, 0.35], [0.6, 0.55])
 
