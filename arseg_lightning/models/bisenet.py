@@ -1,0 +1,141 @@
+"""BiSeNet with a ResNet-18, as AR-Seg uses it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from arseg_lightning.models.blocks import ChannelGate, ConvBNReLU, PooledBatchNorm2d, scaled
+from arseg_lightning.models.resnet import ResNet18
+from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+
+__all__ = ["BiSeNet18"]
+
+
+class BiSeNet18(Segmentor):
+    """BiSeNet: a deep context path at stride 32 beside a shallow spatial path at stride 8.
+
+    Its feature has 256 channels at stride 8. Two auxiliary heads score the context path in
+    training.
+
+    Args:
+        num_classes: Number of classes K.
+        width: Factor on all channel counts, for quick experiments.
+        pretrained: Start of the backbone: a ResNet-18 file in torchvision's format, or
+            ``imagenet`` to download torchvision's; random if None.
+
+    Raises:
+        ValueError: If a training batch has a single image.
+
+    Source: Yu et al., BiSeNet, ECCV 2018; details by the names and shapes of the weights that
+        Hu et al., CVPR 2023, published.
+    """
+
+    feature_stride = 8
+    align_corners = False
+
+    def __init__(
+        self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
+    ) -> None:
+        """Build the layers and initialise all but the backbone by Kaiming's rule."""
+        super().__init__()
+        context, spatial, merged = (scaled(c, width) for c in (128, 128, 256))
+        narrow = scaled(64, width)
+        self.context_path = _ContextPath(context, width, pretrained)
+        self.spatial_path = nn.Sequential(
+            ConvBNReLU(3, narrow, 7, stride=2),
+            ConvBNReLU(narrow, narrow, stride=2),
+            ConvBNReLU(narrow, narrow, stride=2),
+            ConvBNReLU(narrow, spatial, 1),
+        )
+        self.merge = _Merge(spatial + context, merged)
+        self.head = ConvBNReLU(merged, merged)
+        self.feature_channels = merged
+        self.classifier = nn.Conv2d(merged, num_classes, 1)
+        self.auxiliary8 = _auxiliary(context, narrow, num_classes)
+        self.auxiliary16 = _auxiliary(context, narrow, num_classes)
+        self._initialise()
+
+    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
+        """Compute the stride-8 feature, and two sets of auxiliary logits when asked to."""
+        context8, context16 = self.context_path(image)
+        feature = self.head(self.merge(_resize(self.spatial_path(image), context8), context8))
+        if not with_side:
+            return feature, SideOutputs()
+        dense = (self.auxiliary8(context8), self.auxiliary16(context16))
+        return feature, SideOutputs(dense=dense)
+
+    def _initialise(self) -> None:
+        """Initialise all but the backbone, which has its own weights."""
+        backbone = set(self.context_path.backbone.modules())
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and module not in backbone:
+                nn.init.kaiming_normal_(module.weight, a=1)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+class _ContextPath(nn.Module):
+    """ResNet-18 whose last two stages are gated and brought up to strides 16 and 8."""
+
+    def __init__(self, channels: int, width: float, pretrained: str | None) -> None:
+        super().__init__()
+        self.backbone = ResNet18(width=width, pretrained=pretrained)
+        _, third, fourth = self.backbone.channels
+        self.refine16 = _Refine(third, channels)
+        self.refine32 = _Refine(fourth, channels)
+        self.pooled = ConvBNReLU(fourth, channels, 1, norm=PooledBatchNorm2d)
+        self.up16 = ConvBNReLU(channels, channels)
+        self.up8 = ConvBNReLU(channels, channels)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        _, third, fourth = self.backbone(image)
+        x = self.refine32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
+        context16 = self.up16(_resize(_double(x), third))
+        context8 = self.up8(_double(self.refine16(third) + context16))
+        return context8, context16
+
+
+class _Refine(nn.Module):
+    """A convolution, gated channel by channel."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = ConvBNReLU(in_channels, out_channels)
+        self.gate = ChannelGate(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        refined: Tensor = x * self.gate(x)
+        return refined
+
+
+class _Merge(nn.Module):
+    """Both paths together, with the gated channels added once more."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = ConvBNReLU(in_channels, out_channels, 1)
+        self.gate = ChannelGate(out_channels)
+
+    def forward(self, spatial: Tensor, context: Tensor) -> Tensor:
+        x = self.conv(torch.cat([spatial, context], dim=1))
+        merged: Tensor = x * self.gate(x) + x
+        return merged
+
+
+def _auxiliary(in_channels: int, channels: int, num_classes: int) -> nn.Sequential:
+    return nn.Sequential(ConvBNReLU(in_channels, channels), nn.Conv2d(channels, num_classes, 1))
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def _resize(x: Tensor, like: Tensor) -> Tensor:
+    """Resize to the size of another map; where the sizes agree, nothing is done."""
+    size = like.shape[-2:]
+    if x.shape[-2:] == size:
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=True)

@@ -1,0 +1,141 @@
+"""Building blocks that the networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+__all__ = ["ChannelGate", "ConvBNReLU", "PooledBatchNorm2d", "PyramidPooling", "scaled"]
+
+
+def scaled(channels: int, width: float) -> int:
+    """Multiply a channel count by a network's width, in steps of 8 and at least 8."""
+    if width <= 0:
+        raise ValueError(f"width is a positive factor on all channel counts, got {width}")
+    return max(8, round(channels * width / 8) * 8)
+
+
+class PooledBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm behind a global pooling: says clearly why it cannot train on a single image.
+
+    Raises:
+        ValueError: If it trains on one value per channel, which has no variance.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise over batch and space."""
+        if self.training and input.numel() == input.shape[1]:
+            raise ValueError(
+                "got a training batch of 1 image, but this network normalises globally pooled "
+                "features over the batch; train with a batch size of 2 or more and drop the last, "
+                "smaller batch"
+            )
+        return super().forward(input)
+
+
+class ConvBNReLU(nn.Module):
+    """A convolution without bias that keeps the size (at stride 1), batch norm and ReLU.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel_size: Side of the odd kernel.
+        stride: Step of the kernel.
+        norm: Kind of batch norm; :class:`PooledBatchNorm2d` where the input is pooled to 1x1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        norm: type[nn.BatchNorm2d] = nn.BatchNorm2d,
+    ) -> None:
+        """Pad by half the kernel."""
+        super().__init__()
+        self.conv = nn.Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=kernel_size // 2,
+            bias=False,
+        )
+        self.bn = norm(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve, normalise, rectify."""
+        return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+class ChannelGate(nn.Module):
+    """A factor in 0..1 for each channel, from the mean of the whole map.
+
+    Shapes:
+        x: (B, C, H, W)   returns: (B, C, 1, 1)
+    """
+
+    def __init__(self, channels: int) -> None:
+        """Keep the channel count."""
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1, bias=False)
+        self.bn = PooledBatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the factors."""
+        return torch.sigmoid(self.bn(self.conv(x.mean((2, 3), keepdim=True))))
+
+
+class PyramidPooling(nn.Module):
+    """Averages of a map over grids of several sizes, each convolved and brought back to its size.
+
+    Args:
+        in_channels: Channels of the map.
+        out_channels: Channels of each level.
+        normalise: Whether each level ends in batch norm and ReLU.
+        align_corners: How the levels are resized.
+        bins: Grid sides.
+
+    Shapes:
+        x: (B, in_channels, H, W)   returns: one (B, out_channels, H, W) a bin
+
+    Source: Zhao et al., Pyramid Scene Parsing Network, CVPR 2017, section 3.2.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        normalise: bool,
+        align_corners: bool,
+        bins: Sequence[int] = (1, 2, 3, 6),
+    ) -> None:
+        """Build one level per bin."""
+        super().__init__()
+        self.align_corners = align_corners
+        self.levels = nn.ModuleList(
+            nn.Sequential(
+                nn.AdaptiveAvgPool2d(side),
+                nn.Conv2d(in_channels, out_channels, 1, bias=False),
+                *(_norm_and_relu(out_channels, side) if normalise else ()),
+            )
+            for side in bins
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Pool, convolve and resize."""
+        size = x.shape[-2:]
+        return [
+            F.interpolate(level(x), size=size, mode="bilinear", align_corners=self.align_corners)
+            for level in self.levels
+        ]
+
+
+def _norm_and_relu(channels: int, side: int) -> tuple[nn.Module, nn.Module]:
+    norm = PooledBatchNorm2d if side == 1 else nn.BatchNorm2d
+    return norm(channels), nn.ReLU(inplace=True)

@@ -1,0 +1,135 @@
+"""Weights for a segmentor from any checkpoint of it: ours, the published ones, a plain one."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from arseg_lightning.models.published import published_format
+from arseg_lightning.models.segmentor import Segmentor
+
+__all__ = ["load_segmentor_weights", "read_checkpoint"]
+
+_CLASSIFIER = "classifier.weight"
+
+
+def load_segmentor_weights(
+    network: Segmentor,
+    path: str | Path,
+    *,
+    prefixes: Sequence[str] = ("network.", "system.high_res.", ""),
+) -> None:
+    """Load a network's weights from one of our checkpoints, a published one or a state dict.
+
+    Args:
+        network: Receives the weights.
+        path: A Lightning checkpoint, a file that the authors of AR-Seg published (high-res or
+            low-res branch; the fusion's weights are left out here), or a saved state dict.
+        prefixes: Where the network may stand inside one of our checkpoints; the first that is
+            there counts.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint, or one of another network, width or number of
+            classes.
+    """
+    state = read_checkpoint(path)
+    published = published_format(state)
+    if published is None:
+        weights = _below_prefix(state, prefixes, path)
+    elif published.network is not type(network):
+        raise ValueError(
+            f"{path} is a published checkpoint of {published.network.__name__}, but the model is "
+            f"{type(network).__name__}; set the model to {published.network.__name__} or give a "
+            f"checkpoint of {type(network).__name__}"
+        )
+    else:
+        weights = published.translate(state)
+    _check(network, weights, path)
+    network.load_state_dict(weights)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
+    """Read the tensors of a checkpoint by name, without running code from the file.
+
+    The prefix ``module.``, which data-parallel training leaves in the published files, is dropped.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file holds no state dict.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}; give the path of a .ckpt or .pth file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"{path} is not a PyTorch checkpoint, is damaged, or holds objects that may run code: "
+            f"{error}"
+        ) from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not any(isinstance(v, Tensor) for v in state.values()):
+        raise ValueError(
+            f"{path} holds no weights: expected tensors by name, or a dictionary with "
+            f"'state_dict', found {_describe(content)}"
+        )
+    return {k.removeprefix("module."): v for k, v in state.items() if isinstance(v, Tensor)}
+
+
+def _below_prefix(
+    state: Mapping[str, Tensor], prefixes: Sequence[str], path: str | Path
+) -> dict[str, Tensor]:
+    """Take the network's part of a checkpoint, by the classifier that every segmentor has."""
+    for prefix in prefixes:
+        if prefix + _CLASSIFIER in state:
+            return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    there = [k.removesuffix(_CLASSIFIER) for k in state if k.endswith(_CLASSIFIER)]
+    found = f"networks under {there}" if there else f"keys such as {list(state)[:3]}"
+    raise ValueError(
+        f"{path} holds no segmentor under any of {list(prefixes)}; found {found}; "
+        "give a checkpoint of this package or one that the authors of AR-Seg published"
+    )
+
+
+def _check(network: Segmentor, weights: Mapping[str, Tensor], path: str | Path) -> None:
+    """Raise unless the weights are those of this network with these classes."""
+    expected = network.state_dict()
+    name = type(network).__name__
+    missing = [key for key in expected if key not in weights]
+    unknown = [key for key in weights if key not in expected]
+    if missing or unknown:
+        raise ValueError(
+            f"{path} is a checkpoint of another network: {name} expects {len(expected)} tensors, "
+            f"the file has {len(weights)}; missing {missing[:3]}, unknown {unknown[:3]}; "
+            "set the model to the checkpoint's network or give another checkpoint"
+        )
+    # The width first: at another width the classifier differs as well.
+    stem = next(iter(expected))
+    if weights[stem].shape != expected[stem].shape:
+        raise ValueError(
+            f"{path} is a {name} of another width: {stem} is {tuple(weights[stem].shape)}, "
+            f"expected {tuple(expected[stem].shape)}; set the model's width to the checkpoint's"
+        )
+    classes = weights[_CLASSIFIER].shape[0]
+    if classes != network.num_classes:
+        raise ValueError(
+            f"{path} is a {name} for {classes} classes, but the data has {network.num_classes}; "
+            "use the data set and class protocol that the checkpoint was trained with"
+        )
+    for key, value in expected.items():
+        if weights[key].shape != value.shape:
+            raise ValueError(
+                f"{path}: {key} is {tuple(weights[key].shape)}, {name} expects "
+                f"{tuple(value.shape)}; give a checkpoint of this network"
+            )
+
+
+def _describe(content: object) -> str:
+    if isinstance(content, dict):
+        return f"a dictionary with {[str(key) for key in list(content)[:5]]}"
+    return f"a {type(content).__name__}"

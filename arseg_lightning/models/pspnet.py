@@ -1,0 +1,126 @@
+"""PSPNet-18 as AR-Seg uses it: with a decoder to full resolution, and at stride 8."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, scaled
+from arseg_lightning.models.resnet import ResNet18
+from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+
+__all__ = ["PSPNet18", "PSPNet18Stride8"]
+
+
+class PSPNet18(Segmentor):
+    """PSPNet with a dilated ResNet-18 and a decoder up to the image's own resolution.
+
+    The network of the paper's CamVid experiments. Half of its work is in the decoder, and its
+    feature has 64 channels at stride 1 (at a multiple of 8 pixels, rounded up). Beside the
+    segmentation it learns which classes occur in the image.
+
+    Args:
+        num_classes: Number of classes K.
+        width: Factor on all channel counts, for quick experiments.
+        pretrained: Start of the backbone: a ResNet-18 file in torchvision's format, or
+            ``imagenet`` to download torchvision's; random if None.
+
+    Source: Hu et al., CVPR 2023, section 4.1, by the published weights' names and shapes; the
+        network is that of Zhao et al., CVPR 2017.
+    Differs: scores are logits, not log-probabilities.
+    """
+
+    feature_stride = 1
+
+    def __init__(
+        self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
+    ) -> None:
+        """Build the layers; all but the backbone start as PyTorch starts them."""
+        super().__init__()
+        self.backbone = ResNet18(width=width, output_stride=8, pretrained=pretrained)
+        _, side_channels, deep = self.backbone.channels
+        wide, middle, narrow = (scaled(c, width) for c in (1024, 256, 64))
+        self.pyramid = PyramidPooling(deep, deep, normalise=False, align_corners=False)
+        self.bottleneck = nn.Conv2d(5 * deep, wide, 1)
+        self.decoder = nn.ModuleList(
+            _conv_bn_prelu(*pair) for pair in ((wide, middle), (middle, narrow), (narrow, narrow))
+        )
+        self.pyramid_dropout = nn.Dropout2d(0.3)
+        self.decoder_dropout = nn.Dropout2d(0.15)
+        self.feature_channels = narrow
+        self.classifier = nn.Conv2d(narrow, num_classes, 1)
+        self.presence = nn.Sequential(
+            nn.Linear(side_channels, side_channels),
+            nn.ReLU(),
+            nn.Linear(side_channels, num_classes),
+        )
+
+    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
+        """Compute the full-resolution feature, and the presence logits when asked to."""
+        _, third, fourth = self.backbone(image)
+        pooled = torch.cat([*self.pyramid(fourth), fourth], dim=1)
+        x = self.pyramid_dropout(F.relu(self.bottleneck(pooled)))
+        for stage in self.decoder:
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = self.decoder_dropout(stage(x))
+        if not with_side:
+            return x, SideOutputs()
+        return x, SideOutputs(presence=self.presence(third.amax((2, 3))))
+
+
+class PSPNet18Stride8(Segmentor):
+    """PSPNet with a dilated ResNet-18 and no decoder: its feature has 512 channels at stride 8.
+
+    The network of the paper's Cityscapes experiments. An auxiliary head scores the third stage
+    in training.
+
+    Args:
+        num_classes: Number of classes K.
+        width: Factor on all channel counts, for quick experiments.
+        pretrained: Start of the backbone: a ResNet-18 file in torchvision's format, or
+            ``imagenet`` to download torchvision's; random if None.
+
+    Raises:
+        ValueError: If a training batch has a single image.
+
+    Source: Hu et al., CVPR 2023, section 4.1, by the published weights' names and shapes; the
+        network is that of Zhao et al., CVPR 2017.
+    """
+
+    feature_stride = 8
+
+    def __init__(
+        self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
+    ) -> None:
+        """Build the layers; all but the backbone start as PyTorch starts them."""
+        super().__init__()
+        self.backbone = ResNet18(
+            width=width, output_stride=8, dilate_first_block=True, pretrained=pretrained
+        )
+        _, side_channels, deep = self.backbone.channels
+        level = scaled(128, width)
+        self.pyramid = PyramidPooling(deep, level, normalise=True, align_corners=True)
+        self.head = ConvBNReLU(deep + 4 * level, deep)
+        self.dropout = nn.Dropout2d(0.1)
+        self.feature_channels = deep
+        self.classifier = nn.Conv2d(deep, num_classes, 1)
+        self.auxiliary = nn.Sequential(
+            ConvBNReLU(side_channels, side_channels),
+            nn.Dropout2d(0.1),
+            nn.Conv2d(side_channels, num_classes, 1),
+        )
+
+    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
+        """Compute the stride-8 feature, and the auxiliary logits when asked to."""
+        _, third, fourth = self.backbone(image)
+        feature = self.dropout(self.head(torch.cat([fourth, *self.pyramid(fourth)], dim=1)))
+        return feature, SideOutputs(dense=(self.auxiliary(third),) if with_side else ())
+
+
+def _conv_bn_prelu(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1),
+        nn.BatchNorm2d(out_channels),
+        nn.PReLU(),
+    )

@@ -1,0 +1,129 @@
+"""ResNet-18, plain or dilated, without its classifier."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from arseg_lightning.models.blocks import scaled
+from arseg_lightning.models.pretrained import load_resnet18_weights
+
+__all__ = ["ResNet18"]
+
+
+class ResNet18(nn.Module):
+    """The backbone of all the networks here; parameter names are torchvision's.
+
+    Args:
+        width: Factor on all channel counts.
+        output_stride: 32 for the plain network; 8 for the dilated one, whose last two stages keep
+            their size and spread their kernels instead (by 2 and by 4).
+        dilate_first_block: Whether the dilation of a stage starts at the second convolution of
+            its first block (Cityscapes variant of the paper's code) or only at its second block
+            (CamVid variant). The first convolution of a stage is never dilated.
+        pretrained: Weights to start from: see :func:`load_resnet18_weights`.
+
+    Attributes:
+        channels: Channels of the three outputs.
+
+    Shapes:
+        image: (B, 3, H, W)   returns: outputs of the last three stages, (B, 128, H/8, W/8),
+        (B, 256, H/16, W/16) and (B, 512, H/32, W/32) when plain; all at H/8 when dilated
+
+    Raises:
+        ValueError: If pretrained weights are asked for at another width than 1.
+
+    Source: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, section 4.1.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: float = 1.0,
+        output_stride: Literal[8, 32] = 32,
+        dilate_first_block: bool = False,
+        pretrained: str | None = None,
+    ) -> None:
+        """Build the layers; random weights are normal, scaled by each layer's outputs."""
+        super().__init__()
+        if output_stride not in (8, 32):
+            raise ValueError(f"output_stride is 8 (dilated) or 32 (plain), got {output_stride}")
+        stem, second, third, fourth = (scaled(c, width) for c in (64, 128, 256, 512))
+        self.channels = (second, third, fourth)
+        self.conv1 = nn.Conv2d(3, stem, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(stem)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        late = 2 if output_stride == 32 else 1
+        self.layer1 = _stage(stem, stem, 1)
+        self.layer2 = _stage(stem, second, 2)
+        self.layer3 = _stage(second, third, late, 2 // late, dilate_first_block)
+        self.layer4 = _stage(third, fourth, late, 4 // late**2, dilate_first_block)
+        self._initialise()
+        if pretrained is not None:
+            if width != 1.0:
+                raise ValueError(
+                    f"pretrained weights fit a ResNet-18 of width 1 only, got width {width}; "
+                    "set width to 1.0 or pretrained to null"
+                )
+            load_resnet18_weights(self, pretrained)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the outputs of the last three stages."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
+        second: Tensor = self.layer2(self.layer1(x))
+        third: Tensor = self.layer3(second)
+        fourth: Tensor = self.layer4(third)
+        return second, third, fourth
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def _stage(
+    in_channels: int,
+    out_channels: int,
+    stride: int,
+    dilation: int = 1,
+    dilate_first_block: bool = False,
+) -> nn.Sequential:
+    first = (1, dilation if dilate_first_block else 1)
+    return nn.Sequential(
+        _BasicBlock(in_channels, out_channels, stride, first),
+        _BasicBlock(out_channels, out_channels, 1, (dilation, dilation)),
+    )
+
+
+class _BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, dilations: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.conv1 = _conv3x3(in_channels, out_channels, stride, dilations[0])
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = _conv3x3(out_channels, out_channels, 1, dilations[1])
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or in_channels != out_channels:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(out_channels),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        result: Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)
+        return result
+
+
+def _conv3x3(in_channels: int, out_channels: int, stride: int, dilation: int) -> nn.Conv2d:
+    return nn.Conv2d(
+        in_channels, out_channels, 3, stride=stride, padding=dilation, dilation=dilation, bias=False
+    )
