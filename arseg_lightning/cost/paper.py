@@ -1,0 +1,95 @@
+"""The paper's way of counting, so that its published figures can be reproduced by name.
+
+Its "GFLOPs" are multiply-accumulates as a profiling tool counted them: with biases, norms, adaptive
+pooling and upsampling modules, and with layers that are registered under two names counted again
+under each. The rules below are applied to our modules; only how often the published networks
+counted a part of themselves is written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from arseg_lightning.cost.counting import exact_macs, measure
+from arseg_lightning.models.bisenet import BiSeNet18
+from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
+from arseg_lightning.models.segmentor import Segmentor
+
+__all__ = ["paper_classifier_shift", "paper_macs", "paper_segmentor_macs"]
+
+_UPSAMPLING_PER_ELEMENT = 11
+_NORM_PER_ELEMENT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Registration:
+    """How a published network presented itself to the profiling tool.
+
+    Args:
+        side_heads: Whether its training-only heads ran.
+        repeats: Times that a submodule counted.
+        upsampling_repeats: Times that bringing the scores to full size counted.
+    """
+
+    side_heads: bool
+    repeats: Mapping[str, int] = field(default_factory=dict)
+    upsampling_repeats: int = 0
+
+
+# A module with two names is listened to twice, and each time adds to the sums of both: four times.
+_REGISTRATIONS: Mapping[type[Segmentor], _Registration] = {
+    PSPNet18: _Registration(side_heads=True),
+    PSPNet18Stride8: _Registration(side_heads=True, repeats={"classifier": 4}),
+    BiSeNet18: _Registration(
+        side_heads=False, repeats={"head": 4, "classifier": 4}, upsampling_repeats=4
+    ),
+}
+
+
+def paper_segmentor_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor]:
+    """Count one image through a network as the paper did; also return the feature (meta device).
+
+    Raises:
+        ValueError: If the paper has no such network.
+    """
+    registration = _REGISTRATIONS.get(type(network))
+    if registration is None:
+        names = ", ".join(known.__name__ for known in _REGISTRATIONS)
+        raise ValueError(
+            f"the paper's counting is defined for {names} only, got {type(network).__name__}; "
+            "use counting='exact'"
+        )
+
+    def call(weightless: Segmentor) -> tuple[Tensor, Tensor]:
+        feature, _ = weightless.features_and_side(image, registration.side_heads)
+        return feature, weightless.classifier(feature)
+
+    macs, (feature, scores) = measure(network, call, paper_macs, registration.repeats)
+    full_size = scores.numel() * network.feature_stride**2
+    return macs + registration.upsampling_repeats * _UPSAMPLING_PER_ELEMENT * full_size, feature
+
+
+def paper_macs(module: nn.Module, x: Tensor, output: Tensor) -> int:
+    """Cost of one call of one module, without its children's, by the profiling tool's rules."""
+    if isinstance(module, nn.Conv2d) and module.bias is not None:
+        return exact_macs(module, x, output) + output.numel()
+    if isinstance(module, nn.BatchNorm2d):
+        return _NORM_PER_ELEMENT * x.numel()
+    if isinstance(module, nn.AdaptiveAvgPool2d):
+        window = (x.shape[-2] // output.shape[-2]) * (x.shape[-1] // output.shape[-1])
+        return (window + 1) * output.numel()
+    return exact_macs(module, x, output)
+
+
+def paper_classifier_shift(
+    classifier: nn.Conv2d, grid: tuple[int, int], resolution_ratio: float
+) -> int:
+    """Extra cost of the last convolution on the high-res grid, as the paper worked it out by hand.
+
+    It had one output fewer than the network: the published figures fit no other number.
+    """
+    area = (1 - resolution_ratio**2) * grid[0] * grid[1]
+    return round(area * classifier.in_channels * (classifier.out_channels - 1))
