@@ -1,1 +1,7 @@
-"""To be filled."""
+"""What happens around a run: records, pictures, files."""
+
+from arseg_lightning.callbacks.prediction_writer import PredictionWriter, overlay
+from arseg_lightning.callbacks.run_record import RunRecord
+from arseg_lightning.callbacks.test_record import TestRecord
+
+__all__ = ["PredictionWriter", "RunRecord", "TestRecord", "overlay"]

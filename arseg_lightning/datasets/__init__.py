@@ -1,1 +1,23 @@
-"""To be filled."""
+"""Frames and labels become batches."""
+
+from arseg_lightning.datasets.augment import ClipAugment
+from arseg_lightning.datasets.camvid import CamVid
+from arseg_lightning.datasets.classes import class_set
+from arseg_lightning.datasets.datamodule import ClipDataModule
+from arseg_lightning.datasets.folder import FrameFolder, StillFolder, VideoFolder
+from arseg_lightning.datasets.layout import Layout
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.datasets.street import StreetVideos
+
+__all__ = [
+    "CamVid",
+    "ClipAugment",
+    "ClipDataModule",
+    "FrameFolder",
+    "Layout",
+    "Normalisation",
+    "StillFolder",
+    "StreetVideos",
+    "VideoFolder",
+    "class_set",
+]

@@ -1,0 +1,110 @@
+"""The command line: Lightning's fit, validate, test and predict, and the commands about video."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import auto_cli, set_parsing_settings
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from arseg_lightning.callbacks import PredictionWriter, RunRecord, TestRecord
+from arseg_lightning.commands import COMMANDS
+from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.tasks import SegmentationTask
+
+__all__ = ["SegmentationCLI", "main"]
+
+_DESCRIPTION = """Efficient video semantic segmentation in the compressed domain.
+
+Experiments: fit, validate, test, predict (below).
+Video tools: {commands} (each with its own --help).
+"""
+
+
+class SegmentationCLI(LightningCLI):
+    """LightningCLI with one folder a run, and a configuration that always decides.
+
+    Differs: Lightning lets the hyperparameters in a checkpoint override the command line; here a
+    checkpoint only brings weights. ``last.ckpt`` is the last epoch, ``best.ckpt`` the best one.
+    """
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the run's folder, the two checkpoints, and the links from data to model."""
+        parser.add_argument("--run_dir", type=str, default="runs/run", help="Folder of the run.")
+        parser.add_argument(
+            "--overwrite", type=bool, default=False, help="Replace a run in the same folder."
+        )
+        parser.add_argument(
+            "--report_after_fit",
+            type=bool,
+            default=False,
+            help="After fit: test, and predict the first test video.",
+        )
+        parser.link_arguments("run_dir", "trainer.default_root_dir")
+        for name in ("best", "last"):
+            parser.add_lightning_class_args(ModelCheckpoint, name)
+            parser.link_arguments("run_dir", f"{name}.dirpath")
+            parser.set_defaults({f"{name}.filename": name, f"{name}.enable_version_counter": False})
+        parser.set_defaults({"best.monitor": "val/miou", "best.mode": "max"})
+        for fact, moment in (("num_classes", "instantiate"), ("keyframe_interval", "parse")):
+            parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on=moment)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Add the callbacks that keep a run's results in its folder."""
+        run_dir = Path(self._get(self.config, "run_dir"))
+        self.trainer_defaults["callbacks"] = [
+            TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 0),
+            TestRecord(run_dir),
+            PredictionWriter(run_dir),
+        ]
+        return super().instantiate_trainer(**kwargs)
+
+    def after_fit(self) -> None:
+        """Test the run, and predict a video, if asked to."""
+        if not self._get(self.config, "report_after_fit"):
+            return
+        data = self.datamodule
+        if data.layouts["val"] is not None:
+            best = Path(self._get(self.config, "run_dir")) / "best.ckpt"
+            state = torch.load(best, map_location="cpu", weights_only=True)
+            self.model.load_state_dict(state["state_dict"])
+        self.trainer.test(self.model, datamodule=data, verbose=False)
+        data.video = data.video or data.store.video(data.sequences("test")[0])
+        self.trainer.predict(self.model, datamodule=data, return_predictions=False)
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the configuration alone: a checkpoint only brings weights."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run a command.
+
+    Args:
+        arguments: The command line without the program's name; None takes the process's.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in COMMANDS:
+        command: Callable[..., Any] = COMMANDS[arguments[0]]
+        return auto_cli(command, args=arguments[1:], as_positional=False)
+    set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+    settings = {
+        "parser_mode": "omegaconf+",
+        "description": _DESCRIPTION.format(commands=", ".join(COMMANDS)),
+    }
+    stages = ("fit", "validate", "test", "predict")
+    return SegmentationCLI(
+        SegmentationTask,
+        ClipDataModule,
+        subclass_mode_model=True,
+        save_config_callback=RunRecord,
+        auto_configure_optimizers=False,
+        seed_everything_default=0,
+        trainer_defaults={"use_distributed_sampler": False},
+        parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in stages},
+        args=arguments,
+    )

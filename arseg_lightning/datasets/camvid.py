@@ -1,0 +1,94 @@
+"""CamVid in its published folder layout: stills, or clips cut from the 30 Hz recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from arseg_lightning.datasets.classes import class_set
+from arseg_lightning.datasets.folder import CameraPath, StillFolder
+from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, files, frame_number
+from arseg_lightning.datasets.sequence import Sequence, SpanSequence
+
+__all__ = ["CamVid"]
+
+_RECORDINGS: dict[str, tuple[str, int]] = {
+    "0001TP": ("01TP_extract.avi", -6660),
+    "0006R0": ("0006R0.MXF", 1),
+    "0016E5": ("0016E5.MXF", 1),
+    "Seq05VD": ("0005VD.MXF", 1),
+}
+"""Recording of each sequence, and what turns a still's number into a frame index from 0.
+
+Source: THU-LYJ-Lab/AR-Seg, preprocessing (their numbers count from 1).
+"""
+
+
+class CamVid(Layout):
+    """CamVid: 720x960 stills of four drives, most of them one second apart.
+
+    ::
+
+        root/train/0006R0_f00930.png      root/train_labels/0006R0_f00930_L.png
+        root/val/…  root/val_labels/…     root/test/…  root/test_labels/…
+        root/videos/0005VD.MXF  0006R0.MXF  0016E5.MXF  01TP_extract.avi    (frames: video)
+
+    Args:
+        root: The folder.
+        split: ``train``, ``val`` or ``test``.
+        protocol: ``camvid11`` (related colours merged, void left out: the usual one) or
+            ``camvid12`` (nothing merged, void counts: the paper's).
+        frames: ``stills`` makes a clip from each still by a camera path; ``video`` cuts the
+            clip that ends at the still out of the recordings.
+        camera: How stills become clips; its length also counts for cuts from the recordings.
+
+    Raises:
+        FileNotFoundError: If stills, labels or recordings are missing.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        split: Literal["train", "val", "test"],
+        protocol: Literal["camvid11", "camvid12"] = "camvid11",
+        frames: Literal["stills", "video"] = "stills",
+        camera: CameraPath = CameraPath(),  # noqa: B008
+    ) -> None:
+        self.root = Path(root)
+        self.split = split
+        self.classes = class_set(protocol)
+        self.frames = frames
+        self.camera = camera
+        self.stills = StillFolder(
+            self.root, protocol, camera=camera, images=split, labels=f"{split}_labels"
+        )
+
+    def sequences(self) -> list[Sequence]:
+        """One sequence a labelled still; from video, stills without enough past are left out."""
+        if self.frames == "stills":
+            return self.stills.sequences()
+        paths = files(self.root / self.split, IMAGE_SUFFIXES, "CamVid stills")
+        spans = (self._span(path) for path in paths)
+        return [span for span in spans if span.start >= 0]
+
+    def _span(self, still: Path) -> SpanSequence:
+        drive = still.stem.split("_")[0]
+        if drive not in _RECORDINGS:
+            raise ValueError(f"{still} belongs to none of the CamVid drives {sorted(_RECORDINGS)}")
+        file_name, offset = _RECORDINGS[drive]
+        recording = self.root / "videos" / file_name
+        if not recording.is_file():
+            raise FileNotFoundError(
+                f"{recording} is missing; data/README.md says where the recordings are from, "
+                f"or use frames: stills, which needs none"
+            )
+        stop = frame_number(still) + offset + 1
+        return SpanSequence(
+            name=still.stem,
+            path=recording,
+            start=stop - self.camera.num_frames,
+            stop=stop,
+            label_path=self.root / f"{self.split}_labels" / f"{still.stem}_L.png",
+            classes=self.classes,
+            fps=30.0,
+        )

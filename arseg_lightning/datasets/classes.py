@@ -1,0 +1,123 @@
+"""Class sets: the names, colours and label spellings of known data sets, and of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from arseg_lightning.types import RGB, ClassSet
+from arseg_lightning.video.synthetic import STREET_CLASSES
+
+__all__ = ["CAMVID11", "CAMVID12", "class_set"]
+
+_CAMVID_PALETTE: dict[str, RGB] = {
+    "sky": (128, 128, 128),
+    "building": (128, 0, 0),
+    "pole": (192, 192, 128),
+    "road": (128, 64, 128),
+    "pavement": (0, 0, 192),
+    "tree": (128, 128, 0),
+    "sign": (192, 128, 128),
+    "fence": (64, 64, 128),
+    "car": (64, 0, 128),
+    "pedestrian": (64, 64, 0),
+    "bicyclist": (0, 128, 192),
+}
+
+# The published labels have 32 colours; the usual 11 classes merge these into those above.
+_CAMVID_MERGED: dict[str, tuple[RGB, ...]] = {
+    "building": ((64, 192, 0), (0, 128, 64), (64, 0, 64), (192, 0, 128)),
+    "pole": ((0, 0, 64),),
+    "road": ((128, 0, 192), (192, 0, 64)),
+    "pavement": ((64, 192, 128), (128, 128, 192)),
+    "tree": ((192, 192, 0),),
+    "sign": ((128, 128, 64), (0, 64, 64)),
+    "car": ((64, 128, 192), (192, 128, 192), (192, 64, 128), (128, 64, 64)),
+    "pedestrian": ((192, 128, 64), (64, 0, 192), (64, 128, 64)),
+    "bicyclist": ((192, 0, 192),),
+}
+
+_NAMES = tuple(_CAMVID_PALETTE)
+_OWN_COLOURS = {colour: index for index, colour in enumerate(_CAMVID_PALETTE.values())}
+_MERGED_COLOURS = {
+    colour: _NAMES.index(name) for name, colours in _CAMVID_MERGED.items() for colour in colours
+}
+
+CAMVID11 = ClassSet(
+    name="camvid11",
+    names=_NAMES,
+    palette=tuple(_CAMVID_PALETTE.values()),
+    void_values=(11,),
+    file_colours=_OWN_COLOURS | _MERGED_COLOURS,
+)
+"""The usual 11 classes: related colours are merged, void is left out."""
+
+CAMVID12 = ClassSet(
+    name="camvid12",
+    names=(*_NAMES, "void"),
+    palette=(*_CAMVID_PALETTE.values(), (0, 0, 0)),
+    file_colours=_OWN_COLOURS | {(0, 0, 0): 11},
+)
+"""The paper's protocol: nothing is merged, and void (black) is a twelfth class that counts.
+
+Source: THU-LYJ-Lab/AR-Seg, label conversion; its figures are not comparable with camvid11's.
+"""
+
+_KNOWN = {classes.name: classes for classes in (CAMVID11, CAMVID12, STREET_CLASSES)}
+
+
+def class_set(name: str) -> ClassSet:
+    """Find a class set by its name, or read one's own from a YAML file.
+
+    A file looks like this (colours are optional; labels are single-channel images then)::
+
+        names: [background, boat, buoy]
+        palette: [[0, 0, 0], [255, 0, 0], [0, 255, 0]]
+        void_values: [255]
+        colour_coded: false
+
+    Args:
+        name: ``camvid11``, ``camvid12``, ``street``, or the path of a YAML file.
+
+    Raises:
+        ValueError: If there is no such set or file, or the file lacks names.
+    """
+    if name in _KNOWN:
+        return _KNOWN[name]
+    path = Path(name)
+    if not path.is_file():
+        raise ValueError(
+            f"no class set {name!r}: use one of {sorted(_KNOWN)}, or the path of a YAML file "
+            f"with the keys names and (optional) palette, void_values, colour_coded"
+        )
+    return _from_file(path)
+
+
+def _from_file(path: Path) -> ClassSet:
+    """Read a class set from YAML."""
+    content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    if not isinstance(content, dict) or not content.get("names"):
+        raise ValueError(f"{path} should hold a list of class names under the key 'names'")
+    names = tuple(str(name) for name in content["names"])
+    rows = content.get("palette") or [_distinct_colour(i) for i in range(len(names))]
+    palette = tuple((int(r), int(g), int(b)) for r, g, b in rows)
+    coded = bool(content.get("colour_coded", False))
+    return ClassSet(
+        name=path.stem,
+        names=names,
+        palette=palette,
+        void_values=tuple(int(value) for value in content.get("void_values", ())),
+        file_colours={colour: i for i, colour in enumerate(palette)} if coded else {},
+    )
+
+
+def _distinct_colour(index: int) -> RGB:
+    """A colour per index, far apart for small indices: the bits of the index, spread."""
+    channels = [0, 0, 0]
+    value = index + 1
+    for bit in range(7, -1, -1):
+        for channel in range(3):
+            channels[channel] |= (value & 1) << bit
+            value >>= 1
+    return channels[0], channels[1], channels[2]

@@ -1,0 +1,164 @@
+"""Anyone's data: videos with masks, consecutive frames, or labelled stills without video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from arseg_lightning.datasets.classes import class_set
+from arseg_lightning.datasets.layout import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    Layout,
+    files,
+    frame_number,
+)
+from arseg_lightning.datasets.sequence import (
+    ImageSequence,
+    Sequence,
+    StillSequence,
+    VideoSequence,
+)
+
+__all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]
+
+Part = Literal["all", "train", "val"]
+
+
+class VideoFolder(Layout):
+    """A folder of videos with masks.
+
+    ::
+
+        root/videos/NAME.mp4
+        root/labels/NAME/000123.png      the label of frame 123, counted from 0
+
+    Args:
+        root: The folder.
+        classes: Name of a class set, or path of a YAML file (see ``class_set``).
+    """
+
+    def __init__(self, root: Path, classes: str) -> None:
+        self.root = Path(root)
+        self.classes = class_set(classes)
+
+    def sequences(self) -> list[Sequence]:
+        """List the videos and their labels."""
+        videos = files(self.root / "videos", VIDEO_SUFFIXES, "videos")
+        return [self._sequence(video) for video in videos]
+
+    def _sequence(self, video: Path) -> Sequence:
+        labels = files(self.root / "labels" / video.stem, (".png",), f"labels of {video.name}")
+        return VideoSequence(
+            video.stem, video, {frame_number(path): path for path in labels}, self.classes
+        )
+
+
+class FrameFolder(Layout):
+    """Consecutive frames of one clip as image files, any of them labelled.
+
+    ::
+
+        root/images/NAME.jpg        in order of the numbers in their names
+        root/labels/NAME.png        or NAME_L.png
+
+    Args:
+        root: The folder.
+        classes: Name of a class set, or path of a YAML file (see ``class_set``).
+        fps: Frames a second, for the encoder.
+    """
+
+    def __init__(self, root: Path, classes: str, fps: float = 25.0) -> None:
+        self.root = Path(root)
+        self.classes = class_set(classes)
+        self.fps = fps
+
+    def sequences(self) -> list[Sequence]:
+        """The one clip."""
+        paths = files(self.root / "images", IMAGE_SUFFIXES, "frames")
+        found = ((i, _label_of(path, self.root / "labels")) for i, path in enumerate(paths))
+        labels = {index: label for index, label in found if label is not None}
+        if not labels:
+            raise FileNotFoundError(
+                f"no label of a frame in {self.root / 'images'} was found in "
+                f"{self.root / 'labels'}; frame NAME.jpg goes with NAME.png or NAME_L.png"
+            )
+        name = f"{self.root.parent.name}_{self.root.name}"
+        return [ImageSequence(name, tuple(paths), labels, self.classes, self.fps)]
+
+
+@dataclass(frozen=True)
+class CameraPath:
+    """How stills become clips.
+
+    Args:
+        num_frames: Length of a clip; at least the keyframe interval.
+        seed: Decides the paths.
+        fps: Frames a second, for the encoder.
+    """
+
+    num_frames: int = 12
+    seed: int = 0
+    fps: float = 15.0
+
+
+class StillFolder(Layout):
+    """Labelled stills without video: each becomes a clip by a smooth camera path.
+
+    ::
+
+        root/images/NAME.jpg
+        root/labels/NAME.png        or NAME_L.png
+
+    Args:
+        root: The folder.
+        classes: Name of a class set, or path of a YAML file (see ``class_set``).
+        part: ``all`` stills, or the ``train`` or ``val`` part: every tenth still is ``val``.
+        camera: How stills become clips.
+        images: Name of the image folder.
+        labels: Name of the label folder.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        classes: str,
+        part: Part = "all",
+        camera: CameraPath = CameraPath(),
+        images: str = "images",
+        labels: str = "labels",
+    ) -> None:
+        self.root = Path(root)
+        self.classes = class_set(classes)
+        self.part = part
+        self.camera = camera
+        self.images, self.labels = images, labels
+
+    def sequences(self) -> list[Sequence]:
+        """One sequence a still."""
+        paths = files(self.root / self.images, IMAGE_SUFFIXES, "stills")
+        chosen = [(i, path) for i, path in enumerate(paths) if self._chosen(i)]
+        return [self._sequence(index, path) for index, path in chosen]
+
+    def _chosen(self, index: int) -> bool:
+        is_val = index % 10 == 9
+        return self.part == "all" or (self.part == "val") == is_val
+
+    def _sequence(self, index: int, path: Path) -> Sequence:
+        label = _label_of(path, self.root / self.labels)
+        if label is None:
+            raise FileNotFoundError(
+                f"{path} has no label: neither {path.stem}.png nor {path.stem}_L.png is in "
+                f"{self.root / self.labels}; add it or take the still away"
+            )
+        seed = self.camera.seed * 1_000_003 + index
+        return StillSequence(
+            path.stem, path, label, self.classes, self.camera.num_frames, seed, self.camera.fps
+        )
+
+
+def _label_of(image: Path, folder: Path) -> Path | None:
+    """The label file that belongs to an image."""
+    candidates = (folder / f"{image.stem}.png", folder / f"{image.stem}_L.png")
+    return next((path for path in candidates if path.is_file()), None)

@@ -1,0 +1,111 @@
+"""Reading images and label files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from arseg_lightning.types import ClassSet
+
+__all__ = ["LabelError", "read_image", "read_label"]
+
+
+class LabelError(ValueError):
+    """A label file does not fit its frame or its class set."""
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image file as RGB.
+
+    Shapes:
+        returns: (H, W, 3) uint8
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not an image.
+    """
+    with _open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def read_label(
+    path: Path, classes: ClassSet, size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """Read a label file as class indices, with ``classes.ignore_index`` where nothing counts.
+
+    Single-channel and palette images hold class indices; RGB images hold the class set's colours.
+
+    Args:
+        path: The label file.
+        classes: The classes, and how files spell them.
+        size: Height and width that the label must have.
+
+    Shapes:
+        returns: (H, W) uint8
+
+    Raises:
+        FileNotFoundError: If the label is missing.
+        LabelError: If its size is another, a value is no class, or its colours are unknown.
+    """
+    with _open(path) as image:
+        pixels = np.asarray(
+            image if image.mode in ("L", "P", "I;16", "I") else image.convert("RGB")
+        )
+    if size is not None and pixels.shape[:2] != size:
+        raise LabelError(
+            f"{path} is {pixels.shape[0]}x{pixels.shape[1]} (height x width), its frame is "
+            f"{size[0]}x{size[1]}; labels need the size of their frames: resize one of them "
+            f"(labels by nearest neighbour)"
+        )
+    if pixels.ndim == 3:
+        return _from_colours(path, pixels, classes)
+    return _from_indices(path, pixels, classes)
+
+
+def _open(path: Path) -> Image.Image:
+    """Open an image file or say what is wrong with it."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; every labelled frame needs its file")
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path} is not an image that can be read; replace it") from error
+
+
+def _from_indices(path: Path, pixels: NDArray[np.generic], classes: ClassSet) -> NDArray[np.uint8]:
+    """Map void values to ``ignore_index`` and refuse values that are no class."""
+    values = pixels.astype(np.int64)
+    void = np.isin(values, (classes.ignore_index, *classes.void_values))
+    wrong = ~void & ((values < 0) | (values >= classes.num_classes))
+    if wrong.any():
+        found = sorted({int(value) for value in np.unique(values[wrong])})[:8]
+        raise LabelError(
+            f"{path} holds the value(s) {found}, but {classes.name} has the classes 0 to "
+            f"{classes.num_classes - 1} and {classes.ignore_index} to leave out; use the class "
+            f"set of these labels, or list the values under its void_values"
+        )
+    return np.where(void, classes.ignore_index, values).astype(np.uint8)
+
+
+def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> NDArray[np.uint8]:
+    """Look each colour up; unknown colours are left out, but not if all are unknown."""
+    if not classes.file_colours:
+        raise LabelError(
+            f"{path} is an RGB image, but {classes.name} spells labels as single-channel class "
+            f"indices; convert it, or set colour_coded in the class set's file"
+        )
+    codes = pixels.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    known = {(r << 16) + (g << 8) + b: index for (r, g, b), index in classes.file_colours.items()}
+    order = np.array(sorted(known), np.int32)
+    indices = np.array([known[code] for code in order.tolist()], np.uint8)
+    place = np.searchsorted(order, codes).clip(max=len(order) - 1)
+    hit = order[place] == codes
+    if not hit.any():
+        raise LabelError(
+            f"no pixel of {path} has a colour of {classes.name}; is it a label file, and is "
+            f"{classes.name} its class set?"
+        )
+    return np.where(hit, indices[place], classes.ignore_index).astype(np.uint8)

@@ -1,0 +1,64 @@
+"""What a data set is: a class set and the sequences of a split."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.types import ClassSet
+
+__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "Layout", "files", "frame_number", "natural_key"]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h264", ".264")
+
+
+class Layout(ABC):
+    """Where the frames and labels of one split of a data set are.
+
+    A new data set is a subclass with ``classes`` and :meth:`sequences`; nothing else changes.
+    """
+
+    classes: ClassSet
+
+    @abstractmethod
+    def sequences(self) -> list[Sequence]:
+        """List the sequences, in a fixed order.
+
+        Raises:
+            FileNotFoundError: If the data set is not where it should be.
+        """
+
+
+def files(folder: Path, suffixes: tuple[str, ...], what: str) -> list[Path]:
+    """List the files of a kind in a folder, numbers in natural order.
+
+    Raises:
+        FileNotFoundError: If the folder is missing or holds none.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is missing; {what} should be there (see data/README.md)")
+    found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no {what} ({', '.join(suffixes)})")
+    return sorted(found, key=natural_key)
+
+
+def natural_key(path: Path) -> tuple[tuple[int, str], ...]:
+    """Sort key that puts frame 9 before frame 10."""
+    parts = re.findall(r"\d+|\D+", path.stem)
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
+
+
+def frame_number(path: Path) -> int:
+    """The last number in a file's name.
+
+    Raises:
+        ValueError: If the name has none.
+    """
+    numbers = re.findall(r"\d+", path.stem)
+    if not numbers:
+        raise ValueError(f"{path} should be named after its frame number, such as 000123.png")
+    return int(numbers[-1])

@@ -1,0 +1,35 @@
+"""Normalisation of images, and its inverse for pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Normalisation"]
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation that networks expect, of RGB in [0, 1].
+
+    Args:
+        mean: Mean of R, G and B; ImageNet's by default.
+        std: Standard deviation of R, G and B.
+    """
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalise images of shape (..., 3, H, W) in [0, 255]."""
+        mean = images.new_tensor(self.mean)[:, None, None]
+        std = images.new_tensor(self.std)[:, None, None]
+        return (images / 255.0 - mean) / std
+
+    def undo(self, images: Tensor) -> Tensor:
+        """Turn normalised images back into uint8 pixels."""
+        mean = images.new_tensor(self.mean)[:, None, None]
+        std = images.new_tensor(self.std)[:, None, None]
+        return ((images * std + mean) * 255.0).round().clamp(0, 255).to(torch.uint8)

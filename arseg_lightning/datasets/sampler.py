@@ -1,0 +1,73 @@
+"""Samplers that know the epoch and the process, and never repeat a sample in evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import Sampler
+
+__all__ = ["EpochSampler", "EvaluationSampler"]
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Shuffles a training set, shared among processes, and yields (epoch, index).
+
+    The epoch travels with the index, so a sample's random draws depend on (seed, epoch, index)
+    alone: neither on the number of workers nor on the number of processes.
+
+    Args:
+        size: Number of samples.
+        seed: Decides the order.
+        rank: This process.
+        world_size: Number of processes; each gets the same number of samples, so that at the
+            end of an epoch up to ``world_size - 1`` samples are left out.
+    """
+
+    def __init__(self, size: int, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
+        self.size = size
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of an epoch (called by Lightning)."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
+        share = order[self.rank :: self.world_size][: len(self)]
+        return iter([(self.epoch, int(index)) for index in share])
+
+    def __len__(self) -> int:
+        return self.size // self.world_size
+
+
+class EvaluationSampler(Sampler[int]):
+    """Shares an evaluation set among processes so that every sample counts exactly once.
+
+    Lightning's default repeats samples until all processes have the same number.
+
+    Args:
+        size: Number of samples.
+        rank: This process.
+        world_size: Number of processes.
+
+    Raises:
+        ValueError: If there are fewer samples than processes.
+    """
+
+    def __init__(self, size: int, rank: int = 0, world_size: int = 1) -> None:
+        if size < world_size:
+            raise ValueError(
+                f"{size} evaluation clips cannot be shared by {world_size} processes; "
+                f"use at most {size} (trainer.devices)"
+            )
+        self.indices = range(rank, size, world_size)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)

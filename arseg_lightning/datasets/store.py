@@ -1,0 +1,71 @@
+"""Where encoded sequences and their motion live on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.video.cache import MotionCache, MotionSource, VideoMotion, usable_video
+from arseg_lightning.video.encode import EncodeSettings, encode_frames
+
+__all__ = ["ClipStore"]
+
+
+class ClipStore:
+    """Encodes sequences that are no videos yet, and keeps the motion of all of them.
+
+    Encoded files are named after the sequence and a hash of its frames and the encoder's
+    settings, so a change of either makes a new file and no stale file is ever read.
+
+    Args:
+        root: Folder of the store.
+        encoding: How sequences are encoded.
+        motion_source: ``codec`` uses a video's own vectors and refuses videos without usable
+            ones; ``reencode`` makes an H.264 copy of those.
+    """
+
+    def __init__(
+        self, root: Path, encoding: EncodeSettings, motion_source: MotionSource = "codec"
+    ) -> None:
+        self.root = Path(root)
+        self.encoding = encoding
+        self.motion_source = motion_source
+        self.cache = MotionCache(self.root / "motion")
+
+    def prepare(self, sequence: Sequence) -> None:
+        """Encode a sequence and extract its motion, unless both are there already."""
+        path = self.video(sequence)
+        if sequence.video is None and not path.is_file():
+            settings = replace(self.encoding, fps=sequence.fps)
+            encode_frames(sequence.images(), path, settings)
+        self.cache.ensure(path)
+
+    def prepare_all(
+        self, sequences: list[Sequence], progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Prepare many sequences; an interrupted run goes on where it stopped."""
+        for done, sequence in enumerate(sequences, start=1):
+            self.prepare(sequence)
+            if progress is not None:
+                progress(done, len(sequences))
+
+    def video(self, sequence: Sequence) -> Path:
+        """The file that holds the sequence's frames, once it is prepared."""
+        if sequence.video is not None:
+            return self.usable(sequence.video)
+        settings = replace(self.encoding, fps=sequence.fps)
+        what = sequence.identity + json.dumps(asdict(settings), sort_keys=True, default=str)
+        digest = hashlib.sha256(what.encode()).hexdigest()[:16]
+        return self.root / "videos" / f"{sequence.name}-{digest}.mp4"
+
+    def usable(self, video: Path) -> Path:
+        """The file to decode for a video: itself, or its H.264 copy."""
+        return usable_video(video, self.cache, self.motion_source)
+
+    def motion(self, sequence: Sequence) -> VideoMotion:
+        """The motion of a prepared sequence, without decoding anything."""
+        return self.cache.read(self.video(sequence))

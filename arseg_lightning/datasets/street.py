@@ -1,0 +1,50 @@
+"""The synthetic street as a data set: made on the spot, nothing to download."""
+
+from __future__ import annotations
+
+from arseg_lightning.datasets.layout import Layout
+from arseg_lightning.datasets.sequence import Sequence, StreetSequence
+from arseg_lightning.video.synthetic import STREET_CLASSES, StreetScene
+
+__all__ = ["StreetVideos"]
+
+
+class StreetVideos(Layout):
+    """Synthetic street videos with exact labels.
+
+    Args:
+        num_videos: Number of videos, each a street of its own.
+        num_frames: Frames a video.
+        height: Height in pixels.
+        width: Width in pixels.
+        first_seed: Seed of the first video; give each split its own range.
+        fps: Frames a second.
+    """
+
+    def __init__(
+        self,
+        num_videos: int = 4,
+        num_frames: int = 36,
+        height: int = 160,
+        width: int = 240,
+        first_seed: int = 0,
+        fps: int = 25,
+    ) -> None:
+        self.classes = STREET_CLASSES
+        self.seeds = range(first_seed, first_seed + num_videos)
+        self.num_frames = num_frames
+        self.height, self.width, self.fps = height, width, fps
+
+    def sequences(self) -> list[Sequence]:
+        """One sequence a seed."""
+        return [self._sequence(seed) for seed in self.seeds]
+
+    def _sequence(self, seed: int) -> Sequence:
+        scene = StreetScene(
+            height=self.height,
+            width=self.width,
+            num_frames=self.num_frames,
+            seed=seed,
+            fps=self.fps,
+        )
+        return StreetSequence(f"street_{seed:05d}", scene, self.classes)

@@ -1,0 +1,132 @@
+"""Segmentation losses: one rule for the pixels, the same treatment of side outputs for all."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from arseg_lightning.models.segmentor import SegmentorOutput
+
+__all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss"]
+
+
+class SegmentationLoss(nn.Module, ABC):
+    """A pixel loss on the main scores, plus the same on auxiliary ones, plus class presence.
+
+    Args:
+        auxiliary_weight: Weight of each auxiliary score map.
+        presence_weight: Weight of the binary cross entropy on "this class is in the image".
+        ignore_index: Label value that is left out.
+    """
+
+    def __init__(
+        self, auxiliary_weight: float, presence_weight: float = 1.0, ignore_index: int = 255
+    ) -> None:
+        super().__init__()
+        self.auxiliary_weight = auxiliary_weight
+        self.presence_weight = presence_weight
+        self.ignore_index = ignore_index
+
+    @abstractmethod
+    def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
+        """Reduce per-pixel cross entropies to one number.
+
+        Shapes:
+            losses: (N,), zero where ignored   valid: (N,) bool   returns: scalar
+        """
+
+    def forward(self, output: SegmentorOutput, label: Tensor) -> Tensor:
+        """Compute the loss of one forward pass; a batch without any label gives zero.
+
+        Shapes:
+            label: (B, H, W)   returns: scalar
+        """
+        total = self._pixel_loss(output.logits, label)
+        for logits in output.side.dense:
+            total = total + self.auxiliary_weight * self._pixel_loss(logits, label)
+        if output.side.presence is not None:
+            total = total + self.presence_weight * self._presence(output.side.presence, label)
+        return total
+
+    def _pixel_loss(self, logits: Tensor, label: Tensor) -> Tensor:
+        logits = logits.float()
+        if logits.shape[-2:] != label.shape[-2:]:
+            size = (label.shape[-2], label.shape[-1])
+            logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=True)
+        losses = F.cross_entropy(logits, label, ignore_index=self.ignore_index, reduction="none")
+        return self.pixels(losses.flatten(), (label != self.ignore_index).flatten())
+
+    def _presence(self, presence: Tensor, label: Tensor) -> Tensor:
+        """Binary cross entropy against the classes that occur in each image."""
+        occurs = torch.zeros_like(presence, dtype=torch.float32)
+        for image_label, row in zip(label, occurs, strict=True):
+            seen = image_label.unique()
+            row[seen[seen != self.ignore_index]] = 1.0
+        return F.binary_cross_entropy_with_logits(presence.float(), occurs)
+
+
+class CrossEntropy(SegmentationLoss):
+    """Mean cross entropy over labelled pixels: the loss of the paper's PSPNet18.
+
+    Args:
+        auxiliary_weight: Weight of each auxiliary score map; 0.4 for Cityscapes in the paper.
+        presence_weight: Weight of the class-presence loss; 1.0 for CamVid in the paper.
+        ignore_index: Label value that is left out.
+    """
+
+    def __init__(
+        self,
+        auxiliary_weight: float = 0.4,
+        presence_weight: float = 1.0,
+        ignore_index: int = 255,
+    ) -> None:
+        super().__init__(auxiliary_weight, presence_weight, ignore_index)
+
+    def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
+        """Average over the labelled pixels."""
+        return losses.sum() / valid.sum().clamp(min=1)
+
+
+class OnlineHardExampleMining(SegmentationLoss):
+    """Cross entropy over the hard pixels only: the loss of the paper's BiSeNet18.
+
+    Pixels whose true class has a probability below ``threshold`` count; if they are fewer than
+    a share of the labelled pixels, the hardest of that share count.
+
+    Args:
+        threshold: Probability below which a pixel is hard.
+        min_kept_share: Share of the labelled pixels that count at least.
+        auxiliary_weight: Weight of each auxiliary score map.
+        presence_weight: Weight of the class-presence loss, for networks that predict it.
+        ignore_index: Label value that is left out.
+
+    Raises:
+        ValueError: If threshold or share are not in (0, 1].
+    """
+
+    def __init__(
+        self,
+        threshold: float = 0.7,
+        min_kept_share: float = 1 / 16,
+        auxiliary_weight: float = 1.0,
+        presence_weight: float = 1.0,
+        ignore_index: int = 255,
+    ) -> None:
+        super().__init__(auxiliary_weight, presence_weight, ignore_index)
+        for name, value in (("threshold", threshold), ("min_kept_share", min_kept_share)):
+            if not 0.0 < value <= 1.0:
+                raise ValueError(f"{name} is a share and lies in (0, 1], got {value}")
+        self.loss_threshold = -math.log(threshold)
+        self.min_kept_share = min_kept_share
+
+    def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
+        """Average over the hard pixels."""
+        kept = losses[valid & (losses > self.loss_threshold)]
+        min_kept = int(valid.sum().item() * self.min_kept_share)
+        if kept.numel() < min_kept:
+            kept = losses[valid].topk(min_kept).values
+        return kept.sum() / max(1, kept.numel())

@@ -1,0 +1,104 @@
+"""Accuracy over the distance to the keyframe."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from arseg_lightning.metrics.confusion import confusion_matrix, iou_per_class, mean_iou
+
+__all__ = ["Accuracy", "DistanceAccuracy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Accuracy of one system, all values in [0, 1].
+
+    A class that is neither true nor predicted (at that distance, for the values per distance)
+    is left out of the mean: it counts neither as 0 nor as 1.
+
+    Args:
+        miou_at_distance: Mean IoU of each distance 0..L-1, from one confusion matrix each;
+            NaN where no labelled frame has that distance.
+        miou_pooled: Mean IoU of one confusion matrix over all distances.
+        iou_per_class: IoU of each class over all distances; NaN if absent.
+        frames_at_distance: Labelled frames counted at each distance.
+    """
+
+    miou_at_distance: tuple[float, ...]
+    miou_pooled: float
+    iou_per_class: tuple[float, ...]
+    frames_at_distance: tuple[int, ...]
+
+    @property
+    def miou_mean(self) -> float:
+        """Unweighted mean over the distances: the paper's mIoU."""
+        known = self._known()
+        return sum(known) / len(known) if known else math.nan
+
+    @property
+    def miou_min(self) -> float:
+        """The worst distance."""
+        return min(self._known(), default=math.nan)
+
+    def _known(self) -> list[float]:
+        return [value for value in self.miou_at_distance if not math.isnan(value)]
+
+
+class DistanceAccuracy(Metric):
+    """One confusion matrix for each distance to the keyframe, summed over processes.
+
+    Args:
+        num_classes: Number of classes K.
+        keyframe_interval: Number of distances L (0 to L-1).
+        ignore_index: Label value that is left out.
+
+    Source: Hu et al., CVPR 2023, section 4.1: mIoU_d and its mean over d.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+    confusion: Tensor
+    frames: Tensor
+
+    def __init__(self, num_classes: int, keyframe_interval: int, ignore_index: int = 255) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.ignore_index = ignore_index
+        shape = (keyframe_interval, num_classes, num_classes)
+        self.add_state("confusion", torch.zeros(shape, dtype=torch.int64), dist_reduce_fx="sum")
+        frames = torch.zeros(keyframe_interval, dtype=torch.int64)
+        self.add_state("frames", frames, dist_reduce_fx="sum")
+
+    def update(self, prediction: Tensor, label: Tensor, distance: int) -> None:
+        """Count frames of one distance; frames without any label count nothing.
+
+        Shapes:
+            prediction, label: (B, H, W), class indices
+
+        Raises:
+            ValueError: If the distance is not below the keyframe interval.
+        """
+        if not 0 <= distance < len(self.frames):
+            raise ValueError(
+                f"distance {distance} does not fit a keyframe interval of {len(self.frames)}"
+            )
+        self.confusion[distance] += confusion_matrix(
+            prediction, label, self.num_classes, self.ignore_index
+        )
+        labelled = (label != self.ignore_index).flatten(1).any(dim=1)
+        self.frames[distance] += labelled.sum()
+
+    def compute(self) -> Accuracy:
+        """Turn the counts into accuracies."""
+        pooled = self.confusion.sum(0)
+        return Accuracy(
+            miou_at_distance=tuple(mean_iou(self.confusion).tolist()),
+            miou_pooled=float(mean_iou(pooled)),
+            iou_per_class=tuple(iou_per_class(pooled).tolist()),
+            frames_at_distance=tuple(self.frames.tolist()),
+        )

@@ -1,0 +1,124 @@
+"""AR-Seg: keyframes at high resolution, the others at low resolution with CReFF."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput
+from arseg_lightning.propagation import Fusion, motion_to_grid, warp
+from arseg_lightning.systems.every_frame import check_resolution_ratio, downscale
+from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem
+
+__all__ = ["ARSeg"]
+
+
+class ARSeg(VideoSystem):
+    """Altering-resolution segmentation of a compressed video.
+
+    A keyframe goes through the high-res network; its feature is kept. Another frame goes through
+    the low-res network at ratio s; the kept feature is warped to it by the codec's motion and
+    fused in; the classifier that both networks share scores the result. Every non-keyframe
+    depends on its keyframe only, so frames of one GOP may be computed in any order.
+
+    Args:
+        high_res: Network for keyframes.
+        low_res: Network of the same kind for the other frames; its classifier equals the
+            high-res one after :meth:`share_classifier`.
+        fusion: How the two features meet.
+        resolution_ratio: Scale s at which non-keyframes are seen.
+        warp_convention: ``exact``, or ``paper`` for published weights.
+
+    Raises:
+        ValueError: If the ratio is not in (0, 1] or the two features differ in channels.
+
+    Source: Hu et al., CVPR 2023, sections 3.1 to 3.3.
+    """
+
+    def __init__(
+        self,
+        high_res: Segmentor,
+        low_res: Segmentor,
+        fusion: Fusion,
+        resolution_ratio: float = 0.5,
+        warp_convention: Literal["exact", "paper"] = "exact",
+    ) -> None:
+        super().__init__()
+        if high_res.feature_channels != low_res.feature_channels:
+            raise ValueError(
+                f"the branches share their last convolution, so their features need the same "
+                f"channels; got {high_res.feature_channels} and {low_res.feature_channels}"
+            )
+        self.high_res = high_res
+        self.low_res = low_res
+        self.fusion = fusion
+        self.resolution_ratio = check_resolution_ratio(resolution_ratio)
+        self.warp_convention = warp_convention
+
+    def step(self, frame: StreamFrame, state: Tensor | None) -> tuple[Prediction, Tensor]:
+        """Segment the next frame; the state is the keyframe's feature.
+
+        Raises:
+            ValueError: If a stream starts with a frame that is not a keyframe.
+        """
+        if frame.distance == 0:
+            logits, feature = self.key(frame.image)
+            return Prediction(logits, "keyframe", 1.0, 0), feature
+        if state is None:
+            raise ValueError(
+                f"a stream starts with a keyframe (distance 0), got distance {frame.distance}"
+            )
+        logits = self.nonkey(frame.image, state, frame.motion)
+        return Prediction(logits, "nonkeyframe", self.resolution_ratio, frame.distance), state
+
+    def key(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Segment a keyframe.
+
+        Shapes:
+            image: (B, 3, H, W)   returns: logits (B, K, H, W), feature (B, C, h, w)
+        """
+        feature = self.high_res.features(image)
+        return self.high_res.classify(feature, (image.shape[-2], image.shape[-1])), feature
+
+    def nonkey(self, image: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
+        """Segment another frame with the help of its keyframe.
+
+        Shapes:
+            image: (B, 3, H, W), full resolution   key_feature: (B, C, h, w)
+            motion: (B, 2, H, W), pixels to the keyframe   returns: (B, K, H, W)
+        """
+        low = self.low_res.features(downscale(image, self.resolution_ratio))
+        fused = self.fuse(low, key_feature, motion)
+        return self.low_res.classify(fused, (image.shape[-2], image.shape[-1]))
+
+    def fuse(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
+        """Warp the keyframe's feature to the current frame and fuse it with the low-res one."""
+        size = (key_feature.shape[-2], key_feature.shape[-1])
+        on_grid = motion_to_grid(motion, size, self.warp_convention)
+        fused: Tensor = self.fusion(low, warp(key_feature, on_grid, self.warp_convention))
+        return fused
+
+    def training_forward(
+        self, image: Tensor, key_feature: Tensor | None, motion: Tensor
+    ) -> SegmentorOutput:
+        """Run the low-res branch with its training-only heads.
+
+        Args:
+            image: The current frame at full resolution, (B, 3, H, W).
+            key_feature: The keyframe's feature; None trains the low-res network without fusion.
+            motion: Pixels to the keyframe, (B, 2, H, W).
+        """
+        size = (image.shape[-2], image.shape[-1])
+        low = self.low_res.training_forward(downscale(image, self.resolution_ratio), size)
+        if key_feature is None:
+            return low
+        fused = self.fuse(low.feature, key_feature, motion)
+        return SegmentorOutput(fused, self.low_res.classify(fused, size), low.side)
+
+    @torch.no_grad()
+    def share_classifier(self) -> None:
+        """Give the low-res network the high-res network's last convolution, frozen."""
+        self.low_res.classifier.load_state_dict(self.high_res.classifier.state_dict())
+        self.low_res.classifier.requires_grad_(False)

@@ -1,0 +1,85 @@
+"""What a video method is: one step per frame, with a state that travels along the stream."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+__all__ = ["Prediction", "StreamFrame", "VideoSystem", "scaled_size"]
+
+Role = Literal["keyframe", "nonkeyframe"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFrame:
+    """What a system is given at one step.
+
+    Args:
+        image: Normalised RGB at full resolution, (B, 3, H, W).
+        motion: Backward motion to the keyframe in pixels, (B, 2, H, W).
+        distance: Frames since the keyframe; 0 makes this frame the keyframe.
+    """
+
+    image: Tensor
+    motion: Tensor
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a step returned, and what it did to get there.
+
+    Args:
+        logits: Class scores at full resolution, (B, K, H, W).
+        role: Whether the frame was treated as a keyframe.
+        resolution_ratio: Resolution at which the network saw the frame.
+        distance: Frames since the keyframe.
+    """
+
+    logits: Tensor
+    role: Role
+    resolution_ratio: float
+    distance: int
+
+
+class VideoSystem(nn.Module, ABC):
+    """A video segmentation method: :meth:`step` is the only place where its inference is written."""
+
+    @abstractmethod
+    def step(self, frame: StreamFrame, state: Any) -> tuple[Prediction, Any]:
+        """Segment the next frame of a stream.
+
+        Args:
+            frame: The frame; its distance tells whether it is a keyframe.
+            state: What the previous step returned; None at the start of a stream.
+
+        Returns:
+            The prediction, and the state for the next frame.
+        """
+
+    def run(self, images: Tensor, motion: Tensor, distances: list[int]) -> Iterator[Prediction]:
+        """Segment the frames of a batch of clips one after the other.
+
+        Args:
+            images: (B, T, 3, H, W), the keyframe first.
+            motion: (B, T, 2, H, W), backward motion to the keyframe in pixels.
+            distances: T distances to the keyframe, the same for every clip of the batch.
+        """
+        state = None
+        for t, distance in enumerate(distances):
+            frame = StreamFrame(images[:, t], motion[:, t], distance)
+            prediction, state = self.step(frame, state)
+            yield prediction
+
+
+def scaled_size(size: tuple[int, int], resolution_ratio: float) -> tuple[int, int]:
+    """Height and width at a resolution ratio, rounded to the nearest pixel.
+
+    Differs: the paper's code truncates (503 rows instead of 504 at 0.7 x 720).
+    """
+    height, width = size
+    return max(1, round(height * resolution_ratio)), max(1, round(width * resolution_ratio))

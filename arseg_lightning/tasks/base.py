@@ -1,0 +1,165 @@
+"""What all tasks share: optimiser, schedule, and evaluation over the distance to the keyframe."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from arseg_lightning.metrics import DistanceAccuracy
+from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.propagation import Fusion
+from arseg_lightning.systems import Prediction, VideoSystem
+from arseg_lightning.tasks.schedule import Schedule, schedule_factor
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["FusionFactory", "SegmentationTask", "SegmentorFactory"]
+
+SegmentorFactory = Callable[[int], Segmentor]
+"""Builds a network from the number of classes."""
+
+FusionFactory = Callable[[int], Fusion]
+"""Builds a fusion from the number of feature channels."""
+
+
+def adam(parameters: Any) -> torch.optim.Optimizer:
+    """The paper's optimiser for CamVid: Adam, learning rate 1e-3, no weight decay."""
+    return torch.optim.Adam(parameters, lr=1e-3)
+
+
+class SegmentationTask(LightningModule, ABC):
+    """Trains one or more networks and evaluates video systems made of them.
+
+    A subclass builds its networks and implements :meth:`training_step` and :meth:`systems`.
+
+    Args:
+        num_classes: Number of classes; linked from the data.
+        keyframe_interval: L; linked from the data.
+        optimizer: Builds the optimiser.
+        schedule: Learning rate over the run.
+        warmup_steps: Steps over which the learning rate first rises.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        keyframe_interval: int,
+        optimizer: OptimizerCallable,
+        schedule: Schedule,
+        warmup_steps: int,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.keyframe_interval = keyframe_interval
+        self.make_optimizer = optimizer
+        self.schedule: Schedule = schedule
+        self.warmup_steps = warmup_steps
+        self.accuracies = nn.ModuleDict()
+
+    @abstractmethod
+    def systems(self) -> dict[str, VideoSystem]:
+        """The systems that are compared in ``test``; the last one is this task's own."""
+
+    @property
+    def system(self) -> VideoSystem:
+        """The system that this task is about."""
+        return list(self.systems().values())[-1]
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Optimise all parameters that want a gradient, with a rate set at every step."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        optimizer = self.make_optimizer(parameters)
+        total = int(self.trainer.estimated_stepping_batches)
+        factor = schedule_factor(self.schedule, total, self.warmup_steps)
+        scheduler = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def on_validation_start(self) -> None:
+        """Count anew for the task's own system."""
+        self._start({"own": self.system})
+
+    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        """Evaluate the task's own system on a clip."""
+        self._evaluate("own", self.system, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the mean over distances."""
+        accuracy = self.accuracy("own").compute()
+        self.log("val/miou", accuracy.miou_mean, prog_bar=True, rank_zero_only=True)
+        self.log("val/miou_pooled", accuracy.miou_pooled, rank_zero_only=True)
+
+    def on_test_start(self) -> None:
+        """Count anew for every system."""
+        self._start(self.systems())
+
+    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        """Evaluate every system on a clip."""
+        for name, system in self.systems().items():
+            self._evaluate(name, system, batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the accuracy of the task's own system, and the means of the others."""
+        names = list(self.systems())
+        accuracies = {name: self.accuracy(name).compute() for name in names}
+        own = accuracies[names[-1]]
+        values = {f"test/miou_d{d:02d}": v for d, v in enumerate(own.miou_at_distance)}
+        values |= {"test/miou_mean": own.miou_mean, "test/miou_pooled": own.miou_pooled}
+        values |= {f"test/{name}/miou_mean": accuracies[name].miou_mean for name in names[:-1]}
+        self.log_dict(values, rank_zero_only=True)
+
+    def predict_step(self, batch: ClipBatch, batch_idx: int) -> Iterator[Prediction]:
+        """Segment a clip; the predictions come frame by frame as they are asked for."""
+        return self.predictions(self.system, batch)
+
+    def predictions(self, system: VideoSystem, batch: ClipBatch) -> Iterator[Prediction]:
+        """Run a system over clips of one shape.
+
+        Raises:
+            ValueError: If the clips of a batch have different distances.
+        """
+        distances = batch.distances[0].tolist()
+        if not bool((batch.distances == batch.distances[:1]).all()):
+            raise ValueError("the clips of an evaluation batch need the same distances")
+        return system.run(batch.images, batch.motion, distances)
+
+    def accuracy(self, name: str) -> DistanceAccuracy:
+        """The counts of a system."""
+        metric = self.accuracies[_key(name)]
+        if not isinstance(metric, DistanceAccuracy):
+            raise TypeError(f"{name} is no accuracy")
+        return metric
+
+    def _start(self, systems: dict[str, VideoSystem]) -> None:
+        metrics = {
+            _key(name): DistanceAccuracy(self.num_classes, self.keyframe_interval)
+            for name in systems
+        }
+        self.accuracies = nn.ModuleDict(metrics).to(self.device)
+
+    def _evaluate(self, name: str, system: VideoSystem, batch: ClipBatch) -> None:
+        for t, prediction in enumerate(self.predictions(system, batch)):
+            classes = prediction.logits.argmax(dim=1)
+            self.accuracy(name).update(classes, batch.labels[:, t], prediction.distance)
+
+
+def freeze(module: nn.Module) -> None:
+    """Take a network out of training: no gradients, and BatchNorm statistics stand still."""
+    module.requires_grad_(False)
+    module.eval()
+
+
+def feature_of(network: Segmentor, image: Tensor) -> Tensor:
+    """Compute a feature without keeping anything for gradients."""
+    with torch.no_grad():
+        return network.features(image)
+
+
+def _key(name: str) -> str:
+    """A system's name as a module name, which may hold no dot."""
+    return name.replace(".", "_")

@@ -1,0 +1,65 @@
+"""Phase 1: the high-res branch, or a constant-resolution baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor
+
+from arseg_lightning.losses import SegmentationLoss
+from arseg_lightning.systems import EveryFrame, VideoSystem
+from arseg_lightning.tasks.base import SegmentationTask, SegmentorFactory, adam
+from arseg_lightning.tasks.schedule import Schedule
+from arseg_lightning.tasks.weights import load_branch
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["HighResTask"]
+
+
+class HighResTask(SegmentationTask):
+    """Trains a network on single frames at one resolution.
+
+    At ratio 1.0 it is AR-Seg's high-res branch (phase 1) and the 1.0x baseline; below that it is
+    the constant-resolution baseline s x that AR-Seg is compared with.
+
+    Args:
+        network: Builds the network.
+        loss: Segmentation loss.
+        num_classes: Number of classes; linked from the data.
+        keyframe_interval: L; linked from the data, for accuracy over distance.
+        resolution_ratio: Scale s of the network's input.
+        checkpoint: Weights to start from: a run's checkpoint or a published file.
+        optimizer: Builds the optimiser.
+        schedule: Learning rate over the run.
+        warmup_steps: Steps over which the learning rate first rises.
+    """
+
+    def __init__(
+        self,
+        network: SegmentorFactory,
+        loss: SegmentationLoss,
+        num_classes: int,
+        keyframe_interval: int = 12,
+        resolution_ratio: float = 1.0,
+        checkpoint: Path | None = None,
+        optimizer: OptimizerCallable = adam,
+        schedule: Schedule = "cosine",
+        warmup_steps: int = 0,
+    ) -> None:
+        super().__init__(num_classes, keyframe_interval, optimizer, schedule, warmup_steps)
+        self.every_frame = EveryFrame(network(num_classes), resolution_ratio)
+        self.loss = loss
+        if checkpoint is not None:
+            load_branch(self.every_frame.network, checkpoint, "high_res")
+
+    def systems(self) -> dict[str, VideoSystem]:
+        """Every frame at this task's resolution."""
+        return {f"{self.every_frame.resolution_ratio:g}x": self.every_frame}
+
+    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        """Segment the last frame of each clip."""
+        output = self.every_frame.training_forward(batch.images[:, -1])
+        loss: Tensor = self.loss(output, batch.labels[:, -1])
+        self.log("train/loss", loss, prog_bar=True)
+        return loss

@@ -1,0 +1,55 @@
+"""Where the networks stand in the checkpoints of each task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from arseg_lightning.models.checkpoint import load_segmentor_weights, read_checkpoint
+from arseg_lightning.models.published import published_fusion_weights
+from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.propagation import Fusion
+
+__all__ = ["Branch", "load_branch", "load_fusion"]
+
+Branch = Literal["high_res", "low_res", "alone"]
+
+_PREFIXES: dict[Branch, tuple[str, ...]] = {
+    "high_res": ("every_frame.network.", "arseg.high_res.", ""),
+    "low_res": ("arseg.low_res.", "every_frame.network.", ""),
+    "alone": ("every_frame.network.", "low_res_alone.network.", ""),
+}
+_FUSION_PREFIX = "arseg.fusion."
+
+
+def load_branch(network: Segmentor, path: Path, branch: Branch) -> None:
+    """Load one branch from a task's checkpoint, or from a published file.
+
+    Args:
+        network: Receives the weights.
+        path: The checkpoint.
+        branch: Which network of the checkpoint is meant, where it holds several.
+    """
+    load_segmentor_weights(network, path, prefixes=_PREFIXES[branch])
+
+
+def load_fusion(fusion: Fusion, path: Path) -> None:
+    """Load the fusion if the checkpoint holds one; a phase-1 checkpoint does not.
+
+    Raises:
+        ValueError: If it holds another fusion.
+    """
+    state = read_checkpoint(path)
+    own = {k: v for k, v in state.items() if k.startswith(_FUSION_PREFIX)}
+    weights = {k.removeprefix(_FUSION_PREFIX): v for k, v in own.items()}
+    weights = weights or published_fusion_weights(state)
+    if not weights:
+        return
+    expected = {name: tuple(value.shape) for name, value in fusion.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if expected != found:
+        raise ValueError(
+            f"{path} holds another fusion: expected {expected}, found {found}; set the model's "
+            f"fusion to the checkpoint's"
+        )
+    fusion.load_state_dict(weights)
