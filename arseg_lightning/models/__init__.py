@@ -1,12 +1,13 @@
 """One image to a feature to logits: the networks, and how their weights are loaded."""
 
 from arseg_lightning.models.bisenet import BiSeNet18
-from arseg_lightning.models.checkpoint import load_segmentor_weights, read_checkpoint
+from arseg_lightning.models.checkpoint import load_segmentor_weights
 from arseg_lightning.models.pretrained import load_resnet18_weights
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.published import published_fusion_weights
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput, SideOutputs
+from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = [
     "BiSeNet18",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from arseg_lightning.models.published import published_format
 from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.models.weight_file import read_checkpoint
 
-__all__ = ["load_segmentor_weights", "read_checkpoint"]
+__all__ = ["load_segmentor_weights"]
 
 _CLASSIFIER = "classifier.weight"
 
@@ -51,34 +50,6 @@ def load_segmentor_weights(
         weights = published.translate(state)
     _check(network, weights, path)
     network.load_state_dict(weights)
-
-
-def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
-    """Read the tensors of a checkpoint by name, without running code from the file.
-
-    The prefix ``module.``, which data-parallel training leaves in the published files, is dropped.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file holds no state dict.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}; give the path of a .ckpt or .pth file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f"{path} is not a PyTorch checkpoint, is damaged, or holds objects that may run code: "
-            f"{error}"
-        ) from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not any(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(
-            f"{path} holds no weights: expected tensors by name, or a dictionary with "
-            f"'state_dict', found {_describe(content)}"
-        )
-    return {k.removeprefix("module."): v for k, v in state.items() if isinstance(v, Tensor)}
 
 
 def _below_prefix(
@@ -127,9 +98,3 @@ def _check(network: Segmentor, weights: Mapping[str, Tensor], path: str | Path) 
                 f"{path}: {key} is {tuple(weights[key].shape)}, {name} expects "
                 f"{tuple(value.shape)}; give a checkpoint of this network"
             )
-
-
-def _describe(content: object) -> str:
-    if isinstance(content, dict):
-        return f"a dictionary with {[str(key) for key in list(content)[:5]]}"
-    return f"a {type(content).__name__}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = ["IMAGENET_RESNET18_URL", "load_resnet18_weights"]
 
@@ -24,7 +25,7 @@ def load_resnet18_weights(backbone: nn.Module, source: str) -> None:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ConnectionError: If the download fails.
+        ConnectionError: If the download fails or arrives damaged.
         ValueError: If the file is not a ResNet-18: names and shapes must all match, only the
             classifier (``fc``) is left out.
     """
@@ -41,7 +42,7 @@ def _download() -> dict[str, Tensor]:
                 IMAGENET_RESNET18_URL, map_location="cpu", check_hash=True, weights_only=True
             )
         )
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # no connection; a damaged download
         raise ConnectionError(
             f"could not download {IMAGENET_RESNET18_URL} ({error}); download it elsewhere and "
             "give the file's path as pretrained, or set pretrained to null"
@@ -54,13 +55,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             f"no pretrained weights at {path}; give a ResNet-18 file in torchvision's format, "
             "'imagenet' to download torchvision's, or null to start from random weights"
         )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path} is not a PyTorch file of plain tensors: {error}") from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(f"{path} holds no state dict; expected ResNet-18 tensors by name")
-    return state
+    return read_checkpoint(path)
 
 
 def _check(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:

@@ -36,11 +36,7 @@ class PublishedFormat:
     prefixes: Mapping[str, str]
 
     def translate(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Give the segmentor's weights our names; the fusion's weights are left out.
-
-        Raises:
-            ValueError: If a key belongs to no part of the network.
-        """
+        """Give the segmentor's weights our names; the fusion's weights are left out."""
         return {
             self._our_name(key): value
             for key, value in state.items()
@@ -51,10 +47,7 @@ class PublishedFormat:
         for theirs, ours in self.prefixes.items():
             if key.startswith(theirs):
                 return ours + key.removeprefix(theirs)
-        raise ValueError(
-            f"{key!r} is no weight of a published {self.network.__name__}; "
-            "give the file as it was published"
-        )
+        return key
 
 
 _FORMATS = (
@@ -132,8 +125,10 @@ def published_fusion_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Take the weights of CReFF out of a published checkpoint of the low-res branch.
 
     Args:
-        state: The file's weights, as :func:`~arseg_lightning.models.checkpoint.read_checkpoint`
-            returns them.
+        state: The file's weights, as :func:`~arseg_lightning.models.read_checkpoint` gives them.
+
+    Returns:
+        What a :class:`~arseg_lightning.propagation.creff.CReFF` loads as its state dict.
 
     Raises:
         ValueError: If there are none, because the file is that of a high-res branch.

@@ -6,24 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from arseg_lightning.models import PSPNet18, Segmentor, load_segmentor_weights
+from arseg_lightning.models import (
+    PSPNet18,
+    Segmentor,
+    load_segmentor_weights,
+    published_fusion_weights,
+    read_checkpoint,
+)
+from arseg_lightning.propagation.creff import CReFF
+from arseg_lightning.propagation.warp import motion_to_grid, warp
 from tests.models.conftest import Published
-
-
-def assert_same(ours: Tensor, stored: Tensor) -> None:
-    assert ours.shape == stored.shape
-    assert float((ours - stored).abs().max()) < 1e-4 * float(stored.std())
-
-
-def thinned(feature: Tensor, network: Segmentor) -> Tensor:
-    """Features are stored thinned: every fourth channel, and pixel at stride 1."""
-    step = 4 if network.feature_stride == 1 else 1
-    return feature[:, ::4, ::step, ::step]
-
-
-def scores(network: Segmentor, logits: Tensor) -> Tensor:
-    """The published decoder network ends in a log-softmax, ours in logits."""
-    return logits.log_softmax(1) if isinstance(network, PSPNet18) else logits
 
 
 @torch.inference_mode()
@@ -40,9 +32,62 @@ def test_high_res_network_matches_published(published: Published) -> None:
 def test_low_res_network_matches_published(published: Published) -> None:
     network = published.build()
     load_segmentor_weights(network, published.low_file)
-    image = published.arrays["current_image"]
-    for name in (key for key in published.arrays if key.startswith("lr_feature_")):
-        ratio = float(name.removeprefix("lr_feature_"))
-        size = [int(side * ratio) for side in image.shape[-2:]]
-        small = F.interpolate(image, size=size, mode="bilinear", align_corners=True)
-        assert_same(thinned(network.features(small), network), published.arrays[name])
+    for ratio in ratios(published):
+        feature = network.features(shrunk(published.arrays["current_image"], ratio))
+        assert_same(thinned(feature, network), published.arrays[f"lr_feature_{ratio}"])
+
+
+@torch.inference_mode()
+def test_whole_method_matches_published(published: Published) -> None:
+    high_res, low_res, fusion = build_all(published)
+    arrays = published.arrays
+    image = arrays["current_image"]
+    size = (image.shape[-2], image.shape[-1])
+    key_feature = high_res.features(arrays["key_image"])
+    grid = (key_feature.shape[-2], key_feature.shape[-1])
+    motion = motion_to_grid(arrays["motion_xy"].permute(0, 3, 1, 2), grid, "paper")
+    warped = warp(key_feature, motion, "paper")
+    assert_same(thinned(warped, high_res), arrays["warped_feature"])
+    for ratio in ratios(published):
+        fused = fusion(low_res.features(shrunk(image, ratio)), warped)
+        assert_same(thinned(fused, low_res), arrays[f"fused_{ratio}"])
+        logits = low_res.classify(fused, size)
+        assert_same(scores(low_res, logits), arrays[f"ar_logits_{ratio}"])
+
+
+def build_all(published: Published) -> tuple[Segmentor, Segmentor, CReFF]:
+    """Both branches and the fusion, through the loader of the published files."""
+    high_res, low_res = published.build(), published.build()
+    load_segmentor_weights(high_res, published.high_file)
+    load_segmentor_weights(low_res, published.low_file)
+    fusion = CReFF(low_res.feature_channels)
+    fusion.load_state_dict(published_fusion_weights(read_checkpoint(published.low_file)))
+    return high_res, low_res, fusion
+
+
+def ratios(published: Published) -> list[str]:
+    """The resolution ratios of the stored arrays, as their names spell them."""
+    names = [name for name in published.arrays if name.startswith("lr_feature_")]
+    assert names
+    return [name.removeprefix("lr_feature_") for name in names]
+
+
+def shrunk(image: Tensor, ratio: str) -> Tensor:
+    size = [int(side * float(ratio)) for side in image.shape[-2:]]
+    return F.interpolate(image, size=size, mode="bilinear", align_corners=True)
+
+
+def assert_same(ours: Tensor, stored: Tensor) -> None:
+    assert ours.shape == stored.shape
+    assert (ours - stored).abs().max().item() < 1e-4 * stored.std().item()
+
+
+def thinned(feature: Tensor, network: Segmentor) -> Tensor:
+    """Features are stored thinned: every fourth channel, and pixel at stride 1."""
+    step = 4 if network.feature_stride == 1 else 1
+    return feature[:, ::4, ::step, ::step]
+
+
+def scores(network: Segmentor, logits: Tensor) -> Tensor:
+    """The published decoder network ends in a log-softmax, ours in logits."""
+    return logits.log_softmax(1) if isinstance(network, PSPNet18) else logits

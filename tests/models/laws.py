@@ -1,0 +1,69 @@
+"""What holds for every segmentor: a network's test is a class with its name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from arseg_lightning.models import Segmentor, load_segmentor_weights
+
+NUM_CLASSES = 5
+WIDTH = 0.125
+
+
+class SegmentorLaws:
+    network: type[Segmentor]
+    num_parameters: int
+    """Of the full-width network for 12 classes, training-only heads included."""
+
+    def small(self) -> Segmentor:
+        return self.network(NUM_CLASSES, width=WIDTH)
+
+    @pytest.mark.parametrize("size", [(32, 32), (37, 51), (64, 40)])
+    def test_any_size_gives_scores_of_that_size(self, size):
+        network = self.small().eval()
+        assert network(images(1, size)).shape == (1, NUM_CLASSES, *size)
+
+    def test_feature_has_the_declared_channels_and_stride(self):
+        network = self.small().eval()
+        grid = 64 // network.feature_stride
+        feature = network.features(images(1, (64, 64)))
+        assert feature.shape == (1, network.feature_channels, grid, grid)
+
+    def test_every_parameter_learns(self):
+        network = self.small()
+        output = network.training_forward(images(2, (64, 64)), (64, 64))
+        side = [*output.side.dense, output.side.presence]
+        total = sum(part.square().mean() for part in (output.logits, *side) if part is not None)
+        assert isinstance(total, Tensor)
+        total.backward()
+        assert [name for name, p in network.named_parameters() if p.grad is None] == []
+
+    def test_side_heads_run_in_training_only(self):
+        _, side = self.small().eval().features_and_side(images(1, (32, 32)), with_side=False)
+        assert (side.dense, side.presence) == ((), None)
+
+    def test_images_of_a_batch_do_not_mix(self):
+        network = self.small().eval()
+        batch = images(2, (40, 40))
+        torch.testing.assert_close(network(batch)[:1], network(batch[:1]), atol=1e-4, rtol=1e-4)
+
+    def test_weights_survive_a_file(self, tmp_path):
+        saved, other = self.small(), self.small()
+        torch.save(saved.state_dict(), tmp_path / "plain.pth")
+        load_segmentor_weights(other, tmp_path / "plain.pth")
+        assert all(torch.equal(a, b) for a, b in pairs(saved, other))
+
+    def test_full_width_has_the_published_size(self):
+        with torch.device("meta"):
+            network = self.network(12)
+        assert sum(p.numel() for p in network.parameters()) == self.num_parameters
+
+
+def images(batch: int, size: tuple[int, int]) -> Tensor:
+    return torch.randn(batch, 3, *size)
+
+
+def pairs(a: torch.nn.Module, b: torch.nn.Module) -> zip[tuple[Tensor, Tensor]]:
+    return zip(a.state_dict().values(), b.state_dict().values(), strict=True)

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from arseg_lightning.models import BiSeNet18
+from tests.models.laws import NUM_CLASSES, SegmentorLaws, images
+
+
+class TestBiSeNet18(SegmentorLaws):
+    network = BiSeNet18
+    num_parameters = 13_423_012
+
+    def test_side_heads_score_pixels_at_strides_8_and_16(self):
+        output = self.small().training_forward(images(2, (64, 96)), (64, 96))
+        shapes = [tuple(part.shape) for part in output.side.dense]
+        assert shapes == [(2, NUM_CLASSES, 8, 12), (2, NUM_CLASSES, 4, 6)]
+
+    def test_training_on_a_single_image_names_the_remedy(self):
+        with pytest.raises(ValueError, match="batch size of 2 or more"):
+            self.small().train()(images(1, (64, 64)))
+
+    def test_convolutions_start_without_bias(self):
+        assert not self.small().classifier.bias.any()
