@@ -1,0 +1,36 @@
+"""What can be wrong with a video, each by name."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CannotWriteVideo",
+    "NoMotionVectors",
+    "NotAVideo",
+    "UnsupportedReference",
+    "VideoDamageWarning",
+    "VideoError",
+]
+
+
+class VideoError(ValueError):
+    """A video cannot be used as it is; the message names file, value and remedy."""
+
+
+class NotAVideo(VideoError):
+    """The file holds no video that can be decoded."""
+
+
+class NoMotionVectors(VideoError):
+    """The stream gives no motion vectors that fit its pictures."""
+
+
+class UnsupportedReference(VideoError):
+    """The stream predicts from a picture that its motion vectors do not name."""
+
+
+class CannotWriteVideo(VideoError, OSError):
+    """A video could not be written; nothing of it is left behind."""
+
+
+class VideoDamageWarning(UserWarning):
+    """Part of a video could not be decoded; the rest was used."""
