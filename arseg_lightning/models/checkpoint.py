@@ -20,7 +20,7 @@ def load_segmentor_weights(
     network: Segmentor,
     path: str | Path,
     *,
-    prefixes: Sequence[str] = ("network.", "system.high_res.", ""),
+    prefixes: Sequence[str] = ("",),
 ) -> None:
     """Load a network's weights from one of our checkpoints, a published one or a state dict.
 
@@ -28,8 +28,8 @@ def load_segmentor_weights(
         network: Receives the weights.
         path: A Lightning checkpoint, a file that the authors of AR-Seg published (high-res or
             low-res branch; the fusion's weights are left out here), or a saved state dict.
-        prefixes: Where the network may stand inside one of our checkpoints; the first that is
-            there counts.
+        prefixes: Where the network may stand inside a Lightning checkpoint (``high_res.``); the
+            first that is there counts.
 
     Raises:
         FileNotFoundError: If there is no such file.

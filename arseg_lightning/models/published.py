@@ -122,26 +122,18 @@ def published_format(state: Mapping[str, Tensor]) -> PublishedFormat | None:
 
 
 def published_fusion_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Take the weights of CReFF out of a published checkpoint of the low-res branch.
+    """Take the weights of CReFF out of a published checkpoint.
 
     Args:
         state: The file's weights, as :func:`~arseg_lightning.models.read_checkpoint` gives them.
 
     Returns:
-        What a :class:`~arseg_lightning.propagation.creff.CReFF` loads as its state dict.
-
-    Raises:
-        ValueError: If there are none, because the file is that of a high-res branch.
+        What a :class:`~arseg_lightning.propagation.creff.CReFF` loads as its state dict; nothing
+        if there is none in the file, as in some of the high-res branch.
     """
-    found = {
+    return {
         ours + key.removeprefix(theirs): value
         for theirs, ours in _FUSION.items()
         for key, value in state.items()
         if key.startswith(theirs)
     }
-    if not found:
-        raise ValueError(
-            "found no fusion weights (fuse_attention.*) in this checkpoint; give the published "
-            "file of the low-res branch (its name says AR), not that of the high-res branch"
-        )
-    return found

@@ -23,11 +23,10 @@ def lightning_checkpoint(path, **networks: Segmentor):
     return path
 
 
-@pytest.mark.parametrize("prefix", ["network", "system__high_res"])
-def test_our_checkpoints_are_loaded(prefix, tmp_path):
+def test_a_network_is_found_inside_a_lightning_checkpoint(tmp_path):
     network, saved = small(), small()
-    path = lightning_checkpoint(tmp_path / "best.ckpt", **{prefix: saved})
-    load_segmentor_weights(network, path)
+    path = lightning_checkpoint(tmp_path / "best.ckpt", system__high_res=saved)
+    load_segmentor_weights(network, path, prefixes=("network.", "system.high_res."))
     assert all(torch.equal(a, b) for a, b in pairs(network, saved))
 
 
