@@ -20,7 +20,10 @@ Rule = Callable[[nn.Module, Tensor, Tensor], int]
 
 @runtime_checkable
 class CountsMacs(Protocol):
-    """A module that says itself what it costs, as one with a kernel of its own must."""
+    """A module that says itself what it costs, as one with a kernel of its own must.
+
+    It has to run on the meta device, where tensors have shapes but no numbers.
+    """
 
     def macs(self, output: Tensor) -> int:
         """Multiply-accumulates of the call that made ``output``, without those of submodules."""
