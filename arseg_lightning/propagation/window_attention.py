@@ -1,9 +1,23 @@
-"""Local attention: every pixel attends to the k x k window around it."""
+"""Local attention: every pixel attends to the k x k window around it.
+
+A tile's queries meet the keys of the tile and of a margin around it in one dense matrix product;
+places outside a query's own window are masked away. That multiplies a few times more than needed,
+but at the speed of matrix products, and no tensor of k * k * C * H * W ever exists: only a few
+tiles are in work at a time, forward and backward.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.autograd.function import once_differentiable
+
+from arseg_lightning.propagation.tiles import TILE, Band, bands, padded_size
 
 __all__ = ["WindowAttention", "window_attention"]
 
@@ -11,15 +25,35 @@ __all__ = ["WindowAttention", "window_attention"]
 def window_attention(
     query: Tensor, key: Tensor, value: Tensor, window: int, zero_padding: bool = True
 ) -> Tensor:
-    """Attend from every pixel to its k x k neighbourhood, single head, without scaling."""
-    batch, channels, height, width = query.shape
-    keys = F.unfold(key, window, padding=window // 2).view(batch, channels, window**2, -1)
-    values = F.unfold(value, window, padding=window // 2).view_as(keys)
-    logits = (query.flatten(2)[:, :, None] * keys).sum(1)
-    if not zero_padding:
-        inside = F.unfold(key.new_ones(1, 1, height, width), window, padding=window // 2)
-        logits = logits.masked_fill(inside == 0, float("-inf"))
-    return (values * logits.softmax(1)[:, None]).sum(2).view_as(query)
+    """Attend from every pixel to its k x k neighbourhood: one head, logits not scaled.
+
+    Computed in float32 at least, whatever the type of the inputs and under autocast too. The
+    backward pass recomputes the weights instead of keeping them. Differentiable once.
+
+    Args:
+        query: What each pixel asks; decides the type of the result.
+        key: What the neighbours are compared by.
+        value: What is averaged.
+        window: Side k of the odd window.
+        zero_padding: Whether neighbours outside the image take part with logit 0 and value 0,
+            as in the paper, or are left out.
+
+    Shapes:
+        query, key, value: (B, C, H, W)   returns: (B, C, H, W)
+
+    Raises:
+        ValueError: If ``window`` is not odd and positive, or the shapes differ.
+
+    Source: Hu et al., CVPR 2023 (AR-Seg), the local attention of CReFF.
+    """
+    _check_window(window)
+    if not query.shape == key.shape == value.shape or query.dim() != 4:
+        shapes = ", ".join(str(tuple(part.shape)) for part in (query, key, value))
+        raise ValueError(f"query, key and value are (B, C, H, W) of one shape, got {shapes}")
+    attended: Tensor = _WindowAttention.apply(  # type: ignore[no-untyped-call]
+        query, key, value, window, zero_padding
+    )
+    return attended
 
 
 class WindowAttention(nn.Module):
@@ -39,8 +73,7 @@ class WindowAttention(nn.Module):
     def __init__(self, window: int = 7, zero_padding: bool = True) -> None:
         """Check the window."""
         super().__init__()
-        if window < 1 or window % 2 == 0:
-            raise ValueError(f"the window has a centre, so its side is odd; got window={window}")
+        _check_window(window)
         self.window = window
         self.zero_padding = zero_padding
 
@@ -49,9 +82,129 @@ class WindowAttention(nn.Module):
         return window_attention(query, key, value, self.window, self.zero_padding)
 
     def macs(self, output: Tensor) -> int:
-        """Multiply-accumulates of one call, from its output: two products of k * k per element."""
+        """Multiply-accumulates of one call, from its output: two products of k * k per element.
+
+        This is the method's cost; masked products, which an implementation may add, do not count.
+        """
         return 2 * self.window**2 * output.numel()
 
     def extra_repr(self) -> str:
         """Show the arguments."""
         return f"window={self.window}, zero_padding={self.zero_padding}"
+
+
+class _WindowAttention(torch.autograd.Function):
+    """The attention and its gradient, one band of tiles after the other."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, window: int, zero_padding: bool
+    ) -> Tensor:
+        ctx.save_for_backward(query, key, value)
+        ctx.windows = windows = _Windows.around(query, window, zero_padding)
+        margin = windows.margin
+        attended = torch.empty_like(query)
+        with _without_autocast(query.device):
+            for band in _bands(query):
+                weights = windows.weights(band, band.cut(query), band.cut(key, margin))
+                band.put(band.cut(value, margin) @ weights.mT, attended)
+        return attended
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value = ctx.saved_tensors
+        margin = ctx.windows.margin
+        grad_query = torch.empty_like(query)
+        grad_key, grad_value = _padded_zeros(key, margin), _padded_zeros(value, margin)
+        with _without_autocast(query.device):
+            for band in _bands(query):
+                queries, keys, came = band.cut(query), band.cut(key, margin), band.cut(grad)
+                weights = ctx.windows.weights(band, queries, keys)
+                band.add(came @ weights, grad_value, margin)
+                grad_logits = _through_softmax(weights, came.mT @ band.cut(value, margin))
+                band.add(queries @ grad_logits, grad_key, margin)
+                band.put(keys @ grad_logits.mT, grad_query)
+        return (
+            grad_query,
+            _inner(grad_key, key, margin),
+            _inner(grad_value, value, margin),
+            None,
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """Which of a tile's keys each of its queries may see.
+
+    Args:
+        margin: Pixels by which a window reaches beyond its centre.
+        mask: 0 inside a query's window and -inf outside, (queries, keys) of a tile.
+        picture: Ones of shape (B, 1, H, W), or None when places outside take part.
+    """
+
+    margin: int
+    mask: Tensor
+    picture: Tensor | None
+
+    @classmethod
+    def around(cls, query: Tensor, window: int, zero_padding: bool) -> _Windows:
+        """The windows of every pixel of a feature."""
+        margin = window // 2
+        dtype = torch.promote_types(query.dtype, torch.float32)
+        query_place = torch.arange(TILE, device=query.device) + margin
+        key_place = torch.arange(TILE + 2 * margin, device=query.device)
+        near = (query_place[:, None] - key_place).abs() <= margin
+        seen = near[:, None, :, None] & near[None, :, None, :]  # (y, x, key y, key x)
+        mask = torch.zeros_like(seen, dtype=dtype).masked_fill_(~seen, float("-inf"))
+        picture = (
+            None if zero_padding else query.new_ones(()).expand(query.shape[0], 1, *query.shape[2:])
+        )
+        return cls(margin, mask.flatten(2).flatten(0, 1), picture)
+
+    def weights(self, band: Band, queries: Tensor, keys: Tensor) -> Tensor:
+        """Softmax over each window: (N, C, queries), (N, C, keys) -> (N, queries, keys)."""
+        logits = torch.baddbmm(self.mask, queries.mT, keys)
+        if self.picture is not None:
+            outside = band.cut(self.picture, self.margin) == 0  # (N, 1, keys)
+            # Finite, so that queries of a tile which are outside themselves stay numbers.
+            logits.masked_fill_(outside, torch.finfo(logits.dtype).min)
+        return logits.softmax(-1)
+
+
+def _bands(query: Tensor) -> Iterator[Band]:
+    """Bands whose tiles stay in the cache of a CPU, or give a large device enough to do."""
+    return bands(query, tiles_at_once=64 if query.device.type == "cpu" else 1024)
+
+
+def _through_softmax(weights: Tensor, grad: Tensor) -> Tensor:
+    """Gradient of the logits, from that of the weights."""
+    return weights * (grad - (weights * grad).sum(-1, keepdim=True))
+
+
+def _padded_zeros(picture: Tensor, margin: int) -> Tensor:
+    """Where gradients are added up, in float32 at least: whole tiles and a margin around."""
+    size = padded_size((picture.shape[2], picture.shape[3]), margin)
+    dtype = torch.promote_types(picture.dtype, torch.float32)
+    return picture.new_zeros(*picture.shape[:2], *size, dtype=dtype)
+
+
+def _inner(padded: Tensor, picture: Tensor, margin: int) -> Tensor:
+    """Cut the padding off again."""
+    height, width = picture.shape[2:]
+    inner = padded[:, :, margin : margin + height, margin : margin + width]
+    return inner.to(picture.dtype)
+
+
+def _without_autocast(device: torch.device) -> AbstractContextManager[None]:
+    """Keep autocast from rounding the products inside, where the device knows autocast at all."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
+
+
+def _check_window(window: int) -> None:
+    """Raise unless the window has a centre."""
+    if window < 1 or window % 2 == 0:
+        raise ValueError(f"a window has a centre, so its side is odd; got window={window}")
