@@ -12,7 +12,7 @@ from jsonargparse import auto_cli, set_parsing_settings
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from arseg_lightning.callbacks import PredictionWriter, RunRecord, TestRecord
+from arseg_lightning.callbacks import EpochLines, PredictionWriter, RunRecord, TestRecord
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.tasks import SegmentationTask
@@ -58,10 +58,12 @@ class SegmentationCLI(LightningCLI):
         """Add the callbacks that keep a run's results in its folder."""
         run_dir = Path(self._get(self.config, "run_dir"))
         self.trainer_defaults["callbacks"] = [
-            TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 0),
+            TQDMProgressBar() if sys.stderr.isatty() else EpochLines(),
             TestRecord(run_dir),
             PredictionWriter(run_dir),
         ]
+        if not sys.stderr.isatty():
+            self.trainer_defaults["enable_progress_bar"] = False
         return super().instantiate_trainer(**kwargs)
 
     def after_fit(self) -> None:
@@ -87,6 +89,7 @@ def main(arguments: list[str] | None = None) -> Any:
     Args:
         arguments: The command line without the program's name; None takes the process's.
     """
+    given = arguments is not None  # Lightning warns if it is handed the process's own
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in COMMANDS:
         command: Callable[..., Any] = COMMANDS[arguments[0]]
@@ -106,5 +109,5 @@ def main(arguments: list[str] | None = None) -> Any:
         seed_everything_default=0,
         trainer_defaults={"use_distributed_sampler": False},
         parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in stages},
-        args=arguments,
+        args=arguments if given else None,
     )

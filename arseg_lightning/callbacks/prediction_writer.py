@@ -67,7 +67,7 @@ class PredictionWriter(Callback):
             self.writer = None
         labels = self.folder / "labels"
         lines = [f"labels:  {labels} ({self.num_frames} frames)", f"overlay: {self.path}"]
-        print("\n".join(lines), flush=True)  # noqa: T201  (what the user ran predict for)
+        print("\n".join(lines), flush=True)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

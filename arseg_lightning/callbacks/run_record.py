@@ -29,9 +29,10 @@ class RunRecord(SaveConfigCallback):
             return
         self.already_saved = True
         run_dir, overwrite = Path(self.config.run_dir), self.config.overwrite
-        path = run_dir / f"{stage}.yaml"
+        command = trainer.state.fn.value if trainer.state.fn is not None else stage
+        path = run_dir / f"{command}.yaml"
         resumes = trainer.ckpt_path is not None
-        if stage == "fit" and path.exists() and not (overwrite or resumes):
+        if command == "fit" and path.exists() and not (overwrite or resumes):
             raise FileExistsError(
                 f"{run_dir} holds a run already; give another --run_dir, continue it with "
                 f"--ckpt_path {run_dir}/last.ckpt, or replace it with --overwrite=true"

@@ -44,7 +44,7 @@ class TestRecord(Callback):
         data = getattr(trainer, "datamodule", None)
         if not isinstance(pl_module, SegmentationTask) or not isinstance(data, ClipDataModule):
             return
-        systems = {name: pl_module.accuracy(name).compute() for name in pl_module.systems()}
+        systems = {name: pl_module.counts(name).accuracy() for name in pl_module.systems()}
         if not trainer.is_global_zero:
             return
         size = data.example_size("test")
@@ -54,7 +54,8 @@ class TestRecord(Callback):
             keyframe_interval=pl_module.keyframe_interval,
             size=size,
             systems=tuple(
-                _system_result(name, accuracy, pl_module, size) for name, accuracy in systems.items()
+                _system_result(name, accuracy, pl_module, size)
+                for name, accuracy in systems.items()
             ),
             num_samples=sum(next(iter(systems.values())).frames_at_distance),
             provenance=Provenance.collect(*self._config()),
@@ -73,7 +74,7 @@ class TestRecord(Callback):
             low, own = result.systems[1].name, result.systems[2].name
             lines.append(f"{own} recovers {share:.0%} of what {low} alone loses against 1x")
         lines += [f"result:  {json_path}", f"picture: {plot_path}"]
-        print("\n".join(lines), flush=True)  # noqa: T201  (what the user ran the test for)
+        print("\n".join(lines), flush=True)
 
     def _config(self) -> tuple[int | None, dict[str, Any]]:
         """Seed and configuration of the run, as written to its folder."""

@@ -166,6 +166,10 @@ class ClipDataModule(LightningDataModule):
         stream = VideoStream(path, motion, self.keyframe_interval, self.normalise)
         return DataLoader(stream, batch_size=1, collate_fn=collate)
 
+    def predict_fps(self) -> float:
+        """Frames a second of one's own video."""
+        return self.store.cache.read(self._usable_video()).fps
+
     def example_size(self, split: str) -> tuple[int, int]:
         """Height and width of a split's first sequence."""
         path = self._usable_video() if split == "predict" else None

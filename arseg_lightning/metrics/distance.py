@@ -93,12 +93,18 @@ class DistanceAccuracy(Metric):
         labelled = (label != self.ignore_index).flatten(1).any(dim=1)
         self.frames[distance] += labelled.sum()
 
-    def compute(self) -> Accuracy:
-        """Turn the counts into accuracies."""
-        pooled = self.confusion.sum(0)
+    def compute(self) -> dict[str, Tensor]:
+        """The counts of all processes: ``confusion`` (L, K, K) and ``frames`` (L,)."""
+        return {"confusion": self.confusion, "frames": self.frames}
+
+    def accuracy(self) -> Accuracy:
+        """Turn the counts of all processes into accuracies; every process has to call this."""
+        counts = self.compute()
+        confusion = counts["confusion"]
+        pooled = confusion.sum(0)
         return Accuracy(
-            miou_at_distance=tuple(mean_iou(self.confusion).tolist()),
+            miou_at_distance=tuple(mean_iou(confusion).tolist()),
             miou_pooled=float(mean_iou(pooled)),
             iou_per_class=tuple(iou_per_class(pooled).tolist()),
-            frames_at_distance=tuple(self.frames.tolist()),
+            frames_at_distance=tuple(counts["frames"].reshape(-1).tolist()),
         )

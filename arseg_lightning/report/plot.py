@@ -27,7 +27,9 @@ def plot_distances(result: RunResult, path: Path) -> None:
     axes.set_xticks(range(result.keyframe_interval))
     axes.grid(alpha=0.3)
     axes.legend()
-    axes.set_title(f"{result.data}, {result.size[1]}x{result.size[0]}, L = {result.keyframe_interval}")
+    axes.set_title(
+        f"{result.data}, {result.size[1]}x{result.size[0]}, L = {result.keyframe_interval}"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)

@@ -90,7 +90,7 @@ class SegmentationTask(LightningModule, ABC):
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean over distances."""
-        accuracy = self.accuracy("own").compute()
+        accuracy = self.counts("own").accuracy()
         self.log("val/miou", accuracy.miou_mean, prog_bar=True, rank_zero_only=True)
         self.log("val/miou_pooled", accuracy.miou_pooled, rank_zero_only=True)
 
@@ -106,7 +106,7 @@ class SegmentationTask(LightningModule, ABC):
     def on_test_epoch_end(self) -> None:
         """Log the accuracy of the task's own system, and the means of the others."""
         names = list(self.systems())
-        accuracies = {name: self.accuracy(name).compute() for name in names}
+        accuracies = {name: self.counts(name).accuracy() for name in names}
         own = accuracies[names[-1]]
         values = {f"test/miou_d{d:02d}": v for d, v in enumerate(own.miou_at_distance)}
         values |= {"test/miou_mean": own.miou_mean, "test/miou_pooled": own.miou_pooled}
@@ -128,11 +128,11 @@ class SegmentationTask(LightningModule, ABC):
             raise ValueError("the clips of an evaluation batch need the same distances")
         return system.run(batch.images, batch.motion, distances)
 
-    def accuracy(self, name: str) -> DistanceAccuracy:
+    def counts(self, name: str) -> DistanceAccuracy:
         """The counts of a system."""
         metric = self.accuracies[_key(name)]
         if not isinstance(metric, DistanceAccuracy):
-            raise TypeError(f"{name} is no accuracy")
+            raise TypeError(f"{name} counts nothing")
         return metric
 
     def _start(self, systems: dict[str, VideoSystem]) -> None:
@@ -145,7 +145,7 @@ class SegmentationTask(LightningModule, ABC):
     def _evaluate(self, name: str, system: VideoSystem, batch: ClipBatch) -> None:
         for t, prediction in enumerate(self.predictions(system, batch)):
             classes = prediction.logits.argmax(dim=1)
-            self.accuracy(name).update(classes, batch.labels[:, t], prediction.distance)
+            self.counts(name).update(classes, batch.labels[:, t], prediction.distance)
 
 
 def freeze(module: nn.Module) -> None:

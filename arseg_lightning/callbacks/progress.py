@@ -1,0 +1,36 @@
+"""Progress where nobody watches: one line an epoch in a log file, instead of a bar."""
+
+from __future__ import annotations
+
+import time
+
+from lightning import Callback, LightningModule, Trainer
+
+__all__ = ["EpochLines"]
+
+
+class EpochLines(Callback):
+    """Prints the loss, the time and the remaining time after every epoch."""
+
+    def __init__(self) -> None:
+        self.start = 0.0
+        self.first_epoch = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self.start = time.monotonic()
+        self.first_epoch = trainer.current_epoch
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the line."""
+        done = trainer.current_epoch + 1 - self.first_epoch
+        seconds = time.monotonic() - self.start
+        parts = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"]
+        for name in ("train/loss", "val/miou"):
+            value = trainer.callback_metrics.get(name)
+            parts += [f"{name} {float(value):.3f}"] if value is not None else []
+        if trainer.max_epochs is not None and trainer.max_epochs > 0:
+            left = seconds / done * (trainer.max_epochs - trainer.current_epoch - 1)
+            parts.append(f"{seconds:.0f} s, {left:.0f} s left")
+        if trainer.is_global_zero:
+            print(", ".join(parts), flush=True)

@@ -1,0 +1,161 @@
+"""The tasks: what is trained, what stands still, and what a checkpoint may decide."""
+
+import pytest
+import torch
+from lightning import Trainer
+from torch.utils.data import DataLoader
+
+from arseg_lightning.losses import FST, CrossEntropy
+from arseg_lightning.propagation import CReFF
+from arseg_lightning.tasks import HighResTask, JointTask, LowResTask
+from tests.tiny import TinyNet, clip_batch
+
+
+def fusion(channels):
+    return CReFF(channels, window=3)
+
+
+def batches(count=2):
+    return DataLoader([clip_batch(seed=seed) for seed in range(count)], batch_size=None)
+
+
+def fit(task, tmp_path, epochs=1):
+    trainer = Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        logger=False,
+        default_root_dir=tmp_path,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+    )
+    trainer.fit(task, batches())
+    return trainer
+
+
+def snapshot(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def changed(before, module):
+    return {name for name, value in module.state_dict().items() if not value.equal(before[name])}
+
+
+@pytest.fixture
+def phase1(tmp_path):
+    """The checkpoint of a phase-1 run."""
+    torch.manual_seed(1)
+    task = HighResTask(TinyNet, CrossEntropy(), num_classes=3)
+    trainer = fit(task, tmp_path)
+    trainer.save_checkpoint(tmp_path / "high.ckpt")
+    return tmp_path / "high.ckpt", task
+
+
+def low_res_task(checkpoint, **changes):
+    arguments = {"num_classes": 3, "fusion": fusion, "high_res_checkpoint": checkpoint}
+    return LowResTask(TinyNet, FST(CrossEntropy()), **(arguments | changes))
+
+
+def test_phase_1_trains_every_parameter(tmp_path):
+    task = HighResTask(TinyNet, CrossEntropy(), num_classes=3)
+    before = snapshot(task.every_frame)
+    fit(task, tmp_path)
+    assert changed(before, task.every_frame) == set(before)
+
+
+def test_phase_2_leaves_the_high_res_branch_and_the_classifier_alone(phase1, tmp_path):
+    checkpoint, teacher = phase1
+    task = low_res_task(checkpoint)
+    high, low = snapshot(task.arseg.high_res), snapshot(task.arseg.low_res)
+    fuse = snapshot(task.arseg.fusion)
+    assert changed(snapshot(teacher.every_frame.network), task.arseg.high_res) == set()
+    fit(task, tmp_path)
+    assert changed(high, task.arseg.high_res) == set()  # BatchNorm statistics included
+    assert changed(low, task.arseg.low_res) == set(low) - {"classifier.weight", "classifier.bias"}
+    assert changed(fuse, task.arseg.fusion) == set(fuse)
+    assert task.arseg.low_res.classifier.weight.equal(teacher.every_frame.network.classifier.weight)
+
+
+def test_without_fusion_the_fusion_stands_still(phase1, tmp_path):
+    task = low_res_task(phase1[0], epochs_without_fusion=1)
+    fuse = snapshot(task.arseg.fusion)
+    fit(task, tmp_path)
+    assert changed(fuse, task.arseg.fusion) == set()
+    assert all(p.grad is not None for p in task.arseg.fusion.parameters())
+
+
+def test_phase_2_needs_a_teacher(tmp_path):
+    with pytest.raises(ValueError, match="give --model.high_res_checkpoint"):
+        fit(low_res_task(None), tmp_path)
+
+
+def test_a_low_res_branch_can_start_from_phase_1(phase1):
+    checkpoint, teacher = phase1
+    task = low_res_task(checkpoint, low_res_checkpoint=checkpoint)
+    assert changed(snapshot(teacher.every_frame.network), task.arseg.low_res) == set()
+
+
+def test_a_low_res_branch_with_its_fusion_can_start_from_phase_2(phase1, tmp_path):
+    checkpoint, _ = phase1
+    first = low_res_task(checkpoint)
+    fit(first, tmp_path).save_checkpoint(tmp_path / "ar.ckpt")
+    second = low_res_task(checkpoint, low_res_checkpoint=tmp_path / "ar.ckpt")
+    assert changed(snapshot(first.arseg), second.arseg) == set()
+
+
+def test_another_fusion_in_the_checkpoint_is_named(phase1, tmp_path):
+    checkpoint, _ = phase1
+    first = low_res_task(checkpoint)
+    state = first.state_dict()
+    state["arseg.fusion.query.weight"] = torch.zeros(4, 1, 3, 3)
+    torch.save({"state_dict": state}, tmp_path / "other.ckpt")
+    with pytest.raises(ValueError, match=r"other.ckpt holds another fusion.*set the model's"):
+        low_res_task(checkpoint, low_res_checkpoint=tmp_path / "other.ckpt")
+
+
+def test_joint_training_keeps_the_branches_apart(tmp_path):
+    """The gradient of each network is the one it would get alone."""
+    task = JointTask(TinyNet, CrossEntropy(), FST(CrossEntropy()), num_classes=3, fusion=fusion)
+    task.log = lambda *_, **__: None  # there is no trainer to log to
+    batch = clip_batch()
+    high_res = task.arseg.high_res.train()
+    output = high_res.training_forward(batch.images[:, -1], (24, 32))
+    task.loss(output, batch.labels[:, -1]).backward()
+    alone = {name: p.grad.clone() for name, p in high_res.named_parameters()}
+    task.zero_grad()
+    task.training_step(batch, 0).backward()
+    together = {name: p.grad for name, p in high_res.named_parameters()}
+    assert all(together[name].allclose(grad, atol=1e-6) for name, grad in alone.items())
+    assert task.arseg.low_res.classifier.weight.grad is None
+
+
+def test_joint_training_ends_with_one_classifier(tmp_path):
+    task = JointTask(TinyNet, CrossEntropy(), FST(CrossEntropy()), num_classes=3, fusion=fusion)
+    before = snapshot(task)
+    fit(task, tmp_path)
+    still = {name for name in before if "fusion" not in name} - changed(before, task)
+    assert not still
+    assert task.arseg.low_res.classifier.weight.equal(task.arseg.high_res.classifier.weight)
+
+
+def test_all_systems_are_compared_and_the_own_one_comes_last(phase1, tmp_path):
+    task = low_res_task(phase1[0], baseline_checkpoint=phase1[0])
+    assert list(task.systems()) == ["1x", "0.5x", "AR 0.5x"]
+    joint = JointTask(TinyNet, CrossEntropy(), FST(CrossEntropy()), num_classes=3, fusion=fusion)
+    assert list(joint.systems()) == ["1x", "0.5x", "AR 0.5x"]
+
+
+def test_the_baseline_is_neither_trained_nor_saved(phase1):
+    task = low_res_task(phase1[0], baseline_checkpoint=phase1[0])
+    assert set(task.state_dict()) == set(low_res_task(phase1[0]).state_dict())
+
+
+def test_a_test_counts_every_frame_at_its_distance(phase1, tmp_path):
+    task = low_res_task(phase1[0])
+    trainer = Trainer(
+        accelerator="cpu", logger=False, default_root_dir=tmp_path, enable_progress_bar=False
+    )
+    trainer.test(task, batches(count=3), verbose=False)
+    counted = task.counts("AR 0.5x").accuracy().frames_at_distance
+    assert counted == (6, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0)
+    assert trainer.callback_metrics["test/1x/miou_mean"] >= 0
