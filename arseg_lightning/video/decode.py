@@ -2,101 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import av
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from arseg_lightning.types import Frame
-from arseg_lightning.video.errors import VideoDamageWarning, VideoError
-from arseg_lightning.video.probe import frame_rate, open_video, probe, require_motion
+from arseg_lightning.video.errors import VideoError
+from arseg_lightning.video.pictures import Damage, NumberedPicture, numbered_pictures
+from arseg_lightning.video.probe import VideoInfo, frame_rate, open_video, probe, require_motion
+from arseg_lightning.video.timeline import Timeline, read_timeline
 
 __all__ = ["decode", "read_frames"]
 
+_WORTH_A_SEEK = 8
+"""Frames to skip that make up for opening the file once more."""
 
-def decode(
-    path: Path | str, *, motion: bool = False, size: tuple[int, int] | None = None
-) -> Iterator[Frame]:
-    """Decode a video from start to end.
-
-    Args:
-        path: The video.
-        motion: Also give the codec's motion vectors.
-        size: Height and width to scale the pictures to; their own by default.
-
-    Yields:
-        The frames in display order, turned as the file asks for.
-    """
-    path = Path(path)
-    if motion:
-        require_motion(probe(path))
-    with open_video(path) as (container, stream):
-        if motion:
-            stream.codec_context.options = {"flags2": "+export_mvs"}
-        stream.thread_type = "AUTO"
-        start = stream.start_time or 0
-        failed = 0
-        index = 0
-        for packet in container.demux(stream):
-            try:
-                pictures = packet.decode()
-            except av.FFmpegError:
-                failed += 1
-                continue
-            for picture in pictures:
-                yield _to_frame(picture, index, start, stream, motion)
-                index += 1
-        if failed:
-            warnings.warn(
-                VideoDamageWarning(f"{path}: {failed} packets could not be decoded"), stacklevel=2
-            )
-
-
-def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
-    """Decode some frames of a video, by their place in display order.
-
-    Raises:
-        IndexError: If the video has no such frame.
-    """
-    wanted = set(indices)
-    found: dict[int, Frame] = {}
-    for frame in decode(path):
-        if frame.index in wanted:
-            found[frame.index] = frame
-            if len(found) == len(wanted):
-                break
-    missing = sorted(wanted - set(found))
-    if missing:
-        raise IndexError(f"{path} has no frame {missing[0]}")
-    return found
-
-
-def _to_frame(
-    picture: VideoFrame, index: int, start: int, stream: VideoStream, motion: bool
-) -> Frame:
-    image = picture.to_ndarray(format="rgb24")
-    if picture.rotation:
-        image = np.ascontiguousarray(np.rot90(image, picture.rotation // 90))
-    pts = picture.pts
-    seconds = (
-        (pts - start) * float(picture.time_base)
-        if pts is not None
-        else index / float(frame_rate(stream))
-    )
-    return Frame(
-        index,
-        seconds,
-        PictureType(picture.pict_type).name[0],
-        image,
-        _vectors(picture) if motion else None,
-    )
-
+_SHORT_TYPES = {"SI": "I", "BI": "B", "SP": "P", "S": "P"}
 
 _VECTOR = np.dtype(
     [
@@ -114,9 +39,177 @@ _VECTOR = np.dtype(
     ],
     align=True,
 )
+"""FFmpeg's ``AVMotionVector``, as PyAV gives it."""
 
 
-def _vectors(picture: VideoFrame) -> NDArray[np.void]:
-    """The vectors that came with a picture, copied so that they do not hold the picture."""
-    data = picture.side_data.get("MOTION_VECTORS")
-    return np.zeros(0, _VECTOR) if data is None else data.to_ndarray().copy()
+def decode(
+    path: Path | str, *, motion: bool = False, size: tuple[int, int] | None = None
+) -> Iterator[Frame]:
+    """Decode a video from start to end, turned as it asks for.
+
+    Of a damaged video everything is used that decodes. A frame that is lost between others is
+    replaced by a copy of the one before it, without vectors, so that every frame (and its label)
+    keeps its index; what was lost is said in a warning at the end.
+
+    Args:
+        path: The video.
+        motion: Also give the codec's motion vectors.
+        size: Height and width that all pictures are scaled to; their own by default, and
+            always with motion vectors, which do not scale.
+
+    Returns:
+        The frames in display order.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        NotAVideo: If it is not a video.
+        NoMotionVectors: If motion vectors are asked for and there are none that fit.
+        VideoError: If the size of the pictures changes on the way and ``size`` is not given.
+
+    Warns:
+        VideoDamageWarning: If a part could not be decoded.
+    """
+    if motion and size is not None:
+        raise ValueError(f"motion vectors do not scale; leave out one of motion and size={size}")
+    info = probe(Path(path))
+    if motion:
+        require_motion(info)
+    return _decode(info, motion, size)
+
+
+def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
+    """Decode some frames of a video, without vectors; the same that :func:`decode` gives.
+
+    Decoding starts at the last keyframe before a frame and stops behind the last one asked for.
+
+    Args:
+        path: The video.
+        indices: Places in display order, from 0.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        NotAVideo: If it is not a video.
+        IndexError: If the video has no such frame.
+
+    Warns:
+        VideoDamageWarning: If one of the frames could not be decoded.
+    """
+    path = Path(path)
+    timeline = read_timeline(path) if path.is_file() else None
+    found: dict[int, Frame] = {}
+    for start, group in _groups(sorted(set(indices)), timeline):
+        # A stream may refuse to start where its container says that it can.
+        frames = _read_group(path, start, group, timeline) or _read_group(path, 0, group, timeline)
+        found.update(frames or {})
+        missing = [index for index in group if index not in found]
+        if missing:
+            raise IndexError(f"{path} has no frame {missing[0]}; its frames are counted from 0")
+    return found
+
+
+def _decode(info: VideoInfo, motion: bool, size: tuple[int, int] | None) -> Iterator[Frame]:
+    """Decode all frames and report the damage."""
+    damage = Damage(info.path)
+    timeline = read_timeline(info.path)
+    with open_video(info.path) as (container, stream):
+        if motion:
+            stream.codec_context.options = {"flags2": "+export_mvs"}
+        seconds = _clock(timeline, stream)
+        for numbered in numbered_pictures(container, stream, timeline, damage):
+            frame = _to_frame(numbered, seconds, motion, size)
+            if frame.size != (size or info.size):
+                raise VideoError(
+                    f"{info.path} changes its size: frame {frame.index} is {_by(frame.size)}, "
+                    f"the first is {_by(info.size)} (height x width); make a copy of one size: "
+                    f"python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
+                )
+            yield frame
+    damage.warn()
+
+
+def _read_group(
+    path: Path, start: int, group: list[int], timeline: Timeline | None
+) -> dict[int, Frame] | None:
+    """Decode frames from one starting point; None if the stream does not start there."""
+    found, damage = {}, Damage(path)
+    with open_video(path) as (container, stream):
+        if timeline is not None and start:
+            timeline.seek(container, stream, start)
+        seconds = _clock(timeline, stream)
+        for numbered in numbered_pictures(container, stream, timeline, Damage(path), start):
+            if start and numbered.place == start and numbered.is_copy:
+                return None
+            if numbered.place in group:
+                damage.replaced += [numbered.place] * numbered.is_copy
+                found[numbered.place] = _to_frame(numbered, seconds)
+            if numbered.place >= group[-1]:
+                break
+    damage.warn()
+    return found
+
+
+def _groups(wanted: list[int], timeline: Timeline | None) -> Iterator[tuple[int, list[int]]]:
+    """Split ascending indices where skipping to a keyframe saves decoding."""
+    if not wanted:
+        return
+    if wanted[0] < 0:
+        raise IndexError(f"frames are counted from 0, got {wanted[0]}")
+    start, group = 0, list[int]()
+    for index in wanted:
+        keyframe = timeline.keyframe_before(index) if timeline else 0
+        position = group[-1] if group else start
+        if keyframe - position >= _WORTH_A_SEEK:
+            if group:
+                yield start, group
+            start, group = keyframe, []
+        group.append(index)
+    yield start, group
+
+
+def _clock(timeline: Timeline | None, stream: VideoStream) -> Callable[[int], float]:
+    """The time of a frame: its own where the file says it, else by the frame rate."""
+    rate = frame_rate(stream)
+
+    def seconds(index: int) -> float:
+        known = timeline is not None and index < len(timeline)
+        return timeline.seconds(index) if timeline and known else float(index / rate)
+
+    return seconds
+
+
+def _to_frame(
+    numbered: NumberedPicture,
+    seconds: Callable[[int], float],
+    motion: bool = False,
+    size: tuple[int, int] | None = None,
+) -> Frame:
+    """Put a frame together."""
+    index, picture, is_copy = numbered
+    kind = "P" if is_copy else PictureType(picture.pict_type).name
+    return Frame(
+        index=index,
+        pts_seconds=seconds(index),
+        picture_type=_SHORT_TYPES.get(kind, kind),
+        image=_to_rgb(picture, size),
+        vectors=_vectors(picture, is_copy) if motion else None,
+    )
+
+
+def _to_rgb(picture: VideoFrame, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    """Convert to RGB, scale, and turn as the file asks for."""
+    quarter_turns = picture.rotation // 90 % 4
+    height, width = size or (None, None)
+    if quarter_turns % 2:
+        height, width = width, height
+    image = picture.to_ndarray(format="rgb24", height=height, width=width)
+    return np.ascontiguousarray(np.rot90(image, quarter_turns))
+
+
+def _vectors(picture: VideoFrame, is_copy: bool) -> NDArray[np.void]:
+    """A picture's vectors, copied out of it so that they do not keep all of it in memory."""
+    found = None if is_copy else picture.side_data.get("MOTION_VECTORS")
+    return np.zeros(0, _VECTOR) if found is None else found.to_ndarray().copy()
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return f"{size[0]}x{size[1]}"

@@ -14,12 +14,20 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from arseg_lightning.video.errors import NoMotionVectors, NotAVideo
+from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
 
-__all__ = ["MOTION_CODECS", "VideoInfo", "open_video", "probe", "require_motion"]
+__all__ = [
+    "MOTION_CODECS",
+    "VideoInfo",
+    "codec_name",
+    "frame_rate",
+    "open_video",
+    "probe",
+    "require_motion",
+]
 
 MOTION_CODECS = frozenset({"flv1", "h264", "mpeg1video", "mpeg2video", "mpeg4"})
-"""Codecs whose decoder in FFmpeg exports motion vectors (each tried); HEVC, VP9 and AV1 do not."""
+"""Codecs whose decoder in FFmpeg exports motion vectors; HEVC, VP8, VP9 and AV1 do not."""
 
 _STILL_FORMATS = ("image2", "tty")
 _FALLBACK_RATE = Fraction(25)
@@ -32,12 +40,12 @@ class VideoInfo:
     Args:
         path: The file.
         codec: Name of the codec, such as ``h264`` or ``hevc``.
-        height: Rows of the pictures as they are shown (behind the rotation).
+        height: Rows of the pictures as they are shown (after the rotation).
         width: Columns of the pictures as they are shown.
         frame_rate: Average frames per second, exact.
-        num_frames: Frames as counted by the file's index; None if it has none. A damaged file
-            gives fewer.
-        rotation_degrees: Counter-clockwise turn that the file asks players for: 0, 90, 180, 270.
+        num_frames: Frames according to the file's header, which a damaged file may not hold;
+            None if the header does not say.
+        rotation_degrees: Counter-clockwise turn that the file asks for: 0, 90, 180 or 270.
         has_b_frames: Whether pictures may be coded in another order than they are shown in.
     """
 
@@ -62,7 +70,7 @@ class VideoInfo:
 
     @property
     def exports_motion(self) -> bool:
-        """Whether the decoder gives motion vectors that fit the pictures as they are shown."""
+        """Whether decoding gives motion vectors that fit the pictures as they are shown."""
         return self.codec in MOTION_CODECS and self.rotation_degrees == 0
 
 
@@ -72,19 +80,26 @@ def probe(path: Path | str) -> VideoInfo:
     Raises:
         FileNotFoundError: If there is no such file.
         NotAVideo: If it is not a video, or no picture of it can be decoded.
+        VideoError: If it asks to be turned by something else than quarter turns.
     """
     path = Path(path)
     with open_video(path) as (container, stream):
-        first = _first_frame(container, stream)
+        first = _first_picture(container, stream)
+        codec = codec_name(stream)
         if first is None:
             raise NotAVideo(
-                f"{path}: no picture of this {codec_name(stream)} stream can be decoded; "
-                f"the file is damaged: get it again"
+                f"{path}: no picture of this {codec} stream can be decoded; "
+                f"the file is damaged, get it again"
+            )
+        if first.rotation % 90:
+            raise VideoError(
+                f"{path} asks to be turned by {first.rotation} degrees; only quarter turns are "
+                f"supported: remove or change the rotation in its header"
             )
         turned = first.rotation % 180 != 0
         return VideoInfo(
             path=path,
-            codec=codec_name(stream),
+            codec=codec,
             height=first.width if turned else first.height,
             width=first.height if turned else first.width,
             frame_rate=frame_rate(stream),
@@ -100,17 +115,19 @@ def require_motion(info: VideoInfo) -> None:
     Raises:
         NoMotionVectors: If the codec exports none, or the pictures are turned for showing.
     """
+    remedy = (
+        f"use --motion reencode, or make a copy that has them: "
+        f"python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
+    )
     if info.codec not in MOTION_CODECS:
         raise NoMotionVectors(
-            f"{info.path} is {info.codec}, and FFmpeg exports no motion vectors for it (it does "
-            f"for {', '.join(sorted(MOTION_CODECS))}); use --motion reencode, or make an H.264 "
-            f"copy: python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
+            f"{info.path} is {info.codec}, which FFmpeg exports no motion vectors for (it does "
+            f"for {', '.join(sorted(MOTION_CODECS))}); {remedy}"
         )
     if info.rotation_degrees:
         raise NoMotionVectors(
             f"{info.path} asks to be turned by {info.rotation_degrees} degrees, and its motion "
-            f"vectors do not fit the turned pictures; use --motion reencode, or make an upright "
-            f"copy: python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
+            f"vectors do not fit the turned pictures; {remedy}"
         )
 
 
@@ -123,15 +140,15 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         NotAVideo: If it is not a video.
     """
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is {'a folder' if path.is_dir() else 'missing'}; give a video file"
-        )
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(f"{path} {what}; give a video file")
     try:
         container = av.open(str(path))
     except (av.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise NotAVideo(
-            f"{path} cannot be read as a video ({error.strerror or error}); is it another kind of file, "
-            f"or cut off before its index was written?"
+            f"{path} is not a video that can be read ({reason}); if it should be one, it is "
+            f"damaged or was cut off before its index was written: get it again"
         ) from error
     with container:
         yield container, _video_stream(path, container)
@@ -149,22 +166,23 @@ def frame_rate(stream: VideoStream) -> Fraction:
 
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     """The first stream of moving pictures; cover art and single images are none."""
-    still = container.format.name in _STILL_FORMATS or container.format.name.endswith("_pipe")
-    if still:
-        raise NotAVideo(f"{path} is no video but a {container.format.long_name}; give a video file")
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    raise NotAVideo(f"{path} has no video stream ({container.format.long_name}); give a video file")
+    kind = container.format
+    if kind.name not in _STILL_FORMATS and not kind.name.endswith("_pipe"):
+        for stream in container.streams.video:
+            if not stream.disposition & Disposition.attached_pic:
+                return stream
+    raise NotAVideo(f"{path} holds no video ({kind.long_name}); give a video file")
 
 
-def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
     """The first picture that decodes."""
-    for packet in container.demux(stream):
+    packets = container.demux(stream)
+    while True:
         try:
-            frames = packet.decode()
+            pictures = next(packets).decode()
+        except StopIteration:
+            return None
         except av.FFmpegError:
             continue
-        if frames:
-            return frames[0]
-    return None
+        if pictures:
+            return pictures[0]
