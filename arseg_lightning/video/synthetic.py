@@ -52,7 +52,7 @@ class StreetScene:
     width: int = 240
     num_frames: int = 60
     seed: int = 0
-    fps: float = 15.0
+    fps: float = 30.0
 
     def __post_init__(self) -> None:
         """Check sizes and numbers."""
@@ -138,10 +138,11 @@ class StreetScene:
         """Where the points of sky, ground and walls that each pixel shows are in the reference."""
         now, then = self._view(index), self._view(reference)
         across, down = x - now.centre_x, y - now.centre_y
-        wall = np.where(across < 0, *self._street.wall_x) - now.x
+        wall_x = np.where(across < 0, *self._street.wall_x) - now.x
+        to_ground = now.height / np.maximum(down, 1e-3)
+        to_wall = np.abs(wall_x) / np.maximum(np.abs(across), 1e-3)
         is_ground = (surface == _ROAD) | (surface == _PAVEMENT)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            distance = now.focal * np.where(is_ground, now.height / down, wall / across)
+        distance = now.focal * np.where(is_ground, to_ground, to_wall)
         distance[surface == _SKY] = _INFINITY
         growth = distance / np.maximum(distance + now.z - then.z, 1e-6)
         across += (now.x - then.x) * now.focal / distance

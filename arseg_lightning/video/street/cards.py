@@ -31,6 +31,9 @@ _PAINTERS: dict[str, tuple[Painter, int]] = {
 }
 """How each kind of card is painted, and its rows of texels at the default picture size."""
 
+_REACH = {"tree": 120.0, "pole": 60.0, "sign": 60.0, "car": 110.0, "pedestrian": 60.0}
+"""Metres from which each kind is seen; farther off it would be a speck that no label shows."""
+
 
 def draw_cards(plan: StreetPlan) -> Cards:
     """Draw all cards of a street; their surface numbers follow those of the classes."""
@@ -39,6 +42,7 @@ def draw_cards(plan: StreetPlan) -> Cards:
     return Cards(
         textures=tuple(_card_levels(plan, card.kind, first + i) for i, card in enumerate(cards)),
         class_index=np.array([names.index(card.kind) for card in cards]),
+        reach=np.array([_REACH[card.kind] for card in cards]),
         size=np.array([card.size for card in cards]),
         place=np.array([card.place for card in cards]),
         speed=np.array([card.speed for card in cards]),
@@ -66,7 +70,7 @@ class _Card:
 def _card_levels(plan: StreetPlan, kind: str, surface: int) -> tuple[Packed, ...]:
     """Paint a card and halve it down to a few texels; see-through texels are 0."""
     painter, rows_of_texels = _PAINTERS[kind]
-    colours, outline = painter(plan.rng, rows_of_texels * plan.detail)
+    colours, outline = painter(plan.brush(), rows_of_texels * plan.detail)
     # See-through texels take the mean colour, so that halving does not darken the outline.
     colours = np.where(outline[:, :, None], colours, colours[outline].mean(axis=0))
     levels = []
@@ -88,11 +92,11 @@ def _kerbside(plan: StreetPlan, side: int) -> list[_Card]:
     cards: list[_Card] = []
     for z in np.arange(rng.uniform(0, 20), STREET_LENGTH, rng.uniform(17, 26)):
         cards += _lamp(rng, side, side * kerb, z)
-    for z in rng.uniform(0, STREET_LENGTH, 6):
+    for z in rng.uniform(0, STREET_LENGTH, 8):
         cards += _sign(rng, side * (kerb + rng.uniform(0, 0.5)), z)
     for start in rng.uniform(0, STREET_LENGTH, 2):
         cards += [
-            _Card("pole", (0.11, 1.0), (side * (kerb - 0.1), start + 1.7 * i, 0.0))
+            _Card("pole", (0.15, 1.0), (side * (kerb - 0.1), start + 1.7 * i, 0.0))
             for i in range(7)
         ]
     for z in rng.uniform(0, STREET_LENGTH, rng.integers(3, 8)):
@@ -101,7 +105,7 @@ def _kerbside(plan: StreetPlan, side: int) -> list[_Card]:
         cards.append(_Card("tree", (0.72 * tall, tall), place))
     for z in rng.uniform(0, STREET_LENGTH, rng.integers(3, 7)):
         cards.append(_car(rng, (side * (plan.road - 1.0), z, 0.0)))
-    for z in rng.uniform(0, STREET_LENGTH, 8):
+    for z in rng.uniform(0, STREET_LENGTH, 12):
         place = (side * rng.uniform(kerb + 0.3, wall - 0.5), z, 0.0)
         cards.append(_person(rng, place, speed=rng.choice([-1, 1]) * rng.uniform(0.0, 1.6)))
     return cards
@@ -130,15 +134,15 @@ def _lamp(rng: np.random.Generator, side: int, x: float, z: float) -> list[_Card
     tall = rng.uniform(5.0, 7.0)
     arm = (x - side * 0.7, z, tall - 0.15)
     return [
-        _Card("pole", (0.16, tall), (x, z, 0.0)),
-        _Card("pole", (1.5, 0.12), arm),
+        _Card("pole", (0.22, tall), (x, z, 0.0)),
+        _Card("pole", (1.5, 0.16), arm),
     ]
 
 
 def _sign(rng: np.random.Generator, x: float, z: float) -> list[_Card]:
-    wide, low = rng.uniform(0.65, 1.0), rng.uniform(1.7, 2.3)
+    wide, low = rng.uniform(0.8, 1.3), rng.uniform(1.7, 2.3)
     return [
-        _Card("pole", (0.09, low + 0.1), (x, z, 0.0)),
+        _Card("pole", (0.14, low + 0.1), (x, z, 0.0)),
         _Card("sign", (wide, wide), (x, z, low)),
     ]
 

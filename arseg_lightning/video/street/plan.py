@@ -37,6 +37,10 @@ class StreetPlan:
     lane: float
     speed: float
 
+    def brush(self) -> np.random.Generator:
+        """A generator for one texture: how finely it is painted leaves the street as it is."""
+        return self.rng.spawn(1)[0]
+
     def pack(self, colours: NDArray[np.float32], surface: int | NDArray[np.uint8]) -> Packed:
         """Light a texture and put it with its surface number into 4 bytes a texel.
 
@@ -58,7 +62,7 @@ def draw_plan(seed: int, height: int) -> StreetPlan:
         light=(rng.uniform(0.65, 1.15) * rng.uniform(0.92, 1.08, 3)).astype(np.float32),
         detail=2 if height > 240 else 1,
         road=road,
-        wall_x=(-rng.uniform(7.0, 9.5), rng.uniform(7.0, 9.5)),
+        wall_x=(-road - rng.uniform(2.5, 4.2), road + rng.uniform(2.5, 4.2)),
         lane=rng.choice([-1, 1]) * 0.38 * road,
         speed=rng.uniform(5.0, 9.0),
     )

@@ -49,15 +49,16 @@ def place_cards(street: Street, view: View, seconds: float, size: tuple[int, int
     x, distance, laps = cards.at(seconds, view.z)
     distance = np.maximum(distance, 1e-3)
     scale = view.focal / distance
-    screen = cards.size * scale[:, None]
-    # Poles stay between 1 and 3 pixels up to 40 m and fade away farther off.
+    grown = np.clip((cards.reach - distance) / 12, 0.0, 1.0)
+    screen = cards.size * (scale * grown)[:, None]
+    # Poles are 1.5 to 3 pixels wide at the default size, so that half the resolution loses them.
     unit, thin = size[0] / 160, screen.min(axis=1)
-    thinned = np.clip(thin, unit * np.minimum(1.0, 40 / distance), 2.9 * unit)
+    thinned = np.clip(thin, 1.5 * unit * grown, 2.9 * unit)
     is_thin = (cards.class_index == _POLE)[:, None] & (screen == thin[:, None])
     screen = np.where(is_thin, thinned[:, None], screen)
     left = view.centre_x + (x - view.x) * scale - screen[:, 0] / 2
-    top = view.centre_y + (view.height - cards.place[:, 2]) * scale - screen[:, 1]
-    shown = (distance > _NEAREST) & (left < size[1]) & (left + screen[:, 0] > 0)
+    top = view.centre_y + (view.height - cards.place[:, 2] * grown) * scale - screen[:, 1]
+    shown = (distance > _NEAREST) & (grown > 0) & (left < size[1]) & (left + screen[:, 0] > 0)
     order = np.argsort(-distance, kind="stable")
     return CardsInView(np.column_stack([left, top, screen]), laps, order[shown[order]])
 

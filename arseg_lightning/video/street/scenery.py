@@ -37,7 +37,7 @@ def build_street(height: int, width: int, seed: int) -> Street:
     plan = draw_plan(seed, height)
     shades = plan.rng.permutation([plan.rng.uniform(0.6, 0.9), 1.0])
     (left, left_height), (right, right_height) = (_wall(plan, shade) for shade in shades)
-    sky = paint.paint_sky(plan.rng, 2 * height, 4 * width)
+    sky = paint.paint_sky(plan.brush(), 2 * height, 4 * width)
     cards = draw_cards(plan)
     classes = [*range(STREET_CLASSES.num_classes), *cards.class_index]
     return Street(
@@ -76,7 +76,7 @@ def _drive(plan: StreetPlan, height: int, width: int) -> Drive:
     swings = (
         waves((0.3, 6.0)),
         waves((0.8, 4.0)),
-        waves((0.07 * width, 6.0), (0.02 * width, 2.5), (shake, 0.4)),
+        waves((0.05 * width, 6.0), (0.012 * width, 2.5), (shake, 0.4)),
         waves((0.012 * height, 2.2), (shake, 0.5)),
     )
     return Drive(start, plan.speed, swings)
@@ -85,7 +85,7 @@ def _drive(plan: StreetPlan, height: int, width: int) -> Drive:
 def _ground(plan: StreetPlan) -> Ribbon:
     density = 24 * plan.detail
     shape = (int(_GROUND_LENGTH * density), int(_GROUND_WIDTH * density))
-    colours, road = paint.paint_ground(plan.rng, shape, density, plan.road)
+    colours, road = paint.paint_ground(plan.brush(), shape, density, plan.road)
     return _ribbon(plan.pack(colours, np.where(road, _ROAD, _PAVEMENT).astype(np.uint8)), density)
 
 
@@ -102,13 +102,15 @@ def _wall(plan: StreetPlan, shade: float) -> tuple[Ribbon, Floats]:
         if rng.random() < 0.72:
             height[part] = rng.uniform(4.0, _WALL_TOP - 0.5)
             top = int(height[start] * density)
-            colours[part, :top] = paint.paint_facade(rng, length, top, density)
+            colours[part, :top] = paint.paint_facade(plan.brush(), length, top, density)
             colours[part, top:] = colours[part, top - 1 : top]
             surface[part] = _BUILDING
         else:
-            ragged = paint.smooth_noise(rng, (length, 1), (max(2, length // density), 1))[:, 0]
+            ragged = paint.smooth_noise(plan.brush(), (length, 1), (max(2, length // density), 1))[
+                :, 0
+            ]
             height[part] = rng.uniform(2.0, 6.0) * (0.6 + 0.6 * ragged)
-            colours[part] = paint.paint_foliage(rng, (length, rows))
+            colours[part] = paint.paint_foliage(plan.brush(), (length, rows))
             surface[part] = _TREE
         start += length
     return _ribbon(plan.pack(colours * np.float32(shade), surface), density), height

@@ -129,6 +129,7 @@ class Cards:
     Args:
         textures: Levels of each object's picture, halved again and again; 0 where see-through.
         class_index: Class.
+        reach: Metres from which it is seen; it grows to its size over the first 12 of them.
         size: Width and height in metres, (N, 2).
         place: X and Z at time 0 and height above the ground, in metres, (N, 3).
         speed: Metres per second along the street.
@@ -140,6 +141,7 @@ class Cards:
 
     textures: tuple[tuple[Packed, ...], ...]
     class_index: NDArray[np.int64]
+    reach: Floats
     size: Floats
     place: Floats
     speed: Floats
