@@ -19,7 +19,9 @@ __all__ = ["PredictionWriter", "overlay"]
 
 
 class PredictionWriter(Callback):
-    """Writes ``predict/labels/FRAME.png`` (class indices, with a palette) and ``predict/overlay.mp4``.
+    """Writes label maps (PNG with class indices and a palette) and an overlay video.
+
+    They are ``predict/labels/FRAME.png`` and ``predict/overlay.mp4`` in the run's folder.
 
     Args:
         run_dir: Folder of the run.
@@ -112,8 +114,7 @@ def _palette(colours: tuple[RGB, ...]) -> NDArray[np.uint8]:
 
 def _write_label(label: NDArray[np.uint8], classes: ClassSet, path: Path) -> None:
     """Write class indices as a PNG that viewers show in the classes' colours."""
-    image = Image.fromarray(label, mode=None).convert("P")
-    image.putdata(label.reshape(-1))
+    image = Image.fromarray(label)
     image.putpalette(_palette(classes.palette).reshape(-1).tolist())
     image.save(path)
 

@@ -29,14 +29,14 @@ from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.stream import VideoStream
-from arseg_lightning.types import ClassSet, Clip, ClipBatch
+from arseg_lightning.types import ClassSet, Clip
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.decode import read_frames
 from arseg_lightning.video.encode import EncodeSettings
 
 __all__ = ["ClipDataModule"]
 
-Loader = DataLoader[ClipBatch]
+Loader = DataLoader[Clip]
 
 
 class ClipDataModule(LightningDataModule):

@@ -236,7 +236,7 @@ class StillSequence(Sequence):
         """Render the clip."""
         image = read_image(self.path)
         blank = np.zeros(image.shape[:2], np.uint8)
-        images, _ = render_still_clip(image, blank, self.num_frames, self.seed)
+        images, _ = render_still_clip(image, blank, self.num_frames, (self.seed,))
         return iter(images)
 
     def image(self, index: int) -> Pixels:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from arseg_lightning.models.segmentor import SegmentorOutput
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from arseg_lightning.losses.segmentation import SegmentationLoss
 from arseg_lightning.models.segmentor import SegmentorOutput

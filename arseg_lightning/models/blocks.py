@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 __all__ = ["ChannelGate", "ConvBNReLU", "PooledBatchNorm2d", "PyramidPooling", "scaled"]
 

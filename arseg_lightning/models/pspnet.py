@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, scaled
 from arseg_lightning.models.resnet import ResNet18

@@ -14,7 +14,7 @@ __all__ = ["plot_distances"]
 def plot_distances(result: RunResult, path: Path) -> None:
     """Draw mIoU over the distance to the keyframe, a line a system."""
     matplotlib.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415  (slow to import, and needed here only)
+    from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 4), constrained_layout=True)
     for system, marker in zip(result.systems, "os^Dv*" * len(result.systems), strict=False):

@@ -6,10 +6,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput
-from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem, scaled_size
+from arseg_lightning.systems.system import (
+    Prediction,
+    Role,
+    StreamFrame,
+    VideoSystem,
+    scaled_size,
+)
 
 __all__ = ["EveryFrame", "check_resolution_ratio", "downscale"]
 
@@ -35,7 +41,7 @@ class EveryFrame(VideoSystem):
         size = (frame.image.shape[-2], frame.image.shape[-1])
         feature = self.network.features(downscale(frame.image, self.resolution_ratio))
         logits = self.network.classify(feature, size)
-        role = "keyframe" if frame.distance == 0 else "nonkeyframe"
+        role: Role = "keyframe" if frame.distance == 0 else "nonkeyframe"
         return Prediction(logits, role, self.resolution_ratio, frame.distance), None
 
     def training_forward(self, image: Tensor) -> SegmentorOutput:

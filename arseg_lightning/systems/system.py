@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-__all__ = ["Prediction", "StreamFrame", "VideoSystem", "scaled_size"]
+__all__ = ["Prediction", "Role", "StreamFrame", "VideoSystem", "scaled_size"]
 
 Role = Literal["keyframe", "nonkeyframe"]
 
@@ -47,7 +47,7 @@ class Prediction:
 
 
 class VideoSystem(nn.Module, ABC):
-    """A video segmentation method: :meth:`step` is the only place where its inference is written."""
+    """A video segmentation method; its inference is written in :meth:`step` and nowhere else."""
 
     @abstractmethod
     def step(self, frame: StreamFrame, state: Any) -> tuple[Prediction, Any]:

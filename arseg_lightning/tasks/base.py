@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -71,14 +72,16 @@ class SegmentationTask(LightningModule, ABC):
         """The system that this task is about."""
         return list(self.systems().values())[-1]
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Optimise all parameters that want a gradient, with a rate set at every step."""
         parameters = [p for p in self.parameters() if p.requires_grad]
         optimizer = self.make_optimizer(parameters)
         total = int(self.trainer.estimated_stepping_batches)
         factor = schedule_factor(self.schedule, total, self.warmup_steps)
-        scheduler = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
+        }
 
     def on_validation_start(self) -> None:
         """Count anew for the task's own system."""

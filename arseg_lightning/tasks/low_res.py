@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
-from arseg_lightning.losses import FST
+from arseg_lightning.losses import FST, FSTLoss
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.systems import ARSeg, EveryFrame, VideoSystem
 from arseg_lightning.tasks.base import (
@@ -125,7 +125,7 @@ class LowResTask(SegmentationTask):
         fusing = self.current_epoch >= self.epochs_without_fusion
         key_feature = feature_of(high_res, batch.images[:, 0]) if fusing else None
         output = self.arseg.training_forward(current, key_feature, batch.motion[:, -1])
-        losses = self.objective(output, teacher, batch.labels[:, -1])
+        losses: FSTLoss = self.objective(output, teacher, batch.labels[:, -1])
         self.log("train/loss_seg", losses.segmentation)
         self.log("train/loss_fst", losses.similarity)
         if fusing:

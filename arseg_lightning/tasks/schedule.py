@@ -11,7 +11,9 @@ __all__ = ["Schedule", "schedule_factor"]
 Schedule = Literal["cosine", "polynomial", "constant"]
 
 
-def schedule_factor(schedule: Schedule, total_steps: int, warmup_steps: int = 0) -> Callable:
+def schedule_factor(
+    schedule: Schedule, total_steps: int, warmup_steps: int = 0
+) -> Callable[[int], float]:
     """Factor on the learning rate for each step.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from arseg_lightning.models.checkpoint import load_segmentor_weights, read_checkpoint
+from arseg_lightning.models import load_segmentor_weights, read_checkpoint
 from arseg_lightning.models.published import published_fusion_weights
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation import Fusion

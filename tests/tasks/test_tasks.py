@@ -85,7 +85,7 @@ def test_without_fusion_the_fusion_stands_still(phase1, tmp_path):
 
 
 def test_phase_2_needs_a_teacher(tmp_path):
-    with pytest.raises(ValueError, match="give --model.high_res_checkpoint"):
+    with pytest.raises(ValueError, match=r"give --model\.high_res_checkpoint"):
         fit(low_res_task(None), tmp_path)
 
 

@@ -1,0 +1,79 @@
+"""Augmentation of clips: one draw for all frames, motion under the law, draws from the seed."""
+
+import numpy as np
+import pytest
+import torch
+
+from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_tensor
+from arseg_lightning.propagation import warp
+
+SHIFT = (6.0, -4.0)
+
+
+def shifted_clip(height=96, width=128):
+    """A key picture and the current one, whose motion is SHIFT everywhere."""
+    y, x = torch.meshgrid(torch.arange(height + 16.0), torch.arange(width + 16.0), indexing="ij")
+    scene = 127 + 40 * (torch.sin(x / 9) + torch.cos(y / 7) + torch.sin((x + y) / 13))
+    key = scene[8 : 8 + height, 8 : 8 + width]
+    current = scene[4 : 4 + height, 14 : 14 + width]
+    images = torch.stack([key, current])[:, None].expand(2, 3, height, width)
+    motion = torch.zeros(2, 2, height, width)
+    motion[1] = torch.tensor(SHIFT)[:, None, None]
+    labels = (images[:, 0] > 127).long()
+    return RawClip(images.contiguous(), motion, labels)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.8, 1.0, 1.7, 2.5])
+@pytest.mark.parametrize("flipped", [0.0, 1.0])
+@pytest.mark.parametrize("crop_size", [(64, 80), (96, 128), (120, 160)])
+def test_a_shift_stays_right_under_every_augmentation(scale, flipped, crop_size):
+    augment = ClipAugment(crop_size, (scale,), jitter=0, flip_probability=flipped)
+    clip = augment.geometry(shifted_clip(), np.random.default_rng(3))
+    assert clip.images.shape == (2, 3, *crop_size)
+    warped = warp(clip.images[:1], clip.motion[1:])
+    margin = 24
+    inner = (..., slice(margin, -margin), slice(margin, -margin))
+    assert (warped - clip.images[1:])[inner].abs().max() < 2.5
+
+
+def test_labels_follow_their_pictures():
+    augment = ClipAugment((64, 80), (1.5,), jitter=0)
+    clip = augment.geometry(shifted_clip(), np.random.default_rng(0))
+    agree = (clip.labels == (clip.images[:, 0] > 127)).float().mean()
+    assert agree > 0.95
+
+
+def test_the_draw_depends_on_the_generator_alone():
+    augment = ClipAugment((64, 80))
+    images = np.random.default_rng(0).integers(0, 255, (2, 96, 128, 3), dtype=np.uint8)
+    first, again, other = (
+        augment.colours(images, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_all_frames_of_a_clip_change_colour_alike():
+    augment = ClipAugment((64, 80))
+    image = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    changed = augment.colours(np.stack([image, image]), np.random.default_rng(1))
+    assert np.array_equal(changed[0], changed[1])
+    assert not np.array_equal(changed[0], image)
+
+
+def test_without_jitter_colours_stay():
+    images = np.zeros((1, 4, 4, 3), np.uint8)
+    augment = ClipAugment(jitter=0)
+    assert augment.colours(images, np.random.default_rng(0)) is images
+
+
+def test_pixels_become_channels_first():
+    pixels = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+    tensor = to_tensor(pixels)
+    assert tensor.shape == (2, 3, 3, 4)
+    assert tensor[1, 2, 0, 1] == pixels[1, 0, 1, 2]
+
+
+def test_scales_are_positive():
+    with pytest.raises(ValueError, match="scales are positive"):
+        ClipAugment(scales=())

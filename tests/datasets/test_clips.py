@@ -1,0 +1,59 @@
+"""Which clips exist."""
+
+import numpy as np
+import pytest
+
+from arseg_lightning.datasets.clips import (
+    ClipSpec,
+    every_distance,
+    group_of_pictures,
+    keyframes,
+    reach,
+    sample_distance,
+)
+
+
+def test_every_interval_starts_with_a_keyframe():
+    assert keyframes([0], num_frames=10, keyframe_interval=4) == [0, 4, 8]
+
+
+def test_an_i_frame_starts_a_new_count():
+    assert keyframes([0, 5], num_frames=12, keyframe_interval=4) == [0, 4, 5, 9]
+
+
+def test_a_stream_is_cut_so_that_every_frame_counts_once():
+    clips = group_of_pictures(2, [0, 5], 12, 4, labelled=range(12))
+    seen = [frame for clip in clips for frame in (clip.keyframe, *clip.frames)]
+    assert seen == list(range(12))
+    assert all(frame - clip.keyframe < 4 for clip in clips for frame in clip.frames)
+    assert {clip.sequence for clip in clips} == {2}
+
+
+def test_periods_without_a_label_are_left_out():
+    assert group_of_pictures(0, [0], 12, 4, labelled=[6, 9]) == [
+        ClipSpec(0, 4, (6,)),
+        ClipSpec(0, 8, (9,)),
+    ]
+
+
+def test_every_distance_is_measured_on_the_same_frames():
+    clips = every_distance(0, [0], keyframe_interval=4, labelled=[2, 3, 7])
+    pairs = [(clip.frames or (clip.keyframe,))[-1] - clip.keyframe for clip in clips]
+    assert pairs == [0, 1, 2, 3] * 2
+    assert {(clip.frames or (clip.keyframe,))[-1] for clip in clips} == {3, 7}
+
+
+def test_motion_reaches_back_to_the_last_i_frame():
+    assert [reach(frame, [0, 5]) for frame in (0, 4, 5, 9)] == [0, 4, 0, 4]
+
+
+def test_the_paper_trains_the_last_distance_only():
+    generator = np.random.default_rng(0)
+    assert {sample_distance("last", 12, 40, generator) for _ in range(5)} == {11}
+
+
+@pytest.mark.parametrize(("past", "largest"), [(40, 11), (3, 3)])
+def test_uniform_distances_cover_what_motion_reaches(past, largest):
+    generator = np.random.default_rng(0)
+    drawn = {sample_distance("uniform", 12, past, generator) for _ in range(300)}
+    assert drawn == set(range(1, largest + 1))

@@ -1,0 +1,72 @@
+"""Label files: indices, colours, and every way in which they can be wrong."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from arseg_lightning.datasets.classes import CAMVID11, CAMVID12, class_set
+from arseg_lightning.datasets.labels import LabelError, read_image, read_label
+
+
+def write(path, pixels):
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
+    return path
+
+
+def test_indices_are_classes_and_void_is_left_out(tmp_path):
+    path = write(tmp_path / "label.png", [[0, 10], [11, 255]])
+    assert read_label(path, CAMVID11).tolist() == [[0, 10], [255, 255]]
+
+
+def test_void_is_a_class_of_the_papers_protocol(tmp_path):
+    path = write(tmp_path / "label.png", [[0, 10], [11, 255]])
+    assert read_label(path, CAMVID12).tolist() == [[0, 10], [11, 255]]
+
+
+def test_a_palette_image_holds_indices(tmp_path):
+    image = Image.fromarray(np.array([[3, 1]], np.uint8))
+    image.putpalette([0, 0, 0] * 256)
+    image.save(tmp_path / "label.png")
+    assert read_label(tmp_path / "label.png", CAMVID11).tolist() == [[3, 1]]
+
+
+def test_related_colours_merge_in_the_usual_protocol_only(tmp_path):
+    car, truck, lane, black = (64, 0, 128), (192, 128, 192), (128, 0, 192), (0, 0, 0)
+    path = write(tmp_path / "NAME_L.png", [[car, truck, lane, black]])
+    assert read_label(path, CAMVID11).tolist() == [[8, 8, 3, 255]]
+    assert read_label(path, CAMVID12).tolist() == [[8, 255, 255, 11]]
+
+
+def test_a_missing_label_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"gone\.png is missing; every labelled frame"):
+        read_label(tmp_path / "gone.png", CAMVID11)
+
+
+def test_a_label_of_another_size_is_refused(tmp_path):
+    path = write(tmp_path / "label.png", [[0, 1]])
+    with pytest.raises(LabelError, match=r"is 1x2 .* its frame is 4x4; .*resize one of them"):
+        read_label(path, CAMVID11, size=(4, 4))
+
+
+def test_a_value_beyond_the_classes_is_refused(tmp_path):
+    path = write(tmp_path / "label.png", [[0, 19], [40, 255]])
+    with pytest.raises(LabelError, match=r"value\(s\) \[19, 40\], but camvid11 has the classes 0"):
+        read_label(path, CAMVID11)
+
+
+def test_colours_of_another_data_set_are_refused(tmp_path):
+    path = write(tmp_path / "label.png", [[(1, 2, 3), (4, 5, 6)]])
+    with pytest.raises(LabelError, match="no pixel of .* has a colour of camvid11"):
+        read_label(path, CAMVID11)
+
+
+def test_colours_without_a_colour_table_are_refused(tmp_path):
+    path = write(tmp_path / "label.png", [[(1, 2, 3)]])
+    with pytest.raises(LabelError, match="street spells labels as single-channel"):
+        read_label(path, class_set("street"))
+
+
+def test_a_broken_image_is_named(tmp_path):
+    (tmp_path / "label.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"label\.png is not an image that can be read"):
+        read_image(tmp_path / "label.png")

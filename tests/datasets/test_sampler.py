@@ -1,0 +1,33 @@
+"""Samplers: order from seed and epoch, every evaluation sample once."""
+
+import pytest
+
+from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    def order(seed, epoch):
+        sampler = EpochSampler(20, seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert order(0, 3) == order(0, 3)
+    assert order(0, 3) != order(0, 4)
+    assert order(0, 3) != order(1, 3)
+    assert {epoch for epoch, _ in order(0, 3)} == {3}
+
+
+def test_processes_share_an_epoch_without_overlap():
+    shares = [set(EpochSampler(11, 0, rank, 3)) for rank in range(3)]
+    assert [len(share) for share in shares] == [3, 3, 3]
+    assert len(set.union(*shares)) == 9
+
+
+def test_every_evaluation_sample_counts_exactly_once():
+    shares = [list(EvaluationSampler(7, rank, 2)) for rank in range(2)]
+    assert sorted(sum(shares, [])) == list(range(7))
+
+
+def test_more_processes_than_samples_are_refused():
+    with pytest.raises(ValueError, match="1 evaluation clips cannot be shared by 2 processes"):
+        EvaluationSampler(1, 0, 2)
