@@ -40,14 +40,9 @@ def warp(feature: Tensor, motion: Tensor, convention: WarpConvention = "exact") 
             f"motion {tuple(motion.shape)} is not on the grid of the feature "
             f"{tuple(feature.shape)}; bring it there with motion_to_grid"
         )
-    grid = _sampling_grid(motion, convention)
-    sampled = F.grid_sample(
-        feature.to(grid.dtype),
-        grid,
-        padding_mode="border" if convention == "exact" else "zeros",
-        align_corners=convention == "exact",
-    )
-    return sampled.to(feature.dtype)
+    source = feature.to(torch.promote_types(feature.dtype, torch.float32))
+    sample = _sample_exactly if convention == "exact" else _sample_as_published
+    return sample(source, *_positions(motion)).to(feature.dtype)
 
 
 def motion_to_grid(
@@ -70,12 +65,29 @@ def motion_to_grid(
     return resized * (size[0] / motion.shape[-2])
 
 
-def _sampling_grid(motion: Tensor, convention: WarpConvention) -> Tensor:
-    """Absolute positions, normalised to [-1, 1] between the centres of the corner pixels."""
+def _positions(motion: Tensor) -> tuple[Tensor, Tensor]:
+    """Where to fetch each pixel, x and y in pixels, each (B, H, W)."""
     dtype = torch.promote_types(motion.dtype, torch.float32)
     height, width = motion.shape[-2:]
     x = torch.arange(width, device=motion.device, dtype=dtype) + motion[:, 0]
     y = torch.arange(height, device=motion.device, dtype=dtype)[:, None] + motion[:, 1]
-    return torch.stack(
-        (x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), dim=-1
-    )  # (B, H, W, 2)
+    return x, y
+
+
+def _sample_exactly(feature: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Sample such that whole pixels come back bit for bit, and the border goes on outside."""
+    height, width = feature.shape[-2:]
+    # grid_sample wants positions in [-1, 1]. Whole pixels survive the way there and back without
+    # rounding only if the sides are powers of two; what is added is never looked at.
+    rows, columns = 1 << (height - 1).bit_length(), 1 << (width - 1).bit_length()
+    canvas = F.pad(feature, (0, columns - width, 0, rows - height))
+    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    grid = torch.stack(((2 * x + 1) / columns - 1, (2 * y + 1) / rows - 1), dim=-1)
+    return F.grid_sample(canvas, grid.to(feature.dtype), align_corners=False)
+
+
+def _sample_as_published(feature: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Sample as the official code: positions for aligned corners, read as for unaligned ones."""
+    height, width = feature.shape[-2:]
+    grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)
+    return F.grid_sample(feature, grid.to(feature.dtype), align_corners=False)
