@@ -2,97 +2,96 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import av
 import numpy as np
-from av.container import OutputContainer
+from av.container import Flags, OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from arseg_lightning.video.decode import decode
+from arseg_lightning.video.encoders import EncodeSettings, encoder_options
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.probe import probe
 
-__all__ = ["EncodeSettings", "VideoWriter", "encode_frames", "reencode"]
+__all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "reencode"]
 
 Pixels = NDArray[np.uint8]
+
 Progress = Callable[[int, int | None], None]
+"""Is told how many frames are done, and of how many if that is known."""
 
+_NEEDS_EVEN_SIZE = ("libx264", "libx265")
+"""Encoders that store colours at half resolution for even sizes only."""
 
-@dataclass(frozen=True)
-class EncodeSettings:
-    """How frames become a video.
+_BT601, _LIMITED = 6, 1
+"""The colours that swscale converts RGB to; said in the file so that players need not guess."""
 
-    Args:
-        codec: Encoder: libx264, mpeg4, libx265, libvpx-vp9 or libsvtav1.
-        keyframe_interval: Frames from one keyframe to the next; None for one long GOP.
-        bitrate_bps: Bits per second to aim at; None to aim at the quality ``crf``.
-        crf: Constant rate factor, lower is better; unused with a bitrate.
-        preset: Effort of libx264 and libx265.
-        b_frames: Most B-frames in a row.
-        references: Most reference frames.
-        fps: Frames per second.
-        scene_cut: Also put keyframes where the scene changes.
-        threads: Threads of the encoder; part of the settings because it changes the bytes.
-    """
-
-    codec: str = "libx264"
-    keyframe_interval: int | None = None
-    bitrate_bps: int | None = None
-    crf: int | None = 23
-    preset: str = "medium"
-    b_frames: int = 0
-    references: int = 1
-    fps: float = 25.0
-    scene_cut: bool = False
-    threads: int = 1
-
-    @property
-    def frame_rate(self) -> Fraction:
-        """Frames per second, as the fraction that the file stores."""
-        return Fraction(self.fps).limit_denominator(1001)
+_REMEDIES = {
+    errno.ENOSPC: "free some space on the disk or write elsewhere",
+    errno.EFBIG: "write to a place that takes files of this size",
+    errno.EROFS: "write to a place that is not read-only",
+    errno.EACCES: "write to a folder that is yours",
+    errno.EPERM: "write to a folder that is yours",
+    errno.ENOTDIR: "one of the folders in its path is a file, choose another path",
+    errno.EEXIST: "one of the folders in its path is a file, choose another path",
+}
 
 
 class VideoWriter:
-    """Writes frames to a video file that appears when it is complete.
+    """Writes frames to a video file, which appears when it is complete and not before.
+
+    Used in a ``with`` block; if the block fails, nothing is left and an older file stays. Colours
+    are stored at half resolution (4:2:0); frames of odd size, which H.264 cannot store that way,
+    keep their size and are stored with full colours (4:4:4).
 
     Args:
-        path: The file; its ending decides the container.
+        path: The file; its ending decides the container, ``.mp4`` for instance.
         settings: How to encode.
+
+    Raises:
+        CannotWriteVideo: If the file cannot be written, by ``with``, :meth:`write` or at the end.
+        VideoError: If frames differ in size, or there is none.
     """
 
     def __init__(self, path: Path | str, settings: EncodeSettings) -> None:
         self.path = Path(path)
         self.settings = settings
         self.num_frames = 0
+        self._size: tuple[int, int] | None = None
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
-        self._partial = self.path.with_name(
-            f".{self.path.stem}.{os.getpid()}-{secrets.token_hex(4)}{self.path.suffix}"
-        )
+        unique = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._partial = self.path.with_name(f".{self.path.stem}.{unique}{self.path.suffix}")
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Make the folder."""
+        with self._naming_errors():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
     def write(self, image: Pixels) -> None:
-        """Append a frame, (H, W, 3) RGB."""
-        if self._stream is None:
-            self._open(image.shape[0], image.shape[1])
-        assert self._stream is not None and self._container is not None
+        """Append a frame, uint8 RGB of shape (H, W, 3)."""
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(
+                f"a frame is uint8 of shape (H, W, 3), got {image.dtype} {image.shape}"
+            )
+        container, stream = self._opened((image.shape[0], image.shape[1]))
         picture = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         picture.pts = self.num_frames
         picture.time_base = 1 / self.settings.frame_rate
-        self._container.mux(self._stream.encode(picture))
+        with self._naming_errors():
+            container.mux(stream.encode(picture))
         self.num_frames += 1
 
     def __exit__(
@@ -101,51 +100,82 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Put the file in its place, or leave nothing if the block failed."""
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            if self._container is not None:
+                with suppress(OSError, ValueError):  # it could not be written, so nor can its end
+                    self._container.close()
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
         if self._container is None or self._stream is None:
-            return
-        if kind is not None:
+            raise VideoError(f"{self.path} would have no frames; give it at least one")
+        with self._naming_errors():
+            self._container.mux(self._stream.encode(None))
             self._container.close()
-            self._partial.unlink(missing_ok=True)
-            return
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
-        self._partial.replace(self.path)
+            self._partial.replace(self.path)
 
-    def _open(self, height: int, width: int) -> None:
-        s = self.settings
-        self._container = av.open(str(self._partial), "w")
-        options = _options(s)
-        stream = self._container.add_stream(s.codec, rate=s.frame_rate, options=options)
-        stream.height, stream.width = height, width
-        odd = height % 2 or width % 2
-        stream.pix_fmt = "yuv444p" if odd and s.codec in ("libx264", "libx265") else "yuv420p"
-        stream.thread_count = s.threads
-        if s.bitrate_bps is not None:
-            stream.bit_rate = s.bitrate_bps
-        self._stream = stream
+    def _opened(self, size: tuple[int, int]) -> tuple[OutputContainer, VideoStream]:
+        """The open file; the first frame decides the size."""
+        if self._container is None or self._stream is None:
+            self._size = size
+            with self._naming_errors():
+                self._container = _open_container(self._partial)
+                self._stream = _add_stream(self._container, size, self.settings)
+        elif size != self._size:
+            raise VideoError(
+                f"frame {self.num_frames} of {self.path} is {_by(size)}, those before are "
+                f"{_by(self._size)} (height x width); scale all frames to one size"
+            )
+        return self._container, self._stream
 
-
-def _options(s: EncodeSettings) -> dict[str, str]:
-    keyint = s.keyframe_interval
-    if s.codec == "libx264":
-        params = f"keyint={keyint or 'infinite'}:bframes={s.b_frames}:ref={s.references}"
-        if not s.scene_cut:
-            params += ":scenecut=0"
-        options = {"preset": s.preset, "x264-params": params}
-        if s.bitrate_bps is None:
-            options["crf"] = str(s.crf)
-        return options
-    if s.codec == "libx265":
-        params = f"log-level=error:keyint={keyint or -1}:bframes={s.b_frames}:ref={s.references}:scenecut={int(s.scene_cut)}"
-        return {"preset": s.preset, "x265-params": params, "crf": str(s.crf)}
-    return {"g": str(keyint or 600)}
+    @contextmanager
+    def _naming_errors(self) -> Iterator[None]:
+        """Say which file could not be written, and what to do."""
+        try:
+            yield
+        except (av.FFmpegError, OSError, ValueError) as error:
+            number = getattr(error, "errno", None)
+            remedy = _REMEDIES.get(number or 0, "check its folder, its ending and the settings")
+            reason = getattr(error, "strerror", None) or error
+            raise CannotWriteVideo(
+                f"{self.path} cannot be written ({reason}); {remedy}; nothing of it is left"
+            ) from error
 
 
-def encode_frames(frames: Iterable[Pixels], path: Path | str, settings: EncodeSettings) -> None:
-    """Write frames, (H, W, 3) RGB each, as a video."""
+def encode_frames(
+    frames: Iterable[Pixels],
+    path: Path | str,
+    settings: EncodeSettings,
+    progress: Progress | None = None,
+    total: int | None = None,
+) -> int:
+    """Write frames as a video.
+
+    Args:
+        frames: uint8 RGB pictures of shape (H, W, 3), all of one size.
+        path: The video; it appears when it is complete.
+        settings: How to encode.
+        progress: Is called after each frame.
+        total: Number of frames, if it is known, for ``progress``.
+
+    Returns:
+        The number of frames written.
+
+    Raises:
+        CannotWriteVideo: If the file cannot be written.
+        VideoError: If frames differ in size, or there is none.
+    """
     with VideoWriter(path, settings) as writer:
         for image in frames:
             writer.write(image)
+            if progress is not None:
+                progress(writer.num_frames, total)
+    return writer.num_frames
 
 
 def reencode(
@@ -153,11 +183,55 @@ def reencode(
     path: Path | str,
     settings: EncodeSettings,
     progress: Progress | None = None,
-) -> None:
-    """Encode a video again."""
+) -> int:
+    """Encode a video once more: upright, with all its frames, at its own average frame rate.
+
+    Args:
+        source: Any video; what of it is damaged is handled as :func:`decode` does.
+        path: The copy; it appears when it is complete.
+        settings: How to encode; ``fps`` is taken from the source.
+        progress: Is called after each frame.
+
+    Returns:
+        The number of frames written.
+
+    Raises:
+        NotAVideo: If the source is none.
+        CannotWriteVideo: If the copy cannot be written.
+    """
     info = probe(source)
-    with VideoWriter(path, settings) as writer:
-        for frame in decode(source):
-            writer.write(frame.image)
-            if progress is not None:
-                progress(writer.num_frames, info.num_frames)
+    settings = replace(settings, fps=info.fps)
+    images = (frame.image for frame in decode(source, size=info.size))
+    return encode_frames(images, path, settings, progress, info.num_frames)
+
+
+def _open_container(path: Path) -> OutputContainer:
+    """Open a file for writing, so that the same frames give the same bytes."""
+    # With its index in front, a file that is cut off later can still be read up to the cut.
+    options = {"movflags": "+faststart"} if path.suffix in (".mp4", ".m4v", ".mov") else {}
+    container = av.open(str(path), "w", options=options)
+    container.flags |= cast(int, Flags.bitexact.value)  # without Matroska's random identifiers
+    return container
+
+
+def _add_stream(
+    container: OutputContainer, size: tuple[int, int], settings: EncodeSettings
+) -> VideoStream:
+    """Set the encoder up."""
+    options = encoder_options(settings)
+    stream = container.add_stream(settings.codec, rate=settings.frame_rate, options=options)
+    if not isinstance(stream, VideoStream):
+        raise TypeError(f"{settings.codec} encodes no video")
+    stream.height, stream.width = size
+    odd = size[0] % 2 or size[1] % 2
+    stream.pix_fmt = "yuv444p" if odd and settings.codec in _NEEDS_EVEN_SIZE else "yuv420p"
+    stream.codec_context.thread_count = settings.threads
+    stream.codec_context.colorspace = _BT601
+    stream.codec_context.color_range = _LIMITED
+    if settings.bitrate_bps is not None:
+        stream.codec_context.bit_rate = settings.bitrate_bps
+    return stream
+
+
+def _by(size: tuple[int, int] | None) -> str:
+    return "x".join(map(str, size or ()))

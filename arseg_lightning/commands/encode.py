@@ -1,0 +1,138 @@
+"""The command ``encode``: frames or any video to clips with motion that can be followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from arseg_lightning.video.errors import NotAVideo
+from arseg_lightning.video.images import image_files
+from arseg_lightning.video.source import FrameSource, find_sources, open_source
+
+__all__ = ["encode"]
+
+_DEFAULT_FPS = 25.0
+
+
+def encode(
+    source: Path,
+    output: Path,
+    keyframe_interval: int | None = 12,
+    codec: str = "libx264",
+    crf: int = 23,
+    bitrate_bps: int | None = None,
+    preset: str = "medium",
+    b_frames: int = 0,
+    references: int = 1,
+    fps: float | None = None,
+    size: tuple[int, int] | None = None,
+    scene_cut: bool = False,
+    threads: int = 1,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Encode frames or any video as a clip with keyframes where they are asked for.
+
+    Every P-frame refers to the frame before it and there are no B-frames, unless asked for.
+    Pictures are turned upright, and a video of changing frame rate gets its average one; all
+    frames are kept. A file appears when it is complete; the same input gives the same bytes.
+
+    Args:
+        source: A video file, a folder of images (in the order of their names), or a folder of
+            such videos and folders.
+        output: The video to write; a folder for several sources.
+        keyframe_interval: Frames from one keyframe to the next; null for one long GOP.
+        codec: libx264 or mpeg4; libx265, libvpx-vp9 and libsvtav1 give no usable motion.
+        crf: Constant quality in the scale of x264, lower is better.
+        bitrate_bps: Bits per second to aim at on average instead.
+        preset: Effort of libx264 and libx265, ultrafast to veryslow.
+        b_frames: Most B-frames in a row.
+        references: Most frames that a frame may refer to.
+        fps: Frames per second; by default those of the video, and 25 for images.
+        size: Height and width to scale to; by default the size of the first frame.
+        scene_cut: Also put keyframes where the scene changes.
+        threads: Threads of the encoder; another number gives other bytes.
+        overwrite: Replace files that are there already.
+
+    Returns:
+        The files written.
+
+    Raises:
+        FileExistsError: If a file is there already.
+        ValueError: If a source cannot be used, or is shorter than the keyframe interval.
+    """
+    settings = EncodeSettings(
+        codec=codec,
+        keyframe_interval=keyframe_interval,
+        bitrate_bps=bitrate_bps,
+        crf=crf,
+        preset=preset,
+        b_frames=b_frames,
+        references=references,
+        scene_cut=scene_cut,
+        threads=threads,
+    )
+    targets = _targets(source, output)
+    for target in targets.values():
+        if target.exists() and not overwrite:
+            raise FileExistsError(f"{target} exists; add --overwrite true to replace it")
+    for path, target in targets.items():
+        found = open_source(path)
+        rate = fps or found.fps or _DEFAULT_FPS
+        _encode_one(found, target, replace(settings, fps=rate), size)
+    return list(targets.values())
+
+
+def _targets(source: Path, output: Path) -> dict[Path, Path]:
+    """The file to write for each source."""
+    if not source.is_dir() or image_files(source):
+        return {source: output / f"{source.stem}.mp4" if output.is_dir() else output}
+    targets = {path: output / f"{path.stem}.mp4" for path in find_sources(source)}
+    if not targets:
+        raise NotAVideo(f"{source} holds no images and no videos; give a folder that does")
+    if output.suffix:
+        raise ValueError(f"{source} holds videos, but {output} is one file; give a folder for them")
+    if len(set(targets.values())) < len(targets):
+        raise ValueError(f"two sources in {source} have the same name; rename one of them")
+    return targets
+
+
+def _encode_one(
+    source: FrameSource, target: Path, settings: EncodeSettings, size: tuple[int, int] | None
+) -> None:
+    """Encode one source and say what was written."""
+    interval = settings.keyframe_interval
+    if interval and source.num_frames and interval > source.num_frames:
+        raise _too_long(interval, source.num_frames, source.path)
+    images = _at_least(interval or 0, source.images(size), source.path)
+    with tqdm(total=source.num_frames, desc=target.name, unit=" frames", disable=None) as bar:
+        num_frames = encode_frames(images, target, settings, progress=lambda *_: bar.update())
+    kilobits = target.stat().st_size * 8e-3 * settings.fps / num_frames
+    print(
+        f"{target}: {num_frames} frames at {settings.fps:g} fps, {kilobits:.0f} kb/s, "
+        f"keyframes {f'every {interval}' if interval else 'only at the start'}"
+    )
+
+
+def _at_least(
+    interval: int, images: Iterator[NDArray[np.uint8]], source: Path
+) -> Iterator[NDArray[np.uint8]]:
+    """Pass frames on and refuse, at the end, to have had fewer than an interval of them."""
+    num_frames = 0
+    for image in images:
+        num_frames += 1
+        yield image
+    if num_frames < interval:
+        raise _too_long(interval, num_frames, source)
+
+
+def _too_long(interval: int, num_frames: int, source: Path) -> ValueError:
+    return ValueError(
+        f"keyframe_interval is {interval}, but {source} has {num_frames} frames only; give at most "
+        f"{num_frames}, or --keyframe_interval null for one keyframe at the start"
+    )

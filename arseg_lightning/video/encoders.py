@@ -1,0 +1,154 @@
+"""How each encoder is told what we ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+__all__ = ["EncodeSettings", "encoder_options"]
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """How frames become a video.
+
+    The defaults give motion that can be followed: every P-frame refers to the frame before it,
+    and keyframes are only where they are asked for. Weighted prediction of H.264 stays on: it
+    changes the brightness of a reference, never its place.
+
+    Args:
+        codec: Encoder: ``libx264`` or ``mpeg4``; ``libx265``, ``libvpx-vp9`` and ``libsvtav1``
+            write videos without usable motion vectors.
+        keyframe_interval: Frames from one keyframe to the next; None for one long GOP.
+        bitrate_bps: Bits per second to aim at on average, as in the paper; takes the place of
+            ``crf``.
+        crf: Constant quality in the scale of x264, lower is better.
+        preset: Effort of libx264 and libx265, ``ultrafast`` to ``veryslow``.
+        b_frames: Most B-frames in a row.
+        references: Most frames that a frame may refer to.
+        fps: Frames per second.
+        scene_cut: Also put keyframes where the scene changes.
+        threads: Threads of the encoder. Part of the settings because x264 writes other bytes for
+            another number, and shortens vertical vectors for more than one.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    codec: str = "libx264"
+    keyframe_interval: int | None = None
+    bitrate_bps: int | None = None
+    crf: int | None = 23
+    preset: str = "medium"
+    b_frames: int = 0
+    references: int = 1
+    fps: float = 25.0
+    scene_cut: bool = False
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if self.codec not in _OPTIONS:
+            raise ValueError(f"codec must be one of {', '.join(_OPTIONS)}, got {self.codec!r}")
+        if self.bitrate_bps is None and self.crf is None:
+            raise ValueError("give the encoder a bitrate_bps or a crf, got neither")
+        lowest = {
+            "keyframe_interval": 1,
+            "bitrate_bps": 1,
+            "crf": 0,
+            "b_frames": 0,
+            "references": 1,
+            "threads": 1,
+        }
+        for name, least in lowest.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        if self.fps <= 0 or self.frame_rate <= 0:
+            raise ValueError(f"fps must be positive, got {self.fps}")
+        if self.crf is not None and self.crf > _MAX_CRF:
+            raise ValueError(f"crf must be at most {_MAX_CRF}, got {self.crf}")
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames per second as the fraction that is meant: 29.97003 is 30000/1001."""
+        return Fraction(self.fps).limit_denominator(1001)
+
+
+_MAX_CRF = 51
+
+
+def encoder_options(settings: EncodeSettings) -> dict[str, str]:
+    """The options of the encoder that stand for the settings (size, rate and bitrate apart)."""
+    return _OPTIONS[settings.codec](settings)
+
+
+def _x264(settings: EncodeSettings) -> dict[str, str]:
+    parameters: dict[str, object] = {
+        "keyint": settings.keyframe_interval or "infinite",
+        "bframes": settings.b_frames,
+        "ref": settings.references,
+    }
+    if not settings.scene_cut:
+        parameters["scenecut"] = 0
+    return {"preset": settings.preset, "x264-params": _joined(parameters)} | _quality(settings)
+
+
+def _x265(settings: EncodeSettings) -> dict[str, str]:
+    parameters: dict[str, object] = {
+        "keyint": settings.keyframe_interval or -1,
+        "bframes": settings.b_frames,
+        "ref": settings.references,
+        "log-level": "error",
+        "pools": "none",
+        "frame-threads": settings.threads,
+    }
+    if not settings.scene_cut:
+        parameters["scenecut"] = 0
+    return {"preset": settings.preset, "x265-params": _joined(parameters)} | _quality(settings)
+
+
+def _mpeg4(settings: EncodeSettings) -> dict[str, str]:
+    options = {
+        "g": str(settings.keyframe_interval or _FOREVER),
+        "bf": str(settings.b_frames),
+        "strict": "experimental",  # or intervals are cut to 600
+    }
+    if not settings.scene_cut:
+        options["sc_threshold"] = str(_FOREVER)
+    if settings.bitrate_bps is None:
+        # MPEG-4 has quantiser scales from 1 to 31. Those of H.264 grow by 12 % a step of crf.
+        scale = round(2 ** (((settings.crf or 0) - 4) / 6) / 2)
+        options |= {"flags": "+qscale", "global_quality": str(_LAMBDA * max(1, min(31, scale)))}
+    return options
+
+
+def _vp9(settings: EncodeSettings) -> dict[str, str]:
+    options = {"g": str(settings.keyframe_interval or _FOREVER), "cpu-used": "8"}
+    return options | _quality(settings)
+
+
+def _av1(settings: EncodeSettings) -> dict[str, str]:
+    options = {"g": str(settings.keyframe_interval or -1), "preset": "12"}
+    return options | _quality(settings)
+
+
+def _quality(settings: EncodeSettings) -> dict[str, str]:
+    return {} if settings.bitrate_bps is not None else {"crf": str(settings.crf)}
+
+
+def _joined(parameters: dict[str, object]) -> str:
+    return ":".join(f"{name}={value}" for name, value in parameters.items())
+
+
+_FOREVER = 1_000_000_000
+_LAMBDA = 118  # FFmpeg's FF_QP2LAMBDA
+
+_OPTIONS: dict[str, Callable[[EncodeSettings], dict[str, str]]] = {
+    "libx264": _x264,
+    "mpeg4": _mpeg4,
+    "libx265": _x265,
+    "libvpx-vp9": _vp9,
+    "libsvtav1": _av1,
+}
