@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from jsonargparse import auto_cli, set_parsing_settings
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from arseg_lightning.callbacks import EpochLines, PredictionWriter, RunRecord, TestRecord
@@ -24,6 +25,14 @@ _DESCRIPTION = """Efficient video semantic segmentation in the compressed domain
 Experiments: fit, validate, test, predict (below).
 Video tools: {commands} (each with its own --help).
 """
+
+_NOISE = (
+    r"`isinstance\(treespec, LeafSpec\)",  # Lightning 2.6 on torch 2.13
+    r"Your `IterableDataset` has `__len__` defined",  # it is right: one process reads the stream
+    r"The '\w+_dataloader' does not have many workers",  # a matter of data.num_workers
+    r"Checkpoint directory .* exists and is not empty",  # RunRecord guards the folder
+)
+"""Warnings that tell a user of the command line nothing."""
 
 
 class SegmentationCLI(LightningCLI):
@@ -62,9 +71,14 @@ class SegmentationCLI(LightningCLI):
             TestRecord(run_dir),
             PredictionWriter(run_dir),
         ]
-        if not sys.stderr.isatty():
-            self.trainer_defaults["enable_progress_bar"] = False
         return super().instantiate_trainer(**kwargs)
+
+    def before_fit(self) -> None:
+        """Without validation data there is no best epoch: only ``last.ckpt`` is kept."""
+        if self.datamodule.layouts["val"] is None:
+            self.trainer.limit_val_batches = 0
+            callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+            callbacks.remove(self._get(self.config_init, "best"))
 
     def after_fit(self) -> None:
         """Test the run, and predict a video, if asked to."""
@@ -94,6 +108,8 @@ def main(arguments: list[str] | None = None) -> Any:
     if arguments and arguments[0] in COMMANDS:
         command: Callable[..., Any] = COMMANDS[arguments[0]]
         return auto_cli(command, args=arguments[1:], as_positional=False)
+    for message in _NOISE:
+        warnings.filterwarnings("ignore", message)
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
     settings = {
         "parser_mode": "omegaconf+",
@@ -107,7 +123,11 @@ def main(arguments: list[str] | None = None) -> Any:
         save_config_callback=RunRecord,
         auto_configure_optimizers=False,
         seed_everything_default=0,
-        trainer_defaults={"use_distributed_sampler": False},
+        trainer_defaults={
+            "use_distributed_sampler": False,  # ours repeat no sample in evaluation
+            "enable_model_summary": False,  # its costs leave out what is not one tensor in, one out
+            "enable_progress_bar": sys.stderr.isatty(),
+        },
         parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in stages},
         args=arguments if given else None,
     )

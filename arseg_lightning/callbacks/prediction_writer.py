@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.types import RGB, ClassSet, ClipBatch
@@ -48,7 +48,7 @@ class PredictionWriter(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Any,
+        outputs: Tensor,
         batch: ClipBatch,
         batch_idx: int,
         dataloader_idx: int = 0,

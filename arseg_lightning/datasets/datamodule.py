@@ -30,9 +30,9 @@ from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.stream import VideoStream
 from arseg_lightning.types import ClassSet, Clip
-from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.decode import read_frames
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.usable import MotionSource
 
 __all__ = ["ClipDataModule"]
 

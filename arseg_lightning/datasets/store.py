@@ -9,8 +9,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from arseg_lightning.datasets.sequence import Sequence
-from arseg_lightning.video.cache import MotionCache, MotionSource, VideoMotion, usable_video
+from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from arseg_lightning.video.usable import MotionSource, usable_video
 
 __all__ = ["ClipStore"]
 
@@ -64,7 +65,7 @@ class ClipStore:
 
     def usable(self, video: Path) -> Path:
         """The file to decode for a video: itself, or its H.264 copy."""
-        return usable_video(video, self.cache, self.motion_source)
+        return usable_video(video, self.root / "copies", self.motion_source)
 
     def motion(self, sequence: Sequence) -> VideoMotion:
         """The motion of a prepared sequence, without decoding anything."""

@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 
+from arseg_lightning import __version__
 from arseg_lightning.metrics import Accuracy
 
 __all__ = ["Provenance", "RunResult", "SystemResult"]
 
-_PACKAGES = ("arseg_lightning", "torch", "lightning", "torchmetrics", "av", "numpy")
+_PACKAGES = ("torch", "lightning", "torchmetrics", "av", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,8 @@ class Provenance:
         """Describe this process."""
         on_gpu = torch.cuda.is_available()
         device = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU"
-        versions = {name: version(name) for name in _PACKAGES} | {
-            "python": platform.python_version()
-        }
+        versions = {"arseg_lightning": __version__, "python": platform.python_version()}
+        versions |= {name: version(name) for name in _PACKAGES}
         return cls(_commit(), seed, versions, device, config)
 
 

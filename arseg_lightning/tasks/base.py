@@ -116,9 +116,14 @@ class SegmentationTask(LightningModule, ABC):
         values |= {f"test/{name}/miou_mean": accuracies[name].miou_mean for name in names[:-1]}
         self.log_dict(values, rank_zero_only=True)
 
-    def predict_step(self, batch: ClipBatch, batch_idx: int) -> Iterator[Prediction]:
-        """Segment a clip; the predictions come frame by frame as they are asked for."""
-        return self.predictions(self.system, batch)
+    def predict_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        """Segment clips.
+
+        Shapes:
+            returns: (B, T, H, W), class indices
+        """
+        predictions = self.predictions(self.system, batch)
+        return torch.stack([prediction.logits.argmax(dim=1) for prediction in predictions], dim=1)
 
     def predictions(self, system: VideoSystem, batch: ClipBatch) -> Iterator[Prediction]:
         """Run a system over clips of one shape.

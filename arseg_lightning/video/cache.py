@@ -1,0 +1,195 @@
+"""Motion on disk: extracted once for each video, whatever the keyframe interval."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from arseg_lightning.types import Motion
+from arseg_lightning.video.chain import MotionChain
+from arseg_lightning.video.decode import decode
+from arseg_lightning.video.errors import VideoError
+from arseg_lightning.video.motion import BlockMotion, block_motion
+from arseg_lightning.video.motion_file import (
+    MotionIndex,
+    piece_of,
+    read_index,
+    read_piece,
+    write_motion,
+)
+from arseg_lightning.video.probe import probe
+from arseg_lightning.video.references import require_previous_frame
+
+__all__ = ["CannotWriteCache", "MotionCache", "NotCached", "VideoMotion", "content_hash"]
+
+Progress = Callable[[int, int | None], None]
+
+_VERSION = 1
+"""Goes up when extraction changes, so that entries of an older kind never answer."""
+
+
+class NotCached(VideoError):
+    """The cache has no entry for a video."""
+
+
+class CannotWriteCache(VideoError, OSError):
+    """An entry could not be written; nothing of it is left behind."""
+
+
+class VideoMotion:
+    """The motion of one video, read piece by piece as it is asked for.
+
+    Args:
+        path: A motion file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.index: MotionIndex = read_index(path)
+        self._piece: tuple[int, list[BlockMotion]] = (-1, [])
+        self._chain = MotionChain(self.index.size)
+        self._chained: tuple[int, int] | None = None  # keyframe and frame of the chain
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames."""
+        return len(self.index.picture_types)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the pictures."""
+        return self.index.size
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self.index.fps
+
+    @property
+    def picture_types(self) -> str:
+        """One letter a frame."""
+        return self.index.picture_types
+
+    @property
+    def intra_frames(self) -> tuple[int, ...]:
+        """Indices of the I-frames, across which no motion leads."""
+        return tuple(i for i, kind in enumerate(self.picture_types) if kind == "I")
+
+    def block_motion(self, frame: int) -> BlockMotion:
+        """The motion of a frame to the frame before it."""
+        if not 0 <= frame < self.num_frames:
+            raise IndexError(f"frame {frame} of {self.num_frames} in {self.path}")
+        number, place = piece_of(frame)
+        if self._piece[0] != number:
+            self._piece = (number, read_piece(self.path, self.index, number))
+        return self._piece[1][place]
+
+    def motion(self, frame: int, keyframe: int) -> Motion:
+        """Compose the motion of a frame to a keyframe before it.
+
+        Asking for the frames of a keyframe in order costs one step each.
+
+        Raises:
+            ValueError: If the keyframe lies behind the frame, or an I-frame between them.
+        """
+        if frame < keyframe:
+            raise ValueError(f"keyframe {keyframe} is behind frame {frame}; motion leads backwards")
+        barrier = self.picture_types.rfind("I", keyframe + 1, frame + 1)
+        if barrier >= 0:
+            raise ValueError(
+                f"no motion leads from frame {frame} to keyframe {keyframe}: frame {barrier} is an "
+                f"I-frame; make it the keyframe, or encode the video as one long GOP"
+            )
+        if self._chained is None or self._chained[0] != keyframe or self._chained[1] > frame:
+            self._chain.restart()
+            self._chained = (keyframe, keyframe)
+        for index in range(self._chained[1] + 1, frame + 1):
+            self._chain.push(self.block_motion(index))
+        self._chained = (keyframe, frame)
+        return self._chain.motion()
+
+
+class MotionCache:
+    """A folder with one entry a video, filed under a hash of the video's content.
+
+    Entries appear complete or not at all, so several processes may build at once and an
+    interrupted build goes on with the next video.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def entry(self, video: Path) -> Path:
+        """Where a video's entry is or will be."""
+        return self.root / f"{content_hash(video)}-v{_VERSION}.motion"
+
+    def read(self, video: Path) -> VideoMotion:
+        """Open a video's entry; nothing is decoded.
+
+        Raises:
+            NotCached: If there is none.
+        """
+        entry = self.entry(video)
+        if not entry.is_file():
+            raise NotCached(
+                f"the motion of {video} is not in {self.root}; it is extracted by any fit, test "
+                f"or predict on one process (prepare_data), or by MotionCache.ensure"
+            )
+        return VideoMotion(entry)
+
+    def ensure(self, video: Path, progress: Progress | None = None) -> None:
+        """Extract a video's motion unless it is there already.
+
+        Raises:
+            UnsupportedReference: If its vectors do not lead from frame to frame.
+            NoMotionVectors: If its codec exports none.
+            CannotWriteCache: If the folder is read-only or full.
+        """
+        entry = self.entry(video)
+        if entry.is_file():
+            return
+        require_previous_frame(video)
+        info = probe(video)
+        partial = entry.with_name(f".{entry.name}.{os.getpid()}-{secrets.token_hex(4)}")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                frames = _extract(video, info.num_frames, progress)
+                write_motion(file, frames, info.size, info.fps)
+            partial.replace(entry)
+        except OSError as error:
+            raise CannotWriteCache(
+                f"cannot write the motion of {video} to {self.root}: {error.strerror or error}; "
+                f"free some space, or choose a writable folder (data.store)"
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _extract(
+    video: Path, total: int | None, progress: Progress | None
+) -> Iterator[tuple[str, BlockMotion]]:
+    """Decode a video into picture types and motion."""
+    for frame in decode(video, motion=True):
+        yield frame.picture_type, block_motion(frame)
+        if progress is not None:
+            progress(frame.index + 1, total)
+
+
+def content_hash(path: Path) -> str:
+    """Hash a file's content; hashed again only if its size or time changes."""
+    stat = path.stat()
+    return _hash(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _hash(path: Path, size: int, mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:24]

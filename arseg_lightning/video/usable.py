@@ -1,0 +1,51 @@
+"""Which file to decode for a video: itself, or a copy whose motion can be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from arseg_lightning.video.cache import content_hash
+from arseg_lightning.video.encode import EncodeSettings, Progress, reencode
+from arseg_lightning.video.errors import NoMotionVectors, UnsupportedReference
+from arseg_lightning.video.probe import probe, require_motion
+from arseg_lightning.video.references import require_previous_frame
+
+__all__ = ["MotionSource", "usable_video"]
+
+MotionSource = Literal["codec", "reencode"]
+
+_HIGH_QUALITY_CRF = 18
+
+
+def usable_video(
+    video: Path, folder: Path, motion: MotionSource = "codec", progress: Progress | None = None
+) -> Path:
+    """Find the file to decode for a video.
+
+    Args:
+        video: The video.
+        folder: Where copies are kept, filed under the content of the original.
+        motion: ``codec`` uses the video as it is or refuses it; ``reencode`` makes an H.264 copy
+            (one long GOP, one reference, no B-frames) of a video that is refused otherwise.
+        progress: Is told the frames done and in total while a copy is made.
+
+    Raises:
+        NoMotionVectors: If the codec exports no vectors, or the pictures are turned.
+        UnsupportedReference: If frames are predicted from any but the previous one.
+    """
+    try:
+        require_motion(probe(video))
+        require_previous_frame(video)
+    except (NoMotionVectors, UnsupportedReference):
+        if motion == "codec":
+            raise
+    else:
+        return video
+    copy = folder / f"{video.stem}-{content_hash(video)}.mp4"
+    if not copy.is_file():
+        settings = EncodeSettings(
+            keyframe_interval=None, crf=_HIGH_QUALITY_CRF, fps=probe(video).fps
+        )
+        reencode(video, copy, settings, progress)
+    return copy
