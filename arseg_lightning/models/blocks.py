@@ -55,7 +55,6 @@ class ConvBNReLU(nn.Module):
         stride: int = 1,
         norm: type[nn.BatchNorm2d] = nn.BatchNorm2d,
     ) -> None:
-        """Pad by half the kernel."""
         super().__init__()
         self.conv = nn.Conv2d(
             in_channels,
@@ -80,7 +79,6 @@ class ChannelGate(nn.Module):
     """
 
     def __init__(self, channels: int) -> None:
-        """Keep the channel count."""
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 1, bias=False)
         self.bn = PooledBatchNorm2d(channels)
@@ -115,7 +113,6 @@ class PyramidPooling(nn.Module):
         align_corners: bool,
         bins: Sequence[int] = (1, 2, 3, 6),
     ) -> None:
-        """Build one level per bin."""
         super().__init__()
         self.align_corners = align_corners
         self.levels = nn.ModuleList(

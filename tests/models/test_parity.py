@@ -50,9 +50,9 @@ def test_whole_method_matches_published(published: Published) -> None:
     assert_same(thinned(warped, high_res), arrays["warped_feature"])
     for ratio in ratios(published):
         fused = fusion(low_res.features(shrunk(image, ratio)), warped)
-        assert_same(thinned(fused, low_res), arrays[f"fused_{ratio}"])
+        assert_same_after_attention(thinned(fused, low_res), arrays[f"fused_{ratio}"])
         logits = low_res.classify(fused, size)
-        assert_same(scores(low_res, logits), arrays[f"ar_logits_{ratio}"])
+        assert_same_after_attention(scores(low_res, logits), arrays[f"ar_logits_{ratio}"])
 
 
 def build_all(published: Published) -> tuple[Segmentor, Segmentor, CReFF]:
@@ -78,8 +78,26 @@ def shrunk(image: Tensor, ratio: str) -> Tensor:
 
 
 def assert_same(ours: Tensor, stored: Tensor) -> None:
+    assert_close(ours, stored, worst=1e-4, typical=1e-5)
+
+
+def assert_same_after_attention(ours: Tensor, stored: Tensor) -> None:
+    """The same, but for a few pixels of the network at stride 1.
+
+    The attention's logits are not scaled and reach thousands there, so that the last bit of a
+    float32 feature can decide between two neighbours: the number of threads alone moves single
+    pixels by 1.4e-4, while float64 moves them by 3e-4.
+    """
+    assert_close(ours, stored, worst=1e-3, typical=1e-5)
+    assert ((ours - stored).abs() < 1e-4 * stored.std()).float().mean() > 0.999
+
+
+def assert_close(ours: Tensor, stored: Tensor, *, worst: float, typical: float) -> None:
+    """In units of the stored array's standard deviation; typical is the root mean square."""
     assert ours.shape == stored.shape
-    assert (ours - stored).abs().max().item() < 1e-4 * stored.std().item()
+    error = (ours - stored) / stored.std()
+    assert error.abs().max() < worst
+    assert error.square().mean().sqrt() < typical
 
 
 def thinned(feature: Tensor, network: Segmentor) -> Tensor:
