@@ -30,6 +30,7 @@ _NOISE = (
     r"`isinstance\(treespec, LeafSpec\)",  # Lightning 2.6 on torch 2.13
     r"Your `IterableDataset` has `__len__` defined",  # it is right: one process reads the stream
     r"The '\w+_dataloader' does not have many workers",  # a matter of data.num_workers
+    r"Found \d+ module\(s\) in eval mode at the start of training",  # the frozen branch
     r"Checkpoint directory .* exists and is not empty",  # RunRecord guards the folder
 )
 """Warnings that tell a user of the command line nothing."""
@@ -108,8 +109,14 @@ def main(arguments: list[str] | None = None) -> Any:
     if arguments and arguments[0] in COMMANDS:
         command: Callable[..., Any] = COMMANDS[arguments[0]]
         return auto_cli(command, args=arguments[1:], as_positional=False)
-    for message in _NOISE:
-        warnings.filterwarnings("ignore", message)
+    with warnings.catch_warnings():
+        for message in _NOISE:
+            warnings.filterwarnings("ignore", message)
+        return _run_experiment(arguments if given else None)
+
+
+def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
+    """Hand the command line to LightningCLI."""
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
     settings = {
         "parser_mode": "omegaconf+",
@@ -129,5 +136,5 @@ def main(arguments: list[str] | None = None) -> Any:
             "enable_progress_bar": sys.stderr.isatty(),
         },
         parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in stages},
-        args=arguments if given else None,
+        args=arguments,
     )

@@ -1,0 +1,187 @@
+"""The command line, from configuration to files, on a synthetic street with a tiny network."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from arseg_lightning.cli import main
+from arseg_lightning.report import RunResult
+from arseg_lightning.tasks import HighResTask, LowResTask
+from arseg_lightning.video.probe import probe
+
+EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
+TINY = {"class_path": "tests.tiny.TinyNet"}
+CROSS_ENTROPY = {"class_path": "CrossEntropy"}
+FST = {"class_path": "FST", "init_args": {"segmentation": CROSS_ENTROPY}}
+CREFF = {"class_path": "CReFF", "init_args": {"window": 3}}
+
+
+def street(first_seed, num_videos=1):
+    arguments = {"num_videos": num_videos, "num_frames": 8, "height": 48, "width": 64}
+    return {
+        "class_path": "StreetVideos",
+        "init_args": arguments | {"first_seed": first_seed},
+    }
+
+
+def configuration(folder, model, **data):
+    """A whole experiment as a YAML file."""
+    content = {
+        "run_dir": str(folder / "run"),
+        "trainer": {"max_epochs": 1, "accelerator": "cpu", "logger": False, "devices": 1},
+        "data": {
+            "train": street(0),
+            "test": street(100),
+            "store": str(folder / "store"),
+            "keyframe_interval": 4,
+            "augment": {"crop_size": [32, 48], "scales": [1.0]},
+            "batch_size": 2,
+            "num_workers": 0,
+        }
+        | data,
+        "model": model,
+    }
+    path = folder / "experiment.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+HIGH_RES = {
+    "class_path": "HighResTask",
+    "init_args": {"network": TINY, "loss": CROSS_ENTROPY},
+}
+JOINT = {
+    "class_path": "JointTask",
+    "init_args": {"network": TINY, "loss": CROSS_ENTROPY, "objective": FST, "fusion": CREFF},
+}
+
+
+def low_res(**changes):
+    arguments = {"network": TINY, "objective": FST, "fusion": CREFF}
+    return {"class_path": "LowResTask", "init_args": arguments | changes}
+
+
+@pytest.fixture(scope="module")
+def joint_run(tmp_path_factory):
+    """One run as the quickstart does it."""
+    folder = tmp_path_factory.mktemp("joint")
+    config = configuration(folder, JOINT, val=street(50))
+    main(["fit", "--config", config, "--report_after_fit", "true"])
+    return folder
+
+
+def test_one_command_trains_compares_and_shows(joint_run, capsys):
+    run = joint_run / "run"
+    result = RunResult.read(run / "result.json")
+    assert [system.name for system in result.systems] == ["1x", "0.5x", "AR 0.5x"]
+    assert result.num_samples == 8
+    assert result.systems[2].mean_gmacs < result.systems[0].mean_gmacs
+    assert result.systems[2].accuracy.frames_at_distance == (2, 2, 2, 2)
+    assert (run / "miou_over_distance.png").stat().st_size > 10_000
+    assert probe(run / "predict" / "overlay.mp4").num_frames == 8
+    assert len(list((run / "predict" / "labels").glob("*.png"))) == 8
+
+
+def test_a_result_says_what_it_came_from(joint_run):
+    provenance = RunResult.read(joint_run / "run" / "result.json").provenance
+    assert provenance.seed == 0
+    assert provenance.versions["torch"] == torch.__version__
+    assert provenance.config["data"]["keyframe_interval"] == 4
+    assert provenance.config["model"]["class_path"].endswith("JointTask")
+
+
+def test_checkpoints_are_what_they_say(joint_run):
+    best, last = (torch.load(joint_run / "run" / f"{n}.ckpt") for n in ("best", "last"))
+    assert set(best["state_dict"]) == set(last["state_dict"])
+    assert last["epoch"] == 0
+
+
+def test_a_finished_run_is_not_overwritten_by_accident(joint_run):
+    config = str(joint_run / "experiment.yaml")
+    before = (joint_run / "run" / "last.ckpt").stat().st_mtime_ns
+    with pytest.raises(FileExistsError, match=r"holds a run already; give another --run_dir"):
+        main(["fit", "--config", config])
+    assert (joint_run / "run" / "last.ckpt").stat().st_mtime_ns == before
+
+
+def test_the_configuration_decides_and_the_checkpoint_brings_weights(joint_run):
+    """A ratio and an interval other than those trained give their own figures."""
+    config, checkpoint = str(joint_run / "experiment.yaml"), str(joint_run / "run" / "last.ckpt")
+    changed = ["--model.resolution_ratio", "0.25", "--data.keyframe_interval", "2"]
+    folder = joint_run / "changed"
+    main(
+        ["test", "--config", config, "--ckpt_path", checkpoint, "--run_dir", str(folder), *changed]
+    )
+    result = RunResult.read(folder / "result.json")
+    trained = RunResult.read(joint_run / "run" / "result.json")
+    assert [system.name for system in result.systems] == ["1x", "0.25x", "AR 0.25x"]
+    assert result.keyframe_interval == len(result.systems[0].accuracy.miou_at_distance) == 2
+    assert result.systems[1].mean_gmacs < 0.3 * trained.systems[0].mean_gmacs
+
+
+def test_phase_2_follows_phase_1(tmp_path):
+    main(["fit", "--config", configuration(tmp_path, HIGH_RES, train_on="stills")])
+    phase1 = tmp_path / "phase1.ckpt"
+    (tmp_path / "run" / "last.ckpt").rename(phase1)
+    config = configuration(tmp_path, low_res())
+    flags = ["--run_dir", str(tmp_path / "run2"), "--model.high_res_checkpoint", str(phase1)]
+    cli = main(["fit", "--config", config, *flags])
+    assert isinstance(cli.model, LowResTask)
+    high_res = torch.load(phase1)["state_dict"]["every_frame.network.classifier.weight"]
+    assert cli.model.arseg.low_res.classifier.weight.equal(high_res)
+
+
+def test_data_owns_classes_and_interval(tmp_path):
+    cli = main(["fit", "--config", configuration(tmp_path, HIGH_RES, train_on="stills")])
+    assert isinstance(cli.model, HighResTask)
+    assert cli.model.num_classes == cli.datamodule.num_classes == 9
+    assert cli.model.keyframe_interval == 4
+
+
+def test_ones_own_video_is_predicted(joint_run, capsys):
+    video = next((joint_run / "store" / "videos").glob("street_00100*.mp4"))
+    config, checkpoint = str(joint_run / "experiment.yaml"), str(joint_run / "run" / "last.ckpt")
+    folder = joint_run / "own"
+    flags = ["--data.video", str(video), "--run_dir", str(folder), "--ckpt_path", checkpoint]
+    main(["predict", "--config", config, *flags])
+    assert probe(folder / "predict" / "overlay.mp4").size == (48, 64)
+    assert f"overlay: {folder / 'predict' / 'overlay.mp4'}" in capsys.readouterr().out
+
+
+def test_predict_needs_a_video(joint_run):
+    with pytest.raises(ValueError, match=r"predict needs a video: --data\.video FILE"):
+        main(["predict", "--config", str(joint_run / "experiment.yaml")])
+
+
+def test_two_processes_count_every_frame_once(joint_run):
+    """DDP: three clips on two processes, neither padded nor lost."""
+    config, checkpoint = str(joint_run / "experiment.yaml"), str(joint_run / "run" / "last.ckpt")
+    folder = joint_run / "ddp"
+    flags = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--run_dir", str(folder)]
+    flags += ["--data.keyframe_interval", "3", "--ckpt_path", checkpoint]
+    command = [sys.executable, "-m", "arseg_lightning", "test", "--config", config, *flags]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=EXPERIMENTS.parent)
+    assert done.returncode == 0, done.stderr[-2000:]
+    result = json.loads((folder / "result.json").read_text())
+    assert result["num_samples"] == 8
+    assert result["systems"][0]["accuracy"]["frames_at_distance"] == [3, 3, 2]
+
+
+def test_training_runs_on_two_processes(tmp_path):
+    config = configuration(tmp_path, JOINT)
+    flags = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    command = [sys.executable, "-m", "arseg_lightning", "fit", "--config", config, *flags]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=EXPERIMENTS.parent)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "run" / "last.ckpt").is_file()
+
+
+def test_help_names_the_commands(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "Video tools: encode, motion" in " ".join(capsys.readouterr().out.split())
