@@ -1,0 +1,76 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from arseg_lightning.cost import count_macs
+from arseg_lightning.propagation import CReFF
+from benchmarks.window_attention import unfold_attention
+
+
+def features(channels=6, low=(5, 7), high=(10, 13)):
+    return torch.randn(2, channels, *low), torch.randn(2, channels, *high)
+
+
+def upsample(low, warped):
+    return F.interpolate(low, size=warped.shape[2:], mode="bilinear", align_corners=True)
+
+
+def test_without_values_it_is_the_upsampled_low_resolution_feature():
+    low, warped = features()
+    fusion = CReFF(6)
+    torch.nn.init.zeros_(fusion.value.weight)
+    assert torch.equal(fusion(low, warped), upsample(low, warped))
+
+
+def test_low_resolution_asks_and_the_keyframe_answers():
+    low, warped = features()
+    fusion = CReFF(6, window=5)
+    upsampled = upsample(low, warped)
+    answer = unfold_attention(
+        fusion.query(upsampled), fusion.key(warped), fusion.value(warped), window=5
+    )
+    torch.testing.assert_close(fusion(low, warped), upsampled + answer)
+
+
+def test_every_weight_and_both_features_get_a_gradient():
+    low, warped = (part.requires_grad_() for part in features())
+    fusion = CReFF(6)
+    fusion(low, warped).square().sum().backward()
+    for part in (low, warped, *fusion.parameters()):
+        assert part.grad is not None
+        assert part.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("channels", "parameters"), [(64, 1920), (256, 7680), (512, 15360)])
+def test_it_adds_as_few_parameters_as_published(channels, parameters):
+    assert sum(part.numel() for part in CReFF(channels).parameters()) == parameters
+
+
+def test_it_starts_with_weights_of_one_third_and_no_bias():
+    fusion = CReFF(512)
+    for convolution in (fusion.query, fusion.key, fusion.value):
+        assert convolution.weight.detach().std() == pytest.approx(1 / 3, rel=0.05)
+        assert not convolution.bias.any()
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "gmacs"),
+    [(64, (720, 960), 5.5296), (256, (90, 120), 0.3456), (512, (128, 256), 2.0972)],
+)
+def test_it_costs_what_the_paper_says(channels, size, gmacs):
+    low = torch.empty(1, channels, size[0] // 2, size[1] // 2, device="meta")
+    warped = torch.empty(1, channels, *size, device="meta")
+    assert count_macs(CReFF(channels), low, warped) / 1e9 == pytest.approx(gmacs, rel=1e-4)
+
+
+def test_under_autocast_it_stays_close_to_full_precision():
+    low, warped = features(channels=16)
+    fusion = CReFF(16)
+    with torch.autocast("cpu", torch.bfloat16):
+        short = fusion(low, warped)
+    torch.testing.assert_close(short.float(), fusion(low, warped), rtol=0.1, atol=0.1)
+
+
+def test_an_even_window_is_refused():
+    with pytest.raises(ValueError, match="odd; got window=6"):
+        CReFF(8, window=6)
