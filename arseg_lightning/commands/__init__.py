@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from arseg_lightning.commands.encode import encode
+from arseg_lightning.commands.motion import motion
 
-__all__ = ["COMMANDS", "encode"]
+__all__ = ["COMMANDS", "encode", "motion"]
 
-COMMANDS: dict[str, Callable[..., Any]] = {"encode": encode}
+COMMANDS: dict[str, Callable[..., Any]] = {"encode": encode, "motion": motion}
 """By the word that follows ``python -m arseg_lightning``."""

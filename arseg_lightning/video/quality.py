@@ -1,0 +1,194 @@
+"""How good a stream's motion is: labels carried by it, against each frame's own label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arseg_lightning.types import Motion
+from arseg_lightning.video.cache import VideoMotion
+
+__all__ = ["DistanceQuality", "MotionQuality", "carry_label", "measure_motion"]
+
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceQuality:
+    """How well labels are carried over one distance.
+
+    Args:
+        distance: Frames between the keyframe and the frame.
+        num_frames: Frames that were counted.
+        miou_carried: mIoU of the keyframe's labels carried by motion, in [0, 1].
+        miou_copied: mIoU of the keyframe's labels left where they are: what motion has to beat.
+        filled_share: Share of pixels whose way to the keyframe crosses an intra-coded block.
+    """
+
+    distance: int
+    num_frames: int
+    miou_carried: float
+    miou_copied: float
+    filled_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class MotionQuality:
+    """How well a stream's motion carries labels from its keyframes on.
+
+    Args:
+        distances: One entry a distance that has labelled frames, ascending.
+        intra_share: Share of intra-coded blocks in the frames that are predicted.
+    """
+
+    distances: tuple[DistanceQuality, ...]
+    intra_share: float
+
+    @property
+    def mean_carried(self) -> float:
+        """Mean over the distances of the mIoU of carried labels."""
+        return float(np.mean([entry.miou_carried for entry in self.distances]))
+
+    @property
+    def mean_copied(self) -> float:
+        """Mean over the distances of the mIoU of copied labels."""
+        return float(np.mean([entry.miou_copied for entry in self.distances]))
+
+
+def measure_motion(
+    motion: VideoMotion,
+    keyframes: Sequence[int],
+    label_of: Callable[[int], Labels | None],
+    num_classes: int,
+) -> MotionQuality:
+    """Carry the label of each keyframe to the frames behind it, up to the next keyframe.
+
+    All frames of one distance share one confusion matrix; classes that are absent from it are
+    left out of the mean. Pixels whose own label is void are left out; a void label that is
+    carried onto a class is a miss.
+
+    Args:
+        motion: The stream's motion.
+        keyframes: Their indices, ascending.
+        label_of: The label of a frame, with void as any value from ``num_classes`` on; None for
+            a frame without label.
+        num_classes: Number of classes.
+
+    Shapes:
+        labels: (H, W) uint8, of the size of the pictures
+
+    Raises:
+        ValueError: If no frame and its keyframe both have a label, or a label's size is not that
+            of the pictures.
+    """
+    tallies: dict[int, _Tally] = {}
+    for keyframe, frame, key_label, label in _pairs(motion, keyframes, label_of):
+        tally = tallies.setdefault(frame - keyframe, _Tally(num_classes))
+        tally.add(key_label, label, motion.motion(frame, keyframe))
+    counted = [distance for distance in sorted(tallies) if tallies[distance].carried.any()]
+    if not counted:
+        raise ValueError(
+            f"none of the {len(keyframes)} keyframes ({_first(keyframes)}) has a label together "
+            f"with a frame behind it; label consecutive frames, or choose another "
+            f"keyframe_interval"
+        )
+    entries = tuple(tallies[distance].quality(distance) for distance in counted)
+    return MotionQuality(entries, _intra_share(motion))
+
+
+def carry_label(label: Labels, motion: Motion) -> Labels:
+    """Take each pixel's label from the pixel that motion leads to, held inside the picture.
+
+    Shapes:
+        label: (H, W), of the keyframe   returns: (H, W), of the frame
+    """
+    height, width = label.shape
+    x = np.floor(np.arange(width, dtype=np.float32) + motion.xy[0] + 0.5)
+    y = np.floor(np.arange(height, dtype=np.float32)[:, None] + motion.xy[1] + 0.5)
+    rows, columns = y.clip(0, height - 1).astype(np.intp), x.clip(0, width - 1).astype(np.intp)
+    carried: Labels = label[rows, columns]
+    return carried
+
+
+class _Tally:
+    """What is counted for one distance."""
+
+    def __init__(self, num_classes: int) -> None:
+        shape = (num_classes, num_classes + 1)  # the last column: void was carried here
+        self.carried = np.zeros(shape, np.int64)
+        self.copied = np.zeros(shape, np.int64)
+        self.num_frames = 0
+        self.filled = 0.0
+
+    def add(self, key_label: Labels, label: Labels, motion: Motion) -> None:
+        """Count one frame."""
+        self.carried += _confusion(carry_label(key_label, motion), label, self.carried.shape)
+        self.copied += _confusion(key_label, label, self.copied.shape)
+        self.num_frames += 1
+        self.filled += 1 - float(motion.valid.mean())
+
+    def quality(self, distance: int) -> DistanceQuality:
+        """Sum up."""
+        return DistanceQuality(
+            distance,
+            self.num_frames,
+            miou_carried=_mean_iou(self.carried),
+            miou_copied=_mean_iou(self.copied),
+            filled_share=self.filled / self.num_frames,
+        )
+
+
+def _pairs(
+    motion: VideoMotion, keyframes: Sequence[int], label_of: Callable[[int], Labels | None]
+) -> Iterator[tuple[int, int, Labels, Labels]]:
+    """All labelled frames with their labelled keyframes, in order; each label is read once."""
+    for keyframe, stop in pairwise([*keyframes, motion.num_frames]):
+        key_label = label_of(keyframe)
+        if key_label is None:
+            continue
+        _require_size(key_label, keyframe, motion.size)
+        for frame in range(keyframe + 1, stop):
+            label = label_of(frame)
+            if label is not None:
+                _require_size(label, frame, motion.size)
+                yield keyframe, frame, key_label, label
+
+
+def _confusion(carried: Labels, label: Labels, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Count pixels by their own class (row) and the carried one (column)."""
+    num_classes, columns = shape
+    counted = label < num_classes
+    true = label[counted].astype(np.int64)
+    found = np.minimum(carried[counted], num_classes)
+    return np.bincount(true * columns + found, minlength=num_classes * columns).reshape(shape)
+
+
+def _mean_iou(confusion: NDArray[np.int64]) -> float:
+    """Mean over the classes that occur."""
+    hits = confusion.diagonal()
+    union = confusion.sum(1) + confusion[:, :-1].sum(0) - hits
+    present = union > 0
+    return float((hits[present] / union[present]).mean())
+
+
+def _intra_share(motion: VideoMotion) -> float:
+    """Share of intra-coded blocks in the frames that are no I-frames."""
+    predicted = (i for i, kind in enumerate(motion.picture_types) if kind != "I")
+    shares = [float(motion.block_motion(frame).intra.mean()) for frame in predicted]
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def _require_size(label: Labels, frame: int, size: tuple[int, int]) -> None:
+    if label.shape != size:
+        raise ValueError(
+            f"the label of frame {frame} is {label.shape[0]}x{label.shape[1]}, the video is "
+            f"{size[0]}x{size[1]} (height x width); resize the labels by nearest neighbour"
+        )
+
+
+def _first(keyframes: Sequence[int]) -> str:
+    return ", ".join(map(str, keyframes[:3])) + ", ..." * (len(keyframes) > 3)
