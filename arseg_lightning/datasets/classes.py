@@ -78,7 +78,7 @@ def class_set(name: str) -> ClassSet:
         colour_coded: false
 
     Args:
-        name: ``camvid11``, ``camvid12``, ``street``, or the path of a YAML file.
+        name: ``camvid11``, ``camvid12``, ``street9``, or the path of a YAML file.
 
     Raises:
         ValueError: If there is no such set or file, or the file lacks names.

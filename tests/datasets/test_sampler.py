@@ -25,7 +25,7 @@ def test_processes_share_an_epoch_without_overlap():
 
 def test_every_evaluation_sample_counts_exactly_once():
     shares = [list(EvaluationSampler(7, rank, 2)) for rank in range(2)]
-    assert sorted(sum(shares, [])) == list(range(7))
+    assert sorted(index for share in shares for index in share) == list(range(7))
 
 
 def test_more_processes_than_samples_are_refused():

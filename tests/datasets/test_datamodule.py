@@ -1,0 +1,176 @@
+"""The data module: what it prepares, what it serves, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+
+from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
+from arseg_lightning.datasets.dataset import TrainingClips
+from arseg_lightning.propagation import warp
+from arseg_lightning.video import cache as cache_module
+from arseg_lightning.video.encode import EncodeSettings
+
+SMALL = {"num_frames": 8, "height": 48, "width": 64}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store that is prepared once."""
+    folder = tmp_path_factory.mktemp("store")
+    prepare(module(folder))
+    return folder
+
+
+def module(store, **changes):
+    arguments = {
+        "train": StreetVideos(1, first_seed=0, **SMALL),
+        "test": StreetVideos(1, first_seed=100, **SMALL),
+        "store": store,
+        "keyframe_interval": 4,
+        "augment": ClipAugment((32, 48), (1.0,), jitter=0, flip_probability=0),
+        "batch_size": 2,
+        "num_workers": 0,
+    }
+    return ClipDataModule(**(arguments | changes))
+
+
+def prepare(data):
+    for split in ("train", "test"):
+        data.store.prepare_all(data.sequences(split))
+
+
+def test_training_pairs_are_a_keyframe_and_a_frame_behind_it(store):
+    batch = next(iter(module(store).train_dataloader()))
+    assert batch.images.shape == (2, 2, 3, 32, 48)
+    assert (batch.distances[:, 0] == 0).all()
+    assert set(batch.distances[:, 1].tolist()) <= {1, 2, 3}
+    assert not batch.motion[:, 0].any()
+
+
+def test_the_paper_trains_the_last_distance(store):
+    batch = next(iter(module(store, train_distance="last").train_dataloader()))
+    assert batch.distances.tolist() == [[0, 3], [0, 3]]
+
+
+def test_the_motion_of_a_clip_leads_to_its_keyframe(store):
+    clip = module(store, keyframe_interval=8).test_dataloader().dataset[0]
+    key, current, motion = clip.images[:1], clip.images[5:6], clip.motion[5:6]
+    warped = (warp(key, motion) - current).abs().mean()
+    assert warped < 0.6 * (key - current).abs().mean()
+
+
+def test_a_stream_counts_every_frame_once(store):
+    names = [name for batch in module(store).test_dataloader() for name in batch.names[0]]
+    assert names == [f"street_00100/{index:06d}" for index in range(8)]
+
+
+def test_every_distance_uses_the_same_frames(store):
+    data = module(store, test_pairs="every_distance")
+    last = {}
+    for batch in data.test_dataloader():
+        last.setdefault(int(batch.distances[0, -1]), []).append(batch.names[0][-1])
+    assert sorted(last) == [0, 1, 2, 3]
+    assert all(frames == last[0] for frames in last.values())
+
+
+def test_a_sample_depends_on_seed_epoch_and_index_alone(store):
+    def sample(epoch, index):
+        dataset = module(store, augment=ClipAugment((32, 48))).train_dataloader().dataset
+        assert isinstance(dataset, TrainingClips)
+        return dataset[epoch, index]
+
+    assert sample(1, 2).images.equal(sample(1, 2).images)
+    assert not sample(1, 2).images.equal(sample(2, 2).images)
+
+
+def test_stills_train_without_any_cache(tmp_path):
+    batch = next(iter(module(tmp_path, train_on="stills").train_dataloader()))
+    assert batch.images.shape == (2, 1, 3, 32, 48)
+    assert not any(tmp_path.iterdir())
+
+
+def test_sweeping_the_interval_extracts_nothing_again(store, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("extracted again")
+
+    monkeypatch.setattr(cache_module, "block_motion", refuse)
+    for interval in (2, 4, 8):
+        data = module(store, keyframe_interval=interval)
+        prepare(data)
+        assert next(iter(data.test_dataloader())).images.shape[1] == interval
+
+
+def test_another_encoding_is_another_file(store):
+    plain, small = module(store), module(store, encoding=EncodeSettings(crf=40))
+    first, second = (data.store.video(data.sequences("train")[0]) for data in (plain, small))
+    assert first.is_file()
+    assert first != second
+
+
+def test_an_interrupted_preparation_goes_on(tmp_path, monkeypatch):
+    data = module(tmp_path, train=StreetVideos(3, first_seed=0, **SMALL))
+    sequences = data.sequences("train")
+    encode = data.store.prepare
+    done = []
+
+    def stop_at_the_second(sequence):
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        encode(sequence)
+        done.append(sequence.name)
+
+    monkeypatch.setattr(data.store, "prepare", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        data.store.prepare_all(sequences)
+    first = data.store.video(sequences[0])
+    written = first.stat().st_mtime_ns
+    monkeypatch.undo()
+    data.store.prepare_all(sequences)
+    assert first.stat().st_mtime_ns == written
+    assert all(data.store.video(sequence).is_file() for sequence in sequences)
+
+
+def test_an_interval_longer_than_the_clip_is_refused(store):
+    with pytest.raises(ValueError, match=r"keyframe_interval=9 is longer than street_00100 with"):
+        module(store, keyframe_interval=9).test_dataloader()
+
+
+def test_training_needs_a_past(store):
+    data = module(store, keyframe_interval=20, train_distance="last")
+    with pytest.raises(ValueError, match=r"no labelled frame has 19 frames of past.*uniform"):
+        data.train_dataloader()
+
+
+def test_a_batch_larger_than_the_data_is_refused(store):
+    with pytest.raises(ValueError, match=r"do not fill one batch of 64; lower data\.batch_size"):
+        module(store, batch_size=64).train_dataloader()
+
+
+def test_a_split_without_data_is_named(store):
+    with pytest.raises(ValueError, match=r"no val data: set data\.val"):
+        module(store).sequences("val")
+
+
+def test_splits_share_their_classes(store):
+    other = StreetVideos(1, **SMALL)
+    other.classes = other.classes.__class__("two", ("a", "b"), ((0, 0, 0), (1, 1, 1)))
+    with pytest.raises(
+        ValueError, match=r"all splits need the same classes, got \['street9', 'two"
+    ):
+        module(store, test=other)
+
+
+def test_an_interval_counts_frames(store):
+    with pytest.raises(ValueError, match="keyframe_interval is at least 1, got 0"):
+        module(store, keyframe_interval=0)
+
+
+def test_ones_own_video_comes_in_periods(store):
+    data = module(store)
+    data.video = data.store.video(data.sequences("test")[0])
+    batches = list(data.predict_dataloader())
+    assert [batch.images.shape[1] for batch in batches] == [4, 4]
+    streamed = torch.cat([batch.motion[0] for batch in batches])
+    tested = torch.cat([batch.motion[0] for batch in data.test_dataloader()])
+    assert streamed.equal(tested)
+    assert np.isclose(data.predict_fps(), 25)
