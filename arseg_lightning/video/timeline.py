@@ -19,6 +19,8 @@ from arseg_lightning.video.probe import codec_name, open_video
 
 __all__ = ["Timeline", "packets", "read_timeline"]
 
+_INDEXED_FORMATS = ("mov,", "matroska,")
+
 _MAX_REORDERING = 16
 """Places by which a picture may be shown earlier or later than coded: the limit of H.264."""
 
@@ -32,12 +34,14 @@ class Timeline:
         keyframes: Index of every frame at which decoding can start, ascending.
         keyframe_dts: Decoding time of each of them.
         time_base: Seconds a unit.
+        seekable: Whether the container has an index that leads to keyframes exactly.
     """
 
     pts: NDArray[np.int64]
     keyframes: NDArray[np.int64]
     keyframe_dts: NDArray[np.int64]
     time_base: Fraction
+    seekable: bool
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -55,7 +59,9 @@ class Timeline:
         return float(int(self.pts[index] - self.pts[0]) * self.time_base)
 
     def keyframe_before(self, index: int) -> int:
-        """The last frame, up to this one, at which decoding can start."""
+        """The last frame, up to this one, at which decoding can start; the first at worst."""
+        if not self.seekable:
+            return 0
         return int(self.keyframes[np.searchsorted(self.keyframes, index, side="right") - 1])
 
     def seek(self, container: InputContainer, stream: VideoStream, keyframe: int) -> None:
@@ -98,11 +104,12 @@ def _read(path: Path, size: int, mtime_ns: int) -> Timeline | None:
             for packet in packets(container, stream)
             if packet.size
         ]
-        return _order(found, stream.time_base)
+        seekable = container.format.name.startswith(_INDEXED_FORMATS)
+        return _order(found, stream.time_base, seekable)
 
 
 def _order(
-    found: list[tuple[int | None, int | None, bool, bool]], time_base: Fraction
+    found: list[tuple[int | None, int | None, bool, bool]], time_base: Fraction, seekable: bool
 ) -> Timeline | None:
     """Sort packets into display order, unless their times cannot be trusted."""
     if not found or not found[0][2] or any(pts is None for pts, *_ in found):
@@ -119,4 +126,4 @@ def _order(
     keyframes = np.flatnonzero(is_key)
     if not len(shown) or not len(keyframes) or keyframes[0] != 0:
         return None
-    return Timeline(shown[:, 0], keyframes, shown[is_key, 1], time_base)
+    return Timeline(shown[:, 0], keyframes, shown[is_key, 1], time_base, seekable)

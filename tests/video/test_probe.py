@@ -1,0 +1,147 @@
+"""What a file holds, and what is said about a file that is no video."""
+
+import wave
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
+from arseg_lightning.video.probe import MOTION_CODECS, probe, require_motion
+from tests.video.small_videos import cut, write_stream, write_video
+
+
+def test_a_video_is_described(tmp_path):
+    info = probe(write_video(tmp_path / "clip.mp4", fps=29.97003))
+    assert (info.codec, info.size, info.num_frames) == ("h264", (64, 96), 30)
+    assert (info.frame_rate, info.rotation_degrees) == (Fraction(30000, 1001), 0)
+    assert (info.has_b_frames, info.exports_motion) == (False, True)
+    require_motion(info)
+
+
+def test_b_frames_are_seen_in_the_header(tmp_path):
+    assert probe(write_video(tmp_path / "clip.mp4", b_frames=2)).has_b_frames
+
+
+def test_containers_that_count_no_frames_say_none(tmp_path):
+    assert probe(write_video(tmp_path / "clip.mkv")).num_frames is None
+
+
+@pytest.mark.parametrize(
+    ("encoder", "name"),
+    [
+        ("libx264", "clip.mp4"),
+        ("mpeg4", "clip.avi"),
+        ("mpeg2video", "clip.mpg"),
+        ("mpeg1video", "clip.mpg"),
+        ("flv", "clip.flv"),
+    ],
+)
+def test_the_codecs_that_are_said_to_export_motion_do(tmp_path, encoder, name):
+    path = write_stream(tmp_path / name, encoder, {})
+    info = probe(path)
+    assert info.codec in MOTION_CODECS
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.options = {"flags2": "+export_mvs"}
+        pictures = list(container.decode(stream))
+    assert any(picture.side_data.get("MOTION_VECTORS") is not None for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "codec"), [("libx265", "hevc"), ("libvpx-vp9", "vp9"), ("libsvtav1", "av1")]
+)
+def test_other_codecs_are_refused_with_the_remedy(tmp_path, encoder, codec):
+    if encoder not in av.codecs_available:
+        pytest.skip(f"this build of FFmpeg has no {encoder}")
+    path = write_video(tmp_path / "clip.mp4", num_frames=8, codec=encoder)
+    info = probe(path)
+    assert (info.codec, info.exports_motion) == (codec, False)
+    message = rf"clip\.mp4 is {codec}, which FFmpeg exports no motion vectors for .*"
+    with pytest.raises(NoMotionVectors, match=message + r"--motion reencode.*encode --source"):
+        require_motion(info)
+
+
+def turned(tmp_path, matrix):
+    """A video whose header asks players to turn it."""
+    scale = (1 << 16, 1 << 16, 1 << 30) * 3
+    values = [int(value * factor) for value, factor in zip(matrix, scale, strict=True)]
+    return write_stream(
+        tmp_path / "phone.mp4", "libx264", {}, prepare=lambda s: s.set_display_matrix(values)
+    )
+
+
+CLOCKWISE = (0, 1, 0, -1, 0, 0, 0, 0, 1)
+
+
+def test_a_turned_video_has_the_size_that_is_shown_and_no_usable_motion(tmp_path):
+    info = probe(turned(tmp_path, CLOCKWISE))
+    assert (info.size, info.rotation_degrees, info.exports_motion) == ((96, 64), 270, False)
+    with pytest.raises(
+        NoMotionVectors, match=r"phone\.mp4 asks to be turned by 270 degrees.*--motion"
+    ):
+        require_motion(info)
+
+
+def test_a_slanted_video_is_refused(tmp_path):
+    c, s = np.cos(0.5), np.sin(0.5)
+    with pytest.raises(VideoError, match=r"phone\.mp4 asks to be turned by .* quarter turns"):
+        probe(turned(tmp_path, (c, s, 0, -s, c, 0, 0, 0, 1)))
+
+
+def make_text(path):
+    path.write_text("no video\n" * 50)
+
+
+def make_noise(path):
+    path.write_bytes(np.random.default_rng(0).bytes(5000))
+
+
+def make_nothing(path):
+    path.touch()
+
+
+def make_sound(path):
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(1600))
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("notes.txt", make_text),
+        ("noise.mp4", make_noise),
+        ("empty.mp4", make_nothing),
+        ("sound.wav", make_sound),
+    ],
+)
+def test_what_is_no_video_is_named(tmp_path, name, make):
+    make(tmp_path / name)
+    with pytest.raises(NotAVideo, match=rf"{name} (is not a video|holds no video)"):
+        probe(tmp_path / name)
+
+
+def test_a_single_picture_is_no_video(tmp_path):
+    path = tmp_path / "photo.png"
+    picture = av.VideoFrame.from_ndarray(np.zeros((8, 8, 3), np.uint8), format="rgb24")
+    encoder = av.CodecContext.create("png", "w")
+    encoder.width = encoder.height = 8
+    encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1)
+    path.write_bytes(b"".join(map(bytes, encoder.encode(picture))))
+    with pytest.raises(NotAVideo, match=r"photo\.png holds no video .*give a video file"):
+        probe(path)
+
+
+def test_a_video_cut_off_before_its_index_is_named(tmp_path):
+    path = cut(write_stream(tmp_path / "clip.mp4", "libx264", {}), 0.5)
+    with pytest.raises(NotAVideo, match=r"cut_clip\.mp4 .* cut off before its index was written"):
+        probe(path)
+
+
+def test_missing_files_and_folders_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.mp4 does not exist"):
+        probe(tmp_path / "none.mp4")
+    with pytest.raises(FileNotFoundError, match="is a folder"):
+        probe(tmp_path)
