@@ -146,5 +146,5 @@ def _draw(output: Path, video: Path, field: VideoMotion, keys: list[int]) -> Non
     stop = keys[1] if len(keys) > 1 else field.num_frames
     keyframe, frame = keys[0], stop - 1
     image = read_frames(video, [frame])[frame].image
-    title = f"frame {frame}: where it was in keyframe {keyframe}"
+    title = f"frame {frame}: where it was in keyframe {keyframe} (dark: filled in)"
     draw_motion(image, field.motion(frame, keyframe), output / "field.png", title)

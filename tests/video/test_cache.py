@@ -1,0 +1,234 @@
+"""A read never decodes, a stale entry never answers, and what is not finished is not there."""
+
+import errno
+import multiprocessing
+import os
+import resource
+import signal
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pytest
+
+from arseg_lightning.video import cache as cache_module
+from arseg_lightning.video.cache import CannotWriteCache, MotionCache, NotCached
+from arseg_lightning.video.chain import MotionChain
+from arseg_lightning.video.decode import decode
+from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from arseg_lightning.video.errors import UnsupportedReference
+from arseg_lightning.video.motion import block_motion
+from tests.video.hand_made import motion_file, pan, random_motion
+
+NUM_FRAMES = 14
+
+
+def write_pan(path, right=2, **settings):
+    encode_frames(pan(NUM_FRAMES, 64, 80, right, 1), path, EncodeSettings(**settings))
+    return path
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_pan(tmp_path_factory.mktemp("video") / "pan.mp4")
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return MotionCache(tmp_path / "motion")
+
+
+def ensure(root, video):
+    MotionCache(root).ensure(video)
+
+
+def test_the_cache_gives_what_decoding_gives(cache, video):
+    cache.ensure(video)
+    motion = cache.read(video)
+    assert (motion.num_frames, motion.size, motion.fps) == (NUM_FRAMES, (64, 80), 25.0)
+    assert motion.picture_types == "I" + (NUM_FRAMES - 1) * "P"
+    for frame in decode(video, motion=True):
+        expected, read = block_motion(frame), motion.block_motion(frame.index)
+        assert (read.quarter_pixels == expected.quarter_pixels).all()
+        assert (read.intra == expected.intra).all()
+
+
+def test_reading_never_decodes(cache, video, monkeypatch):
+    cache.ensure(video)
+
+    def refuse(*_, **__):
+        raise AssertionError("decoded")
+
+    for name in ("decode", "probe", "require_previous_frame"):
+        monkeypatch.setattr(cache_module, name, refuse)
+    cache.ensure(video)  # it is there
+    assert cache.read(video).motion(5, 0).size == (64, 80)
+
+
+def test_what_is_not_there_is_named_with_the_remedy(cache, video):
+    with pytest.raises(NotCached, match=r"pan\.mp4 is not in .*motion; .*prepare_data"):
+        cache.read(video)
+
+
+def test_a_stale_entry_never_answers(cache, video, tmp_path):
+    path = tmp_path / "video.mp4"
+    path.write_bytes(video.read_bytes())
+    cache.ensure(path)
+    write_pan(path, right=-3)
+    with pytest.raises(NotCached):
+        cache.read(path)
+    cache.ensure(path)
+    assert np.median(cache.read(path).motion(1, 0).xy[0]) == -3
+
+
+def test_content_decides_and_not_the_name(cache, video, tmp_path):
+    copy = tmp_path / "another name.mp4"
+    copy.write_bytes(video.read_bytes())
+    cache.ensure(video)
+    assert cache.entry(copy) == cache.entry(video)
+    assert cache.read(copy).num_frames == NUM_FRAMES
+
+
+def test_an_entry_of_an_older_version_never_answers(cache, video, monkeypatch):
+    cache.ensure(video)
+    monkeypatch.setattr(cache_module, "_VERSION", cache_module._VERSION + 1)
+    with pytest.raises(NotCached):
+        cache.read(video)
+
+
+def test_several_processes_may_build_at_once(cache, video):
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        done = [pool.submit(ensure, cache.root, video) for _ in range(4)]
+        for future in done:
+            future.result()
+    assert list(cache.root.iterdir()) == [cache.entry(video)]
+    assert cache.read(video).num_frames == NUM_FRAMES
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_build_leaves_nothing_and_the_next_goes_on(cache, video, failure):
+    def interrupt(done, total):
+        assert total == NUM_FRAMES
+        if done == 7:
+            raise failure
+
+    with pytest.raises(failure):
+        cache.ensure(video, interrupt)
+    assert not list(cache.root.iterdir())
+    with pytest.raises(NotCached):
+        cache.read(video)
+    cache.ensure(video)
+    assert cache.read(video).num_frames == NUM_FRAMES
+
+
+def test_what_a_killed_build_left_behind_does_not_answer(cache, video):
+    cache.root.mkdir()
+    entry = cache.entry(video)
+    entry.with_name(f".{entry.name}.1-0000").write_bytes(b"the start of an entry")
+    with pytest.raises(NotCached):
+        cache.read(video)
+
+
+@pytest.mark.xfail(
+    raises=NotADirectoryError, reason="taking the partial file away fails and hides the message"
+)
+def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(video, tmp_path):
+    (tmp_path / "file").write_text("")
+    root = tmp_path / "file" / "motion"
+    with pytest.raises(CannotWriteCache, match=r"pan\.mp4 to .*file/motion: .*writable folder"):
+        MotionCache(root).ensure(video)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_cache_answers_but_is_not_written(cache, video, tmp_path):
+    cache.ensure(video)
+    other = write_pan(tmp_path / "other.mp4", right=1)
+    cache.root.chmod(0o500)
+    try:
+        assert cache.read(video).num_frames == NUM_FRAMES
+        with pytest.raises(CannotWriteCache, match="choose a writable folder"):
+            cache.ensure(other)
+    finally:
+        cache.root.chmod(0o700)
+
+
+def test_a_disk_that_is_full_leaves_nothing_and_names_the_remedy(cache, video):
+    """A limit on the size of files fails a write just as a full disk does."""
+    cache.root.mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, limits[1]))
+    try:
+        with pytest.raises(CannotWriteCache, match="free some space") as caught:
+            cache.ensure(video)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.EFBIG
+    assert not list(cache.root.iterdir())
+
+
+@pytest.mark.parametrize("settings", [{"references": 3}, {"b_frames": 2}])
+def test_streams_that_cannot_be_followed_leave_no_entry(cache, tmp_path, settings):
+    video = write_pan(tmp_path / "pan.mp4", **settings)
+    with pytest.raises(UnsupportedReference, match="--motion reencode"):
+        cache.ensure(video)
+    assert not cache.root.exists()
+
+
+def test_motion_is_the_chain_of_the_frames_between(tmp_path):
+    fields = [random_motion(24, 32, seed=seed) for seed in range(50)]
+    motion = motion_file(tmp_path / "a.motion", fields, (24, 32))
+    for keyframe, frame in [(0, 3), (29, 34), (29, 33), (3, 3), (29, 40), (0, 1)]:
+        chain = MotionChain((24, 32))
+        for field in fields[keyframe + 1 : frame + 1]:
+            chain.push(field)
+        composed = motion.motion(frame, keyframe)
+        assert (composed.xy == chain.motion().xy).all()
+        assert (composed.valid == chain.motion().valid).all()
+
+
+def test_no_motion_leads_across_an_intra_frame(tmp_path):
+    fields = [random_motion(24, 32)] * 9
+    motion = motion_file(tmp_path / "a.motion", fields, (24, 32), "IPPPIPPPP")
+    assert motion.motion(3, 0).size == motion.motion(8, 4).size == (24, 32)
+    for frame, keyframe in [(4, 0), (5, 3), (8, 0)]:
+        message = rf"frame {frame} to keyframe {keyframe}: frame 4 is an I-frame; .*one long GOP"
+        with pytest.raises(ValueError, match=message):
+            motion.motion(frame, keyframe)
+
+
+def test_motion_leads_backwards_and_inside_the_video(tmp_path):
+    motion = motion_file(tmp_path / "a.motion", [random_motion(24, 32)] * 5, (24, 32))
+    with pytest.raises(ValueError, match="keyframe 3 is behind frame 2"):
+        motion.motion(2, 3)
+    for frame in (5, 99):
+        with pytest.raises(IndexError, match=f"frame {5} of 5"):
+            motion.motion(frame, 0)
+    with pytest.raises(IndexError):
+        motion.block_motion(-1)
+    assert motion.motion(4, 0).size == (24, 32)  # nothing is remembered of what failed
+
+
+def test_one_entry_serves_every_keyframe_interval(cache, video):
+    cache.ensure(video)
+    for interval in (3, 7, 12):
+        motion = cache.read(video)
+        for frame in range(NUM_FRAMES):
+            distance = frame % interval
+            x, y = motion.motion(frame, frame - distance).xy[:, 24:40, 32:48]
+            assert abs(np.median(x) - 2 * distance) <= 0.5
+            assert abs(np.median(y) - distance) <= 0.5
+
+
+def test_composed_motion_takes_the_keyframe_to_the_frame(cache, video):
+    cache.ensure(video)
+    images = [frame.image.astype(int) for frame in decode(video)]
+    motion = cache.read(video).motion(6, 0)
+    y, x = np.mgrid[:64, :80]
+    rows = np.rint(y + motion.xy[1]).clip(0, 63).astype(int)
+    columns = np.rint(x + motion.xy[0]).clip(0, 79).astype(int)
+    moved, still = images[0][rows, columns] - images[6], images[0] - images[6]
+    inside = np.s_[:48, :56]  # what has come in since is in no keyframe
+    assert abs(moved[inside]).mean() < 0.2 * abs(still[inside]).mean()

@@ -1,0 +1,71 @@
+"""The motion file gives back what was put in, piece by piece, and only if it is whole."""
+
+import numpy as np
+import pytest
+
+from arseg_lightning.video.motion_file import piece_of, read_index, read_piece
+from tests.video.hand_made import motion_file, random_motion
+
+SIZE = (21, 34)
+
+
+@pytest.fixture
+def fields():
+    return [random_motion(*SIZE, seed=seed) for seed in range(70)]
+
+
+def test_every_frame_comes_back_as_it_was(tmp_path, fields):
+    motion = motion_file(tmp_path / "a.motion", fields, SIZE)
+    for number in (69, *range(70)):  # in any order
+        read = motion.block_motion(number)
+        assert (read.quarter_pixels == fields[number].quarter_pixels).all()
+        assert (read.intra == fields[number].intra).all()
+
+
+def test_the_index_knows_the_video(tmp_path, fields):
+    types = "I" + 34 * "P" + "I" + 34 * "P"
+    motion = motion_file(tmp_path / "a.motion", fields, SIZE, types, fps=29.97)
+    assert (motion.num_frames, motion.size, motion.fps) == (70, SIZE, 29.97)
+    assert (motion.picture_types, motion.intra_frames) == (types, (0, 35))
+
+
+def test_a_frame_is_read_from_its_own_piece_alone(tmp_path, fields):
+    path = tmp_path / "a.motion"
+    motion_file(path, fields, SIZE)
+    index = read_index(path)
+    number, place = piece_of(40)
+    start, stop = index.offsets[number : number + 2]
+    content = path.read_bytes()
+    assert stop - start < len(content) / 2
+    path.write_bytes(bytes(start) + content[start:stop] + bytes(len(content) - stop))
+    read = read_piece(path, index, number)[place]
+    assert (read.quarter_pixels == fields[40].quarter_pixels).all()
+
+
+def test_real_motion_takes_little_space(tmp_path):
+    still = [random_motion(360, 480, reach=0)] * 32
+    motion = motion_file(tmp_path / "a.motion", still, (360, 480))
+    assert motion.path.stat().st_size < 32 * still[0].quarter_pixels.nbytes / 20
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_file_that_was_cut_off_is_refused_with_the_remedy(tmp_path, fields, share):
+    path = tmp_path / "a.motion"
+    motion_file(path, fields, SIZE)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match=r"a\.motion is no motion file or was cut off; delete it"):
+        read_index(path)
+
+
+def test_the_same_motion_gives_the_same_bytes(tmp_path, fields):
+    paths = [tmp_path / name for name in ("a", "b")]
+    for path in paths:
+        motion_file(path, fields, SIZE)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_no_video_is_too_short(tmp_path):
+    motion = motion_file(tmp_path / "a.motion", [random_motion(*SIZE)], SIZE)
+    assert motion.num_frames == 1
+    assert np.isfinite(motion.motion(0, 0).xy).all()
