@@ -3,10 +3,10 @@
     python benchmarks/window_attention.py --output benchmarks/results/window_attention.json
 
 Every figure comes from a process of its own, which makes the inputs, calls once to warm up (memory
-is measured there) and then several times (the median counts). Memory is how far the resident
-memory rises at its peak above what it was with the inputs made (Linux only), in units of one input.
-Where the estimate for ``unfold`` exceeds the share of the free memory that is allowed, it is left
-out.
+is measured there) and then several times (the median counts). CPU time is that of all threads, and
+says more than time where other programs run. Memory is how far the resident memory rises at its
+peak above what it was with the inputs made (Linux only), in units of one input. Where the estimate
+for ``unfold`` exceeds the share of the free memory that is allowed, it is left out.
 """
 
 from __future__ import annotations
@@ -159,28 +159,30 @@ def _table(results: Iterable[Measurement]) -> str:
         key = result.case.size, result.case.backward
         rows.setdefault(key, {})[result.case.implementation] = result
     lines = [
-        "| C x H x W | pass | ours | extra memory | unfold | extra memory | faster |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+        "| C x H x W | pass | ours: time, CPU time, memory | unfold | faster by time, CPU time |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for (size, backward), row in rows.items():
         ours, usual = row["window_attention"], row.get("unfold")
-        ratio = f"{usual.seconds / ours.seconds:.1f} x" if usual else "does not fit"
         cells = [
             "x".join(map(str, size)),
             "forward + backward" if backward else "forward",
-            *_figures(ours),
-            *_figures(usual),
-            ratio,
+            _figures(ours),
+            _figures(usual) if usual else "does not fit",
+            _speedup(ours, usual) if usual else "-",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _figures(result: Measurement | None) -> tuple[str, str]:
-    if result is None:
-        return "-", "-"
-    inputs = "-" if result.peak_inputs is None else f"{result.peak_inputs:.1f} inputs"
-    return f"{result.seconds:.3f} s", inputs
+def _figures(result: Measurement) -> str:
+    memory = "unknown" if result.peak_inputs is None else f"{result.peak_inputs:.1f} inputs"
+    return f"{result.seconds:.3f} s, {result.cpu_seconds:.3f} s, {memory}"
+
+
+def _speedup(ours: Measurement, usual: Measurement) -> str:
+    by_time, by_cpu = usual.seconds / ours.seconds, usual.cpu_seconds / ours.cpu_seconds
+    return f"{by_time:.1f} x, {by_cpu:.1f} x"
 
 
 def _machine(threads: int) -> dict[str, object]:

@@ -175,7 +175,9 @@ class _Windows:
 
 def _bands(query: Tensor) -> Iterator[Band]:
     """Bands whose tiles stay in the cache of a CPU, or give a large device enough to do."""
-    return bands(query, tiles_at_once=64 if query.device.type == "cpu" else 1024)
+    # A tile's memory grows with its channels (keys, values) and its queries (logits, weights).
+    tiles_at_once = 8192 // (query.shape[1] + TILE**2)
+    return bands(query, tiles_at_once if query.device.type == "cpu" else 16 * tiles_at_once)
 
 
 def _through_softmax(weights: Tensor, grad: Tensor) -> Tensor:
