@@ -123,7 +123,7 @@ def _mpeg4(settings: EncodeSettings) -> dict[str, str]:
     if settings.bitrate_bps is None:
         # MPEG-4 has quantiser scales from 1 to 31. Those of H.264 grow by 12 % a step of crf.
         scale = round(2 ** (((settings.crf or 0) - 4) / 6) / 2)
-        options |= {"flags": "+qscale", "global_quality": str(_LAMBDA * max(1, min(31, scale)))}
+        options |= dict.fromkeys(("qmin", "qmax"), str(max(1, min(31, scale))))
     return options
 
 
@@ -146,7 +146,6 @@ def _joined(parameters: dict[str, object]) -> str:
 
 
 _FOREVER = 1_000_000_000
-_LAMBDA = 118  # FFmpeg's FF_QP2LAMBDA
 
 _OPTIONS: dict[str, Callable[[EncodeSettings], dict[str, str]]] = {
     "libx264": _x264,
