@@ -112,7 +112,9 @@ def match_labels(folder: Path, num_frames: int) -> dict[int, Path]:
                 f"for each frame, or name labels after their frames"
             )
         if frame in found:
-            raise ValueError(f"{path} and {found[frame].name} are both labels of frame {frame}")
+            raise ValueError(
+                f"{path} and {found[frame].name} are both labels of frame {frame}; take one away"
+            )
         found[frame] = path
     return found
 

@@ -100,6 +100,5 @@ def test_b_frames_are_refused_with_the_remedy(tmp_path, codec):
 
 def test_interlaced_streams_are_refused_with_the_remedy(tmp_path):
     path = write(tmp_path / "clip.mp4", x264_parameters={"interlaced": 1, "ref": 1})
-    with pytest.raises(UnsupportedReference, match="--motion reencode") as caught:
+    with pytest.raises(UnsupportedReference, match=r"interlaced fields.*--motion reencode"):
         require_previous_frame(path)
-    assert "interlaced" in str(caught.value) or "reference frames" in str(caught.value)
