@@ -32,7 +32,6 @@ def encode(
     references: int = 1,
     fps: float | None = None,
     size: tuple[int, int] | None = None,
-    scene_cut: bool = False,
     threads: int = 1,
     overwrite: bool = False,
 ) -> list[Path]:
@@ -55,7 +54,6 @@ def encode(
         references: Most frames that a frame may refer to.
         fps: Frames per second; by default those of the video, and 25 for images.
         size: Height and width to scale to; by default the size of the first frame.
-        scene_cut: Also put keyframes where the scene changes.
         threads: Threads of the encoder; another number gives other bytes.
         overwrite: Replace files that are there already.
 
@@ -74,7 +72,6 @@ def encode(
         preset=preset,
         b_frames=b_frames,
         references=references,
-        scene_cut=scene_cut,
         threads=threads,
     )
     targets = _targets(source, output)
@@ -82,9 +79,7 @@ def encode(
         if target.exists() and not overwrite:
             raise FileExistsError(f"{target} exists; add --overwrite true to replace it")
     for path, target in targets.items():
-        found = open_source(path)
-        rate = fps or found.fps or _DEFAULT_FPS
-        _encode_one(found, target, replace(settings, fps=rate), size)
+        _encode_one(open_source(path), target, settings, fps, size)
     return list(targets.values())
 
 
@@ -103,9 +98,14 @@ def _targets(source: Path, output: Path) -> dict[Path, Path]:
 
 
 def _encode_one(
-    source: FrameSource, target: Path, settings: EncodeSettings, size: tuple[int, int] | None
+    source: FrameSource,
+    target: Path,
+    settings: EncodeSettings,
+    fps: float | None,
+    size: tuple[int, int] | None,
 ) -> None:
     """Encode one source and say what was written."""
+    settings = replace(settings, fps=fps or source.fps or _DEFAULT_FPS)
     interval = settings.keyframe_interval
     if interval and source.num_frames and interval > source.num_frames:
         raise _too_long(interval, source.num_frames, source.path)

@@ -98,9 +98,10 @@ def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
     timeline = read_timeline(path) if path.is_file() else None
     found: dict[int, Frame] = {}
     for start, group in _groups(sorted(set(indices)), timeline):
-        # A stream may refuse to start where its container says that it can.
-        frames = _read_group(path, start, group, timeline) or _read_group(path, 0, group, timeline)
-        found.update(frames or {})
+        frames = _read_group(path, start, group, timeline)
+        if frames is None:  # a stream may refuse to start where its container says that it can
+            frames = _read_group(path, 0, group, timeline)
+        found |= frames or {}
         missing = [index for index in group if index not in found]
         if missing:
             raise IndexError(f"{path} has no frame {missing[0]}; its frames are counted from 0")
@@ -131,7 +132,7 @@ def _read_group(
     path: Path, start: int, group: list[int], timeline: Timeline | None
 ) -> dict[int, Frame] | None:
     """Decode frames from one starting point; None if the stream does not start there."""
-    found, damage = {}, Damage(path)
+    wanted, found, damage = set(group), {}, Damage(path)
     with open_video(path) as (container, stream):
         if timeline is not None and start:
             timeline.seek(container, stream, start)
@@ -139,7 +140,7 @@ def _read_group(
         for numbered in numbered_pictures(container, stream, timeline, Damage(path), start):
             if start and numbered.place == start and numbered.is_copy:
                 return None
-            if numbered.place in group:
+            if numbered.place in wanted:
                 damage.replaced += [numbered.place] * numbered.is_copy
                 found[numbered.place] = _to_frame(numbered, seconds)
             if numbered.place >= group[-1]:
