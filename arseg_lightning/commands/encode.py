@@ -74,19 +74,26 @@ def encode(
         references=references,
         threads=threads,
     )
-    targets = _targets(source, output)
-    for target in targets.values():
-        if target.exists() and not overwrite:
-            raise FileExistsError(f"{target} exists; add --overwrite true to replace it")
+    targets = _targets(source, output, overwrite)
     for path, target in targets.items():
         _encode_one(open_source(path), target, settings, fps, size)
     return list(targets.values())
 
 
-def _targets(source: Path, output: Path) -> dict[Path, Path]:
+def _targets(source: Path, output: Path, overwrite: bool) -> dict[Path, Path]:
     """The file to write for each source."""
-    if not source.is_dir() or image_files(source):
-        return {source: output / f"{source.stem}.mp4" if output.is_dir() else output}
+    if source.is_dir() and not image_files(source):
+        targets = _targets_inside(source, output)
+    else:
+        targets = {source: output / f"{source.stem}.mp4" if output.is_dir() else output}
+    for target in targets.values():
+        if target.exists() and not overwrite:
+            raise FileExistsError(f"{target} exists; add --overwrite true to replace it")
+    return targets
+
+
+def _targets_inside(source: Path, output: Path) -> dict[Path, Path]:
+    """The file to write for each source inside a folder."""
     targets = {path: output / f"{path.stem}.mp4" for path in find_sources(source)}
     if not targets:
         raise NotAVideo(f"{source} holds no images and no videos; give a folder that does")
