@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from arseg_lightning.datasets.classes import class_set
@@ -16,6 +18,7 @@ from arseg_lightning.datasets.layout import files, frame_number
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.report.motion import draw_motion, plot_quality, quality_table
 from arseg_lightning.report.result import Provenance
+from arseg_lightning.types import ClassSet
 from arseg_lightning.video.cache import VideoMotion
 from arseg_lightning.video.decode import read_frames
 from arseg_lightning.video.encode import EncodeSettings
@@ -66,13 +69,7 @@ def motion(
             f"frames; give a number from 2 to {field.num_frames}"
         )
     keys = keyframes(field.intra_frames, field.num_frames, keyframe_interval)
-    found = match_labels(labels, field.num_frames)
-    quality = measure_motion(
-        field,
-        keys,
-        lambda frame: read_label(found[frame], known, field.size) if frame in found else None,
-        known.num_classes,
-    )
+    quality = _measure(field, keys, labels, known)
     print(quality_table(quality))
     print(f"intra-coded blocks: {100 * quality.intra_share:.1f} % of the predicted frames")
     if output is not None:
@@ -126,6 +123,16 @@ def _field(video: Path, source: MotionSource, store: Path) -> tuple[VideoMotion,
     with tqdm(desc=f"reading {path.name}", unit=" frames", disable=None, leave=False) as bar:
         clips.cache.ensure(path, lambda *_: bar.update() and None)
     return clips.cache.read(path), path
+
+
+def _measure(field: VideoMotion, keys: list[int], folder: Path, classes: ClassSet) -> MotionQuality:
+    """Carry the labels in a folder along a video's motion."""
+    found = match_labels(folder, field.num_frames)
+
+    def label_of(frame: int) -> NDArray[np.uint8] | None:
+        return read_label(found[frame], classes, field.size) if frame in found else None
+
+    return measure_motion(field, keys, label_of, classes.num_classes)
 
 
 def _write(output: Path, quality: MotionQuality, settings: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ def quality_table(quality: MotionQuality) -> str:
 def plot_quality(quality: MotionQuality, path: Path, title: str) -> None:
     """Draw the mIoU of carried and of copied labels over the distance to the keyframe."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     distances = [entry.distance for entry in quality.distances]
     lines = {
@@ -44,7 +45,7 @@ def plot_quality(quality: MotionQuality, path: Path, title: str) -> None:
     for (label, name), marker in zip(lines.items(), "os", strict=True):
         values = [100 * getattr(entry, name) for entry in quality.distances]
         axes.plot(distances, values, marker=marker, label=label)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("distance to the keyframe (frames)")
     axes.set_ylabel("mIoU (%)")
     axes.grid(alpha=0.3)
