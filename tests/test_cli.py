@@ -173,7 +173,7 @@ def test_two_processes_count_every_frame_once(joint_run):
 
 
 def test_training_runs_on_two_processes(tmp_path):
-    config = configuration(tmp_path, JOINT)
+    config = configuration(tmp_path, JOINT, num_workers=2)
     flags = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
     command = [sys.executable, "-m", "arseg_lightning", "fit", "--config", config, *flags]
     done = subprocess.run(command, capture_output=True, text=True, cwd=EXPERIMENTS.parent)

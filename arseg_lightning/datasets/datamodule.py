@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Literal
 
@@ -221,6 +222,7 @@ class ClipDataModule(LightningDataModule):
             persistent_workers=self.num_workers > 0,
             collate_fn=collate,
             drop_last=drop_last,
+            worker_init_fn=_keep_inherited_garbage,
         )
 
     def _usable_video(self) -> Path:
@@ -243,6 +245,15 @@ class ClipDataModule(LightningDataModule):
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
+
+
+def _keep_inherited_garbage(worker: int) -> None:
+    """Keep a forked worker from freeing its parent's codecs.
+
+    Codecs that the parent has used and dropped may wait for its garbage collector. A worker
+    inherits them without their threads, and freeing them there crashes it.
+    """
+    gc.freeze()
 
 
 def _common_classes(layouts: list[Layout | None]) -> ClassSet:

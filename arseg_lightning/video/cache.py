@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -170,7 +171,8 @@ class MotionCache:
                 f"free some space, or choose a writable folder (data.store)"
             ) from error
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):  # the folder may be what failed
+                partial.unlink(missing_ok=True)
 
 
 def _extract(

@@ -20,7 +20,7 @@ class MotionChain:
 
     ``to_key_t(p) = to_previous_t(p) + to_key_{t-1}(p + to_previous_t(p))``: displacements stay
     exact quarter pixels all along; only the place where the earlier displacement is looked up is
-    rounded to a pixel. Positions are held inside the picture.
+    rounded to a pixel. Every step is held inside the picture.
 
     Args:
         size: Height and width of the pictures.

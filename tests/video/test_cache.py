@@ -129,9 +129,6 @@ def test_what_a_killed_build_left_behind_does_not_answer(cache, video):
         cache.read(video)
 
 
-@pytest.mark.xfail(
-    raises=NotADirectoryError, reason="taking the partial file away fails and hides the message"
-)
 def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(video, tmp_path):
     (tmp_path / "file").write_text("")
     root = tmp_path / "file" / "motion"
