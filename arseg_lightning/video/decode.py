@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from arseg_lightning.types import Frame
+from arseg_lightning.video.conversion import to_frame
 from arseg_lightning.video.errors import VideoError
-from arseg_lightning.video.pictures import Damage, NumberedPicture, numbered_pictures
+from arseg_lightning.video.pictures import Damage, numbered_pictures
 from arseg_lightning.video.probe import VideoInfo, frame_rate, open_video, probe, require_motion
 from arseg_lightning.video.timeline import Timeline, read_timeline
 
@@ -20,26 +18,6 @@ __all__ = ["decode", "read_frames"]
 
 _WORTH_A_SEEK = 8
 """Frames to skip that make up for opening the file once more."""
-
-_SHORT_TYPES = {"SI": "I", "BI": "B", "SP": "P", "S": "P"}
-
-_VECTOR = np.dtype(
-    [
-        ("source", "int32"),
-        ("w", "uint8"),
-        ("h", "uint8"),
-        ("src_x", "int16"),
-        ("src_y", "int16"),
-        ("dst_x", "int16"),
-        ("dst_y", "int16"),
-        ("flags", "uint64"),
-        ("motion_x", "int32"),
-        ("motion_y", "int32"),
-        ("motion_scale", "uint16"),
-    ],
-    align=True,
-)
-"""FFmpeg's ``AVMotionVector``, as PyAV gives it."""
 
 
 def decode(
@@ -99,7 +77,8 @@ def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
     found: dict[int, Frame] = {}
     for start, group in _groups(sorted(set(indices)), timeline):
         frames = _read_group(path, start, group, timeline)
-        if frames is None:  # a stream may refuse to start where its container says that it can
+        if start and (frames is None or len(frames) < len(group)):
+            # A stream may refuse to start where its container says that it can.
             frames = _read_group(path, 0, group, timeline)
         found |= frames or {}
         missing = [index for index in group if index not in found]
@@ -117,7 +96,7 @@ def _decode(info: VideoInfo, motion: bool, size: tuple[int, int] | None) -> Iter
             stream.codec_context.options = {"flags2": "+export_mvs"}
         seconds = _clock(timeline, stream)
         for numbered in numbered_pictures(container, stream, timeline, damage):
-            frame = _to_frame(numbered, seconds, motion, size)
+            frame = to_frame(numbered, info.path, seconds, motion, size)
             if frame.size != (size or info.size):
                 raise VideoError(
                     f"{info.path} changes its size: frame {frame.index} is {_by(frame.size)}, "
@@ -142,7 +121,7 @@ def _read_group(
                 return None
             if numbered.place in wanted:
                 damage.replaced += [numbered.place] * numbered.is_copy
-                found[numbered.place] = _to_frame(numbered, seconds)
+                found[numbered.place] = to_frame(numbered, path, seconds)
             if numbered.place >= group[-1]:
                 break
     damage.warn()
@@ -176,40 +155,6 @@ def _clock(timeline: Timeline | None, stream: VideoStream) -> Callable[[int], fl
         return timeline.seconds(index) if timeline and known else float(index / rate)
 
     return seconds
-
-
-def _to_frame(
-    numbered: NumberedPicture,
-    seconds: Callable[[int], float],
-    motion: bool = False,
-    size: tuple[int, int] | None = None,
-) -> Frame:
-    """Put a frame together."""
-    index, picture, is_copy = numbered
-    kind = "P" if is_copy else PictureType(picture.pict_type).name
-    return Frame(
-        index=index,
-        pts_seconds=seconds(index),
-        picture_type=_SHORT_TYPES.get(kind, kind),
-        image=_to_rgb(picture, size),
-        vectors=_vectors(picture, is_copy) if motion else None,
-    )
-
-
-def _to_rgb(picture: VideoFrame, size: tuple[int, int] | None) -> NDArray[np.uint8]:
-    """Convert to RGB, scale, and turn as the file asks for."""
-    quarter_turns = picture.rotation // 90 % 4
-    height, width = size or (None, None)
-    if quarter_turns % 2:
-        height, width = width, height
-    image = picture.to_ndarray(format="rgb24", height=height, width=width)
-    return np.ascontiguousarray(np.rot90(image, quarter_turns))
-
-
-def _vectors(picture: VideoFrame, is_copy: bool) -> NDArray[np.void]:
-    """A picture's vectors, copied out of it so that they do not keep all of it in memory."""
-    found = None if is_copy else picture.side_data.get("MOTION_VECTORS")
-    return np.zeros(0, _VECTOR) if found is None else found.to_ndarray().copy()
 
 
 def _by(size: tuple[int, ...]) -> str:

@@ -14,8 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from arseg_lightning.video.errors import VideoDamageWarning
-from arseg_lightning.video.probe import frame_rate
-from arseg_lightning.video.timeline import Timeline, packets
+from arseg_lightning.video.probe import frame_rate, packets
+from arseg_lightning.video.timeline import Timeline
 
 __all__ = ["Damage", "NumberedPicture", "numbered_pictures"]
 

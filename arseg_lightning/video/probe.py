@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -22,6 +23,7 @@ __all__ = [
     "codec_name",
     "frame_rate",
     "open_video",
+    "packets",
     "probe",
     "require_motion",
 ]
@@ -154,6 +156,17 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         yield container, _video_stream(path, container)
 
 
+def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Read packets as far as the file can be read; the last one is empty and flushes."""
+    demuxed = container.demux(stream)
+    while True:
+        try:
+            packet = next(demuxed)
+        except (StopIteration, av.FFmpegError, IndexError):  # the last: streams that come and go
+            return
+        yield packet
+
+
 def codec_name(stream: VideoStream) -> str:
     """The codec's name, whatever the decoder that reads it is called."""
     return stream.codec_context.codec.canonical_name
@@ -169,20 +182,19 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     kind = container.format
     if kind.name not in _STILL_FORMATS and not kind.name.endswith("_pipe"):
         for stream in container.streams.video:
-            if not stream.disposition & Disposition.attached_pic:
+            cover = stream.disposition & Disposition.attached_pic
+            # PyAV has no context for a codec that it does not know, whatever its types say.
+            if not cover and getattr(stream, "codec_context", None) is not None:
                 return stream
-    raise NotAVideo(f"{path} holds no video ({kind.long_name}); give a video file")
+    raise NotAVideo(
+        f"{path} holds no video that can be decoded ({kind.long_name}); give a video file"
+    )
 
 
 def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
     """The first picture that decodes."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            pictures = next(packets).decode()
-        except StopIteration:
-            return None
-        except av.FFmpegError:
-            continue
-        if pictures:
-            return pictures[0]
+    for packet in packets(container, stream):
+        with suppress(av.FFmpegError):
+            if pictures := packet.decode():
+                return pictures[0]
+    return None

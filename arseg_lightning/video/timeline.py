@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
-import av
 import numpy as np
 from av.container import InputContainer
-from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from arseg_lightning.video.probe import codec_name, open_video
+from arseg_lightning.video.probe import codec_name, open_video, packets
 
-__all__ = ["Timeline", "packets", "read_timeline"]
+__all__ = ["Timeline", "read_timeline"]
 
 _INDEXED_FORMATS = ("mov,", "matroska,")
 
@@ -79,17 +76,6 @@ def read_timeline(path: Path) -> Timeline | None:
     """
     stat = path.stat()
     return _read(path, stat.st_size, stat.st_mtime_ns)
-
-
-def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """Read packets as far as the file can be read; the last one is empty and flushes."""
-    demuxed = container.demux(stream)
-    while True:
-        try:
-            packet = next(demuxed)
-        except (StopIteration, av.FFmpegError):
-            return
-        yield packet
 
 
 @lru_cache(maxsize=256)

@@ -151,6 +151,26 @@ def test_of_a_truncated_video_the_start_is_used_and_the_loss_is_said(tmp_path, n
         assert_same(frame, healthy[frame.index])
 
 
+@pytest.mark.filterwarnings("ignore::arseg_lightning.video.errors.VideoDamageWarning")
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts", "clip.avi"])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_whatever_is_damaged_frames_have_no_gaps_or_the_file_is_named(tmp_path, name, codec):
+    path = write_video(tmp_path / name, codec=codec, keyframe_interval=12)
+    healthy = path.read_bytes()
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        data = np.frombuffer(healthy, np.uint8).copy()
+        places = random.integers(0, len(data), random.integers(1, 60))
+        data[places] = random.integers(0, 256, len(places))
+        path.write_bytes(data[: random.integers(len(data) // 2, len(data))].tobytes())
+        try:
+            indices = [frame.index for frame in decode(path)]
+        except VideoError as error:
+            assert name in str(error)  # noqa: PT017  (either way is right)
+        else:
+            assert indices == list(range(len(indices)))
+
+
 def test_a_stream_without_times_leaves_lost_frames_out_and_says_so(tmp_path):
     path = write_video(tmp_path / "clip.h264", keyframe_interval=12)
     with pytest.warns(VideoDamageWarning, match="1 lost and left out, those behind them move up"):

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arseg_lightning.video.errors import NotAVideo, VideoError
+from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.images import image_files, read_image, read_images
-from arseg_lightning.video.source import find_sources, open_source
-from tests.video.small_videos import moving_frames, write_video
+from tests.video.small_videos import moving_frames
 
 
 def write_images(folder, num_frames=6, ending="png", size=(64, 96)):
@@ -61,15 +60,3 @@ def test_what_is_no_image_is_named(tmp_path):
         read_image(tmp_path / "image.png")
     with pytest.raises(FileNotFoundError, match=r"none\.png does not exist"):
         read_image(tmp_path / "none.png")
-
-
-def test_a_source_is_a_video_or_a_folder_of_images(tmp_path):
-    folder = open_source(write_images(tmp_path / "frames"))
-    assert (folder.fps, folder.num_frames, len(list(folder.images()))) == (None, 6, 6)
-    video = open_source(write_video(tmp_path / "clip.mp4", 8, fps=12.5))
-    assert (video.fps, video.num_frames, len(list(video.images((32, 48))))) == (12.5, 8, 8)
-    assert next(video.images((32, 48))).shape == (32, 48, 3)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(NotAVideo, match="empty holds no images"):
-        open_source(tmp_path / "empty")
-    assert find_sources(tmp_path) == [tmp_path / "clip.mp4", tmp_path / "frames"]
