@@ -17,9 +17,11 @@ import os
 import platform
 import re
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -102,7 +104,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="CxHxW")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--memory_share", type=float, default=0.6, help="of what is free")
+    parser.add_argument("--memory_share", type=float, default=0.5, help="of what is free")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
     sizes = [_size(text) for text in arguments.sizes]
@@ -112,7 +114,7 @@ def main() -> None:
             for name in IMPLEMENTATIONS:
                 case = Case(name, size, backward, arguments.repeats, arguments.threads)
                 if name != "unfold" or case.unfold_bytes < arguments.memory_share * _free_bytes():
-                    results.append(_in_own_process(case))
+                    results += _in_own_process(case)
     print(_table(results))
     if arguments.output:
         record = _machine(arguments.threads) | {"measurements": [asdict(r) for r in results]}
@@ -147,9 +149,16 @@ def _call(attention: Attention, inputs: list[Tensor], backward: bool) -> None:
         torch.autograd.grad(output, inputs, output.detach())
 
 
-def _in_own_process(case: Case) -> Measurement:
+def _in_own_process(case: Case) -> list[Measurement]:
+    """The measurement, or nothing if the process was killed, as for want of memory."""
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(measure, case).result()
+        try:
+            result = pool.submit(measure, case).result()
+        except BrokenProcessPool:
+            print(f"{case}: the process was killed; left out", file=sys.stderr)
+            return []
+    print(result, file=sys.stderr)
+    return [result]
 
 
 def _table(results: Iterable[Measurement]) -> str:
