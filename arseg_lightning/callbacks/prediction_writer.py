@@ -15,7 +15,7 @@ from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.types import RGB, ClassSet, ClipBatch
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 
-__all__ = ["PredictionWriter", "overlay"]
+__all__ = ["PredictionWriter", "overlay", "write_label"]
 
 
 class PredictionWriter(Callback):
@@ -58,7 +58,7 @@ class PredictionWriter(Callback):
         images = data.normalise.undo(batch.images[0]).permute(0, 2, 3, 1).cpu().numpy()
         classes: NDArray[np.uint8] = outputs[0].to(torch.uint8).cpu().numpy()
         for image, label, name in zip(images, classes, batch.names[0], strict=True):
-            _write_label(label, data.classes, self.folder / "labels" / f"{Path(name).name}.png")
+            write_label(label, data.classes, self.folder / "labels" / f"{Path(name).name}.png")
             self._overlay_writer(data).write(overlay(image, label, data.classes, self.opacity))
             self.num_frames += 1
 
@@ -112,8 +112,12 @@ def _palette(colours: tuple[RGB, ...]) -> NDArray[np.uint8]:
     return table
 
 
-def _write_label(label: NDArray[np.uint8], classes: ClassSet, path: Path) -> None:
-    """Write class indices as a PNG that viewers show in the classes' colours."""
+def write_label(label: NDArray[np.uint8], classes: ClassSet, path: Path) -> None:
+    """Write class indices as a PNG that viewers show in the colours of the classes.
+
+    Shapes:
+        label: (H, W), class indices
+    """
     image = Image.fromarray(label)
     image.putpalette(_palette(classes.palette).reshape(-1).tolist())
     image.save(path)

@@ -7,8 +7,9 @@ from typing import Any
 
 from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.motion import motion
+from arseg_lightning.commands.tables import tables
 
-__all__ = ["COMMANDS", "encode", "motion"]
+__all__ = ["COMMANDS", "encode", "motion", "tables"]
 
-COMMANDS: dict[str, Callable[..., Any]] = {"encode": encode, "motion": motion}
+COMMANDS: dict[str, Callable[..., Any]] = {"encode": encode, "motion": motion, "tables": tables}
 """By the word that follows ``python -m arseg_lightning``."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.propagation.fusion import Fusion
 from arseg_lightning.propagation.window_attention import WindowAttention
 
-__all__ = ["CReFF"]
+__all__ = ["CReFF", "Start"]
+
+Start = Literal["mean", "paper"]
 
 
 class CReFF(Fusion):
@@ -22,6 +28,10 @@ class CReFF(Fusion):
         window: Side k of the odd local window; 7 in the paper.
         zero_padding: Whether window places outside the image take part with logit 0 and value 0,
             as in the paper, or are left out.
+        start: Weights before training. ``mean``: attention compares the features as they are,
+            and half of what it finds is added, so that both branches contribute alike from the
+            first step on. ``paper``: normal weights of standard deviation 1/3, which need
+            thousands of steps to become useful.
 
     Shapes:
         low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
@@ -32,13 +42,22 @@ class CReFF(Fusion):
     Source: Hu et al., CVPR 2023 (AR-Seg), CReFF; checked against the official code's numbers.
     """
 
-    def __init__(self, channels: int, window: int = 7, zero_padding: bool = True) -> None:
-        """Start as the paper does: normal weights of standard deviation 1/3, zero biases."""
+    def __init__(
+        self,
+        channels: int,
+        window: int = 7,
+        zero_padding: bool = True,
+        start: Start = "mean",
+    ) -> None:
         super().__init__()
         self.query = _depthwise(channels)
         self.key = _depthwise(channels)
         self.value = _depthwise(channels)
         self.attention = WindowAttention(window, zero_padding)
+        if start == "mean":
+            _scaled_identity(self.query, 1 / math.sqrt(channels))
+            _scaled_identity(self.key, 1.0)
+            _scaled_identity(self.value, 0.5)
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""
@@ -55,3 +74,10 @@ def _depthwise(channels: int) -> nn.Conv2d:
     nn.init.kaiming_normal_(conv.weight, a=1)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     return conv
+
+
+def _scaled_identity(conv: nn.Conv2d, scale: float) -> None:
+    """Let a depthwise convolution start as a multiplication."""
+    nn.init.dirac_(conv.weight, groups=conv.groups)
+    with torch.no_grad():
+        conv.weight.mul_(scale)

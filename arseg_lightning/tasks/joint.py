@@ -11,7 +11,7 @@ from torch import Tensor
 from arseg_lightning.losses import FST, SegmentationLoss
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.systems import EveryFrame, VideoSystem
-from arseg_lightning.tasks.base import FusionFactory, SegmentorFactory, adam
+from arseg_lightning.tasks.base import FusionFactory, SegmentorFactory, adam, feature_of
 from arseg_lightning.tasks.low_res import LowResTask
 from arseg_lightning.tasks.schedule import Schedule
 from arseg_lightning.types import ClipBatch
@@ -23,8 +23,8 @@ class JointTask(LowResTask):
     """Trains AR-Seg in one go, and the s x baseline beside it for comparison.
 
     The three networks share data and schedule but no gradients: the low-res branch sees the
-    high-res branch as it stands, in evaluation mode and detached, and takes over its classifier
-    at every step. So each is trained as it would be alone.
+    high-res branch's features as they stand, detached, and takes over its classifier after every
+    step. So each is trained as it would be alone.
 
     Args:
         network: Builds each branch's network.
@@ -88,13 +88,13 @@ class JointTask(LowResTask):
         """Add up the losses of the networks; none reaches another's parameters."""
         image, label = batch.images[:, -1], batch.labels[:, -1]
         high_res = self.arseg.high_res
-        high_res.eval()
-        total = self.low_res_loss(batch)
-        high_res.train()
-        size = (image.shape[-2], image.shape[-1])
-        high_res_loss: Tensor = self.loss(high_res.training_forward(image, size), label)
-        total = total + high_res_loss
+        output = high_res.training_forward(image, (image.shape[-2], image.shape[-1]))
+        # In training mode like the teacher: before BatchNorm has statistics of its own, features
+        # in evaluation mode are far off, and Adam remembers their gradients for long.
+        key_feature = feature_of(high_res, batch.images[:, 0])
+        high_res_loss: Tensor = self.loss(output, label)
         self.log("train/loss_high_res", high_res_loss)
+        total = high_res_loss + self.low_res_loss(batch, output.feature.detach(), key_feature)
         if self.low_res_alone is not None:
             total = total + self.loss(self.low_res_alone.training_forward(image), label)
         self.log("train/loss", total, prog_bar=True)

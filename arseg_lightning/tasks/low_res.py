@@ -114,21 +114,27 @@ class LowResTask(SegmentationTask):
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Pull the fused feature of the last frame towards its high-res feature."""
-        loss = self.low_res_loss(batch)
+        high_res = self.arseg.high_res
+        fusing = self.current_epoch >= self.epochs_without_fusion
+        key_feature = feature_of(high_res, batch.images[:, 0]) if fusing else None
+        loss = self.low_res_loss(batch, feature_of(high_res, batch.images[:, -1]), key_feature)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
-    def low_res_loss(self, batch: ClipBatch) -> Tensor:
-        """The FST objective on the last frame of each clip."""
-        current, high_res = batch.images[:, -1], self.arseg.high_res
-        teacher = feature_of(high_res, current)
-        fusing = self.current_epoch >= self.epochs_without_fusion
-        key_feature = feature_of(high_res, batch.images[:, 0]) if fusing else None
-        output = self.arseg.training_forward(current, key_feature, batch.motion[:, -1])
-        losses: FSTLoss = self.objective(output, teacher, batch.labels[:, -1])
+    def low_res_loss(self, batch: ClipBatch, teacher: Tensor, key_feature: Tensor | None) -> Tensor:
+        """Compute the FST objective on the last frame of each clip.
+
+        Args:
+            batch: The clips.
+            teacher: The high-res feature of their last frames.
+            key_feature: That of their keyframes; None leaves the fusion out.
+        """
+        image, motion, label = batch.images[:, -1], batch.motion[:, -1], batch.labels[:, -1]
+        output = self.arseg.training_forward(image, key_feature, motion)
+        losses: FSTLoss = self.objective(output, teacher, label)
         self.log("train/loss_seg", losses.segmentation)
         self.log("train/loss_fst", losses.similarity)
-        if fusing:
+        if key_feature is not None:
             return losses.total
         # Several processes expect a gradient for every parameter: give the idle fusion zeros.
         idle = [parameter.sum() for parameter in self.arseg.fusion.parameters()]

@@ -1,1 +1,1 @@
-"""To be filled."""
+"""Video files: frames, picture types and motion; PyAV and NumPy only."""
