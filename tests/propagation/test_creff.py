@@ -46,11 +46,18 @@ def test_it_adds_as_few_parameters_as_published(channels, parameters):
     assert sum(part.numel() for part in CReFF(channels).parameters()) == parameters
 
 
-def test_it_starts_with_weights_of_one_third_and_no_bias():
-    fusion = CReFF(512)
+def test_the_published_start_has_weights_of_one_third_and_no_bias():
+    fusion = CReFF(512, start="paper")
     for convolution in (fusion.query, fusion.key, fusion.value):
         assert convolution.weight.detach().std() == pytest.approx(1 / 3, rel=0.05)
         assert not convolution.bias.any()
+
+
+def test_at_the_start_half_of_a_uniform_keyframe_is_added():
+    low, _ = features()
+    warped = torch.randn(2, 6, 1, 1).expand(2, 6, 10, 13)
+    fused = CReFF(6, window=3, zero_padding=False)(low, warped)
+    torch.testing.assert_close(fused, upsample(low, warped) + 0.5 * warped)
 
 
 @pytest.mark.parametrize(
