@@ -15,7 +15,7 @@ def test_tables_are_those_of_the_result_files(document):
     text = document.read_text()
     assert "<!-- result: " in text
     assert with_current_tables(document) == text, (
-        f"run: python -m arseg_lightning tables {document}"
+        f"run: python -m arseg_lightning tables --document {document}"
     )
 
 
