@@ -16,7 +16,7 @@ def plot_distances(result: RunResult, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4), constrained_layout=True)
+    figure, axes = plt.subplots(figsize=(7, 5), constrained_layout=True)
     for system, marker in zip(result.systems, "os^Dv*" * len(result.systems), strict=False):
         values = [100 * value for value in system.accuracy.miou_at_distance]
         mean = 100 * system.accuracy.miou_mean
@@ -26,7 +26,7 @@ def plot_distances(result: RunResult, path: Path) -> None:
     axes.set_ylabel("mIoU (%)")
     axes.set_xticks(range(result.keyframe_interval))
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center")
     axes.set_title(
         f"{result.data}, {result.size[1]}x{result.size[0]}, L = {result.keyframe_interval}"
     )
