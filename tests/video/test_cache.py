@@ -3,8 +3,6 @@
 import errno
 import multiprocessing
 import os
-import resource
-import signal
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -18,6 +16,7 @@ from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import UnsupportedReference
 from arseg_lightning.video.motion import block_motion
 from tests.video.hand_made import motion_file, pan, random_motion
+from tests.video.small_disk import on_a_small_disk
 
 NUM_FRAMES = 14
 
@@ -150,19 +149,10 @@ def test_a_read_only_cache_answers_but_is_not_written(cache, video, tmp_path):
 
 
 def test_a_disk_that_is_full_leaves_nothing_and_names_the_remedy(cache, video):
-    """A limit on the size of files fails a write just as a full disk does."""
     cache.root.mkdir()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (16, limits[1]))
-    try:
-        with pytest.raises(CannotWriteCache, match="free some space") as caught:
-            cache.ensure(video)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
-    assert isinstance(caught.value.__cause__, OSError)
-    assert caught.value.__cause__.errno == errno.EFBIG
+    with pytest.raises(CannotWriteCache, match="free some space") as caught:
+        on_a_small_disk(16, ensure, cache.root, video)
+    assert os.strerror(errno.EFBIG) in str(caught.value)
     assert not list(cache.root.iterdir())
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -16,6 +15,7 @@ from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter, encode_frames, reencode
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning, VideoError
 from arseg_lightning.video.probe import probe
+from tests.video.small_disk import on_a_small_disk
 from tests.video.small_videos import moving_frames, without_packets, write_stream, write_video
 from tests.video.test_decode import changing_size
 from tests.video.test_probe import CLOCKWISE, turned
@@ -157,20 +157,11 @@ def test_a_failure_leaves_nothing_and_an_older_file_as_it_was(tmp_path):
     assert (path.read_bytes(), list(tmp_path.iterdir())) == (before, [path])
 
 
-@pytest.fixture
-def files_stay_small():
-    """The kernel refuses to let files grow beyond 1000 bytes, as a full disk would."""
-    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-@pytest.mark.usefixtures("files_stay_small")
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 def test_a_disk_that_takes_no_more_is_named_and_nothing_is_left(tmp_path, name):
+    frames = list(moving_frames())
     with pytest.raises(CannotWriteVideo, match=rf"{name} cannot be written \(.*large.*nothing"):
-        write_video(tmp_path / name)
+        on_a_small_disk(1000, encode_frames, frames, tmp_path / name, EncodeSettings())
     assert list(tmp_path.iterdir()) == []
 
 
