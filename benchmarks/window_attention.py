@@ -127,7 +127,10 @@ def measure(case: Case) -> Measurement:
     attention = IMPLEMENTATIONS[case.implementation]
     # Thread pools and libraries come up here, so that their memory is not counted.
     _call(attention, [torch.randn(1, 8, 32, 32).requires_grad_() for _ in range(3)], case.backward)
-    inputs = [(0.1 * torch.randn(1, *case.size)).requires_grad_(case.backward) for _ in range(3)]
+    # In place, so that no freed memory stands ready which the peak would then not show.
+    inputs = [torch.randn(1, *case.size).mul_(0.1) for _ in range(3)]
+    for part in inputs:
+        part.requires_grad_(case.backward)
     before = _forget_peak()
     _call(attention, inputs, case.backward)
     after = _memory("VmHWM")
