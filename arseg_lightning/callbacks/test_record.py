@@ -9,7 +9,7 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from omegaconf import OmegaConf
 
-from arseg_lightning.cost import GopCost, arseg_cost, every_frame_cost
+from arseg_lightning.cost import system_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.report import (
     Provenance,
@@ -19,7 +19,6 @@ from arseg_lightning.report import (
     plot_distances,
     recovered_share,
 )
-from arseg_lightning.systems import ARSeg, EveryFrame, VideoSystem
 from arseg_lightning.tasks import SegmentationTask
 
 __all__ = ["TestRecord"]
@@ -93,21 +92,5 @@ class TestRecord(Callback):
 def _system_result(
     name: str, accuracy: Any, task: SegmentationTask, size: tuple[int, int]
 ) -> SystemResult:
-    cost = _cost(task.systems()[name], size, task.keyframe_interval)
+    cost = system_cost(task.systems()[name], size, task.keyframe_interval)
     return SystemResult(name, accuracy, cost.key_gmacs, cost.nonkey_gmacs, cost.mean_gmacs)
-
-
-def _cost(system: VideoSystem, size: tuple[int, int], keyframe_interval: int) -> GopCost:
-    """Measure a system's cost from its modules."""
-    if isinstance(system, ARSeg):
-        return arseg_cost(
-            system.high_res,
-            system.low_res,
-            system.fusion,
-            size,
-            resolution_ratio=system.resolution_ratio,
-            keyframe_interval=keyframe_interval,
-        )
-    if isinstance(system, EveryFrame):
-        return every_frame_cost(system.network, size, resolution_ratio=system.resolution_ratio)
-    raise TypeError(f"no rule for the cost of {type(system).__name__}")

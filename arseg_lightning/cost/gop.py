@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.cost.counting import measure
-from arseg_lightning.cost.paper import paper_classifier_shift, paper_segmentor_macs
+from arseg_lightning.cost.paper import paper_nonkey_macs, paper_segmentor_macs
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation.fusion import Fusion
 from arseg_lightning.systems.system import scaled_size
@@ -86,16 +86,12 @@ def arseg_cost(
 
     Source: Hu et al., CVPR 2023, tables of GFLOPs (which are multiply-accumulates).
     """
-    low_size = _low_size(size, resolution_ratio, counting)
-    key_macs, key_feature = _network_cost(high_res, size, counting)
-    low_macs, low_feature = _network_cost(low_res, low_size, counting)
-    fusion_macs, fused = measure(fusion, lambda module: module(low_feature, key_feature))
-    if counting == "paper":
-        grid = (fused.shape[-2], fused.shape[-1])
-        shift = paper_classifier_shift(low_res.classifier, grid, resolution_ratio)
-    else:
-        shift = _classifier_macs(low_res, fused) - _classifier_macs(low_res, low_feature)
-    return GopCost(key_macs, low_macs + fusion_macs + shift, keyframe_interval)
+    small = _image(_low_size(size, resolution_ratio, counting))
+    key_macs, _ = _network_cost(high_res, size, counting)
+    _, carried = measure(high_res, lambda weightless: weightless.before_cut(_image(size))[0])
+    nonkey_cost = paper_nonkey_macs if counting == "paper" else _nonkey_macs
+    nonkey_macs = nonkey_cost(low_res, fusion, small, carried)
+    return GopCost(key_macs, nonkey_macs, keyframe_interval)
 
 
 def every_frame_cost(
@@ -117,11 +113,39 @@ def every_frame_cost(
     return GopCost(macs, macs, keyframe_interval=1)
 
 
+def warped_key_cost(
+    network: Segmentor,
+    size: tuple[int, int],
+    *,
+    keyframe_interval: int = 12,
+    counting: Counting = "exact",
+) -> GopCost:
+    """Count a network that runs on keyframes, with nothing but the warp and the classifier between.
+
+    Args:
+        network: The segmentation network.
+        size: Height and width of the video.
+        keyframe_interval: Frames from one keyframe to the next, L.
+        counting: ``paper`` does not count the classifier between keyframes.
+    """
+    key_macs, feature = _network_cost(network, size, counting)
+    nonkey_macs = 0 if counting == "paper" else _classifier_macs(network, feature)
+    return GopCost(key_macs, nonkey_macs, keyframe_interval)
+
+
+def _nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, carried: Tensor) -> int:
+    """Cost of a frame between keyframes: each layer where it runs."""
+    before, low = measure(low_res, lambda weightless: weightless.before_cut(small)[0])
+    fusing, fused = measure(fusion, lambda module: module(low, carried))
+    after, feature = measure(low_res, lambda weightless: weightless.after_cut(fused)[0])
+    return before + fusing + after + _classifier_macs(low_res, feature)
+
+
 def _network_cost(
     network: Segmentor, size: tuple[int, int], counting: Counting
 ) -> tuple[int, Tensor]:
     """Cost of one image with its classifier, and the feature (without numbers)."""
-    image = torch.empty(1, 3, *size, device="meta")
+    image = _image(size)
     if counting == "paper":
         return paper_segmentor_macs(network, image)
     macs, feature = measure(network, lambda weightless: weightless.features(image))
@@ -132,7 +156,9 @@ def _classifier_macs(network: Segmentor, feature: Tensor) -> int:
     return measure(network.classifier, lambda conv: conv(feature))[0]
 
 
+def _image(size: tuple[int, int]) -> Tensor:
+    return torch.empty(1, 3, *size, device="meta")
+
+
 def _low_size(size: tuple[int, int], ratio: float, counting: Counting) -> tuple[int, int]:
-    if counting == "paper":
-        return int(size[0] * ratio), int(size[1] * ratio)
-    return scaled_size(size, ratio)
+    return scaled_size(size, ratio, counting)

@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from arseg_lightning.cost.counting import exact_macs, measure
 from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
+from arseg_lightning.models.pspnet_cuts import PSPNet18EarlyCut
 from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.propagation.fusion import Fusion
 
-__all__ = ["paper_classifier_shift", "paper_macs", "paper_segmentor_macs"]
+__all__ = ["paper_macs", "paper_nonkey_macs", "paper_segmentor_macs"]
 
 _UPSAMPLING_PER_ELEMENT = 11
 _NORM_PER_ELEMENT = 2
@@ -42,6 +44,7 @@ class _Registration:
 # A module with two names is listened to twice, and each time adds to the sums of both: four times.
 _REGISTRATIONS: Mapping[type[Segmentor], _Registration] = {
     PSPNet18: _Registration(side_heads=True),
+    PSPNet18EarlyCut: _Registration(side_heads=True),
     PSPNet18Stride8: _Registration(side_heads=True, repeats={"classifier": 4}),
     BiSeNet18: _Registration(
         side_heads=False, repeats={"head": 4, "classifier": 4}, upsampling_repeats=4
@@ -72,6 +75,39 @@ def paper_segmentor_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor
     return macs + registration.upsampling_repeats * _UPSAMPLING_PER_ELEMENT * full_size, feature
 
 
+def paper_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, carried: Tensor) -> int:
+    """Count a frame between keyframes as the paper did.
+
+    Args:
+        low_res: The low-res network.
+        fusion: How the features meet.
+        small: Its input, on the meta device.
+        carried: What the keyframe carries, on the meta device.
+
+    Raises:
+        ValueError: If the paper has no such network.
+    """
+    if isinstance(low_res, PSPNet18EarlyCut):
+        return _early_cut_macs(low_res, fusion, small, carried)
+    low_macs, low = paper_segmentor_macs(low_res, small)
+    fusing, fused = measure(fusion, lambda module: module(low, carried))
+    return low_macs + fusing + _classifier_shift(low_res.classifier, low, fused)
+
+
+def _early_cut_macs(
+    low_res: PSPNet18EarlyCut, fusion: Fusion, small: Tensor, carried: Tensor
+) -> int:
+    """Each part where it runs; only so do the published figures come out."""
+    before, low = measure(low_res, lambda net: net.before_cut(small, True)[0], paper_macs)
+    fusing, fused = measure(fusion, lambda module: module(low, carried))
+
+    def finish(net: PSPNet18EarlyCut) -> Tensor:
+        scores: Tensor = net.classifier(net.after_cut(fused, True)[0])
+        return scores
+
+    return before + fusing + measure(low_res, finish, paper_macs)[0]
+
+
 def paper_macs(module: nn.Module, x: Tensor, output: Tensor) -> int:
     """Cost of one call of one module, without its children's, by the profiling tool's rules."""
     if isinstance(module, nn.Conv2d) and module.bias is not None:
@@ -84,12 +120,10 @@ def paper_macs(module: nn.Module, x: Tensor, output: Tensor) -> int:
     return exact_macs(module, x, output)
 
 
-def paper_classifier_shift(
-    classifier: nn.Conv2d, grid: tuple[int, int], resolution_ratio: float
-) -> int:
+def _classifier_shift(classifier: nn.Conv2d, low: Tensor, fused: Tensor) -> int:
     """Extra cost of the last convolution on the high-res grid, as the paper worked it out by hand.
 
     It had one output fewer than the network: the published figures fit no other number.
     """
-    area = (1 - resolution_ratio**2) * grid[0] * grid[1]
-    return round(area * classifier.in_channels * (classifier.out_channels - 1))
+    area = fused.shape[-2] * fused.shape[-1] - low.shape[-2] * low.shape[-1]
+    return area * classifier.in_channels * (classifier.out_channels - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,7 +11,9 @@ from torch.nn import functional as F
 from arseg_lightning.losses.segmentation import SegmentationLoss
 from arseg_lightning.models.segmentor import SegmentorOutput
 
-__all__ = ["FST", "FSTLoss"]
+__all__ = ["FST", "FSTLoss", "Similarity", "class_divergence"]
+
+Similarity = Literal["mse", "kl"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +34,71 @@ class FSTLoss:
 class FST(nn.Module):
     """Feature similarity training: segmentation loss plus the distance to the high-res feature.
 
-    The explicit constraint is the mean squared error between the fused feature and the feature
-    that the frozen high-res branch computes from the same frame at full resolution. The implicit
-    one, the shared last convolution, is the task's ``share_classifier``.
+    The explicit constraint is the distance between the fused feature and the feature that the
+    frozen high-res branch computes from the same frame at full resolution. The implicit one, the
+    shared last convolution, is the task's ``share_classifier``.
 
     Args:
         segmentation: Loss on the scores.
         similarity_weight: Weight of the feature distance; 1.0 in the paper, 0 leaves it out.
+        similarity: ``mse``: mean squared error of the features, the paper's choice. ``kl``:
+            Kullback-Leibler divergence from the teacher's to the student's class distributions,
+            at every place of the feature, both by the high-res branch's last convolution.
 
     Source: Hu et al., CVPR 2023, section 3.4.
+    Differs: the published code's ``KL`` compares raw features, which are no distributions, with
+        the roles of the two exchanged; it is not reproduced.
     """
 
-    def __init__(self, segmentation: SegmentationLoss, similarity_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        segmentation: SegmentationLoss,
+        similarity_weight: float = 1.0,
+        similarity: Similarity = "mse",
+    ) -> None:
         super().__init__()
         self.segmentation = segmentation
         self.similarity_weight = similarity_weight
+        self.similarity: Similarity = similarity
 
-    def forward(self, output: SegmentorOutput, teacher: Tensor, label: Tensor) -> FSTLoss:
+    def forward(
+        self, output: SegmentorOutput, teacher: Tensor, label: Tensor, classifier: nn.Conv2d
+    ) -> FSTLoss:
         """Compute the objective of the low-res branch.
 
         Args:
             output: What the low-res branch made of the frame.
             teacher: The high-res branch's feature of the same frame, (B, C, H, W).
             label: (B, height, width).
+            classifier: The high-res branch's last convolution.
         """
         segmentation = self.segmentation(output, label)
-        similarity = self.feature_distance(output.feature, teacher.detach())
+        student, teacher = _on_one_grid(output.feature, teacher.detach())
+        if self.similarity == "mse":
+            similarity = F.mse_loss(student, teacher)
+        else:
+            similarity = class_divergence(classifier(student), classifier(teacher))
         total = segmentation + self.similarity_weight * similarity
         return FSTLoss(total, segmentation, similarity)
 
-    def feature_distance(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Mean squared error at the teacher's resolution.
 
-        Shapes:
-            student: (B, C, h, w)   teacher: (B, C, H, W)   returns: scalar
-        """
-        size = (teacher.shape[-2], teacher.shape[-1])
-        student = F.interpolate(student.float(), size=size, mode="bilinear", align_corners=True)
-        return F.mse_loss(student, teacher.float())
+def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over all places of KL(teacher || student), of the class distributions that logits mean.
+
+    Shapes:
+        student, teacher: (B, K, H, W)   returns: scalar
+    """
+    divergence = F.kl_div(
+        F.log_softmax(student.float(), dim=1),
+        F.log_softmax(teacher.float(), dim=1),
+        reduction="none",
+        log_target=True,
+    )
+    return divergence.sum(dim=1).mean()
+
+
+def _on_one_grid(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    """Bring the student's feature to the teacher's resolution."""
+    size = (teacher.shape[-2], teacher.shape[-1])
+    student = F.interpolate(student.float(), size=size, mode="bilinear", align_corners=True)
+    return student, teacher.float()

@@ -2,8 +2,14 @@
 
 from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.checkpoint import load_segmentor_weights
-from arseg_lightning.models.pretrained import load_resnet18_weights
+from arseg_lightning.models.efficientnet import EfficientNetLite0
+from arseg_lightning.models.efficientnet_backbone import EfficientNetLite0Backbone
+from arseg_lightning.models.pretrained import (
+    load_efficientnet_lite0_weights,
+    load_resnet18_weights,
+)
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
+from arseg_lightning.models.pspnet_cuts import PSPNet18EarlyCut
 from arseg_lightning.models.published import published_fusion_weights
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput, SideOutputs
@@ -11,12 +17,16 @@ from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = [
     "BiSeNet18",
+    "EfficientNetLite0",
+    "EfficientNetLite0Backbone",
     "PSPNet18",
+    "PSPNet18EarlyCut",
     "PSPNet18Stride8",
     "ResNet18",
     "Segmentor",
     "SegmentorOutput",
     "SideOutputs",
+    "load_efficientnet_lite0_weights",
     "load_resnet18_weights",
     "load_segmentor_weights",
     "published_fusion_weights",

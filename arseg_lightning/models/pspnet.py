@@ -59,14 +59,24 @@ class PSPNet18(Segmentor):
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the full-resolution feature, and the presence logits when asked to."""
         _, third, fourth = self.backbone(image)
-        pooled = torch.cat([*self.pyramid(fourth), fourth], dim=1)
-        x = self.pyramid_dropout(F.relu(self.bottleneck(pooled)))
+        return self.decode(fourth), self.side(third, with_side)
+
+    def decode(self, deep: Tensor) -> Tensor:
+        """Pool the backbone's last output over a pyramid and bring it to full resolution.
+
+        Shapes:
+            deep: (B, 512, h, w)   returns: (B, C, 8h, 8w)
+        """
+        pooled = torch.cat([*self.pyramid(deep), deep], dim=1)
+        x: Tensor = self.pyramid_dropout(F.relu(self.bottleneck(pooled)))
         for stage in self.decoder:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = self.decoder_dropout(stage(x))
-        if not with_side:
-            return x, SideOutputs()
-        return x, SideOutputs(presence=self.presence(third.amax((2, 3))))
+        return x
+
+    def side(self, third: Tensor, wanted: bool) -> SideOutputs:
+        """Tell from the backbone's third stage which classes occur, if that is wanted."""
+        return SideOutputs(presence=self.presence(third.amax((2, 3))) if wanted else None)
 
 
 class PSPNet18Stride8(Segmentor):

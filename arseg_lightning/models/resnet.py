@@ -71,7 +71,15 @@ class ResNet18(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the outputs of the last three stages."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
+        return self.stages(self.stem(image))
+
+    def stem(self, image: Tensor) -> Tensor:
+        """Compute what the residual stages start from, (B, 64, H/4, W/4)."""
+        x: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(image))))
+        return x
+
+    def stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the residual stages on the stem's output."""
         second: Tensor = self.layer2(self.layer1(x))
         third: Tensor = self.layer3(second)
         fourth: Tensor = self.layer4(third)

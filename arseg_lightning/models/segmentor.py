@@ -23,6 +23,11 @@ class SideOutputs:
     dense: tuple[Tensor, ...] = ()
     presence: Tensor | None = None
 
+    def __add__(self, other: SideOutputs) -> SideOutputs:
+        """Put together what two parts of a network predict."""
+        presence = self.presence if self.presence is not None else other.presence
+        return SideOutputs(self.dense + other.dense, presence)
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentorOutput:
@@ -44,7 +49,8 @@ class Segmentor(nn.Module, ABC):
 
     The feature before the cut is what AR-Seg carries from frame to frame; the convolution behind
     it (``classifier``) is what both of its branches share. A subclass sets ``classifier`` and
-    the class attributes, and implements :meth:`features_and_side`.
+    the class attributes, and implements :meth:`features_and_side`. One that is cut earlier also
+    implements :meth:`before_cut`, :meth:`after_cut` and ``carried_channels``.
 
     Attributes:
         feature_channels: Channels C of the feature.
@@ -78,6 +84,27 @@ class Segmentor(nn.Module, ABC):
             image: (B, 3, H, W)   returns: (B, C, h, w)
         """
         return self.features_and_side(image, with_side=False)[0]
+
+    @property
+    def carried_channels(self) -> int:
+        """Channels of what is carried from frame to frame; the feature's unless cut earlier."""
+        return self.feature_channels
+
+    def before_cut(self, image: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
+        """Compute what is carried from frame to frame, and side outputs from before the cut.
+
+        Shapes:
+            image: (B, 3, H, W)   returns: (B, carried_channels, h, w)
+        """
+        return self.features_and_side(image, with_side)
+
+    def after_cut(self, carried: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
+        """Finish the feature, and the side outputs from behind the cut.
+
+        Shapes:
+            carried: (B, carried_channels, h, w)   returns: (B, C, h', w')
+        """
+        return carried, SideOutputs()
 
     def classify(self, feature: Tensor, size: tuple[int, int]) -> Tensor:
         """Turn a feature into class scores of the given size.

@@ -1,14 +1,18 @@
 """How the keyframe's knowledge travels to the current frame, and how the two meet."""
 
+from arseg_lightning.propagation.alternatives import ConvFusion, GlobalAttention, NoFusion
 from arseg_lightning.propagation.creff import CReFF
 from arseg_lightning.propagation.fusion import Fusion
-from arseg_lightning.propagation.warp import WarpConvention, motion_to_grid, warp
+from arseg_lightning.propagation.warp import Convention, motion_to_grid, warp
 from arseg_lightning.propagation.window_attention import WindowAttention, window_attention
 
 __all__ = [
     "CReFF",
+    "ConvFusion",
+    "Convention",
     "Fusion",
-    "WarpConvention",
+    "GlobalAttention",
+    "NoFusion",
     "WindowAttention",
     "motion_to_grid",
     "warp",

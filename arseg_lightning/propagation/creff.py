@@ -7,13 +7,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from arseg_lightning.propagation.fusion import Fusion
+from arseg_lightning.propagation.fusion import Fusion, enlarge
 from arseg_lightning.propagation.window_attention import WindowAttention
 
-__all__ = ["CReFF", "Start"]
+__all__ = ["CReFF", "Projection", "Start", "depthwise"]
 
+Projection = Literal["depthwise", "full"]
 Start = Literal["mean", "paper"]
 
 
@@ -32,6 +32,9 @@ class CReFF(Fusion):
             and half of what it finds is added, so that both branches contribute alike from the
             first step on. ``paper``: normal weights of standard deviation 1/3, which need
             thousands of steps to become useful.
+        projection: Convolutions that make queries, keys and values: ``depthwise``, or ``full``
+            over all channels, at many times the cost (the paper's F_LA*).
+        direct_connection: Whether the upsampled low-res feature is added to what attention found.
 
     Shapes:
         low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
@@ -48,36 +51,46 @@ class CReFF(Fusion):
         window: int = 7,
         zero_padding: bool = True,
         start: Start = "mean",
+        projection: Projection = "depthwise",
+        direct_connection: bool = True,
     ) -> None:
         super().__init__()
-        self.query = _depthwise(channels)
-        self.key = _depthwise(channels)
-        self.value = _depthwise(channels)
+        project = depthwise if projection == "depthwise" else _full
+        self.query, self.key, self.value = (project(channels) for _ in range(3))
+        self.direct_connection = direct_connection
         self.attention = WindowAttention(window, zero_padding)
         if start == "mean":
             _scaled_identity(self.query, 1 / math.sqrt(channels))
             _scaled_identity(self.key, 1.0)
-            _scaled_identity(self.value, 0.5)
+            _scaled_identity(self.value, 0.5 if direct_connection else 1.0)
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""
-        size = (warped.shape[-2], warped.shape[-1])
-        upsampled = F.interpolate(low, size=size, mode="bilinear", align_corners=True)
+        upsampled = enlarge(low, warped)
         attended: Tensor = self.attention(
             self.query(upsampled), self.key(warped), self.value(warped)
         )
-        return upsampled + attended
+        return upsampled + attended if self.direct_connection else attended
 
 
-def _depthwise(channels: int) -> nn.Conv2d:
-    conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+def depthwise(channels: int) -> nn.Conv2d:
+    """A 3x3 convolution of each channel by itself, with the published initialisation."""
+    return _convolution(channels, groups=channels)
+
+
+def _full(channels: int) -> nn.Conv2d:
+    return _convolution(channels, groups=1)
+
+
+def _convolution(channels: int, groups: int) -> nn.Conv2d:
+    conv = nn.Conv2d(channels, channels, 3, padding=1, groups=groups)
     nn.init.kaiming_normal_(conv.weight, a=1)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     return conv
 
 
 def _scaled_identity(conv: nn.Conv2d, scale: float) -> None:
-    """Let a depthwise convolution start as a multiplication."""
+    """Let a convolution start as a multiplication."""
     nn.init.dirac_(conv.weight, groups=conv.groups)
     with torch.no_grad():
         conv.weight.mul_(scale)

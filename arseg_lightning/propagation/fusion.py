@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-__all__ = ["Fusion"]
+__all__ = ["Fusion", "enlarge"]
 
 
 class Fusion(nn.Module, ABC):
@@ -22,3 +23,13 @@ class Fusion(nn.Module, ABC):
         Shapes:
             low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
         """
+
+
+def enlarge(low: Tensor, like: Tensor) -> Tensor:
+    """Bring a low-res feature to the resolution of a high-res one, as the paper's code does.
+
+    Shapes:
+        low: (B, C, h, w)   like: (B, C, H, W)   returns: (B, C, H, W)
+    """
+    size = (like.shape[-2], like.shape[-1])
+    return F.interpolate(low, size=size, mode="bilinear", align_corners=True)

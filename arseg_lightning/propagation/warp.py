@@ -10,13 +10,13 @@ from torch.nn import functional as F
 
 from arseg_lightning.geometry import resize_motion
 
-__all__ = ["WarpConvention", "motion_to_grid", "warp"]
+__all__ = ["Convention", "motion_to_grid", "warp"]
 
-WarpConvention = Literal["exact", "paper"]
+Convention = Literal["exact", "paper"]
 """``exact`` follows the motion law; ``paper`` is what the published weights were trained with."""
 
 
-def warp(feature: Tensor, motion: Tensor, convention: WarpConvention = "exact") -> Tensor:
+def warp(feature: Tensor, motion: Tensor, convention: Convention = "exact") -> Tensor:
     """Fetch every pixel from where it was: ``out(p) = feature(p + motion(p))``, bilinear.
 
     Args:
@@ -46,7 +46,10 @@ def warp(feature: Tensor, motion: Tensor, convention: WarpConvention = "exact") 
 
 
 def motion_to_grid(
-    motion: Tensor, size: tuple[int, int], convention: WarpConvention = "exact"
+    motion: Tensor,
+    size: tuple[int, int],
+    convention: Convention = "exact",
+    training: bool = False,
 ) -> Tensor:
     """Bring motion from the image's grid to a feature's grid, in pixels of that grid.
 
@@ -55,13 +58,17 @@ def motion_to_grid(
         size: Height and width of the feature.
         convention: ``"exact"`` scales each axis by its own factor; ``"paper"`` scales both by the
             ratio of the heights and resizes with aligned corners.
+        training: Whether a network is being trained: ``paper`` then takes the nearest vectors.
 
     Shapes:
         motion: (B, 2, H, W)   returns: (B, 2, *size)
     """
     if convention == "exact":
         return resize_motion(motion, size)
-    resized = F.interpolate(motion, size=size, mode="bilinear", align_corners=True)
+    if training:
+        resized = F.interpolate(motion, size=size, mode="nearest")
+    else:
+        resized = F.interpolate(motion, size=size, mode="bilinear", align_corners=True)
     return resized * (size[0] / motion.shape[-2])
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput
-from arseg_lightning.propagation import Fusion, motion_to_grid, warp
+from arseg_lightning.propagation import Convention, Fusion, motion_to_grid, warp
 from arseg_lightning.systems.every_frame import check_resolution_ratio, downscale
 from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem
 
@@ -21,7 +19,8 @@ class ARSeg(VideoSystem):
     A keyframe goes through the high-res network; its feature is kept. Another frame goes through
     the low-res network at ratio s; the kept feature is warped to it by the codec's motion and
     fused in; the classifier that both networks share scores the result. Every non-keyframe
-    depends on its keyframe only, so frames of one GOP may be computed in any order.
+    depends on its keyframe only, so frames of one GOP may be computed in any order. Networks that
+    are cut earlier carry what they compute before the cut, and finish the fused feature behind it.
 
     Args:
         high_res: Network for keyframes.
@@ -29,7 +28,8 @@ class ARSeg(VideoSystem):
             high-res one after :meth:`share_classifier`.
         fusion: How the two features meet.
         resolution_ratio: Scale s at which non-keyframes are seen.
-        warp_convention: ``exact``, or ``paper`` for published weights.
+        convention: ``exact``, or ``paper`` for published weights: sampling of the warp, nearest
+            vectors in training, truncated sizes.
 
     Raises:
         ValueError: If the ratio is not in (0, 1] or the two features differ in channels.
@@ -43,7 +43,7 @@ class ARSeg(VideoSystem):
         low_res: Segmentor,
         fusion: Fusion,
         resolution_ratio: float = 0.5,
-        warp_convention: Literal["exact", "paper"] = "exact",
+        convention: Convention = "exact",
     ) -> None:
         super().__init__()
         if high_res.feature_channels != low_res.feature_channels:
@@ -55,7 +55,7 @@ class ARSeg(VideoSystem):
         self.low_res = low_res
         self.fusion = fusion
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
-        self.warp_convention = warp_convention
+        self.convention: Convention = convention
 
     def step(self, frame: StreamFrame, state: Tensor | None) -> tuple[Prediction, Tensor]:
         """Segment the next frame; the state is the keyframe's feature.
@@ -77,27 +77,28 @@ class ARSeg(VideoSystem):
         """Segment a keyframe.
 
         Shapes:
-            image: (B, 3, H, W)   returns: logits (B, K, H, W), feature (B, C, h, w)
+            image: (B, 3, H, W)   returns: logits (B, K, H, W), what is carried (B, C, h, w)
         """
-        feature = self.high_res.features(image)
-        return self.high_res.classify(feature, (image.shape[-2], image.shape[-1])), feature
+        carried, _ = self.high_res.before_cut(image)
+        feature, _ = self.high_res.after_cut(carried)
+        return self.high_res.classify(feature, (image.shape[-2], image.shape[-1])), carried
 
     def nonkey(self, image: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
         """Segment another frame with the help of its keyframe.
 
         Shapes:
-            image: (B, 3, H, W), full resolution   key_feature: (B, C, h, w)
+            image: (B, 3, H, W), full resolution   key_feature: (B, C, h, w), what it carries
             motion: (B, 2, H, W), pixels to the keyframe   returns: (B, K, H, W)
         """
-        low = self.low_res.features(downscale(image, self.resolution_ratio))
-        fused = self.fuse(low, key_feature, motion)
-        return self.low_res.classify(fused, (image.shape[-2], image.shape[-1]))
+        low, _ = self.low_res.before_cut(self._downscale(image))
+        feature, _ = self.low_res.after_cut(self.fuse(low, key_feature, motion))
+        return self.low_res.classify(feature, (image.shape[-2], image.shape[-1]))
 
     def fuse(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
         """Warp the keyframe's feature to the current frame and fuse it with the low-res one."""
         size = (key_feature.shape[-2], key_feature.shape[-1])
-        on_grid = motion_to_grid(motion, size, self.warp_convention)
-        fused: Tensor = self.fusion(low, warp(key_feature, on_grid, self.warp_convention))
+        on_grid = motion_to_grid(motion, size, self.convention, self.training)
+        fused: Tensor = self.fusion(low, warp(key_feature, on_grid, self.convention))
         return fused
 
     def training_forward(
@@ -107,15 +108,21 @@ class ARSeg(VideoSystem):
 
         Args:
             image: The current frame at full resolution, (B, 3, H, W).
-            key_feature: The keyframe's feature; None trains the low-res network without fusion.
+            key_feature: What the keyframe carries; None trains the low-res network without
+                fusion.
             motion: Pixels to the keyframe, (B, 2, H, W).
         """
         size = (image.shape[-2], image.shape[-1])
-        low = self.low_res.training_forward(downscale(image, self.resolution_ratio), size)
+        small = self._downscale(image)
         if key_feature is None:
-            return low
-        fused = self.fuse(low.feature, key_feature, motion)
-        return SegmentorOutput(fused, self.low_res.classify(fused, size), low.side)
+            return self.low_res.training_forward(small, size)
+        low, before = self.low_res.before_cut(small, with_side=True)
+        fused = self.fuse(low, key_feature, motion)
+        feature, after = self.low_res.after_cut(fused, with_side=True)
+        return SegmentorOutput(feature, self.low_res.classify(feature, size), before + after)
+
+    def _downscale(self, image: Tensor) -> Tensor:
+        return downscale(image, self.resolution_ratio, self.convention)
 
     @torch.no_grad()
     def share_classifier(self) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput
+from arseg_lightning.propagation import Convention
 from arseg_lightning.systems.system import (
     Prediction,
     Role,
@@ -26,20 +27,27 @@ class EveryFrame(VideoSystem):
     Args:
         network: The segmentation network.
         resolution_ratio: Scale s of the network's input; scores are brought back to full size.
+        convention: ``paper`` truncates the input's size where ``exact`` rounds it.
 
     Raises:
         ValueError: If the ratio is not in (0, 1].
     """
 
-    def __init__(self, network: Segmentor, resolution_ratio: float = 1.0) -> None:
+    def __init__(
+        self,
+        network: Segmentor,
+        resolution_ratio: float = 1.0,
+        convention: Convention = "exact",
+    ) -> None:
         super().__init__()
         self.network = network
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
+        self.convention: Convention = convention
 
     def step(self, frame: StreamFrame, state: Any) -> tuple[Prediction, None]:
         """Segment one frame; nothing is remembered."""
         size = (frame.image.shape[-2], frame.image.shape[-1])
-        feature = self.network.features(downscale(frame.image, self.resolution_ratio))
+        feature = self.network.features(self.downscale(frame.image))
         logits = self.network.classify(feature, size)
         role: Role = "keyframe" if frame.distance == 0 else "nonkeyframe"
         return Prediction(logits, role, self.resolution_ratio, frame.distance), None
@@ -51,10 +59,14 @@ class EveryFrame(VideoSystem):
             image: (B, 3, H, W)
         """
         size = (image.shape[-2], image.shape[-1])
-        return self.network.training_forward(downscale(image, self.resolution_ratio), size)
+        return self.network.training_forward(self.downscale(image), size)
+
+    def downscale(self, image: Tensor) -> Tensor:
+        """Shrink an image to what the network sees."""
+        return downscale(image, self.resolution_ratio, self.convention)
 
 
-def downscale(image: Tensor, resolution_ratio: float) -> Tensor:
+def downscale(image: Tensor, resolution_ratio: float, convention: Convention = "exact") -> Tensor:
     """Shrink a normalised image for the low-res branch, as the paper's code does.
 
     Source: bilinear, corners aligned, no antialiasing (train_pair.py, evaluation).
@@ -62,7 +74,7 @@ def downscale(image: Tensor, resolution_ratio: float) -> Tensor:
     Shapes:
         image: (B, 3, H, W)   returns: (B, 3, sH, sW)
     """
-    size = scaled_size((image.shape[-2], image.shape[-1]), resolution_ratio)
+    size = scaled_size((image.shape[-2], image.shape[-1]), resolution_ratio, convention)
     if size == tuple(image.shape[-2:]):
         return image
     with torch.autocast(image.device.type, enabled=False):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import Tensor, nn
+
+from arseg_lightning.propagation import Convention
 
 __all__ = ["Prediction", "Role", "StreamFrame", "VideoSystem", "scaled_size"]
 
@@ -76,10 +78,17 @@ class VideoSystem(nn.Module, ABC):
             yield prediction
 
 
-def scaled_size(size: tuple[int, int], resolution_ratio: float) -> tuple[int, int]:
-    """Height and width at a resolution ratio, rounded to the nearest pixel.
+def scaled_size(
+    size: tuple[int, int], resolution_ratio: float, convention: Convention = "exact"
+) -> tuple[int, int]:
+    """Height and width at a resolution ratio.
 
-    Differs: the paper's code truncates (503 rows instead of 504 at 0.7 x 720).
+    Args:
+        size: Height and width of the full image.
+        resolution_ratio: Scale s.
+        convention: ``exact`` rounds to the nearest pixel; ``paper`` truncates, as its code does
+            (503 rows instead of 504 at 0.7 x 720).
     """
-    height, width = size
-    return max(1, round(height * resolution_ratio)), max(1, round(width * resolution_ratio))
+    whole: Callable[[float], int] = round if convention == "exact" else int
+    height, width = (max(1, whole(side * resolution_ratio)) for side in size)
+    return height, width

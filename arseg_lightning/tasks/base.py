@@ -72,6 +72,11 @@ class SegmentationTask(LightningModule, ABC):
         """The system that this task is about."""
         return list(self.systems().values())[-1]
 
+    @property
+    def validated_system(self) -> VideoSystem:
+        """The system whose accuracy in validation tells the best epoch."""
+        return self.system
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Optimise all parameters that want a gradient, with a rate set at every step."""
         parameters = [p for p in self.parameters() if p.requires_grad]
@@ -84,12 +89,12 @@ class SegmentationTask(LightningModule, ABC):
         }
 
     def on_validation_start(self) -> None:
-        """Count anew for the task's own system."""
-        self._start({"own": self.system})
+        """Count anew for the system that is being trained."""
+        self._start({"own": self.validated_system})
 
     def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
-        """Evaluate the task's own system on a clip."""
-        self._evaluate("own", self.system, batch)
+        """Evaluate the system that is being trained on a clip."""
+        self._evaluate("own", self.validated_system, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean over distances."""
@@ -166,6 +171,12 @@ def feature_of(network: Segmentor, image: Tensor) -> Tensor:
     """Compute a feature without keeping anything for gradients."""
     with torch.no_grad():
         return network.features(image)
+
+
+def carried_by(network: Segmentor, image: Tensor) -> Tensor:
+    """Compute what a keyframe carries to others, without keeping anything for gradients."""
+    with torch.no_grad():
+        return network.before_cut(image)[0]
 
 
 def _key(name: str) -> str:

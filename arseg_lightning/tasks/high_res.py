@@ -8,7 +8,8 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss
-from arseg_lightning.systems import EveryFrame, VideoSystem
+from arseg_lightning.propagation import Convention
+from arseg_lightning.systems import EveryFrame, VideoSystem, WarpedKey
 from arseg_lightning.tasks.base import SegmentationTask, SegmentorFactory, adam
 from arseg_lightning.tasks.schedule import Schedule
 from arseg_lightning.tasks.weights import load_branch
@@ -29,6 +30,10 @@ class HighResTask(SegmentationTask):
         num_classes: Number of classes; linked from the data.
         keyframe_interval: L; linked from the data, for accuracy over distance.
         resolution_ratio: Scale s of the network's input.
+        warp_between: Whether ``test`` also evaluates the network on keyframes alone, with its
+            feature carried by motion to the frames between them.
+        convention: ``exact``, or ``paper`` for what the published code does differently: sampling
+            of the warp, truncated sizes.
         checkpoint: Weights to start from: a run's checkpoint or a published file.
         optimizer: Builds the optimiser.
         schedule: Learning rate over the run.
@@ -42,20 +47,33 @@ class HighResTask(SegmentationTask):
         num_classes: int,
         keyframe_interval: int = 12,
         resolution_ratio: float = 1.0,
+        warp_between: bool = False,
+        convention: Convention = "exact",
         checkpoint: Path | None = None,
         optimizer: OptimizerCallable = adam,
         schedule: Schedule = "cosine",
         warmup_steps: int = 0,
     ) -> None:
         super().__init__(num_classes, keyframe_interval, optimizer, schedule, warmup_steps)
-        self.every_frame = EveryFrame(network(num_classes), resolution_ratio)
+        self.every_frame = EveryFrame(network(num_classes), resolution_ratio, convention)
+        self.warp_between = warp_between
         self.loss = loss
         if checkpoint is not None:
             load_branch(self.every_frame.network, checkpoint, "high_res")
 
     def systems(self) -> dict[str, VideoSystem]:
-        """Every frame at this task's resolution."""
-        return {f"{self.every_frame.resolution_ratio:g}x": self.every_frame}
+        """Every frame at this task's resolution, and the keyframes alone if asked for."""
+        systems: dict[str, VideoSystem] = {
+            f"{self.every_frame.resolution_ratio:g}x": self.every_frame
+        }
+        if self.warp_between:
+            systems["warped key"] = WarpedKey(self.every_frame.network, self.every_frame.convention)
+        return systems
+
+    @property
+    def validated_system(self) -> VideoSystem:
+        """Every frame at this task's resolution: what is trained here."""
+        return self.every_frame
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Segment the last frame of each clip."""

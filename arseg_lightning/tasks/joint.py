@@ -11,7 +11,7 @@ from torch import Tensor
 from arseg_lightning.losses import FST, SegmentationLoss
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.systems import EveryFrame, VideoSystem
-from arseg_lightning.tasks.base import FusionFactory, SegmentorFactory, adam, feature_of
+from arseg_lightning.tasks.base import FusionFactory, SegmentorFactory, adam, carried_by
 from arseg_lightning.tasks.low_res import LowResTask
 from arseg_lightning.tasks.schedule import Schedule
 from arseg_lightning.types import ClipBatch
@@ -91,7 +91,7 @@ class JointTask(LowResTask):
         output = high_res.training_forward(image, (image.shape[-2], image.shape[-1]))
         # In training mode like the teacher: before BatchNorm has statistics of its own, features
         # in evaluation mode are far off, and Adam remembers their gradients for long.
-        key_feature = feature_of(high_res, batch.images[:, 0])
+        key_feature = carried_by(high_res, batch.images[:, 0])
         high_res_loss: Tensor = self.loss(output, label)
         self.log("train/loss_high_res", high_res_loss)
         total = high_res_loss + self.low_res_loss(batch, output.feature.detach(), key_feature)

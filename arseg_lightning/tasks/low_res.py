@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
 from arseg_lightning.losses import FST, FSTLoss
-from arseg_lightning.propagation import CReFF
+from arseg_lightning.propagation import Convention, CReFF
 from arseg_lightning.systems import ARSeg, EveryFrame, VideoSystem
 from arseg_lightning.tasks.base import (
     FusionFactory,
     SegmentationTask,
     SegmentorFactory,
     adam,
+    carried_by,
     feature_of,
     freeze,
 )
@@ -45,7 +45,10 @@ class LowResTask(SegmentationTask):
         baseline_checkpoint: Checkpoint of the s x baseline; ``test`` then evaluates it as well.
         epochs_without_fusion: Epochs at the start in which the low-res network is trained
             alone; 50 of 100 for CamVid in the paper.
-        warp_convention: ``exact``, or ``paper`` for published weights.
+        share_classifier: Whether the low-res branch takes over the high-res branch's last
+            convolution, frozen (FST's implicit constraint), or learns its own.
+        convention: ``exact``, or ``paper`` for what the published code does differently: sampling
+            of the warp, nearest vectors in training, truncated sizes.
         optimizer: Builds the optimiser.
         schedule: Learning rate over the run.
         warmup_steps: Steps over which the learning rate first rises.
@@ -65,15 +68,16 @@ class LowResTask(SegmentationTask):
         low_res_checkpoint: Path | None = None,
         baseline_checkpoint: Path | None = None,
         epochs_without_fusion: int = 0,
-        warp_convention: Literal["exact", "paper"] = "exact",
+        share_classifier: bool = True,
+        convention: Convention = "exact",
         optimizer: OptimizerCallable = adam,
         schedule: Schedule = "cosine",
         warmup_steps: int = 0,
     ) -> None:
         super().__init__(num_classes, keyframe_interval, optimizer, schedule, warmup_steps)
         high_res, low_res = network(num_classes), network(num_classes)
-        fuse = fusion(high_res.feature_channels)
-        self.arseg = ARSeg(high_res, low_res, fuse, resolution_ratio, warp_convention)
+        fuse = fusion(high_res.carried_channels)
+        self.arseg = ARSeg(high_res, low_res, fuse, resolution_ratio, convention)
         self.objective = objective
         self.epochs_without_fusion = epochs_without_fusion
         self.has_high_res = high_res_checkpoint is not None
@@ -82,7 +86,8 @@ class LowResTask(SegmentationTask):
         if low_res_checkpoint is not None:
             load_branch(low_res, low_res_checkpoint, "low_res")
             load_fusion(fuse, low_res_checkpoint)
-        self.arseg.share_classifier()
+        if share_classifier:
+            self.arseg.share_classifier()
         freeze(self.arseg.high_res)
         # In a tuple, so that the baseline is neither trained nor part of this task's checkpoint.
         self.baseline: tuple[EveryFrame, ...] = ()
@@ -90,7 +95,7 @@ class LowResTask(SegmentationTask):
             alone = network(num_classes)
             load_branch(alone, baseline_checkpoint, "alone")
             freeze(alone)
-            self.baseline = (EveryFrame(alone, resolution_ratio),)
+            self.baseline = (EveryFrame(alone, resolution_ratio, convention),)
 
     def systems(self) -> dict[str, VideoSystem]:
         """The 1.0x baseline, the s x baseline if its checkpoint is given, and AR-Seg."""
@@ -116,7 +121,7 @@ class LowResTask(SegmentationTask):
         """Pull the fused feature of the last frame towards its high-res feature."""
         high_res = self.arseg.high_res
         fusing = self.current_epoch >= self.epochs_without_fusion
-        key_feature = feature_of(high_res, batch.images[:, 0]) if fusing else None
+        key_feature = carried_by(high_res, batch.images[:, 0]) if fusing else None
         loss = self.low_res_loss(batch, feature_of(high_res, batch.images[:, -1]), key_feature)
         self.log("train/loss", loss, prog_bar=True)
         return loss
@@ -127,11 +132,12 @@ class LowResTask(SegmentationTask):
         Args:
             batch: The clips.
             teacher: The high-res feature of their last frames.
-            key_feature: That of their keyframes; None leaves the fusion out.
+            key_feature: What their keyframes carry; None leaves the fusion out.
         """
         image, motion, label = batch.images[:, -1], batch.motion[:, -1], batch.labels[:, -1]
         output = self.arseg.training_forward(image, key_feature, motion)
-        losses: FSTLoss = self.objective(output, teacher, label)
+        classifier = self.arseg.high_res.classifier
+        losses: FSTLoss = self.objective(output, teacher, label, classifier)
         self.log("train/loss_seg", losses.segmentation)
         self.log("train/loss_fst", losses.similarity)
         if key_feature is not None:

@@ -1,0 +1,124 @@
+"""What CReFF is compared with: other ways in which the two features meet."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from arseg_lightning.propagation.creff import depthwise
+from arseg_lightning.propagation.fusion import Fusion, enlarge
+
+__all__ = ["ConvFusion", "GlobalAttention", "NoFusion"]
+
+
+class NoFusion(Fusion):
+    """Leaves the low-res feature as it is: AR-Seg without CReFF.
+
+    What remains of AR-Seg is FST: a low-res network that learned from the high-res one.
+
+    Args:
+        channels: Channels C of both features.
+
+    Shapes:
+        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, h, w)
+
+    Source: Hu et al., CVPR 2023, ablation "w/o CReFF".
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, low: Tensor, warped: Tensor) -> Tensor:
+        """Return the low-res feature."""
+        return low
+
+
+class ConvFusion(Fusion):
+    """Fuses by one 3x3 convolution over both features.
+
+    Args:
+        channels: Channels C of both features.
+
+    Shapes:
+        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
+
+    Source: Hu et al., CVPR 2023, ablation "F_Conv".
+    Differs: starts as the mean of both features, as CReFF does here.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(2 * channels, channels, 3, padding=1)
+        _start_as_mean(self.mix)
+
+    def forward(self, low: Tensor, warped: Tensor) -> Tensor:
+        """Fuse the two features at the resolution of ``warped``."""
+        fused: Tensor = self.mix(torch.cat([enlarge(low, warped), warped], dim=1))
+        return fused
+
+
+class GlobalAttention(Fusion):
+    """Lets every place attend to the whole warped feature, at a reduced resolution.
+
+    Args:
+        channels: Channels C of both features.
+        reduction: Feature pixels of a key, along each axis.
+
+    Shapes:
+        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
+
+    Raises:
+        ValueError: If the reduction is below 1.
+
+    Source: Hu et al., CVPR 2023, ablation "F_GA".
+    Differs: queries, keys and values are depthwise convolutions as in CReFF, each of its own
+        feature, without a second projection; in the published code keys are made from values.
+    """
+
+    def __init__(self, channels: int, reduction: float = 32.0) -> None:
+        super().__init__()
+        if reduction < 1:
+            raise ValueError(f"reduction is a key's size in pixels, at least 1; got {reduction}")
+        self.reduction = reduction
+        self.query = depthwise(channels)
+        self.key = depthwise(channels)
+        self.value = depthwise(channels)
+
+    def forward(self, low: Tensor, warped: Tensor) -> Tensor:
+        """Fuse the two features at the resolution of ``warped``."""
+        upsampled = enlarge(low, warped)
+        grid = self._key_grid(warped)
+        key, value = (
+            F.interpolate(part, size=grid, mode="bilinear", align_corners=False)
+            for part in (self.key(warped), self.value(warped))
+        )
+        attended = F.scaled_dot_product_attention(
+            _tokens(self.query(upsampled)), _tokens(key), _tokens(value)
+        )
+        return upsampled + attended.transpose(1, 2).reshape(upsampled.shape)
+
+    def macs(self, output: Tensor) -> int:
+        """Multiply-accumulates of comparing and averaging, without the convolutions'."""
+        rows, columns = self._key_grid(output)
+        return 2 * rows * columns * output.numel()
+
+    def _key_grid(self, feature: Tensor) -> tuple[int, int]:
+        height, width = feature.shape[-2:]
+        return max(1, int(height / self.reduction)), max(1, int(width / self.reduction))
+
+
+def _tokens(feature: Tensor) -> Tensor:
+    """Turn (B, C, H, W) into (B, HW, C)."""
+    return feature.flatten(2).transpose(1, 2)
+
+
+def _start_as_mean(mix: nn.Conv2d) -> None:
+    """Let a convolution over two features start as their mean, with a little noise."""
+    channels = mix.out_channels
+    with torch.no_grad():
+        mix.weight.mul_(0.1)
+        for c in range(channels):
+            mix.weight[c, [c, c + channels], 1, 1] += 0.5
+    nn.init.zeros_(mix.bias)  # type: ignore[arg-type]

@@ -1,0 +1,49 @@
+"""Nothing but motion between keyframes: the keyframe's feature is carried and classified."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.propagation import Convention, motion_to_grid, warp
+from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem
+
+__all__ = ["WarpedKey"]
+
+
+class WarpedKey(VideoSystem):
+    """Segments keyframes; on other frames the keyframe's feature is warped and classified.
+
+    Args:
+        network: The segmentation network, run on keyframes only.
+        convention: ``exact``, or ``paper`` for its sampling of the warp.
+
+    Source: Hu et al., CVPR 2023, ablation "+ W_MV only"; Zhu et al., Deep Feature Flow, CVPR 2017,
+        with the codec's motion for the flow.
+    """
+
+    def __init__(self, network: Segmentor, convention: Convention = "exact") -> None:
+        super().__init__()
+        self.network = network
+        self.convention: Convention = convention
+
+    def step(self, frame: StreamFrame, state: Tensor | None) -> tuple[Prediction, Tensor]:
+        """Segment the next frame; the state is the keyframe's feature.
+
+        Raises:
+            ValueError: If a stream starts with a frame that is not a keyframe.
+        """
+        size = (frame.image.shape[-2], frame.image.shape[-1])
+        if frame.distance == 0:
+            feature = self.network.features(frame.image)
+            logits = self.network.classify(feature, size)
+            return Prediction(logits, "keyframe", 1.0, 0), feature
+        if state is None:
+            raise ValueError(
+                f"a stream starts with a keyframe (distance 0), got distance {frame.distance}"
+            )
+        grid = (state.shape[-2], state.shape[-1])
+        on_grid = motion_to_grid(frame.motion, grid, self.convention)
+        warped = warp(state, on_grid, self.convention)
+        logits = self.network.classify(warped, size)
+        return Prediction(logits, "nonkeyframe", 1.0, frame.distance), state
