@@ -14,12 +14,8 @@ from arseg_lightning.datasets.layout import (
     files,
     frame_number,
 )
-from arseg_lightning.datasets.sequence import (
-    ImageSequence,
-    Sequence,
-    StillSequence,
-    VideoSequence,
-)
+from arseg_lightning.datasets.rendered import StillSequence
+from arseg_lightning.datasets.sequence import ImageSequence, Sequence, VideoSequence
 
 __all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]
 

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arseg_lightning.datasets.camera_path import render_still_clip
 from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.decode import read_frames
-from arseg_lightning.video.synthetic import StreetScene
 
-__all__ = [
-    "ImageSequence",
-    "Sequence",
-    "SpanSequence",
-    "StillSequence",
-    "StreetSequence",
-    "VideoSequence",
-]
+__all__ = ["ImageSequence", "Pixels", "Sequence", "SpanSequence", "VideoSequence", "file_stamps"]
 
 Pixels = NDArray[np.uint8]
 
@@ -59,8 +50,13 @@ class Sequence(ABC):
         """Yield all frames in order, before any compression by us, (H, W, 3) RGB."""
 
     @abstractmethod
+    def read(self, indices: Iterable[int]) -> Pixels:
+        """Read some frames, and no others, before any compression by us, (T, H, W, 3) RGB."""
+
     def image(self, index: int) -> Pixels:
-        """Read one labelled frame before any compression by us, (H, W, 3) RGB."""
+        """Read one frame before any compression by us, (H, W, 3) RGB."""
+        image: Pixels = self.read([index])[0]
+        return image
 
     @abstractmethod
     def label(self, index: int, size: tuple[int, int]) -> Pixels:
@@ -96,15 +92,15 @@ class VideoSequence(Sequence):
     @property
     def identity(self) -> str:
         """The file's stamp."""
-        return _stamps([self.path])
+        return file_stamps([self.path])
 
     def images(self) -> Iterator[Pixels]:
         """Not needed: the file is used as it is."""
         raise NotImplementedError(f"{self.path} is a video already and is not encoded again")
 
-    def image(self, index: int) -> Pixels:
-        """Decode one frame."""
-        return read_frames(self.path, [index])[index].image
+    def read(self, indices: Iterable[int]) -> Pixels:
+        """Decode some frames in one pass: a video is its own original."""
+        return _decoded(self.path, indices)
 
     def label(self, index: int, size: tuple[int, int]) -> Pixels:
         """Read the label file of a frame."""
@@ -137,15 +133,15 @@ class ImageSequence(Sequence):
     @property
     def identity(self) -> str:
         """The stamps of all files."""
-        return _stamps(self.paths)
+        return file_stamps(self.paths)
 
     def images(self) -> Iterator[Pixels]:
         """Read the files one after the other."""
         return (read_image(path) for path in self.paths)
 
-    def image(self, index: int) -> Pixels:
-        """Read one file."""
-        return read_image(self.paths[index])
+    def read(self, indices: Iterable[int]) -> Pixels:
+        """Read some files."""
+        return np.stack([read_image(self.paths[index]) for index in indices])
 
     def label(self, index: int, size: tuple[int, int]) -> Pixels:
         """Read the label file of a frame."""
@@ -182,7 +178,7 @@ class SpanSequence(Sequence):
     @property
     def identity(self) -> str:
         """The recording's stamp and the piece."""
-        return _stamps([self.path]) + f"|span|{self.start}|{self.stop}"
+        return file_stamps([self.path]) + f"|span|{self.start}|{self.stop}"
 
     def images(self) -> Iterator[Pixels]:
         """Decode the piece."""
@@ -190,107 +186,23 @@ class SpanSequence(Sequence):
         frames = read_frames(self.path, list(wanted))
         return (frames[index].image for index in wanted)
 
-    def image(self, index: int) -> Pixels:
-        """Decode one frame."""
-        wanted = self.start + index
-        return read_frames(self.path, [wanted])[wanted].image
+    def read(self, indices: Iterable[int]) -> Pixels:
+        """Decode some frames of the recording in one pass."""
+        return _decoded(self.path, (self.start + index for index in indices))
 
     def label(self, index: int, size: tuple[int, int]) -> Pixels:
         """Read the label file."""
         return read_label(self.label_path, self.classes, size)
 
 
-@dataclass(frozen=True)
-class StillSequence(Sequence):
-    """A labelled still made into a clip by a smooth camera path that ends at the still.
-
-    Args:
-        name: Name of the still.
-        path: The image.
-        label_path: Its label, which belongs to the last frame.
-        classes: How the label is read.
-        num_frames: Length of the clip.
-        seed: Decides the camera's path.
-        fps: Frames a second.
-    """
-
-    name: str
-    path: Path
-    label_path: Path
-    classes: ClassSet
-    num_frames: int
-    seed: int
-    fps: float = 15.0
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        """The last frame: the still itself."""
-        return (self.num_frames - 1,)
-
-    @property
-    def identity(self) -> str:
-        """The file's stamp and what decides the path."""
-        return _stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}"
-
-    def images(self) -> Iterator[Pixels]:
-        """Render the clip."""
-        image = read_image(self.path)
-        blank = np.zeros(image.shape[:2], np.uint8)
-        images, _ = render_still_clip(image, blank, self.num_frames, (self.seed,))
-        return iter(images)
-
-    def image(self, index: int) -> Pixels:
-        """Read the still."""
-        return read_image(self.path)
-
-    def label(self, index: int, size: tuple[int, int]) -> Pixels:
-        """Read the still's label."""
-        return read_label(self.label_path, self.classes, size)
-
-
-@dataclass(frozen=True)
-class StreetSequence(Sequence):
-    """A synthetic street video; every frame has an exact label.
-
-    Args:
-        name: Name of the sequence.
-        scene: What is rendered.
-        classes: The scene's classes.
-    """
-
-    name: str
-    scene: StreetScene
-    classes: ClassSet
-
-    @property
-    def fps(self) -> float:  # type: ignore[override]
-        """The scene's frame rate."""
-        return float(self.scene.fps)
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        """All frames."""
-        return tuple(range(self.scene.num_frames))
-
-    @property
-    def identity(self) -> str:
-        """All parameters of the scene."""
-        return "street|" + json.dumps(asdict(self.scene), sort_keys=True)
-
-    def images(self) -> Iterator[Pixels]:
-        """Render the frames one after the other."""
-        return (image for image, _ in self.scene.frames())
-
-    def image(self, index: int) -> Pixels:
-        """Render one frame."""
-        return self.scene.frame(index)[0]
-
-    def label(self, index: int, size: tuple[int, int]) -> Pixels:
-        """Render one label."""
-        return self.scene.frame(index)[1]
-
-
-def _stamps(paths: list[Path] | tuple[Path, ...]) -> str:
+def file_stamps(paths: list[Path] | tuple[Path, ...]) -> str:
     """Name, size and modification time of files: cheap, and changes when a file is replaced."""
     stats = [(path.name, path.stat()) for path in paths]
     return json.dumps([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
+
+
+def _decoded(path: Path, indices: Iterable[int]) -> Pixels:
+    """Frames of a video in the order asked for, (T, H, W, 3)."""
+    wanted = list(indices)
+    frames = read_frames(path, wanted)
+    return np.stack([frames[index].image for index in wanted])

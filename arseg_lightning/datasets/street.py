@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from arseg_lightning.datasets.layout import Layout
-from arseg_lightning.datasets.sequence import Sequence, StreetSequence
+from arseg_lightning.datasets.rendered import StreetSequence
+from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.video.synthetic import STREET_CLASSES, StreetScene
 
 __all__ = ["StreetVideos"]
