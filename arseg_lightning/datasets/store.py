@@ -10,6 +10,7 @@ from pathlib import Path
 
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.video.cache import MotionCache, VideoMotion
+from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.usable import MotionSource, usable_video
 
@@ -27,14 +28,20 @@ class ClipStore:
         encoding: How sequences are encoded.
         motion_source: ``codec`` uses a video's own vectors and refuses videos without usable
             ones; ``reencode`` makes an H.264 copy of those.
+        chaining: How motion is composed when it is read; nothing on disk depends on it.
     """
 
     def __init__(
-        self, root: Path, encoding: EncodeSettings, motion_source: MotionSource = "codec"
+        self,
+        root: Path,
+        encoding: EncodeSettings,
+        motion_source: MotionSource = "codec",
+        chaining: Chaining = "subpixel",
     ) -> None:
         self.root = Path(root)
         self.encoding = encoding
         self.motion_source = motion_source
+        self.chaining: Chaining = chaining
         self.cache = MotionCache(self.root / "motion")
 
     def prepare(self, sequence: Sequence) -> None:
@@ -69,4 +76,8 @@ class ClipStore:
 
     def motion(self, sequence: Sequence) -> VideoMotion:
         """The motion of a prepared sequence, without decoding anything."""
-        return self.cache.read(self.video(sequence))
+        return self.motion_of(self.video(sequence))
+
+    def motion_of(self, video: Path) -> VideoMotion:
+        """The motion of a video whose motion is cached, without decoding anything."""
+        return self.cache.read(video, self.chaining)

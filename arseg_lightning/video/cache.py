@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from arseg_lightning.types import Motion
-from arseg_lightning.video.chain import MotionChain
+from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.motion import BlockMotion, block_motion
@@ -45,14 +45,15 @@ class VideoMotion:
     """The motion of one video, read piece by piece as it is asked for.
 
     Args:
-        path: A motion file.
+        path: A motion file; it holds the motion from frame to frame, however it is chained.
+        chaining: How that is composed to the motion to a keyframe.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, chaining: Chaining = "subpixel") -> None:
         self.path = path
         self.index: MotionIndex = read_index(path)
         self._piece: tuple[int, list[BlockMotion]] = (-1, [])
-        self._chain = MotionChain(self.index.size)
+        self._chain = MotionChain(self.index.size, chaining)
         self._chained: tuple[int, int] | None = None  # keyframe and frame of the chain
 
     @property
@@ -131,8 +132,12 @@ class MotionCache:
         """Where a video's entry is or will be."""
         return self.root / f"{content_hash(video)}-v{_VERSION}.motion"
 
-    def read(self, video: Path) -> VideoMotion:
+    def read(self, video: Path, chaining: Chaining = "subpixel") -> VideoMotion:
         """Open a video's entry; nothing is decoded.
+
+        Args:
+            video: The video.
+            chaining: How its motion is composed; the entry does not depend on it.
 
         Raises:
             NotCached: If there is none.
@@ -143,7 +148,7 @@ class MotionCache:
                 f"the motion of {video} is not in {self.root}; it is extracted by any fit, test "
                 f"or predict on one process (prepare_data), or by MotionCache.ensure"
             )
-        return VideoMotion(entry)
+        return VideoMotion(entry, chaining)
 
     def ensure(self, video: Path, progress: Progress | None = None) -> None:
         """Extract a video's motion unless it is there already.

@@ -4,13 +4,14 @@ import errno
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from arseg_lightning.video import cache as cache_module
 from arseg_lightning.video.cache import CannotWriteCache, MotionCache, NotCached
-from arseg_lightning.video.chain import MotionChain
+from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import UnsupportedReference
@@ -207,6 +208,15 @@ def test_one_entry_serves_every_keyframe_interval(cache, video):
             x, y = motion.motion(frame, frame - distance).xy[:, 24:40, 32:48]
             assert abs(np.median(x) - 2 * distance) <= 0.5
             assert abs(np.median(y) - distance) <= 0.5
+
+
+def test_one_entry_serves_every_chaining(cache, video):
+    cache.ensure(video)
+    fields = {name: cache.read(video, name).motion(9, 0).xy for name in get_args(Chaining)}
+    assert fields["subpixel"].any()
+    assert (fields["subpixel"] == fields["integer"]).all()  # the camera pans by whole pixels
+    assert not fields["none"].any()
+    assert list(cache.root.iterdir()) == [cache.entry(video)]
 
 
 def test_composed_motion_takes_the_keyframe_to_the_frame(cache, video):

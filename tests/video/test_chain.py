@@ -9,8 +9,8 @@ from arseg_lightning.video.motion import BlockMotion
 from tests.video.hand_made import random_motion, shift
 
 
-def compose(fields, size):
-    chain = MotionChain(size)
+def compose(fields, size, chaining="subpixel"):
+    chain = MotionChain(size, chaining)
     for field in fields:
         chain.push(field)
     return chain.motion()
@@ -29,6 +29,18 @@ def follow(fields, size, y, x):
             total[axis] += places[-1] - start
         x, y = ((place + 2) // 4 for place in places)
     return total[0] / 4, total[1] / 4, known
+
+
+def follow_links(fields, size, y, x):
+    """The keyframe's pixel that the paper's links lead to, and how far it is."""
+    q = [y, x]
+    for field in reversed(fields):
+        cell = (q[0] // 4, q[1] // 4)
+        if not field.intra[cell]:
+            vector = field.quarter_pixels[::-1, *cell]
+            steps = [round(int(v) / 4) for v in vector]  # Python rounds halves to even
+            q = [min(max(p + s, 0), n - 1) for p, s, n in zip(q, steps, size, strict=True)]
+    return q[1] - x, q[0] - y
 
 
 def test_no_step_is_no_motion():
@@ -113,3 +125,57 @@ def test_a_field_that_was_handed_out_does_not_change_later():
     chain.push(random_motion(16, 16))
     assert (first.xy == before[0]).all()
     assert (first.valid == before[1]).all()
+
+
+@pytest.mark.parametrize("size", [(24, 32), (21, 35), (5, 3)])
+def test_integer_chaining_follows_the_papers_links(size):
+    fields = [random_motion(*size, seed=seed) for seed in range(3)]
+    motion = compose(fields, size, "integer")
+    for y in range(size[0]):
+        for x in range(size[1]):
+            assert tuple(motion.xy[:, y, x]) == follow_links(fields, size, y, x)
+
+
+@pytest.mark.parametrize(
+    ("quarters", "pixels"),
+    [(1, 0), (2, 0), (3, 1), (4, 1), (6, 2), (10, 2), (14, 4), (-2, 0), (-3, -1), (-6, -2)],
+)
+def test_integer_chaining_rounds_halves_to_even(quarters, pixels):
+    motion = compose([shift(quarters / 4, 0, 32, 32)], (32, 32), "integer")
+    assert (motion.xy[0, :, 8:24] == pixels).all()
+
+
+def test_integer_chaining_rounds_every_step():
+    fields = [shift(0.5, 0.75, 32, 32)] * 3
+    assert compose(fields, (32, 32), "integer").xy[:, 8, 8].tolist() == [0, 3]
+    assert compose(fields, (32, 32)).xy[:, 8, 8].tolist() == [1.5, 2.25]
+
+
+def test_integer_chaining_stops_at_the_border():
+    x, y = compose([shift(3.25, -2, 8, 8)], (8, 8), "integer").xy
+    assert x[0].tolist() == [3, 3, 3, 3, 3, 2, 1, 0]
+    assert y[:, 0].tolist() == [0, -1, -2, -2, -2, -2, -2, -2]
+
+
+def test_intra_coded_blocks_rest_in_integer_chaining():
+    intra = np.zeros((4, 4), np.bool_)
+    intra[1, 2] = True
+    filled = BlockMotion(shift(5, 0, 16, 16).quarter_pixels, intra)
+    motion = compose([filled], (16, 16), "integer")
+    assert not motion.xy[:, 4:8, 8:12].any()
+    assert not motion.valid[4:8, 8:12].any()
+    assert (motion.xy[0, :4, :8] == 5).all()
+
+
+def test_whole_pixels_chain_alike_at_any_precision():
+    fields = [random_motion(22, 30, seed=seed, reach=6) for seed in range(4)]
+    whole = [BlockMotion(4 * f.quarter_pixels, np.zeros_like(f.intra)) for f in fields]
+    subpixel, integer = (compose(whole, (22, 30), name) for name in ("subpixel", "integer"))
+    assert subpixel.xy.any()
+    assert (subpixel.xy == integer.xy).all()
+
+
+def test_without_chaining_everything_rests():
+    motion = compose([random_motion(22, 30, seed=seed) for seed in range(3)], (22, 30), "none")
+    assert not motion.xy.any()
+    assert motion.valid.all()
