@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jsonargparse import auto_cli, set_parsing_settings
@@ -50,10 +50,10 @@ class SegmentationCLI(LightningCLI):
             "--overwrite", type=bool, default=False, help="Replace a run in the same folder."
         )
         parser.add_argument(
-            "--report_after_fit",
-            type=bool,
-            default=False,
-            help="After fit: test, and predict the first test video.",
+            "--after_fit",
+            type=Literal["nothing", "test", "report"],
+            default="nothing",
+            help="After fit: test; report also predicts the first test video.",
         )
         parser.link_arguments("run_dir", "trainer.default_root_dir")
         for name in ("best", "last"):
@@ -83,7 +83,8 @@ class SegmentationCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Test the run, and predict a video, if asked to."""
-        if not self._get(self.config, "report_after_fit"):
+        wanted = self._get(self.config, "after_fit")
+        if wanted == "nothing":
             return
         data = self.datamodule
         if data.layouts["val"] is not None:
@@ -91,6 +92,8 @@ class SegmentationCLI(LightningCLI):
             state = torch.load(best, map_location="cpu", weights_only=True)
             self.model.load_state_dict(state["state_dict"])
         self.trainer.test(self.model, datamodule=data, verbose=False)
+        if wanted == "test":
+            return
         data.video = data.video or data.store.video(data.sequences("test")[0])
         self.trainer.predict(self.model, datamodule=data, return_predictions=False)
 

@@ -71,7 +71,7 @@ def joint_run(tmp_path_factory):
     """One run as the quickstart does it."""
     folder = tmp_path_factory.mktemp("joint")
     config = configuration(folder, JOINT, val=street(50))
-    main(["fit", "--config", config, "--report_after_fit", "true"])
+    main(["fit", "--config", config, "--after_fit", "report"])
     return folder
 
 

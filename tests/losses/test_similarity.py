@@ -48,7 +48,7 @@ def test_weight_zero_leaves_the_segmentation_loss():
 
 
 def test_kl_compares_class_distributions_from_the_teachers_side():
-    classifier = nn.Conv2d(1, 2, 1, bias=False)
+    classifier = nn.Conv2d(1, 2, 1, bias=False).requires_grad_(False)
     with torch.no_grad():
         classifier.weight.copy_(torch.tensor([1.0, 0.0])[:, None, None, None])
     teacher = torch.full((1, 1, 4, 4), math.log(3.0))  # probabilities 3/4 and 1/4
