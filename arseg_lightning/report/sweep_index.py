@@ -1,0 +1,75 @@
+"""What a sweep consists of and how far it is, as it is kept in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["INDEX_NAME", "PointStatus", "SweepIndex", "SweepPoint"]
+
+PointStatus = Literal["waiting", "running", "done", "failed"]
+"""A point that is said to be running in a sweep that is not running was interrupted."""
+
+INDEX_NAME = "sweep.json"
+"""Name of the index in a sweep's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """One run of a sweep.
+
+    Args:
+        values: What the sweep sets, by dotted key, in the types of the sweep's file.
+        run_dir: Folder of the run, relative to that of the sweep; after a test it holds
+            ``result.json``.
+        status: How far it is.
+        error: Last line of the error of a failed point.
+        seconds: How long it took, once it has ended.
+    """
+
+    values: dict[str, Any]
+    run_dir: str
+    status: PointStatus = "waiting"
+    error: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepIndex:
+    """All points of a sweep in the order in which they run.
+
+    Args:
+        file: The sweep's file.
+        method: How its points were chosen: ``grid`` or ``random``.
+        points: Its points.
+    """
+
+    file: str
+    method: str
+    points: tuple[SweepPoint, ...]
+
+    def write(self, path: Path) -> None:
+        """Write the index as JSON; a reader sees the whole old file or the whole new one."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        os.replace(partial, path)
+
+    @classmethod
+    def read(cls, path: Path) -> SweepIndex:
+        """Read an index that :meth:`write` wrote.
+
+        Raises:
+            ValueError: If the file is no index of a sweep.
+        """
+        try:
+            content = json.loads(path.read_text())
+            points = tuple(SweepPoint(**entry) for entry in content.pop("points"))
+            return cls(points=points, **content)
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(
+                f"{path} is no index of a sweep ({error!r}); delete it and start the sweep again"
+            ) from error
