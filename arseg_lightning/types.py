@@ -170,6 +170,8 @@ class ClassSet:
         palette: Colour in which each class is shown.
         ignore_index: Label value that training and evaluation leave out.
         void_values: Further values of single-channel label files that mean "leave out".
+        file_values: For single-channel label files whose values are not the class indices: value
+            in the file to class index. Empty if they are.
         file_colours: For colour-coded label files: RGB in the file to class index; every other
             colour is left out. Empty if the data set has no such files.
     """
@@ -179,6 +181,7 @@ class ClassSet:
     palette: tuple[RGB, ...]
     ignore_index: int = 255
     void_values: tuple[int, ...] = ()
+    file_values: dict[int, int] = field(default_factory=dict)
     file_colours: dict[RGB, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from arseg_lightning.types import RGB, ClassSet
 from arseg_lightning.video.synthetic import STREET_CLASSES
 
-__all__ = ["CAMVID11", "CAMVID12", "class_set"]
+__all__ = ["CAMVID11", "CAMVID12", "CITYSCAPES19", "class_set"]
 
 _CAMVID_PALETTE: dict[str, RGB] = {
     "sky": (128, 128, 128),
@@ -64,7 +64,39 @@ CAMVID12 = ClassSet(
 Source: THU-LYJ-Lab/AR-Seg, label conversion; its figures are not comparable with camvid11's.
 """
 
-_KNOWN = {classes.name: classes for classes in (CAMVID11, CAMVID12, STREET_CLASSES)}
+# Label id in gtFine's labelIds files and colour of each class that is trained.
+_CITYSCAPES: dict[str, tuple[int, RGB]] = {
+    "road": (7, (128, 64, 128)),
+    "sidewalk": (8, (244, 35, 232)),
+    "building": (11, (70, 70, 70)),
+    "wall": (12, (102, 102, 156)),
+    "fence": (13, (190, 153, 153)),
+    "pole": (17, (153, 153, 153)),
+    "traffic light": (19, (250, 170, 30)),
+    "traffic sign": (20, (220, 220, 0)),
+    "vegetation": (21, (107, 142, 35)),
+    "terrain": (22, (152, 251, 152)),
+    "sky": (23, (70, 130, 180)),
+    "person": (24, (220, 20, 60)),
+    "rider": (25, (255, 0, 0)),
+    "car": (26, (0, 0, 142)),
+    "truck": (27, (0, 0, 70)),
+    "bus": (28, (0, 60, 100)),
+    "train": (31, (0, 80, 100)),
+    "motorcycle": (32, (0, 0, 230)),
+    "bicycle": (33, (119, 11, 32)),
+}
+
+CITYSCAPES19 = ClassSet(
+    name="cityscapes19",
+    names=tuple(_CITYSCAPES),
+    palette=tuple(colour for _, colour in _CITYSCAPES.values()),
+    void_values=(0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30),
+    file_values={label_id: index for index, (label_id, _) in enumerate(_CITYSCAPES.values())},
+)
+"""The 19 of 34 labelled classes that the benchmark trains and evaluates; the rest is left out."""
+
+_KNOWN = {classes.name: classes for classes in (CAMVID11, CAMVID12, CITYSCAPES19, STREET_CLASSES)}
 
 
 def class_set(name: str) -> ClassSet:
@@ -78,7 +110,7 @@ def class_set(name: str) -> ClassSet:
         colour_coded: false
 
     Args:
-        name: ``camvid11``, ``camvid12``, ``street9``, or the path of a YAML file.
+        name: ``camvid11``, ``camvid12``, ``cityscapes19``, ``street9``, or the path of a YAML file.
 
     Raises:
         ValueError: If there is no such set or file, or the file lacks names.

@@ -36,7 +36,8 @@ def read_label(
 ) -> NDArray[np.uint8]:
     """Read a label file as class indices, with ``classes.ignore_index`` where nothing counts.
 
-    Single-channel and palette images hold class indices; RGB images hold the class set's colours.
+    Single-channel and palette images hold class indices or the class set's file values; RGB
+    images hold its colours.
 
     Args:
         path: The label file.
@@ -75,19 +76,23 @@ def _open(path: Path) -> Image.Image:
         raise ValueError(f"{path} is not an image that can be read; replace it") from error
 
 
-def _from_indices(path: Path, pixels: NDArray[np.generic], classes: ClassSet) -> NDArray[np.uint8]:
-    """Map void values to ``ignore_index`` and refuse values that are no class."""
-    values = pixels.astype(np.int64)
-    void = np.isin(values, (classes.ignore_index, *classes.void_values))
-    wrong = ~void & ((values < 0) | (values >= classes.num_classes))
-    if wrong.any():
-        found = sorted({int(value) for value in np.unique(values[wrong])})[:8]
+def _from_indices(path: Path, pixels: NDArray[np.integer], classes: ClassSet) -> NDArray[np.uint8]:
+    """Map values to classes, void ones to ``ignore_index``, and refuse values that are neither."""
+    known = classes.file_values or {index: index for index in range(classes.num_classes)}
+    table = np.full(65536, -1, np.int16)
+    table[list(known)] = list(known.values())
+    table[[classes.ignore_index, *classes.void_values]] = classes.ignore_index
+    wrong = (pixels < 0) | (pixels >= len(table))
+    indices = np.where(wrong, -1, table[np.where(wrong, 0, pixels)])
+    if (indices < 0).any():
+        found = [int(value) for value in np.unique(pixels[indices < 0])[:8]]
+        spelled = str(sorted(known)) if classes.file_values else f"0 to {classes.num_classes - 1}"
         raise LabelError(
-            f"{path} holds the value(s) {found}, but {classes.name} has the classes 0 to "
-            f"{classes.num_classes - 1} and {classes.ignore_index} to leave out; use the class "
-            f"set of these labels, or list the values under its void_values"
+            f"{path} holds the value(s) {found}, but {classes.name} has the classes {spelled} "
+            f"and {classes.ignore_index} to leave out; use the class set of these labels, or "
+            f"list the values under its void_values"
         )
-    return np.where(void, classes.ignore_index, values).astype(np.uint8)
+    return indices.astype(np.uint8)
 
 
 def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from arseg_lightning.datasets.classes import CAMVID11, CAMVID12, class_set
+from arseg_lightning.datasets.classes import CAMVID11, CAMVID12, CITYSCAPES19, class_set
 
 
 def test_known_sets_have_names():
@@ -15,6 +15,15 @@ def test_the_published_colours_of_camvid_are_all_known():
     """11 own colours, 21 that merge; animal and the like stay void."""
     assert len(CAMVID11.file_colours) == 11 + 20
     assert len(CAMVID12.file_colours) == 12
+
+
+def test_every_label_id_of_cityscapes_is_a_class_or_void():
+    trained, void = set(CITYSCAPES19.file_values), set(CITYSCAPES19.void_values)
+    assert trained | void == set(range(34))
+    assert not trained & void
+    assert sorted(CITYSCAPES19.file_values.values()) == list(range(19))
+    assert len(set(CITYSCAPES19.palette)) == CITYSCAPES19.num_classes == 19
+    assert CITYSCAPES19.names[CITYSCAPES19.file_values[33]] == "bicycle"
 
 
 def test_ones_own_set_is_a_yaml_file(tmp_path):

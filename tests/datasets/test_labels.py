@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arseg_lightning.datasets.classes import CAMVID11, CAMVID12, class_set
+from arseg_lightning.datasets.classes import CAMVID11, CAMVID12, CITYSCAPES19, class_set
 from arseg_lightning.datasets.labels import LabelError, read_image, read_label
 
 
@@ -21,6 +21,24 @@ def test_indices_are_classes_and_void_is_left_out(tmp_path):
 def test_void_is_a_class_of_the_papers_protocol(tmp_path):
     path = write(tmp_path / "label.png", [[0, 10], [11, 255]])
     assert read_label(path, CAMVID12).tolist() == [[0, 10], [11, 255]]
+
+
+def test_label_ids_are_mapped_to_the_classes_that_are_trained(tmp_path):
+    path = write(tmp_path / "label.png", [[7, 33, 26], [0, 29, 255]])
+    assert read_label(path, CITYSCAPES19).tolist() == [[0, 18, 13], [255, 255, 255]]
+
+
+def test_a_value_that_is_no_label_id_is_refused(tmp_path):
+    path = write(tmp_path / "label.png", [[7, 34], [200, 255]])
+    with pytest.raises(LabelError, match=r"\[34, 200\], but cityscapes19 has the classes \[7, 8, "):
+        read_label(path, CITYSCAPES19)
+
+
+def test_values_of_any_width_are_refused_by_name(tmp_path):
+    path = tmp_path / "label.tif"
+    Image.fromarray(np.array([[0, 70_000], [1, 300]], np.int32)).save(path)
+    with pytest.raises(LabelError, match=r"holds the value\(s\) \[300, 70000\], but camvid11"):
+        read_label(path, CAMVID11)
 
 
 def test_a_palette_image_holds_indices(tmp_path):
