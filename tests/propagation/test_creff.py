@@ -81,3 +81,18 @@ def test_under_autocast_it_stays_close_to_full_precision():
 def test_an_even_window_is_refused():
     with pytest.raises(ValueError, match="odd; got window=6"):
         CReFF(8, window=6)
+
+
+def test_without_direct_connection_only_the_answer_is_left():
+    low, warped = features()
+    fusion = CReFF(6)
+    whole = fusion(low, warped)
+    fusion.direct_connection = False
+    torch.testing.assert_close(fusion(low, warped), whole - upsample(low, warped))
+
+
+def test_full_projections_start_as_depthwise_ones_do():
+    low, warped = features()
+    full, depthwise = CReFF(6, projection="full"), CReFF(6)
+    torch.testing.assert_close(full(low, warped), depthwise(low, warped))
+    assert full.query.weight.shape == (6, 6, 3, 3)

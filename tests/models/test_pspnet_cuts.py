@@ -1,0 +1,49 @@
+"""PSPNet18 cut earlier: the same network, of which less is computed per frame."""
+
+import pytest
+import torch
+
+from arseg_lightning.models import PSPNet18, PSPNet18EarlyCut
+from arseg_lightning.propagation import CReFF
+from arseg_lightning.systems import ARSeg
+from tests.models.laws import NUM_CLASSES, images
+
+CUTS = ["task", "features"]
+
+
+def small(cut):
+    return PSPNet18EarlyCut(NUM_CLASSES, cut=cut, width=0.125).eval()
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_both_parts_together_are_the_network(cut):
+    network, whole = small(cut), PSPNet18(NUM_CLASSES, width=0.125).eval()
+    whole.load_state_dict(network.state_dict())
+    image = images(2, (32, 48))
+    carried, before = network.before_cut(image, with_side=True)
+    feature, after = network.after_cut(carried, with_side=True)
+    torch.testing.assert_close(feature, whole.features(image))
+    presence = whole.features_and_side(image, True)[1].presence
+    torch.testing.assert_close((before + after).presence, presence)
+
+
+@pytest.mark.parametrize(("cut", "channels", "stride"), [("task", 512, 8), ("features", 64, 4)])
+def test_what_is_carried(cut, channels, stride):
+    with torch.device("meta"):
+        network = PSPNet18EarlyCut(NUM_CLASSES, cut=cut)
+        carried, _ = network.before_cut(torch.empty(1, 3, 64, 96))
+    assert network.carried_channels == channels
+    assert carried.shape == (1, channels, 64 // stride, 96 // stride)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_arseg_fuses_at_the_cut(cut):
+    high, low = small(cut), small(cut)
+    arseg = ARSeg(high, low, CReFF(low.carried_channels, window=3)).eval()
+    image, motion = images(1, (64, 64)), torch.zeros(1, 2, 64, 64)
+    logits, carried = arseg.key(image)
+    assert logits.equal(high(image))
+    carried_low, _ = low.before_cut(arseg._downscale(image))
+    feature, _ = low.after_cut(arseg.fusion(carried_low, carried))
+    expected = low.classify(feature, (64, 64))
+    torch.testing.assert_close(arseg.nonkey(image, carried, motion), expected)
