@@ -24,11 +24,13 @@ class ClipSpec:
         sequence: Index of the sequence in its layout.
         keyframe: Frame index of the keyframe.
         frames: Frame indices after it that are segmented, ascending.
+        keyframe_counts: Whether the keyframe's own label is evaluated, if it has one.
     """
 
     sequence: int
     keyframe: int
     frames: tuple[int, ...]
+    keyframe_counts: bool = True
 
 
 def keyframes(intra: Iterable[int], num_frames: int, keyframe_interval: int) -> list[int]:
@@ -77,15 +79,15 @@ def every_distance(
 ) -> list[ClipSpec]:
     """Pair every labelled frame with a keyframe at each distance 0..L-1: the paper's protocol.
 
-    Only frames that have a past of L-1 frames without an I-frame between are used, so that every
-    distance is measured on the same frames.
+    Only frames that have a past of L-1 frames without an I-frame between are used, and only they
+    count, so that every distance is measured on the same frames.
     """
     clips = []
     for frame in labelled:
         if reach(frame, intra) >= keyframe_interval - 1:
             clips.append(ClipSpec(sequence, frame, ()))
-            distances = range(1, keyframe_interval)
-            clips += [ClipSpec(sequence, frame - distance, (frame,)) for distance in distances]
+            keys = range(frame - 1, frame - keyframe_interval, -1)
+            clips += [ClipSpec(sequence, key, (frame,), keyframe_counts=False) for key in keys]
     return clips
 
 

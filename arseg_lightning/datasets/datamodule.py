@@ -2,53 +2,45 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import Literal
 
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from arseg_lightning.datasets.augment import ClipAugment
-from arseg_lightning.datasets.clips import (
-    ClipSpec,
-    EvaluationPairs,
-    TrainDistance,
-    every_distance,
-    group_of_pictures,
-)
-from arseg_lightning.datasets.dataset import (
-    EvaluationClips,
-    TrainingClips,
-    TrainingStills,
-    collate,
-)
-from arseg_lightning.datasets.layout import Layout
+from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance
+from arseg_lightning.datasets.dataset import TrainingClips, TrainingStills, collate
+from arseg_lightning.datasets.evaluation import EvaluationClips, PreparedClips, choose_clips
+from arseg_lightning.datasets.labels import read_image
+from arseg_lightning.datasets.layout import Layout, PreparedLayout
+from arseg_lightning.datasets.loader import Loader, clip_loader
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.datasets.reader import FrameSource
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.stream import VideoStream
-from arseg_lightning.types import ClassSet, Clip
+from arseg_lightning.types import ClassSet
+from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.decode import read_frames
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.usable import MotionSource
 
 __all__ = ["ClipDataModule"]
 
-Loader = DataLoader[Clip]
-
 
 class ClipDataModule(LightningDataModule):
     """Clips for training, evaluation and prediction, with their motion cached on disk.
 
-    The cache does not depend on the keyframe interval: sweeping it extracts nothing again.
+    The cache depends neither on the keyframe interval nor on the chaining: sweeping them extracts
+    nothing again.
 
     Args:
         train: Data to train on.
         val: Data to validate on; none skips validation.
-        test: Data to test on.
+        test: Data to test on, or pairs of frames that someone else has prepared.
         video: One's own video, for ``predict``.
         store: Folder of encoded clips and cached motion.
         keyframe_interval: L; every L-th frame is a keyframe, and so is each I-frame.
@@ -56,10 +48,15 @@ class ClipDataModule(LightningDataModule):
             compressed video; ``stills`` on the labelled frames alone, uncompressed (phase 1).
         train_distance: Distance within a training pair: ``uniform`` in 1..L-1, or ``last``:
             always L-1, as in the paper.
+        train_frames: ``decoded`` trains on what a decoder gives, as in use; ``original`` on the
+            frames before any compression by us, as in the paper. Motion comes from the encoded
+            clip either way. Of data that are videos already, the decoded frames are the original.
         test_pairs: ``stream`` segments each frame once, as in use; ``every_distance`` pairs each
             labelled frame with a keyframe at every distance, as in the paper.
         encoding: How frames that are no video yet are encoded; one long GOP by default.
         motion: ``codec`` or ``reencode``: what to do with videos without usable vectors.
+        chaining: How motion is composed to the keyframe: ``subpixel``; ``integer``, in whole
+            pixels as in the paper; or ``none``: zero motion, the ablation without.
         augment: Augmentation of training samples.
         normalise: Normalisation of images.
         batch_size: Training samples a step and process.
@@ -67,22 +64,25 @@ class ClipDataModule(LightningDataModule):
         seed: Decides order and augmentation.
 
     Raises:
-        ValueError: If the keyframe interval is below 1 or the splits' classes differ.
+        ValueError: If the keyframe interval is below 1, there are no data, or the splits' classes
+            differ.
     """
 
     def __init__(
         self,
-        train: Layout,
+        train: Layout | None = None,
         val: Layout | None = None,
-        test: Layout | None = None,
+        test: Layout | PreparedLayout | None = None,
         video: Path | None = None,
         store: Path = Path("data/cache"),
         keyframe_interval: int = 12,
         train_on: Literal["clips", "stills"] = "clips",
         train_distance: TrainDistance = "uniform",
+        train_frames: FrameSource = "decoded",
         test_pairs: EvaluationPairs = "stream",
         encoding: EncodeSettings = EncodeSettings(keyframe_interval=None),  # noqa: B008
         motion: MotionSource = "codec",
+        chaining: Chaining = "subpixel",
         augment: ClipAugment | None = None,
         normalise: Normalisation = Normalisation(),  # noqa: B008
         batch_size: int = 8,
@@ -92,13 +92,15 @@ class ClipDataModule(LightningDataModule):
         super().__init__()
         if keyframe_interval < 1:
             raise ValueError(f"keyframe_interval is at least 1, got {keyframe_interval}")
+        self.layouts: dict[str, Layout | PreparedLayout | None]
         self.layouts = {"train": train, "val": val, "test": test}
-        self.classes = _common_classes([train, val, test])
+        self.classes = _common_classes(list(self.layouts.values()))
         self.video = video
-        self.store = ClipStore(store, encoding, motion)
+        self.store = ClipStore(store, encoding, motion, chaining)
         self.keyframe_interval = keyframe_interval
         self.train_on = train_on
         self.train_distance: TrainDistance = train_distance
+        self.train_frames: FrameSource = train_frames
         self.test_pairs: EvaluationPairs = test_pairs
         self.augment = augment or ClipAugment()
         self.normalise = normalise
@@ -124,11 +126,16 @@ class ClipDataModule(LightningDataModule):
         """The sequences of a split.
 
         Raises:
-            ValueError: If the configuration names no data for it.
+            ValueError: If the configuration names no data for it, or data without sequences.
         """
         layout = self.layouts[split]
         if layout is None:
             raise ValueError(f"no {split} data: set data.{split} in the configuration")
+        if isinstance(layout, PreparedLayout):
+            raise ValueError(
+                f"data.{split} are prepared pairs of frames, and this needs whole sequences; to "
+                f"predict, name a video (data.video)"
+            )
         if split not in self._sequences:
             self._sequences[split] = layout.sequences()
         return self._sequences[split]
@@ -148,9 +155,10 @@ class ClipDataModule(LightningDataModule):
                 self.augment,
                 self.normalise,
                 self.seed,
+                self.train_frames,
             )
         sampler = EpochSampler(len(dataset), self.seed, *self._processes())
-        return self._loader(dataset, sampler, self.batch_size, drop_last=True)
+        return clip_loader(dataset, sampler, self.batch_size, self.num_workers, drop_last=True)
 
     def val_dataloader(self) -> Loader | list[Loader]:
         """Validation clips, or none."""
@@ -163,67 +171,45 @@ class ClipDataModule(LightningDataModule):
     def predict_dataloader(self) -> Loader:
         """The keyframe periods of one's own video."""
         path = self._usable_video()
-        motion = self.store.cache.read(path)
+        motion = self.store.motion_of(path)
         stream = VideoStream(path, motion, self.keyframe_interval, self.normalise)
         return DataLoader(stream, batch_size=1, collate_fn=collate)
 
     def predict_fps(self) -> float:
         """Frames a second of one's own video."""
-        return self.store.cache.read(self._usable_video()).fps
+        return self.store.motion_of(self._usable_video()).fps
 
     def example_size(self, split: str) -> tuple[int, int]:
-        """Height and width of a split's first sequence."""
+        """Height and width of a split's first frame."""
+        layout = self.layouts.get(split)
+        if isinstance(layout, PreparedLayout):
+            height, width, _ = read_image(layout.clips(self.keyframe_interval)[0].images[0]).shape
+            return height, width
         path = self._usable_video() if split == "predict" else None
         path = path or self.store.video(self.sequences(split)[0])
         return read_frames(path, [0])[0].size
 
     def _evaluation_loader(self, split: str, pairs: EvaluationPairs) -> Loader:
-        sequences = self.sequences(split)
-        clips = [clip for i, seq in enumerate(sequences) for clip in self._clips(i, seq, pairs)]
-        if not clips:
-            raise ValueError(
-                f"no labelled frame of the {split} data has keyframe_interval="
-                f"{self.keyframe_interval} frames to itself without an I-frame between; use a "
-                f"smaller keyframe_interval, longer clips or test_pairs=stream"
-            )
-        dataset = EvaluationClips(sequences, self.store, clips, self.normalise)
-        return self._loader(dataset, EvaluationSampler(len(dataset), *self._processes()), 1)
+        layout = self.layouts[split]
+        dataset: EvaluationClips | PreparedClips
+        if isinstance(layout, PreparedLayout):
+            dataset = self._prepared_clips(layout, pairs)
+        else:
+            sequences = self.sequences(split)
+            clips = choose_clips(sequences, self.store, self.keyframe_interval, pairs)
+            dataset = EvaluationClips(sequences, self.store, clips, self.normalise)
+        sampler = EvaluationSampler(len(dataset), *self._processes())
+        return clip_loader(dataset, sampler, 1, self.num_workers)
 
-    def _clips(self, index: int, sequence: Sequence, pairs: EvaluationPairs) -> list[ClipSpec]:
-        motion, interval = self.store.motion(sequence), self.keyframe_interval
-        if pairs == "every_distance":
-            return every_distance(index, motion.intra_frames, interval, sequence.labelled)
-        if interval > motion.num_frames:
+    def _prepared_clips(self, layout: PreparedLayout, pairs: EvaluationPairs) -> PreparedClips:
+        if pairs != "every_distance":
             raise ValueError(
-                f"keyframe_interval={interval} is longer than {sequence.name} with its "
-                f"{motion.num_frames} frames; use at most {motion.num_frames}"
+                f"prepared pairs hold every distance, not a stream, got test_pairs={pairs}; use "
+                f"test_pairs=every_distance"
             )
-        return group_of_pictures(
-            index, motion.intra_frames, motion.num_frames, interval, sequence.labelled
-        )
-
-    def _loader(
-        self,
-        dataset: Dataset[Clip],
-        sampler: EpochSampler | EvaluationSampler,
-        batch_size: int,
-        drop_last: bool = False,
-    ) -> Loader:
-        if drop_last and len(sampler) < batch_size:
-            raise ValueError(
-                f"{len(sampler)} training samples a process do not fill one batch of "
-                f"{batch_size}; lower data.batch_size"
-            )
-        return DataLoader(
-            dataset,
-            batch_size=batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            collate_fn=collate,
-            drop_last=drop_last,
-            worker_init_fn=_keep_inherited_garbage,
-        )
+        clips = layout.clips(self.keyframe_interval)
+        with_motion = self.store.chaining != "none"
+        return PreparedClips(clips, self.classes, self.normalise, with_motion)
 
     def _usable_video(self) -> Path:
         if self.video is None:
@@ -237,7 +223,7 @@ class ClipDataModule(LightningDataModule):
     def _needed_splits(self) -> list[str]:
         wanted = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
         splits = wanted.get(self._stage(), ("train", "val", "test"))
-        present = [split for split in splits if self.layouts[split] is not None]
+        present = [split for split in splits if isinstance(self.layouts[split], Layout)]
         return [s for s in present if s != "train" or self.train_on == "clips"]
 
     def _processes(self) -> tuple[int, int]:
@@ -247,18 +233,14 @@ class ClipDataModule(LightningDataModule):
         return self.trainer.global_rank, self.trainer.world_size
 
 
-def _keep_inherited_garbage(worker: int) -> None:
-    """Keep a forked worker from freeing its parent's codecs.
-
-    Codecs that the parent has used and dropped may wait for its garbage collector. A worker
-    inherits them without their threads, and freeing them there crashes it.
-    """
-    gc.freeze()
-
-
-def _common_classes(layouts: list[Layout | None]) -> ClassSet:
+def _common_classes(layouts: list[Layout | PreparedLayout | None]) -> ClassSet:
     """The class set that all splits share."""
     sets = [layout.classes for layout in layouts if layout is not None]
+    if not sets:
+        raise ValueError(
+            "no data: set data.train, data.val or data.test; the classes come from them, also to "
+            "predict a video"
+        )
     if any(classes.names != sets[0].names for classes in sets):
         raise ValueError(
             f"all splits need the same classes, got {[classes.name for classes in sets]}"

@@ -1,4 +1,4 @@
-"""From clip specifications to clips, ready for a network."""
+"""What training runs on: augmented pairs or stills; and how clips become a batch."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import torch
 from torch.utils.data import Dataset
 
 from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_tensor
-from arseg_lightning.datasets.clips import ClipSpec, TrainDistance, reach, sample_distance
+from arseg_lightning.datasets.clips import TrainDistance, reach, sample_distance
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.reader import ClipReader
+from arseg_lightning.datasets.reader import ClipReader, FrameSource
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.types import Clip, ClipBatch
 
-__all__ = ["EvaluationClips", "TrainingClips", "TrainingStills", "collate"]
+__all__ = ["TrainingClips", "TrainingStills", "collate"]
 
 
 class TrainingClips(Dataset[Clip]):
@@ -28,6 +28,7 @@ class TrainingClips(Dataset[Clip]):
         augment: Augmentation.
         normalise: Normalisation.
         seed: Decides all draws, with epoch and index.
+        frames: ``decoded`` or ``original``; motion comes from the encoded sequence either way.
 
     Raises:
         ValueError: If no labelled frame has the past that the distances need.
@@ -42,8 +43,9 @@ class TrainingClips(Dataset[Clip]):
         augment: ClipAugment,
         normalise: Normalisation,
         seed: int = 0,
+        frames: FrameSource = "decoded",
     ) -> None:
-        self.reader = ClipReader(sequences, store)
+        self.reader = ClipReader(sequences, store, frames)
         self.keyframe_interval = keyframe_interval
         self.distance: TrainDistance = distance
         self.augment, self.normalise, self.seed = augment, normalise, seed
@@ -120,44 +122,6 @@ class TrainingStills(Dataset[Clip]):
         names = (f"{sequence.name}/{frame:06d}",)
         distances = torch.zeros(1, dtype=torch.int64)
         return Clip(self.normalise(clip.images), clip.motion, clip.labels, distances, names)
-
-
-class EvaluationClips(Dataset[Clip]):
-    """Whole frames, a keyframe and those behind it: validation and test run on them.
-
-    Args:
-        sequences: Prepared sequences.
-        store: Where they are.
-        clips: Which clips exist.
-        normalise: Normalisation.
-    """
-
-    def __init__(
-        self,
-        sequences: list[Sequence],
-        store: ClipStore,
-        clips: list[ClipSpec],
-        normalise: Normalisation,
-    ) -> None:
-        self.reader = ClipReader(sequences, store, remembered=1)
-        self.clips = clips
-        self.normalise = normalise
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, index: int) -> Clip:
-        clip = self.clips[index]
-        frames = (clip.keyframe, *clip.frames)
-        images = self.reader.images(clip.sequence, frames)
-        labels = self.reader.labels(clip.sequence, frames, (images.shape[1], images.shape[2]))
-        return Clip(
-            images=self.normalise(to_tensor(images)),
-            motion=self.reader.motion(clip.sequence, clip.keyframe, frames),
-            labels=torch.from_numpy(labels).long(),
-            distances=torch.tensor([frame - clip.keyframe for frame in frames]),
-            names=tuple(self.reader.name(clip.sequence, frame) for frame in frames),
-        )
 
 
 def collate(clips: list[Clip]) -> ClipBatch:

@@ -13,6 +13,7 @@ from arseg_lightning.datasets.layout import (
     Layout,
     files,
     frame_number,
+    label_of,
 )
 from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence, VideoSequence
@@ -73,7 +74,7 @@ class FrameFolder(Layout):
     def sequences(self) -> list[Sequence]:
         """The one clip."""
         paths = files(self.root / "images", IMAGE_SUFFIXES, "frames")
-        found = ((i, _label_of(path, self.root / "labels")) for i, path in enumerate(paths))
+        found = ((i, label_of(path, self.root / "labels")) for i, path in enumerate(paths))
         labels = {index: label for index, label in found if label is not None}
         if not labels:
             raise FileNotFoundError(
@@ -142,7 +143,7 @@ class StillFolder(Layout):
         return self.part == "all" or (self.part == "val") == is_val
 
     def _sequence(self, index: int, path: Path) -> Sequence:
-        label = _label_of(path, self.root / self.labels)
+        label = label_of(path, self.root / self.labels)
         if label is None:
             raise FileNotFoundError(
                 f"{path} has no label: neither {path.stem}.png nor {path.stem}_L.png is in "
@@ -152,9 +153,3 @@ class StillFolder(Layout):
         return StillSequence(
             path.stem, path, label, self.classes, self.camera.num_frames, seed, self.camera.fps
         )
-
-
-def _label_of(image: Path, folder: Path) -> Path | None:
-    """The label file that belongs to an image."""
-    candidates = (folder / f"{image.stem}.png", folder / f"{image.stem}_L.png")
-    return next((path for path in candidates if path.is_file()), None)

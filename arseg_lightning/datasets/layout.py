@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.types import ClassSet
 
-__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "Layout", "files", "frame_number", "natural_key"]
+__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "Layout", "PreparedClip", "PreparedLayout"]
+__all__ += ["files", "frame_number", "label_of", "natural_key"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h264", ".264")
@@ -29,6 +31,41 @@ class Layout(ABC):
 
         Raises:
             FileNotFoundError: If the data set is not where it should be.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedClip:
+    """A labelled frame and its keyframe as files.
+
+    Args:
+        images: The keyframe and the frame; the frame alone at distance 0.
+        motion: The frame's motion to the keyframe, as ``read_published_motion`` reads it; None at
+            distance 0.
+        label: The frame's label.
+        distance: Frames between the two.
+    """
+
+    images: tuple[Path, ...]
+    motion: Path | None
+    label: Path
+    distance: int
+
+
+class PreparedLayout(ABC):
+    """Where someone else has put decoded frames, their keyframes and the motion between them.
+
+    There is no video, so nothing is encoded or extracted; it serves evaluation alone.
+    """
+
+    classes: ClassSet
+
+    @abstractmethod
+    def clips(self, keyframe_interval: int) -> list[PreparedClip]:
+        """List the labelled frames at each distance 0..L-1, the same ones at every distance.
+
+        Raises:
+            FileNotFoundError: If a file is missing.
         """
 
 
@@ -62,3 +99,9 @@ def frame_number(path: Path) -> int:
     if not numbers:
         raise ValueError(f"{path} should be named after its frame number, such as 000123.png")
     return int(numbers[-1])
+
+
+def label_of(image: Path, folder: Path) -> Path | None:
+    """Find the label file that belongs to an image: NAME.png or NAME_L.png."""
+    candidates = (folder / f"{image.stem}.png", folder / f"{image.stem}_L.png")
+    return next((path for path in candidates if path.is_file()), None)

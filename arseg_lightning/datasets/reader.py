@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.cache import VideoMotion
 from arseg_lightning.video.decode import read_frames
 
-__all__ = ["ClipReader"]
+__all__ = ["ClipReader", "FrameSource"]
+
+FrameSource = Literal["decoded", "original"]
 
 
 class ClipReader:
@@ -24,12 +27,21 @@ class ClipReader:
     Args:
         sequences: Prepared sequences.
         store: Where they are.
+        frames: ``decoded`` takes frames as a decoder gives them; ``original`` as they were before
+            any compression by us, which for a video file is as it decodes.
         remembered: How many decoded videos are kept in memory; 0 decodes only what is asked for.
     """
 
-    def __init__(self, sequences: list[Sequence], store: ClipStore, remembered: int = 0) -> None:
+    def __init__(
+        self,
+        sequences: list[Sequence],
+        store: ClipStore,
+        frames: FrameSource = "decoded",
+        remembered: int = 0,
+    ) -> None:
         self.sequences = sequences
         self.store = store
+        self.frames: FrameSource = frames
         self.remembered = remembered
         self._motions: dict[int, VideoMotion] = {}
         self._videos: OrderedDict[Path, dict[int, NDArray[np.uint8]]] = OrderedDict()
@@ -41,7 +53,9 @@ class ClipReader:
         return self._motions[sequence]
 
     def images(self, sequence: int, frames: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Decode frames, (T, H, W, 3)."""
+        """Read frames, (T, H, W, 3)."""
+        if self.frames == "original":
+            return self.sequences[sequence].read(frames)
         path = self.store.video(self.sequences[sequence])
         if not self.remembered:
             decoded = read_frames(path, list(frames))

@@ -1,0 +1,60 @@
+"""Data loaders for clips."""
+
+from __future__ import annotations
+
+import gc
+
+from torch.utils.data import DataLoader, Dataset
+
+from arseg_lightning.datasets.dataset import collate
+from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
+from arseg_lightning.types import Clip
+
+__all__ = ["Loader", "clip_loader"]
+
+Loader = DataLoader[Clip]
+
+
+def clip_loader(
+    dataset: Dataset[Clip],
+    sampler: EpochSampler | EvaluationSampler,
+    batch_size: int,
+    num_workers: int,
+    drop_last: bool = False,
+) -> Loader:
+    """Load clips in batches.
+
+    Args:
+        dataset: The clips.
+        sampler: Their order.
+        batch_size: Clips a batch.
+        num_workers: Loader processes; 0 loads in the main one.
+        drop_last: Whether a last batch that is not full is left out.
+
+    Raises:
+        ValueError: If it is, and there is no full one.
+    """
+    if drop_last and len(sampler) < batch_size:
+        raise ValueError(
+            f"{len(sampler)} training samples a process do not fill one batch of "
+            f"{batch_size}; lower data.batch_size"
+        )
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        collate_fn=collate,
+        drop_last=drop_last,
+        worker_init_fn=_keep_inherited_garbage,
+    )
+
+
+def _keep_inherited_garbage(worker: int) -> None:
+    """Keep a forked worker from freeing its parent's codecs.
+
+    Codecs that the parent has used and dropped may wait for its garbage collector. A worker
+    inherits them without their threads, and freeing them there crashes it.
+    """
+    gc.freeze()
