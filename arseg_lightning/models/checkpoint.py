@@ -7,13 +7,20 @@ from pathlib import Path
 
 from torch import Tensor
 
-from arseg_lightning.models.published import published_format
+from arseg_lightning.models.published import PublishedFormat, published_format
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = ["load_segmentor_weights"]
 
 _CLASSIFIER = "classifier.weight"
+
+_PROTOCOLS = {
+    (12, 11): ": as published for CamVid, void is the twelfth class; set protocol: camvid12 in "
+    "data.train, data.val and data.test, or add --config experiments/camvid/published.yaml",
+    (11, 12): ": CamVid without void; set protocol: camvid11 in data.train, data.val and data.test",
+}
+"""What to set, by the number of classes of the file and of the data."""
 
 
 def load_segmentor_weights(
@@ -40,16 +47,22 @@ def load_segmentor_weights(
     published = published_format(state)
     if published is None:
         weights = _below_prefix(state, prefixes, path)
-    elif published.network is not type(network):
-        raise ValueError(
-            f"{path} is a published checkpoint of {published.network.__name__}, but the model is "
-            f"{type(network).__name__}; set the model to {published.network.__name__} or give a "
-            f"checkpoint of {type(network).__name__}"
-        )
     else:
+        _check_published(network, published, path)
         weights = published.translate(state)
     _check(network, weights, path)
     network.load_state_dict(weights)
+
+
+def _check_published(network: Segmentor, published: PublishedFormat, path: str | Path) -> None:
+    """Raise if a published file is of another network than the model."""
+    if not isinstance(network, published.network):
+        theirs, ours = published.network.__name__, type(network).__name__
+        raise ValueError(
+            f"{path} is a published checkpoint of {theirs} for {published.data}, but the model's "
+            f"network is {ours}; set network to {theirs} (--model.network {theirs}) or give a "
+            f"checkpoint of {ours}"
+        )
 
 
 def _below_prefix(
@@ -90,7 +103,8 @@ def _check(network: Segmentor, weights: Mapping[str, Tensor], path: str | Path) 
     if classes != network.num_classes:
         raise ValueError(
             f"{path} is a {name} for {classes} classes, but the data has {network.num_classes}; "
-            "use the data set and class protocol that the checkpoint was trained with"
+            f"use the data set and class protocol that the checkpoint was trained with"
+            f"{_PROTOCOLS.get((classes, network.num_classes), '')}"
         )
     for key, value in expected.items():
         if weights[key].shape != value.shape:

@@ -11,7 +11,12 @@ from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.segmentor import Segmentor
 
-__all__ = ["PublishedFormat", "published_format", "published_fusion_weights"]
+__all__ = [
+    "PublishedFormat",
+    "has_trained_fusion",
+    "published_format",
+    "published_fusion_weights",
+]
 
 _FUSION = {
     "fuse_attention.lr_query_conv.": "query.",
@@ -26,14 +31,19 @@ class PublishedFormat:
 
     Args:
         network: The network here.
+        data: The data sets that it was trained on.
         marker: A key that only this network's files have.
         prefixes: Start of a published key to start of ours. Some tensors stand in the files under
             two names, of which the later one counts, as it does for the authors' code.
+        fusion_everywhere: Whether the high-res branch's files hold a fusion, too, which is not
+            used.
     """
 
     network: type[Segmentor]
+    data: str
     marker: str
     prefixes: Mapping[str, str]
+    fusion_everywhere: bool = False
 
     def translate(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Give the segmentor's weights our names; the fusion's weights are left out."""
@@ -53,6 +63,7 @@ class PublishedFormat:
 _FORMATS = (
     PublishedFormat(
         PSPNet18,
+        data="CamVid",
         marker="feats.conv1.weight",
         prefixes={
             "feats.": "backbone.",
@@ -67,6 +78,8 @@ _FORMATS = (
     ),
     PublishedFormat(
         PSPNet18Stride8,
+        data="Cityscapes",
+        fusion_everywhere=True,
         marker="layer0.0.weight",
         prefixes={
             "layer0.0.": "backbone.conv1.",
@@ -84,6 +97,7 @@ _FORMATS = (
     ),
     PublishedFormat(
         BiSeNet18,
+        data="CamVid or Cityscapes",
         marker="cp.resnet.conv1.weight",
         prefixes={
             "cp.resnet.": "context_path.backbone.",
@@ -137,3 +151,15 @@ def published_fusion_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for key, value in state.items()
         if key.startswith(theirs)
     }
+
+
+def has_trained_fusion(fusion: Mapping[str, Tensor]) -> bool:
+    """Tell a trained fusion from one that came out of its initialisation.
+
+    The authors trained their s x baselines in a network that holds a fusion without using it:
+    its biases are zero, as they were at the start.
+
+    Args:
+        fusion: Weights of CReFF, as :func:`published_fusion_weights` gives them.
+    """
+    return any(bool(value.any()) for name, value in fusion.items() if name.endswith("bias"))

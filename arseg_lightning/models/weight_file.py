@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -9,11 +10,16 @@ from torch import Tensor
 
 __all__ = ["read_checkpoint"]
 
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
+"""Names under which training loops keep the weights beside the epoch and the optimiser."""
+
 
 def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     """Read the tensors of a Lightning checkpoint, a published one or a saved state dict.
 
-    The prefix ``module.``, which data-parallel training leaves in the published files, is dropped.
+    The weights may stand at the top of the file or under one of the usual names (``state_dict``,
+    ``model``, …). The prefix ``module.``, which data-parallel training leaves in the published
+    files, is dropped.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -28,13 +34,25 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
         raise
     except Exception as error:  # a damaged pickle can fail in any way
         raise ValueError(f"{path} {_problem(error)}") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not any(isinstance(v, Tensor) for v in state.values()):
+    tensors = _tensors_of(content)
+    if not tensors:
         raise ValueError(
             f"{path} holds no weights: expected tensors by name, or a dictionary with "
             f"'state_dict', found {_describe(content)}; give a checkpoint of a network"
         )
-    return {k.removeprefix("module."): v for k, v in state.items() if isinstance(v, Tensor)}
+    return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def _tensors_of(content: object) -> dict[str, Tensor]:
+    """Find the named tensors of a file: under the first wrapper that has some, else at its top."""
+    if not isinstance(content, Mapping):
+        return {}
+    for state in (*(content.get(name) for name in _WRAPPERS), content):
+        if isinstance(state, Mapping):
+            named = {k: v for k, v in state.items() if isinstance(v, Tensor) and isinstance(k, str)}
+            if named:
+                return named
+    return {}
 
 
 def _problem(error: Exception) -> str:

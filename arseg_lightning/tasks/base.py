@@ -62,6 +62,9 @@ class SegmentationTask(LightningModule, ABC):
         self.schedule: Schedule = schedule
         self.warmup_steps = warmup_steps
         self.accuracies = nn.ModuleDict()
+        self.untrained: dict[str, str] = {}
+        """What has no weights yet, and the argument that brings them, if there is one."""
+        self.register_load_state_dict_post_hook(_now_trained)  # type: ignore[no-untyped-call]
 
     @abstractmethod
     def systems(self) -> dict[str, VideoSystem]:
@@ -88,8 +91,14 @@ class SegmentationTask(LightningModule, ABC):
             "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
         }
 
+    def on_train_start(self) -> None:
+        """Whatever runs from here on is being trained."""
+        self.untrained = {}
+
     def on_validation_start(self) -> None:
         """Count anew for the system that is being trained."""
+        if not self.trainer.sanity_checking:
+            self._refuse_random_weights()
         self._start({"own": self.validated_system})
 
     def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
@@ -104,6 +113,7 @@ class SegmentationTask(LightningModule, ABC):
 
     def on_test_start(self) -> None:
         """Count anew for every system."""
+        self._refuse_random_weights()
         self._start(self.systems())
 
     def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
@@ -120,6 +130,10 @@ class SegmentationTask(LightningModule, ABC):
         values |= {"test/miou_mean": own.miou_mean, "test/miou_pooled": own.miou_pooled}
         values |= {f"test/{name}/miou_mean": accuracies[name].miou_mean for name in names[:-1]}
         self.log_dict(values, rank_zero_only=True)
+
+    def on_predict_start(self) -> None:
+        """Refuse to predict with random weights."""
+        self._refuse_random_weights()
 
     def predict_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Segment clips.
@@ -148,6 +162,17 @@ class SegmentationTask(LightningModule, ABC):
             raise TypeError(f"{name} counts nothing")
         return metric
 
+    def _refuse_random_weights(self) -> None:
+        if self.untrained:
+            command = self.trainer.state.fn.value if self.trainer.state.fn else "this"
+            arguments = dict.fromkeys(
+                ["--ckpt_path (a run's checkpoint)", *self.untrained.values()]
+            )
+            raise ValueError(
+                f"{command} would use random weights for {', '.join(self.untrained)}; "
+                f"give {' or '.join(filter(None, arguments))}"
+            )
+
     def _start(self, systems: dict[str, VideoSystem]) -> None:
         metrics = {
             _key(name): DistanceAccuracy(self.num_classes, self.keyframe_interval)
@@ -159,6 +184,11 @@ class SegmentationTask(LightningModule, ABC):
         for t, prediction in enumerate(self.predictions(system, batch)):
             classes = prediction.logits.argmax(dim=1)
             self.counts(name).update(classes, batch.labels[:, t], prediction.distance)
+
+
+def _now_trained(task: SegmentationTask, incompatible_keys: Any) -> None:
+    """Remember that a whole state has been loaded."""
+    task.untrained = {}
 
 
 def freeze(module: nn.Module) -> None:

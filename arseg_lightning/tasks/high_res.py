@@ -12,7 +12,7 @@ from arseg_lightning.propagation import Convention
 from arseg_lightning.systems import EveryFrame, VideoSystem, WarpedKey
 from arseg_lightning.tasks.base import SegmentationTask, SegmentorFactory, adam
 from arseg_lightning.tasks.schedule import Schedule
-from arseg_lightning.tasks.weights import load_branch
+from arseg_lightning.tasks.weights import Branch, load_branch
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["HighResTask"]
@@ -34,7 +34,8 @@ class HighResTask(SegmentationTask):
             feature carried by motion to the frames between them.
         convention: ``exact``, or ``paper`` for what the published code does differently: sampling
             of the warp, truncated sizes.
-        checkpoint: Weights to start from: a run's checkpoint or a published file.
+        checkpoint: Weights to start from, or to evaluate: a run's checkpoint or a published file
+            (HR for 1.0x, LR below).
         optimizer: Builds the optimiser.
         schedule: Learning rate over the run.
         warmup_steps: Steps over which the learning rate first rises.
@@ -58,8 +59,11 @@ class HighResTask(SegmentationTask):
         self.every_frame = EveryFrame(network(num_classes), resolution_ratio, convention)
         self.warp_between = warp_between
         self.loss = loss
-        if checkpoint is not None:
-            load_branch(self.every_frame.network, checkpoint, "high_res")
+        if checkpoint is None:
+            self.untrained = {"the network": "--model.checkpoint"}
+        else:
+            branch: Branch = "high_res" if resolution_ratio == 1.0 else "alone"
+            load_branch(self.every_frame.network, checkpoint, branch)
 
     def systems(self) -> dict[str, VideoSystem]:
         """Every frame at this task's resolution, and the keyframes alone if asked for."""

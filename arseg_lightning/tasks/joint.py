@@ -70,6 +70,7 @@ class JointTask(LowResTask):
         )
         self.loss = loss
         self.has_high_res = True  # it is trained here
+        self.untrained = {"all networks": ""}
         self.arseg.high_res.requires_grad_(True)
         self.arseg.high_res.train()
         self.low_res_alone: EveryFrame | None = None

@@ -83,9 +83,11 @@ class LowResTask(SegmentationTask):
         self.has_high_res = high_res_checkpoint is not None
         if high_res_checkpoint is not None:
             load_branch(high_res, high_res_checkpoint, "high_res")
+        has_fusion = not fuse.state_dict()
         if low_res_checkpoint is not None:
             load_branch(low_res, low_res_checkpoint, "low_res")
-            load_fusion(fuse, low_res_checkpoint)
+            has_fusion = load_fusion(fuse, low_res_checkpoint)
+        self._note_untrained(low_res_checkpoint, has_fusion)
         if share_classifier:
             self.arseg.share_classifier()
         freeze(self.arseg.high_res)
@@ -96,6 +98,17 @@ class LowResTask(SegmentationTask):
             load_branch(alone, baseline_checkpoint, "alone")
             freeze(alone)
             self.baseline = (EveryFrame(alone, resolution_ratio, convention),)
+
+    def _note_untrained(self, low_res_checkpoint: Path | None, has_fusion: bool) -> None:
+        """Note what ``test`` and ``predict`` have no weights for unless a run's are loaded."""
+        if not self.has_high_res:
+            self.untrained["the high-res branch"] = "--model.high_res_checkpoint"
+        if low_res_checkpoint is None:
+            self.untrained["the low-res branch"] = "--model.low_res_checkpoint"
+        if not has_fusion:
+            given = f"; {low_res_checkpoint} holds no trained fusion" if low_res_checkpoint else ""
+            argument = f"--model.low_res_checkpoint (a published AR file{given})"
+            self.untrained["the fusion"] = argument
 
     def systems(self) -> dict[str, VideoSystem]:
         """The 1.0x baseline, the s x baseline if its checkpoint is given, and AR-Seg."""

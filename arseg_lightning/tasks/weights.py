@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.models import load_segmentor_weights, read_checkpoint
-from arseg_lightning.models.published import published_fusion_weights
+from arseg_lightning.models.published import (
+    has_trained_fusion,
+    published_format,
+    published_fusion_weights,
+)
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation import Fusion
 
@@ -29,12 +33,22 @@ def load_branch(network: Segmentor, path: Path, branch: Branch) -> None:
         network: Receives the weights.
         path: The checkpoint.
         branch: Which network of the checkpoint is meant, where it holds several.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint, or one of another network or branch.
     """
     load_segmentor_weights(network, path, prefixes=_PREFIXES[branch])
+    if branch == "high_res":
+        _refuse_published_low_res(path)
 
 
-def load_fusion(fusion: Fusion, path: Path) -> None:
-    """Load the fusion if the checkpoint holds one; a phase-1 checkpoint does not.
+def load_fusion(fusion: Fusion, path: Path) -> bool:
+    """Load the fusion if the checkpoint holds a trained one.
+
+    Returns:
+        Whether the fusion has its weights now: phase-1 checkpoints and the published files of
+        the baselines bring none.
 
     Raises:
         ValueError: If it holds another fusion.
@@ -42,9 +56,11 @@ def load_fusion(fusion: Fusion, path: Path) -> None:
     state = read_checkpoint(path)
     own = {k: v for k, v in state.items() if k.startswith(_FUSION_PREFIX)}
     weights = {k.removeprefix(_FUSION_PREFIX): v for k, v in own.items()}
-    weights = weights or published_fusion_weights(state)
     if not weights:
-        return
+        published = published_fusion_weights(state)
+        weights = published if has_trained_fusion(published) else {}
+    if not weights:
+        return not fusion.state_dict()
     expected = {name: tuple(value.shape) for name, value in fusion.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if expected != found:
@@ -53,3 +69,17 @@ def load_fusion(fusion: Fusion, path: Path) -> None:
             f"fusion to the checkpoint's"
         )
     fusion.load_state_dict(weights)
+    return True
+
+
+def _refuse_published_low_res(path: Path) -> None:
+    """Raise if the high-res branch was given a published file of the low-res branch."""
+    state = read_checkpoint(path)
+    published = published_format(state)
+    if published is None or published.fusion_everywhere:
+        return
+    if has_trained_fusion(published_fusion_weights(state)):
+        raise ValueError(
+            f"{path} is a published AR file: the low-res branch and its fusion; give a file of "
+            "the folder HR for the high-res branch, and this one as low_res_checkpoint"
+        )

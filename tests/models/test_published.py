@@ -29,7 +29,11 @@ def test_another_network_is_refused_by_name(published):
     other = BiSeNet18 if published.network is PSPNet18 else PSPNet18
     with torch.device("meta"):
         network = other(published.num_classes)
-    message = f"hr.pth is a published checkpoint of {published.network.__name__}, but the model is"
+    name = published.network.__name__
+    message = (
+        rf"hr\.pth is a published checkpoint of {name} for C.*, but the model's network is "
+        rf"{other.__name__}; set network to {name} \(--model\.network {name}\)"
+    )
     with pytest.raises(ValueError, match=message):
         load_segmentor_weights(network, published.high_file)
 

@@ -152,6 +152,7 @@ def test_the_baseline_is_neither_trained_nor_saved(phase1):
 
 def test_a_test_counts_every_frame_at_its_distance(phase1, tmp_path):
     task = low_res_task(phase1[0])
+    task.load_state_dict(task.state_dict())
     trainer = Trainer(
         accelerator="cpu", logger=False, default_root_dir=tmp_path, enable_progress_bar=False
     )
