@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from arseg_lightning.datasets.inventory import Inventory
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.types import ClassSet
 
@@ -32,6 +33,14 @@ class Layout(ABC):
         Raises:
             FileNotFoundError: If the data set is not where it should be.
         """
+
+    def inventory(self) -> Inventory:
+        """List what is there and what is missing; by default, nothing may be missing.
+
+        Raises:
+            FileNotFoundError: If the data set is not where it should be.
+        """
+        return Inventory(tuple(self.sequences()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,197 @@
+"""Cityscapes' published layout, on a made tree and on real snippets where they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from arseg_lightning.datasets import ClipAugment, ClipDataModule
+from arseg_lightning.datasets.cityscapes import Cityscapes
+from arseg_lightning.datasets.folder import CameraPath
+
+SIZE = (48, 96)
+ROAD, CAR, EGO = 7, 26, 1
+REAL = Path(__file__).resolve().parents[3] / "shared" / "cityscapes"
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
+
+
+def frame(t):
+    """A coarse pattern that moves by two pixels a frame."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    return np.stack([(x + 2 * t) * 2, y * 4, (x + 2 * t) // 16 % 2 * 200], axis=-1) % 256
+
+
+def label():
+    pixels = np.full(SIZE, ROAD)
+    pixels[:16], pixels[40:] = CAR, EGO
+    return pixels
+
+
+def image_path(root, name, package="leftImg8bit_sequence", split="train", ending=".png"):
+    return root / package / split / name.split("_")[0] / f"{name}_leftImg8bit{ending}"
+
+
+def make(root, name, split="train", ending=".png"):
+    """One snippet: 30 frames around the labelled one and its label."""
+    prefix, number = name.rsplit("_", 1)
+    for offset in range(-19, 11):
+        neighbour = f"{prefix}_{int(number) + offset:06d}"
+        save(image_path(root, neighbour, split=split, ending=ending), frame(offset + 19))
+    save(root / "gtFine" / split / name.split("_")[0] / f"{name}_gtFine_labelIds.png", label())
+
+
+@pytest.fixture
+def root(tmp_path):
+    make(tmp_path, "aachen_000000_000019")
+    make(tmp_path, "bochum_000000_000313", ending=".jpg")
+    return tmp_path
+
+
+def test_a_snippet_ends_at_its_labelled_frame(root):
+    first, second = Cityscapes(root, "train").sequences()
+    assert (first.name, second.name) == ("aachen_000000_000019", "bochum_000000_000313")
+    assert len(list(first.images())) == 20
+    assert first.labelled == (19,)
+    assert first.fps == 17
+    assert np.array_equal(first.image(19), frame(19))
+    ends = [path.stem.split("_")[2] for path in (second.paths[0], second.paths[-1])]
+    assert ends == ["000294", "000313"]
+
+
+def test_label_ids_become_the_19_classes(root):
+    layout = Cityscapes(root, "train")
+    pixels = layout.sequences()[0].label(19, SIZE)
+    assert layout.classes.num_classes == 19
+    assert [layout.classes.names[pixels[row, 0]] for row in (0, 20)] == ["car", "road"]
+    assert (pixels[40:] == 255).all()
+
+
+def test_a_shorter_past_needs_fewer_frames(root):
+    image_path(root, "aachen_000000_000007").unlink()
+    sequence = Cityscapes(root, "train", past=11).sequences()[0]
+    assert sequence.labelled == (11,)
+    assert sequence.paths[0].name.startswith("aachen_000000_000008")
+
+
+def test_a_clip_cannot_reach_beyond_its_snippet(root):
+    with pytest.raises(ValueError, match=r"past=20 .* 19 frames before the labelled one and 10"):
+        Cityscapes(root, "train", past=20)
+
+
+def test_missing_neighbours_are_named_with_the_remedy(root):
+    for number in (4, 6):
+        image_path(root, f"aachen_000000_{number:06d}").unlink()
+    image_path(root, "bochum_000000_000300", ending=".jpg").unlink()
+    message = (
+        r"^aachen_000000_000004_leftImg8bit is missing in .*aachen; "
+        r"unpack leftImg8bit_sequence_trainvaltest\.zip, or use frames: stills.*"
+        r"\(also missing: aachen_000000_000006_leftImg8bit, bochum_000000_000300_leftImg8bit\)"
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        Cityscapes(root, "train").sequences()
+    inventory = Cityscapes(root, "train").inventory()
+    assert [gap.what for gap in inventory.gaps] == ["frame"] * 3
+    assert not inventory.sequences
+
+
+def test_missing_packages_are_named(root, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"gtFine/val is missing; unpack gtFine_trainval"):
+        Cityscapes(root, "val").sequences()
+    (tmp_path / "gtFine" / "val" / "ulm").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match=r"bit_sequence/val is missing; .*frames: stills"):
+        Cityscapes(root, "val").sequences()
+    (tmp_path / "leftImg8bit_sequence" / "val").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"gtFine/val holds no CITY/\*_gtFine_labelIds"):
+        Cityscapes(root, "val").sequences()
+
+
+def test_a_label_of_another_naming_is_refused(root):
+    save(root / "gtFine" / "train" / "aachen" / "mine_gtFine_labelIds.png", label())
+    with pytest.raises(ValueError, match=r"mine_.* should be named CITY_SEQUENCE_FRAME_gtFine"):
+        Cityscapes(root, "train").sequences()
+
+
+def test_stills_come_from_either_package(root):
+    layout = Cityscapes(root, "train", frames="stills", camera=CameraPath(num_frames=3))
+    assert layout.sequences()[0].path.parts[-4] == "leftImg8bit_sequence"
+    for name in ("aachen_000000_000019", "bochum_000000_000313"):
+        save(image_path(root, name, "leftImg8bit"), frame(0))
+    sequence = layout.sequences()[0]
+    assert sequence.path.parts[-4] == "leftImg8bit"
+    assert sequence.labelled == (2,)
+    assert np.array_equal(sequence.image(2), frame(0))
+
+
+def test_stills_without_any_images_ask_for_the_small_package(tmp_path):
+    save(tmp_path / "gtFine" / "train" / "ulm" / "ulm_000000_000019_gtFine_labelIds.png", label())
+    with pytest.raises(FileNotFoundError, match=r"leftImg8bit/train is missing; .*leftImg8bit_tr"):
+        Cityscapes(tmp_path, "train", frames="stills").sequences()
+
+
+def test_other_labels_may_belong_to_any_frame(root):
+    for number in (0, 5, 25):
+        name = f"aachen_000000_{number:06d}"
+        save(image_path(root, name, "pseudo"), np.full(SIZE, CAR))
+    save(image_path(root, "bochum_000000_000313", "pseudo"), np.full(SIZE, CAR))
+    layout = Cityscapes(root, "train", future=10, labels=Path("pseudo"))
+    first, second = layout.sequences()
+    assert (first.labelled, second.labelled) == ((0, 5, 25), (19,))
+    assert (first.label(25, SIZE) == layout.classes.names.index("car")).all()
+
+
+def test_a_snippet_without_any_other_label_is_named(root):
+    save(image_path(root, "aachen_000000_000000", "pseudo"), label())
+    with pytest.raises(FileNotFoundError, match=r"bochum_000000_000313_leftImg8bit\.png and the"):
+        Cityscapes(root, "train", labels=Path("pseudo")).sequences()
+
+
+def module(root, store, **changes):
+    arguments = {
+        "train": Cityscapes(root, "train"),
+        "test": Cityscapes(root, "train"),
+        "store": store,
+        "augment": ClipAugment((32, 48), (1.0,)),
+        "batch_size": 2,
+        "num_workers": 0,
+    }
+    data = ClipDataModule(**(arguments | changes))
+    data.store.prepare_all(data.sequences("test"))
+    return data
+
+
+def pairs(data):
+    return [(int(b.distances[0, -1]), b.names[0][-1]) for b in data.test_dataloader()]
+
+
+def test_every_distance_is_measured_at_the_labelled_frame(root, tmp_path):
+    data = module(root, tmp_path / "store", test_pairs="every_distance")
+    names = ("aachen_000000_000019/000019", "bochum_000000_000313/000019")
+    assert sorted(pairs(data)) == [(d, name) for d in range(12) for name in names]
+
+
+def test_phase_1_phase_2_and_streams_are_served(root, tmp_path):
+    data = module(root, tmp_path / "store")
+    assert [distance for distance, _ in pairs(data)] == [7, 7]  # keyframes are 0 and 12
+    assert next(iter(data.train_dataloader())).images.shape == (2, 2, 3, 32, 48)
+    stills = module(root, tmp_path / "store", train_on="stills")
+    assert next(iter(stills.train_dataloader())).images.shape == (2, 1, 3, 32, 48)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"no real snippets in {REAL}")
+def test_real_snippets_give_every_distance(tmp_path):
+    arguments = {"train": Cityscapes(REAL, "train"), "test": Cityscapes(REAL, "train")}
+    data = module(REAL, tmp_path, test_pairs="every_distance", **arguments)
+    distances = []
+    for batch in data.test_dataloader():
+        assert batch.images.shape[-2:] == (1024, 2048)
+        assert set(torch.unique(batch.labels[0, -1]).tolist()) <= {*range(19), 255}
+        assert (batch.labels[0, -1] != 255).float().mean() > 0.8
+        distances.append(int(batch.distances[0, -1]))
+    assert sorted(distances) == sorted([*range(12), *range(12)])
