@@ -2,20 +2,25 @@
 
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.camvid import CamVid
+from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.folder import FrameFolder, StillFolder, VideoFolder
 from arseg_lightning.datasets.layout import Layout
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.datasets.published import PublishedCamVid, PublishedCityscapes
 from arseg_lightning.datasets.street import StreetVideos
 
 __all__ = [
     "CamVid",
+    "Cityscapes",
     "ClipAugment",
     "ClipDataModule",
     "FrameFolder",
     "Layout",
     "Normalisation",
+    "PublishedCamVid",
+    "PublishedCityscapes",
     "StillFolder",
     "StreetVideos",
     "VideoFolder",

@@ -10,7 +10,7 @@ from arseg_lightning.datasets.folder import CameraPath, StillFolder
 from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, files, frame_number
 from arseg_lightning.datasets.sequence import Sequence, SpanSequence
 
-__all__ = ["CamVid"]
+__all__ = ["CamVid", "place_in_recording"]
 
 _RECORDINGS: dict[str, tuple[str, int]] = {
     "0001TP": ("01TP_extract.avi", -6660),
@@ -72,17 +72,14 @@ class CamVid(Layout):
         return [span for span in spans if span.start >= 0]
 
     def _span(self, still: Path) -> SpanSequence:
-        drive = still.stem.split("_")[0]
-        if drive not in _RECORDINGS:
-            raise ValueError(f"{still} belongs to none of the CamVid drives {sorted(_RECORDINGS)}")
-        file_name, offset = _RECORDINGS[drive]
+        file_name, index = place_in_recording(still)
         recording = self.root / "videos" / file_name
         if not recording.is_file():
             raise FileNotFoundError(
                 f"{recording} is missing; data/README.md says where the recordings are from, "
                 f"or use frames: stills, which needs none"
             )
-        stop = frame_number(still) + offset + 1
+        stop = index + 1
         return SpanSequence(
             name=still.stem,
             path=recording,
@@ -92,3 +89,16 @@ class CamVid(Layout):
             classes=self.classes,
             fps=30.0,
         )
+
+
+def place_in_recording(still: Path) -> tuple[str, int]:
+    """File name of the recording that a still is from, and its frame index there, from 0.
+
+    Raises:
+        ValueError: If its name is not one of CamVid's.
+    """
+    drive = still.stem.split("_")[0]
+    if drive not in _RECORDINGS:
+        raise ValueError(f"{still} belongs to none of the CamVid drives {sorted(_RECORDINGS)}")
+    file_name, offset = _RECORDINGS[drive]
+    return file_name, frame_number(still) + offset
