@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.datasets.classes import class_set
+from arseg_lightning.datasets.inventory import Gap, Inventory
 from arseg_lightning.datasets.layout import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -42,14 +43,24 @@ class VideoFolder(Layout):
 
     def sequences(self) -> list[Sequence]:
         """List the videos and their labels."""
-        videos = files(self.root / "videos", VIDEO_SUFFIXES, "videos")
-        return [self._sequence(video) for video in videos]
+        return self.inventory().complete()
 
-    def _sequence(self, video: Path) -> Sequence:
-        labels = files(self.root / "labels" / video.stem, (".png",), f"labels of {video.name}")
-        return VideoSequence(
-            video.stem, video, {frame_number(path): path for path in labels}, self.classes
-        )
+    def inventory(self) -> Inventory:
+        """Look for the labels of every video."""
+        videos = files(self.root / "videos", VIDEO_SUFFIXES, "videos")
+        found = Inventory.joined(self._sequence(video) for video in videos)
+        known = {video.stem for video in videos}
+        unused = (path for path in (self.root / "labels").glob("*") if path.stem not in known)
+        return replace(found, unused=tuple(sorted(unused)))
+
+    def _sequence(self, video: Path) -> Inventory:
+        folder = self.root / "labels" / video.stem
+        try:
+            labels = files(folder, (".png",), f"labels of {video.name}")
+        except FileNotFoundError as error:
+            return Inventory(gaps=(Gap("label", f"{folder.name}/", str(error)),))
+        numbered = {frame_number(path): path for path in labels}
+        return Inventory((VideoSequence(video.stem, video, numbered, self.classes),))
 
 
 class FrameFolder(Layout):
@@ -73,6 +84,10 @@ class FrameFolder(Layout):
 
     def sequences(self) -> list[Sequence]:
         """The one clip."""
+        return self.inventory().complete()
+
+    def inventory(self) -> Inventory:
+        """Look for the frames and the labels that there are."""
         paths = files(self.root / "images", IMAGE_SUFFIXES, "frames")
         found = ((i, label_of(path, self.root / "labels")) for i, path in enumerate(paths))
         labels = {index: label for index, label in found if label is not None}
@@ -82,7 +97,8 @@ class FrameFolder(Layout):
                 f"{self.root / 'labels'}; frame NAME.jpg goes with NAME.png or NAME_L.png"
             )
         name = f"{self.root.parent.name}_{self.root.name}"
-        return [ImageSequence(name, tuple(paths), labels, self.classes, self.fps)]
+        clip = ImageSequence(name, tuple(paths), labels, self.classes, self.fps)
+        return Inventory((clip,), unused=_unused(paths, self.root / "labels"))
 
 
 @dataclass(frozen=True)
@@ -134,22 +150,35 @@ class StillFolder(Layout):
 
     def sequences(self) -> list[Sequence]:
         """One sequence a still."""
+        return self.inventory().complete()
+
+    def inventory(self) -> Inventory:
+        """Look for the label of every still."""
         paths = files(self.root / self.images, IMAGE_SUFFIXES, "stills")
         chosen = [(i, path) for i, path in enumerate(paths) if self._chosen(i)]
-        return [self._sequence(index, path) for index, path in chosen]
+        found = Inventory.joined(self._sequence(index, path) for index, path in chosen)
+        return replace(found, unused=_unused(paths, self.root / self.labels))
 
     def _chosen(self, index: int) -> bool:
         is_val = index % 10 == 9
         return self.part == "all" or (self.part == "val") == is_val
 
-    def _sequence(self, index: int, path: Path) -> Sequence:
+    def _sequence(self, index: int, path: Path) -> Inventory:
         label = label_of(path, self.root / self.labels)
         if label is None:
-            raise FileNotFoundError(
+            message = (
                 f"{path} has no label: neither {path.stem}.png nor {path.stem}_L.png is in "
                 f"{self.root / self.labels}; add it or take the still away"
             )
+            return Inventory(gaps=(Gap("label", f"{path.stem}.png", message),))
         seed = self.camera.seed * 1_000_003 + index
-        return StillSequence(
+        still = StillSequence(
             path.stem, path, label, self.classes, self.camera.num_frames, seed, self.camera.fps
         )
+        return Inventory((still,))
+
+
+def _unused(images: list[Path], folder: Path) -> tuple[Path, ...]:
+    """The label files that belong to none of the images."""
+    names = {name for image in images for name in (image.stem, f"{image.stem}_L")}
+    return tuple(sorted(path for path in folder.glob("*.png") if path.stem not in names))
