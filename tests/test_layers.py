@@ -24,6 +24,7 @@ ROOMS = (
     "metrics",
     "cost",
     "report",
+    "sweep",
     "tasks",
     "callbacks",
     "commands",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +27,7 @@ class SweepPoint:
         status: How far it is.
         error: Last line of the error of a failed point.
         seconds: How long it took, once it has ended.
+        metric: What it achieved in the sweep's metric, if its logs hold that.
     """
 
     values: dict[str, Any]
@@ -35,6 +35,7 @@ class SweepPoint:
     status: PointStatus = "waiting"
     error: str | None = None
     seconds: float | None = None
+    metric: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +46,20 @@ class SweepIndex:
         file: The sweep's file.
         method: How its points were chosen: ``grid`` or ``random``.
         points: Its points.
+        command: What is run for each point.
     """
 
     file: str
     method: str
     points: tuple[SweepPoint, ...]
+    command: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write the index as JSON; a reader sees the whole old file or the whole new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.partial")
         partial.write_text(json.dumps(asdict(self), indent=1) + "\n")
-        os.replace(partial, path)
+        partial.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> SweepIndex:
@@ -68,7 +71,8 @@ class SweepIndex:
         try:
             content = json.loads(path.read_text())
             points = tuple(SweepPoint(**entry) for entry in content.pop("points"))
-            return cls(points=points, **content)
+            command = tuple(content.pop("command", ()))
+            return cls(points=points, command=command, **content)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(
                 f"{path} is no index of a sweep ({error!r}); delete it and start the sweep again"
