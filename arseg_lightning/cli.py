@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,11 +113,21 @@ def main(arguments: list[str] | None = None) -> Any:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in COMMANDS:
         command: Callable[..., Any] = COMMANDS[arguments[0]]
-        return auto_cli(command, args=arguments[1:], as_positional=False)
+        return auto_cli(command, args=_named(command, arguments[1:]), as_positional=False)
     with warnings.catch_warnings():
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
         return _run_experiment(arguments if given else None)
+
+
+def _named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
+    """Name a first argument that is given without its name, and what stands behind ``--``."""
+    if "--" in arguments:
+        place = arguments.index("--")
+        arguments = [*arguments[:place], f"--extra={json.dumps(arguments[place + 1 :])}"]
+    if arguments and not arguments[0].startswith("-"):
+        arguments = [f"--{next(iter(signature(command).parameters))}", *arguments]
+    return arguments
 
 
 def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
