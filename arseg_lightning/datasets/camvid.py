@@ -7,7 +7,8 @@ from typing import Literal
 
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.folder import CameraPath, StillFolder
-from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, files, frame_number
+from arseg_lightning.datasets.inventory import Gap, Inventory
+from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, files, frame_number, label_of
 from arseg_lightning.datasets.sequence import Sequence, SpanSequence
 
 __all__ = ["CamVid", "place_in_recording"]
@@ -65,30 +66,27 @@ class CamVid(Layout):
 
     def sequences(self) -> list[Sequence]:
         """One sequence a labelled still; from video, stills without enough past are left out."""
-        if self.frames == "stills":
-            return self.stills.sequences()
-        paths = files(self.root / self.split, IMAGE_SUFFIXES, "CamVid stills")
-        spans = (self._span(path) for path in paths)
-        return [span for span in spans if span.start >= 0]
+        return self.inventory().complete()
 
-    def _span(self, still: Path) -> SpanSequence:
+    def inventory(self) -> Inventory:
+        """Look for stills, their labels and, for ``frames: video``, the recordings."""
+        stills = self.stills.inventory()
+        if self.frames == "stills":
+            return stills
+        paths = files(self.root / self.split, IMAGE_SUFFIXES, "CamVid stills")
+        labels = ((path, label_of(path, self.root / f"{self.split}_labels")) for path in paths)
+        spans = [self._span(path, label) for path, label in labels if label is not None]
+        missing = sorted({span.path for span in spans if not span.path.is_file()})
+        whole = [span for span in spans if span.start >= 0 and span.path not in missing]
+        gaps = [_recording_gap(path) for path in missing]
+        return Inventory(tuple(whole), (*gaps, *stills.gaps), stills.unused)
+
+    def _span(self, still: Path, label: Path) -> SpanSequence:
         file_name, index = place_in_recording(still)
-        recording = self.root / "videos" / file_name
-        if not recording.is_file():
-            raise FileNotFoundError(
-                f"{recording} is missing; data/README.md says where the recordings are from, "
-                f"or use frames: stills, which needs none"
-            )
         stop = index + 1
-        return SpanSequence(
-            name=still.stem,
-            path=recording,
-            start=stop - self.camera.num_frames,
-            stop=stop,
-            label_path=self.root / f"{self.split}_labels" / f"{still.stem}_L.png",
-            classes=self.classes,
-            fps=30.0,
-        )
+        start = stop - self.camera.num_frames
+        recording = self.root / "videos" / file_name
+        return SpanSequence(still.stem, recording, start, stop, label, self.classes, fps=30.0)
 
 
 def place_in_recording(still: Path) -> tuple[str, int]:
@@ -102,3 +100,11 @@ def place_in_recording(still: Path) -> tuple[str, int]:
         raise ValueError(f"{still} belongs to none of the CamVid drives {sorted(_RECORDINGS)}")
     file_name, offset = _RECORDINGS[drive]
     return file_name, frame_number(still) + offset
+
+
+def _recording_gap(path: Path) -> Gap:
+    message = (
+        f"{path} is missing; data/README.md says where the recordings are from, or use "
+        f"frames: stills, which needs none"
+    )
+    return Gap("recording", path.name, message)
