@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
 from arseg_lightning.datasets.dataset import TrainingClips
+from arseg_lightning.datasets.reader import ClipReader
+from arseg_lightning.datasets.sequence import VideoSequence
 from arseg_lightning.propagation import warp
-from arseg_lightning.video import cache as cache_module
 from arseg_lightning.video.encode import EncodeSettings
 
 SMALL = {"num_frames": 8, "height": 48, "width": 64}
@@ -47,9 +49,60 @@ def test_training_pairs_are_a_keyframe_and_a_frame_behind_it(store):
     assert not batch.motion[:, 0].any()
 
 
-def test_the_paper_trains_the_last_distance(store):
-    batch = next(iter(module(store, train_distance="last").train_dataloader()))
-    assert batch.distances.tolist() == [[0, 3], [0, 3]]
+@pytest.mark.parametrize("interval", [2, 4])
+def test_the_paper_trains_the_last_distance_always(store, interval):
+    data = module(store, train_distance="last", keyframe_interval=interval)
+    dataset = data.train_dataloader().dataset
+    clips = [dataset[epoch, index] for epoch in range(3) for index in range(len(dataset))]
+    assert len(clips) == 3 * (SMALL["num_frames"] - interval + 1)
+    assert all(clip.distances.tolist() == [0, interval - 1] for clip in clips)
+
+
+def test_original_frames_are_the_sources_and_their_motion_the_encoded_clips(store):
+    arguments = {"augment": ClipAugment(None, (1.0,), jitter=0, flip_probability=0)}
+    original, decoded = (
+        module(store, train_frames=frames, **arguments) for frames in ("original", "decoded")
+    )
+    sources = list(original.sequences("train")[0].images())
+    for index in (0, 6):
+        one, other = (data.train_dataloader().dataset[0, index] for data in (original, decoded))
+        places = [int(name.split("/")[1]) for name in one.names]
+        shown = original.normalise.undo(one.images).permute(0, 2, 3, 1).numpy()
+        assert (shown == [sources[place] for place in places]).all()
+        assert not one.images.equal(other.images)
+        assert one.names == other.names
+        assert one.motion.equal(other.motion)
+
+
+@pytest.mark.parametrize("frames", ["original", "decoded"])
+def test_a_video_is_its_own_original(store, tmp_path, frames):
+    data = module(store)
+    (street,) = data.sequences("train")
+    blank = tmp_path / "labels" / "000005.png"
+    blank.parent.mkdir()
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(blank)
+    video = VideoSequence("video", data.store.video(street), {5: blank}, street.classes)
+    images = ClipReader([video], data.store, frames).images(0, (5, 2))
+    decoded = ClipReader([street], data.store).images(0, (5, 2))
+    assert (images == decoded).all()
+
+
+def motions(store, chaining):
+    """Motion of what is trained on, tested on and predicted."""
+    changes = {"keyframe_interval": 8, "train_distance": "last", "batch_size": 1}
+    data = module(store, chaining=chaining, **changes)
+    data.video = data.store.video(data.sequences("test")[0])
+    loaders = data.train_dataloader(), data.test_dataloader(), data.predict_dataloader()
+    return [next(iter(loader)).motion for loader in loaders]
+
+
+def test_chaining_reaches_training_test_and_prediction(store):
+    subpixel, integer, none = (motions(store, name) for name in ("subpixel", "integer", "none"))
+    for exact, whole, zero in zip(subpixel, integer, none, strict=True):
+        assert whole.any()
+        assert whole.equal(whole.round())
+        assert not exact.equal(exact.round())
+        assert not zero.any()
 
 
 def test_the_motion_of_a_clip_leads_to_its_keyframe(store):
@@ -73,6 +126,20 @@ def test_every_distance_uses_the_same_frames(store):
     assert all(frames == last[0] for frames in last.values())
 
 
+def test_at_every_distance_a_labelled_keyframe_counts_for_its_own_pair_alone(store):
+    data = module(store, test_pairs="every_distance")
+    counted = [
+        (int(distance), name)
+        for batch in data.test_dataloader()
+        for distance, name, label in zip(
+            batch.distances[0], batch.names[0], batch.labels[0], strict=True
+        )
+        if (label != 255).any()
+    ]
+    frames = [f"street_00100/{index:06d}" for index in range(3, 8)]
+    assert sorted(counted) == sorted((d, name) for d in range(4) for name in frames)
+
+
 def test_a_sample_depends_on_seed_epoch_and_index_alone(store):
     def sample(epoch, index):
         dataset = module(store, augment=ClipAugment((32, 48))).train_dataloader().dataset
@@ -89,15 +156,25 @@ def test_stills_train_without_any_cache(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_sweeping_the_interval_extracts_nothing_again(store, monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("extracted again")
+@pytest.mark.parametrize("pairs", ["stream", "every_distance"])
+def test_sweeping_interval_and_chaining_encodes_and_extracts_once(tmp_path, pairs):
+    """Every file of the store is written by the first point of a sweep and never again."""
 
-    monkeypatch.setattr(cache_module, "block_motion", refuse)
-    for interval in (2, 4, 8):
-        data = module(store, keyframe_interval=interval)
+    def written():
+        files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+        return [(path, path.stat().st_ino, path.stat().st_mtime_ns) for path in files]
+
+    before = []
+    for interval, chaining in [(4, "subpixel"), (2, "subpixel"), (8, "integer"), (3, "none")]:
+        changes = {"keyframe_interval": interval, "chaining": chaining, "test_pairs": pairs}
+        data = module(tmp_path, **changes)
         prepare(data)
-        assert next(iter(data.test_dataloader())).images.shape[1] == interval
+        distances = [int(batch.distances.max()) for batch in data.test_dataloader()]
+        assert max(distances) == interval - 1
+        before = before or written()
+        assert written() == before
+    folders = [path.parent.name for path, _, _ in before]
+    assert folders == ["motion", "motion", "videos", "videos"]
 
 
 def test_another_encoding_is_another_file(store):
@@ -158,6 +235,13 @@ def test_splits_share_their_classes(store):
         ValueError, match=r"all splits need the same classes, got \['street9', 'two"
     ):
         module(store, test=other)
+
+
+def test_some_data_bring_the_classes(store):
+    with pytest.raises(ValueError, match=r"no data: set data\.train, data\.val or data\.test"):
+        module(store, train=None, test=None)
+    with pytest.raises(ValueError, match=r"no train data: set data\.train"):
+        module(store, train=None).train_dataloader()
 
 
 def test_an_interval_counts_frames(store):
