@@ -127,7 +127,7 @@ class _Distribution:
 
 
 def _uniform(settings: Mapping[str, Any], random: Random) -> float:
-    return random.uniform(float(settings["min"]), float(settings["max"]))
+    return float(random.uniform(settings["min"], settings["max"]))
 
 
 def _log_uniform(settings: Mapping[str, Any], random: Random) -> float:
@@ -136,7 +136,7 @@ def _log_uniform(settings: Mapping[str, Any], random: Random) -> float:
 
 def _log_uniform_values(settings: Mapping[str, Any], random: Random) -> float:
     low, high = settings["min"], settings["max"]
-    return min(max(math.exp(random.uniform(math.log(low), math.log(high))), low), high)
+    return float(min(max(math.exp(random.uniform(math.log(low), math.log(high))), low), high))
 
 
 def _normal(settings: Mapping[str, Any], random: Random) -> float:

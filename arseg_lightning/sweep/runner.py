@@ -64,13 +64,13 @@ def run_sweep(
         for number, point in enumerate(index.points):
             if point.status == "done":
                 continue
-            say(f"point {number + 1} of {len(index.points)}: {point.run_dir}")
+            left = _time_left(index.points[number:], seconds)
+            say(f"point {number + 1} of {len(index.points)}: {point.run_dir}{left}")
             index = _with_point(index, number, replace(point, status="running"), run_dir)
             ended = _run_point(sweep, point, run_dir, extra, launch)
             index = _with_point(index, number, ended, run_dir)
             seconds.append(ended.seconds or 0.0)
-            left = sum(p.status == "waiting" for p in index.points) * sum(seconds) / len(seconds)
-            say(_ending(ended, run_dir) + (f", about {_duration(left)} left" if left else ""))
+            say(_ending(ended, run_dir))
     return index
 
 
@@ -158,6 +158,14 @@ def _alone_in(run_dir: Path) -> Iterator[None]:
                 f"the sweep in {run_dir} is running already; wait for it, or give another --run_dir"
             ) from error
         yield
+
+
+def _time_left(points: Sequence[SweepPoint], seconds: Sequence[float]) -> str:
+    """How long the points that wait will take, if they take as long as those before."""
+    if not seconds:
+        return ""
+    waiting = sum(point.status == "waiting" for point in points)
+    return f" (about {_duration(waiting * sum(seconds) / len(seconds))} left)"
 
 
 def _ending(point: SweepPoint, run_dir: Path) -> str:

@@ -1,0 +1,45 @@
+import pytest
+
+from arseg_lightning.sweep.launch import last_error, launch
+
+RAISED = """\
+Seed set to 0
+Traceback (most recent call last):
+  File "a.py", line 3, in b
+    int("")
+ValueError: first
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "a.py", line 5, in b
+    raise error
+package.errors.NotAVideo: street.mp4 is no video
+It has no frames.
+\x1b[1;34mwandb\x1b[0m: You can sync this run
+"""
+WRONG_OPTION = "usage: __main__.py [-h]\nerror: Parser key 'a':\n  not a number\ntip: see --help\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "error"),
+    [
+        (RAISED, 1, "package.errors.NotAVideo: street.mp4 is no video"),
+        (WRONG_OPTION, 2, "error: Parser key 'a':"),
+        ("one\ntwo\n\n\x1b[1mwandb\x1b[0m: sync\n", 3, "two"),
+        ("", 4, "ended with status 4"),
+        ("working", -9, "killed by SIGKILL (out of memory?)"),
+        ("working", -11, "killed by SIGSEGV"),
+    ],
+)
+def test_the_line_that_says_why_is_found(output, status, error):
+    assert last_error(output, status) == error
+
+
+@pytest.mark.slow
+def test_a_program_runs_in_its_own_process_and_writes_its_log(tmp_path):
+    assert launch(["--help"], tmp_path / "log.txt") is None
+    assert "Experiments: fit" in (tmp_path / "log.txt").read_text()
+    error = launch(["fit", "--config", str(tmp_path / "none.yaml")], tmp_path / "log.txt")
+    assert error is not None
+    assert error.startswith("error: ")

@@ -1,0 +1,76 @@
+from random import Random
+
+import pytest
+
+from arseg_lightning.sweep.parameter import Parameter
+
+
+def draws(distribution, **settings):
+    parameter, random = Parameter("key", distribution, settings), Random(0)
+    return [parameter.draw(random) for _ in range(400)]
+
+
+@pytest.mark.parametrize(
+    ("distribution", "settings", "values"),
+    [
+        ("constant", {"value": None}, [None]),
+        ("categorical", {"values": [12, 0.5, None, [1], True]}, [12, 0.5, None, [1], True]),
+        ("int_uniform", {"min": 3, "max": 5}, [3, 4, 5]),
+        ("q_uniform", {"min": 0.1, "max": 0.4, "q": 0.1}, [0.1, 0.2, 0.3, 0.4]),
+        ("q_uniform", {"min": 6, "max": 18, "q": 6}, [6, 12, 18]),
+    ],
+)
+def test_a_grid_has_the_values_in_order_and_their_types(distribution, settings, values):
+    grid = Parameter("key", distribution, settings).grid()
+    assert grid == values
+    assert [type(value) for value in grid] == [type(value) for value in values]
+
+
+def test_draws_stay_within_their_limits():
+    assert set(draws("int_uniform", min=1, max=3)) == {1, 2, 3}
+    assert all(0.2 <= value <= 0.3 for value in draws("uniform", min=0.2, max=0.3))
+    assert all(1e-4 <= value <= 1e-2 for value in draws("log_uniform_values", min=1e-4, max=1e-2))
+    assert set(draws("q_uniform", min=0, max=1, q=0.5)) == {0.0, 0.5, 1.0}
+
+
+def test_a_logarithmic_draw_has_its_median_in_the_geometric_middle():
+    values = sorted(draws("log_uniform_values", min=1e-4, max=1e-2))
+    assert values[200] == pytest.approx(1e-3, rel=0.3)
+    assert sorted(draws("log_uniform", min=0, max=2))[200] == pytest.approx(2.718, rel=0.3)
+
+
+def test_probabilities_are_followed():
+    assert set(draws("categorical", values=[1, 2], probabilities=[0, 1])) == {2}
+
+
+def test_normal_draws_have_their_mean():
+    assert sum(draws("normal", mu=5, sigma=0.1)) / 400 == pytest.approx(5, abs=0.05)
+    assert {value % 2 for value in draws("q_normal", mu=0, sigma=9, q=2)} == {0}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "settings", "message"),
+    [
+        ("beta", {}, r"key has distribution beta, which is not known here; use one of constant, "),
+        ("uniform", {"min": 1}, r"key has no max; uniform needs min and max"),
+        ("q_uniform", {"q": 1}, r"key has no min and no max; q_uniform needs min and max and q"),
+        ("uniform", {"min": 1, "max": 2, "mean": 3}, r"key has mean, which uniform does not know"),
+        ("uniform", {"min": "low", "max": 2}, r"key has min 'low'; give a number"),
+        ("uniform", {"min": True, "max": 2}, r"key has min True; give a number"),
+        ("int_uniform", {"min": 1, "max": 2.5}, r"key has max 2\.5; give a whole number"),
+        ("uniform", {"min": 3, "max": 2}, r"key has min 3 above max 2; swap them"),
+        ("log_uniform_values", {"min": 0, "max": 1}, r"min 0, which has no logarithm; give a pos"),
+        ("categorical", {"values": []}, r"key has values \[\]; give a list with at least one"),
+        ("categorical", {"values": 3}, r"key has values 3; give a list with at least one"),
+        ("categorical", {"values": [1], "probabilities": [0.5, 0.5]}, r"2 probabilities for 1 val"),
+        ("q_uniform", {"min": 0, "max": 1, "q": 0}, r"key has q 0; give a positive step"),
+    ],
+)
+def test_what_is_no_distribution_is_refused_with_the_remedy(distribution, settings, message):
+    with pytest.raises(ValueError, match=message):
+        Parameter("key", distribution, settings)
+
+
+def test_a_continuous_parameter_has_no_grid():
+    with pytest.raises(ValueError, match=r"drawn from uniform, .* give `values`, or use meth"):
+        Parameter("key", "uniform", {"min": 0, "max": 1}).grid()

@@ -1,0 +1,168 @@
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from arseg_lightning.report.sweep_index import SweepIndex
+from arseg_lightning.sweep import choose_points, read_sweep, run_sweep
+from tests.sweep.files import PARAMETERS, sweep_file
+
+
+class Runs:
+    """Stands in for the processes: notes what it was to run, and fails or waits where told."""
+
+    def __init__(self, fails=(), waits=None):
+        self.fails, self.waits = fails, waits
+        self.commands = []
+
+    def __call__(self, arguments, log):
+        self.commands.append(list(arguments))
+        name = log.parent.name.removeprefix("point-keyframe_interval=")
+        log.write_text("…")
+        (log.parent / "result.json").write_text(log.parent.name)
+        if name == self.waits:
+            time.sleep(60)
+        return "ValueError: no" if name in self.fails else None
+
+    @property
+    def names(self):
+        return [Path(words[-1]).name.split("=", 1)[1] for words in self.commands]
+
+
+def run(folder, launch, said=None, extra=(), **changes):
+    sweep = read_sweep(sweep_file(folder, **changes))
+    points = choose_points(sweep, 20 if sweep.method == "random" else None)
+    say = (said if said is not None else []).append
+    return run_sweep(sweep, points, folder / "sweep", extra, launch, say)
+
+
+SMALL = {"parameters": {"data.keyframe_interval": {"values": [6, 12, 24]}}}
+
+
+def statuses(folder):
+    return [point.status for point in SweepIndex.read(folder / "sweep" / "sweep.json").points]
+
+
+def test_each_point_has_its_values_and_its_folder(tmp_path):
+    launch = Runs()
+    index = run(tmp_path, launch)
+    assert SweepIndex.read(tmp_path / "sweep" / "sweep.json") == index
+    assert [point.status for point in index.points] == ["done"] * 6
+    for point, words in zip(index.points, launch.commands, strict=True):
+        folder = tmp_path / "sweep" / point.run_dir
+        assert words[-2:] == ["--run_dir", str(folder)]
+        values = Path(words[words.index("experiment.yaml") + 2])
+        assert values.parent == folder
+        assert json.loads(values.read_text()) == point.values
+        assert point.values.keys() == PARAMETERS.keys()
+
+
+def test_progress_is_said(tmp_path):
+    said = []
+    run(tmp_path, Runs(), said, **SMALL)
+    assert said[0] == f"3 points in {tmp_path}/sweep"
+    assert said[1] == "point 1 of 3: point-keyframe_interval=6"
+    assert said[2] == "  done in 0 s"
+    assert said[3] == "point 2 of 3: point-keyframe_interval=12 (about 0 s left)"
+
+
+def test_more_options_win_over_those_of_the_command(tmp_path):
+    launch = Runs()
+    run(tmp_path, launch, extra=["--trainer.max_epochs", "1"], **SMALL)
+    assert launch.commands[0][-4:-2] == ["--trainer.max_epochs", "1"]
+
+
+def test_a_failed_point_is_named_and_the_rest_goes_on(tmp_path):
+    said = []
+    index = run(tmp_path, Runs(fails=["12"]), said, **SMALL)
+    assert [point.status for point in index.points] == ["done", "failed", "done"]
+    assert index.points[1].error == "ValueError: no"
+    log = tmp_path / "sweep" / "point-keyframe_interval=12" / "log.txt"
+    assert any(line.endswith(f"failed after 0 s: ValueError: no; log: {log}") for line in said)
+    assert log.is_file()
+
+
+def test_started_again_only_what_failed_or_is_gone_runs(tmp_path):
+    run(tmp_path, Runs(fails=["12"]), **SMALL)
+    (tmp_path / "sweep" / "point-keyframe_interval=24" / "sweep_values.json").unlink()
+    said, launch = [], Runs()
+    index = run(tmp_path, launch, said, **SMALL)
+    assert launch.names == ["12", "24"]
+    assert [(point.status, point.error) for point in index.points] == [("done", None)] * 3
+    assert said[0].endswith("sweep, 1 of them done already")
+
+
+def test_an_earlier_attempt_leaves_no_result_and_is_overwritten(tmp_path):
+    run(tmp_path, Runs(fails=["12"]), **SMALL)
+    folder = tmp_path / "sweep" / "point-keyframe_interval=12"
+    (folder / "fit.yaml").touch()
+    seen = []
+
+    def launch(arguments, log):
+        seen.append(((folder / "result.json").exists(), "--overwrite=true" in arguments))
+
+    run(tmp_path, launch, **SMALL)
+    assert seen == [(False, True)]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # the child only waits
+def test_killed_half_way_it_goes_on_with_the_point_that_was_running(tmp_path):
+    fork = multiprocessing.get_context("fork")
+    runner = fork.Process(target=run, args=(tmp_path, Runs(waits="12")), kwargs=SMALL)
+    runner.start()
+    while not (tmp_path / "sweep" / "point-keyframe_interval=12" / "log.txt").exists():
+        time.sleep(0.01)
+    with pytest.raises(RuntimeError, match=r"is running already; wait for it, or give another --r"):
+        run(tmp_path, Runs(), **SMALL)
+    assert runner.pid
+    os.kill(runner.pid, signal.SIGKILL)
+    runner.join()
+    assert statuses(tmp_path) == ["done", "running", "waiting"]
+    launch = Runs()
+    run(tmp_path, launch, **SMALL)
+    assert launch.names == ["12", "24"]
+    assert statuses(tmp_path) == ["done"] * 3
+
+
+def test_ctrl_c_stops_the_sweep(tmp_path):
+    def launch(arguments, log):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, launch, **SMALL)
+    assert statuses(tmp_path) == ["running", "waiting", "waiting"]
+
+
+def test_points_that_a_changed_file_still_has_are_kept(tmp_path):
+    run(tmp_path, Runs(), **SMALL)
+    said, launch = [], Runs()
+    run(tmp_path, launch, said, parameters={"data.keyframe_interval": {"values": [12, 30, 6]}})
+    assert launch.names == ["30"]
+    gone = tmp_path / "sweep" / "point-keyframe_interval=24"
+    assert f"no longer in {tmp_path}/sweep.yaml, left as it is: {gone}" in said
+    assert gone.is_dir()
+
+
+def test_a_new_point_never_takes_the_folder_of_another(tmp_path):
+    run(tmp_path, Runs(), **SMALL)
+    constant = {"model.depth": {"value": 1}}
+    index = run(tmp_path, Runs(), parameters=SMALL["parameters"] | constant)
+    assert index.points[0].run_dir == "point-keyframe_interval=6+"
+
+
+def test_another_command_in_the_same_folder_is_refused(tmp_path):
+    run(tmp_path, Runs(), **SMALL)
+    with pytest.raises(ValueError, match=r"holds a sweep whose command was .*; give another --run"):
+        run(tmp_path, Runs(), extra=["--a", "1"], **SMALL)
+
+
+def test_the_metric_is_read_from_the_runs_own_logs(tmp_path):
+    def launch(arguments, log):
+        (log.parent / "metrics.csv").write_text("val/miou\n0.25\n")
+
+    index = run(tmp_path, launch, metric={"name": "val/miou"}, **SMALL)
+    assert [point.metric for point in index.points] == [0.25] * 3
