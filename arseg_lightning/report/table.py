@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from arseg_lightning.report.grid import Table
 from arseg_lightning.report.result import RunResult
 
 __all__ = ["distance_table", "recovered_share"]
@@ -13,7 +14,7 @@ def distance_table(result: RunResult) -> str:
     """Lay out mIoU over distance, its mean, minimum and pooled value, and cost, as Markdown."""
     distances = range(result.keyframe_interval)
     header = ["mIoU % at distance", *map(str, distances), "mean", "min", "pooled", "GMACs", "cost"]
-    rows = [header, ["---", *["---:"] * (len(header) - 1)]]
+    rows = []
     full = result.systems[0].mean_gmacs
     for system in result.systems:
         accuracy = system.accuracy
@@ -24,8 +25,8 @@ def distance_table(result: RunResult) -> str:
             accuracy.miou_pooled,
         )
         cost = [_gmacs(system.mean_gmacs), f"{system.mean_gmacs / full:.0%}"]
-        rows.append([system.name, *map(_percent, values), *cost])
-    return _aligned(rows)
+        rows.append((system.name, *map(_percent, values), *cost))
+    return Table(tuple(header), tuple(rows)).markdown()
 
 
 def recovered_share(result: RunResult) -> float:
@@ -45,21 +46,3 @@ def _percent(value: float) -> str:
 
 def _gmacs(value: float) -> str:
     return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
-
-
-def _aligned(rows: list[list[str]]) -> str:
-    """Pad the cells of a Markdown table so that it also reads well as plain text."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        first, *others = row
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines[1] = "|" + "|".join(_rule(i, width) for i, width in enumerate(widths)) + "|"
-    return "\n".join(lines)
-
-
-def _rule(column: int, width: int) -> str:
-    """The line below a table's header: numbers are aligned right."""
-    return "-" * (width + 2) if column == 0 else "-" * (width + 1) + ":"

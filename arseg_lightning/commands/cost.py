@@ -1,0 +1,115 @@
+"""The command ``cost``: the paper's costs next to ours, or the cost of one's own experiment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from arseg_lightning.commands.experiment import Experiment
+from arseg_lightning.cost import Counting, GopCost, system_cost
+from arseg_lightning.report.cost_table import cost_table, slip_notes, system_cost_table
+from arseg_lightning.report.grid import Table, check_format
+from arseg_lightning.report.paper import PaperRow, paper_rows
+from arseg_lightning.report.paper_cost import row_cost
+from arseg_lightning.systems import VideoSystem
+
+__all__ = ["cost"]
+
+_WAYS: tuple[Counting, ...] = ("exact", "paper")
+
+
+def cost(
+    config: list[Path] | None = None,
+    counting: Literal["exact", "paper", "both"] = "both",
+    size: str | None = None,
+    rows: str = "",
+    out: Path | None = None,
+) -> Table:
+    """Print what every row of the paper's tables costs: the paper's figure and ours.
+
+    Costs are 1e9 multiply-accumulates (GMACs) a frame, on average over the keyframe interval;
+    the paper calls them GFLOPs. Where its figure is a slip, the slip is explained, with the
+    difference that it leaves.
+
+    Args:
+        config: Experiment whose systems are counted instead of the paper's rows; repeat it to
+            stack overlays.
+        counting: exact counts every layer once, without heads that only training needs; paper
+            counts as the published figures do; both shows both.
+        size: Size of the video of an experiment, such as 720x960 (height x width); read from its
+            test data by default.
+        rows: Only the paper's rows in whose table, data, network or name this text occurs.
+        out: Also write the table to this file, as its ending says: .md, .csv or .json.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: If an option or the experiment is not valid, or the paper's counting is asked
+            for a network that the paper does not have.
+    """
+    if out is not None:
+        check_format(out)
+    if config and rows:
+        raise ValueError(f"--rows {rows} chooses rows of the paper; leave out it or --config")
+    if config:
+        table, notes = _own(config, counting, size), ""
+    else:
+        costs = [row_cost(row, counting) for row in _chosen(rows)]
+        table = cost_table(costs, counting)
+        notes = slip_notes(costs) if counting != "exact" else ""
+    print(f"{table.markdown()}\n\n{notes}".rstrip())
+    if out is not None:
+        table.write(out, notes)
+        print(f"written to {out}")
+    return table
+
+
+def _chosen(text: str) -> list[PaperRow]:
+    """The paper's rows with a printed cost that a text names."""
+    printed = [row for row in paper_rows() if row.gflops is not None]
+    chosen = [
+        row
+        for row in printed
+        if text.lower() in f"{row.table} {row.data} {row.recipe.network} {row.name}".lower()
+    ]
+    if not chosen:
+        tables = ", ".join(dict.fromkeys(row.table for row in printed))
+        raise ValueError(f"no row of the paper has {text!r} in its name; the tables are: {tables}")
+    return chosen
+
+
+def _own(config: list[Path], counting: str, size: str | None) -> Table:
+    """Count the systems of an experiment."""
+    frame = _size(size) if size is not None else None
+    experiment = Experiment(config)
+    frame = frame or experiment.size()
+    interval = experiment.task.keyframe_interval
+    systems = experiment.systems()
+    return system_cost_table(
+        {name: _counted(system, frame, interval, counting) for name, system in systems.items()}
+    )
+
+
+def _counted(
+    system: VideoSystem, size: tuple[int, int], interval: int, counting: str
+) -> dict[str, GopCost]:
+    """Count one system; of both ways, the paper's is left out for networks it does not have."""
+    costs: dict[str, GopCost] = {}
+    for way in _WAYS:
+        try:
+            if counting in (way, "both"):
+                costs[way] = system_cost(system, size, interval, way)
+        except ValueError:
+            if counting == "paper":
+                raise
+    return costs
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Read a size such as 720x960."""
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if found is None or "0" in found.groups():
+        raise ValueError(f"--size is height x width in pixels, such as 720x960; got {text!r}")
+    return int(found[1]), int(found[2])

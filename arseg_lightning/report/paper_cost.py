@@ -1,0 +1,186 @@
+"""What the paper's rows cost, counted from our modules: exactly, and as the paper counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from arseg_lightning.cost import (
+    Counting,
+    GopCost,
+    arseg_cost,
+    count_macs,
+    every_frame_cost,
+    warped_key_cost,
+)
+from arseg_lightning.models import (
+    BiSeNet18,
+    EfficientNetLite0,
+    PSPNet18,
+    PSPNet18EarlyCut,
+    PSPNet18Stride8,
+    Segmentor,
+)
+from arseg_lightning.propagation import ConvFusion, CReFF, Fusion, GlobalAttention, NoFusion
+from arseg_lightning.report.paper import PaperData, PaperRow, Slip, paper_data
+from arseg_lightning.report.recipe import Recipe
+from arseg_lightning.systems.system import scaled_size
+
+__all__ = ["RowCost", "WantedCounting", "recipe_cost", "row_cost"]
+
+WantedCounting = Literal["exact", "paper", "both"]
+
+_NETWORKS: dict[str, type[Segmentor]] = {
+    network.__name__: network
+    for network in (BiSeNet18, EfficientNetLite0, PSPNet18, PSPNet18Stride8)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RowCost:
+    """A row of the paper next to our count of it.
+
+    Args:
+        row: The paper's row.
+        paper: Our count of its recipe under the paper's counting, if it was wanted.
+        exact: Our exact count of its recipe, if it was wanted.
+        explained: GMACs that the row's slip predicts, or else the mean of ``paper``.
+    """
+
+    row: PaperRow
+    paper: GopCost | None
+    exact: GopCost | None
+    explained: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """Relative difference of our count from the printed figure, if both are known."""
+        return _relative(self.paper.mean_gmacs if self.paper else None, self.row.gflops)
+
+    @property
+    def unexplained(self) -> float | None:
+        """Relative difference that remains when the slip is taken into account."""
+        slip = self.row.slip
+        printed = slip.meant if slip is not None and slip.meant is not None else self.row.gflops
+        return _relative(self.explained, printed)
+
+
+def row_cost(row: PaperRow, counting: WantedCounting = "both") -> RowCost:
+    """Count a row of the paper's tables from our modules."""
+    data = paper_data(row.data)
+    costs: dict[Counting, GopCost] = {
+        way: recipe_cost(row.recipe, data.num_classes, data.size, way)
+        for way in ("exact", "paper")
+        if counting in (way, "both")
+    }
+    paper = costs.get("paper")
+    explained = paper.mean_gmacs if paper else None
+    if paper and row.slip:
+        explained = _explained(row.recipe, row.slip, data)
+    return RowCost(row, paper, costs.get("exact"), explained)
+
+
+def recipe_cost(
+    recipe: Recipe, num_classes: int, size: tuple[int, int], counting: Counting = "exact"
+) -> GopCost:
+    """Count the systems that the paper's tables are made of.
+
+    Args:
+        recipe: What the system is.
+        num_classes: Number of classes.
+        size: Height and width of the video.
+        counting: ``exact``, or ``paper`` for the published figures' way.
+
+    Raises:
+        ValueError: If the recipe's network or fusion is not known here.
+    """
+    trained_otherwise = replace(
+        recipe, keyframe_interval=12, motion=True, similarity="mse", share_classifier=True
+    )
+    cost = _cost(trained_otherwise, num_classes, size, counting)
+    if recipe.system == "every_frame":
+        return cost
+    return replace(cost, keyframe_interval=recipe.keyframe_interval)
+
+
+@cache
+def _cost(recipe: Recipe, num_classes: int, size: tuple[int, int], counting: Counting) -> GopCost:
+    """Count a recipe; rows that cost the same are counted once."""
+    network, ratio = _network(recipe, num_classes), recipe.resolution_ratio
+    if recipe.system == "every_frame":
+        return every_frame_cost(network, size, resolution_ratio=ratio, counting=counting)
+    if recipe.system == "warped_key":
+        return warped_key_cost(network, size, counting=counting)
+    fusion = _fusion(recipe, network.carried_channels)
+    return arseg_cost(network, network, fusion, size, resolution_ratio=ratio, counting=counting)
+
+
+def _explained(recipe: Recipe, slip: Slip, data: PaperData) -> float:
+    """GMACs that a slip predicts."""
+    recipe = replace(recipe, **slip.changes)
+    cost = recipe_cost(recipe, data.num_classes, data.size, "paper")
+    if slip.counted == "nonkey":
+        return cost.nonkey_gmacs + slip.plus
+    if slip.counted == "mean_without_shift":
+        cost = replace(cost, nonkey_macs=_nonkey_without_shift(recipe, data))
+    return cost.mean_gmacs + slip.plus
+
+
+def _nonkey_without_shift(recipe: Recipe, data: PaperData) -> int:
+    """A frame between keyframes whose last convolution stays on the low-res grid."""
+    unfused = replace(recipe, fusion="NoFusion")
+    low_res = recipe_cost(unfused, data.num_classes, data.size, "paper").nonkey_macs
+    network = _network(recipe, data.num_classes)
+    small = scaled_size(data.size, recipe.resolution_ratio, "paper")
+    features = [_feature(network, size) for size in (small, data.size)]
+    return low_res + count_macs(_fusion(recipe, network.carried_channels), *features)
+
+
+def _relative(value: float | None, reference: float | None) -> float | None:
+    return None if value is None or reference is None else value / reference - 1
+
+
+def _feature(network: Segmentor, size: tuple[int, int]) -> Tensor:
+    height, width = (side // network.feature_stride for side in size)
+    return torch.empty(1, network.feature_channels, height, width, device="meta")
+
+
+def _network(recipe: Recipe, num_classes: int) -> Segmentor:
+    """Build a network whose weights have shapes but no numbers.
+
+    Raises:
+        ValueError: If it is not one of ours.
+    """
+    with torch.device("meta"):
+        if recipe.network == "PSPNet18" and recipe.cut in ("task", "features"):
+            return PSPNet18EarlyCut(num_classes, cut=recipe.cut)  # type: ignore[arg-type]
+        if recipe.network not in _NETWORKS:
+            raise ValueError(f"no network {recipe.network!r} to count; use one of {[*_NETWORKS]}")
+        return _NETWORKS[recipe.network](num_classes)
+
+
+def _fusion(recipe: Recipe, channels: int) -> Fusion:
+    """Build a fusion whose weights have shapes but no numbers.
+
+    Raises:
+        ValueError: If it is not one of ours.
+    """
+    with torch.device("meta"):
+        if recipe.fusion == "CReFF":
+            return CReFF(
+                channels,
+                window=recipe.window,
+                projection=recipe.projection,  # type: ignore[arg-type]
+                direct_connection=recipe.direct_connection,
+            )
+        if recipe.fusion == "GlobalAttention":
+            return GlobalAttention(channels, recipe.reduction)
+        if recipe.fusion in ("NoFusion", "ConvFusion"):
+            return NoFusion(channels) if recipe.fusion == "NoFusion" else ConvFusion(channels)
+    raise ValueError(
+        f"no fusion {recipe.fusion!r} to count; use CReFF, GlobalAttention, ConvFusion or NoFusion"
+    )

@@ -1,0 +1,142 @@
+"""What tells one row of the paper's tables from another, read from a run's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from arseg_lightning.report.result import RunResult
+
+__all__ = ["Recipe", "class_name", "recipe_of"]
+
+SystemKind = Literal["arseg", "every_frame", "warped_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A system by what the paper varies; the defaults are AR-Seg as it proposes it.
+
+    Args:
+        network: Class name of the network.
+        system: Kind of system.
+        resolution_ratio: Scale s of what the (low-res) network sees.
+        keyframe_interval: L.
+        fusion: Class name of the fusion.
+        window: Side of CReFF's window.
+        projection: CReFF's convolutions.
+        direct_connection: Whether CReFF adds the low-res feature.
+        reduction: Feature pixels a key of global attention covers, per axis.
+        cut: What is carried from frame to frame: the feature before the ``classifier``, or before
+            an earlier part (``task``, ``features``).
+        motion: Whether what is carried is warped.
+        similarity: Feature distance in FST.
+        share_classifier: Whether the branches share the last convolution.
+    """
+
+    network: str
+    system: SystemKind = "arseg"
+    resolution_ratio: float = 0.5
+    keyframe_interval: int = 12
+    fusion: str = "CReFF"
+    window: int = 7
+    projection: str = "depthwise"
+    direct_connection: bool = True
+    reduction: float = 32.0
+    cut: str = "classifier"
+    motion: bool = True
+    similarity: str = "mse"
+    share_classifier: bool = True
+
+
+def recipe_of(result: RunResult, system: str) -> Recipe | None:
+    """Say what a system in a result was, by the configuration in the result's provenance.
+
+    Args:
+        result: The result.
+        system: The system's name in it.
+
+    Returns:
+        The recipe, or None if the configuration does not tell.
+    """
+    config = result.provenance.config
+    model = _part(config, "model")
+    arguments = _part(model, "init_args")
+    if not _part(arguments, "network"):
+        return None
+    if class_name(model) == "HighResTask":
+        own = _ratio(arguments, 1.0)
+        known: dict[str, tuple[SystemKind, float]] = {
+            f"{own:g}x": ("every_frame", own),
+            "warped key": ("warped_key", 0.5),
+        }
+    elif class_name(model) in ("LowResTask", "JointTask"):
+        own = _ratio(arguments, 0.5)
+        known = {f"{own:g}x": ("every_frame", own), "1x": ("every_frame", 1.0)}
+        known[f"AR {own:g}x"] = ("arseg", own)
+    else:
+        return None
+    if system not in known:
+        return None
+    kind, ratio = known[system]
+    network, cut = _network(_part(arguments, "network"))
+    alone = Recipe(network, kind, ratio, result.keyframe_interval)
+    if kind != "arseg":
+        return alone
+    chaining = _part(config, "data").get("chaining", "subpixel")
+    fusion = _fusion(_part(arguments, "fusion"))
+    return Recipe(
+        network,
+        kind,
+        ratio,
+        result.keyframe_interval,
+        cut=cut,
+        motion=chaining != "none" or fusion["fusion"] == "NoFusion",
+        similarity=_similarity(_part(arguments, "objective")),
+        share_classifier=bool(arguments.get("share_classifier", True)),
+        **fusion,
+    )
+
+
+def class_name(part: Mapping[str, Any]) -> str:
+    """Name of the class that a part of a configuration builds, without its module."""
+    return str(part.get("class_path", "")).rpartition(".")[2]
+
+
+def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A part of a configuration; empty if it is not there."""
+    part = config.get(key)
+    if isinstance(part, str):  # jsonargparse also takes a class by its name alone
+        return {"class_path": part}
+    return part if isinstance(part, Mapping) else {}
+
+
+def _ratio(arguments: Mapping[str, Any], default: float) -> float:
+    return float(arguments.get("resolution_ratio", default))
+
+
+def _network(network: Mapping[str, Any]) -> tuple[str, str]:
+    """Name of the network, and where it is cut."""
+    if class_name(network) == "PSPNet18EarlyCut":
+        return "PSPNet18", str(_part(network, "init_args").get("cut", "task"))
+    return class_name(network), "classifier"
+
+
+def _fusion(fusion: Mapping[str, Any]) -> dict[str, Any]:
+    """The fusion's class, and those of its arguments that the paper varies."""
+    arguments = _part(fusion, "init_args")
+    name = class_name(fusion) or "CReFF"
+    varied: dict[str, tuple[str, ...]] = {
+        "CReFF": ("window", "projection", "direct_connection"),
+        "GlobalAttention": ("reduction",),
+    }
+    return {"fusion": name} | {
+        key: arguments[key] for key in varied.get(name, ()) if key in arguments
+    }
+
+
+def _similarity(objective: Mapping[str, Any]) -> str:
+    arguments = _part(objective, "init_args")
+    if not float(arguments.get("similarity_weight", 1.0)):
+        return "none"
+    return str(arguments.get("similarity", "mse"))
