@@ -19,6 +19,7 @@ from arseg_lightning.callbacks import EpochLines, PredictionWriter, RunRecord, T
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.tasks import SegmentationTask
+from arseg_lightning.tasks.weights import check_run_checkpoint
 
 __all__ = ["SegmentationCLI", "main"]
 
@@ -65,6 +66,15 @@ class SegmentationCLI(LightningCLI):
         parser.set_defaults({"best.monitor": "val/miou", "best.mode": "max"})
         for fact, moment in (("num_classes", "instantiate"), ("keyframe_interval", "parse")):
             parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on=moment)
+
+    def before_instantiate_classes(self) -> None:
+        """Leave the start of the training to ``fit``: others get their weights from checkpoints."""
+        path = Path(self._get(self.config, "ckpt_path") or "")
+        if path.is_file():
+            check_run_checkpoint(path)
+        start = "model.init_args.network.init_args.pretrained"
+        if self.subcommand != "fit" and isinstance(self._get(self.config, start), str):
+            self.config[self.subcommand][start] = None
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Add the callbacks that keep a run's results in its folder."""

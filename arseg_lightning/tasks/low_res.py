@@ -103,11 +103,11 @@ class LowResTask(SegmentationTask):
         """Note what ``test`` and ``predict`` have no weights for unless a run's are loaded."""
         if not self.has_high_res:
             self.untrained["the high-res branch"] = "--model.high_res_checkpoint"
+        given = f"; {low_res_checkpoint} holds no trained fusion" if low_res_checkpoint else ""
+        argument = f"--model.low_res_checkpoint (a published AR file{given})"
         if low_res_checkpoint is None:
-            self.untrained["the low-res branch"] = "--model.low_res_checkpoint"
+            self.untrained["the low-res branch"] = argument
         if not has_fusion:
-            given = f"; {low_res_checkpoint} holds no trained fusion" if low_res_checkpoint else ""
-            argument = f"--model.low_res_checkpoint (a published AR file{given})"
             self.untrained["the fusion"] = argument
 
     def systems(self) -> dict[str, VideoSystem]:

@@ -14,7 +14,7 @@ from arseg_lightning.models.published import (
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation import Fusion
 
-__all__ = ["Branch", "load_branch", "load_fusion"]
+__all__ = ["Branch", "check_run_checkpoint", "load_branch", "load_fusion"]
 
 Branch = Literal["high_res", "low_res", "alone"]
 
@@ -70,6 +70,24 @@ def load_fusion(fusion: Fusion, path: Path) -> bool:
         )
     fusion.load_state_dict(weights)
     return True
+
+
+def check_run_checkpoint(path: Path) -> None:
+    """Raise if a file holds a network alone, where ``--ckpt_path`` wants the checkpoint of a run.
+
+    Raises:
+        ValueError: If it is a published file, a saved network, or damaged.
+    """
+    state = read_checkpoint(path)
+    published = published_format(state)
+    if published is None and "classifier.weight" not in state:
+        return
+    name = f"a published {published.network.__name__}" if published else "a network"
+    raise ValueError(
+        f"{path} holds the weights of {name}, but --ckpt_path wants the checkpoint of a run; give "
+        "it as --model.high_res_checkpoint, --model.low_res_checkpoint or, for a baseline, "
+        "--model.checkpoint"
+    )
 
 
 def _refuse_published_low_res(path: Path) -> None:
