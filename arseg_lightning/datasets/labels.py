@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from arseg_lightning.types import ClassSet
 
-__all__ = ["LabelError", "read_image", "read_label"]
+__all__ = ["LabelError", "image_size", "read_image", "read_label"]
 
 
 class LabelError(ValueError):
@@ -29,6 +29,17 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """
     with _open(path) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of an image file, from its header.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not an image.
+    """
+    with _open(path) as image:
+        return image.height, image.width
 
 
 def read_label(

@@ -1,0 +1,123 @@
+"""The command ``check-data``: what data are there, what is missing, what they are good for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from arseg_lightning.datasets.check import DataCheck, SplitCheck
+from arseg_lightning.datasets.check import check_data as look_at
+from arseg_lightning.datasets.datamodule import ClipDataModule
+from arseg_lightning.datasets.inventory import named
+from arseg_lightning.datasets.recognise import recognise
+
+__all__ = ["check_data"]
+
+
+def check_data(
+    data: Path | list[Path], classes: str = "camvid11", keyframe_interval: int | None = None
+) -> DataCheck:
+    """Say what data are there, what is missing, and what they are good for; decodes no video.
+
+    The exit status is 1 if nothing can be used.
+
+    Args:
+        data: A folder of data, or an experiment's YAML file, or several that are stacked.
+        classes: Class set of a folder with one's own data: a name, or the path of a YAML file.
+        keyframe_interval: L of the paper's protocol; 12, or what the experiment says.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or file.
+        ValueError: If the folder has no known layout, or the file no valid data section.
+        SystemExit: If nothing can be used.
+    """
+    paths = data if isinstance(data, list) else [data]
+    source = ", ".join(map(str, paths))
+    if len(paths) == 1 and paths[0].suffix not in (".yaml", ".yml"):
+        check = look_at(source, recognise(paths[0], classes), keyframe_interval or 12)
+    else:
+        module = _data_section(paths)
+        layouts = {name: layout for name, layout in module.layouts.items() if layout is not None}
+        check = look_at(source, layouts, keyframe_interval or module.keyframe_interval)
+    print("\n".join(_lines(check)))
+    if not check.is_usable:
+        raise SystemExit(1)
+    return check
+
+
+def _data_section(files: list[Path]) -> ClipDataModule:
+    """Build the data module of an experiment, and nothing else of it."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(ClipDataModule, "data", fail_untyped=False)
+    content = parser.get_defaults()
+    try:
+        for file in files:
+            content = parser.parse_object({"data": _read(file)}, content)
+        module: ClipDataModule = parser.instantiate_classes(content)["data"]
+    except (ArgumentError, OmegaConfBaseException) as error:
+        raise ValueError(f"{', '.join(map(str, files))}: {error}") from error
+    return module
+
+
+def _read(file: Path) -> Any:
+    """The data section of a file, which may name another file relative to itself."""
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} does not exist; give a folder or an experiment (YAML)")
+    content = OmegaConf.load(file)
+    section = content.get("data") if isinstance(content, DictConfig) else None
+    if isinstance(section, str):
+        section = OmegaConf.load(file.parent / section)
+    return OmegaConf.to_container(section, resolve=True) if section is not None else {}
+
+
+def _lines(check: DataCheck) -> Iterator[str]:
+    """The result as text."""
+    yield check.source
+    for split in check.splits:
+        yield ""
+        yield f"{f'{split.name}: ' if split.name else ''}{_summary(split)}"
+        yield from (f"  {line}" for line in _details(split))
+    if not check.is_usable:
+        yield ""
+        yield "nothing here can be used yet; data/README.md says where everything goes"
+
+
+def _summary(split: SplitCheck) -> str:
+    """One line about what is there."""
+    if not split.num_sequences:
+        return f"{split.layout}, no complete sequence"
+    sizes = ", ".join(f"{height}x{width}" for height, width in split.sizes)
+    rates = f" at {', '.join(f'{fps:g}' for fps in split.fps)} fps" if split.fps else ""
+    return (
+        f"{split.layout}, {_count(split.num_sequences, 'sequence')}, "
+        f"{_count(split.num_labelled, 'labelled frame')} of {sizes}, {split.motion}{rates}"
+    )
+
+
+def _details(split: SplitCheck) -> Iterator[str]:
+    """What is missing, wrong, and possible."""
+    for what in dict.fromkeys(gap.what for gap in split.gaps):
+        gaps = [gap for gap in split.gaps if gap.what == what]
+        if len(gaps) > 1:
+            yield f"missing: {_count(len(gaps), what)}: {named(gap.name for gap in gaps)}"
+        yield f"missing: {gaps[0].message}"
+    yield from (f"wrong: {problem}" for problem in split.problems)
+    if split.unused:
+        names = named(path.name for path in split.unused)
+        yield f"unused: {_count(len(split.unused), 'label')} without a frame: {names}"
+    yield from (f"note: {note}" for note in split.notes)
+    if split.void_share is not None:
+        yield (
+            f"void: {100 * split.void_share:.1f} % of {_count(split.num_sampled, 'sampled label')}"
+        )
+    yield f"good for: {'; '.join(split.uses) or 'nothing yet'}"
+
+
+def _count(number: int, what: str) -> str:
+    """A number of things in words."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
