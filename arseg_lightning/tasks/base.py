@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -61,6 +61,7 @@ class SegmentationTask(LightningModule, ABC):
         self.make_optimizer = optimizer
         self.schedule: Schedule = schedule
         self.warmup_steps = warmup_steps
+        self.fast_factor = 1.0
         self.accuracies = nn.ModuleDict()
         self.untrained: dict[str, str] = {}
         """What has no weights yet, and the argument that brings them, if there is one."""
@@ -82,8 +83,12 @@ class SegmentationTask(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Optimise all parameters that want a gradient, with a rate set at every step."""
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        optimizer = self.make_optimizer(parameters)
+        fast = {id(p) for p in self.fast_parameters()}
+        wanted = [p for p in self.parameters() if p.requires_grad]
+        groups = [[p for p in wanted if (id(p) in fast) is is_fast] for is_fast in (False, True)]
+        optimizer = self.make_optimizer([{"params": group} for group in groups if group])
+        if groups[1]:
+            optimizer.param_groups[-1]["lr"] *= self.fast_factor
         total = int(self.trainer.estimated_stepping_batches)
         factor = schedule_factor(self.schedule, total, self.warmup_steps)
         return {
@@ -94,6 +99,10 @@ class SegmentationTask(LightningModule, ABC):
     def on_train_start(self) -> None:
         """Whatever runs from here on is being trained."""
         self.untrained = {}
+
+    def fast_parameters(self) -> Iterable[nn.Parameter]:
+        """Parameters that learn ``fast_factor`` times as fast as the others."""
+        return ()
 
     def on_validation_start(self) -> None:
         """Count anew for the system that is being trained."""

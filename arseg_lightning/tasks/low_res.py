@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor
+from torch import Tensor, nn
 
 from arseg_lightning.losses import FST, FSTLoss
 from arseg_lightning.propagation import Convention, CReFF
@@ -49,6 +50,9 @@ class LowResTask(SegmentationTask):
             convolution, frozen (FST's implicit constraint), or learns its own.
         convention: ``exact``, or ``paper`` for what the published code does differently: sampling
             of the warp, nearest vectors in training, truncated sizes.
+        fusion_rate_factor: How many times faster the fusion learns than the network: 1 in the
+            paper. A short run wants more, because Adam moves a weight by no more than the sum of
+            its learning rates, and the fusion has a long way to go from its start.
         optimizer: Builds the optimiser.
         schedule: Learning rate over the run.
         warmup_steps: Steps over which the learning rate first rises.
@@ -70,6 +74,7 @@ class LowResTask(SegmentationTask):
         epochs_without_fusion: int = 0,
         share_classifier: bool = True,
         convention: Convention = "exact",
+        fusion_rate_factor: float = 1.0,
         optimizer: OptimizerCallable = adam,
         schedule: Schedule = "cosine",
         warmup_steps: int = 0,
@@ -78,6 +83,7 @@ class LowResTask(SegmentationTask):
         high_res, low_res = network(num_classes), network(num_classes)
         fuse = fusion(high_res.carried_channels)
         self.arseg = ARSeg(high_res, low_res, fuse, resolution_ratio, convention)
+        self.fast_factor = fusion_rate_factor
         self.objective = objective
         self.epochs_without_fusion = epochs_without_fusion
         self.has_high_res = high_res_checkpoint is not None
@@ -117,6 +123,10 @@ class LowResTask(SegmentationTask):
         if self.baseline:
             systems[f"{ratio:g}x"] = self.baseline[0].to(self.device)
         return systems | {f"AR {ratio:g}x": self.arseg}
+
+    def fast_parameters(self) -> Iterable[nn.Parameter]:
+        """The fusion's."""
+        return self.arseg.fusion.parameters()
 
     def on_fit_start(self) -> None:
         """Refuse to learn from an untrained teacher.

@@ -160,3 +160,11 @@ def test_a_test_counts_every_frame_at_its_distance(phase1, tmp_path):
     counted = task.counts("AR 0.5x").accuracy().frames_at_distance
     assert counted == (6, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0)
     assert trainer.callback_metrics["test/1x/miou_mean"] >= 0
+
+
+def test_the_fusion_may_learn_faster_than_its_network(phase1, tmp_path):
+    task = low_res_task(phase1[0], fusion_rate_factor=20.0)
+    trainer = fit(task, tmp_path)
+    network, fusion = trainer.optimizers[0].param_groups
+    assert fusion["initial_lr"] == 20 * network["initial_lr"]
+    assert {id(p) for p in fusion["params"]} == {id(p) for p in task.arseg.fusion.parameters()}

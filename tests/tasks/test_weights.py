@@ -1,0 +1,151 @@
+"""Which file may become what: branches, fusions and baselines, from runs and as published."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from lightning import Trainer
+from torch.utils.data import DataLoader
+
+from arseg_lightning.losses import FST, CrossEntropy
+from arseg_lightning.models import PSPNet18
+from arseg_lightning.propagation import CReFF
+from arseg_lightning.tasks import HighResTask, JointTask, LowResTask
+from arseg_lightning.tasks.weights import check_run_checkpoint
+from tests.published_files import write_high, write_low
+from tests.tiny import clip_batch
+
+
+def network(num_classes):
+    return PSPNet18(num_classes, width=0.125)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A file of each of the published folders."""
+    return {
+        "HR": write_high(tmp_path / "hr.pth", network(3)),
+        "LR": write_low(tmp_path / "lr.pth", network(3), trained=False),
+        "AR": write_low(tmp_path / "ar.pth", network(3)),
+    }
+
+
+def low_res_task(high=None, low=None, **changes):
+    return LowResTask(
+        network,
+        FST(CrossEntropy()),
+        num_classes=3,
+        high_res_checkpoint=high,
+        low_res_checkpoint=low,
+        **changes,
+    )
+
+
+def high_res_task(**changes):
+    return HighResTask(network, CrossEntropy(), num_classes=3, **changes)
+
+
+def run(command, task, tmp_path):
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=False,
+        default_root_dir=tmp_path,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    loader = DataLoader([clip_batch()], batch_size=None)
+    getattr(trainer, command)(task, loader)
+
+
+def test_published_files_are_evaluated_without_a_run(files, tmp_path):
+    task = low_res_task(files["HR"], files["AR"], baseline_checkpoint=files["LR"])
+    run("test", task, tmp_path)
+    assert list(task.systems()) == ["1x", "0.5x", "AR 0.5x"]
+    run("predict", task, tmp_path)
+
+
+@pytest.mark.parametrize(("ratio", "folder"), [(1.0, "HR"), (0.5, "LR"), (0.5, "AR"), (1.0, "LR")])
+def test_baselines_are_evaluated_without_a_run(ratio, folder, files, tmp_path):
+    task = high_res_task(resolution_ratio=ratio, checkpoint=files[folder])
+    run("test", task, tmp_path)
+    run("validate", task, tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["HR", "LR"])
+def test_a_low_res_branch_without_a_trained_fusion_is_not_evaluated(folder, files, tmp_path):
+    task = low_res_task(files["HR"], files[folder])
+    message = (
+        "test would use random weights for the fusion; give --ckpt_path (a run's checkpoint) or "
+        f"--model.low_res_checkpoint (a published AR file; {files[folder]} holds no trained fusion)"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run("test", task, tmp_path)
+
+
+def test_a_low_res_branch_may_start_its_training_from_a_high_res_file(files):
+    task = low_res_task(files["HR"], files["HR"])
+    assert task.arseg.low_res.bottleneck.weight.equal(task.arseg.high_res.bottleneck.weight)
+    assert task.arseg.fusion.state_dict().keys() == CReFF(8).state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda file: low_res_task(file), lambda file: high_res_task(checkpoint=file)],
+    ids=["phase 2", "1.0x baseline"],
+)
+def test_a_low_res_file_is_no_high_res_branch(build, files):
+    with pytest.raises(ValueError, match=r"ar\.pth is a published AR file: .* folder HR"):
+        build(files["AR"])
+
+
+@pytest.mark.parametrize("command", ["test", "validate", "predict"])
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (high_res_task, "for the network; give --ckpt_path .* or --model.checkpoint$"),
+        (
+            low_res_task,
+            "for the high-res branch, the low-res branch, the fusion; give --ckpt_path .* or "
+            r"--model.high_res_checkpoint or --model.low_res_checkpoint \(a published AR file\)$",
+        ),
+        (
+            lambda: JointTask(network, CrossEntropy(), FST(CrossEntropy()), num_classes=3),
+            r"for all networks; give --ckpt_path \(a run's checkpoint\)$",
+        ),
+    ],
+    ids=["phase 1", "phase 2", "joint"],
+)
+def test_random_weights_are_not_evaluated(command, build, message, tmp_path):
+    with pytest.raises(ValueError, match=f"^{command} would use random weights {message}"):
+        run(command, build(), tmp_path)
+
+
+def test_a_loaded_state_is_evaluated(tmp_path):
+    task = low_res_task()
+    task.load_state_dict(low_res_task().state_dict())
+    run("test", task, tmp_path)
+
+
+def test_a_fusion_of_another_shape_names_what_to_change(files):
+    message = r"ar\.pth holds another fusion: .* set the model's fusion to the checkpoint's"
+    with pytest.raises(ValueError, match=message):
+        low_res_task(files["HR"], files["AR"], fusion=lambda c: CReFF(c, projection="full"))
+
+
+@pytest.mark.parametrize("argument", ["high_res_checkpoint", "low_res_checkpoint"])
+def test_a_file_that_is_no_checkpoint_is_named(argument, tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(ValueError, match=r"notes\.txt is damaged or no PyTorch checkpoint"):
+        LowResTask(network, FST(CrossEntropy()), 3, **{argument: tmp_path / "notes.txt"})
+
+
+def test_a_run_is_continued_from_its_own_checkpoint_only(files, tmp_path):
+    torch.save({"state_dict": low_res_task().state_dict()}, tmp_path / "run.ckpt")
+    check_run_checkpoint(tmp_path / "run.ckpt")
+    torch.save(network(3).state_dict(), tmp_path / "network.pth")
+    for path, name in ((files["HR"], "a published PSPNet18"), (tmp_path / "network.pth", "a net")):
+        message = f"holds the weights of {name}.*, but --ckpt_path wants .* --model.checkpoint$"
+        with pytest.raises(ValueError, match=message):
+            check_run_checkpoint(path)
