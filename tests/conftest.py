@@ -10,6 +10,8 @@ os.environ["WANDB_MODE"] = "offline"
 import pytest
 import torch
 
+from tests.parity import published  # noqa: F401 (a fixture)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_threads():

@@ -15,7 +15,7 @@ from arseg_lightning.models import (
 )
 from arseg_lightning.propagation.creff import CReFF
 from arseg_lightning.propagation.warp import motion_to_grid, warp
-from tests.models.conftest import Published
+from tests.parity import Published
 
 
 @torch.inference_mode()

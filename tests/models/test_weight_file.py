@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,13 @@ def test_only_the_tensors_of_a_lightning_checkpoint_are_read(tmp_path):
         {"epoch": 1, "state_dict": {"a": torch.ones(2), "note": "text"}}, tmp_path / "x.ckpt"
     )
     assert list(read_checkpoint(tmp_path / "x.ckpt")) == ["a"]
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model_state_dict", "model", "net", "network"])
+def test_the_weights_are_found_beside_the_epoch(wrapper, tmp_path):
+    content = {"epoch": 1, "best_miou": torch.ones(()), wrapper: {"module.a": torch.ones(2)}}
+    torch.save(content, tmp_path / "x.pth")
+    assert list(read_checkpoint(tmp_path / "x.pth")) == ["a"]
 
 
 def test_a_missing_file_is_named():
@@ -39,6 +47,26 @@ def test_a_truncated_file_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(ValueError, match=r"half\.pth is damaged .* copy or download it again"):
         read_checkpoint(path)
+
+
+class Intruder:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_that_would_act_is_refused_and_does_not(zipped, tmp_path):
+    path, trace = tmp_path / "bad.pth", tmp_path / "trace"
+    content = {"a": torch.ones(1), "b": Intruder(trace)}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(ValueError, match=r"bad\.pth .* may run code .* save it again"):
+        read_checkpoint(path)
+    assert not trace.exists()
 
 
 def test_no_code_is_run_from_a_file(tmp_path):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from arseg_lightning.models import BiSeNet18, PSPNet18, PSPNet18Stride8, Segmentor
 
-PARITY = Path(__file__).resolve().parents[3] / "shared" / "parity"
+PARITY = Path(__file__).resolve().parents[2] / "shared" / "parity"
 PUBLISHED: dict[str, tuple[type[Segmentor], int]] = {
     "camvid-psp18": (PSPNet18, 12),
     "camvid-bise18": (BiSeNet18, 12),
