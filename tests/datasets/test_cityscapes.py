@@ -5,51 +5,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from arseg_lightning.datasets import ClipAugment, ClipDataModule
 from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.folder import CameraPath
+from tests.datasets.trees import (
+    CAR,
+    SIZE,
+    cityscapes_image,
+    cityscapes_label,
+    cityscapes_snippet,
+    frame,
+    save,
+)
 
-SIZE = (48, 96)
-ROAD, CAR, EGO = 7, 26, 1
 REAL = Path(__file__).resolve().parents[3] / "shared" / "cityscapes"
-
-
-def save(path, pixels):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
-
-
-def frame(t):
-    """A coarse pattern that moves by two pixels a frame."""
-    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
-    return np.stack([(x + 2 * t) * 2, y * 4, (x + 2 * t) // 16 % 2 * 200], axis=-1) % 256
-
-
-def label():
-    pixels = np.full(SIZE, ROAD)
-    pixels[:16], pixels[40:] = CAR, EGO
-    return pixels
-
-
-def image_path(root, name, package="leftImg8bit_sequence", split="train", ending=".png"):
-    return root / package / split / name.split("_")[0] / f"{name}_leftImg8bit{ending}"
-
-
-def make(root, name, split="train", ending=".png"):
-    """One snippet: 30 frames around the labelled one and its label."""
-    prefix, number = name.rsplit("_", 1)
-    for offset in range(-19, 11):
-        neighbour = f"{prefix}_{int(number) + offset:06d}"
-        save(image_path(root, neighbour, split=split, ending=ending), frame(offset + 19))
-    save(root / "gtFine" / split / name.split("_")[0] / f"{name}_gtFine_labelIds.png", label())
 
 
 @pytest.fixture
 def root(tmp_path):
-    make(tmp_path, "aachen_000000_000019")
-    make(tmp_path, "bochum_000000_000313", ending=".jpg")
+    cityscapes_snippet(tmp_path, "aachen_000000_000019")
+    cityscapes_snippet(tmp_path, "bochum_000000_000313", ending=".jpg")
     return tmp_path
 
 
@@ -73,7 +49,7 @@ def test_label_ids_become_the_19_classes(root):
 
 
 def test_a_shorter_past_needs_fewer_frames(root):
-    image_path(root, "aachen_000000_000007").unlink()
+    cityscapes_image(root, "aachen_000000_000007").unlink()
     sequence = Cityscapes(root, "train", past=11).sequences()[0]
     assert sequence.labelled == (11,)
     assert sequence.paths[0].name.startswith("aachen_000000_000008")
@@ -86,8 +62,8 @@ def test_a_clip_cannot_reach_beyond_its_snippet(root):
 
 def test_missing_neighbours_are_named_with_the_remedy(root):
     for number in (4, 6):
-        image_path(root, f"aachen_000000_{number:06d}").unlink()
-    image_path(root, "bochum_000000_000300", ending=".jpg").unlink()
+        cityscapes_image(root, f"aachen_000000_{number:06d}").unlink()
+    cityscapes_image(root, "bochum_000000_000300", ending=".jpg").unlink()
     message = (
         r"^aachen_000000_000004_leftImg8bit is missing in .*aachen; "
         r"unpack leftImg8bit_sequence_trainvaltest\.zip, or use frames: stills.*"
@@ -112,7 +88,7 @@ def test_missing_packages_are_named(root, tmp_path):
 
 
 def test_a_label_of_another_naming_is_refused(root):
-    save(root / "gtFine" / "train" / "aachen" / "mine_gtFine_labelIds.png", label())
+    save(root / "gtFine" / "train" / "aachen" / "mine_gtFine_labelIds.png", cityscapes_label())
     with pytest.raises(ValueError, match=r"mine_.* should be named CITY_SEQUENCE_FRAME_gtFine"):
         Cityscapes(root, "train").sequences()
 
@@ -121,7 +97,7 @@ def test_stills_come_from_either_package(root):
     layout = Cityscapes(root, "train", frames="stills", camera=CameraPath(num_frames=3))
     assert layout.sequences()[0].path.parts[-4] == "leftImg8bit_sequence"
     for name in ("aachen_000000_000019", "bochum_000000_000313"):
-        save(image_path(root, name, "leftImg8bit"), frame(0))
+        save(cityscapes_image(root, name, "leftImg8bit"), frame(0))
     sequence = layout.sequences()[0]
     assert sequence.path.parts[-4] == "leftImg8bit"
     assert sequence.labelled == (2,)
@@ -129,7 +105,10 @@ def test_stills_come_from_either_package(root):
 
 
 def test_stills_without_any_images_ask_for_the_small_package(tmp_path):
-    save(tmp_path / "gtFine" / "train" / "ulm" / "ulm_000000_000019_gtFine_labelIds.png", label())
+    save(
+        tmp_path / "gtFine" / "train" / "ulm" / "ulm_000000_000019_gtFine_labelIds.png",
+        cityscapes_label(),
+    )
     with pytest.raises(FileNotFoundError, match=r"leftImg8bit/train is missing; .*leftImg8bit_tr"):
         Cityscapes(tmp_path, "train", frames="stills").sequences()
 
@@ -137,8 +116,8 @@ def test_stills_without_any_images_ask_for_the_small_package(tmp_path):
 def test_other_labels_may_belong_to_any_frame(root):
     for number in (0, 5, 25):
         name = f"aachen_000000_{number:06d}"
-        save(image_path(root, name, "pseudo"), np.full(SIZE, CAR))
-    save(image_path(root, "bochum_000000_000313", "pseudo"), np.full(SIZE, CAR))
+        save(cityscapes_image(root, name, "pseudo"), np.full(SIZE, CAR))
+    save(cityscapes_image(root, "bochum_000000_000313", "pseudo"), np.full(SIZE, CAR))
     layout = Cityscapes(root, "train", future=10, labels=Path("pseudo"))
     first, second = layout.sequences()
     assert (first.labelled, second.labelled) == ((0, 5, 25), (19,))
@@ -146,7 +125,7 @@ def test_other_labels_may_belong_to_any_frame(root):
 
 
 def test_a_snippet_without_any_other_label_is_named(root):
-    save(image_path(root, "aachen_000000_000000", "pseudo"), label())
+    save(cityscapes_image(root, "aachen_000000_000000", "pseudo"), cityscapes_label())
     with pytest.raises(FileNotFoundError, match=r"bochum_000000_000313_leftImg8bit\.png and the"):
         Cityscapes(root, "train", labels=Path("pseudo")).sequences()
 

@@ -1,0 +1,118 @@
+"""The command check-data: folders and experiments, what it prints, and its exit status."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from arseg_lightning.cli import main
+from arseg_lightning.commands import COMMANDS
+from arseg_lightning.commands.check_data import check_data
+from tests.datasets.trees import (
+    camvid_stills,
+    cityscapes_image,
+    cityscapes_snippet,
+    images_and_labels,
+)
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+
+
+def test_the_command_is_on_the_command_line(tmp_path, capsys):
+    assert COMMANDS["check-data"] is check_data
+    images_and_labels(tmp_path, ("a", "b"))
+    check = main(["check-data", "--data", str(tmp_path)])
+    assert check.splits[0].layout == "StillFolder"
+    printed = capsys.readouterr().out
+    assert "StillFolder, 2 sequences, 2 labelled frames of 48x96, camera paths at 15 fps" in printed
+    assert "void: 0.0 % of 2 sampled labels" in printed
+    assert "good for: phase 1; phase 2 from camera paths\n" in printed
+
+
+def test_what_is_missing_is_told_by_name(tmp_path, capsys):
+    cityscapes_snippet(tmp_path, "aachen_000000_000019")
+    for number in range(6):
+        cityscapes_image(tmp_path, f"aachen_000000_{number:06d}").unlink()
+    check_data(tmp_path)
+    printed = capsys.readouterr().out
+    assert "missing: 6 frames: aachen_000000_000000_leftImg8bit, " in printed
+    assert "_000003_leftImg8bit and 2 more\n" in printed
+    assert "unpack leftImg8bit_sequence_trainvaltest.zip" in printed
+    assert f"missing: {tmp_path}/gtFine/val is missing; unpack gtFine_trainvaltest.zip" in printed
+
+
+def test_the_exit_status_says_whether_anything_is_usable(tmp_path, capsys):
+    camvid_stills(tmp_path)
+    for path in (tmp_path / "train_labels").iterdir():
+        path.unlink()
+    with pytest.raises(SystemExit) as stop:
+        main(["check-data", "--data", str(tmp_path)])
+    assert stop.value.code == 1
+    assert "nothing here can be used yet; data/README.md says where" in capsys.readouterr().out
+
+
+def experiment(folder, **data):
+    path = folder / "experiment.yaml"
+    path.write_text(yaml.safe_dump({"run_dir": "runs/x", "model": {"class_path": "?"}} | data))
+    return path
+
+
+def stills(root, classes="camvid11"):
+    return {"class_path": "StillFolder", "init_args": {"root": str(root), "classes": classes}}
+
+
+def test_an_experiment_names_its_data(tmp_path, capsys):
+    images_and_labels(tmp_path / "mine", ("a", "b"))
+    street = {"class_path": "StreetVideos", "init_args": {"num_videos": 1, "num_frames": 6}}
+    data = {"train": street, "test": street, "keyframe_interval": 6}
+    check = check_data(experiment(tmp_path, data=data))
+    assert [split.name for split in check.splits] == ["train", "test"]
+    assert "every distance at L=6" in capsys.readouterr().out
+
+
+def test_overlays_change_an_experiments_data(tmp_path):
+    images_and_labels(tmp_path / "mine", ("a", "b"))
+    base = EXPERIMENTS / "camvid" / "bise18_high.yaml"
+    overlay = experiment(tmp_path, data={"train": stills(tmp_path / "mine"), "val": None})
+    check = main(["check-data", "--data", f"[{base},{overlay}]"])
+    assert [(split.name, split.layout) for split in check.splits] == [
+        ("train", "StillFolder"),
+        ("test", "CamVid"),
+    ]
+    assert [bool(split.uses) for split in check.splits] == [True, False]
+
+
+def test_data_in_a_file_of_their_own_and_roots_from_the_environment(tmp_path, monkeypatch):
+    camvid_stills(tmp_path)
+    monkeypatch.setenv("CAMVID_ROOT", str(tmp_path))
+    check = check_data(EXPERIMENTS / "camvid" / "bise18_high.yaml")
+    assert [split.num_sequences for split in check.splits] == [2, 0, 0]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no\.yaml does not exist; give a folder or an ex"):
+        check_data(tmp_path / "no.yaml")
+
+
+def test_a_data_section_that_is_none_is_refused(tmp_path):
+    path = experiment(tmp_path, data={"train": stills(tmp_path), "colour": "blue"})
+    with pytest.raises(ValueError, match=r"experiment\.yaml: .*colour"):
+        check_data(path)
+
+
+def test_classes_of_ones_own_data_are_chosen(tmp_path, capsys):
+    images_and_labels(tmp_path, ("a", "b"), value=26)
+    with pytest.raises(SystemExit):
+        check_data(tmp_path)
+    assert "wrong: " in capsys.readouterr().out
+    assert check_data(tmp_path, classes="cityscapes19").is_usable
+
+
+def test_a_process_ends_with_the_status(tmp_path):
+    (tmp_path / "images").mkdir()
+    command = [sys.executable, "-m", "arseg_lightning", "check-data", "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=EXPERIMENTS.parent)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "holds no stills" in done.stdout
