@@ -1,44 +1,137 @@
-"""Every experiment in the repository is a valid configuration."""
+"""Every experiment and every overlay is valid, and trains a step on made data."""
 
 from pathlib import Path
 
 import pytest
+import yaml
 
 from arseg_lightning.cli import main
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
-WHOLE = sorted(path for path in EXPERIMENTS.rglob("*.yaml") if "run_dir:" in path.read_text())
-OVERLAYS = sorted(EXPERIMENTS.rglob("short_*.yaml"))
+WHOLE = sorted(
+    path
+    for path in EXPERIMENTS.rglob("*.yaml")
+    if any(line.startswith("run_dir:") for line in path.read_text().splitlines())
+)
+ABLATIONS = sorted((EXPERIMENTS / "ablations").glob("*.yaml"))
+BEHIND_PHASE_1 = {"motion_only"}
+OVERLAYS = {
+    **dict.fromkeys(ABLATIONS, "camvid/psp18"),
+    EXPERIMENTS / "camvid" / "short_360x480.yaml": "camvid/bise18",
+    EXPERIMENTS / "camvid" / "paper.yaml": "camvid/psp18",
+    EXPERIMENTS / "camvid" / "paper_creff.yaml": "camvid/psp18",
+    EXPERIMENTS / "camvid" / "published.yaml": "camvid/psp18",
+    EXPERIMENTS / "cityscapes" / "paper.yaml": "cityscapes/psp18",
+    EXPERIMENTS / "cityscapes" / "published_psp18.yaml": "cityscapes/psp18",
+    EXPERIMENTS / "cityscapes" / "published_bise18.yaml": "cityscapes/bise18",
+    EXPERIMENTS / "study" / "phase2.yaml": "camvid/bise18",
+}
 
 
-def printed(capsys, *files):
-    with pytest.raises(SystemExit) as stop:
-        main(
-            ["fit", *[flag for file in files for flag in ("--config", str(file))], "--print_config"]
-        )
-    assert stop.value.code == 0
-    return capsys.readouterr().out
+def street(folder):
+    """An overlay: a synthetic street and narrow networks, for one step."""
+    videos = {"num_videos": 1, "num_frames": 36, "height": 64, "width": 96}
+    content = {
+        "run_dir": str(folder / "run"),
+        "after_fit": "nothing",
+        "trainer": {"max_epochs": 1, "limit_train_batches": 1, "accelerator": "cpu"}
+        | {"devices": 1, "logger": False, "precision": "32-true"},
+        "data": {
+            "train": {"class_path": "StreetVideos", "init_args": videos},
+            "val": None,
+            "test": None,
+            "store": str(folder.parent / "store"),
+            "augment": {"crop_size": [64, 96], "scales": [1.0]},
+            "batch_size": 2,
+            "num_workers": 0,
+        },
+        "model": {"init_args": {"network": {"init_args": {"width": 0.125, "pretrained": None}}}},
+    }
+    path = folder / "street.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture
+def fit(tmp_path_factory, monkeypatch):
+    """Fit experiments and overlays for one step; returns the folder of the run."""
+    monkeypatch.setenv("RESNET18_INIT", "never-read")
+    monkeypatch.setenv("CAMVID_ROOT", "nowhere")
+
+    def run(*files, **settings):
+        folder = tmp_path_factory.mktemp("experiment")
+        flags = [flag for file in (*files, street(folder)) for flag in ("--config", str(file))]
+        flags += [f"--{name}={value}" for name, value in settings.items()]
+        main(["fit", *flags])
+        return folder / "run"
+
+    return run
+
+
+@pytest.fixture
+def phase_1(fit, request):
+    """The high-res checkpoint of a network, made once in all tests: a step of its experiment."""
+
+    def checkpoint(network):
+        made = request.config.stash.setdefault(_MADE, {})
+        if network not in made:
+            made[network] = fit(EXPERIMENTS / f"{network}_high.yaml") / "last.ckpt"
+        return made[network]
+
+    return checkpoint
+
+
+_MADE = pytest.StashKey[dict[str, Path]]()
 
 
 def test_there_are_experiments():
-    assert len(WHOLE) >= 7
-    assert OVERLAYS
+    assert len(WHOLE) >= 16
+    assert len(ABLATIONS) >= 28
+    known = {*WHOLE, *OVERLAYS}
+    parts = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "parts"}
+    others = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "sweeps"}
+    others.add(EXPERIMENTS / "study" / "study.yaml")
+    assert {*EXPERIMENTS.rglob("*.yaml")} == known | parts | others
 
 
-@pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.stem)
-def test_an_experiment_is_valid_and_says_how_it_is_run(path, capsys):
-    assert "class_path: arseg_lightning.tasks" in printed(capsys, path)
+@pytest.mark.parametrize("path", WHOLE, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_an_experiment_says_how_it_is_run(path):
     command = path.read_text().splitlines()[0]
     assert command.startswith("# python -m arseg_lightning fit --config experiments/")
     assert f"{path.relative_to(EXPERIMENTS.parent)}" in command
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
-def test_an_overlay_changes_an_experiment(overlay, capsys, monkeypatch):
-    monkeypatch.setenv("CAMVID_ROOT", "somewhere")
-    monkeypatch.setenv("RESNET18_INIT", "resnet18.pth")
-    experiment = EXPERIMENTS / "camvid" / "bise18_ar.yaml"
-    plain, changed = printed(capsys, experiment), printed(capsys, experiment, overlay)
-    assert "max_epochs: 100" in plain
-    assert "max_epochs: 20" in changed
-    assert "StillFolder" in changed
+@pytest.mark.parametrize("path", WHOLE, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_an_experiment_trains(path, fit, phase_1, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", "--config", str(path), "--print_config"])
+    assert stop.value.code == 0
+    assert "class_path: arseg_lightning.tasks" in capsys.readouterr().out
+    if path.stem.endswith("_high"):
+        phase_1(_network(path))
+    elif path.stem.endswith("_ar"):
+        checkpoint = phase_1(_network(path))
+        fit(path, **{"model.high_res_checkpoint": checkpoint, "model.epochs_without_fusion": 0})
+    else:
+        fit(path)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_an_overlay_trains(overlay, fit, phase_1):
+    network = OVERLAYS[overlay]
+    if overlay.stem in BEHIND_PHASE_1:
+        fit(EXPERIMENTS / f"{network}_high.yaml", overlay)
+        return
+    settings = {"model.high_res_checkpoint": phase_1(network), "model.epochs_without_fusion": 0}
+    assert (fit(EXPERIMENTS / f"{network}_ar.yaml", overlay, **settings) / "last.ckpt").is_file()
+
+
+def test_an_ablation_changes_one_thing():
+    for path in ABLATIONS:
+        head, content = path.read_text().splitlines()[0], yaml.safe_load(path.read_text())
+        assert head.startswith("# ")
+        assert len(content) == 1, path.name
+
+
+def _network(path):
+    return f"{path.parent.name}/{path.stem.rsplit('_', 1)[0]}"
