@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from arseg_lightning.cli import main
+from arseg_lightning.commands import COMMANDS
 from arseg_lightning.report import RunResult
 from arseg_lightning.tasks import HighResTask, LowResTask
 from arseg_lightning.video.probe import probe
@@ -184,4 +185,4 @@ def test_training_runs_on_two_processes(tmp_path):
 def test_help_names_the_commands(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "Video tools: encode, motion" in " ".join(capsys.readouterr().out.split())
+    assert f"Video tools: {', '.join(COMMANDS)}" in " ".join(capsys.readouterr().out.split())
