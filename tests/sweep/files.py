@@ -1,4 +1,7 @@
-"""Sweep files for tests."""
+"""Sweep files for tests, and what stands in for their runs."""
+
+import time
+from pathlib import Path
 
 import yaml
 
@@ -10,6 +13,7 @@ PARAMETERS = {
     "data.keyframe_interval": {"values": [6, 12]},
     "model.init_args.resolution_ratio": {"values": [0.3, 0.5, 0.7]},
 }
+SMALL = {"parameters": {"data.keyframe_interval": {"values": [6, 12, 24]}}}
 
 
 def sweep_file(folder, **changes):
@@ -19,3 +23,24 @@ def sweep_file(folder, **changes):
     path = folder / "sweep.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
+
+
+class Runs:
+    """Stands in for the processes: notes what it was to run, and fails or waits where told."""
+
+    def __init__(self, fails=(), waits=None):
+        self.fails, self.waits = fails, waits
+        self.commands = []
+
+    def __call__(self, arguments, log):
+        self.commands.append(list(arguments))
+        name = log.parent.name.removeprefix("point-keyframe_interval=")
+        log.write_text("…")
+        (log.parent / "result.json").write_text(log.parent.name)
+        if name == self.waits:
+            time.sleep(60)
+        return "ValueError: no" if name in self.fails else None
+
+    @property
+    def names(self):
+        return [Path(words[-1]).name.split("=", 1)[1] for words in self.commands]

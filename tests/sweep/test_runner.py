@@ -9,28 +9,7 @@ import pytest
 
 from arseg_lightning.report.sweep_index import SweepIndex
 from arseg_lightning.sweep import choose_points, read_sweep, run_sweep
-from tests.sweep.files import PARAMETERS, sweep_file
-
-
-class Runs:
-    """Stands in for the processes: notes what it was to run, and fails or waits where told."""
-
-    def __init__(self, fails=(), waits=None):
-        self.fails, self.waits = fails, waits
-        self.commands = []
-
-    def __call__(self, arguments, log):
-        self.commands.append(list(arguments))
-        name = log.parent.name.removeprefix("point-keyframe_interval=")
-        log.write_text("…")
-        (log.parent / "result.json").write_text(log.parent.name)
-        if name == self.waits:
-            time.sleep(60)
-        return "ValueError: no" if name in self.fails else None
-
-    @property
-    def names(self):
-        return [Path(words[-1]).name.split("=", 1)[1] for words in self.commands]
+from tests.sweep.files import PARAMETERS, SMALL, Runs, sweep_file
 
 
 def run(folder, launch, said=None, extra=(), **changes):
@@ -38,9 +17,6 @@ def run(folder, launch, said=None, extra=(), **changes):
     points = choose_points(sweep, 20 if sweep.method == "random" else None)
     say = (said if said is not None else []).append
     return run_sweep(sweep, points, folder / "sweep", extra, launch, say)
-
-
-SMALL = {"parameters": {"data.keyframe_interval": {"values": [6, 12, 24]}}}
 
 
 def statuses(folder):

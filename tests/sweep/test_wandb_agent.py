@@ -1,0 +1,137 @@
+"""The sweep files of the repository, as W&B's own agent runs them, without its server."""
+
+from functools import partial
+from pathlib import Path
+
+import lightning
+import pytest
+import torch
+import yaml
+from wandb import wandb_agent
+
+from arseg_lightning.cli import main
+from arseg_lightning.losses import FST, CrossEntropy
+from arseg_lightning.propagation import CReFF
+from arseg_lightning.report import RunResult
+from arseg_lightning.sweep import choose_points, read_sweep
+from arseg_lightning.sweep.plan import point_names
+from arseg_lightning.tasks import JointTask
+from tests.tiny import TinyNet
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(p for p in (ROOT / "experiments" / "sweeps").glob("*.yaml") if p.stem != "loggers")
+
+
+@pytest.fixture
+def agent(tmp_path, monkeypatch):
+    """Returns the command line that the agent starts for a point of a sweep file."""
+    started = []
+
+    class Started:
+        def __init__(self, command, **_):
+            started.append(command)
+
+    monkeypatch.chdir(ROOT)  # the commands' files are relative to the repository
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    for variable in ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):
+        monkeypatch.setenv(variable, "")  # the agent sets them
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
+    monkeypatch.setattr(wandb_agent, "AgentProcess", Started)
+
+    def command_line(path, values):
+        sweep = yaml.safe_load(path.read_text())
+        agent = wandb_agent.Agent(api=None, queue=None, sweep_id="sweep")
+        agent._sweep_command = sweep["command"]
+        arguments = {key: {"value": value} for key, value in values.items()}
+        order = {"type": "run", "run_id": "abc123", "program": sweep["program"]}
+        agent._command_run(order | {"args": arguments})
+        return started[-1]
+
+    return command_line
+
+
+def options(command):
+    """What of the agent's command is for our command line."""
+    assert command[:4] == ["/usr/bin/env", "python", "-m", "arseg_lightning"]
+    return command[4:]
+
+
+def parsed(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--print_config"])
+    assert stop.value.code == 0
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+def entry(config, key):
+    for part in key.split("."):
+        config = config[part]
+    return config
+
+
+def test_there_are_sweeps():
+    assert len(FILES) == 5
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_agents_command_sets_the_points_values(path, agent, capsys):
+    sweep = read_sweep(path)
+    points = choose_points(sweep, 1)
+    config = parsed(options(agent(path, points[0])), capsys)
+    assert {key: entry(config, key) for key in points[0]} == points[0]
+    folder = point_names(sweep, points)[0] if sweep.method == "grid" else "abc123"
+    assert config["run_dir"] == f"runs/sweeps/{path.stem}/{folder}"
+    assert config["trainer"]["logger"][1]["init_args"]["save_dir"] == config["run_dir"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_begins_with_the_commands_that_run_it(path):
+    wandb, ours = path.read_text().splitlines()[:2]
+    file = path.relative_to(ROOT)
+    assert wandb.startswith(f"# wandb sweep {file}, then: wandb agent ID")
+    assert ours == f"# python -m arseg_lightning sweep {file}"
+
+
+def test_a_ratios_networks_are_tested_at_that_ratio(agent, capsys):
+    path = FILES[0].with_name("interval_x_ratio.yaml")
+    trained = read_sweep(path.with_name("resolution_ratio.yaml"))
+    values = choose_points(read_sweep(path), 2)[1]
+    ratio = {key: value for key, value in values.items() if key.endswith("ratio")}
+    checkpoint = f"runs/sweeps/resolution_ratio/{point_names(trained, [ratio])[0]}/best.ckpt"
+    assert parsed(options(agent(path, values)), capsys)["ckpt_path"] == checkpoint
+    assert ratio in choose_points(trained)
+
+
+@pytest.fixture
+def untrained(tmp_path):
+    """A checkpoint of the quickstart's task with a small network."""
+    loss = CrossEntropy()
+    task = JointTask(TinyNet, loss, FST(loss), 9, fusion=partial(CReFF, window=3))
+    path = tmp_path / "untrained.ckpt"
+    version = {"pytorch-lightning_version": lightning.__version__}
+    torch.save({"state_dict": task.state_dict(), **version}, path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # wandb leaves the sweep's file open
+def test_points_run_on_what_the_first_has_prepared(agent, untrained, tmp_path, monkeypatch):
+    """The street's sweep, on a small street with a small network, from the agent's command."""
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    path, store = FILES[0].with_name("street_interval_x_ratio.yaml"), tmp_path / "store"
+    street = {"num_videos": 1, "num_frames": 12, "height": 48, "width": 64}
+    small = {f"data.test.init_args.{key}": value for key, value in street.items()}
+    small |= {"data.store": store, "model.init_args.network": "tests.tiny.TinyNet"}
+    small |= {"ckpt_path": untrained, "data.num_workers": 0, "trainer.accelerator": "cpu"}
+    prepared = []
+    for interval, ratio in ((6, 0.3), (12, 0.5)):
+        values = {"data.keyframe_interval": interval, "model.init_args.resolution_ratio": ratio}
+        folder = tmp_path / f"{interval}"
+        flags = [f"--{key}={value}" for key, value in small.items()]
+        main([*options(agent(path, values)), *flags, f"--run_dir={folder}"])
+        result = RunResult.read(folder / "result.json")
+        assert result.keyframe_interval == interval
+        assert result.systems[-1].name == f"AR {ratio}x"
+        files = [file for file in store.rglob("*") if file.is_file()]
+        prepared.append({file.name: file.stat().st_mtime_ns for file in files})
+    assert len(prepared[0]) >= 2
+    assert prepared[0] == prepared[1]
