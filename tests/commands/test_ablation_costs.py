@@ -1,0 +1,58 @@
+"""What the ablations cost: each overlay's parts, counted by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from arseg_lightning.commands.experiment import Experiment
+from arseg_lightning.cost import system_cost
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+
+
+# Mean GMACs a frame of CamVid PSPNet18 (720x960, 11 classes) behind each ablation: what its parts
+# add up to, every layer counted once.
+ABLATIONS = {
+    "no_creff": 96.45,
+    "no_motion": 101.84,
+    "motion_integer": 101.84,
+    "distance_last": 101.84,
+    "window_3": 98.60,
+    "window_11": 107.68,
+    "full_projection": 170.82,
+    "global_attention": 151.40,
+    "conv_fusion": 143.50,
+    "no_direct_connection": 101.84,
+    "before_task": 221.98,
+    "before_features": 307.80,
+    "fst_none": 101.84,
+    "fst_shared": 101.84,
+    "fst_mse": 101.84,
+    "fst_kl": 101.84,
+    "interval_6": 120.64,
+    "interval_15": 98.08,
+    "interval_20": 94.33,
+    "interval_24": 92.45,
+    "interval_30": 90.57,
+    "ratio_0.3": 56.67,
+    "ratio_0.4": 76.44,
+    "ratio_0.6": 132.92,
+    "ratio_0.7": 169.64,
+    "ratio_0.8": 212.00,
+    "ratio_0.9": 260.01,
+    "motion_only": 26.17,
+}
+
+
+def test_every_ablation_has_an_expected_cost():
+    assert {path.stem for path in (EXPERIMENTS / "ablations").glob("*.yaml")} == set(ABLATIONS)
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_an_ablation_costs_what_its_parts_add_up_to(name):
+    kind = "high" if name == "motion_only" else "ar"
+    whole = EXPERIMENTS / "camvid" / f"psp18_{kind}.yaml"
+    experiment = Experiment([whole, EXPERIMENTS / "ablations" / f"{name}.yaml"])
+    own = list(experiment.systems().values())[-1]
+    cost = system_cost(own, (720, 960), experiment.task.keyframe_interval)
+    assert cost.mean_gmacs == pytest.approx(ABLATIONS[name], abs=0.02)
