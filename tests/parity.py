@@ -67,3 +67,38 @@ def recipe(name: str, shape: list[int]) -> Tensor:
     if name.endswith("bias"):
         return 0.1 * torch.randn(shape, generator=generator)
     return 1 + 0.1 * torch.randn(shape, generator=generator)
+
+
+def ratios(published: Published) -> list[str]:
+    """The resolution ratios of the stored arrays, as their names spell them."""
+    names = [name for name in published.arrays if name.startswith("lr_feature_")]
+    assert names
+    return [name.removeprefix("lr_feature_") for name in names]
+
+
+def assert_same(ours: Tensor, stored: Tensor) -> None:
+    assert_close(ours, stored, worst=1e-4, typical=1e-5)
+
+
+def assert_same_after_attention(ours: Tensor, stored: Tensor) -> None:
+    """The same, but for a few pixels of the network at stride 1.
+
+    The attention's logits are not scaled and reach thousands there, so that the last bit of a
+    float32 feature can decide between two neighbours: the number of threads alone moves single
+    pixels by 1.4e-4, while float64 moves them by 3e-4.
+    """
+    assert_close(ours, stored, worst=1e-3, typical=1e-5)
+    assert ((ours - stored).abs() < 1e-4 * stored.std()).float().mean() > 0.999
+
+
+def assert_close(ours: Tensor, stored: Tensor, *, worst: float, typical: float) -> None:
+    """In units of the stored array's standard deviation; typical is the root mean square."""
+    assert ours.shape == stored.shape
+    error = (ours - stored) / stored.std()
+    assert error.abs().max() < worst
+    assert error.square().mean().sqrt() < typical
+
+
+def scores(network: Segmentor, logits: Tensor) -> Tensor:
+    """The published decoder network ends in a log-softmax, ours in logits."""
+    return logits.log_softmax(1) if isinstance(network, PSPNet18) else logits
