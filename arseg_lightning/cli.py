@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import warnings
 from collections.abc import Callable
 from inspect import signature
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,13 +133,23 @@ def main(arguments: list[str] | None = None) -> Any:
 
 
 def _named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
-    """Name a first argument that is given without its name, and what stands behind ``--``."""
+    """Name a first argument that is given without its name, and what stands behind ``--``.
+
+    A parameter that is a list, such as ``configs``, is given by its singular, again for each entry;
+    if it is the first one, several words may come without a name.
+    """
     if "--" in arguments:
         place = arguments.index("--")
         arguments = [*arguments[:place], f"--extra={json.dumps(arguments[place + 1 :])}"]
+    parameters = signature(command).parameters
+    lists = [name for name, each in parameters.items() if str(each.annotation).startswith("list[")]
     if arguments and not arguments[0].startswith("-"):
-        arguments = [f"--{next(iter(signature(command).parameters))}", *arguments]
-    return arguments
+        first = next(iter(parameters))
+        words = list(takewhile(lambda word: not word.startswith("-"), arguments))
+        named = [f"--{first}+={word}" for word in words] if first in lists else [f"--{first}"]
+        arguments = [*named, *arguments[len(words) if first in lists else 0 :]]
+    singular = re.compile(rf"^--({'|'.join(name.removesuffix('s') for name in lists)})(?==|$)")
+    return [singular.sub(r"--\1s+", word) for word in arguments] if lists else arguments
 
 
 def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:

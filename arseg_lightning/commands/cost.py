@@ -20,7 +20,7 @@ _WAYS: tuple[Counting, ...] = ("exact", "paper")
 
 
 def cost(
-    config: list[Path] | None = None,
+    configs: list[Path] | None = None,
     counting: Literal["exact", "paper", "both"] = "both",
     size: str | None = None,
     rows: str = "",
@@ -33,8 +33,8 @@ def cost(
     difference that it leaves.
 
     Args:
-        config: Experiment whose systems are counted instead of the paper's rows; repeat it to
-            stack overlays.
+        configs: Experiment whose systems are counted instead of the paper's rows, and overlays:
+            --config A.yaml --config B.yaml.
         counting: exact counts every layer once, without heads that only training needs; paper
             counts as the published figures do; both shows both.
         size: Size of the video of an experiment, such as 720x960 (height x width); read from its
@@ -51,10 +51,10 @@ def cost(
     """
     if out is not None:
         check_format(out)
-    if config and rows:
+    if configs and rows:
         raise ValueError(f"--rows {rows} chooses rows of the paper; leave out it or --config")
-    if config:
-        table, notes = _own(config, counting, size), ""
+    if configs:
+        table, notes = _own(configs, counting, size), ""
     else:
         costs = [row_cost(row, counting) for row in _chosen(rows)]
         table = cost_table(costs, counting)
@@ -80,10 +80,10 @@ def _chosen(text: str) -> list[PaperRow]:
     return chosen
 
 
-def _own(config: list[Path], counting: str, size: str | None) -> Table:
+def _own(configs: list[Path], counting: str, size: str | None) -> Table:
     """Count the systems of an experiment."""
     frame = _size(size) if size is not None else None
-    experiment = Experiment(config)
+    experiment = Experiment(configs)
     frame = frame or experiment.size()
     interval = experiment.task.keyframe_interval
     systems = experiment.systems()

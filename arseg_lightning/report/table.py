@@ -7,7 +7,7 @@ import math
 from arseg_lightning.report.grid import Table
 from arseg_lightning.report.result import RunResult
 
-__all__ = ["distance_table", "recovered_share"]
+__all__ = ["distance_table", "gmacs_text", "percent_text", "recovered_share"]
 
 
 def distance_table(result: RunResult) -> str:
@@ -24,8 +24,8 @@ def distance_table(result: RunResult) -> str:
             accuracy.miou_min,
             accuracy.miou_pooled,
         )
-        cost = [_gmacs(system.mean_gmacs), f"{system.mean_gmacs / full:.0%}"]
-        rows.append((system.name, *map(_percent, values), *cost))
+        cost = [gmacs_text(system.mean_gmacs), f"{system.mean_gmacs / full:.0%}"]
+        rows.append((system.name, *map(percent_text, values), *cost))
     return Table(tuple(header), tuple(rows)).markdown()
 
 
@@ -40,9 +40,11 @@ def recovered_share(result: RunResult) -> float:
     return (own - low) / (full - low) if full > low else math.nan
 
 
-def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.1f}"
+def percent_text(share: float, digits: int = 1) -> str:
+    """A share in [0, 1] in percent; a dash if it is not known."""
+    return "-" if math.isnan(share) else f"{100 * share:.{digits}f}"
 
 
-def _gmacs(value: float) -> str:
-    return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+def gmacs_text(gmacs: float) -> str:
+    """A cost, with as many digits as mean something."""
+    return f"{gmacs:.2f}" if gmacs >= 1 else f"{gmacs:.3f}"

@@ -36,51 +36,51 @@ def test_rows_that_the_paper_does_not_have_are_refused():
     with pytest.raises(ValueError, match=r"no row of the paper has 'yolo' .* ablation of CReFF"):
         cost(rows="yolo")
     with pytest.raises(ValueError, match="leave out it or --config"):
-        cost(rows="main", config=[BISE])
+        cost(rows="main", configs=[BISE])
 
 
 def test_ones_own_experiment_is_counted_without_data_or_weights():
-    table = cost(config=[BISE], counting="exact", size="720x960")
+    table = cost(configs=[BISE], counting="exact", size="720x960")
     own = dict(zip(table.header, table.rows[-1], strict=True))
     assert (own["system"], own["of 1x"], own["saved"]) == ("AR 0.5x", "32.5%", "67.5%")
 
 
 def test_overlays_are_stacked():
     overlay = EXPERIMENTS / "ablations" / "interval_30.yaml"
-    table = cost(config=[BISE, overlay], counting="exact", size="720x960")
+    table = cost(configs=[BISE, overlay], counting="exact", size="720x960")
     assert float(table.rows[-1][4]) == pytest.approx((39.12 + 29 * 10.30) / 30, rel=1e-3)
 
 
 def test_a_baseline_is_compared_with_1x():
     config = EXPERIMENTS / "camvid" / "bise18_half.yaml"
-    table = cost(config=[config], counting="exact", size="720x960")
+    table = cost(configs=[config], counting="exact", size="720x960")
     assert [row[0] for row in table.rows] == ["1x", "0.5x"]
 
 
 def test_a_network_of_ones_own_has_no_paper_counting():
     config = [EXPERIMENTS / "camvid" / "efflite0_high.yaml"]
-    assert {row[1] for row in cost(config=config, size="64x96").rows} == {"exact"}
+    assert {row[1] for row in cost(configs=config, size="64x96").rows} == {"exact"}
     with pytest.raises(ValueError, match="use counting='exact'"):
-        cost(config=config, size="64x96", counting="paper")
+        cost(configs=config, size="64x96", counting="paper")
 
 
 @pytest.mark.parametrize("size", ["720", "0x960", "720*960"])
 def test_a_size_is_height_times_width(size):
     with pytest.raises(ValueError, match=r"--size is height x width in pixels, such as 720x960"):
-        cost(config=[BISE], size=size)
+        cost(configs=[BISE], size=size)
 
 
 def test_without_data_the_size_is_asked_for(monkeypatch):
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")
     with pytest.raises(ValueError, match=r"bise18_ar\.yaml: the size .*for example --size 720x960"):
-        cost(config=[BISE])
+        cost(configs=[BISE])
 
 
 def test_a_broken_experiment_is_named(tmp_path):
     broken = tmp_path / "broken.yaml"
     broken.write_text("model: {class_path: LowResTask, init_args: {ratio: 0.5}}\n")
     with pytest.raises(ValueError, match=r"broken\.yaml: "):
-        cost(config=[broken], size="64x96")
+        cost(configs=[broken], size="64x96")
 
 
 def test_a_format_is_refused_before_anything_is_counted(tmp_path):

@@ -1,0 +1,60 @@
+"""Accuracy over cost, and which systems no other beats in both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from arseg_lightning.report.rows import Row
+
+__all__ = ["pareto_front", "plot_pareto"]
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Find the points that no other beats.
+
+    A point is beaten by one that costs no more and is no worse, and is better in one of the two.
+
+    Args:
+        points: Cost (less is better) and accuracy (more is better) of each; NaN is no point.
+
+    Returns:
+        Their indices, by rising cost.
+    """
+    known = [i for i, point in enumerate(points) if not any(map(math.isnan, point))]
+    front = [i for i in known if not any(_beats(points[j], points[i]) for j in known)]
+    return sorted(front, key=lambda i: points[i])
+
+
+def plot_pareto(rows: Sequence[Row], path: Path) -> None:
+    """Draw mIoU over GMACs, with the systems that no other beats joined by a line.
+
+    Args:
+        rows: The systems; spread over seeds is drawn as a bar.
+        path: The picture to write.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
+    points = [(row.gmacs, 100 * row.miou.mean) for row in rows]
+    front = pareto_front(points)
+    if len(front) > 1:
+        line = [points[i] for i in front]
+        axes.plot(*zip(*line, strict=True), color="0.6", zorder=1, label="not beaten in both")
+        axes.legend(loc="lower right")
+    for i, (row, point) in enumerate(zip(rows, points, strict=True)):
+        spread = 100 * row.miou.deviation if row.miou.count > 1 else None
+        colour = "tab:blue" if i in front else "0.4"
+        axes.errorbar(*point, yerr=spread, marker="o", capsize=3, linestyle="none", color=colour)
+        axes.annotate(row.label, point, xytext=(4, 4), textcoords="offset points", fontsize="small")
+    axes.margins(x=0.15, y=0.1)
+    axes.set_xlabel("cost (GMACs per frame)")
+    axes.set_ylabel("mIoU (%)")
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=150)
+
+
+def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one[0] <= other[0] and one[1] >= other[1] and one != other
