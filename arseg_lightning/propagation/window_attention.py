@@ -23,7 +23,12 @@ __all__ = ["WindowAttention", "window_attention"]
 
 
 def window_attention(
-    query: Tensor, key: Tensor, value: Tensor, window: int, zero_padding: bool = True
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    window: int,
+    zero_padding: bool = True,
+    spread: float | None = None,
 ) -> Tensor:
     """Attend from every pixel to its k x k neighbourhood: one head, logits not scaled.
 
@@ -37,21 +42,24 @@ def window_attention(
         window: Side k of the odd window.
         zero_padding: Whether neighbours outside the image take part with logit 0 and value 0,
             as in the paper, or are left out.
+        spread: Prior for the near: a neighbour at distance r pixels has
+            ``r**2 / (2 * spread**2)`` taken off its logit. None, as in the paper: all alike.
 
     Shapes:
         query, key, value: (B, C, H, W)   returns: (B, C, H, W)
 
     Raises:
-        ValueError: If ``window`` is not odd and positive, or the shapes differ.
+        ValueError: If ``window`` is not odd and positive, ``spread`` is not positive, or the
+            shapes differ.
 
-    Source: Hu et al., CVPR 2023 (AR-Seg), the local attention of CReFF.
+    Source: Hu et al., CVPR 2023 (AR-Seg), the local attention of CReFF; the prior is ours.
     """
-    _check_window(window)
+    _check(window, spread)
     if not query.shape == key.shape == value.shape or query.dim() != 4:
         shapes = ", ".join(str(tuple(part.shape)) for part in (query, key, value))
         raise ValueError(f"query, key and value are (B, C, H, W) of one shape, got {shapes}")
     attended: Tensor = _WindowAttention.apply(  # type: ignore[no-untyped-call]
-        query, key, value, window, zero_padding
+        query, key, value, window, zero_padding, spread
     )
     return attended
 
@@ -62,24 +70,28 @@ class WindowAttention(nn.Module):
     Args:
         window: Side k of the odd window.
         zero_padding: Whether neighbours outside the image take part with logit 0 and value 0.
+        spread: Prior for the near, see :func:`window_attention`.
 
     Shapes:
         query, key, value: (B, C, H, W)   returns: (B, C, H, W)
 
     Raises:
-        ValueError: If ``window`` is not odd and positive.
+        ValueError: If ``window`` is not odd and positive, or ``spread`` is not positive.
     """
 
-    def __init__(self, window: int = 7, zero_padding: bool = True) -> None:
+    def __init__(
+        self, window: int = 7, zero_padding: bool = True, spread: float | None = None
+    ) -> None:
         """Check the window."""
         super().__init__()
-        _check_window(window)
+        _check(window, spread)
         self.window = window
         self.zero_padding = zero_padding
+        self.spread = spread
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend."""
-        return window_attention(query, key, value, self.window, self.zero_padding)
+        return window_attention(query, key, value, self.window, self.zero_padding, self.spread)
 
     def macs(self, output: Tensor) -> int:
         """Multiply-accumulates of one call, from its output: two products of k * k per element.
@@ -90,7 +102,7 @@ class WindowAttention(nn.Module):
 
     def extra_repr(self) -> str:
         """Show the arguments."""
-        return f"window={self.window}, zero_padding={self.zero_padding}"
+        return f"window={self.window}, zero_padding={self.zero_padding}, spread={self.spread}"
 
 
 class _WindowAttention(torch.autograd.Function):
@@ -98,10 +110,16 @@ class _WindowAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, window: int, zero_padding: bool
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        window: int,
+        zero_padding: bool,
+        spread: float | None,
     ) -> Tensor:
         ctx.save_for_backward(query, key, value)
-        ctx.windows = windows = _Windows.around(query, window, zero_padding)
+        ctx.windows = windows = _Windows.around(query, window, zero_padding, spread)
         margin = windows.margin
         attended = torch.empty_like(query)
         with _without_autocast(query.device):
@@ -131,6 +149,7 @@ class _WindowAttention(torch.autograd.Function):
             _inner(grad_value, value, margin),
             None,
             None,
+            None,
         )
 
 
@@ -140,7 +159,7 @@ class _Windows:
 
     Args:
         margin: Pixels by which a window reaches beyond its centre.
-        mask: 0 inside a query's window and -inf outside, (queries, keys) of a tile.
+        mask: Prior inside a query's window and -inf outside, (queries, keys) of a tile.
         picture: Ones of shape (B, 1, H, W), or None when places outside take part.
     """
 
@@ -149,15 +168,19 @@ class _Windows:
     picture: Tensor | None
 
     @classmethod
-    def around(cls, query: Tensor, window: int, zero_padding: bool) -> _Windows:
+    def around(
+        cls, query: Tensor, window: int, zero_padding: bool, spread: float | None
+    ) -> _Windows:
         """The windows of every pixel of a feature."""
         margin = window // 2
         dtype = torch.promote_types(query.dtype, torch.float32)
         query_place = torch.arange(TILE, device=query.device) + margin
         key_place = torch.arange(TILE + 2 * margin, device=query.device)
-        near = (query_place[:, None] - key_place).abs() <= margin
-        seen = near[:, None, :, None] & near[None, :, None, :]  # (y, x, key y, key x)
-        mask = torch.zeros_like(seen, dtype=dtype).masked_fill_(~seen, float("-inf"))
+        offset = query_place[:, None] - key_place
+        steep = 0.0 if spread is None else 1 / (2 * spread**2)
+        prior = (-steep * offset.square()).to(dtype)
+        prior = prior.masked_fill(offset.abs() > margin, float("-inf"))
+        mask = prior[:, None, :, None] + prior[None, :, None, :]  # (y, x, key y, key x)
         picture = (
             None if zero_padding else query.new_ones(()).expand(query.shape[0], 1, *query.shape[2:])
         )
@@ -206,7 +229,9 @@ def _without_autocast(device: torch.device) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def _check_window(window: int) -> None:
-    """Raise unless the window has a centre."""
+def _check(window: int, spread: float | None) -> None:
+    """Raise unless the window has a centre and the prior a width."""
     if window < 1 or window % 2 == 0:
         raise ValueError(f"a window has a centre, so its side is odd; got window={window}")
+    if spread is not None and spread <= 0:
+        raise ValueError(f"spread is a distance in pixels and positive, or null; got {spread}")

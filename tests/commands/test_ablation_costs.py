@@ -23,6 +23,7 @@ ABLATIONS = {
     "global_attention": 151.40,
     "conv_fusion": 143.50,
     "no_direct_connection": 101.84,
+    "local_prior": 101.84,
     "before_task": 221.98,
     "before_features": 307.80,
     "fst_none": 101.84,
