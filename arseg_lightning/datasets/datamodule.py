@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -119,7 +120,11 @@ class ClipDataModule(LightningDataModule):
             return
         for split in self._needed_splits():
             sequences = self.sequences(split)
-            with tqdm(total=len(sequences), desc=f"preparing {split}", leave=False) as bar:
+            every = 0.1 if sys.stderr.isatty() else 15.0  # seconds: a log wants few lines
+            bar = tqdm(
+                total=len(sequences), desc=f"preparing {split}", leave=False, mininterval=every
+            )
+            with bar:
                 self.store.prepare_all(sequences, lambda *_: bar.update() and None)
 
     def sequences(self, split: str) -> list[Sequence]:
