@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
@@ -120,11 +120,7 @@ class ClipDataModule(LightningDataModule):
             return
         for split in self._needed_splits():
             sequences = self.sequences(split)
-            every = 0.1 if sys.stderr.isatty() else 15.0  # seconds: a log wants few lines
-            bar = tqdm(
-                total=len(sequences), desc=f"preparing {split}", leave=False, mininterval=every
-            )
-            with bar:
+            with _progress(f"preparing {split}", len(sequences)) as bar:
                 self.store.prepare_all(sequences, lambda *_: bar.update() and None)
 
     def sequences(self, split: str) -> list[Sequence]:
@@ -236,6 +232,12 @@ class ClipDataModule(LightningDataModule):
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
+
+
+def _progress(what: str, total: int) -> tqdm[Any]:
+    """A bar; a log gets a line only now and then."""
+    every_seconds = 0.1 if sys.stderr.isatty() else 15.0
+    return tqdm(total=total, desc=what, leave=False, mininterval=every_seconds)
 
 
 def _common_classes(layouts: list[Layout | PreparedLayout | None]) -> ClassSet:
