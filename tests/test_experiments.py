@@ -25,6 +25,7 @@ OVERLAYS = {
     EXPERIMENTS / "cityscapes" / "published_psp18.yaml": "cityscapes/psp18",
     EXPERIMENTS / "cityscapes" / "published_bise18.yaml": "cityscapes/bise18",
     EXPERIMENTS / "study" / "phase2.yaml": "camvid/bise18",
+    EXPERIMENTS / "study" / "efflite0.yaml": "camvid/efflite0",
 }
 
 
