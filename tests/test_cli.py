@@ -11,9 +11,13 @@ import yaml
 
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
+from arseg_lightning.metrics import DistanceAccuracy
+from arseg_lightning.propagation import CReFF
 from arseg_lightning.report import RunResult
+from arseg_lightning.systems import ARSeg
 from arseg_lightning.tasks import HighResTask, LowResTask
 from arseg_lightning.video.probe import probe
+from tests.tiny import TinyNet
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 TINY = {"class_path": "tests.tiny.TinyNet"}
@@ -110,19 +114,61 @@ def test_a_finished_run_is_not_overwritten_by_accident(joint_run):
     assert (joint_run / "run" / "last.ckpt").stat().st_mtime_ns == before
 
 
-def test_the_configuration_decides_and_the_checkpoint_brings_weights(joint_run):
-    """A ratio and an interval other than those trained give their own figures."""
-    config, checkpoint = str(joint_run / "experiment.yaml"), str(joint_run / "run" / "last.ckpt")
-    changed = ["--model.resolution_ratio", "0.25", "--data.keyframe_interval", "2"]
-    folder = joint_run / "changed"
-    main(
-        ["test", "--config", config, "--ckpt_path", checkpoint, "--run_dir", str(folder), *changed]
-    )
+@pytest.mark.parametrize(
+    ("changed", "ratio", "interval"),
+    [
+        (["--model.resolution_ratio", "0.25"], 0.25, 4),
+        (["--data.keyframe_interval", "2"], 0.5, 2),
+    ],
+    ids=["ratio", "interval"],
+)
+def test_the_configuration_decides_and_the_checkpoint_brings_weights(
+    joint_run, changed, ratio, interval
+):
+    """A ratio or an interval other than the one trained gives its own figures."""
+    config, checkpoint = str(joint_run / "experiment.yaml"), joint_run / "undecided.ckpt"
+    write_undecided(joint_run / "run" / "last.ckpt", checkpoint)
+    flags = ["--ckpt_path", str(checkpoint), "--run_dir"]
+    main(["test", "--config", config, *flags, str(joint_run / "as_trained")])
+    trained = RunResult.read(joint_run / "as_trained" / "result.json")
+    folder = joint_run / f"changed_{ratio}_{interval}"
+    cli = main(["test", "--config", config, *flags, str(folder), *changed])
     result = RunResult.read(folder / "result.json")
-    trained = RunResult.read(joint_run / "run" / "result.json")
-    assert [system.name for system in result.systems] == ["1x", "0.25x", "AR 0.25x"]
-    assert result.keyframe_interval == len(result.systems[0].accuracy.miou_at_distance) == 2
-    assert result.systems[1].mean_gmacs < 0.3 * trained.systems[0].mean_gmacs
+    assert [system.name for system in result.systems] == ["1x", f"{ratio:g}x", f"AR {ratio:g}x"]
+    assert result.keyframe_interval == interval
+    own = result.systems[-1]
+    by_hand = accuracy_by_hand(checkpoint, cli.datamodule, ratio, interval)
+    assert own.accuracy.iou_per_class == pytest.approx(by_hand.iou_per_class, abs=1e-6, nan_ok=True)
+    assert own.accuracy.miou_at_distance == pytest.approx(by_hand.miou_at_distance, abs=1e-6)
+    assert own.accuracy.miou_at_distance != trained.systems[-1].accuracy.miou_at_distance
+    assert own.mean_gmacs != trained.systems[-1].mean_gmacs
+
+
+def write_undecided(trained, path):
+    """Give a checkpoint classifiers that find many classes, as one epoch does not."""
+    content = torch.load(trained)
+    weight = torch.randn(9, 8, 1, 1, generator=torch.Generator().manual_seed(0))
+    weight -= weight.mean(dim=1, keepdim=True)  # what all channels share decides nothing
+    for name in content["state_dict"]:
+        if name.endswith("classifier.weight"):
+            content["state_dict"][name] = weight
+    torch.save(content, path)
+
+
+@torch.no_grad()
+def accuracy_by_hand(checkpoint, data, ratio, interval):
+    """AR-Seg's accuracy with a checkpoint's weights, without the task and the command line."""
+    system = ARSeg(TinyNet(9), TinyNet(9), CReFF(8, window=3), ratio).eval()
+    state = torch.load(checkpoint)["state_dict"]
+    weights = {k.removeprefix("arseg."): v for k, v in state.items() if k.startswith("arseg.")}
+    system.load_state_dict(weights)
+    accuracy = DistanceAccuracy(9, interval)
+    for batch in data.test_dataloader():
+        distances = [frame % interval for frame in range(batch.images.shape[1])]
+        for t, prediction in enumerate(system.run(batch.images, batch.motion, distances)):
+            classes = prediction.logits.argmax(dim=1)
+            accuracy.update(classes, batch.labels[:, t], distances[t])
+    return accuracy.accuracy()
 
 
 def test_phase_2_follows_phase_1(tmp_path):
