@@ -39,7 +39,7 @@ def test_the_line_that_says_why_is_found(output, status, error):
 @pytest.mark.slow
 def test_a_program_runs_in_its_own_process_and_writes_its_log(tmp_path):
     assert launch(["--help"], tmp_path / "log.txt") is None
-    assert "Experiments: fit" in (tmp_path / "log.txt").read_text()
+    assert "usage: " in (tmp_path / "log.txt").read_text()
     error = launch(["fit", "--config", str(tmp_path / "none.yaml")], tmp_path / "log.txt")
     assert error is not None
     assert error.startswith("error: ")
