@@ -28,7 +28,7 @@ __all__ = ["SegmentationCLI", "main"]
 _DESCRIPTION = """Efficient video semantic segmentation in the compressed domain.
 
 Experiments: fit, validate, test, predict (below).
-Video tools: {commands} (each with its own --help).
+Other commands: {commands} (each with its own --help).
 """
 
 _NOISE = (
