@@ -231,4 +231,4 @@ def test_training_runs_on_two_processes(tmp_path):
 def test_help_names_the_commands(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert f"Video tools: {', '.join(COMMANDS)}" in " ".join(capsys.readouterr().out.split())
+    assert f"Other commands: {', '.join(COMMANDS)}" in " ".join(capsys.readouterr().out.split())

@@ -34,6 +34,7 @@ class Row:
         seed: Seed of the run.
         experiment: ``ar``, ``high`` or ``half``.
         configs: Overlays, in order.
+        settings: Options behind them.
         checkpoint: Row whose weights are tested; None trains.
     """
 
@@ -42,6 +43,7 @@ class Row:
     seed: int
     experiment: str
     configs: tuple[Path, ...]
+    settings: tuple[str, ...]
     checkpoint: str | None
 
     @property
@@ -68,7 +70,7 @@ class Row:
         if self.checkpoint:
             weights = RUNS / self.network / f"{self.checkpoint}-seed{self.seed}" / "last.ckpt"
             words += ["--ckpt_path", str(weights)]
-        return words
+        return [*words, *self.settings]
 
     def run(self) -> None:
         """Make the run and keep its result; what it printed stays in the run's folder."""
@@ -90,8 +92,10 @@ def rows(network: str) -> list[Row]:
         experiment = row.get("experiment", "ar")
         own = tuple(EXPERIMENTS / "ablations" / f"{o}.yaml" for o in row.get("overlays", []))
         phase2 = (STUDY / "phase2.yaml",) if experiment == "ar" else ()
+        settings = tuple(f"--{key}={value}" for key, value in row.get("settings", {}).items())
+        configs = shared + phase2 + own
         found += [
-            Row(network, name, seed, experiment, shared + phase2 + own, row.get("checkpoint"))
+            Row(network, name, seed, experiment, configs, settings, row.get("checkpoint"))
             for seed in row["seeds"]
         ]
     return sorted(found, key=lambda row: row.seed)
