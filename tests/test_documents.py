@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from arseg_lightning.commands.tables import tables
 from arseg_lightning.report.documents import with_current_tables
+from tests.report.made import study
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "experiments" / "README.md"]
@@ -13,7 +15,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "experiments" / "README.md"]
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.parent.name)
 def test_tables_are_those_of_the_result_files(document):
     text = document.read_text()
-    assert "<!-- result: " in text
+    assert "<!-- result" in text
     assert with_current_tables(document) == text, (
         f"run: python -m arseg_lightning tables --document {document}"
     )
@@ -23,4 +25,51 @@ def test_a_missing_result_file_is_named(tmp_path):
     document = tmp_path / "notes.md"
     document.write_text("<!-- result: gone.json -->\n")
     with pytest.raises(FileNotFoundError, match=r"notes\.md shows .*gone\.json, which is missing"):
+        with_current_tables(document)
+
+
+def document_of(folder, marker):
+    study(folder / "study")
+    document = folder / "notes.md"
+    document.write_text(f"Before\n\n<!-- results: {marker} -->\n\nAfter\n")
+    return document
+
+
+def test_a_study_is_one_table(tmp_path, capsys):
+    document = document_of(tmp_path, "study/*.json reference=ar baseline=half rows=high,half,ar")
+    tables(document)
+    text = document.read_text()
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
+    assert rows[2:] == ["high", "half", "ar", "conv", "window_3"]
+    assert text.startswith("Before\n\n<!-- results: study/*.json ")
+    assert text.endswith("|\n\nAfter\n")
+    tables(document)
+    assert document.read_text() == text
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_a_marker_of_a_study_may_take_several_lines(tmp_path):
+    document = document_of(tmp_path, "study/ar-*.json study/conv-*.json\n  reference=conv")
+    assert "| conv " in with_current_tables(document)
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ("study/*.json referenc=ar", r"notes\.md .* the option 'referenc'; there are reference, b"),
+        ("study/*.json reference=arr", r"notes\.md: no row of the name 'arr'"),
+        ("study/a*.json study/broken.txt", r"notes\.md: not readable, left out: .*broken\.txt"),
+    ],
+)
+def test_a_marker_that_does_not_fit_is_named(tmp_path, marker, message):
+    document = document_of(tmp_path, marker)
+    (tmp_path / "study" / "broken.txt").write_text("no")
+    with pytest.raises(ValueError, match=message):
+        with_current_tables(document)
+
+
+def test_a_study_without_files_is_named(tmp_path):
+    document = document_of(tmp_path, "nothing/*.json")
+    message = r"notes\.md shows nothing/\*\.json, which are missing"
+    with pytest.raises(FileNotFoundError, match=message):
         with_current_tables(document)

@@ -51,8 +51,12 @@ def _points(spread: Spread) -> str:
     """A difference of shares in points, with its sign and its spread."""
     if not spread.count:
         return "-"
-    text = f"{100 * spread.mean:+.1f}"
+    text = _signed(100 * spread.mean)
     return text if spread.count < 2 else f"{text} ± {100 * spread.deviation:.1f}"
+
+
+def _signed(points: float) -> str:
+    return f"{round(points, 1) + 0.0:+.1f}"  # + 0.0 makes -0.0 positive
 
 
 def _share(spread: Spread) -> str:
@@ -73,4 +77,4 @@ def _paper(study: Study, group: RunGroup) -> str:
     if change is None:
         return ""
     other = "" if change.network == recipe.network else f" ({change.network})"
-    return f"{change.points:+.1f}{other}"
+    return f"{_signed(change.points)}{other}"

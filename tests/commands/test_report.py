@@ -1,0 +1,78 @@
+"""The command report: from a folder of results to tables and pictures."""
+
+import csv
+
+import pytest
+
+from arseg_lightning.cli import main
+from arseg_lightning.commands import COMMANDS
+from arseg_lightning.commands.report import report
+from tests.report.made import config, result, study, system
+
+
+def test_the_command_is_on_the_command_line(tmp_path, capsys):
+    assert COMMANDS["report"] is report
+    folders = [study(tmp_path / "a"), tmp_path / "b"]
+    result([system("1x", 0.5, 10.0)], config("HighResTask", ratio=1.0)).write(
+        tmp_path / "b" / "result.json"
+    )
+    main(["report", *map(str, folders), "--out", str(tmp_path / "out"), "--reference", "conv"])
+    assert f"report: {tmp_path}/out/report.md" in capsys.readouterr().out
+    assert "## Against conv" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_tables_pictures_and_what_is_left_out_are_written(tmp_path, capsys):
+    runs = study(tmp_path / "runs")
+    (runs / "result.json").write_text("broken")
+    document = report([runs], tmp_path / "out")
+    text = document.read_text()
+    assert text.startswith("# Results of 7 runs\n\nTested on: camvid11, 48x64, 6 frames.\n")
+    for title in ("## Results", "## Over distance", "## Against ar", "## Left out"):
+        assert title in text
+    assert "result.json is no result file" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "report.md", "results.csv", "distances.csv", "changes.csv",
+        "pareto.png", "distances.png", "changes.png",
+    }  # fmt: skip
+    with (tmp_path / "out" / "results.csv").open() as file:
+        first = next(csv.DictReader(file))
+    assert (first["run"], first["mIoU %"], first["seeds"]) == ("ar", "57.0 ± 1.4", "2")
+
+
+def test_every_picture_of_the_report_is_there(tmp_path):
+    runs = study(tmp_path / "runs")
+    for ratio, interval in ((0.3, 6), (0.5, 6), (0.3, 12)):
+        own = [system(f"AR {ratio}x", ratio, 3.0, interval)]
+        settings = config(ratio=ratio, interval=interval)
+        made = result(own, settings, interval=interval, size=(96, 128))
+        made.write(runs / f"{ratio}-{interval}.json")
+    text = report([runs], tmp_path / "out").read_text()
+    shown = [line.split("](")[1].rstrip(")") for line in text.splitlines() if line[:2] == "!["]
+    assert "heatmap.png" in shown
+    assert "pareto_camvid11_96x128.png" in shown
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == set(shown)
+
+
+def test_keys_make_rows(tmp_path):
+    runs = study(tmp_path / "runs")
+    words = ["--group", "model.resolution_ratio", "--group", "seed_everything"]
+    document = main(["report", str(runs), "--out", str(tmp_path / "out"), *words])
+    assert "| resolution_ratio 0.5, seed_everything 1" in document.read_text()
+
+
+def test_without_a_reference_it_says_how_to_name_one(tmp_path, capsys):
+    runs = study(tmp_path / "runs")
+    for path in runs.glob("ar-*"):
+        path.unlink()
+    report([runs], tmp_path / "out")
+    assert "name the row that the others are compared with, --reference" in capsys.readouterr().out
+
+
+def test_bad_names_are_refused(tmp_path):
+    runs = study(tmp_path / "runs")
+    with pytest.raises(ValueError, match="no row of the name 'arr'"):
+        report([runs], tmp_path / "out", reference="arr")
+    with pytest.raises(ValueError, match=r"no run has 'data\.nothing'"):
+        report([runs], tmp_path / "out", groups=["data.nothing"])
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
+        report([tmp_path / "nowhere"], tmp_path / "out")

@@ -1,0 +1,118 @@
+"""Collecting results: everything is found, and what is not is named."""
+
+import pytest
+
+from arseg_lightning.report.collect import collect, without_seed
+from arseg_lightning.report.sweep_index import SweepIndex, SweepPoint
+from tests.report.made import config, result, study, system
+
+
+def one(seed=0):
+    return result([system("AR 0.5x", 0.5 + seed / 100, 3.0)], config(seed=seed))
+
+
+def names(found):
+    return [run.name for run in found.runs]
+
+
+def test_results_are_found_at_any_depth_and_named_after_their_folders(tmp_path):
+    one(0).write(tmp_path / "deep" / "ar_seed0" / "result.json")
+    one(1).write(tmp_path / "deep" / "ar_seed1" / "result_best.json")
+    one(2).write(tmp_path / "other" / "seed2" / "result.json")
+    found = collect([tmp_path])
+    assert names(found) == ["ar", "ar", "other"]
+    assert [run.seed for run in found.runs] == [0, 1, 2]
+    assert found.problems == ()
+
+
+def test_files_are_named_after_themselves(tmp_path):
+    study(tmp_path)
+    assert set(names(collect([tmp_path]))) == {"high", "half", "ar", "conv", "window_3"}
+    assert names(collect([tmp_path / "conv-seed1.json"])) == ["conv"]
+
+
+def test_a_file_given_twice_or_copied_counts_once(tmp_path):
+    one().write(tmp_path / "a.json")
+    one().write(tmp_path / "b.json")
+    found = collect([tmp_path, tmp_path / "a.json"])
+    assert names(found) == ["a"]
+    assert [problem.replace(f"{tmp_path}/", "") for problem in found.problems] == [
+        "b.json is a copy of a.json, left out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "seedless"),
+    [
+        ("ar-seed0", "ar"),
+        ("ar_seed12", "ar"),
+        ("ar_s3", "ar"),
+        ("runs/ar-seed0/last.ckpt", "runs/ar/last.ckpt"),
+        ("ar_s3.json", "ar.json"),
+        ("ratio_0.3", "ratio_0.3"),
+        ("window_3", "window_3"),
+        ("camvid_bise18", "camvid_bise18"),
+        ("seeds5_x", "seeds5_x"),
+    ],
+)
+def test_seeds_are_left_out_of_names(name, seedless):
+    assert without_seed(name) == seedless
+
+
+def test_what_cannot_be_read_is_named_and_does_not_stop_the_rest(tmp_path):
+    one().write(tmp_path / "good" / "result.json")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "result.json").write_text('{"systems": [')
+    (tmp_path / "cut.json").write_text('{"systems"')
+    (tmp_path / "motion.json").write_text("[1, 2]")
+    (tmp_path / "binary.json").write_bytes(b"\xff\xfe")
+    found = collect([tmp_path])
+    assert names(found) == ["good"]
+    assert len(found.problems) == 3
+    assert all(problem.startswith("not readable, left out: ") for problem in found.problems)
+    assert any("bad/result.json is no result file of a test run" in p for p in found.problems)
+
+
+def test_a_folder_without_results_is_named_with_the_remedy(tmp_path):
+    one().write(tmp_path / "good" / "result.json")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "untested").mkdir()
+    (tmp_path / "untested" / "fit.yaml").write_text("")
+    empty, untested = collect([tmp_path / name for name in ("good", "empty", "untested")]).problems
+    assert "empty holds no result (result*.json); `python -m arseg_lightning test` wr" in empty
+    assert untested.endswith(
+        f"--config {tmp_path}/untested/fit.yaml --ckpt_path {tmp_path}/untested/last.ckpt"
+    )
+    assert collect([tmp_path]).problems == (untested,)
+
+
+def test_nothing_at_all_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; give run folders"):
+        collect([tmp_path / "nowhere"])
+    with pytest.raises(FileNotFoundError, match=r"holds no result"):
+        collect([tmp_path])
+    with pytest.raises(FileNotFoundError, match=r"name at least one run folder"):
+        collect([])
+
+
+def test_a_sweeps_runs_are_named_after_what_it_set(tmp_path):
+    one().write(tmp_path / "point_000" / "result.json")
+    values = {"data.keyframe_interval": 6, "model.resolution_ratio": 0.3, "seed_everything": 4}
+    SweepIndex(
+        file="sweep.yaml",
+        method="grid",
+        points=(
+            SweepPoint(values, "point_000", "done"),
+            SweepPoint(values, "point_001", "failed", "ValueError: no"),
+        ),
+    ).write(tmp_path / "sweep.json")
+    found = collect([tmp_path])
+    assert names(found) == ["keyframe_interval 6, resolution_ratio 0.3"]
+    assert found.runs[0].values == values
+    assert found.problems == (f"{tmp_path / 'point_001'} failed in its sweep: ValueError: no",)
+
+
+def test_a_broken_index_of_a_sweep_is_named(tmp_path):
+    one().write(tmp_path / "result.json")
+    (tmp_path / "sweep.json").write_text("{}")
+    assert "sweep.json is no index of a sweep" in collect([tmp_path]).problems[0]

@@ -1,0 +1,95 @@
+"""Groups of runs: seeds become a mean and a spread, anything else a row of its own."""
+
+import math
+
+import pytest
+
+from arseg_lightning.report.collect import Run
+from arseg_lightning.report.groups import RunGroup, Spread, group_runs, look_up
+from tests.report.made import config, result, system
+
+
+def run(name="ar", seed=0, miou=0.5, settings=None, **changes):
+    settings = settings or config(seed=seed, run_dir=f"runs/{name}-seed{seed}", **changes)
+    made = result([system("AR 0.5x", miou, 3.0)], settings)
+    return Run(name, f"{name}{seed}.json", made)
+
+
+def test_a_spread_is_mean_and_sample_deviation():
+    assert Spread.of([0.5, 0.7]) == Spread(pytest.approx(0.6), pytest.approx(0.1 * 2**0.5), 2)
+    one = Spread.of([0.5, math.nan])
+    assert (one.mean, one.count) == (0.5, 1)
+    assert math.isnan(one.deviation)
+    assert math.isnan(Spread.of([]).mean)
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_row():
+    (group,) = group_runs([run(seed=0, miou=0.5), run(seed=1, miou=0.6)])
+    assert (group.name, group.seeds) == ("ar", 2)
+    assert group.spread(lambda each: each.own.accuracy.miou_mean).mean == pytest.approx(0.55)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ratio": 0.7},
+        {"interval": 6},
+        {"fusion": {"class_path": "ConvFusion"}},
+        {"low_res_checkpoint": "runs/other/last.ckpt"},
+    ],
+)
+def test_runs_that_differ_in_more_are_not(changes):
+    assert len(group_runs([run(seed=0), run(seed=1, **changes)])) == 2
+
+
+def test_weights_of_another_seed_and_another_machine_make_no_difference():
+    runs = [run(seed=seed, low_res_checkpoint=f"runs/high-seed{seed}/last.ckpt") for seed in (0, 1)]
+    runs[1].result.provenance.config["data"] |= {"num_workers": 7, "store": "elsewhere"}
+    assert len(group_runs(runs)) == 1
+
+
+def test_runs_of_other_names_with_the_same_settings_say_so():
+    (group,) = group_runs([run("first", 0), run("second", 1)])
+    assert group.name == "first and 1 more"
+
+
+def test_the_same_seed_twice_is_one_seed():
+    (group,) = group_runs([run(seed=0, miou=0.5), run(seed=0, miou=0.6)])
+    assert (group.seeds, len(group.runs)) == (1, 2)
+
+
+def test_runs_of_unknown_settings_are_told_apart_by_their_names():
+    runs = [run(name, settings={"seed_everything": None}) for name in ("a", "b")]
+    for each in runs:
+        each.result.provenance.config.clear()
+    assert [group.name for group in group_runs(runs)] == ["a", "b"]
+
+
+def test_keys_of_the_configuration_make_rows():
+    runs = [run(seed=s, ratio=r, interval=i) for s in (0, 1) for r in (0.3, 0.5) for i in (6, 12)]
+    groups = group_runs(runs, ["model.resolution_ratio"])
+    assert [(g.name, len(g.runs), g.seeds) for g in groups] == [
+        ("resolution_ratio 0.3", 4, 2),
+        ("resolution_ratio 0.5", 4, 2),
+    ]
+    both = group_runs(runs, ["data.keyframe_interval", "model.resolution_ratio"])
+    assert both[0].name == "keyframe_interval 6, resolution_ratio 0.3"
+
+
+def test_a_key_that_no_run_has_is_refused():
+    message = r"no run has 'data.interval' in its configuration; .* such as data.keyframe_interval"
+    with pytest.raises(ValueError, match=message):
+        group_runs([run()], ["data.interval"])
+
+
+def test_init_args_may_be_left_out_of_a_key():
+    settings = config(ratio=0.7)
+    assert look_up(settings, "model.resolution_ratio") == 0.7
+    assert look_up(settings, "model.init_args.resolution_ratio") == 0.7
+    assert look_up(settings, "model.class_path") == "arseg_lightning.tasks.LowResTask"
+    assert look_up(settings, "model.resolution_ratio.deeper") is None
+
+
+def test_a_group_has_a_recipe_if_its_runs_agree():
+    assert RunGroup("a", (run(), run(seed=1))).recipe.network == "BiSeNet18"
+    assert RunGroup("a", (run(), run(fusion={"class_path": "ConvFusion"}))).recipe is None
