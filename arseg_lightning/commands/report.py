@@ -27,7 +27,8 @@ def report(
     only in the seed become one row.
 
     Args:
-        runs: Folders of runs, of sweeps or of anything that holds them, and result files.
+        runs: Folders of runs, of sweeps or of anything that holds them, and result files; they come
+            first and need no name: report runs/a runs/b.
         out: Folder of the report: report.md, tables as CSV, pictures as PNG.
         groups: Keys of the configuration: runs with the same values become one row, whatever else
             they differ in: --group data.keyframe_interval --group model.resolution_ratio.

@@ -12,7 +12,9 @@ __all__ = ["tables"]
 def tables(document: Path) -> None:
     """Make the tables of a Markdown document anew from the result files that it names.
 
-    A table stands directly below a line ``<!-- result: FILE -->``.
+    A table stands directly below a line ``<!-- result: FILE -->`` (one test, over the distance to
+    the keyframe) or ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs
+    that differ in the seed only; also with baseline=NAME and rows=NAME,NAME,…).
 
     Args:
         document: The Markdown file to change.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,7 +92,7 @@ def plot_changes(study: Study, path: Path) -> None:
     figure = Figure(figsize=(7, height), layout="constrained")
     axes = figure.subplots()
     values = [100 * change.mean for change in changes]
-    spreads = [0 if math.isnan(c.deviation) else 100 * c.deviation for c in changes]
+    spreads = [100 * change.deviation for change in changes]  # NaN draws none
     colours = ["tab:red" if value < 0 else "tab:green" for value in values]
     axes.barh(range(len(groups)), values, xerr=spreads, color=colours, alpha=0.8, capsize=3)
     axes.set_yticks(range(len(groups)), [f"{g.name} ({g.seeds})" for g in groups])

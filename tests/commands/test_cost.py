@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.cost import cost
 
@@ -47,7 +48,8 @@ def test_ones_own_experiment_is_counted_without_data_or_weights():
 
 def test_overlays_are_stacked():
     overlay = EXPERIMENTS / "ablations" / "interval_30.yaml"
-    table = cost(configs=[BISE, overlay], counting="exact", size="720x960")
+    files = ["--config", str(BISE), f"--config={overlay}"]
+    table = main(["cost", *files, "--counting", "exact", "--size", "720x960"])
     assert float(table.rows[-1][4]) == pytest.approx((39.12 + 29 * 10.30) / 30, rel=1e-3)
 
 
