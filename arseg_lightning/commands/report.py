@@ -7,7 +7,7 @@ from pathlib import Path
 from arseg_lightning.report.collect import collect
 from arseg_lightning.report.folder import write_report
 from arseg_lightning.report.groups import group_runs
-from arseg_lightning.report.results_table import results_table
+from arseg_lightning.report.results_table import comparison_notes, results_table
 from arseg_lightning.report.rows import rows_of
 from arseg_lightning.report.study import studies_of
 
@@ -47,7 +47,8 @@ def report(
     rows = group_runs(found.runs, groups or ())
     studies = studies_of(rows, reference, baseline)
     document = write_report(rows, studies, out, found.problems)
-    print(results_table(rows_of(rows)).markdown())
+    shown = rows_of(rows)
+    print(f"{results_table(shown).markdown()}\n{comparison_notes(shown)}".rstrip())
     for problem in found.problems:
         print(problem)
     if len(rows) > 1 and not studies:
