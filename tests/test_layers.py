@@ -29,6 +29,7 @@ ROOMS = (
     "callbacks",
     "commands",
     "cli",
+    "failure",
 )
 """In the order of the way through the package: a room may use those before it and itself."""
 

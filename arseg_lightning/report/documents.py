@@ -34,7 +34,7 @@ def with_current_tables(document: Path) -> str:
         document: The Markdown file; it is not changed.
 
     Raises:
-        FileNotFoundError: If a result file is missing.
+        FileNotFoundError: If the document or a result file is missing.
         ValueError: If a file is no result, or a row or an option does not exist.
     """
 
@@ -47,6 +47,8 @@ def with_current_tables(document: Path) -> str:
     def study(block: re.Match[str]) -> str:
         return f"{block['head']}{_study(document, block['words'].split())}\n"
 
+    if not document.is_file():
+        raise FileNotFoundError(f"no document at {document}; give the path of a Markdown file")
     return _STUDY.sub(study, _RESULT.sub(one, document.read_text()))
 
 

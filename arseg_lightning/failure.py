@@ -1,0 +1,49 @@
+"""What went wrong, in the words that were written for a reader instead of a traceback."""
+
+from __future__ import annotations
+
+import os
+import re
+
+__all__ = ["plain_message"]
+
+_VARIABLE = "ARSEG_LIGHTNING_TRACEBACK"
+_UNION = "Does not validate against any of the Union subtypes"
+_ATTEMPT = re.compile(r"^  - (?P<message>.*(?:\n    .*)*)", re.MULTILINE)
+_MEANINGLESS = "Expected a <class 'NoneType'>"
+
+
+def plain_message(error: BaseException) -> str | None:
+    """Say what went wrong, if the error was raised on purpose by this package.
+
+    Args:
+        error: What ended the program.
+
+    Returns:
+        The message; None if only the traceback tells enough: for an error from elsewhere, or when
+        the variable ``ARSEG_LIGHTNING_TRACEBACK`` is set.
+    """
+    if os.environ.get(_VARIABLE) or not isinstance(error, ValueError | OSError | TypeError):
+        return None
+    message = _from_constructor(str(error)) if _UNION in str(error) else None
+    if message is None and _raised_here(error):
+        message = str(error)
+    return message and f"{message}\n({_VARIABLE}=1 shows where it was raised)"
+
+
+def _raised_here(error: BaseException) -> bool:
+    """Tell whether the innermost frame is this package's."""
+    trace = error.__traceback__
+    if trace is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    name = str(trace.tb_frame.f_globals.get("__name__", ""))
+    return name.split(".")[0] == "arseg_lightning"
+
+
+def _from_constructor(text: str) -> str | None:
+    """Find what a constructor said in what the parser made of it: a list of failed attempts."""
+    attempts = [match["message"].strip() for match in _ATTEMPT.finditer(text)]
+    meant = [attempt for attempt in attempts if attempt != _MEANINGLESS and _UNION not in attempt]
+    return meant[0] if len(meant) == 1 else None
