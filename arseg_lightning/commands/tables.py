@@ -19,6 +19,7 @@ def tables(document: Path) -> None:
     Args:
         document: The Markdown file to change.
     """
-    before, after = document.read_text(), with_current_tables(document)
+    after = with_current_tables(document)
+    before = document.read_text()
     document.write_text(after)
     print(f"{document}: {'changed' if before != after else 'up to date'}")
