@@ -1,6 +1,6 @@
 """Run the study: every row of study.yaml that has no result yet.
 
-    python experiments/study/run.py bise18 [--only ar no_motion] [--dry_run]
+    python experiments/study/run.py bise18 [--only ar no_motion] [--seeds 0] [--dry_run]
 
 A row is one run folder, runs/study/NETWORK/ROW-seedN, made by the commands that are printed; its
 result is copied to results/NETWORK/ROW-seedN.json beside this file. Stop it when you like: the next
@@ -106,9 +106,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("network", choices=["bise18", "efflite0"])
     parser.add_argument("--only", nargs="*", help="names of rows")
+    parser.add_argument("--seeds", nargs="*", type=int, help="seeds")
     parser.add_argument("--dry_run", action="store_true", help="print the commands, run nothing")
     arguments = parser.parse_args()
-    wanted = [r for r in rows(arguments.network) if not arguments.only or r.name in arguments.only]
+    wanted = [
+        row
+        for row in rows(arguments.network)
+        if (not arguments.only or row.name in arguments.only)
+        and (not arguments.seeds or row.seed in arguments.seeds)
+    ]
     failed = []
     for i, row in enumerate(wanted, 1):
         if row.result.is_file():
