@@ -26,6 +26,7 @@ class Recipe:
         window: Side of CReFF's window.
         projection: CReFF's convolutions.
         direct_connection: Whether CReFF adds the low-res feature.
+        spread: Width of CReFF's prior for near places; the paper has none.
         reduction: Feature pixels a key of global attention covers, per axis.
         cut: What is carried from frame to frame: the feature before the ``classifier``, or before
             an earlier part (``task``, ``features``).
@@ -42,6 +43,7 @@ class Recipe:
     window: int = 7
     projection: str = "depthwise"
     direct_connection: bool = True
+    spread: float | None = None
     reduction: float = 32.0
     cut: str = "classifier"
     motion: bool = True
@@ -127,7 +129,7 @@ def _fusion(fusion: Mapping[str, Any]) -> dict[str, Any]:
     arguments = _part(fusion, "init_args")
     name = class_name(fusion) or "CReFF"
     varied: dict[str, tuple[str, ...]] = {
-        "CReFF": ("window", "projection", "direct_connection"),
+        "CReFF": ("window", "projection", "direct_connection", "spread"),
         "GlobalAttention": ("reduction",),
     }
     return {"fusion": name} | {
