@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.geometry import resize_motion
 
-__all__ = ["Convention", "motion_to_grid", "warp"]
+__all__ = ["Convention", "carry", "motion_to_grid", "warp"]
 
 Convention = Literal["exact", "paper"]
 """``exact`` follows the motion law; ``paper`` is what the published weights were trained with."""
@@ -43,6 +43,24 @@ def warp(feature: Tensor, motion: Tensor, convention: Convention = "exact") -> T
     source = feature.to(torch.promote_types(feature.dtype, torch.float32))
     sample = _sample_exactly if convention == "exact" else _sample_as_published
     return sample(source, *_positions(motion)).to(feature.dtype)
+
+
+def carry(
+    feature: Tensor, motion: Tensor, convention: Convention = "exact", training: bool = False
+) -> Tensor:
+    """Warp a feature along motion that is given on the image's grid.
+
+    Args:
+        feature: What is carried, on its own grid.
+        motion: Backward motion in pixels of the image.
+        convention: See :func:`warp` and :func:`motion_to_grid`.
+        training: See :func:`motion_to_grid`.
+
+    Shapes:
+        feature: (B, C, h, w)   motion: (B, 2, H, W)   returns: (B, C, h, w)
+    """
+    size = (feature.shape[-2], feature.shape[-1])
+    return warp(feature, motion_to_grid(motion, size, convention, training), convention)
 
 
 def motion_to_grid(

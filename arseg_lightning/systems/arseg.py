@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput
-from arseg_lightning.propagation import Convention, Fusion, motion_to_grid, warp
+from arseg_lightning.propagation import Convention, Fusion, carry
 from arseg_lightning.systems.every_frame import check_resolution_ratio, downscale
-from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem
+from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem, keyframe_state
 
 __all__ = ["ARSeg"]
 
@@ -66,10 +66,7 @@ class ARSeg(VideoSystem):
         if frame.distance == 0:
             logits, feature = self.key(frame.image)
             return Prediction(logits, "keyframe", 1.0, 0), feature
-        if state is None:
-            raise ValueError(
-                f"a stream starts with a keyframe (distance 0), got distance {frame.distance}"
-            )
+        state = keyframe_state(state, frame.distance)
         logits = self.nonkey(frame.image, state, frame.motion)
         return Prediction(logits, "nonkeyframe", self.resolution_ratio, frame.distance), state
 
@@ -96,9 +93,8 @@ class ARSeg(VideoSystem):
 
     def fuse(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
         """Warp the keyframe's feature to the current frame and fuse it with the low-res one."""
-        size = (key_feature.shape[-2], key_feature.shape[-1])
-        on_grid = motion_to_grid(motion, size, self.convention, self.training)
-        fused: Tensor = self.fusion(low, warp(key_feature, on_grid, self.convention))
+        carried = carry(key_feature, motion, self.convention, self.training)
+        fused: Tensor = self.fusion(low, carried)
         return fused
 
     def training_forward(

@@ -11,7 +11,14 @@ from torch import Tensor, nn
 
 from arseg_lightning.propagation import Convention
 
-__all__ = ["Prediction", "Role", "StreamFrame", "VideoSystem", "scaled_size"]
+__all__ = [
+    "Prediction",
+    "Role",
+    "StreamFrame",
+    "VideoSystem",
+    "keyframe_state",
+    "scaled_size",
+]
 
 Role = Literal["keyframe", "nonkeyframe"]
 
@@ -76,6 +83,17 @@ class VideoSystem(nn.Module, ABC):
             frame = StreamFrame(images[:, t], motion[:, t], distance)
             prediction, state = self.step(frame, state)
             yield prediction
+
+
+def keyframe_state(state: Tensor | None, distance: int) -> Tensor:
+    """Return what a keyframe left behind for the frames that depend on it.
+
+    Raises:
+        ValueError: If the stream has had no keyframe yet.
+    """
+    if state is None:
+        raise ValueError(f"a stream starts with a keyframe (distance 0), got distance {distance}")
+    return state
 
 
 def scaled_size(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from arseg_lightning.models.segmentor import Segmentor
-from arseg_lightning.propagation import Convention, motion_to_grid, warp
-from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem
+from arseg_lightning.propagation import Convention, carry
+from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem, keyframe_state
 
 __all__ = ["WarpedKey"]
 
@@ -38,12 +38,7 @@ class WarpedKey(VideoSystem):
             feature = self.network.features(frame.image)
             logits = self.network.classify(feature, size)
             return Prediction(logits, "keyframe", 1.0, 0), feature
-        if state is None:
-            raise ValueError(
-                f"a stream starts with a keyframe (distance 0), got distance {frame.distance}"
-            )
-        grid = (state.shape[-2], state.shape[-1])
-        on_grid = motion_to_grid(frame.motion, grid, self.convention)
-        warped = warp(state, on_grid, self.convention)
+        state = keyframe_state(state, frame.distance)
+        warped = carry(state, frame.motion, self.convention)
         logits = self.network.classify(warped, size)
         return Prediction(logits, "nonkeyframe", 1.0, frame.distance), state
