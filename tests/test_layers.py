@@ -15,11 +15,14 @@ PACKAGE = Path(__file__).resolve().parents[1] / "arseg_lightning"
 ROOMS = (
     "types",
     "geometry",
+    "native",
     "video",
     "datasets",
     "models",
     "propagation",
     "systems",
+    "inference",
+    "export",
     "losses",
     "metrics",
     "cost",
@@ -27,6 +30,8 @@ ROOMS = (
     "sweep",
     "tasks",
     "callbacks",
+    "streaming",
+    "bench",
     "commands",
     "cli",
     "failure",
@@ -37,13 +42,20 @@ OWNERS = {
     "av": ("video",),
     "albumentations": ("datasets.augment",),
     "cv2": (),
+    "onnx": ("export",),
+    "onnxruntime": ("export",),
+    "triton": ("propagation",),
     "lightning": ("datasets.datamodule", "tasks", "callbacks", "cli"),
     "pytorch_lightning": (),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""
 
-FORBIDDEN = {"types": ("torch",), "video": ("torch", "lightning", "torchmetrics")}
+FORBIDDEN = {
+    "types": ("torch",),
+    "native": ("torch", "lightning"),
+    "video": ("torch", "lightning", "torchmetrics"),
+}
 """Third-party packages that these rooms may not import, except for type annotations."""
 
 MAX_FILE_LINES = 300
