@@ -89,7 +89,7 @@ def unfold_attention(
     if not zero_padding:
         inside = windows(torch.ones_like(query[:, :1])).squeeze(1)
         logits = logits.masked_fill(inside == 0, float("-inf"))
-    return (logits.softmax(1)[:, None] * windows(value)).sum(2).view_as(query)
+    return (logits.softmax(1)[:, None] * windows(value)).sum(2).view_as(value)
 
 
 IMPLEMENTATIONS: dict[str, Attention] = {

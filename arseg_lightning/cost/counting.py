@@ -25,8 +25,11 @@ class CountsMacs(Protocol):
     It has to run on the meta device, where tensors have shapes but no numbers.
     """
 
-    def macs(self, output: Tensor) -> int:
-        """Multiply-accumulates of the call that made ``output``, without those of submodules."""
+    def macs(self, x: Tensor, output: Tensor) -> int:
+        """Multiply-accumulates of one call, from its first input and its output.
+
+        Without those of submodules.
+        """
 
 
 def count_macs(module: nn.Module, *inputs: Tensor) -> int:
@@ -54,7 +57,7 @@ def exact_macs(module: nn.Module, x: Tensor, output: Tensor) -> int:
         ValueError: If it has a weight (of two or more axes) but no rule.
     """
     if isinstance(module, CountsMacs):
-        return module.macs(output)
+        return module.macs(x, output)
     if isinstance(module, nn.Conv2d):
         return output.numel() * module.weight[0].numel()
     if isinstance(module, nn.Linear):
@@ -62,7 +65,7 @@ def exact_macs(module: nn.Module, x: Tensor, output: Tensor) -> int:
     if any(parameter.dim() > 1 for parameter in module.parameters(recurse=False)):
         raise ValueError(
             f"no rule counts the multiply-accumulates of {type(module).__name__}, which has "
-            "weights; give it a method macs(output) -> int"
+            "weights; give it a method macs(x, output) -> int"
         )
     return 0
 

@@ -99,7 +99,7 @@ class GlobalAttention(Fusion):
         )
         return upsampled + attended.transpose(1, 2).reshape(upsampled.shape)
 
-    def macs(self, output: Tensor) -> int:
+    def macs(self, low: Tensor, output: Tensor) -> int:
         """Multiply-accumulates of comparing and averaging, without the convolutions'."""
         rows, columns = self._key_grid(output)
         return 2 * rows * columns * output.numel()

@@ -38,7 +38,7 @@ def window_attention(
     Args:
         query: What each pixel asks; decides the type of the result.
         key: What the neighbours are compared by.
-        value: What is averaged.
+        value: What is averaged; its channels need not be as many.
         window: Side k of the odd window.
         zero_padding: Whether neighbours outside the image take part with logit 0 and value 0,
             as in the paper, or are left out.
@@ -46,7 +46,7 @@ def window_attention(
             ``r**2 / (2 * spread**2)`` taken off its logit. None, as in the paper: all alike.
 
     Shapes:
-        query, key, value: (B, C, H, W)   returns: (B, C, H, W)
+        query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
 
     Raises:
         ValueError: If ``window`` is not odd and positive, ``spread`` is not positive, or the
@@ -55,9 +55,7 @@ def window_attention(
     Source: Hu et al., CVPR 2023 (AR-Seg), the local attention of CReFF; the prior is ours.
     """
     _check(window, spread)
-    if not query.shape == key.shape == value.shape or query.dim() != 4:
-        shapes = ", ".join(str(tuple(part.shape)) for part in (query, key, value))
-        raise ValueError(f"query, key and value are (B, C, H, W) of one shape, got {shapes}")
+    _check_shapes(query, key, value)
     attended: Tensor = _WindowAttention.apply(  # type: ignore[no-untyped-call]
         query, key, value, window, zero_padding, spread
     )
@@ -73,7 +71,7 @@ class WindowAttention(nn.Module):
         spread: Prior for the near, see :func:`window_attention`.
 
     Shapes:
-        query, key, value: (B, C, H, W)   returns: (B, C, H, W)
+        query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
 
     Raises:
         ValueError: If ``window`` is not odd and positive, or ``spread`` is not positive.
@@ -93,12 +91,12 @@ class WindowAttention(nn.Module):
         """Attend."""
         return window_attention(query, key, value, self.window, self.zero_padding, self.spread)
 
-    def macs(self, output: Tensor) -> int:
-        """Multiply-accumulates of one call, from its output: two products of k * k per element.
+    def macs(self, query: Tensor, output: Tensor) -> int:
+        """Multiply-accumulates of one call: k * k for each element of query and output.
 
         This is the method's cost; masked products, which an implementation may add, do not count.
         """
-        return 2 * self.window**2 * output.numel()
+        return self.window**2 * (query.numel() + output.numel())
 
     def extra_repr(self) -> str:
         """Show the arguments."""
@@ -121,9 +119,9 @@ class _WindowAttention(torch.autograd.Function):
         ctx.save_for_backward(query, key, value)
         ctx.windows = windows = _Windows.around(query, window, zero_padding, spread)
         margin = windows.margin
-        attended = torch.empty_like(query)
+        attended = torch.empty_like(value, dtype=query.dtype)
         with _without_autocast(query.device):
-            for band in _bands(query):
+            for band in _bands(query, value):
                 weights = windows.weights(band, band.cut(query), band.cut(key, margin))
                 band.put(band.cut(value, margin) @ weights.mT, attended)
         return attended
@@ -136,7 +134,7 @@ class _WindowAttention(torch.autograd.Function):
         grad_query = torch.empty_like(query)
         grad_key, grad_value = _padded_zeros(key, margin), _padded_zeros(value, margin)
         with _without_autocast(query.device):
-            for band in _bands(query):
+            for band in _bands(query, value):
                 queries, keys, came = band.cut(query), band.cut(key, margin), band.cut(grad)
                 weights = ctx.windows.weights(band, queries, keys)
                 band.add(came @ weights, grad_value, margin)
@@ -196,10 +194,11 @@ class _Windows:
         return logits.softmax(-1)
 
 
-def _bands(query: Tensor) -> Iterator[Band]:
+def _bands(query: Tensor, value: Tensor) -> Iterator[Band]:
     """Bands whose tiles stay in the cache of a CPU, or give a large device enough to do."""
     # A tile's memory grows with its channels (keys, values) and its queries (logits, weights).
-    tiles_at_once = 8192 // (query.shape[1] + TILE**2)
+    channels = (query.shape[1] + value.shape[1]) // 2
+    tiles_at_once = 8192 // (channels + TILE**2)
     return bands(query, tiles_at_once if query.device.type == "cpu" else 16 * tiles_at_once)
 
 
@@ -227,6 +226,17 @@ def _without_autocast(device: torch.device) -> AbstractContextManager[None]:
     if torch.amp.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
+
+
+def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
+    """Raise unless keys are like queries, and each has a value."""
+    on_one_grid = query.dim() == value.dim() == 4 and query[:, :1].shape == value[:, :1].shape
+    if query.shape != key.shape or not on_one_grid:
+        shapes = ", ".join(str(tuple(part.shape)) for part in (query, key, value))
+        raise ValueError(
+            "query and key are (B, C, H, W) of one shape, and value is (B, V, H, W) on the same "
+            f"grid; got {shapes}"
+        )
 
 
 def _check(window: int, spread: float | None) -> None:

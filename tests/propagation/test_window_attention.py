@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from arseg_lightning.cost import count_macs
 from arseg_lightning.propagation import WindowAttention, window_attention
 from arseg_lightning.propagation.tiles import TILE
 from benchmarks.window_attention import unfold_attention
@@ -41,6 +42,19 @@ def test_it_is_what_unfold_computes_forward_and_backward(shape, window, zero_pad
     results = []
     for attention in (window_attention, unfold_attention):
         output = attention(*inputs, window, zero_padding)
+        results.append((output, *torch.autograd.grad(output, inputs, came)))
+    torch.testing.assert_close(*results, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("channels", [1, 12])
+@pytest.mark.parametrize("zero_padding", [True, False])
+def test_values_may_have_channels_of_their_own(channels, zero_padding):
+    query, key, _ = inputs = three((2, 4, 11, 17), torch.float64, requires_grad=True)
+    inputs[2] = value = torch.randn(2, channels, 11, 17, dtype=torch.float64, requires_grad=True)
+    came = torch.randn_like(value)
+    results = []
+    for attention in (window_attention, unfold_attention):
+        output = attention(query, key, value, 5, zero_padding)
         results.append((output, *torch.autograd.grad(output, inputs, came)))
     torch.testing.assert_close(*results, rtol=1e-10, atol=1e-10)
 
@@ -141,7 +155,12 @@ def test_shapes_go_through_without_numbers():
 def test_cost_is_two_products_a_window_place():
     """One image of 64 channels at 720x960, k = 7: 4.3352 GMACs in the paper's accounting."""
     output = torch.empty(1, 64, 720, 960, device="meta")
-    assert WindowAttention(7).macs(output) == pytest.approx(4.3352e9, rel=1e-4)
+    assert WindowAttention(7).macs(output, output) == pytest.approx(4.3352e9, rel=1e-4)
+
+
+def test_cost_is_counted_by_the_channels_of_keys_and_values():
+    query, value = torch.empty(1, 64, 6, 8), torch.empty(1, 12, 6, 8)
+    assert count_macs(WindowAttention(5), query, query, value) == 25 * (64 + 12) * 6 * 8
 
 
 @pytest.mark.parametrize("window", [0, 4, -3])
@@ -154,8 +173,12 @@ def test_a_window_without_a_centre_is_refused(window):
 
 def test_unequal_shapes_are_refused():
     query, key, _ = three((1, 2, 6, 6))
-    with pytest.raises(ValueError, match=r"\(1, 2, 6, 5\)"):
+    with pytest.raises(ValueError, match=r"same grid; got .*, \(1, 2, 6, 5\)"):
         window_attention(query, key, key[..., :5], 3)
+    with pytest.raises(ValueError, match=r"one shape.*got \(1, 2, 6, 6\), \(1, 1, 6, 6\)"):
+        window_attention(query, key[:, :1], key, 3)
+    with pytest.raises(ValueError, match=r"got \(2, 6, 6\)"):
+        window_attention(query[0], key[0], key[0], 3)
 
 
 @pytest.mark.parametrize("zero_padding", [True, False])
