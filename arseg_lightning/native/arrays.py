@@ -1,0 +1,45 @@
+"""Hands arrays over to C, where nothing checks them any more."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["pointer"]
+
+
+def pointer(
+    array: NDArray[np.generic],
+    dtype: DTypeLike,
+    shape: tuple[int, ...] | None = None,
+    *,
+    written: bool = False,
+) -> ctypes.c_void_p:
+    """The address of an array's first element, if the array is what the kernel takes it for.
+
+    The caller keeps the array alive for as long as the address is used.
+
+    Args:
+        array: In C order, without gaps.
+        dtype: What it must hold.
+        shape: Its shape, where that is not checked elsewhere.
+        written: The kernel writes into it.
+
+    Raises:
+        TypeError: If it holds something else.
+        ValueError: If its shape or layout differs, or if it is read-only and is to be written.
+    """
+    if array.dtype != dtype:
+        raise TypeError(f"a kernel takes {np.dtype(dtype)}, got {array.dtype}; convert it first")
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"a kernel takes an array of shape {shape}, got {array.shape}")
+    if not array.flags.c_contiguous:
+        raise ValueError(
+            f"a kernel takes arrays in C order without gaps, got strides {array.strides} for "
+            f"shape {array.shape}; use numpy.ascontiguousarray"
+        )
+    if written and not array.flags.writeable:
+        raise ValueError("a kernel cannot write into a read-only array; copy it first")
+    return ctypes.c_void_p(array.ctypes.data)

@@ -1,0 +1,104 @@
+"""Loads the kernels of this folder, once in each process."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from arseg_lightning.native.compiler import find_compiler
+from arseg_lightning.native.errors import NoNativeKernel
+from arseg_lightning.native.store import library_for
+
+__all__ = ["Kernels", "load", "load_source", "status"]
+
+_SOURCES = Path(__file__).parent
+_SWITCH = "ARSEG_LIGHTNING_NATIVE"
+_MISSING = {"openmp": "one thread", "native": "for any processor of the kind"}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """What came of one source.
+
+    Args:
+        library: The loaded library, or None.
+        origin: What it was compiled with, or why there is none.
+    """
+
+    library: ctypes.CDLL | None
+    origin: str
+
+
+def load(name: str) -> ctypes.CDLL | None:
+    """The kernels of ``<name>.c`` in this folder, or None where they cannot be had.
+
+    They are compiled on first use and kept for the next process. ``ARSEG_LIGHTNING_NATIVE=0``
+    turns them off. A kernel that starts threads should take their number as an argument: with one
+    thread it may be called in a forked process, such as a data loader's worker.
+
+    Raises:
+        FileNotFoundError: If there is no such source.
+    """
+    return _loaded(name).library
+
+
+def status() -> str:
+    """One line that says what was compiled with what, or why it was not."""
+    by_origin: dict[str, list[str]] = {}
+    for name in sorted(path.stem for path in _SOURCES.glob("*.c")):
+        kernels = _loaded(name)
+        prefix = "compiled with" if kernels.library else "off:"
+        by_origin.setdefault(f"{prefix} {kernels.origin}", []).append(name)
+    if len(by_origin) == 1:
+        return f"native kernels: {next(iter(by_origin))}"
+    parts = [f"{', '.join(names)} {origin}" for origin, names in by_origin.items()]
+    return f"native kernels: {'; '.join(parts)}"
+
+
+def load_source(source: Path) -> Kernels:
+    """Compile and load a source, or say why that cannot be.
+
+    Raises:
+        FileNotFoundError: If there is no such source.
+    """
+    switch = os.environ.get(_SWITCH, "")
+    if switch.strip().lower() in ("0", "off", "false", "no"):
+        return Kernels(None, f"{_SWITCH}={switch}")
+    reasons = []
+    try:
+        compiler = find_compiler()
+        for variant in compiler.variants:
+            try:
+                library = library_for(source, compiler, variant)
+            except NoNativeKernel as error:
+                reasons.append(str(error))
+                continue
+            without = [text for part, text in _MISSING.items() if part not in variant]
+            return Kernels(library, compiler.name + (f" ({', '.join(without)})" if without else ""))
+    except NoNativeKernel as error:
+        reasons.append(str(error))
+    return Kernels(None, reasons[0])
+
+
+def _loaded(name: str) -> Kernels:
+    with _lock:
+        return _load_once(name)
+
+
+@functools.cache
+def _load_once(name: str) -> Kernels:
+    return load_source(_SOURCES / f"{name}.c")
+
+
+def _renew_lock() -> None:
+    """A forked process has no thread that would release a lock that was held."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)

@@ -1,0 +1,99 @@
+"""Keeps compiled kernels, in a folder of the user's own."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from arseg_lightning.native.compiler import Compiler
+from arseg_lightning.native.errors import NoNativeKernel
+from arseg_lightning.native.openmp import provide_openmp
+
+__all__ = ["library_for"]
+
+
+def library_for(source: Path, compiler: Compiler, variant: tuple[str, ...]) -> ctypes.CDLL:
+    """The library of a source: the kept one, else made and kept, else made for this process.
+
+    It is filed under a hash of all that it depends on, and appears complete or not at all, so
+    that several processes may start at once.
+
+    Raises:
+        NoNativeKernel: If it can be neither.
+    """
+    text = source.read_text(encoding="utf-8")
+    flags = compiler.flags(text, variant)
+    key = "\n".join((text, compiler.version, *compiler.command, *flags, _processor()))
+    name = f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
+    with suppress(NoNativeKernel, OSError):  # the folder may be read-only, full or without exec
+        return _open(_kept(name, source, compiler, flags), variant)
+    with tempfile.TemporaryDirectory(prefix="arseg_lightning-") as folder:
+        target = Path(folder) / name
+        compiler.build(source, target, flags)
+        try:
+            return _open(target, variant)  # stays loaded when its file is gone
+        except OSError as error:
+            raise NoNativeKernel(f"the compiled kernel cannot be loaded: {error}") from error
+
+
+def _kept(name: str, source: Path, compiler: Compiler, flags: tuple[str, ...]) -> Path:
+    """The file of a kept library, which is made if it is not there."""
+    folder = _folder()
+    kept = folder / name
+    if not kept.is_file():
+        partial = folder / f".{os.getpid()}-{secrets.token_hex(4)}-{name}"
+        try:
+            compiler.build(source, partial, flags)
+            partial.replace(kept)
+        finally:
+            partial.unlink(missing_ok=True)
+    return kept
+
+
+def _folder() -> Path:
+    """The folder for compiled kernels, made if it is not there.
+
+    What lies in it is run, so nobody else may own it or write into it.
+    """
+    folder = _cache() / "native"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stat = folder.stat()
+    if stat.st_uid != os.getuid() or stat.st_mode & 0o022:
+        raise NoNativeKernel(f"{folder} belongs to or can be written by another user")
+    return folder
+
+
+def _cache() -> Path:
+    own = os.environ.get("ARSEG_LIGHTNING_CACHE")
+    if own:
+        return Path(own)
+    of_user = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not of_user.is_absolute():
+        try:
+            of_user = Path.home() / ".cache"
+        except RuntimeError as error:
+            raise NoNativeKernel("the user has no home folder") from error
+    return of_user / "arseg_lightning"
+
+
+def _open(path: Path, variant: tuple[str, ...]) -> ctypes.CDLL:
+    if "openmp" in variant:
+        provide_openmp()
+    return ctypes.CDLL(str(path))
+
+
+@functools.cache
+def _processor() -> str:
+    """What kind of processor the code is made for."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.exists() else ""
+    kinds = ("model", "flags", "features", "cpu part", "vendor_id")
+    first = text.split("\n\n")[0].splitlines()
+    return "\n".join([platform.machine(), *(a for a in first if a.lower().startswith(kinds))])
