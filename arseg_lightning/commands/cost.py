@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from arseg_lightning.commands.experiment import Experiment
 from arseg_lightning.cost import Counting, GopCost, system_cost
 from arseg_lightning.report.cost_table import cost_table, slip_notes, system_cost_table
 from arseg_lightning.report.grid import Table, check_format
 from arseg_lightning.report.paper import PaperRow, paper_rows
 from arseg_lightning.report.paper_cost import row_cost
 from arseg_lightning.systems import VideoSystem
+from arseg_lightning.tasks.experiment import Experiment
 
 __all__ = ["cost"]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from arseg_lightning.commands.experiment import Experiment
 from arseg_lightning.cost import system_cost
+from arseg_lightning.tasks.experiment import Experiment
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 

@@ -1,8 +1,9 @@
-"""Builds an experiment's systems from its configuration, without weights and without training."""
+"""Builds an experiment's data and task from its configuration, without training."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.models.weight_file import read_checkpoint
 from arseg_lightning.systems import EveryFrame, VideoSystem
-from arseg_lightning.tasks import SegmentationTask
+from arseg_lightning.tasks.base import SegmentationTask
+from arseg_lightning.tasks.weights import check_run_checkpoint
 
 __all__ = ["Experiment"]
 
@@ -26,29 +29,43 @@ _WEIGHTS = ("checkpoint", "high_res_checkpoint", "low_res_checkpoint", "baseline
 
 
 class Experiment:
-    """The systems of an experiment; their weights have shapes but no numbers.
+    """The data and the task of an experiment.
 
     Args:
         configs: The experiment's files, in the order in which they are stacked.
+        overrides: What wins over the files, in the words of the command line:
+            ``--model.resolution_ratio 0.7``.
+        weights: Whether the networks get numbers: from ``checkpoint``, or from the files that the
+            configuration names. Without, their weights have shapes only, and no file is read.
+        checkpoint: The checkpoint of a run; weights that the configuration names are left out.
 
     Raises:
-        ValueError: If they are no valid experiment.
+        FileNotFoundError: If there is no such checkpoint.
+        ValueError: If they are no valid experiment, or the checkpoint is none of its networks.
     """
 
-    def __init__(self, configs: Sequence[Path]) -> None:
-        parser = _parser()
+    def __init__(
+        self,
+        configs: Sequence[Path],
+        overrides: Sequence[str] = (),
+        *,
+        weights: bool = False,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.names = ", ".join(map(str, configs))
         words = [word for path in configs for word in ("--config", str(path))]
-        names = ", ".join(map(str, configs))
+        parser = _parser()
         try:
-            content = parser.parse_args(words)
-            _leave_out_weights(content)
-            with torch.device("meta"):
+            content = parser.parse_args([*words, *overrides])
+            _leave_out_weights(content, start_only=weights and checkpoint is None)
+            with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
         except (ArgumentError, OmegaConfBaseException) as error:
-            raise ValueError(f"{names}: {error}") from error
-        self.names = names
+            raise ValueError(f"{self.names}: {error}") from error
         self.data: ClipDataModule = built["data"]
         self.task: SegmentationTask = built["model"]
+        if checkpoint is not None:
+            self._load(checkpoint)
 
     def systems(self) -> dict[str, VideoSystem]:
         """What a test compares, with every frame at 1x in front."""
@@ -72,6 +89,17 @@ class Experiment:
                 f"give it, for example --size 720x960"
             ) from error
 
+    def _load(self, checkpoint: Path) -> None:
+        """Fill the networks from a run's checkpoint."""
+        check_run_checkpoint(checkpoint)
+        try:
+            self.task.load_state_dict(read_checkpoint(checkpoint))
+        except RuntimeError as error:  # PyTorch's word for names and shapes that do not fit
+            raise ValueError(
+                f"{checkpoint} does not fit the networks of {self.names}: {error}; give the "
+                f"configuration that the run was trained with (fit.yaml in its folder)"
+            ) from error
+
 
 def _parser() -> ArgumentParser:
     """Understand what fit understands; parts that decide no system are taken as they are."""
@@ -86,10 +114,10 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _leave_out_weights(content: Namespace) -> None:
-    """Costs do not depend on weights, which may not be there."""
+def _leave_out_weights(content: Namespace, start_only: bool) -> None:
+    """Leave out files that may not be there: costs need no weights, and a checkpoint has all."""
     arguments = content["model"]["init_args"]
-    for key in _WEIGHTS:
+    for key in () if start_only else _WEIGHTS:
         if key in arguments:
             arguments[key] = None
     network = arguments["network"]["init_args"]
