@@ -1,6 +1,6 @@
 """Kernels in C: compiled on first use where the machine has a compiler, else done without."""
 
 from arseg_lightning.native.arrays import pointer
-from arseg_lightning.native.libraries import load, status
+from arseg_lightning.native.libraries import enabled, load, status
 
-__all__ = ["load", "pointer", "status"]
+__all__ = ["enabled", "load", "pointer", "status"]

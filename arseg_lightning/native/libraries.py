@@ -13,7 +13,7 @@ from arseg_lightning.native.compiler import find_compiler
 from arseg_lightning.native.errors import NoNativeKernel
 from arseg_lightning.native.store import library_for
 
-__all__ = ["Kernels", "load", "load_source", "status"]
+__all__ = ["Kernels", "enabled", "load", "load_source", "status"]
 
 _SOURCES = Path(__file__).parent
 _SWITCH = "ARSEG_LIGHTNING_NATIVE"
@@ -47,6 +47,11 @@ def load(name: str) -> ctypes.CDLL | None:
     return _loaded(name).library
 
 
+def enabled() -> bool:
+    """Whether kernels of our own may be used, in C or otherwise: unless the user says no."""
+    return os.environ.get(_SWITCH, "").strip().lower() not in ("0", "off", "false", "no")
+
+
 def status() -> str:
     """One line that says what was compiled with what, or why it was not."""
     by_origin: dict[str, list[str]] = {}
@@ -66,9 +71,8 @@ def load_source(source: Path) -> Kernels:
     Raises:
         FileNotFoundError: If there is no such source.
     """
-    switch = os.environ.get(_SWITCH, "")
-    if switch.strip().lower() in ("0", "off", "false", "no"):
-        return Kernels(None, f"{_SWITCH}={switch}")
+    if not enabled():
+        return Kernels(None, f"{_SWITCH}={os.environ[_SWITCH]}")
     reasons = []
     try:
         compiler = find_compiler()

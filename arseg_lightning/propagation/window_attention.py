@@ -1,25 +1,23 @@
-"""Local attention: every pixel attends to the k x k window around it.
-
-A tile's queries meet the keys of the tile and of a margin around it in one dense matrix product;
-places outside a query's own window are masked away. That multiplies a few times more than needed,
-but at the speed of matrix products, and no tensor of k * k * C * H * W ever exists: only a few
-tiles are in work at a time, forward and backward.
-"""
+"""Local attention: every pixel attends to the k x k window around it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+import os
+from importlib.util import find_spec
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-from arseg_lightning.propagation.tiles import TILE, Band, bands, padded_size
+from arseg_lightning import native
+from arseg_lightning.propagation.tiled_attention import TiledAttention
 
-__all__ = ["WindowAttention", "window_attention"]
+__all__ = ["Implementation", "WindowAttention", "window_attention"]
+
+Implementation = Literal["auto", "torch", "triton"]
+
+_HAS_TRITON = find_spec("triton") is not None
+_TRITON_TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def window_attention(
@@ -29,6 +27,7 @@ def window_attention(
     window: int,
     zero_padding: bool = True,
     spread: float | None = None,
+    implementation: Implementation = "auto",
 ) -> Tensor:
     """Attend from every pixel to its k x k neighbourhood: one head, logits not scaled.
 
@@ -44,6 +43,9 @@ def window_attention(
             as in the paper, or are left out.
         spread: Prior for the near: a neighbour at distance r pixels has
             ``r**2 / (2 * spread**2)`` taken off its logit. None, as in the paper: all alike.
+        implementation: Who computes it; the result is the same but for rounding. ``torch``: any
+            device and type. ``triton``: one kernel on a GPU, for float32, bfloat16 and float16.
+            ``auto``: ``triton`` where it can, unless ``ARSEG_LIGHTNING_NATIVE=0`` is set.
 
     Shapes:
         query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
@@ -51,12 +53,14 @@ def window_attention(
     Raises:
         ValueError: If ``window`` is not odd and positive, ``spread`` is not positive, or the
             shapes differ.
+        RuntimeError: If ``triton`` is demanded where it cannot run.
 
     Source: Hu et al., CVPR 2023 (AR-Seg), the local attention of CReFF; the prior is ours.
     """
     _check(window, spread)
     _check_shapes(query, key, value)
-    attended: Tensor = _WindowAttention.apply(  # type: ignore[no-untyped-call]
+    function = _implementation(query, implementation)
+    attended: Tensor = function.apply(  # type: ignore[no-untyped-call]
         query, key, value, window, zero_padding, spread
     )
     return attended
@@ -69,6 +73,7 @@ class WindowAttention(nn.Module):
         window: Side k of the odd window.
         zero_padding: Whether neighbours outside the image take part with logit 0 and value 0.
         spread: Prior for the near, see :func:`window_attention`.
+        implementation: Who computes it, see :func:`window_attention`.
 
     Shapes:
         query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
@@ -78,7 +83,11 @@ class WindowAttention(nn.Module):
     """
 
     def __init__(
-        self, window: int = 7, zero_padding: bool = True, spread: float | None = None
+        self,
+        window: int = 7,
+        zero_padding: bool = True,
+        spread: float | None = None,
+        implementation: Implementation = "auto",
     ) -> None:
         """Check the window."""
         super().__init__()
@@ -86,10 +95,19 @@ class WindowAttention(nn.Module):
         self.window = window
         self.zero_padding = zero_padding
         self.spread = spread
+        self.implementation: Implementation = implementation
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend."""
-        return window_attention(query, key, value, self.window, self.zero_padding, self.spread)
+        return window_attention(
+            query,
+            key,
+            value,
+            self.window,
+            self.zero_padding,
+            self.spread,
+            self.implementation,
+        )
 
     def macs(self, query: Tensor, output: Tensor) -> int:
         """Multiply-accumulates of one call: k * k for each element of query and output.
@@ -103,129 +121,34 @@ class WindowAttention(nn.Module):
         return f"window={self.window}, zero_padding={self.zero_padding}, spread={self.spread}"
 
 
-class _WindowAttention(torch.autograd.Function):
-    """The attention and its gradient, one band of tiles after the other."""
+def _implementation(query: Tensor, wanted: Implementation) -> type[torch.autograd.Function]:
+    """Whoever computes it: the fastest that can, or who was asked for."""
+    if wanted == "auto":
+        able = _HAS_TRITON and query.is_cuda and query.dtype in _TRITON_TYPES
+        wanted = "triton" if able and native.enabled() else "torch"
+    elif wanted == "triton":
+        _check_triton(query)
+    if wanted == "torch":
+        return TiledAttention
+    from arseg_lightning.propagation.triton_attention import TritonAttention
 
-    @staticmethod
-    def forward(
-        ctx: Any,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        window: int,
-        zero_padding: bool,
-        spread: float | None,
-    ) -> Tensor:
-        ctx.save_for_backward(query, key, value)
-        ctx.windows = windows = _Windows.around(query, window, zero_padding, spread)
-        margin = windows.margin
-        attended = torch.empty_like(value, dtype=query.dtype)
-        with _without_autocast(query.device):
-            for band in _bands(query, value):
-                weights = windows.weights(band, band.cut(query), band.cut(key, margin))
-                band.put(band.cut(value, margin) @ weights.mT, attended)
-        return attended
+    return TritonAttention
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value = ctx.saved_tensors
-        margin = ctx.windows.margin
-        grad_query = torch.empty_like(query)
-        grad_key, grad_value = _padded_zeros(key, margin), _padded_zeros(value, margin)
-        with _without_autocast(query.device):
-            for band in _bands(query, value):
-                queries, keys, came = band.cut(query), band.cut(key, margin), band.cut(grad)
-                weights = ctx.windows.weights(band, queries, keys)
-                band.add(came @ weights, grad_value, margin)
-                grad_logits = _through_softmax(weights, came.mT @ band.cut(value, margin))
-                band.add(queries @ grad_logits, grad_key, margin)
-                band.put(keys @ grad_logits.mT, grad_query)
-        return (
-            grad_query,
-            _inner(grad_key, key, margin),
-            _inner(grad_value, value, margin),
-            None,
-            None,
-            None,
+
+def _check_triton(query: Tensor) -> None:
+    """Raise unless Triton can compute it; its interpreter can on a CPU too."""
+    reason = None
+    if not _HAS_TRITON:
+        reason = "it is not installed; it comes with PyTorch's CUDA builds, or: pip install triton"
+    elif query.dtype not in _TRITON_TYPES:
+        reason = f"its kernels are for float32, bfloat16 and float16, got {query.dtype}"
+    elif not (query.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"):
+        reason = f"its kernels run on a GPU, and the tensors are on {query.device}"
+    if reason:
+        raise RuntimeError(
+            f"implementation='triton' cannot be had: {reason}; implementation='auto' takes "
+            "whatever there is"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Windows:
-    """Which of a tile's keys each of its queries may see.
-
-    Args:
-        margin: Pixels by which a window reaches beyond its centre.
-        mask: Prior inside a query's window and -inf outside, (queries, keys) of a tile.
-        picture: Ones of shape (B, 1, H, W), or None when places outside take part.
-    """
-
-    margin: int
-    mask: Tensor
-    picture: Tensor | None
-
-    @classmethod
-    def around(
-        cls, query: Tensor, window: int, zero_padding: bool, spread: float | None
-    ) -> _Windows:
-        """The windows of every pixel of a feature."""
-        margin = window // 2
-        dtype = torch.promote_types(query.dtype, torch.float32)
-        query_place = torch.arange(TILE, device=query.device) + margin
-        key_place = torch.arange(TILE + 2 * margin, device=query.device)
-        offset = query_place[:, None] - key_place
-        steep = 0.0 if spread is None else 1 / (2 * spread**2)
-        prior = (-steep * offset.square()).to(dtype)
-        prior = prior.masked_fill(offset.abs() > margin, float("-inf"))
-        mask = prior[:, None, :, None] + prior[None, :, None, :]  # (y, x, key y, key x)
-        picture = (
-            None if zero_padding else query.new_ones(()).expand(query.shape[0], 1, *query.shape[2:])
-        )
-        return cls(margin, mask.flatten(2).flatten(0, 1), picture)
-
-    def weights(self, band: Band, queries: Tensor, keys: Tensor) -> Tensor:
-        """Softmax over each window: (N, C, queries), (N, C, keys) -> (N, queries, keys)."""
-        logits = torch.baddbmm(self.mask, queries.mT, keys)
-        if self.picture is not None:
-            outside = band.cut(self.picture, self.margin) == 0  # (N, 1, keys)
-            # Finite, so that queries of a tile which are outside themselves stay numbers.
-            logits.masked_fill_(outside, torch.finfo(logits.dtype).min)
-        return logits.softmax(-1)
-
-
-def _bands(query: Tensor, value: Tensor) -> Iterator[Band]:
-    """Bands whose tiles stay in the cache of a CPU, or give a large device enough to do."""
-    # A tile's memory grows with its channels (keys, values) and its queries (logits, weights).
-    channels = (query.shape[1] + value.shape[1]) // 2
-    tiles_at_once = 8192 // (channels + TILE**2)
-    return bands(query, tiles_at_once if query.device.type == "cpu" else 16 * tiles_at_once)
-
-
-def _through_softmax(weights: Tensor, grad: Tensor) -> Tensor:
-    """Gradient of the logits, from that of the weights."""
-    return weights * (grad - (weights * grad).sum(-1, keepdim=True))
-
-
-def _padded_zeros(picture: Tensor, margin: int) -> Tensor:
-    """Where gradients are added up, in float32 at least: whole tiles and a margin around."""
-    size = padded_size((picture.shape[2], picture.shape[3]), margin)
-    dtype = torch.promote_types(picture.dtype, torch.float32)
-    return picture.new_zeros(*picture.shape[:2], *size, dtype=dtype)
-
-
-def _inner(padded: Tensor, picture: Tensor, margin: int) -> Tensor:
-    """Cut the padding off again."""
-    height, width = picture.shape[2:]
-    inner = padded[:, :, margin : margin + height, margin : margin + width]
-    return inner.to(picture.dtype)
-
-
-def _without_autocast(device: torch.device) -> AbstractContextManager[None]:
-    """Keep autocast from rounding the products inside, where the device knows autocast at all."""
-    if torch.amp.is_autocast_available(device.type):
-        return torch.autocast(device.type, enabled=False)
-    return nullcontext()
 
 
 def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:

@@ -1,0 +1,51 @@
+"""Window attention in Triton kernels, with its gradient."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from arseg_lightning.propagation.triton_backward import gradients
+from arseg_lightning.propagation.triton_forward import attend
+
+__all__ = ["TritonAttention"]
+
+
+class TritonAttention(torch.autograd.Function):
+    """The attention and its gradient; between the two, one number a pixel is kept."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        window: int,
+        zero_padding: bool,
+        spread: float | None,
+    ) -> Tensor:
+        """Attend."""
+        ctx.window = window
+        ctx.steepness = 0.0 if spread is None else 1 / (2 * spread**2)
+        with _device_of(query):
+            attended, log_sum = attend(query, key, value, window, zero_padding, ctx.steepness)
+        ctx.save_for_backward(query, key, value, log_sum)
+        return attended
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of query, key and value."""
+        query, key, value, log_sum = ctx.saved_tensors
+        with _device_of(grad):
+            grads = gradients(query, key, value, log_sum, grad, ctx.window, ctx.steepness)
+        return (*grads, None, None, None)
+
+
+def _device_of(picture: Tensor) -> AbstractContextManager[object]:
+    """Triton launches on the current device, which need not be the tensors'."""
+    return torch.cuda.device(picture.device) if picture.is_cuda else nullcontext()

@@ -1,0 +1,93 @@
+"""Window attention in one Triton kernel: queries, keys and values are read, the result written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from arseg_lightning.propagation.triton_tiles import (
+    Launch,
+    layout,
+    load_vectors,
+    neighbours,
+    store_vectors,
+    tile_places,
+)
+
+__all__ = ["attend"]
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, window: int, zero_padding: bool, steepness: float
+) -> tuple[Tensor, Tensor]:
+    """Attend, and say what the backward pass needs to have the weights again.
+
+    Args:
+        query: What each pixel asks.
+        key: What the neighbours are compared by.
+        value: What is averaged.
+        window: Side k of the odd window.
+        zero_padding: Whether neighbours outside the image take part with logit 0 and value 0.
+        steepness: What is taken off a logit, for each squared pixel of distance.
+
+    Shapes:
+        query, key: (B, C, H, W)   value: (B, V, H, W)
+        returns: the result (B, V, H, W), logarithm of the sum of exponentials (B, H, W)
+    """
+    batch, channels, height, width = query.shape
+    attended = torch.empty_like(value, dtype=query.dtype)
+    log_sum = query.new_empty(batch, height, width, dtype=torch.float32)
+    launch = Launch.over(query, value, 4096)
+    if launch.programs:
+        _attend[(launch.programs,)](
+            *layout(query), *layout(key), *layout(value), *layout(attended), log_sum,
+            height, width, channels, value.shape[1], steepness,
+            window=window, zero_padding=zero_padding, **launch.sizes,
+        )  # fmt: skip
+    return attended, log_sum
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _attend(
+    query: Any, query_image: Any, query_channel: Any, query_pixel: Any,
+    key: Any, key_image: Any, key_channel: Any, key_pixel: Any,
+    value: Any, value_image: Any, value_channel: Any, value_pixel: Any,
+    attended: Any, attended_image: Any, attended_channel: Any, attended_pixel: Any,
+    log_sum: Any, height: Any, width: Any, channels: Any, value_channels: Any, steepness: Any,
+    window: tl.constexpr, zero_padding: tl.constexpr, tile_height: tl.constexpr,
+    tile_width: tl.constexpr, block: tl.constexpr, value_block: tl.constexpr,
+) -> None:  # fmt: skip
+    """Softmax and average in one pass over the window, rescaled whenever the maximum rises."""
+    image, y, x, inside = tile_places(height, width, tile_height, tile_width)
+    pixel = y.to(tl.int64) * width + x
+    queries = load_vectors(query, image, query_image, query_channel, query_pixel,
+                           pixel, inside, channels, block)  # fmt: skip
+    keys = load_vectors(key, image, key_image, key_channel, key_pixel,
+                        pixel, inside, channels, block)  # fmt: skip
+    # The centre is always seen, so that the maximum is a number from the start.
+    highest = tl.sum(queries * keys, 1)
+    total = tl.zeros_like(highest)
+    summed = tl.zeros([tile_height * tile_width, value_block], tl.float32)
+    for offset in range(window * window):
+        near, seen, squared = neighbours(y, x, inside, offset, height, width, window)
+        keys = load_vectors(key, image, key_image, key_channel, key_pixel,
+                            near, seen, channels, block)  # fmt: skip
+        values = load_vectors(value, image, value_image, value_channel, value_pixel,
+                              near, seen, value_channels, value_block)  # fmt: skip
+        logit = tl.sum(queries * keys, 1) - steepness * squared
+        if not zero_padding:
+            # Queries of a tile that are outside themselves see all, to stay numbers.
+            logit = tl.where(seen | ~inside, logit, float("-inf"))
+        higher = tl.maximum(highest, logit)
+        shrink = tl.exp(highest - higher)
+        weight = tl.exp(logit - higher)
+        total = total * shrink + weight
+        summed = summed * shrink[:, None] + weight[:, None] * values
+        highest = higher
+    store_vectors(attended, image, attended_image, attended_channel, attended_pixel,
+                  pixel, inside, value_channels, summed / total[:, None], value_block)  # fmt: skip
+    tl.store(log_sum + image * height * width + pixel, highest + tl.log(total), mask=inside)

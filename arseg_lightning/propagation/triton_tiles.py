@@ -1,0 +1,145 @@
+"""What the Triton kernels share: which places a program works on, and how it reads vectors there.
+
+A program holds the vectors of a tile of places, all channels of each, and goes over the places of
+the window one offset after the other. Channels are rounded up to a power of two, as Triton wants
+it; the rest is masked away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+__all__ = ["Launch", "layout", "load_vectors", "neighbours", "store_vectors", "tile_places"]
+
+_WIDEST = 32
+"""Places of a tile's row: so that a warp reads a whole cache line where channels are apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a grid of places is divided among programs.
+
+    Args:
+        programs: How many there are.
+        tile_height: Rows of a tile; a power of two, as all that follow.
+        tile_width: Columns of a tile.
+        block: Channels of queries and keys, rounded up.
+        value_block: Channels of values, rounded up.
+    """
+
+    programs: int
+    tile_height: int
+    tile_width: int
+    block: int
+    value_block: int
+
+    @classmethod
+    def over(cls, query: Tensor, value: Tensor, elements: int) -> Launch:
+        """Tiles whose vectors have about so many elements, which registers have to hold."""
+        batch, channels, height, width = query.shape
+        block = triton.next_power_of_2(channels)
+        value_block = triton.next_power_of_2(value.shape[1])
+        places = min(max(elements // max(block, value_block), 1), 128)
+        tile_width = min(places, _WIDEST)
+        tile_height = places // tile_width
+        tiles = triton.cdiv(height, tile_height) * triton.cdiv(width, tile_width)
+        return cls(batch * tiles, tile_height, tile_width, block, value_block)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What a kernel has to know of it."""
+        return {
+            "tile_height": self.tile_height,
+            "tile_width": self.tile_width,
+            "block": self.block,
+            "value_block": self.value_block,
+        }
+
+
+def layout(picture: Tensor) -> tuple[Tensor, int, int, int]:
+    """A picture and its strides from image to image, channel to channel and pixel to pixel.
+
+    A picture whose rows do not follow each other is copied.
+
+    Shapes:
+        picture: (B, C, H, W)
+    """
+    _, _, height, width = picture.shape
+    if height > 1 and width > 1 and picture.stride(2) != width * picture.stride(3):
+        picture = picture.contiguous()
+    pixel = picture.stride(3) if width > 1 else picture.stride(2)
+    return picture, picture.stride(0), picture.stride(1), pixel
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def tile_places(
+    height: Any, width: Any, tile_height: tl.constexpr, tile_width: tl.constexpr
+) -> Any:
+    """Image, rows and columns of this program's places, and which of them are in the image."""
+    columns = tl.cdiv(width, tile_width)
+    tiles = tl.cdiv(height, tile_height) * columns
+    image = tl.program_id(0) // tiles
+    tile = tl.program_id(0) % tiles
+    place = tl.arange(0, tile_height * tile_width)
+    y = tile // columns * tile_height + place // tile_width
+    x = tile % columns * tile_width + place % tile_width
+    # 64 bits, as everything that is multiplied by a stride: large pictures need them.
+    return image.to(tl.int64), y, x, (y < height) & (x < width)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def neighbours(
+    y: Any, x: Any, inside: Any, offset: Any, height: Any, width: Any, window: tl.constexpr
+) -> Any:
+    """Pixels at an offset of the window, which of them are in the image, and distance squared."""
+    dy = offset // window - window // 2
+    dx = offset % window - window // 2
+    near_y, near_x = y + dy, x + dx
+    seen = inside & (near_y >= 0) & (near_y < height) & (near_x >= 0) & (near_x < width)
+    return near_y.to(tl.int64) * width + near_x, seen, dy * dy + dx * dx
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def load_vectors(
+    picture: Any,
+    image: Any,
+    image_stride: Any,
+    channel_stride: Any,
+    pixel_stride: Any,
+    pixel: Any,
+    mask: Any,
+    channels: Any,
+    block: tl.constexpr,
+) -> Any:
+    """Vectors of pixels in float32, (pixels, block); zero where masked and beyond the channels."""
+    channel = tl.arange(0, block)
+    places = picture + image * image_stride + pixel[:, None] * pixel_stride
+    places += channel.to(tl.int64)[None, :] * channel_stride
+    mask = mask[:, None] & (channel < channels)[None, :]
+    return tl.load(places, mask=mask, other=0.0).to(tl.float32)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def store_vectors(
+    picture: Any,
+    image: Any,
+    image_stride: Any,
+    channel_stride: Any,
+    pixel_stride: Any,
+    pixel: Any,
+    mask: Any,
+    channels: Any,
+    vectors: Any,
+    block: tl.constexpr,
+) -> None:
+    """Write vectors, (pixels, block), rounded to the picture's type."""
+    channel = tl.arange(0, block)
+    places = picture + image * image_stride + pixel[:, None] * pixel_stride
+    places += channel.to(tl.int64)[None, :] * channel_stride
+    mask = mask[:, None] & (channel < channels)[None, :]
+    tl.store(places, vectors.to(picture.dtype.element_ty), mask=mask)
