@@ -39,7 +39,7 @@ _VECTOR = np.dtype(
 
 def to_frame(
     numbered: NumberedPicture,
-    path: Path,
+    path: Path | str,
     seconds: Callable[[int], float],
     motion: bool = False,
     size: tuple[int, int] | None = None,
@@ -67,7 +67,9 @@ def to_frame(
     )
 
 
-def _to_rgb(picture: VideoFrame, path: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+def _to_rgb(
+    picture: VideoFrame, path: Path | str, size: tuple[int, int] | None
+) -> NDArray[np.uint8]:
     """Convert to RGB, scale, and turn as the file asks for."""
     quarter_turns = picture.rotation // 90 % 4
     height, width = size or (None, None)

@@ -6,6 +6,7 @@ __all__ = [
     "CannotWriteVideo",
     "NoMotionVectors",
     "NotAVideo",
+    "SourceUnavailable",
     "UnsupportedReference",
     "VideoDamageWarning",
     "VideoError",
@@ -18,6 +19,10 @@ class VideoError(ValueError):
 
 class NotAVideo(VideoError):
     """The file holds no video that can be decoded."""
+
+
+class SourceUnavailable(VideoError, OSError):
+    """A camera or an address is not there, does not answer, or broke off for good."""
 
 
 class NoMotionVectors(VideoError):

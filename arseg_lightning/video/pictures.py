@@ -34,14 +34,14 @@ class Damage:
     """What of a video could not be decoded.
 
     Args:
-        path: The file.
+        path: The file, or what else messages call the video.
         refused: Packets that the decoder refused.
         faulty: Pictures that were decoded with errors.
         replaced: Indices of the pictures that never came and were replaced.
         cut: Pictures that the header promises and the file does not hold.
     """
 
-    path: Path
+    path: Path | str
     refused: int = 0
     faulty: int = 0
     replaced: list[int] = field(default_factory=list)

@@ -22,10 +22,12 @@ __all__ = [
     "VideoInfo",
     "codec_name",
     "frame_rate",
+    "motion_obstacle",
     "open_video",
     "packets",
     "probe",
     "require_motion",
+    "video_stream",
 ]
 
 MOTION_CODECS = frozenset({"flv1", "h264", "mpeg1video", "mpeg2video", "mpeg4"})
@@ -117,20 +119,27 @@ def require_motion(info: VideoInfo) -> None:
     Raises:
         NoMotionVectors: If the codec exports none, or the pictures are turned for showing.
     """
-    remedy = (
-        f"use --motion reencode, or make a copy that has them: "
-        f"python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
-    )
-    if info.codec not in MOTION_CODECS:
+    what = motion_obstacle(info.codec, info.rotation_degrees)
+    if what is not None:
         raise NoMotionVectors(
-            f"{info.path} is {info.codec}, which FFmpeg exports no motion vectors for (it does "
-            f"for {', '.join(sorted(MOTION_CODECS))}); {remedy}"
+            f"{info.path} {what}; use --motion reencode, or make a copy that has them: "
+            f"python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
         )
-    if info.rotation_degrees:
-        raise NoMotionVectors(
-            f"{info.path} asks to be turned by {info.rotation_degrees} degrees, and its motion "
-            f"vectors do not fit the turned pictures; {remedy}"
+
+
+def motion_obstacle(codec: str, rotation_degrees: int) -> str | None:
+    """What keeps a stream's motion vectors from being used, worded to follow its name."""
+    if codec not in MOTION_CODECS:
+        return (
+            f"is {codec}, which FFmpeg exports no motion vectors for (it does for "
+            f"{', '.join(sorted(MOTION_CODECS))})"
         )
+    if rotation_degrees:
+        return (
+            f"asks to be turned by {rotation_degrees} degrees, and its motion vectors do not fit "
+            f"the turned pictures"
+        )
+    return None
 
 
 @contextmanager
@@ -153,7 +162,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             f"damaged or was cut off before its index was written: get it again"
         ) from error
     with container:
-        yield container, _video_stream(path, container)
+        yield container, video_stream(path, container)
 
 
 def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
@@ -177,8 +186,12 @@ def frame_rate(stream: VideoStream) -> Fraction:
     return stream.average_rate or stream.guessed_rate or _FALLBACK_RATE
 
 
-def _video_stream(path: Path, container: InputContainer) -> VideoStream:
-    """The first stream of moving pictures; cover art and single images are none."""
+def video_stream(name: Path | str, container: InputContainer) -> VideoStream:
+    """The first stream of moving pictures; cover art and single images are none.
+
+    Raises:
+        NotAVideo: If there is none.
+    """
     kind = container.format
     if kind.name not in _STILL_FORMATS and not kind.name.endswith("_pipe"):
         for stream in container.streams.video:
@@ -187,7 +200,7 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
             if not cover and getattr(stream, "codec_context", None) is not None:
                 return stream
     raise NotAVideo(
-        f"{path} holds no video that can be decoded ({kind.long_name}); give a video file"
+        f"{name} holds no video that can be decoded ({kind.long_name}); give a video file"
     )
 
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from arseg_lightning.video.errors import UnsupportedReference
-from arseg_lightning.video.probe import open_video, probe
+from av.video.stream import VideoStream
 
-__all__ = ["H264Parameters", "parse_h264_parameters", "require_previous_frame"]
+from arseg_lightning.video.errors import UnsupportedReference
+from arseg_lightning.video.probe import codec_name, open_video, probe
+
+__all__ = [
+    "H264Parameters",
+    "parse_h264_parameters",
+    "reference_obstacle",
+    "require_previous_frame",
+]
 
 _WITH_CHROMA_FORMAT = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 """Profiles whose parameter sets describe the chroma format (H.264, 7.3.2.1.1)."""
+
+_B_FRAMES = "has B-frames, which are predicted from later ones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,15 @@ class H264Parameters:
     num_references: int
     frames_only: bool
 
+    @property
+    def obstacle(self) -> str | None:
+        """What keeps motion vectors from leading to the previous frame."""
+        if self.num_references > 1:
+            return f"has {self.num_references} reference frames, and its vectors do not say which"
+        if not self.frames_only:
+            return "has interlaced fields, which have their own motion"
+        return None
+
 
 def require_previous_frame(path: Path) -> None:
     """Refuse a stream that may predict from any frame but the previous one.
@@ -36,20 +54,25 @@ def require_previous_frame(path: Path) -> None:
     Raises:
         UnsupportedReference: If the stream has B-frames, several references or fields.
     """
-    info = probe(path)
-    if info.has_b_frames:
-        raise UnsupportedReference(_message(path, "B-frames, which are predicted from later ones"))
-    if info.codec != "h264":
-        return  # MPEG-1, 2 and 4 predict P-frames from the previous frame alone
+    reordered = probe(path).has_b_frames
     with open_video(path) as (_, stream):
-        parameters = parse_h264_parameters(stream.codec_context.extradata or b"")
-    if parameters is None:
-        return  # nothing is said before the first picture; B-frames are still found by decoding
-    if parameters.num_references > 1:
-        what = f"{parameters.num_references} reference frames, and its vectors do not say which"
-        raise UnsupportedReference(_message(path, what))
-    if not parameters.frames_only:
-        raise UnsupportedReference(_message(path, "interlaced fields, which have their own motion"))
+        what = _B_FRAMES if reordered else reference_obstacle(stream)
+    if what is not None:
+        raise UnsupportedReference(
+            f"{path} {what}; use --motion reencode, or make a copy without: "
+            f"python -m arseg_lightning encode --source {path} --output COPY.mp4"
+        )
+
+
+def reference_obstacle(stream: VideoStream) -> str | None:
+    """What in a stream's header tells of other references, worded to follow its name."""
+    if stream.codec_context.has_b_frames:
+        return _B_FRAMES
+    if codec_name(stream) != "h264":
+        return None  # MPEG-1, 2 and 4 predict P-frames from the previous frame alone
+    parameters = parse_h264_parameters(stream.codec_context.extradata or b"")
+    # Where nothing is said before the first picture, B-frames are still found by decoding.
+    return None if parameters is None else parameters.obstacle
 
 
 def parse_h264_parameters(extradata: bytes) -> H264Parameters | None:
@@ -140,10 +163,3 @@ def _skip_picture_order(bits: _Bits) -> None:
         bits.golomb(), bits.golomb()
         for _ in range(bits.golomb()):
             bits.golomb()
-
-
-def _message(path: Path, what: str) -> str:
-    return (
-        f"{path} has {what}; use --motion reencode, or make a copy without: "
-        f"python -m arseg_lightning encode --source {path} --output COPY.mp4"
-    )
