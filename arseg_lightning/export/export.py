@@ -1,0 +1,166 @@
+"""Writes the graphs of a system with their contract, checked against the system."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from arseg_lightning import __version__
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.export.attention import with_gathered_attention
+from arseg_lightning.export.check import Runner, agreements, examples, require_equal
+from arseg_lightning.export.contract import (
+    Agreement,
+    Contract,
+    ExportFormat,
+    GraphContract,
+    TensorContract,
+)
+from arseg_lightning.export.graphs import Graph, graphs_of
+from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
+from arseg_lightning.export.torch_file import TorchGraph, write_torch
+from arseg_lightning.systems.system import Role, VideoSystem
+from arseg_lightning.types import ClassSet
+
+__all__ = ["ExportSettings", "export_system"]
+
+_MEANINGS = {
+    "image": "RGB pixels, 0 to 255, as decoded: not normalised",
+    "motion": "from each pixel to where it was in the keyframe, in pixels: x right, y down",
+    "carried": "what the keyframe hands on to the frames that refer to it",
+    "labels": "best class of every pixel",
+    "scores": "logit of every class, on the grid of the network's feature",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """What the graphs are made for.
+
+    Args:
+        size: Height and width of the frames.
+        classes: Classes that the networks tell apart.
+        keyframe_interval: L.
+        normalise: Normalisation of images that the networks were trained with.
+        format: Kind of files.
+    """
+
+    size: tuple[int, int]
+    classes: ClassSet
+    keyframe_interval: int
+    normalise: Normalisation = field(default_factory=Normalisation)
+    format: ExportFormat = "onnx"
+
+
+def export_system(
+    system: VideoSystem, folder: Path, settings: ExportSettings, overwrite: bool = False
+) -> Contract:
+    """Write the graphs of a system to a folder, which appears when they are proven equal.
+
+    Args:
+        system: The system, with its weights, on the CPU; it is left as it is.
+        folder: Where to write.
+        settings: What the graphs are made for.
+        overwrite: Replace a folder that is there already.
+
+    Raises:
+        FileExistsError: If the folder is there already.
+        ValueError: If a package is missing, or a graph does not agree with the system.
+    """
+    if folder.exists() and not overwrite:
+        raise FileExistsError(f"{folder} exists; add --overwrite true to replace it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
+        made = Path(place) / "export"
+        made.mkdir()
+        contract = _export(system, made, settings)
+        contract.write(made)
+        if folder.exists():
+            folder.rename(Path(place) / "before")
+        made.rename(folder)
+    return contract
+
+
+def _export(system: VideoSystem, folder: Path, settings: ExportSettings) -> Contract:
+    """Write and check the graphs."""
+    frame = examples(settings.size)["noise"][0]
+    own = graphs_of(copy.deepcopy(system).eval(), settings.normalise, frame)
+    traced = graphs_of(with_gathered_attention(system).eval(), settings.normalise, frame)
+    with torch.inference_mode():
+        outputs = own["keyframe"].named(own["keyframe"](frame.image))
+    carried = outputs.get("carried")
+    runners: dict[Role, Runner] = {}
+    tensors = {"image": frame.image, "motion": frame.motion, **outputs}
+    write, run, ending = _WAYS[settings.format]
+    for role, graph in traced.items():
+        path = folder / f"{role}.{ending}"
+        write(graph, graph.arguments(frame, carried), path)
+        runners[role] = run(path)
+    checks = agreements(own, runners, settings.size)
+    require_equal(checks)
+    return _contract(system, settings, own, tensors, checks)
+
+
+def _contract(
+    system: VideoSystem,
+    settings: ExportSettings,
+    graphs: Mapping[Role, Graph],
+    tensors: Mapping[str, Tensor],
+    checks: Mapping[Role, tuple[Agreement, ...]],
+) -> Contract:
+    """Say what was written."""
+    return Contract(
+        system=type(system).__name__,
+        format=settings.format,
+        size=settings.size,
+        keyframe_interval=settings.keyframe_interval if len(graphs) > 1 else 1,
+        class_names=settings.classes.names,
+        palette=settings.classes.palette,
+        normalisation=settings.normalise,
+        align_corners=graphs["keyframe"].align_corners,
+        graphs={
+            role: GraphContract(
+                file=f"{role}.{_WAYS[settings.format].ending}",
+                resolution_ratio=graph.resolution_ratio,
+                inputs=tuple(_tensor(name, tensors[name]) for name in graph.inputs),
+                outputs=tuple(_tensor(name, tensors[name]) for name in graph.outputs),
+                checks=checks[role],
+            )
+            for role, graph in graphs.items()
+        },
+        versions=_versions(settings.format),
+    )
+
+
+def _tensor(name: str, like: Tensor) -> TensorContract:
+    return TensorContract(name, str(like.dtype).split(".")[1], tuple(like.shape), _MEANINGS[name])
+
+
+class _Way(NamedTuple):
+    """How a kind of files is written and run."""
+
+    write: Callable[[Graph, tuple[Tensor, ...], Path], None]
+    run: Callable[[Path], Runner]
+    ending: str
+
+
+_WAYS: dict[ExportFormat, _Way] = {
+    "onnx": _Way(write_onnx, OnnxGraph, "onnx"),
+    "torch": _Way(write_torch, TorchGraph, "pt2"),
+}
+
+
+def _versions(format: ExportFormat) -> dict[str, str]:
+    """Versions of what made the files."""
+    packages = ["torch", *(("onnx", "onnxscript", "onnxruntime") if format == "onnx" else ())]
+    versions = {name: version(name) for name in packages}
+    opset = {"opset": str(OPSET)} if format == "onnx" else {}
+    return {"arseg_lightning": __version__, **versions, **opset}

@@ -1,0 +1,107 @@
+"""Graphs as ONNX files: written by torch, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.dlpack import from_dlpack
+
+from arseg_lightning.export.graphs import Graph
+from arseg_lightning.export.packages import require
+
+__all__ = ["OPSET", "OnnxGraph", "write_onnx"]
+
+OPSET = 20
+"""Version of ONNX's operators: the oldest with the GridSample that all runtimes agree on."""
+
+
+def write_onnx(graph: Graph, arguments: tuple[Tensor, ...], path: Path) -> None:
+    """Write a graph as an ONNX file, its weights inside.
+
+    Args:
+        graph: The graph.
+        arguments: Example inputs, which decide the shapes.
+        path: The file.
+
+    Raises:
+        ValueError: If a package is missing.
+    """
+    for package in ("onnx", "onnxscript"):
+        require(package)
+    with torch.no_grad(), _quiet():
+        program = torch.onnx.export(
+            graph,
+            arguments,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            verbose=False,
+        )
+        if program is None:
+            raise TypeError("torch.onnx.export returned no program")
+        program.save(str(path), external_data=False)
+
+
+class OnnxGraph:
+    """A graph on ONNX Runtime; tensors go in and come out without being copied.
+
+    Args:
+        path: The ONNX file.
+        providers: ONNX Runtime's execution providers, the preferred first; all that the
+            installation has by default.
+        threads: Threads of a single operator; by default as many as there are cores.
+
+    Raises:
+        ValueError: If ``onnxruntime`` or a provider is missing.
+    """
+
+    def __init__(
+        self, path: Path, providers: Sequence[str] | None = None, threads: int | None = None
+    ) -> None:
+        self._runtime = require("onnxruntime")
+        available = self._runtime.get_available_providers()
+        if missing := [name for name in providers or () if name not in available]:
+            raise ValueError(
+                f"ONNX Runtime has no {', '.join(missing)} here; this installation has "
+                f"{', '.join(available)} (onnxruntime-gpu brings CUDAExecutionProvider)"
+            )
+        options = self._runtime.SessionOptions()
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        self.session = self._runtime.InferenceSession(
+            str(path), options, providers=list(providers or available)
+        )
+        self.inputs = [each.name for each in self.session.get_inputs()]
+        self.outputs = [each.name for each in self.session.get_outputs()]
+
+    def __call__(
+        self, *arguments: Tensor, wanted: Sequence[str] | None = None
+    ) -> tuple[Tensor, ...]:
+        """Run the graph on inputs in order; all outputs come back, or those wanted."""
+        values = [self._value(argument) for argument in arguments]
+        feeds = dict(zip(self.inputs, values, strict=True))
+        results = self.session.run_with_ort_values(list(wanted or self.outputs), feeds)
+        return tuple(from_dlpack(result) for result in results)
+
+    def _value(self, tensor: Tensor) -> Any:
+        """Lend a tensor's memory to ONNX Runtime."""
+        return self._runtime.OrtValue.from_dlpack(tensor.detach().contiguous())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what the exporter says about torchvision, which nothing here uses."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
