@@ -10,7 +10,7 @@ from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, scaled
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
-__all__ = ["PSPNet18", "PSPNet18Stride8"]
+__all__ = ["EnlargedConv", "PSPNet18", "PSPNet18Stride8", "PyramidContext"]
 
 
 class PSPNet18(Segmentor):
@@ -41,10 +41,9 @@ class PSPNet18(Segmentor):
         self.backbone = ResNet18(width=width, output_stride=8, pretrained=pretrained)
         _, side_channels, deep = self.backbone.channels
         wide, middle, narrow = (scaled(c, width) for c in (1024, 256, 64))
-        self.pyramid = PyramidPooling(deep, deep, normalise=False, align_corners=False)
-        self.bottleneck = nn.Conv2d(5 * deep, wide, 1)
+        self.context = PyramidContext(deep, wide)
         self.decoder = nn.ModuleList(
-            _conv_bn_prelu(*pair) for pair in ((wide, middle), (middle, narrow), (narrow, narrow))
+            EnlargedConv(*pair) for pair in ((wide, middle), (middle, narrow), (narrow, narrow))
         )
         self.pyramid_dropout = nn.Dropout2d(0.3)
         self.decoder_dropout = nn.Dropout2d(0.15)
@@ -67,10 +66,8 @@ class PSPNet18(Segmentor):
         Shapes:
             deep: (B, 512, h, w)   returns: (B, C, 8h, 8w)
         """
-        pooled = torch.cat([*self.pyramid(deep), deep], dim=1)
-        x: Tensor = self.pyramid_dropout(F.relu(self.bottleneck(pooled)))
+        x: Tensor = self.pyramid_dropout(F.relu(self.context(deep)))
         for stage in self.decoder:
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = self.decoder_dropout(stage(x))
         return x
 
@@ -128,9 +125,50 @@ class PSPNet18Stride8(Segmentor):
         return feature, SideOutputs(dense=(self.auxiliary(third),) if with_side else ())
 
 
-def _conv_bn_prelu(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, padding=1),
-        nn.BatchNorm2d(out_channels),
-        nn.PReLU(),
-    )
+class PyramidContext(nn.Module):
+    """A map and its averages over a pyramid of grids, mixed by a 1x1 convolution.
+
+    Args:
+        in_channels: Channels of the map.
+        out_channels: Channels of the mixture.
+
+    Shapes:
+        deep: (B, in_channels, h, w)   returns: (B, out_channels, h, w)
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.pyramid = PyramidPooling(
+            in_channels, in_channels, normalise=False, align_corners=False
+        )
+        self.bottleneck = nn.Conv2d(5 * in_channels, out_channels, 1)
+
+    def forward(self, deep: Tensor) -> Tensor:
+        """Pool and mix."""
+        mixed: Tensor = self.bottleneck(torch.cat([*self.pyramid(deep), deep], dim=1))
+        return mixed
+
+
+class EnlargedConv(nn.Sequential):
+    """Enlarges a map twofold, bilinearly; then a 3x3 convolution, batch norm and PReLU.
+
+    Args:
+        in_channels: Channels of the map.
+        out_channels: Channels of the output.
+
+    Shapes:
+        x: (B, in_channels, h, w)   returns: (B, out_channels, 2h, 2w)
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            nn.BatchNorm2d(out_channels),
+            nn.PReLU(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Enlarge, convolve, normalise, rectify."""
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        result: Tensor = super().forward(x)
+        return result

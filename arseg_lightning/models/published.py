@@ -67,8 +67,8 @@ _FORMATS = (
         marker="feats.conv1.weight",
         prefixes={
             "feats.": "backbone.",
-            "psp.stages.": "pyramid.levels.",
-            "psp.bottleneck.": "bottleneck.",
+            "psp.stages.": "context.pyramid.levels.",
+            "psp.bottleneck.": "context.bottleneck.",
             "up_1.conv.": "decoder.0.",
             "up_2.conv.": "decoder.1.",
             "up_3.conv.": "decoder.2.",

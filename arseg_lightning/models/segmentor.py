@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from arseg_lightning.models.label_map import resize_scores
 
 __all__ = ["Segmentor", "SegmentorOutput", "SideOutputs"]
 
@@ -112,10 +113,7 @@ class Segmentor(nn.Module, ABC):
         Shapes:
             feature: (B, C, h, w)   returns: (B, K, *size)
         """
-        logits: Tensor = self.classifier(feature)
-        if tuple(logits.shape[-2:]) == size:
-            return logits
-        return F.interpolate(logits, size=size, mode="bilinear", align_corners=self.align_corners)
+        return resize_scores(self.classifier(feature), size, self.align_corners)
 
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel.

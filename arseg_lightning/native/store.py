@@ -30,7 +30,8 @@ def library_for(source: Path, compiler: Compiler, variant: tuple[str, ...]) -> c
     """
     text = source.read_text(encoding="utf-8")
     flags = compiler.flags(text, variant)
-    key = "\n".join((text, compiler.version, *compiler.command, *flags, _processor()))
+    headers = (path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.h")))
+    key = "\n".join((text, *headers, compiler.version, *compiler.command, *flags, _processor()))
     name = f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
     with suppress(NoNativeKernel, OSError):  # the folder may be read-only, full or without exec
         return _open(_kept(name, source, compiler, flags), variant)

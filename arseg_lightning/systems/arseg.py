@@ -8,6 +8,7 @@ from torch import Tensor
 from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput
 from arseg_lightning.propagation import Convention, Fusion, carry
 from arseg_lightning.systems.every_frame import check_resolution_ratio, downscale
+from arseg_lightning.systems.stages import stage
 from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem, keyframe_state
 
 __all__ = ["ARSeg"]
@@ -63,38 +64,57 @@ class ARSeg(VideoSystem):
         Raises:
             ValueError: If a stream starts with a frame that is not a keyframe.
         """
+        size = (frame.image.shape[-2], frame.image.shape[-1])
+        corners, ratio = self.high_res.align_corners, self.resolution_ratio
         if frame.distance == 0:
-            logits, feature = self.key(frame.image)
-            return Prediction(logits, "keyframe", 1.0, 0), feature
+            scores, feature = self.key(frame.image)
+            return Prediction(scores, size, corners, "keyframe", 1.0, 0), feature
         state = keyframe_state(state, frame.distance)
-        logits = self.nonkey(frame.image, state, frame.motion)
-        return Prediction(logits, "nonkeyframe", self.resolution_ratio, frame.distance), state
+        scores = self.nonkey(frame.image, state, frame.motion)
+        return Prediction(scores, size, corners, "nonkeyframe", ratio, frame.distance), state
 
     def key(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Segment a keyframe.
 
         Shapes:
-            image: (B, 3, H, W)   returns: logits (B, K, H, W), what is carried (B, C, h, w)
+            image: (B, 3, H, W)   returns: scores (B, K, h, w), what is carried (B, C, h, w)
         """
-        carried, _ = self.high_res.before_cut(image)
-        feature, _ = self.high_res.after_cut(carried)
-        return self.high_res.classify(feature, (image.shape[-2], image.shape[-1])), carried
+        with stage("network"):
+            carried, _ = self.high_res.before_cut(image)
+            feature, _ = self.high_res.after_cut(carried)
+            return self.high_res.classifier(feature), carried
 
     def nonkey(self, image: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
         """Segment another frame with the help of its keyframe.
 
         Shapes:
             image: (B, 3, H, W), full resolution   key_feature: (B, C, h, w), what it carries
-            motion: (B, 2, H, W), pixels to the keyframe   returns: (B, K, H, W)
+            motion: (B, 2, H, W), pixels to the keyframe   returns: scores (B, K, h, w)
         """
-        low, _ = self.low_res.before_cut(self._downscale(image))
-        feature, _ = self.low_res.after_cut(self.fuse(low, key_feature, motion))
-        return self.low_res.classify(feature, (image.shape[-2], image.shape[-1]))
+        small = self._downscale(image)
+        with stage("network"):
+            low, _ = self.low_res.before_cut(small)
+        return self.score(low, key_feature, motion)
+
+    def score(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
+        """Fuse the low-res feature with the keyframe's, and classify.
+
+        Shapes:
+            low: (B, C, h', w')   key_feature: (B, C, h, w)   motion: (B, 2, H, W)
+            returns: (B, K, h, w)
+        """
+        fused = self.fuse(low, key_feature, motion)
+        with stage("network"):
+            feature, _ = self.low_res.after_cut(fused)
+            scores: Tensor = self.low_res.classifier(feature)
+        return scores
 
     def fuse(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
         """Warp the keyframe's feature to the current frame and fuse it with the low-res one."""
-        carried = carry(key_feature, motion, self.convention, self.training)
-        fused: Tensor = self.fusion(low, carried)
+        with stage("warp"):
+            carried = carry(key_feature, motion, self.convention, self.training)
+        with stage("attention"):
+            fused: Tensor = self.fusion(low, carried)
         return fused
 
     def training_forward(

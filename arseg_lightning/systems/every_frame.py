@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput
 from arseg_lightning.propagation import Convention
+from arseg_lightning.systems.stages import stage
 from arseg_lightning.systems.system import (
     Prediction,
     Role,
@@ -47,10 +48,12 @@ class EveryFrame(VideoSystem):
     def step(self, frame: StreamFrame, state: Any) -> tuple[Prediction, None]:
         """Segment one frame; nothing is remembered."""
         size = (frame.image.shape[-2], frame.image.shape[-1])
-        feature = self.network.features(self.downscale(frame.image))
-        logits = self.network.classify(feature, size)
+        image = self.downscale(frame.image)
+        with stage("network"):
+            scores = self.network.classifier(self.network.features(image))
         role: Role = "keyframe" if frame.distance == 0 else "nonkeyframe"
-        return Prediction(logits, role, self.resolution_ratio, frame.distance), None
+        corners = self.network.align_corners
+        return Prediction(scores, size, corners, role, self.resolution_ratio, frame.distance), None
 
     def training_forward(self, image: Tensor) -> SegmentorOutput:
         """Run the network with its training-only heads, scores at the image's size.
@@ -77,7 +80,7 @@ def downscale(image: Tensor, resolution_ratio: float, convention: Convention = "
     size = scaled_size((image.shape[-2], image.shape[-1]), resolution_ratio, convention)
     if size == tuple(image.shape[-2:]):
         return image
-    with torch.autocast(image.device.type, enabled=False):
+    with stage("downscale"), torch.autocast(image.device.type, enabled=False):
         return F.interpolate(image, size=size, mode="bilinear", align_corners=True)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from arseg_lightning.models.label_map import label_map, resize_scores
 from arseg_lightning.propagation import Convention
 
 __all__ = [
@@ -43,16 +44,30 @@ class Prediction:
     """What a step returned, and what it did to get there.
 
     Args:
-        logits: Class scores at full resolution, (B, K, H, W).
+        scores: Class scores on the feature's grid, (B, K, h, w).
+        size: Height and width of the image.
+        align_corners: How scores are brought to the image's size.
         role: Whether the frame was treated as a keyframe.
         resolution_ratio: Resolution at which the network saw the frame.
         distance: Frames since the keyframe.
     """
 
-    logits: Tensor
+    scores: Tensor
+    size: tuple[int, int]
+    align_corners: bool
     role: Role
     resolution_ratio: float
     distance: int
+
+    @property
+    def logits(self) -> Tensor:
+        """Class scores at full resolution, (B, K, H, W)."""
+        return resize_scores(self.scores, self.size, self.align_corners)
+
+    @property
+    def labels(self) -> Tensor:
+        """The best class of every pixel, uint8 of shape (B, H, W)."""
+        return label_map(self.scores, self.size, self.align_corners)
 
 
 class VideoSystem(nn.Module, ABC):

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation import Convention, carry
+from arseg_lightning.systems.stages import stage
 from arseg_lightning.systems.system import Prediction, StreamFrame, VideoSystem, keyframe_state
 
 __all__ = ["WarpedKey"]
@@ -34,11 +35,15 @@ class WarpedKey(VideoSystem):
             ValueError: If a stream starts with a frame that is not a keyframe.
         """
         size = (frame.image.shape[-2], frame.image.shape[-1])
+        corners = self.network.align_corners
         if frame.distance == 0:
-            feature = self.network.features(frame.image)
-            logits = self.network.classify(feature, size)
-            return Prediction(logits, "keyframe", 1.0, 0), feature
+            with stage("network"):
+                feature = self.network.features(frame.image)
+                scores = self.network.classifier(feature)
+            return Prediction(scores, size, corners, "keyframe", 1.0, 0), feature
         state = keyframe_state(state, frame.distance)
-        warped = carry(state, frame.motion, self.convention)
-        logits = self.network.classify(warped, size)
-        return Prediction(logits, "nonkeyframe", 1.0, frame.distance), state
+        with stage("warp"):
+            warped = carry(state, frame.motion, self.convention)
+        with stage("network"):
+            scores = self.network.classifier(warped)
+        return Prediction(scores, size, corners, "nonkeyframe", 1.0, frame.distance), state

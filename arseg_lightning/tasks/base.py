@@ -140,19 +140,6 @@ class SegmentationTask(LightningModule, ABC):
         values |= {f"test/{name}/miou_mean": accuracies[name].miou_mean for name in names[:-1]}
         self.log_dict(values, rank_zero_only=True)
 
-    def on_predict_start(self) -> None:
-        """Refuse to predict with random weights."""
-        self._refuse_random_weights()
-
-    def predict_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
-        """Segment clips.
-
-        Shapes:
-            returns: (B, T, H, W), class indices
-        """
-        predictions = self.predictions(self.system, batch)
-        return torch.stack([prediction.logits.argmax(dim=1) for prediction in predictions], dim=1)
-
     def predictions(self, system: VideoSystem, batch: ClipBatch) -> Iterator[Prediction]:
         """Run a system over clips of one shape.
 
@@ -171,16 +158,27 @@ class SegmentationTask(LightningModule, ABC):
             raise TypeError(f"{name} counts nothing")
         return metric
 
-    def _refuse_random_weights(self) -> None:
+    def refuse_random_weights(self, command: str, checkpoint_flag: str = "--ckpt_path") -> None:
+        """Refuse to show what networks without weights do.
+
+        Args:
+            command: Who refuses.
+            checkpoint_flag: How it is given a run's checkpoint.
+
+        Raises:
+            ValueError: If anything has no weights yet; the message says what brings them.
+        """
         if self.untrained:
-            command = self.trainer.state.fn.value if self.trainer.state.fn else "this"
             arguments = dict.fromkeys(
-                ["--ckpt_path (a run's checkpoint)", *self.untrained.values()]
+                [f"{checkpoint_flag} (a run's checkpoint)", *self.untrained.values()]
             )
             raise ValueError(
                 f"{command} would use random weights for {', '.join(self.untrained)}; "
                 f"give {' or '.join(filter(None, arguments))}"
             )
+
+    def _refuse_random_weights(self) -> None:
+        self.refuse_random_weights(self.trainer.state.fn.value if self.trainer.state.fn else "this")
 
     def _start(self, systems: dict[str, VideoSystem]) -> None:
         metrics = {
@@ -191,8 +189,7 @@ class SegmentationTask(LightningModule, ABC):
 
     def _evaluate(self, name: str, system: VideoSystem, batch: ClipBatch) -> None:
         for t, prediction in enumerate(self.predictions(system, batch)):
-            classes = prediction.logits.argmax(dim=1)
-            self.counts(name).update(classes, batch.labels[:, t], prediction.distance)
+            self.counts(name).update(prediction.labels, batch.labels[:, t], prediction.distance)
 
 
 def _now_trained(task: SegmentationTask, incompatible_keys: Any) -> None:

@@ -1,0 +1,360 @@
+/* CReFF with the classifier behind it, for inference: warp, window attention and enlargement in
+   one pass, with nothing in memory between them but a few rows. See fused_creff.py of inference.
+
+   The picture is worked off in columns some pixels wide, from top to bottom. Rows of the warped
+   feature, of keys, of values and of queries live in rings that stay in the cache; in them, a
+   channel's pixels lie side by side, so that sixteen neighbours are computed at once. */
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "vectors.h"
+
+#define MAX_WINDOW 11
+#define MAX_CLASSES 512
+
+typedef struct {
+    /* Features have their channels innermost: (rows, columns, channels). */
+    const void *low;         /* the low-res feature, (low_height, low_width, channels) */
+    const float *low_scores; /* its class scores, (classes, low_height, low_width) */
+    const void *key;         /* the keyframe's feature, (height, width, channels) */
+    const float *motion;     /* (2, height, width), in pixels of this grid */
+    const float *query;      /* 3x3 weights, (channels, 9), and bias, (channels) */
+    const float *query_bias;
+    const float *key_weight;
+    const float *key_bias;
+    const float *value;      /* as the others */
+    const float *value_bias;
+    const float *classifier; /* (channels, classes) */
+    float *scores;           /* the result, (classes, height, width) */
+    int channels, classes, height, width, low_height, low_width;
+    int window, zero_padding, published_warp, bfloat16;
+    float steepness;         /* of the prior: taken off a logit for each squared pixel */
+    int columns;             /* pixels that a column of work is wide, a multiple of the lanes */
+    int threads;
+} fusion;
+
+/* What a column of work holds while it goes down the picture. */
+typedef struct {
+    int left, margin, wide;  /* first pixel; pixels before it; row length in memory */
+    float *pixels;           /* LANES places of one row, channels innermost */
+    float *line;             /* a row of the low-res feature */
+    float *warped, *small;   /* rings of 3 rows (channels, wide): warped, enlarged */
+    float *keys, *values;    /* rings of `window` rows (channels or classes, wide) */
+    float *inside;           /* ring of `window` rows: 1 inside the picture */
+    float *queries;          /* one row (channels, wide) */
+    float *projected;        /* one row (channels, wide): values before the classifier */
+    float *weights;          /* (window * window, LANES) */
+} column;
+
+static inline floats feature_at(const void *feature, int64_t i, int bfloat16) {
+    return bfloat16 ? load_bfloat16((const uint16_t *)feature + i) : load((const float *)feature + i);
+}
+
+/* (LANES, channels) -> columns x .. x + LANES of (channels, wide) */
+static void turn(const float *pixels, int channels, int wide, float *row) {
+    for (int c = 0; c < channels; c += LANES)
+        for (int i = 0; i < LANES; i++)
+            for (int x = 0; x < LANES; x++)
+                row[(int64_t)(c + i) * wide + x] = pixels[x * channels + c + i];
+}
+
+/* One place of the warped feature: four neighbours, bilinear. */
+static void fetch(const fusion *f, int x, int y, float *pixel) {
+    int64_t at = (int64_t)y * f->width + x, plane = (int64_t)f->height * f->width;
+    float px = x + f->motion[at], py = y + f->motion[plane + at];
+    if (f->published_warp) { /* positions for aligned corners, read as for unaligned ones */
+        px = px * f->width / (f->width > 1 ? f->width - 1 : 1) - 0.5f;
+        py = py * f->height / (f->height > 1 ? f->height - 1 : 1) - 0.5f;
+        px = fminf(fmaxf(px, -2.0f), f->width + 1.0f);
+        py = fminf(fmaxf(py, -2.0f), f->height + 1.0f);
+    } else {
+        px = fminf(fmaxf(px, 0.0f), f->width - 1.0f);
+        py = fminf(fmaxf(py, 0.0f), f->height - 1.0f);
+    }
+    int x0 = (int)floorf(px), y0 = (int)floorf(py);
+    float wx = px - x0, wy = py - y0;
+    const float weight[4] = {(1 - wx) * (1 - wy), wx * (1 - wy), (1 - wx) * wy, wx * wy};
+    memset(pixel, 0, sizeof(float) * f->channels);
+    for (int corner = 0; corner < 4; corner++) {
+        int cx = x0 + corner % 2, cy = y0 + corner / 2;
+        if (weight[corner] == 0 || cx < 0 || cy < 0 || cx >= f->width || cy >= f->height) continue;
+        int64_t from = ((int64_t)cy * f->width + cx) * f->channels;
+        for (int c = 0; c < f->channels; c += LANES)
+            store(pixel + c, load(pixel + c) + weight[corner] * feature_at(f->key, from + c, f->bfloat16));
+    }
+}
+
+/* One row of the warped feature; zeros outside the picture. */
+static void warp_row(const fusion *f, const column *w, int y) {
+    float *row = w->warped + (int64_t)((y + 12) % 3) * f->channels * w->wide;
+    for (int start = 0; start < w->wide; start += LANES) {
+        for (int i = 0; i < LANES; i++) {
+            int x = w->left - w->margin + start + i;
+            if (start + i >= f->columns + 2 * w->margin) break;
+            if (y < 0 || y >= f->height || x < 0 || x >= f->width)
+                memset(w->pixels + i * f->channels, 0, sizeof(float) * f->channels);
+            else
+                fetch(f, x, y, w->pixels + i * f->channels);
+        }
+        turn(w->pixels, f->channels, w->wide, row + start);
+    }
+}
+
+/* Where a place of the large grid lies on the small one, corners aligned. */
+static float aligned(int place, int size, int low_size) {
+    return size > 1 ? (float)place * (low_size - 1) / (size - 1) : 0.0f;
+}
+
+/* One row of the enlarged low-res feature; zeros outside the picture. */
+static void enlarge_row(const fusion *f, const column *w, int y) {
+    float *row = w->small + (int64_t)((y + 12) % 3) * f->channels * w->wide;
+    int inside_rows = y >= 0 && y < f->height;
+    if (inside_rows) {
+        float at = aligned(y, f->height, f->low_height);
+        int y0 = (int)at, y1 = y0 + 1 < f->low_height ? y0 + 1 : y0;
+        float wy = at - y0;
+        int last_x = w->left - w->margin + w->wide - 1;
+        int from = (int)aligned(w->left > w->margin ? w->left - w->margin : 0, f->width, f->low_width);
+        int to = (int)aligned(last_x < f->width ? last_x : f->width - 1, f->width, f->low_width) + 1;
+        if (to > f->low_width - 1) to = f->low_width - 1;
+        for (int64_t i = (int64_t)from * f->channels; i < (int64_t)(to + 1) * f->channels; i += LANES) {
+            int64_t line = (int64_t)f->low_width * f->channels;
+            floats above = feature_at(f->low, y0 * line + i, f->bfloat16);
+            floats below = feature_at(f->low, y1 * line + i, f->bfloat16);
+            store(w->line + i, above + wy * (below - above));
+        }
+    }
+    for (int start = 0; start < w->wide; start += LANES) {
+        for (int i = 0; i < LANES; i++) {
+            int x = w->left - w->margin + start + i;
+            float *pixel = w->pixels + i * f->channels;
+            if (start + i >= f->columns + 2 * w->margin) break;
+            if (!inside_rows || x < 0 || x >= f->width) {
+                memset(pixel, 0, sizeof(float) * f->channels);
+                continue;
+            }
+            float at = aligned(x, f->width, f->low_width);
+            int x0 = (int)at, x1 = x0 + 1 < f->low_width ? x0 + 1 : x0;
+            float wx = at - x0;
+            const float *before = w->line + x0 * f->channels, *after = w->line + x1 * f->channels;
+            for (int c = 0; c < f->channels; c += LANES)
+                store(pixel + c, load(before + c) + wx * (load(after + c) - load(before + c)));
+        }
+        turn(w->pixels, f->channels, w->wide, row + start);
+    }
+}
+
+/* Row y of a depthwise 3x3 convolution over a ring of three rows. */
+static void depthwise(
+    const float *ring, int y, int channels, int wide, const float *weight, const float *bias,
+    float *out) {
+    for (int c = 0; c < channels; c++) {
+        const float *rows[3];
+        for (int i = 0; i < 3; i++) rows[i] = ring + ((int64_t)((y + 11 + i) % 3) * channels + c) * wide;
+        const float *t = weight + 9 * c;
+        /* The outermost pixels of a column have no neighbours and are never looked at. */
+        for (int x = 0; x < wide; x += LANES) {
+            floats sum = all(bias[c]);
+            for (int i = 0; i < 3; i++) {
+                sum += t[3 * i] * load(rows[i] + x - 1);
+                sum += t[3 * i + 1] * load(rows[i] + x);
+                sum += t[3 * i + 2] * load(rows[i] + x + 1);
+            }
+            store(out + (int64_t)c * wide + x, sum);
+        }
+    }
+}
+
+/* Row y of the keys, of the values behind the classifier, and of what is inside the picture. */
+static void key_row(const fusion *f, const column *w, int y) {
+    int slot = (y + 3 * f->window) % f->window, inside_rows = y >= 0 && y < f->height;
+    float *keys = w->keys + (int64_t)slot * f->channels * w->wide;
+    float *values = w->values + (int64_t)slot * f->classes * w->wide;
+    float *inside = w->inside + (int64_t)slot * w->wide;
+    for (int i = 0; i < w->wide; i++) {
+        int x = w->left - w->margin + i;
+        inside[i] = inside_rows && x >= 0 && x < f->width;
+    }
+    if (!inside_rows) {
+        memset(keys, 0, sizeof(float) * f->channels * w->wide);
+        memset(values, 0, sizeof(float) * f->classes * w->wide);
+        return;
+    }
+    depthwise(w->warped, y, f->channels, w->wide, f->key_weight, f->key_bias, keys);
+    depthwise(w->warped, y, f->channels, w->wide, f->value, f->value_bias, w->projected);
+    for (int x = 0; x < w->wide; x += LANES) {
+        floats here = load(inside + x);
+        for (int c = 0; c < f->channels; c++)
+            store(keys + (int64_t)c * w->wide + x, here * load(keys + (int64_t)c * w->wide + x));
+        for (int k = 0; k < f->classes; k++) {
+            floats sum = {0};
+            for (int c = 0; c < f->channels; c++)
+                sum += f->classifier[(int64_t)c * f->classes + k] * load(w->projected + (int64_t)c * w->wide + x);
+            store(values + (int64_t)k * w->wide + x, here * sum);
+        }
+    }
+}
+
+/* Compare LANES queries with their windows: unnormalised weights, and their sum. */
+static inline __attribute__((always_inline)) floats compare(
+    const fusion *f, const column *w, int y, int x, const int window) {
+    const int half = window / 2;
+    floats greatest = all(-INFINITY);
+    for (int dy = 0; dy < window; dy++) {
+        int slot = (y + dy - half + 3 * window) % window;
+        const float *keys = w->keys + (int64_t)slot * f->channels * w->wide + x - half;
+        floats logits[MAX_WINDOW];
+        for (int dx = 0; dx < window; dx++) {
+            float far = (dy - half) * (dy - half) + (dx - half) * (dx - half);
+            logits[dx] = all(-f->steepness * far);
+        }
+        for (int c = 0; c < f->channels; c++) {
+            floats query = load(w->queries + (int64_t)c * w->wide + x);
+            const float *row = keys + (int64_t)c * w->wide;
+            for (int dx = 0; dx < window; dx++) logits[dx] += query * load(row + dx);
+        }
+        for (int dx = 0; dx < window; dx++) {
+            if (!f->zero_padding) {
+                floats inside = load(w->inside + slot * w->wide + x - half + dx);
+                logits[dx] += (1.0f - inside) * -1e30f;
+            }
+            greatest = larger(greatest, logits[dx]);
+            store(w->weights + (dy * window + dx) * LANES, logits[dx]);
+        }
+    }
+    floats total = {0};
+    for (int j = 0; j < window * window; j++) {
+        floats weight = exponential(load(w->weights + j * LANES) - greatest);
+        store(w->weights + j * LANES, weight);
+        total += weight;
+    }
+    return total;
+}
+
+/* Average the values of LANES windows, add the enlarged scores of the low-res branch. */
+static inline __attribute__((always_inline)) void average(
+    const fusion *f, const column *w, int y, int x, floats total, const float *low, const int window) {
+    const int half = window / 2;
+    int at = w->left - w->margin + x, end = w->left + f->columns;
+    if (end > f->width) end = f->width;
+    int count = end - at < LANES ? end - at : LANES;
+    for (int k = 0; k < f->classes; k++) {
+        floats sum = {0};
+        for (int dy = 0; dy < window; dy++) {
+            int slot = (y + dy - half + 3 * window) % window;
+            const float *values = w->values + ((int64_t)slot * f->classes + k) * w->wide + x - half;
+            for (int dx = 0; dx < window; dx++)
+                sum += load(w->weights + (dy * window + dx) * LANES) * load(values + dx);
+        }
+        float scores[LANES];
+        store(scores, sum / total + load(low + k * w->wide + x));
+        float *to = f->scores + ((int64_t)k * f->height + y) * f->width + at;
+        memcpy(to, scores, sizeof(float) * count);
+    }
+}
+
+static void attend(const fusion *f, const column *w, int y, const float *low) {
+    int end = w->margin + f->columns;
+    for (int x = w->margin; x < end && w->left - w->margin + x < f->width; x += LANES) {
+#define CASE(k) \
+    case k: average(f, w, y, x, compare(f, w, y, x, k), low, k); break;
+        switch (f->window) {
+            CASE(1) CASE(3) CASE(5) CASE(7) CASE(9) CASE(11)
+        }
+    }
+}
+
+/* The low-res branch's class scores on row y. */
+static void low_score_row(const fusion *f, const column *w, int y, float *out) {
+    float at = aligned(y, f->height, f->low_height);
+    int y0 = (int)at, y1 = y0 + 1 < f->low_height ? y0 + 1 : y0;
+    float wy = at - y0;
+    for (int k = 0; k < f->classes; k++) {
+        const float *plane = f->low_scores + (int64_t)k * f->low_height * f->low_width;
+        const float *above = plane + (int64_t)y0 * f->low_width, *below = plane + (int64_t)y1 * f->low_width;
+        for (int i = w->margin; i < w->wide; i++) {
+            int x = w->left - w->margin + i;
+            if (x >= f->width) break;
+            float px = aligned(x, f->width, f->low_width);
+            int x0 = (int)px, x1 = x0 + 1 < f->low_width ? x0 + 1 : x0;
+            float wx = px - x0;
+            float before = above[x0] + wy * (below[x0] - above[x0]);
+            float after = above[x1] + wy * (below[x1] - above[x1]);
+            out[k * w->wide + i] = before + wx * (after - before);
+        }
+    }
+}
+
+/* Rows [top, bottom) of one column of work. */
+static void work(const fusion *f, column *w, float *low, int top, int bottom) {
+    int half = f->window / 2;
+    for (int y = top - half - 1; y <= top - half; y++) warp_row(f, w, y);
+    for (int y = top - half; y < top + half; y++) {
+        warp_row(f, w, y + 1);
+        key_row(f, w, y);
+    }
+    enlarge_row(f, w, top - 1);
+    enlarge_row(f, w, top);
+    for (int y = top; y < bottom; y++) {
+        warp_row(f, w, y + half + 1);
+        key_row(f, w, y + half);
+        enlarge_row(f, w, y + 1);
+        depthwise(w->small, y, f->channels, w->wide, f->query, f->query_bias, w->queries);
+        low_score_row(f, w, y, low);
+        attend(f, w, y, low);
+    }
+}
+
+/* Memory of one thread: floats, with room at both ends for what is read beside a row. */
+static int64_t scratch_floats(const fusion *f, int wide) {
+    int64_t c = f->channels, n = LANES * c + (int64_t)f->low_width * c + 6 * c * wide;
+    n += f->window * (c + f->classes + 1) * wide + 2 * c * wide;
+    return n + f->window * f->window * LANES + f->classes * wide + 16 * LANES;
+}
+
+static float *take(float **memory, int64_t count) {
+    float *taken = *memory;
+    *memory += count;
+    return taken;
+}
+
+/* Returns 0, or 1 if there is no memory. */
+int fused_creff(const fusion *f) {
+    int margin = f->window / 2 + 1;
+    int wide = (f->columns + 2 * margin + LANES - 1) / LANES * LANES;
+    int columns = (f->width + f->columns - 1) / f->columns;
+    int parts = (f->threads + columns - 1) / columns;
+    int failed = 0;
+#pragma omp parallel num_threads(f->threads)
+    {
+        int64_t c = f->channels;
+        float *memory = calloc(scratch_floats(f, wide), sizeof(float)), *rest = memory + LANES;
+        if (memory == NULL) {
+#pragma omp atomic write
+            failed = 1;
+        }
+        column w = {.margin = margin, .wide = wide};
+        if (memory != NULL) {
+            w.pixels = take(&rest, LANES * c);
+            w.line = take(&rest, f->low_width * c);
+            w.warped = take(&rest, 3 * c * wide);
+            w.small = take(&rest, 3 * c * wide);
+            w.keys = take(&rest, f->window * c * wide);
+            w.values = take(&rest, (int64_t)f->window * f->classes * wide);
+            w.inside = take(&rest, f->window * wide);
+            w.queries = take(&rest, c * wide);
+            w.projected = take(&rest, c * wide);
+            w.weights = take(&rest, f->window * f->window * LANES);
+        }
+#pragma omp for schedule(dynamic)
+        for (int task = 0; task < columns * parts; task++) {
+            if (memory == NULL) continue;
+            w.left = task / parts * f->columns;
+            int part = task % parts;
+            work(f, &w, rest, part * f->height / parts, (part + 1) * f->height / parts);
+        }
+        free(memory);
+    }
+    return failed;
+}
