@@ -14,7 +14,7 @@ from arseg_lightning.types import Frame
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.pictures import NumberedPicture
 
-__all__ = ["to_frame"]
+__all__ = ["motion_vectors", "to_frame"]
 
 _SHORT_TYPES = {"SI": "I", "BI": "B", "SP": "P", "S": "P"}
 
@@ -63,7 +63,7 @@ def to_frame(
         pts_seconds=seconds(index),
         picture_type=_SHORT_TYPES.get(kind, kind),
         image=_to_rgb(picture, path, size),
-        vectors=_vectors(picture, is_copy) if motion else None,
+        vectors=motion_vectors(picture, is_copy) if motion else None,
     )
 
 
@@ -85,7 +85,7 @@ def _to_rgb(
     return np.ascontiguousarray(np.rot90(image, quarter_turns))
 
 
-def _vectors(picture: VideoFrame, is_copy: bool) -> NDArray[np.void]:
+def motion_vectors(picture: VideoFrame, is_copy: bool = False) -> NDArray[np.void]:
     """A picture's vectors, copied out of it so that they do not keep all of it in memory."""
     found = None if is_copy else picture.side_data.get("MOTION_VECTORS")
     return np.zeros(0, _VECTOR) if found is None else found.to_ndarray().copy()

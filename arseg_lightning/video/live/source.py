@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from arseg_lightning.video.errors import NotAVideo
+from arseg_lightning.video.live.address import Address, find_address
+from arseg_lightning.video.live.arrival import Feed
+from arseg_lightning.video.live.files import FileFeed, ImageFeed
 from arseg_lightning.video.live.frame import LiveMotion, StreamedFrame
+from arseg_lightning.video.live.opening import Patience
+from arseg_lightning.video.live.reader import Reader
+from arseg_lightning.video.live.steps import Steps
+from arseg_lightning.video.live.stream import StreamFeed
+from arseg_lightning.video.pictures import Damage
 
 __all__ = ["LiveSource", "open_live"]
 
@@ -37,31 +47,69 @@ def open_live(
         ahead: Frames that are decoded ahead of the caller.
         timeout_seconds: How long an address may stay silent.
         reconnect_seconds: How long a camera or address that broke off is tried again.
-        options: Further options of FFmpeg for opening the source.
+        options: Further options of FFmpeg for opening a camera, an address or a pipe.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        NotAVideo: If it is no video, or ends before its first frame.
+        SourceUnavailable: If a camera or an address cannot be opened.
+        NoMotionVectors: If motion is to be the codec's, and there is none that fits.
+        UnsupportedReference: If it is, and it does not lead to the frame before.
+        ValueError: If a setting is out of its range.
     """
-    raise NotImplementedError
+    _check(size, fps, ahead, timeout_seconds, reconnect_seconds)
+    address, stop = find_address(source), threading.Event()
+    patience = Patience(timeout_seconds, reconnect_seconds)
+    feed = _feed(address, fps, options or {}, patience, stop)
+    frames = Steps(feed, motion, size, _remedy(address)).frames()
+    first = next(frames, None)
+    if first is None:
+        raise NotAVideo(f"{feed.name} ended before its first frame; check what it holds or sends")
+    return LiveSource(feed, first, Reader(frames, ahead, drop_late and feed.is_live, stop))
 
 
 class LiveSource:
     """Frames of a source in the order in which they come, decoded in the background.
 
-    Used in a ``with`` block and iterated once.
+    Used in a ``with`` block and iterated once; made by :func:`open_live`.
 
-    Attributes:
-        name: What messages call the source.
-        fps: Frames per second, as the source says.
-        num_frames: Number of frames; None if it is not known.
-        size: Height and width of the first frame.
-        is_live: Whether the source goes on by itself and does not wait for the caller.
-        num_dropped: Frames that were dropped because they came too late.
+    Args:
+        feed: Where its pictures come from.
+        first: Its first frame.
+        reader: Reads the others.
     """
 
-    name: str
-    fps: float
-    num_frames: int | None
-    size: tuple[int, int]
-    is_live: bool
-    num_dropped: int
+    def __init__(self, feed: Feed, first: StreamedFrame, reader: Reader) -> None:
+        self.size = first.frame.size
+        """Height and width of the first frame."""
+        self._feed = feed
+        self._first: StreamedFrame | None = first
+        self._reader = reader
+
+    @property
+    def name(self) -> str:
+        """What messages call the source."""
+        return self._feed.name
+
+    @property
+    def fps(self) -> float:
+        """Frames per second, as the source says."""
+        return self._feed.fps
+
+    @property
+    def num_frames(self) -> int | None:
+        """Number of frames; None if it is not known."""
+        return self._feed.num_frames
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the source goes on by itself and does not wait for the caller."""
+        return self._feed.is_live
+
+    @property
+    def num_dropped(self) -> int:
+        """Frames that were dropped because they came too late."""
+        return self._reader.num_dropped
 
     def __enter__(self) -> Self:
         """The source."""
@@ -77,12 +125,72 @@ class LiveSource:
         self.close()
 
     def __iter__(self) -> Iterator[StreamedFrame]:
-        """The frames."""
+        """The frames that are left."""
         return self
 
     def __next__(self) -> StreamedFrame:
-        """The next frame, as soon as there is one."""
-        raise NotImplementedError
+        """The next frame, as soon as there is one.
+
+        Raises:
+            VideoError: If the source breaks off, or its motion does not fit any more.
+
+        Warns:
+            VideoDamageWarning: At the end, if a part could not be decoded.
+        """
+        first, self._first = self._first, None
+        frame = first or self._reader.get()
+        if frame is not None:
+            return frame
+        damage, self._feed.damage = self._feed.damage, Damage(self.name)
+        damage.warn()
+        raise StopIteration
 
     def close(self) -> None:
         """Stop decoding and let go of the source."""
+        self._first = None
+        self._reader.close()
+
+
+def _feed(
+    address: Address,
+    fps: float | None,
+    options: Mapping[str, str],
+    patience: Patience,
+    stop: threading.Event,
+) -> Feed:
+    if address.kind == "images":
+        return ImageFeed(address.path, fps)
+    if fps is not None:
+        raise ValueError(f"fps={fps} is for a folder of images; {address.name} has its own times")
+    if address.kind == "file":
+        return FileFeed(address.path)
+    return StreamFeed(address, options, patience, stop)
+
+
+def _remedy(address: Address) -> str:
+    """What to do about motion that does not fit."""
+    remedy = "use --motion reencode, which encodes the frames on the fly to find their motion"
+    if address.kind != "file":
+        return remedy
+    copy = f"python -m arseg_lightning encode --source {address.name} --output COPY.mp4"
+    return f"{remedy}, or make a copy that has it: {copy}"
+
+
+def _check(
+    size: tuple[int, int] | None,
+    fps: float | None,
+    ahead: int,
+    timeout_seconds: float,
+    reconnect_seconds: float,
+) -> None:
+    if size is not None and min(size) < 1:
+        raise ValueError(f"size is height and width, at least 1 each, got {size}")
+    if fps is not None and fps <= 0:
+        raise ValueError(f"fps must be positive, got {fps}")
+    if ahead < 1:
+        raise ValueError(f"ahead must be at least 1, got {ahead}")
+    if timeout_seconds <= 0 or reconnect_seconds < 0:
+        raise ValueError(
+            f"timeout_seconds must be positive and reconnect_seconds at least 0, got "
+            f"{timeout_seconds} and {reconnect_seconds}"
+        )

@@ -1,0 +1,53 @@
+"""A decoded picture on its way from a source, and what the source knows about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from arseg_lightning.video.pictures import Damage, NumberedPicture
+
+__all__ = ["Arrival", "Feed", "Watcher"]
+
+
+class Arrival(NamedTuple):
+    """A picture as it comes out of the decoder."""
+
+    numbered: NumberedPicture
+    seconds: float
+    restart: str | None = None
+    """Why its vectors do not lead to the picture before it."""
+
+
+class Watcher(Protocol):
+    """Who is shown what is opened and read, and may refuse it."""
+
+    def opened(self, stream: VideoStream | None) -> None:
+        """Look at a stream before it is decoded; None stands for images."""
+
+    def read(self, packet: Packet[VideoStream]) -> None:
+        """Look at a packet before it is decoded."""
+
+
+class Feed(Protocol):
+    """Where pictures come from; the attributes are known once the first one has come.
+
+    Attributes:
+        name: What messages call it.
+        fps: Frames per second.
+        num_frames: Number of pictures; None if it is not known.
+        is_live: Whether it goes on by itself and does not wait for its reader.
+        damage: What of it could not be decoded.
+    """
+
+    name: str
+    fps: float
+    num_frames: int | None
+    is_live: bool
+    damage: Damage
+
+    def arrivals(self, watcher: Watcher) -> Iterator[Arrival]:
+        """The pictures, as they come."""
