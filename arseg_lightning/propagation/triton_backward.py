@@ -7,8 +7,6 @@ gathered by the one program that owns it, without atomic additions, and the same
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -16,11 +14,12 @@ from torch import Tensor
 
 from arseg_lightning.propagation.triton_tiles import (
     Launch,
-    layout,
     load_vectors,
     neighbours,
+    readable,
     store_vectors,
     tile_places,
+    with_strides,
 )
 
 __all__ = ["gradients"]
@@ -52,87 +51,88 @@ def gradients(
     Shapes:
         query, key: (B, C, H, W)   value, grad: (B, V, H, W)   log_sum: (B, H, W)
     """
+    query, key, value, grad = (readable(part) for part in (query, key, value, grad))
     grads = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
     slope = torch.empty_like(log_sum)
     launch = Launch.over(query, value, 2048)
     if launch.programs:
-        inputs = *layout(query), *layout(key), *layout(value), *layout(grad), log_sum, slope
+        inputs = *with_strides(query, key, value, grad), log_sum, slope
         sizes = *query.shape[2:], query.shape[1], value.shape[1], steepness
-        grid = (launch.programs,)
-        _query_gradient[grid](*inputs, *layout(grads[0]), *sizes, window=window, **launch.sizes)
-        _key_value_gradients[grid](
-            *inputs, *layout(grads[1]), *layout(grads[2]), *sizes, window=window, **launch.sizes
-        )
+        for kernel, results in (_query_gradient, grads[:1]), (_key_value_gradients, grads[1:]):
+            kernel[(launch.programs,)](
+                *inputs, *with_strides(*results), *sizes, window=window, **launch.arguments
+            )
     return grads
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit
 def _query_gradient(
-    query: Any, query_image: Any, query_channel: Any, query_pixel: Any,
-    key: Any, key_image: Any, key_channel: Any, key_pixel: Any,
-    value: Any, value_image: Any, value_channel: Any, value_pixel: Any,
-    grad: Any, grad_image: Any, grad_channel: Any, grad_pixel: Any, log_sum: Any, slope: Any,
-    to_query: Any, to_query_image: Any, to_query_channel: Any, to_query_pixel: Any,
-    height: Any, width: Any, channels: Any, value_channels: Any, steepness: Any,
+    query, query_image, query_channel, query_pixel,
+    key, key_image, key_channel, key_pixel,
+    value, value_image, value_channel, value_pixel,
+    grad, grad_image, grad_channel, grad_pixel, log_sum, slope,
+    to_query, to_query_image, to_query_channel, to_query_pixel,
+    height, width, channels, value_channels, steepness,
     window: tl.constexpr, tile_height: tl.constexpr, tile_width: tl.constexpr,
     block: tl.constexpr, value_block: tl.constexpr,
 ) -> None:  # fmt: skip
     """Gradient of the queries, and the weighted mean of the weights' gradients (slope)."""
     image, y, x, inside = tile_places(height, width, tile_height, tile_width)
     pixel = y.to(tl.int64) * width + x
-    queries = load_vectors(query, image, query_image, query_channel, query_pixel,
-                           pixel, inside, channels, block)  # fmt: skip
-    came = load_vectors(grad, image, grad_image, grad_channel, grad_pixel,
-                        pixel, inside, value_channels, value_block)  # fmt: skip
+    queries = load_vectors(query, query_image, query_channel, query_pixel,
+                           image, pixel, inside, channels, block)  # fmt: skip
+    came = load_vectors(grad, grad_image, grad_channel, grad_pixel,
+                        image, pixel, inside, value_channels, value_block)  # fmt: skip
     log_sums = tl.load(log_sum + image * height * width + pixel, mask=inside, other=0.0)
     slopes = tl.zeros_like(log_sums)
     mean = tl.zeros([tile_height * tile_width, block], tl.float32)
     summed = tl.zeros([tile_height * tile_width, block], tl.float32)
     for offset in range(window * window):
         near, seen, squared = neighbours(y, x, inside, offset, height, width, window)
-        keys = load_vectors(key, image, key_image, key_channel, key_pixel,
-                            near, seen, channels, block)  # fmt: skip
-        values = load_vectors(value, image, value_image, value_channel, value_pixel,
-                              near, seen, value_channels, value_block)  # fmt: skip
+        keys = load_vectors(key, key_image, key_channel, key_pixel,
+                            image, near, seen, channels, block)  # fmt: skip
+        values = load_vectors(value, value_image, value_channel, value_pixel,
+                              image, near, seen, value_channels, value_block)  # fmt: skip
         logit = tl.sum(queries * keys, 1) - steepness * squared
         weight = tl.exp(tl.where(seen, logit - log_sums, float("-inf")))
         pull = weight * tl.sum(came * values, 1)
         slopes += pull
         mean += weight[:, None] * keys
         summed += pull[:, None] * keys
-    # sum of weight * (weight's gradient - slope) * key, with the slope known only now
-    store_vectors(to_query, image, to_query_image, to_query_channel, to_query_pixel,
-                  pixel, inside, channels, summed - slopes[:, None] * mean, block)  # fmt: skip
+    # The sum of weight * (weight's gradient - slope) * key; the slope is known only now.
+    summed -= slopes[:, None] * mean
+    store_vectors(to_query, to_query_image, to_query_channel, to_query_pixel,
+                  image, pixel, inside, channels, summed, block)  # fmt: skip
     tl.store(slope + image * height * width + pixel, slopes, mask=inside)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit
 def _key_value_gradients(
-    query: Any, query_image: Any, query_channel: Any, query_pixel: Any,
-    key: Any, key_image: Any, key_channel: Any, key_pixel: Any,
-    value: Any, value_image: Any, value_channel: Any, value_pixel: Any,
-    grad: Any, grad_image: Any, grad_channel: Any, grad_pixel: Any, log_sum: Any, slope: Any,
-    to_key: Any, to_key_image: Any, to_key_channel: Any, to_key_pixel: Any,
-    to_value: Any, to_value_image: Any, to_value_channel: Any, to_value_pixel: Any,
-    height: Any, width: Any, channels: Any, value_channels: Any, steepness: Any,
+    query, query_image, query_channel, query_pixel,
+    key, key_image, key_channel, key_pixel,
+    value, value_image, value_channel, value_pixel,
+    grad, grad_image, grad_channel, grad_pixel, log_sum, slope,
+    to_key, to_key_image, to_key_channel, to_key_pixel,
+    to_value, to_value_image, to_value_channel, to_value_pixel,
+    height, width, channels, value_channels, steepness,
     window: tl.constexpr, tile_height: tl.constexpr, tile_width: tl.constexpr,
     block: tl.constexpr, value_block: tl.constexpr,
 ) -> None:  # fmt: skip
     """Gradients of keys and values, from the queries around that see them."""
     image, y, x, inside = tile_places(height, width, tile_height, tile_width)
     pixel = y.to(tl.int64) * width + x
-    keys = load_vectors(key, image, key_image, key_channel, key_pixel,
-                        pixel, inside, channels, block)  # fmt: skip
-    values = load_vectors(value, image, value_image, value_channel, value_pixel,
-                          pixel, inside, value_channels, value_block)  # fmt: skip
+    keys = load_vectors(key, key_image, key_channel, key_pixel,
+                        image, pixel, inside, channels, block)  # fmt: skip
+    values = load_vectors(value, value_image, value_channel, value_pixel,
+                          image, pixel, inside, value_channels, value_block)  # fmt: skip
     key_sum = tl.zeros([tile_height * tile_width, block], tl.float32)
     value_sum = tl.zeros([tile_height * tile_width, value_block], tl.float32)
     for offset in range(window * window):
         near, seen, squared = neighbours(y, x, inside, offset, height, width, window)
-        queries = load_vectors(query, image, query_image, query_channel, query_pixel,
-                               near, seen, channels, block)  # fmt: skip
-        came = load_vectors(grad, image, grad_image, grad_channel, grad_pixel,
-                            near, seen, value_channels, value_block)  # fmt: skip
+        queries = load_vectors(query, query_image, query_channel, query_pixel,
+                               image, near, seen, channels, block)  # fmt: skip
+        came = load_vectors(grad, grad_image, grad_channel, grad_pixel,
+                            image, near, seen, value_channels, value_block)  # fmt: skip
         log_sums = tl.load(log_sum + image * height * width + near, mask=seen, other=0.0)
         slopes = tl.load(slope + image * height * width + near, mask=seen, other=0.0)
         logit = tl.sum(queries * keys, 1) - steepness * squared
@@ -140,7 +140,7 @@ def _key_value_gradients(
         value_sum += weight[:, None] * came
         pull = weight * (tl.sum(came * values, 1) - slopes)
         key_sum += pull[:, None] * queries
-    store_vectors(to_key, image, to_key_image, to_key_channel, to_key_pixel,
-                  pixel, inside, channels, key_sum, block)  # fmt: skip
-    store_vectors(to_value, image, to_value_image, to_value_channel, to_value_pixel,
-                  pixel, inside, value_channels, value_sum, value_block)  # fmt: skip
+    store_vectors(to_key, to_key_image, to_key_channel, to_key_pixel,
+                  image, pixel, inside, channels, key_sum, block)  # fmt: skip
+    store_vectors(to_value, to_value_image, to_value_channel, to_value_pixel,
+                  image, pixel, inside, value_channels, value_sum, value_block)  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -11,11 +9,12 @@ from torch import Tensor
 
 from arseg_lightning.propagation.triton_tiles import (
     Launch,
-    layout,
     load_vectors,
     neighbours,
+    readable,
     store_vectors,
     tile_places,
+    with_strides,
 )
 
 __all__ = ["attend"]
@@ -39,45 +38,46 @@ def attend(
         returns: the result (B, V, H, W), logarithm of the sum of exponentials (B, H, W)
     """
     batch, channels, height, width = query.shape
+    query, key, value = readable(query), readable(key), readable(value)
     attended = torch.empty_like(value, dtype=query.dtype)
     log_sum = query.new_empty(batch, height, width, dtype=torch.float32)
     launch = Launch.over(query, value, 4096)
     if launch.programs:
         _attend[(launch.programs,)](
-            *layout(query), *layout(key), *layout(value), *layout(attended), log_sum,
+            *with_strides(query, key, value, attended), log_sum,
             height, width, channels, value.shape[1], steepness,
-            window=window, zero_padding=zero_padding, **launch.sizes,
+            window=window, zero_padding=zero_padding, num_warps=8, **launch.arguments,
         )  # fmt: skip
     return attended, log_sum
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit
 def _attend(
-    query: Any, query_image: Any, query_channel: Any, query_pixel: Any,
-    key: Any, key_image: Any, key_channel: Any, key_pixel: Any,
-    value: Any, value_image: Any, value_channel: Any, value_pixel: Any,
-    attended: Any, attended_image: Any, attended_channel: Any, attended_pixel: Any,
-    log_sum: Any, height: Any, width: Any, channels: Any, value_channels: Any, steepness: Any,
+    query, query_image, query_channel, query_pixel,
+    key, key_image, key_channel, key_pixel,
+    value, value_image, value_channel, value_pixel,
+    attended, attended_image, attended_channel, attended_pixel,
+    log_sum, height, width, channels, value_channels, steepness,
     window: tl.constexpr, zero_padding: tl.constexpr, tile_height: tl.constexpr,
     tile_width: tl.constexpr, block: tl.constexpr, value_block: tl.constexpr,
 ) -> None:  # fmt: skip
     """Softmax and average in one pass over the window, rescaled whenever the maximum rises."""
     image, y, x, inside = tile_places(height, width, tile_height, tile_width)
     pixel = y.to(tl.int64) * width + x
-    queries = load_vectors(query, image, query_image, query_channel, query_pixel,
-                           pixel, inside, channels, block)  # fmt: skip
-    keys = load_vectors(key, image, key_image, key_channel, key_pixel,
-                        pixel, inside, channels, block)  # fmt: skip
+    queries = load_vectors(query, query_image, query_channel, query_pixel,
+                           image, pixel, inside, channels, block)  # fmt: skip
+    keys = load_vectors(key, key_image, key_channel, key_pixel,
+                        image, pixel, inside, channels, block)  # fmt: skip
     # The centre is always seen, so that the maximum is a number from the start.
     highest = tl.sum(queries * keys, 1)
     total = tl.zeros_like(highest)
     summed = tl.zeros([tile_height * tile_width, value_block], tl.float32)
     for offset in range(window * window):
         near, seen, squared = neighbours(y, x, inside, offset, height, width, window)
-        keys = load_vectors(key, image, key_image, key_channel, key_pixel,
-                            near, seen, channels, block)  # fmt: skip
-        values = load_vectors(value, image, value_image, value_channel, value_pixel,
-                              near, seen, value_channels, value_block)  # fmt: skip
+        keys = load_vectors(key, key_image, key_channel, key_pixel,
+                            image, near, seen, channels, block)  # fmt: skip
+        values = load_vectors(value, value_image, value_channel, value_pixel,
+                              image, near, seen, value_channels, value_block)  # fmt: skip
         logit = tl.sum(queries * keys, 1) - steepness * squared
         if not zero_padding:
             # Queries of a tile that are outside themselves see all, to stay numbers.
@@ -88,6 +88,7 @@ def _attend(
         total = total * shrink + weight
         summed = summed * shrink[:, None] + weight[:, None] * values
         highest = higher
-    store_vectors(attended, image, attended_image, attended_channel, attended_pixel,
-                  pixel, inside, value_channels, summed / total[:, None], value_block)  # fmt: skip
+    summed /= total[:, None]
+    store_vectors(attended, attended_image, attended_channel, attended_pixel,
+                  image, pixel, inside, value_channels, summed, value_block)  # fmt: skip
     tl.store(log_sum + image * height * width + pixel, highest + tl.log(total), mask=inside)

@@ -2,19 +2,31 @@
 
 A program holds the vectors of a tile of places, all channels of each, and goes over the places of
 the window one offset after the other. Channels are rounded up to a power of two, as Triton wants
-it; the rest is masked away.
+it; the rest is masked away. What is multiplied by a stride has 64 bits, for pictures of more than
+2**31 elements.
+
+Only ``tl.constexpr`` is annotated in a kernel: when Triton compiles for a GPU (its interpreter does
+not), it looks annotations up, and refuses every name that is not its own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-__all__ = ["Launch", "layout", "load_vectors", "neighbours", "store_vectors", "tile_places"]
+__all__ = [
+    "Launch",
+    "load_vectors",
+    "neighbours",
+    "readable",
+    "store_vectors",
+    "tile_places",
+    "with_strides",
+]
 
 _WIDEST = 32
 """Places of a tile's row: so that a warp reads a whole cache line where channels are apart."""
@@ -40,7 +52,7 @@ class Launch:
 
     @classmethod
     def over(cls, query: Tensor, value: Tensor, elements: int) -> Launch:
-        """Tiles whose vectors have about so many elements, which registers have to hold."""
+        """Tiles whose vectors have about so many elements: registers have to hold several."""
         batch, channels, height, width = query.shape
         block = triton.next_power_of_2(channels)
         value_block = triton.next_power_of_2(value.shape[1])
@@ -51,35 +63,42 @@ class Launch:
         return cls(batch * tiles, tile_height, tile_width, block, value_block)
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """What a kernel has to know of it."""
-        return {
+    def arguments(self) -> dict[str, int]:
+        """What a kernel has to know of it, and how it is compiled."""
+        sizes = {
             "tile_height": self.tile_height,
             "tile_width": self.tile_width,
             "block": self.block,
             "value_block": self.value_block,
         }
+        # Said, as Triton 3.10 will no longer do so by itself; torch.compile takes no such option.
+        return sizes if torch.compiler.is_compiling() else {**sizes, "enable_fp_fusion": True}
 
 
-def layout(picture: Tensor) -> tuple[Tensor, int, int, int]:
-    """A picture and its strides from image to image, channel to channel and pixel to pixel.
+def readable(picture: Tensor) -> Tensor:
+    """The picture, or a copy if there are gaps between its rows: a kernel counts pixels.
 
-    A picture whose rows do not follow each other is copied.
+    Whatever is made like the result by ``torch.empty_like`` has no such gaps either.
 
     Shapes:
         picture: (B, C, H, W)
     """
     _, _, height, width = picture.shape
-    if height > 1 and width > 1 and picture.stride(2) != width * picture.stride(3):
-        picture = picture.contiguous()
-    pixel = picture.stride(3) if width > 1 else picture.stride(2)
-    return picture, picture.stride(0), picture.stride(1), pixel
+    gaps = height > 1 and width > 1 and picture.stride(2) != width * picture.stride(3)
+    return picture.contiguous() if gaps else picture
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def tile_places(
-    height: Any, width: Any, tile_height: tl.constexpr, tile_width: tl.constexpr
-) -> Any:
+def with_strides(*pictures: Tensor) -> list[Tensor | int]:
+    """Readable pictures, each with how far it is from image to image, channel and pixel."""
+    arguments: list[Tensor | int] = []
+    for picture in pictures:
+        pixel = picture.stride(3) if picture.shape[3] > 1 else picture.stride(2)
+        arguments += [picture, picture.stride(0), picture.stride(1), pixel]
+    return arguments
+
+
+@triton.jit
+def tile_places(height, width, tile_height: tl.constexpr, tile_width: tl.constexpr):
     """Image, rows and columns of this program's places, and which of them are in the image."""
     columns = tl.cdiv(width, tile_width)
     tiles = tl.cdiv(height, tile_height) * columns
@@ -88,14 +107,11 @@ def tile_places(
     place = tl.arange(0, tile_height * tile_width)
     y = tile // columns * tile_height + place // tile_width
     x = tile % columns * tile_width + place % tile_width
-    # 64 bits, as everything that is multiplied by a stride: large pictures need them.
     return image.to(tl.int64), y, x, (y < height) & (x < width)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def neighbours(
-    y: Any, x: Any, inside: Any, offset: Any, height: Any, width: Any, window: tl.constexpr
-) -> Any:
+@triton.jit
+def neighbours(y, x, inside, offset, height, width, window: tl.constexpr):
     """Pixels at an offset of the window, which of them are in the image, and distance squared."""
     dy = offset // window - window // 2
     dx = offset % window - window // 2
@@ -104,18 +120,11 @@ def neighbours(
     return near_y.to(tl.int64) * width + near_x, seen, dy * dy + dx * dx
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit
 def load_vectors(
-    picture: Any,
-    image: Any,
-    image_stride: Any,
-    channel_stride: Any,
-    pixel_stride: Any,
-    pixel: Any,
-    mask: Any,
-    channels: Any,
-    block: tl.constexpr,
-) -> Any:
+    picture, image_stride, channel_stride, pixel_stride,
+    image, pixel, mask, channels, block: tl.constexpr,
+):  # fmt: skip
     """Vectors of pixels in float32, (pixels, block); zero where masked and beyond the channels."""
     channel = tl.arange(0, block)
     places = picture + image * image_stride + pixel[:, None] * pixel_stride
@@ -124,19 +133,11 @@ def load_vectors(
     return tl.load(places, mask=mask, other=0.0).to(tl.float32)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit
 def store_vectors(
-    picture: Any,
-    image: Any,
-    image_stride: Any,
-    channel_stride: Any,
-    pixel_stride: Any,
-    pixel: Any,
-    mask: Any,
-    channels: Any,
-    vectors: Any,
-    block: tl.constexpr,
-) -> None:
+    picture, image_stride, channel_stride, pixel_stride,
+    image, pixel, mask, channels, vectors, block: tl.constexpr,
+) -> None:  # fmt: skip
     """Write vectors, (pixels, block), rounded to the picture's type."""
     channel = tl.arange(0, block)
     places = picture + image * image_stride + pixel[:, None] * pixel_stride

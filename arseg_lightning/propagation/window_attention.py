@@ -51,8 +51,8 @@ def window_attention(
         query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
 
     Raises:
-        ValueError: If ``window`` is not odd and positive, ``spread`` is not positive, or the
-            shapes differ.
+        ValueError: If ``window`` is not odd and positive, ``spread`` is not positive, the shapes
+            differ, or ``implementation`` is none of the above.
         RuntimeError: If ``triton`` is demanded where it cannot run.
 
     Source: Hu et al., CVPR 2023 (AR-Seg), the local attention of CReFF; the prior is ours.
@@ -128,6 +128,8 @@ def _implementation(query: Tensor, wanted: Implementation) -> type[torch.autogra
         wanted = "triton" if able and native.enabled() else "torch"
     elif wanted == "triton":
         _check_triton(query)
+    elif wanted != "torch":
+        raise ValueError(f"implementation is auto, torch or triton; got {wanted!r}")
     if wanted == "torch":
         return TiledAttention
     from arseg_lightning.propagation.triton_attention import TritonAttention
