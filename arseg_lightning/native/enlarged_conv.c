@@ -1,4 +1,4 @@
-/* The second half of "enlarge twofold, then convolve 3x3": see upsampled_conv.py of inference. */
+/* The second half of "enlarge twofold, then convolve 3x3": see enlarged_conv.py of inference. */
 
 #include "vectors.h"
 

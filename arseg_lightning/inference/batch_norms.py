@@ -1,0 +1,79 @@
+"""Batch norms that do not train any more are part of the convolution before them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from arseg_lightning.models.segmentor import Segmentor
+
+__all__ = ["fold_batch_norms"]
+
+_EXAMPLE = (1, 3, 64, 96)
+_TOLERANCE = 1e-3
+
+
+@torch.no_grad()
+def fold_batch_norms(network: Segmentor) -> None:
+    """Fold each batch norm into the convolution whose output it is given, in place.
+
+    Which one that is, is seen in a run on a small image, so that this works for any network.
+
+    Args:
+        network: A network in eval mode.
+
+    Raises:
+        ValueError: If the network's output is another one afterwards: it uses the output of a
+            convolution elsewhere too.
+    """
+    first = next(network.parameters())
+    example = torch.linspace(-1, 1, 3 * 64 * 96).reshape(_EXAMPLE).to(first.device, first.dtype)
+    before = network.features(example)
+    names = {module: name for name, module in network.named_modules()}
+    for conv, norm in _pairs(network, example):
+        _put(network, names[conv], fuse_conv_bn_eval(conv, norm))
+        _put(network, names[norm], nn.Identity())
+    after = network.features(example)
+    if first.is_meta or _alike(before, after):
+        return
+    raise ValueError(
+        f"{type(network).__name__} uses the output of a convolution both with and without its "
+        f"batch norm; set fold_batch_norms to false"
+    )
+
+
+def _pairs(network: Segmentor, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Convolutions and the batch norms that follow them, each of which runs once."""
+    outputs: list[tuple[Tensor, nn.Conv2d]] = []  # keeps the tensors: an address may come again
+    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+
+    def listen(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+        if isinstance(module, nn.Conv2d):
+            outputs.append((output, module))
+        elif isinstance(module, nn.BatchNorm2d):
+            pairs.extend((conv, module) for came, conv in outputs if came is args[0])
+
+    kinds = (nn.Conv2d, nn.BatchNorm2d)
+    handles = [m.register_forward_hook(listen) for m in network.modules() if isinstance(m, kinds)]
+    try:
+        network.features(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    runs = [conv for _, conv in outputs] + [norm for _, norm in pairs]
+    return [pair for pair in pairs if all(runs.count(module) == 1 for module in pair)]
+
+
+def _put(network: nn.Module, name: str, module: nn.Module) -> None:
+    """Replace a submodule."""
+    parent, _, last = name.rpartition(".")
+    setattr(network.get_submodule(parent), last, module)
+
+
+def _alike(one: Tensor, two: Tensor) -> bool:
+    """Whether two features are the same up to rounding."""
+    difference = float((one - two).abs().max())
+    return difference <= _TOLERANCE * max(1.0, float(one.abs().max()))

@@ -1,0 +1,78 @@
+"""CReFF and the classifier behind it as one, for inference."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from arseg_lightning.propagation import Convention, CReFF, carry, motion_to_grid
+from arseg_lightning.propagation.fusion import enlarge
+from arseg_lightning.systems.stages import stage
+
+__all__ = ["FoldedCReFF"]
+
+
+class FoldedCReFF(nn.Module):
+    """From the two features straight to class scores: averages K classes instead of C channels.
+
+    The classifier is linear, and so are the average over a window and the enlargement, whose
+    weights add up to one (places outside the picture have value zero before and after). So values
+    are classified before they are averaged, and the low-res feature before it is enlarged.
+
+    Args:
+        fusion: The fusion.
+        classifier: The last 1x1 convolution.
+        convention: How the keyframe's feature is warped.
+
+    Shapes:
+        low: (B, C, h', w')   key_feature: (B, C, h, w)   motion: (B, 2, H, W), in pixels of (H, W)
+        returns: (B, K, h, w), class scores
+
+    Source: the algebra is our own; CReFF is Hu et al., CVPR 2023.
+    """
+
+    def __init__(self, fusion: CReFF, classifier: nn.Conv2d, convention: Convention) -> None:
+        super().__init__()
+        self.query, self.key, self.value = fusion.query, fusion.key, fusion.value
+        self.attention = fusion.attention
+        self.direct_connection = fusion.direct_connection
+        self.convention: Convention = convention
+        self.classifier = classifier
+        self.value_classifier = nn.Conv2d(
+            *(classifier.in_channels, classifier.out_channels, 1),
+            bias=False,
+            device=classifier.weight.device,
+        )
+        self.value_classifier.weight = classifier.weight
+
+    def forward(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
+        """Warp, attend and classify."""
+        with stage("warp"):
+            warped = carry(key_feature, motion, self.convention)
+        with stage("enlargement"):
+            query = self.query(enlarge(low, warped))
+        with stage("attention"):
+            values = self.value_classifier(self.value(warped))
+            attended: Tensor = self.attention(query, self.key(warped), values)
+        with stage("enlargement"):
+            return attended + enlarge(self.low_scores(low), warped)
+
+    def low_scores(self, low: Tensor) -> Tensor:
+        """What the low-res feature itself contributes: its class scores, or the bias alone."""
+        if self.direct_connection:
+            scores: Tensor = self.classifier(low)
+            return scores
+        bias = low.new_zeros(()) if self.classifier.bias is None else self.classifier.bias
+        shape = (low.shape[0], self.classifier.out_channels, *low.shape[-2:])
+        return bias.reshape(-1, *(1, 1)[: 2 * bias.dim()]).expand(shape)
+
+    def grid_motion(self, key_feature: Tensor, motion: Tensor) -> Tensor:
+        """The motion on the feature's grid, in its pixels, (B, 2, h, w)."""
+        size = (key_feature.shape[-2], key_feature.shape[-1])
+        return motion_to_grid(motion, size, self.convention)
+
+
+def uncut(network: nn.Module) -> bool:
+    """Whether nothing but the classifier is behind what a network carries from frame to frame."""
+    carried = getattr(network, "carried_channels", None)
+    return carried == getattr(network, "feature_channels", None)

@@ -1,0 +1,101 @@
+"""A segmentation network as it runs in a stream: rewritten, in its precision and layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from arseg_lightning.inference.batch_norms import fold_batch_norms
+from arseg_lightning.inference.early_context import EarlyContext
+from arseg_lightning.inference.enlarged_conv import FactoredEnlargedConv
+from arseg_lightning.inference.options import Optimisations
+from arseg_lightning.models.pspnet import EnlargedConv, PyramidContext
+from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.native import load
+
+__all__ = ["InferenceNetwork"]
+
+
+class InferenceNetwork(Segmentor):
+    """A trained network that computes the same in less time; it has no training-only heads.
+
+    Args:
+        network: A network in eval mode; it is changed and belongs to this one from now on.
+        optimisations: What is done to it.
+    """
+
+    def __init__(self, network: Segmentor, optimisations: Optimisations) -> None:
+        super().__init__()
+        _rewrite(network, optimisations)
+        self.dtype = optimisations.dtype
+        self.layout = torch.preserve_format
+        if optimisations.channels_last:
+            self.layout = torch.channels_last
+        self.network = network.to(dtype=self.dtype, memory_format=self.layout)
+        self.feature_channels = network.feature_channels
+        self.feature_stride = network.feature_stride
+        self.align_corners = network.align_corners
+        self._before_cut = _compiled(self._plain_before_cut, optimisations)
+
+    @property
+    def classifier(self) -> nn.Conv2d:  # type: ignore[override]
+        """The network's last 1x1 convolution."""
+        return self.network.classifier
+
+    @property
+    def carried_channels(self) -> int:
+        """Channels of what is carried from frame to frame."""
+        return self.network.carried_channels
+
+    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
+        """Compute the feature."""
+        return self.after_cut(self.before_cut(image)[0])
+
+    def before_cut(self, image: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
+        """Compute what is carried from frame to frame."""
+        prepared = image.to(dtype=self.dtype, memory_format=self.layout)
+        return self._before_cut(prepared), SideOutputs()
+
+    def after_cut(self, carried: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
+        """Finish the feature."""
+        return self.network.after_cut(carried.to(self.dtype))
+
+    def _plain_before_cut(self, image: Tensor) -> Tensor:
+        return self.network.before_cut(image)[0]
+
+
+def _rewrite(network: Segmentor, optimisations: Optimisations) -> None:
+    """Replace parts of a network by equal ones that are faster."""
+    if optimisations.fold_batch_norms:
+        fold_batch_norms(network)
+    for module in list(network.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, PyramidContext) and optimisations.early_context:
+                setattr(module, name, EarlyContext(child))
+            if isinstance(child, EnlargedConv) and _factored(child, optimisations):
+                setattr(module, name, FactoredEnlargedConv(child))
+
+
+def _factored(part: EnlargedConv, optimisations: Optimisations) -> bool:
+    """Whether the kernel is there and can take it, in the precision that is wanted."""
+    return (
+        optimisations.factored_enlargement
+        and optimisations.precision != "float16"
+        and part[0].weight.device.type in ("cpu", "meta")
+        and FactoredEnlargedConv.fits(part)
+        and load("enlarged_conv") is not None
+    )
+
+
+def _compiled(function: Callable[[Tensor], Tensor], optimisations: Optimisations) -> Any:
+    """Compile, if that is wanted; CUDA graphs reuse their output, which keyframes must keep."""
+    if optimisations.compile == "no":
+        return function
+    mode = None if optimisations.compile == "default" else optimisations.compile
+    compiled = torch.compile(function, mode=mode, dynamic=False)
+    if mode is None:
+        return compiled
+    return lambda image: compiled(image).clone()

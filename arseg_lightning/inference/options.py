@@ -1,0 +1,57 @@
+"""What is done to a system so that it computes the same in less time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+__all__ = ["Compile", "Optimisations", "Precision"]
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Compile = Literal["no", "default", "reduce-overhead", "max-autotune"]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimisations:
+    """Each can be switched off; all but ``precision`` leave the output as it is, up to rounding.
+
+    Args:
+        fold_batch_norms: Batch norms go into the convolutions before them.
+        early_context: PSPNet18's bottleneck runs before the pyramid's levels are enlarged: on
+            6x6 places and fewer instead of on all.
+        factored_enlargement: A 3x3 convolution behind a twofold enlargement multiplies on the small
+            map, a quarter of the work, and enlarges the nine products (CPU with a C compiler).
+        fold_classifier: Window attention averages class scores instead of features, and the
+            low-res feature is classified before it is enlarged.
+        fused_fusion: Warp, window attention and enlargement in one pass over the picture, without
+            anything in between in memory (CPU with a C compiler).
+        channels_last: Channels innermost in memory.
+        precision: In what the networks compute. ``bfloat16`` and ``float16`` change the output a
+            little; scores are compared in float32.
+        compile: Mode of ``torch.compile`` for the networks; ``reduce-overhead`` uses CUDA graphs.
+    """
+
+    fold_batch_norms: bool = True
+    early_context: bool = True
+    factored_enlargement: bool = True
+    fold_classifier: bool = True
+    fused_fusion: bool = True
+    channels_last: bool = True
+    precision: Precision = "float32"
+    compile: Compile = "no"
+
+    @classmethod
+    def none(cls) -> Optimisations:
+        """Nothing: the system as it was trained."""
+        return cls(False, False, False, False, False, False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The networks' type of numbers."""
+        return {
+            "float32": torch.float32,
+            "bfloat16": torch.bfloat16,
+            "float16": torch.float16,
+        }[self.precision]
