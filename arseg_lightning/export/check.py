@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -28,7 +28,9 @@ _BLOCK = 16
 
 
 def agreements(
-    graphs: Mapping[Role, Graph], runners: Mapping[Role, Runner], size: tuple[int, int]
+    graphs: Mapping[Role, Graph],
+    runners: Mapping[Role, Runner],
+    clips: Mapping[str, tuple[Inputs, Inputs]],
 ) -> dict[Role, tuple[Agreement, ...]]:
     """Run exported graphs and the system on the same frames.
 
@@ -37,10 +39,10 @@ def agreements(
     Args:
         graphs: The system's own graphs, in eager mode.
         runners: The exported ones.
-        size: Height and width of the frames.
+        clips: A keyframe and another frame each, by name.
     """
     found: dict[Role, list[Agreement]] = {role: [] for role in graphs}
-    for name, frames in examples(size).items():
+    for name, frames in clips.items():
         own_carried = their_carried = None
         for (role, graph), frame in zip(graphs.items(), frames, strict=False):
             with torch.inference_mode():
@@ -70,13 +72,22 @@ def require_equal(checks: Mapping[Role, Sequence[Agreement]]) -> None:
                 )
 
 
-def examples(size: tuple[int, int]) -> dict[str, tuple[Inputs, Inputs]]:
-    """A keyframe and another frame of each kind: noise, and shapes that move as a video's do."""
+def examples(size: tuple[int, int], batch: bool = False) -> dict[str, tuple[Inputs, Inputs]]:
+    """A keyframe and another frame of each kind: noise, and shapes that move as a video's do.
+
+    Args:
+        size: Height and width of the frames.
+        batch: Also give both kinds at once.
+    """
     generator = torch.Generator().manual_seed(0)
-    return {
+    clips = {
         "noise": (_noise(size, generator), _noise(size, generator)),
-        "moving shapes": tuple(_moving(size, generator)),  # type: ignore[dict-item]
+        "moving shapes": _moving(size, generator),
     }
+    if batch:
+        key, other = (_together(frames) for frames in zip(*clips.values(), strict=True))
+        clips["batch of both"] = key, other
+    return clips
 
 
 def _noise(size: tuple[int, int], generator: torch.Generator) -> Inputs:
@@ -85,7 +96,7 @@ def _noise(size: tuple[int, int], generator: torch.Generator) -> Inputs:
     return Inputs(image, 8 * torch.randn(1, 2, *size, generator=generator))
 
 
-def _moving(size: tuple[int, int], generator: torch.Generator) -> Iterator[Inputs]:
+def _moving(size: tuple[int, int], generator: torch.Generator) -> tuple[Inputs, Inputs]:
     """A smooth picture and itself moved, with one vector a block as codecs have them."""
     height, width = size
     coarse = 255 * torch.rand(1, 3, 2 + height // 24, 2 + width // 24, generator=generator)
@@ -93,8 +104,17 @@ def _moving(size: tuple[int, int], generator: torch.Generator) -> Iterator[Input
     blocks = (1, 2, -(-height // _BLOCK), -(-width // _BLOCK))
     vectors = torch.randint(-16, 17, blocks, generator=generator) / 4  # quarters of a pixel
     motion = F.interpolate(vectors, scale_factor=_BLOCK)[:, :, :height, :width].contiguous()
-    for image in (picture, picture.roll((2, -3), (2, 3))):
-        yield Inputs(image.permute(0, 2, 3, 1).to(torch.uint8).contiguous(), motion)
+    key, other = (
+        Inputs(image.permute(0, 2, 3, 1).to(torch.uint8).contiguous(), motion)
+        for image in (picture, picture.roll((2, -3), (2, 3)))
+    )
+    return key, other
+
+
+def _together(frames: Sequence[Inputs]) -> Inputs:
+    return Inputs(
+        torch.cat([frame.image for frame in frames]), torch.cat([frame.motion for frame in frames])
+    )
 
 
 def _compare(name: str, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> Agreement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -114,6 +115,7 @@ class Contract:
         """Write the contract into a folder."""
         content = {"version": _VERSION, **asdict(self), "motion": _MOTION}
         text = json.dumps(content, indent=2, ensure_ascii=False)
+        text = _SHORT_LIST.sub(lambda found: " ".join(found[0].split()), text)
         (folder / CONTRACT_NAME).write_text(f"{text}\n", encoding="utf-8")
 
 
@@ -122,6 +124,10 @@ _MOTION = {
     "unit": "pixels of the image",
     "channels": ["x, positive to the right", "y, positive down"],
 }
+
+
+_SHORT_LIST = re.compile(r"\[[^\[\]{}]{,100}\]")
+"""A list in a JSON text that is better read on one line: a shape, a colour."""
 
 
 def read_contract(folder: Path) -> Contract:

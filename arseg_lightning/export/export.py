@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -51,6 +51,7 @@ class ExportSettings:
         keyframe_interval: L.
         normalise: Normalisation of images that the networks were trained with.
         format: Kind of files.
+        any_batch: Whether the graphs take any number of frames at once, instead of one.
     """
 
     size: tuple[int, int]
@@ -58,6 +59,7 @@ class ExportSettings:
     keyframe_interval: int
     normalise: Normalisation = field(default_factory=Normalisation)
     format: ExportFormat = "onnx"
+    any_batch: bool = False
 
 
 def export_system(
@@ -102,9 +104,12 @@ def _export(system: VideoSystem, folder: Path, settings: ExportSettings) -> Cont
     write, run, ending = _WAYS[settings.format]
     for role, graph in traced.items():
         path = folder / f"{role}.{ending}"
-        write(graph, graph.arguments(frame, carried), path)
+        arguments = graph.arguments(frame, carried)
+        if settings.any_batch:
+            arguments = tuple(torch.cat([each, each]) for each in arguments)
+        write(graph, arguments, path, settings.any_batch)
         runners[role] = run(path)
-    checks = agreements(own, runners, settings.size)
+    checks = agreements(own, runners, examples(settings.size, settings.any_batch))
     require_equal(checks)
     return _contract(system, settings, own, tensors, checks)
 
@@ -130,8 +135,8 @@ def _contract(
             role: GraphContract(
                 file=f"{role}.{_WAYS[settings.format].ending}",
                 resolution_ratio=graph.resolution_ratio,
-                inputs=tuple(_tensor(name, tensors[name]) for name in graph.inputs),
-                outputs=tuple(_tensor(name, tensors[name]) for name in graph.outputs),
+                inputs=_tensors(graph.inputs, tensors, settings.any_batch),
+                outputs=_tensors(graph.outputs, tensors, settings.any_batch),
                 checks=checks[role],
             )
             for role, graph in graphs.items()
@@ -140,14 +145,26 @@ def _contract(
     )
 
 
-def _tensor(name: str, like: Tensor) -> TensorContract:
-    return TensorContract(name, str(like.dtype).split(".")[1], tuple(like.shape), _MEANINGS[name])
+def _tensors(
+    names: Sequence[str], like: Mapping[str, Tensor], any_batch: bool
+) -> tuple[TensorContract, ...]:
+    """What goes into a graph, or comes out of it."""
+    batch: tuple[int | str] = ("batch",) if any_batch else (1,)
+    return tuple(
+        TensorContract(
+            name,
+            dtype=str(like[name].dtype).removeprefix("torch."),
+            shape=(*batch, *like[name].shape[1:]),
+            meaning=_MEANINGS[name],
+        )
+        for name in names
+    )
 
 
 class _Way(NamedTuple):
     """How a kind of files is written and run."""
 
-    write: Callable[[Graph, tuple[Tensor, ...], Path], None]
+    write: Callable[[Graph, tuple[Tensor, ...], Path, bool], None]
     run: Callable[[Path], Runner]
     ending: str
 

@@ -15,19 +15,26 @@ from torch.utils.dlpack import from_dlpack
 from arseg_lightning.export.graphs import Graph
 from arseg_lightning.export.packages import require
 
-__all__ = ["OPSET", "OnnxGraph", "write_onnx"]
+__all__ = ["CPU", "OPSET", "OnnxGraph", "write_onnx"]
 
 OPSET = 20
 """Version of ONNX's operators: the oldest with the GridSample that all runtimes agree on."""
 
 
-def write_onnx(graph: Graph, arguments: tuple[Tensor, ...], path: Path) -> None:
+CPU = ("CPUExecutionProvider",)
+
+
+def write_onnx(
+    graph: Graph, arguments: tuple[Tensor, ...], path: Path, any_batch: bool = False
+) -> None:
     """Write a graph as an ONNX file, its weights inside.
 
     Args:
         graph: The graph.
         arguments: Example inputs, which decide the shapes.
         path: The file.
+        any_batch: Whether the first axis of inputs and outputs may have any length; the example
+            then needs another one than 1.
 
     Raises:
         ValueError: If a package is missing.
@@ -42,6 +49,7 @@ def write_onnx(graph: Graph, arguments: tuple[Tensor, ...], path: Path) -> None:
             opset_version=OPSET,
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
+            dynamic_shapes={name: {0: "batch"} for name in graph.inputs} if any_batch else None,
             verbose=False,
         )
         if program is None:
@@ -54,40 +62,34 @@ class OnnxGraph:
 
     Args:
         path: The ONNX file.
-        providers: ONNX Runtime's execution providers, the preferred first; all that the
-            installation has by default.
-        threads: Threads of a single operator; by default as many as there are cores.
+        providers: ONNX Runtime's execution providers, the preferred first.
+        threads: Threads of an operator; by default as many as torch uses.
 
     Raises:
         ValueError: If ``onnxruntime`` or a provider is missing.
     """
 
     def __init__(
-        self, path: Path, providers: Sequence[str] | None = None, threads: int | None = None
+        self, path: Path, providers: Sequence[str] = CPU, threads: int | None = None
     ) -> None:
         self._runtime = require("onnxruntime")
         available = self._runtime.get_available_providers()
-        if missing := [name for name in providers or () if name not in available]:
+        if missing := [name for name in providers if name not in available]:
             raise ValueError(
                 f"ONNX Runtime has no {', '.join(missing)} here; this installation has "
                 f"{', '.join(available)} (onnxruntime-gpu brings CUDAExecutionProvider)"
             )
         options = self._runtime.SessionOptions()
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        self.session = self._runtime.InferenceSession(
-            str(path), options, providers=list(providers or available)
-        )
+        options.intra_op_num_threads = threads or torch.get_num_threads()
+        self.session = self._runtime.InferenceSession(str(path), options, providers=list(providers))
         self.inputs = [each.name for each in self.session.get_inputs()]
         self.outputs = [each.name for each in self.session.get_outputs()]
 
-    def __call__(
-        self, *arguments: Tensor, wanted: Sequence[str] | None = None
-    ) -> tuple[Tensor, ...]:
-        """Run the graph on inputs in order; all outputs come back, or those wanted."""
+    def __call__(self, *arguments: Tensor) -> tuple[Tensor, ...]:
+        """Run the graph on inputs in order."""
         values = [self._value(argument) for argument in arguments]
         feeds = dict(zip(self.inputs, values, strict=True))
-        results = self.session.run_with_ort_values(list(wanted or self.outputs), feeds)
+        results = self.session.run_with_ort_values(self.outputs, feeds)
         return tuple(from_dlpack(result) for result in results)
 
     def _value(self, tensor: Tensor) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from arseg_lightning.export.contract import read_contract
-from arseg_lightning.export.onnx_file import OnnxGraph
+from arseg_lightning.export.onnx_file import CPU, OnnxGraph
 from arseg_lightning.systems.system import (
     Prediction,
     Role,
@@ -29,9 +29,8 @@ class OnnxSystem(VideoSystem):
 
     Args:
         folder: What ``python -m arseg_lightning export`` has written.
-        providers: ONNX Runtime's execution providers, the preferred first; all that the
-            installation has by default.
-        threads: Threads of a single operator; by default as many as there are cores.
+        providers: ONNX Runtime's execution providers, the preferred first.
+        threads: Threads of an operator; by default as many as torch uses.
 
     Raises:
         FileNotFoundError: If the folder holds no contract.
@@ -41,7 +40,7 @@ class OnnxSystem(VideoSystem):
     def __init__(
         self,
         folder: Path | str,
-        providers: Sequence[str] | None = None,
+        providers: Sequence[str] = CPU,
         threads: int | None = None,
     ) -> None:
         super().__init__()
@@ -86,12 +85,18 @@ class OnnxSystem(VideoSystem):
         )
 
     def _check_size(self, image: Tensor) -> None:
-        if tuple(image.shape) != (1, 3, *self.contract.size):
-            height, width = self.contract.size
+        height, width = self.contract.size
+        if tuple(image.shape[1:]) != (3, height, width):
             raise ValueError(
-                f"these graphs are for one frame of {height}x{width} at a time, got images of "
-                f"shape {tuple(image.shape)}; export for this size "
-                f"(--size {image.shape[-2]}x{image.shape[-1]}) or scale the video"
+                f"these graphs are for frames of {height}x{width}, got images of shape "
+                f"{tuple(image.shape)}; export for this size (--size {image.shape[-2]}x"
+                f"{image.shape[-1]}) or scale the video"
+            )
+        batch = self.contract.graphs["keyframe"].inputs[0].shape[0]
+        if batch == 1 and image.shape[0] != 1:
+            raise ValueError(
+                f"these graphs take one frame at a time, got {image.shape[0]}; "
+                "export with --any_batch true"
             )
 
 

@@ -12,16 +12,26 @@ from arseg_lightning.export.graphs import Graph
 __all__ = ["TorchGraph", "write_torch"]
 
 
-def write_torch(graph: Graph, arguments: tuple[Tensor, ...], path: Path) -> None:
+def write_torch(
+    graph: Graph, arguments: tuple[Tensor, ...], path: Path, any_batch: bool = False
+) -> None:
     """Write a graph as a program of ``torch.export``.
 
     Args:
         graph: The graph.
         arguments: Example inputs, which decide the shapes.
         path: The file, ``.pt2``.
+        any_batch: Whether the first axis of inputs and outputs may have any length; the example
+            then needs another one than 1.
     """
+    batch = {0: torch.export.Dim("batch")} if any_batch else None
     with torch.no_grad():
-        program = torch.export.export(graph, arguments, strict=False)
+        program = torch.export.export(
+            graph,
+            arguments,
+            dynamic_shapes=dict.fromkeys(graph.inputs, batch) if any_batch else None,
+            strict=False,
+        )
         torch.export.save(program, path)
 
 
