@@ -1,4 +1,4 @@
-"""The command line: Lightning's fit, validate, test and predict, and the commands about video."""
+"""The command line: Lightning's fit, validate and test, and the other commands."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from jsonargparse import auto_cli, set_parsing_settings
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from arseg_lightning.callbacks import EpochLines, PredictionWriter, RunRecord, TestRecord
+from arseg_lightning.callbacks import EpochLines, RunRecord, TestRecord
 from arseg_lightning.commands import COMMANDS
+from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.streaming import segmenter_of
+from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks import SegmentationTask
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
@@ -27,7 +30,7 @@ __all__ = ["SegmentationCLI", "main"]
 
 _DESCRIPTION = """Efficient video semantic segmentation in the compressed domain.
 
-Experiments: fit, validate, test, predict (below).
+Experiments: fit, validate, test (below).
 Other commands: {commands} (each with its own --help).
 """
 
@@ -58,7 +61,7 @@ class SegmentationCLI(LightningCLI):
             "--after_fit",
             type=Literal["nothing", "test", "report"],
             default="nothing",
-            help="After fit: test; report also predicts the first test video.",
+            help="After fit: test; report also segments the first test video.",
         )
         parser.link_arguments("run_dir", "trainer.default_root_dir")
         for name in ("best", "last"):
@@ -84,7 +87,6 @@ class SegmentationCLI(LightningCLI):
         self.trainer_defaults["callbacks"] = [
             TQDMProgressBar() if sys.stderr.isatty() else EpochLines(),
             TestRecord(run_dir),
-            PredictionWriter(run_dir),
         ]
         return super().instantiate_trainer(**kwargs)
 
@@ -96,7 +98,7 @@ class SegmentationCLI(LightningCLI):
             callbacks.remove(self._get(self.config_init, "best"))
 
     def after_fit(self) -> None:
-        """Test the run, and predict a video, if asked to."""
+        """Test the run, and segment a video, if asked to."""
         wanted = self._get(self.config, "after_fit")
         if wanted == "nothing":
             return
@@ -108,8 +110,14 @@ class SegmentationCLI(LightningCLI):
         self.trainer.test(self.model, datamodule=data, verbose=False)
         if wanted == "test":
             return
-        data.video = data.video or data.store.video(data.sequences("test")[0])
-        self.trainer.predict(self.model, datamodule=data, return_predictions=False)
+        if self.trainer.is_global_zero:
+            device = self.trainer.strategy.root_device
+            segmenter = segmenter_of(
+                self.model, data, device=str(device) if device.type == "cuda" else "cpu"
+            )
+            folder = Path(self._get(self.config, "run_dir")) / "predict"
+            video = data.store.video(data.sequences("test")[0])
+            segment_and_show(segmenter, video, folder, FolderSettings(overwrite=True))
 
     def _parse_ckpt_path(self) -> None:
         """Leave the configuration alone: a checkpoint only brings weights."""
@@ -135,6 +143,7 @@ def main(arguments: list[str] | None = None) -> Any:
 def _named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
     """Name a first argument that is given without its name, and what stands behind ``--``.
 
+    Of a command that takes ``overrides``, words about the experiment's model and data are those.
     A parameter that is a list, such as ``configs``, is given by its singular, again for each entry;
     if it is the first one, several words may come without a name.
     """
@@ -142,6 +151,8 @@ def _named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
         place = arguments.index("--")
         arguments = [*arguments[:place], f"--extra={json.dumps(arguments[place + 1 :])}"]
     parameters = signature(command).parameters
+    if "overrides" in parameters:
+        arguments = _with_overrides(arguments)
     lists = [name for name, each in parameters.items() if str(each.annotation).startswith("list[")]
     if arguments and not arguments[0].startswith("-"):
         first = next(iter(parameters))
@@ -152,6 +163,21 @@ def _named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
     return [singular.sub(r"--\1s+", word) for word in arguments] if lists else arguments
 
 
+def _with_overrides(arguments: list[str]) -> list[str]:
+    """Gather ``--model.network.width 0.5`` and the like under one name."""
+    own: list[str] = []
+    overrides: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if re.match(r"--(model|data)(\.|=|$)", word) is None:
+            own.append(word)
+        elif "=" in word:
+            overrides.append(word)
+        else:
+            overrides += [word, *[value for value in [next(words, None)] if value is not None]]
+    return [*own, f"--overrides={json.dumps(overrides)}"] if overrides else own
+
+
 def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
     """Hand the command line to LightningCLI."""
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -159,7 +185,7 @@ def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
         "parser_mode": "omegaconf+",
         "description": _DESCRIPTION.format(commands=", ".join(COMMANDS)),
     }
-    stages = ("fit", "validate", "test", "predict")
+    stages = ("fit", "validate", "test")
     return SegmentationCLI(
         SegmentationTask,
         ClipDataModule,

@@ -190,19 +190,12 @@ def test_data_owns_classes_and_interval(tmp_path):
     assert cli.model.keyframe_interval == 4
 
 
-def test_ones_own_video_is_predicted(joint_run, capsys):
+def test_ones_own_video_is_segmented(joint_run, capsys):
     video = next((joint_run / "store" / "videos").glob("street_00100*.mp4"))
-    config, checkpoint = str(joint_run / "experiment.yaml"), str(joint_run / "run" / "last.ckpt")
     folder = joint_run / "own"
-    flags = ["--data.video", str(video), "--run_dir", str(folder), "--ckpt_path", checkpoint]
-    main(["predict", "--config", config, *flags])
-    assert probe(folder / "predict" / "overlay.mp4").size == (48, 64)
-    assert f"overlay: {folder / 'predict' / 'overlay.mp4'}" in capsys.readouterr().out
-
-
-def test_predict_needs_a_video(joint_run):
-    with pytest.raises(ValueError, match=r"predict needs a video: --data\.video FILE"):
-        main(["predict", "--config", str(joint_run / "experiment.yaml")])
+    main(["predict", str(joint_run / "run"), "--video", str(video), "--output", str(folder)])
+    assert probe(folder / "overlay.mp4").size == (48, 64)
+    assert f"written: {folder / 'overlay.mp4'} (8 frames)" in capsys.readouterr().out
 
 
 def test_two_processes_count_every_frame_once(joint_run):

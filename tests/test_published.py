@@ -82,8 +82,10 @@ def test_published_files_are_tested_and_predict_a_video(data, small, capsys):
     assert [system.name for system in result.systems] == ["1x", "AR 0.5x"]
     assert result.systems[1].accuracy.frames_at_distance == (1, 1, 1)
     video = next((data / "store" / "videos").glob("*.mp4"))
-    command("predict", data, *CAMVID, **small, **{"data.video": video})
-    assert probe(data / "run" / "predict" / "overlay.mp4").num_frames == 12
+    files = [flag for config in CAMVID for flag in ("--config", str(EXPERIMENTS / config))]
+    flags = [f"--{key}={value}" for key, value in small.items()]
+    main(["predict", *files, *flags, f"--video={video}", f"--output={data / 'out'}"])
+    assert probe(data / "out" / "overlay.mp4").num_frames == 12
 
 
 def assert_weights_of(arseg, low_file):

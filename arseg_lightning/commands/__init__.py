@@ -9,17 +9,29 @@ from arseg_lightning.commands.check_data import check_data
 from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.motion import motion
+from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.report import report
 from arseg_lightning.commands.sweep import sweep
 from arseg_lightning.commands.tables import tables
 
-__all__ = ["COMMANDS", "check_data", "cost", "encode", "motion", "report", "sweep", "tables"]
+__all__ = [
+    "COMMANDS",
+    "check_data",
+    "cost",
+    "encode",
+    "motion",
+    "predict",
+    "report",
+    "sweep",
+    "tables",
+]
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "cost": cost,
     "check-data": check_data,
     "encode": encode,
     "motion": motion,
+    "predict": predict,
     "report": report,
     "sweep": sweep,
     "tables": tables,

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance
-from arseg_lightning.datasets.dataset import TrainingClips, TrainingStills, collate
+from arseg_lightning.datasets.dataset import TrainingClips, TrainingStills
 from arseg_lightning.datasets.evaluation import EvaluationClips, PreparedClips, choose_clips
 from arseg_lightning.datasets.labels import read_image
 from arseg_lightning.datasets.layout import Layout, PreparedLayout
@@ -22,7 +21,6 @@ from arseg_lightning.datasets.reader import FrameSource
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.datasets.stream import VideoStream
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.decode import read_frames
@@ -33,7 +31,7 @@ __all__ = ["ClipDataModule"]
 
 
 class ClipDataModule(LightningDataModule):
-    """Clips for training, evaluation and prediction, with their motion cached on disk.
+    """Clips for training and evaluation, with their motion cached on disk.
 
     The cache depends neither on the keyframe interval nor on the chaining: sweeping them extracts
     nothing again.
@@ -42,7 +40,6 @@ class ClipDataModule(LightningDataModule):
         train: Data to train on.
         val: Data to validate on; none skips validation.
         test: Data to test on, or pairs of frames that someone else has prepared.
-        video: One's own video, for ``predict``.
         store: Folder of encoded clips and cached motion.
         keyframe_interval: L; every L-th frame is a keyframe, and so is each I-frame.
         train_on: ``clips`` trains on pairs of a keyframe and a frame behind it, decoded from
@@ -74,7 +71,6 @@ class ClipDataModule(LightningDataModule):
         train: Layout | None = None,
         val: Layout | None = None,
         test: Layout | PreparedLayout | None = None,
-        video: Path | None = None,
         store: Path = Path("data/cache"),
         keyframe_interval: int = 12,
         train_on: Literal["clips", "stills"] = "clips",
@@ -96,7 +92,6 @@ class ClipDataModule(LightningDataModule):
         self.layouts: dict[str, Layout | PreparedLayout | None]
         self.layouts = {"train": train, "val": val, "test": test}
         self.classes = _common_classes(list(self.layouts.values()))
-        self.video = video
         self.store = ClipStore(store, encoding, motion, chaining)
         self.keyframe_interval = keyframe_interval
         self.train_on = train_on
@@ -115,9 +110,6 @@ class ClipDataModule(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Encode and cache what is missing; runs on one process of each node."""
-        if self._stage() == "predict":
-            self.store.cache.ensure(self._usable_video())
-            return
         for split in self._needed_splits():
             sequences = self.sequences(split)
             with _progress(f"preparing {split}", len(sequences)) as bar:
@@ -134,8 +126,8 @@ class ClipDataModule(LightningDataModule):
             raise ValueError(f"no {split} data: set data.{split} in the configuration")
         if isinstance(layout, PreparedLayout):
             raise ValueError(
-                f"data.{split} are prepared pairs of frames, and this needs whole sequences; to "
-                f"predict, name a video (data.video)"
+                f"data.{split} are prepared pairs of frames, and this needs whole sequences; "
+                f"segment a video with `predict --video FILE`"
             )
         if split not in self._sequences:
             self._sequences[split] = layout.sequences()
@@ -169,26 +161,13 @@ class ClipDataModule(LightningDataModule):
         """Test clips."""
         return self._evaluation_loader("test", self.test_pairs)
 
-    def predict_dataloader(self) -> Loader:
-        """The keyframe periods of one's own video."""
-        path = self._usable_video()
-        motion = self.store.motion_of(path)
-        stream = VideoStream(path, motion, self.keyframe_interval, self.normalise)
-        return DataLoader(stream, batch_size=1, collate_fn=collate)
-
-    def predict_fps(self) -> float:
-        """Frames a second of one's own video."""
-        return self.store.motion_of(self._usable_video()).fps
-
     def example_size(self, split: str) -> tuple[int, int]:
         """Height and width of a split's first frame."""
         layout = self.layouts.get(split)
         if isinstance(layout, PreparedLayout):
             height, width, _ = read_image(layout.clips(self.keyframe_interval)[0].images[0]).shape
             return height, width
-        path = self._usable_video() if split == "predict" else None
-        path = path or self.store.video(self.sequences(split)[0])
-        return read_frames(path, [0])[0].size
+        return read_frames(self.store.video(self.sequences(split)[0]), [0])[0].size
 
     def _evaluation_loader(self, split: str, pairs: EvaluationPairs) -> Loader:
         layout = self.layouts[split]
@@ -211,11 +190,6 @@ class ClipDataModule(LightningDataModule):
         clips = layout.clips(self.keyframe_interval)
         with_motion = self.store.chaining != "none"
         return PreparedClips(clips, self.classes, self.normalise, with_motion)
-
-    def _usable_video(self) -> Path:
-        if self.video is None:
-            raise ValueError("predict needs a video: --data.video FILE")
-        return self.store.usable(self.video)
 
     def _stage(self) -> str:
         fn = self.trainer.state.fn if self.trainer is not None else None
@@ -246,7 +220,7 @@ def _common_classes(layouts: list[Layout | PreparedLayout | None]) -> ClassSet:
     if not sets:
         raise ValueError(
             "no data: set data.train, data.val or data.test; the classes come from them, also to "
-            "predict a video"
+            "segment a video"
         )
     if any(classes.names != sets[0].names for classes in sets):
         raise ValueError(

@@ -16,7 +16,7 @@ _EXAMPLE = (
     '"${args_json_file}"]'
 )
 _VALUES = "${args_json_file}"
-_VERBS = ("fit", "validate", "test", "predict")
+_VERBS = ("fit", "validate", "test")
 _HEADS = {"${env}", "/usr/bin/env", "${interpreter}", "${program}", "python", "python3"}
 """What may stand before ``-m arseg_lightning``."""
 

@@ -120,6 +120,6 @@ def _leave_out_weights(content: Namespace, start_only: bool) -> None:
     for key in () if start_only else _WEIGHTS:
         if key in arguments:
             arguments[key] = None
-    network = arguments["network"]["init_args"]
+    network = arguments["network"].get("init_args") or {}
     if "pretrained" in network:
         network["pretrained"] = None

@@ -106,7 +106,7 @@ class LowResTask(SegmentationTask):
             self.baseline = (EveryFrame(alone, resolution_ratio, convention),)
 
     def _note_untrained(self, low_res_checkpoint: Path | None, has_fusion: bool) -> None:
-        """Note what ``test`` and ``predict`` have no weights for unless a run's are loaded."""
+        """Note what ``test`` and others have no weights for unless a run's are loaded."""
         if not self.has_high_res:
             self.untrained["the high-res branch"] = "--model.high_res_checkpoint"
         given = f"; {low_res_checkpoint} holds no trained fusion" if low_res_checkpoint else ""

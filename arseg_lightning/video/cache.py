@@ -145,8 +145,8 @@ class MotionCache:
         entry = self.entry(video)
         if not entry.is_file():
             raise NotCached(
-                f"the motion of {video} is not in {self.root}; it is extracted by any fit, test "
-                f"or predict on one process (prepare_data), or by MotionCache.ensure"
+                f"the motion of {video} is not in {self.root}; it is extracted by any fit or "
+                f"test on one process (prepare_data), or by MotionCache.ensure"
             )
         return VideoMotion(entry, chaining)
 

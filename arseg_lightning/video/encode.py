@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -22,9 +23,11 @@ from numpy.typing import NDArray
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encoders import EncodeSettings, encoder_options
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
+from arseg_lightning.video.fragments import FragmentFile
 from arseg_lightning.video.probe import probe
 
-__all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "reencode"]
+__all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "open_container"]
+__all__ += ["reencode"]
 
 Pixels = NDArray[np.uint8]
 
@@ -34,10 +37,14 @@ Progress = Callable[[int, int | None], None]
 _NEEDS_EVEN_SIZE = ("libx264", "libx265")
 """Encoders that store colours at half resolution for even sizes only."""
 
+_CLOCK = Fraction(1, 90_000)
+"""In what frames with their own times are timed: the ticks of MPEG, whole for the usual rates."""
+
 _BT601, _LIMITED = 6, 1
 """The colours that swscale converts RGB to; said in the file so that players need not guess."""
 
 _REMEDIES = {
+    errno.EISDIR: "there is a folder of that name, choose another path",
     errno.ENOSPC: "free some space on the disk or write elsewhere",
     errno.EFBIG: "write to a place that takes files of this size",
     errno.EROFS: "write to a place that is not read-only",
@@ -61,13 +68,15 @@ class VideoWriter:
 
     Raises:
         CannotWriteVideo: If the file cannot be written, by ``with``, :meth:`write` or at the end.
-        VideoError: If frames differ in size, or there is none.
+        VideoError: If frames differ in size or go back in time, or there is none.
     """
 
     def __init__(self, path: Path | str, settings: EncodeSettings) -> None:
         self.path = Path(path)
         self.settings = settings
         self.num_frames = 0
+        self._ticks = -1
+        self._time_base = 1 / settings.frame_rate
         self._size: tuple[int, int] | None = None
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
@@ -80,18 +89,24 @@ class VideoWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
-    def write(self, image: Pixels) -> None:
-        """Append a frame, uint8 RGB of shape (H, W, 3)."""
+    def write(self, image: Pixels, pts_seconds: float | None = None) -> None:
+        """Append a frame.
+
+        Args:
+            image: uint8 RGB of shape (H, W, 3).
+            pts_seconds: When it is shown, for all frames or for none; by the frame rate if none.
+        """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(
                 f"a frame is uint8 of shape (H, W, 3), got {image.dtype} {image.shape}"
             )
+        ticks = self._place(pts_seconds)
         container, stream = self._opened((image.shape[0], image.shape[1]))
         picture = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        picture.pts = self.num_frames
-        picture.time_base = 1 / self.settings.frame_rate
+        picture.pts, picture.time_base = ticks, self._time_base
         with self._naming_errors():
             container.mux(stream.encode(picture))
+        self._ticks = ticks
         self.num_frames += 1
 
     def __exit__(
@@ -119,19 +134,43 @@ class VideoWriter:
             self._container.close()
             self._partial.replace(self.path)
 
+    def _place(self, pts_seconds: float | None) -> int:
+        """When a frame is shown, in ticks; the first frame decides which."""
+        if pts_seconds is None:
+            return self.num_frames
+        if self.num_frames == 0:
+            self._time_base = _CLOCK
+        ticks = round(pts_seconds / self._time_base)
+        if ticks <= self._ticks:
+            raise VideoError(
+                f"frame {self.num_frames} of {self.path} is shown at {pts_seconds:g} s, not after "
+                f"the one before it ({float(self._ticks * self._time_base):g} s)"
+            )
+        return ticks
+
     def _opened(self, size: tuple[int, int]) -> tuple[OutputContainer, VideoStream]:
         """The open file; the first frame decides the size."""
         if self._container is None or self._stream is None:
             self._size = size
             with self._naming_errors():
-                self._container = _open_container(self._partial)
+                self._container = self._open()
                 self._stream = _add_stream(self._container, size, self.settings)
+                self._stream.codec_context.time_base = self._time_base
         elif size != self._size:
             raise VideoError(
                 f"frame {self.num_frames} of {self.path} is {_by(size)}, those before are "
                 f"{_by(self._size)} (height x width); scale all frames to one size"
             )
         return self._container, self._stream
+
+    def _open(self) -> OutputContainer:
+        # With its index in front, a file that is cut off later can still be read up to the cut.
+        fast = self._partial.suffix in (".mp4", ".m4v", ".mov")
+        return open_container(self._partial, None, {"movflags": "+faststart"} if fast else {})
+
+    def _remains(self) -> str:
+        """What is left if a frame cannot be written."""
+        return "nothing of it is left"
 
     @contextmanager
     def _naming_errors(self) -> Iterator[None]:
@@ -143,7 +182,7 @@ class VideoWriter:
             remedy = _REMEDIES.get(number or 0, "check its folder, its ending and the settings")
             reason = getattr(error, "strerror", None) or error
             raise CannotWriteVideo(
-                f"{self.path} cannot be written ({reason}); {remedy}; nothing of it is left"
+                f"{self.path} cannot be written ({reason}); {remedy}; {self._remains()}"
             ) from error
 
 
@@ -205,11 +244,12 @@ def reencode(
     return encode_frames(images, path, settings, progress, info.num_frames)
 
 
-def _open_container(path: Path) -> OutputContainer:
+def open_container(
+    file: Path | FragmentFile, container_format: str | None, options: dict[str, str]
+) -> OutputContainer:
     """Open a file for writing, so that the same frames give the same bytes."""
-    # With its index in front, a file that is cut off later can still be read up to the cut.
-    options = {"movflags": "+faststart"} if path.suffix in (".mp4", ".m4v", ".mov") else {}
-    container = av.open(str(path), "w", options=options)
+    target = str(file) if isinstance(file, Path) else file
+    container = av.open(target, "w", format=container_format, options=options)
     container.flags |= cast(int, Flags.bitexact.value)  # without Matroska's random identifiers
     return container
 

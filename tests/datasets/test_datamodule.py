@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
@@ -88,15 +87,14 @@ def test_a_video_is_its_own_original(store, tmp_path, frames):
 
 
 def motions(store, chaining):
-    """Motion of what is trained on, tested on and predicted."""
+    """Motion of what is trained on and tested on."""
     changes = {"keyframe_interval": 8, "train_distance": "last", "batch_size": 1}
     data = module(store, chaining=chaining, **changes)
-    data.video = data.store.video(data.sequences("test")[0])
-    loaders = data.train_dataloader(), data.test_dataloader(), data.predict_dataloader()
+    loaders = data.train_dataloader(), data.test_dataloader()
     return [next(iter(loader)).motion for loader in loaders]
 
 
-def test_chaining_reaches_training_test_and_prediction(store):
+def test_chaining_reaches_training_and_test(store):
     subpixel, integer, none = (motions(store, name) for name in ("subpixel", "integer", "none"))
     for exact, whole, zero in zip(subpixel, integer, none, strict=True):
         assert whole.any()
@@ -247,14 +245,3 @@ def test_some_data_bring_the_classes(store):
 def test_an_interval_counts_frames(store):
     with pytest.raises(ValueError, match="keyframe_interval is at least 1, got 0"):
         module(store, keyframe_interval=0)
-
-
-def test_ones_own_video_comes_in_periods(store):
-    data = module(store)
-    data.video = data.store.video(data.sequences("test")[0])
-    batches = list(data.predict_dataloader())
-    assert [batch.images.shape[1] for batch in batches] == [4, 4]
-    streamed = torch.cat([batch.motion[0] for batch in batches])
-    tested = torch.cat([batch.motion[0] for batch in data.test_dataloader()])
-    assert streamed.equal(tested)
-    assert np.isclose(data.predict_fps(), 25)

@@ -63,7 +63,6 @@ def test_published_files_are_evaluated_without_a_run(files, tmp_path):
     task = low_res_task(files["HR"], files["AR"], baseline_checkpoint=files["LR"])
     run("test", task, tmp_path)
     assert list(task.systems()) == ["1x", "0.5x", "AR 0.5x"]
-    run("predict", task, tmp_path)
 
 
 @pytest.mark.parametrize(("ratio", "folder"), [(1.0, "HR"), (0.5, "LR"), (0.5, "AR"), (1.0, "LR")])
@@ -100,7 +99,7 @@ def test_a_low_res_file_is_no_high_res_branch(build, files):
         build(files["AR"])
 
 
-@pytest.mark.parametrize("command", ["test", "validate", "predict"])
+@pytest.mark.parametrize("command", ["test", "validate"])
 @pytest.mark.parametrize(
     ("build", "message"),
     [

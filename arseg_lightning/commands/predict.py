@@ -1,0 +1,129 @@
+"""The command ``predict``: segment anyone's video as a stream."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+from arseg_lightning.inference import Optimisations, Precision
+from arseg_lightning.streaming import EveryL, KeyframePolicy, Segmenter, load_run
+from arseg_lightning.streaming.figures import Figures
+from arseg_lightning.streaming.folder import FolderSettings, segment_to_folder
+from arseg_lightning.streaming.record import StreamRecord
+from arseg_lightning.video.live import LiveMotion
+
+__all__ = ["predict", "segment_and_show"]
+
+_INTERRUPTED = 130
+"""What shells expect of a program that was ended by Ctrl-C."""
+
+_LINE_SECONDS = 10.0
+
+
+def predict(
+    configs: list[Path],
+    video: str,
+    output: Path,
+    checkpoint: str | None = None,
+    keyframe_interval: int | None = None,
+    policy: KeyframePolicy | None = None,
+    motion: LiveMotion = "auto",
+    outputs: str = "overlay,labels",
+    device: str = "auto",
+    precision: Precision = "float32",
+    limit: int | None = None,
+    opacity: float = 0.5,
+    overwrite: bool = False,
+    overrides: tuple[str, ...] = (),
+) -> StreamRecord:
+    """Segment a video, images, a camera, an address or standard input, a frame at a time.
+
+    Ctrl-C ends it, and what was written until then is complete.
+
+    Args:
+        configs: The folder of a run; or files of configuration (--config A --config B), whose
+            values are overridden as in `test`: --model.high_res_checkpoint FILE.
+        video: A video file, a folder of images, camera:0, an address (rtsp://, http://), or - for
+            standard input.
+        output: Folder of the results: overlay.mp4, labels/, npz/ and the figures, predict.json.
+        checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.
+        keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
+        policy: Another way to choose keyframes, CodecKeyframes or Adaptive, with its settings:
+            --policy.max_interval 30.
+        motion: codec uses the video's own motion or refuses; reencode finds it by encoding on
+            the fly; auto is the codec's where it can be used.
+        outputs: What is written, of overlay, labels and npz, with commas.
+        device: auto, cpu, cuda or cuda:N.
+        precision: float32, bfloat16 or float16.
+        limit: Most frames.
+        opacity: Weight of the classes' colours in the overlay.
+        overwrite: Replace results that are in the folder already.
+        overrides: What wins over the configuration.
+
+    Returns:
+        What came of it, as in predict.json.
+
+    Raises:
+        OSError: If the run or the video is not there, or results cannot be written.
+        ValueError: If an option or the video cannot be used, or there are no weights.
+        SystemExit: After Ctrl-C.
+    """
+    if keyframe_interval is not None:
+        if policy is not None:
+            raise ValueError("give one of --keyframe_interval and --policy, which has its own")
+        policy = EveryL(keyframe_interval)
+    names = tuple(word.strip() for word in outputs.split(",") if word.strip())
+    settings = FolderSettings(names, motion, limit, opacity, overwrite)
+    fast = Optimisations(precision=precision)
+    segmenter = load_run(configs, checkpoint, overrides, policy, device, fast)
+    record = segment_and_show(segmenter, video, output, settings)
+    if record.ended == "interrupted":
+        sys.exit(_INTERRUPTED)
+    return record
+
+
+def segment_and_show(
+    segmenter: Segmenter, source: str | Path, folder: Path, settings: FolderSettings
+) -> StreamRecord:
+    """Segment a source into a folder, say how it goes, and what came of it."""
+    with _Display() as display:
+        record = segment_to_folder(segmenter, source, folder, settings, display.show)
+    print(record.text(), flush=True)
+    return record
+
+
+class _Display:
+    """A bar on a terminal; in a log, a line now and then."""
+
+    def __init__(self) -> None:
+        self._bar = tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False)
+        self._last = time.monotonic()
+
+    def show(self, figures: Figures, total: int | None) -> None:
+        now = time.monotonic()
+        if not self._bar.disable:
+            self._bar.total = total
+            self._bar.update()
+            if now - self._last > 1.0:
+                self._bar.set_postfix_str(figures.line(), refresh=False)
+                self._last = now
+        elif now - self._last > _LINE_SECONDS:
+            of = f"/{total}" if total else ""
+            print(f"{figures.num_frames}{of} frames, {figures.line()}", flush=True)
+            self._last = now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()

@@ -1,0 +1,122 @@
+"""Figures of a stream while it runs and at its end, in memory that does not grow."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from time import monotonic
+from typing import Any
+
+from arseg_lightning.streaming.result import StreamResult
+
+__all__ = ["Figures", "Latencies"]
+
+
+class Latencies:
+    """Mean, median, 95th percentile and maximum of times that are counted and not kept.
+
+    Percentiles are right to 1 %: times within 2 % of each other count as one.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        self._total = 0.0
+        self._max = 0.0
+
+    def add(self, milliseconds: float) -> None:
+        """Count a time."""
+        self._counts[math.floor(math.log(max(milliseconds, _LEAST)) / _STEP)] += 1
+        self._total += milliseconds
+        self._max = max(self._max, milliseconds)
+
+    def summary(self) -> dict[str, float]:
+        """Milliseconds as ``mean``, ``p50``, ``p95`` and ``max``, and the number of ``frames``."""
+        frames = self._counts.total()
+        return {
+            "frames": frames,
+            "mean": self._total / max(frames, 1),
+            "p50": self._percentile(0.50),
+            "p95": self._percentile(0.95),
+            "max": self._max,
+        }
+
+    def _percentile(self, share: float) -> float:
+        """The least time that so large a share of all does not exceed."""
+        wanted = max(1, math.ceil(share * self._counts.total()))
+        for step in sorted(self._counts):
+            wanted -= self._counts[step]
+            if wanted <= 0:
+                return min(math.exp((step + 0.5) * _STEP), self._max)
+        return 0.0
+
+
+_STEP = math.log(1.02)
+_LEAST = 1e-3
+
+
+class Figures:
+    """What a stream has come to so far."""
+
+    def __init__(self) -> None:
+        self.num_frames = 0
+        self.num_keyframes = 0
+        self.reasons: Counter[str] = Counter()
+        self.latency_ms = 0.0
+        self._latencies = {"all": Latencies(), "keyframe": Latencies(), "nonkeyframe": Latencies()}
+        self._stages: Counter[str] = Counter()
+        self._start = self._mark = monotonic()
+        self._frames_at_mark = 0
+
+    def add(self, result: StreamResult) -> None:
+        """Count a frame."""
+        self.num_frames += 1
+        self.latency_ms = result.latency_ms
+        if result.reason is not None:
+            self.num_keyframes += 1
+            self.reasons[_kind(result.reason)] += 1
+        self._latencies["all"].add(result.latency_ms)
+        self._latencies["keyframe" if result.is_keyframe else "nonkeyframe"].add(result.latency_ms)
+        self._stages.update(result.stages)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return monotonic() - self._start
+
+    @property
+    def fps(self) -> float:
+        """Frames a second since the start, with all that was done for them."""
+        return self.num_frames / max(self.seconds, 1e-9)
+
+    @property
+    def keyframe_share(self) -> float:
+        """Share of keyframes."""
+        return self.num_keyframes / max(self.num_frames, 1)
+
+    def line(self) -> str:
+        """How it goes now: the rate is that since the last line."""
+        now = monotonic()
+        rate = (self.num_frames - self._frames_at_mark) / max(now - self._mark, 1e-9)
+        self._mark, self._frames_at_mark = now, self.num_frames
+        return (
+            f"{rate:.1f} fps, {100 * self.keyframe_share:.0f} % keyframes, "
+            f"latency {self.latency_ms:.0f} ms"
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Everything, for a record."""
+        frames = max(self.num_frames, 1)
+        return {
+            "frames": self.num_frames,
+            "keyframes": self.num_keyframes,
+            "keyframe_reasons": dict(self.reasons),
+            "seconds": self.seconds,
+            "fps": self.fps,
+            "latency_ms": {name: each.summary() for name, each in self._latencies.items()},
+            "stage_ms": {name: total / frames for name, total in self._stages.items()},
+        }
+
+
+def _kind(reason: str) -> str:
+    """A reason without its figures: ``reconnected after 3.2 s`` is counted with the others."""
+    return reason.split(" after ")[0].split(" from ")[0]

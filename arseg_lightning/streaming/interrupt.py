@@ -1,0 +1,64 @@
+"""Ctrl-C between frames instead of within them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar
+
+__all__ = ["Interrupt"]
+
+Item = TypeVar("Item")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupt:
+    """Takes the first Ctrl-C (or SIGTERM) as a wish to stop, so that a frame is finished first.
+
+    Waiting for a frame that may never come ends at once; a second Ctrl-C is the usual exception.
+    Other threads than the main one get no signals: there nothing changes.
+
+    Attributes:
+        wanted: Whether someone wants to stop.
+    """
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._waiting = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Take the signals."""
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._take) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give them back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def until_wanted(self, items: Iterator[Item]) -> Iterator[Item]:
+        """Items until someone wants to stop."""
+        while not self.wanted:
+            self._waiting = True
+            try:
+                item = next(items)
+            except (StopIteration, KeyboardInterrupt):
+                return
+            finally:
+                self._waiting = False
+            yield item
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        again, self.wanted = self.wanted, True
+        if self._waiting or again:
+            raise KeyboardInterrupt

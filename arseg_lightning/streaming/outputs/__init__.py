@@ -1,0 +1,18 @@
+"""Where results go: overlay video, label pictures, NumPy archives, a function."""
+
+from arseg_lightning.streaming.outputs.arrays import LabelArrays
+from arseg_lightning.streaming.outputs.labels import LabelImages, write_label
+from arseg_lightning.streaming.outputs.output import CannotWriteOutput, Output, ToFunction
+from arseg_lightning.streaming.outputs.overlay import OverlayVideo, OverlayWarning, overlay
+
+__all__ = [
+    "CannotWriteOutput",
+    "LabelArrays",
+    "LabelImages",
+    "Output",
+    "OverlayVideo",
+    "OverlayWarning",
+    "ToFunction",
+    "overlay",
+    "write_label",
+]

@@ -1,0 +1,102 @@
+"""What becomes of results: anything with a ``write``, used in a ``with`` block."""
+
+from __future__ import annotations
+
+import errno
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from arseg_lightning.streaming.result import StreamResult
+
+__all__ = ["CannotWriteOutput", "Output", "ToFunction", "naming_errors"]
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space on the disk or write elsewhere",
+    errno.EFBIG: "write to a place that takes files of this size",
+    errno.EROFS: "write to a place that is not read-only",
+    errno.EACCES: "write to a folder that is yours",
+    errno.EPERM: "write to a folder that is yours",
+}
+
+
+class CannotWriteOutput(OSError):
+    """A result could not be written; what was written before stays as it is."""
+
+
+class Output(ABC):
+    """Takes the results of one stream in their order.
+
+    Used in a ``with`` block: its start refuses what cannot be written before the first frame is
+    decoded, and its end keeps what was written, however the block ends.
+    """
+
+    @abstractmethod
+    def __enter__(self) -> Self:
+        """Make sure that results can be written."""
+
+    @abstractmethod
+    def write(self, result: StreamResult) -> None:
+        """Take the next result."""
+
+    @abstractmethod
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish what was written."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What was written, and where."""
+
+
+class ToFunction(Output):
+    """Hands results to a function.
+
+    Args:
+        function: Is called with each result.
+    """
+
+    def __init__(self, function: Callable[[StreamResult], object]) -> None:
+        self.function = function
+        self.num_frames = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, result: StreamResult) -> None:
+        """Call the function."""
+        self.function(result)
+        self.num_frames += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to finish."""
+
+    @property
+    def summary(self) -> str:
+        """How often the function was called."""
+        return f"a function ({self.num_frames} frames)"
+
+
+@contextmanager
+def naming_errors(path: Path, kept: str) -> Iterator[None]:
+    """Say what could not be written, what to do, and what stays."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "choose another output folder")
+        raise CannotWriteOutput(
+            f"{path} cannot be written ({error.strerror or error}); {remedy}; {kept}"
+        ) from error

@@ -1,0 +1,141 @@
+"""From the folder of a run, or its files, to a segmenter."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.export import CONTRACT_NAME, OnnxSystem
+from arseg_lightning.inference import Optimisations, optimise
+from arseg_lightning.streaming.device import choose_device
+from arseg_lightning.streaming.policy import EveryL, KeyframePolicy
+from arseg_lightning.streaming.segmenter import Segmenter
+from arseg_lightning.systems import EveryFrame
+from arseg_lightning.tasks import SegmentationTask
+from arseg_lightning.tasks.experiment import Experiment
+from arseg_lightning.types import ClassSet
+
+__all__ = ["load_run", "segmenter_of"]
+
+_RECORD = "fit.yaml"
+
+
+def load_run(
+    run: Path | str | Sequence[Path | str],
+    checkpoint: Path | str | Literal["best", "last"] | None = None,
+    overrides: Sequence[str] = (),
+    policy: KeyframePolicy | None = None,
+    device: str = "auto",
+    optimisations: Optimisations = Optimisations(),  # noqa: B008
+) -> Segmenter:
+    """Load trained networks, ready to segment a stream.
+
+    Args:
+        run: The folder of a run; or files of configuration, stacked in their order, of which a
+            run's folder may be the first. A folder that ``export`` wrote for ONNX Runtime is run
+            there, on the CPU or what its installation has.
+        checkpoint: ``best`` or ``last`` of the run, or a run's checkpoint. By default the best of
+            a folder (the last if nothing was validated), and for files the weights that they name.
+        overrides: What wins over the files: ``--model.resolution_ratio 0.7``.
+        policy: Which frames become keyframes; by default every L-th, L as in the configuration.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        optimisations: What is done so that the same takes less time.
+
+    Raises:
+        FileNotFoundError: If the run or its checkpoint is not there.
+        ValueError: If they do not fit together, networks have no weights, or there is no such
+            device.
+    """
+    choose_device(device)  # a slip is said before anything is built
+    paths = [Path(run)] if isinstance(run, Path | str) else [Path(path) for path in run]
+    if not paths:
+        raise ValueError("name the folder of a run, or files of configuration; got neither")
+    if (paths[0] / CONTRACT_NAME).is_file():
+        return _exported(paths[0], policy)
+    folder = paths[0] if paths[0].is_dir() else None
+    files = [_record(path) for path in paths]
+    found = _checkpoint(folder, checkpoint)
+    experiment = Experiment(files, overrides, weights=True, checkpoint=found)
+    experiment.task.refuse_random_weights("predict", "--checkpoint")
+    return segmenter_of(experiment.task, experiment.data, policy, device, optimisations)
+
+
+def segmenter_of(
+    task: SegmentationTask,
+    data: ClipDataModule,
+    policy: KeyframePolicy | None = None,
+    device: str = "auto",
+    optimisations: Optimisations = Optimisations(),  # noqa: B008
+) -> Segmenter:
+    """Make a segmenter of a task's own system, with what its data say of its input.
+
+    Args:
+        task: The task; its system is left as it is.
+        data: Its data.
+        policy: See :func:`load_run`.
+        device: See :func:`load_run`.
+        optimisations: See :func:`load_run`.
+
+    Raises:
+        ValueError: If there is no such device, or it does not compute in that precision.
+    """
+    place = choose_device(device)
+    if optimisations.precision == "float16" and place.type == "cpu":
+        raise ValueError("precision float16 is for GPUs, got cpu; choose float32 or bfloat16")
+    return Segmenter(
+        optimise(copy.deepcopy(task.system).to(place), optimisations),
+        data.classes,
+        normalise=data.normalise,
+        chaining=data.store.chaining,
+        policy=policy or EveryL(data.keyframe_interval),
+        uses_motion=not isinstance(task.system, EveryFrame),
+        device=device,
+    )
+
+
+def _exported(folder: Path, policy: KeyframePolicy | None) -> Segmenter:
+    """Run exported graphs in the place of networks."""
+    system = OnnxSystem(folder)
+    contract = system.contract
+    return Segmenter(
+        system,
+        ClassSet(contract.system, contract.class_names, contract.palette),
+        normalise=contract.normalisation,
+        policy=policy or EveryL(contract.keyframe_interval),
+        uses_motion="nonkeyframe" in contract.graphs,
+        device="cpu",
+    )
+
+
+def _record(path: Path) -> Path:
+    """The configuration in a run's folder, or the file itself."""
+    record = path / _RECORD if path.is_dir() else path
+    if not record.is_file():
+        holds = f"{path} is no run: it holds no {_RECORD}" if path.is_dir() else f"no file {path}"
+        raise FileNotFoundError(
+            f"{holds}; give the folder that `fit` wrote (its run_dir), or files of configuration"
+        )
+    return record
+
+
+def _checkpoint(folder: Path | None, wanted: Path | str | None) -> Path | None:
+    """The file that brings the weights; None if the configuration names its own."""
+    if wanted in ("best", "last"):
+        if folder is None:
+            raise ValueError(f"checkpoint {wanted!r} is one of a run's folder; give the file")
+        return folder / f"{wanted}.ckpt"
+    if wanted is not None:
+        return Path(wanted)
+    if folder is None:
+        return None
+    found = [folder / f"{name}.ckpt" for name in ("best", "last")]
+    for path in found:
+        if path.is_file():
+            return path
+    raise FileNotFoundError(
+        f"{folder} holds no checkpoint ({found[0].name} or {found[1].name}): was its training "
+        f"finished? Give one with --checkpoint FILE"
+    )

@@ -1,0 +1,112 @@
+"""Segments video as a stream: the networks, and what their input needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.streaming.device import choose_device
+from arseg_lightning.streaming.policy import EveryL, KeyframePolicy
+from arseg_lightning.streaming.result import StreamResult
+from arseg_lightning.streaming.session import Session
+from arseg_lightning.systems import EveryFrame, VideoSystem
+from arseg_lightning.types import ClassSet
+from arseg_lightning.video.chain import Chaining
+from arseg_lightning.video.live import LiveMotion, LiveSource, StreamedFrame, open_live
+
+__all__ = ["Segmenter"]
+
+
+class Segmenter:
+    """Segments frames as they come, with the state of each stream in a session of its own.
+
+    Args:
+        system: The video method; it is moved to the device and only evaluated from here on.
+        classes: Its classes.
+        normalise: How its networks want their images.
+        chaining: How motion is composed to the keyframe.
+        policy: Which frames become keyframes; every 12th by default.
+        uses_motion: Whether the system looks at motion; composing it is left out if not.
+        device: See :func:`choose_device`.
+
+    Raises:
+        ValueError: If there is no such device.
+    """
+
+    def __init__(
+        self,
+        system: VideoSystem,
+        classes: ClassSet,
+        *,
+        normalise: Normalisation | None = None,
+        chaining: Chaining = "subpixel",
+        policy: KeyframePolicy | None = None,
+        uses_motion: bool = True,
+        device: str = "auto",
+    ) -> None:
+        self.device = choose_device(device)
+        self.system = system.to(self.device).eval()
+        self.classes = classes
+        self.chaining: Chaining = chaining
+        self.policy = policy or EveryL()
+        self.uses_motion = uses_motion and not isinstance(system, EveryFrame)
+        normalise = normalise or Normalisation()
+        statistics = torch.tensor([normalise.mean, normalise.std], device=self.device)
+        self._mean, self._std = statistics[:, None, :, None, None]  # (1, 3, 1, 1) each
+
+    def session(self, policy: KeyframePolicy | None = None) -> Session:
+        """Start a stream; policies keep no state, so streams may share one."""
+        return Session(self, policy or self.policy)
+
+    def stream(
+        self,
+        source: str | Path,
+        *,
+        motion: LiveMotion = "auto",
+        limit: int | None = None,
+        **options: Any,
+    ) -> Iterator[StreamResult]:
+        """Segment a video from start to end, a frame at a time.
+
+        Args:
+            source: A video file, a folder of images, a camera (``camera:0``), an address, or
+                ``-`` for standard input: what :func:`open_live` takes.
+            motion: Where motion comes from, see :func:`open_live`.
+            limit: Most frames.
+            options: Further options of :func:`open_live`.
+        """
+        with open_live(source, motion=motion, **options) as live:
+            yield from self.results(live, limit)
+
+    def results(self, live: LiveSource, limit: int | None = None) -> Iterator[StreamResult]:
+        """Segment the frames of a source that is open already."""
+        session = self.session()
+        for wait_ms, streamed in _timed(islice(live, limit)):
+            yield session.push(streamed, wait_ms)
+
+    def image(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Bring a frame to what networks see: normalised, on the device, (1, 3, H, W)."""
+        on_device = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+        image = on_device.permute(2, 0, 1)[None].to(
+            torch.float32, memory_format=torch.contiguous_format
+        )
+        return image.div_(255.0).sub_(self._mean).div_(self._std)
+
+
+def _timed(frames: Iterator[StreamedFrame]) -> Iterator[tuple[float, StreamedFrame]]:
+    """Frames with the milliseconds that each was waited for."""
+    while True:
+        start = perf_counter()
+        streamed = next(frames, None)
+        if streamed is None:
+            return
+        yield 1e3 * (perf_counter() - start), streamed
