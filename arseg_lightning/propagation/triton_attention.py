@@ -16,7 +16,7 @@ __all__ = ["TritonAttention"]
 
 
 class TritonAttention(torch.autograd.Function):
-    """The attention and its gradient; between the two, one number a pixel is kept."""
+    """The attention and its gradient; between the two, two numbers a pixel are kept."""
 
     @staticmethod
     def forward(
@@ -32,17 +32,17 @@ class TritonAttention(torch.autograd.Function):
         ctx.window = window
         ctx.steepness = 0.0 if spread is None else 1 / (2 * spread**2)
         with _device_of(query):
-            attended, log_sum = attend(query, key, value, window, zero_padding, ctx.steepness)
-        ctx.save_for_backward(query, key, value, log_sum)
+            attended, *sums = attend(query, key, value, window, zero_padding, ctx.steepness)
+        ctx.save_for_backward(query, key, value, *sums)
         return attended
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of query, key and value."""
-        query, key, value, log_sum = ctx.saved_tensors
+        query, key, value, highest, total = ctx.saved_tensors
         with _device_of(grad):
-            grads = gradients(query, key, value, log_sum, grad, ctx.window, ctx.steepness)
+            grads = gradients(query, key, value, highest, total, grad, ctx.window, ctx.steepness)
         return (*grads, None, None, None)
 
 

@@ -29,7 +29,8 @@ def gradients(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    log_sum: Tensor,
+    highest: Tensor,
+    total: Tensor,
     grad: Tensor,
     window: int,
     steepness: float,
@@ -37,26 +38,27 @@ def gradients(
     """Gradients of queries, keys and values from that of the result.
 
     Places outside the image have neither key nor value: whether they took part is known from
-    ``log_sum`` alone.
+    ``total`` alone.
 
     Args:
         query: As in the forward pass.
         key: As in the forward pass.
         value: As in the forward pass.
-        log_sum: What the forward pass returned with the result.
+        highest: What the forward pass returned with the result.
+        total: The same. Both, as their combination ``highest + log(total)`` would be rounded.
         grad: Gradient of the result.
         window: Side k of the odd window.
         steepness: What is taken off a logit, for each squared pixel of distance.
 
     Shapes:
-        query, key: (B, C, H, W)   value, grad: (B, V, H, W)   log_sum: (B, H, W)
+        query, key: (B, C, H, W)   value, grad: (B, V, H, W)   highest, total: (B, H, W)
     """
     query, key, value, grad = (readable(part) for part in (query, key, value, grad))
     grads = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
-    slope = torch.empty_like(log_sum)
+    slope = torch.empty_like(total)
     launch = Launch.over(query, value, 2048)
     if launch.programs:
-        inputs = *with_strides(query, key, value, grad), log_sum, slope
+        inputs = *with_strides(query, key, value, grad), highest, total, slope
         sizes = *query.shape[2:], query.shape[1], value.shape[1], steepness
         for kernel, results in (_query_gradient, grads[:1]), (_key_value_gradients, grads[1:]):
             kernel[(launch.programs,)](
@@ -70,7 +72,7 @@ def _query_gradient(
     query, query_image, query_channel, query_pixel,
     key, key_image, key_channel, key_pixel,
     value, value_image, value_channel, value_pixel,
-    grad, grad_image, grad_channel, grad_pixel, log_sum, slope,
+    grad, grad_image, grad_channel, grad_pixel, highest, total, slope,
     to_query, to_query_image, to_query_channel, to_query_pixel,
     height, width, channels, value_channels, steepness,
     window: tl.constexpr, tile_height: tl.constexpr, tile_width: tl.constexpr,
@@ -83,8 +85,9 @@ def _query_gradient(
                            image, pixel, inside, channels, block)  # fmt: skip
     came = load_vectors(grad, grad_image, grad_channel, grad_pixel,
                         image, pixel, inside, value_channels, value_block)  # fmt: skip
-    log_sums = tl.load(log_sum + image * height * width + pixel, mask=inside, other=0.0)
-    slopes = tl.zeros_like(log_sums)
+    tops = tl.load(highest + image * height * width + pixel, mask=inside, other=0.0)
+    totals = tl.load(total + image * height * width + pixel, mask=inside, other=1.0)
+    slopes = tl.zeros_like(totals)
     mean = tl.zeros([tile_height * tile_width, block], tl.float32)
     summed = tl.zeros([tile_height * tile_width, block], tl.float32)
     for offset in range(window * window):
@@ -94,7 +97,7 @@ def _query_gradient(
         values = load_vectors(value, value_image, value_channel, value_pixel,
                               image, near, seen, value_channels, value_block)  # fmt: skip
         logit = tl.sum(queries * keys, 1) - steepness * squared
-        weight = tl.exp(tl.where(seen, logit - log_sums, float("-inf")))
+        weight = tl.exp(tl.where(seen, logit - tops, float("-inf"))) / totals
         pull = weight * tl.sum(came * values, 1)
         slopes += pull
         mean += weight[:, None] * keys
@@ -111,7 +114,7 @@ def _key_value_gradients(
     query, query_image, query_channel, query_pixel,
     key, key_image, key_channel, key_pixel,
     value, value_image, value_channel, value_pixel,
-    grad, grad_image, grad_channel, grad_pixel, log_sum, slope,
+    grad, grad_image, grad_channel, grad_pixel, highest, total, slope,
     to_key, to_key_image, to_key_channel, to_key_pixel,
     to_value, to_value_image, to_value_channel, to_value_pixel,
     height, width, channels, value_channels, steepness,
@@ -133,10 +136,11 @@ def _key_value_gradients(
                                image, near, seen, channels, block)  # fmt: skip
         came = load_vectors(grad, grad_image, grad_channel, grad_pixel,
                             image, near, seen, value_channels, value_block)  # fmt: skip
-        log_sums = tl.load(log_sum + image * height * width + near, mask=seen, other=0.0)
+        tops = tl.load(highest + image * height * width + near, mask=seen, other=0.0)
+        totals = tl.load(total + image * height * width + near, mask=seen, other=1.0)
         slopes = tl.load(slope + image * height * width + near, mask=seen, other=0.0)
         logit = tl.sum(queries * keys, 1) - steepness * squared
-        weight = tl.exp(tl.where(seen, logit - log_sums, float("-inf")))
+        weight = tl.exp(tl.where(seen, logit - tops, float("-inf"))) / totals
         value_sum += weight[:, None] * came
         pull = weight * (tl.sum(came * values, 1) - slopes)
         key_sum += pull[:, None] * queries

@@ -22,7 +22,7 @@ __all__ = ["attend"]
 
 def attend(
     query: Tensor, key: Tensor, value: Tensor, window: int, zero_padding: bool, steepness: float
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Attend, and say what the backward pass needs to have the weights again.
 
     Args:
@@ -35,20 +35,22 @@ def attend(
 
     Shapes:
         query, key: (B, C, H, W)   value: (B, V, H, W)
-        returns: the result (B, V, H, W), logarithm of the sum of exponentials (B, H, W)
+        returns: the result (B, V, H, W); the highest logit of each window, and the sum of
+            exponentials above which it stands (B, H, W)
     """
     batch, channels, height, width = query.shape
     query, key, value = readable(query), readable(key), readable(value)
     attended = torch.empty_like(value, dtype=query.dtype)
-    log_sum = query.new_empty(batch, height, width, dtype=torch.float32)
+    highest = query.new_empty(batch, height, width, dtype=torch.float32)
+    total = torch.empty_like(highest)
     launch = Launch.over(query, value, 4096)
     if launch.programs:
         _attend[(launch.programs,)](
-            *with_strides(query, key, value, attended), log_sum,
+            *with_strides(query, key, value, attended), highest, total,
             height, width, channels, value.shape[1], steepness,
             window=window, zero_padding=zero_padding, num_warps=8, **launch.arguments,
         )  # fmt: skip
-    return attended, log_sum
+    return attended, highest, total
 
 
 @triton.jit
@@ -57,7 +59,7 @@ def _attend(
     key, key_image, key_channel, key_pixel,
     value, value_image, value_channel, value_pixel,
     attended, attended_image, attended_channel, attended_pixel,
-    log_sum, height, width, channels, value_channels, steepness,
+    to_highest, to_total, height, width, channels, value_channels, steepness,
     window: tl.constexpr, zero_padding: tl.constexpr, tile_height: tl.constexpr,
     tile_width: tl.constexpr, block: tl.constexpr, value_block: tl.constexpr,
 ) -> None:  # fmt: skip
@@ -91,4 +93,5 @@ def _attend(
     summed /= total[:, None]
     store_vectors(attended, attended_image, attended_channel, attended_pixel,
                   image, pixel, inside, value_channels, summed, value_block)  # fmt: skip
-    tl.store(log_sum + image * height * width + pixel, highest + tl.log(total), mask=inside)
+    tl.store(to_highest + image * height * width + pixel, highest, mask=inside)
+    tl.store(to_total + image * height * width + pixel, total, mask=inside)
