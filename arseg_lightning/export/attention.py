@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TypeVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.propagation import WindowAttention
 
-__all__ = ["GatheredWindowAttention", "with_gathered_attention"]
-
-_Module = TypeVar("_Module", bound=nn.Module)
+__all__ = ["GatheredWindowAttention", "gather_attention"]
 
 _TILE = (4, 8)
 """Rows and columns of a tile's queries: of the shapes tried, the fastest on ONNX Runtime."""
@@ -135,10 +130,8 @@ def _gather(pixels: Tensor, places: Tensor) -> Tensor:
     return fetched.reshape(pixels.shape[0], -1, places.shape[-1], pixels.shape[-1])
 
 
-def with_gathered_attention(system: _Module) -> _Module:
-    """Copy a module, with all its window attention replaced."""
-    copied = copy.deepcopy(system)
-    for name, module in list(copied.named_modules()):
-        if isinstance(module, WindowAttention):
-            copied.set_submodule(name, GatheredWindowAttention(module))
-    return copied
+def gather_attention(module: nn.Module) -> None:
+    """Replace all window attention inside a module, under every name that it has there."""
+    for name, child in list(module.named_modules(remove_duplicate=False)):
+        if isinstance(child, WindowAttention):
+            module.set_submodule(name, GatheredWindowAttention(child))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from arseg_lightning import __version__
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.export.attention import with_gathered_attention
+from arseg_lightning.export.attention import gather_attention
 from arseg_lightning.export.check import Runner, agreements, examples, require_equal
 from arseg_lightning.export.contract import (
     Agreement,
@@ -27,6 +27,7 @@ from arseg_lightning.export.contract import (
 from arseg_lightning.export.graphs import Graph, graphs_of
 from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
 from arseg_lightning.export.torch_file import TorchGraph, write_torch
+from arseg_lightning.inference import Optimisations, optimise
 from arseg_lightning.systems.system import Role, VideoSystem
 from arseg_lightning.types import ClassSet
 
@@ -95,7 +96,7 @@ def _export(system: VideoSystem, folder: Path, settings: ExportSettings) -> Cont
     """Write and check the graphs."""
     frame = examples(settings.size)["noise"][0]
     own = graphs_of(copy.deepcopy(system).eval(), settings.normalise, frame)
-    traced = graphs_of(with_gathered_attention(system).eval(), settings.normalise, frame)
+    traced = graphs_of(_traceable(system), settings.normalise, frame)
     with torch.inference_mode():
         outputs = own["keyframe"].named(own["keyframe"](frame.image))
     carried = outputs.get("carried")
@@ -112,6 +113,17 @@ def _export(system: VideoSystem, folder: Path, settings: ExportSettings) -> Cont
     checks = agreements(own, runners, examples(settings.size, settings.any_batch))
     require_equal(checks)
     return _contract(system, settings, own, tensors, checks)
+
+
+def _traceable(system: VideoSystem) -> VideoSystem:
+    """Copy a system with less arithmetic, and with nothing but operators that runtimes know."""
+    fast = optimise(system, _ALGEBRA)
+    gather_attention(fast)
+    return fast
+
+
+_ALGEBRA = Optimisations(factored_enlargement=False, fused_fusion=False, channels_last=False)
+"""What needs no kernels of ours; the layout in memory is the runtime's own choice."""
 
 
 def _contract(
