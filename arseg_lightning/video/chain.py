@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from arseg_lightning.types import BLOCK_SIZE, Motion
+from arseg_lightning.types import Motion
+from arseg_lightning.video.composition import Composition, NativeComposition, NumpyComposition
+from arseg_lightning.video.kernels import motion_kernels
 from arseg_lightning.video.motion import BlockMotion
 
 __all__ = ["Chaining", "MotionChain"]
 
 Chaining = Literal["subpixel", "integer", "none"]
-
-ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 
 class MotionChain:
@@ -34,17 +31,18 @@ class MotionChain:
     """
 
     def __init__(self, size: tuple[int, int], chaining: Chaining = "subpixel") -> None:
-        height, width = size
         self.size = size
         self.chaining: Chaining = chaining
-        self._y = np.arange(0, 4 * height, 4, dtype=np.int32)[:, None]
-        self._x = np.arange(0, 4 * width, 4, dtype=np.int32)
-        self.restart()
+        self._rounds = chaining == "integer"
+        self._num_steps = 0
+        self._native = self._make_native()
+        self._composition: Composition = self._native or NumpyComposition(size, self._rounds)
 
     def restart(self) -> None:
         """Make the next frame's predecessor the keyframe."""
-        self._to_key: list[NDArray[np.int32]] = [np.zeros(self.size, np.int32) for _ in range(2)]
-        self._valid = np.ones(self.size, np.bool_)
+        self._num_steps = 0
+        self._composition = self._native or self._composition
+        self._composition.restart()
 
     def push(self, block_motion: BlockMotion) -> None:
         """Go on by one frame.
@@ -54,29 +52,17 @@ class MotionChain:
         """
         if self.chaining == "none":
             return
-        height, width = self.size
-        fields = self._steps(block_motion)
-        x = (self._x + self._to_pixels(fields[0])).clip(0, 4 * (width - 1))
-        y = (self._y + self._to_pixels(fields[1])).clip(0, 4 * (height - 1))
-        place = ((y + 2) >> 2) * width + ((x + 2) >> 2)
-        self._to_key[0] = x - self._x + self._to_key[0].take(place)
-        self._to_key[1] = y - self._y + self._to_key[1].take(place)
-        self._valid = self._valid.take(place) & ~self._to_pixels(block_motion.intra)
+        self._num_steps += 1
+        if self._native is not None and self._num_steps == self._native.max_steps(self.size) + 1:
+            self._composition = self._native.to_numpy()
+        self._composition.push(block_motion)
 
     def motion(self) -> Motion:
         """The motion of the last pushed frame to the keyframe."""
-        xy: NDArray[np.float32] = np.stack(self._to_key).astype(np.float32) * np.float32(0.25)
-        return Motion(xy, self._valid.copy())
+        return self._composition.motion()
 
-    def _steps(self, block_motion: BlockMotion) -> NDArray[np.int32]:
-        """The cells' displacements at the chain's precision, in quarter pixels."""
-        quarters = block_motion.quarter_pixels.astype(np.int32)
-        if self.chaining == "subpixel":
-            return quarters
-        quarters[:, block_motion.intra] = 0
-        return 4 * np.rint(quarters / 4).astype(np.int32)
-
-    def _to_pixels(self, cells: NDArray[ScalarT]) -> NDArray[ScalarT]:
-        """Repeat each cell over its 4x4 pixels."""
-        height, width = self.size
-        return cells.repeat(BLOCK_SIZE, 0).repeat(BLOCK_SIZE, 1)[:height, :width]
+    def _make_native(self) -> NativeComposition | None:
+        kernels = motion_kernels()
+        if kernels is None or NativeComposition.max_steps(self.size) < 1:
+            return None
+        return NativeComposition(self.size, self._rounds, kernels)

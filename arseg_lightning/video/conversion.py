@@ -13,28 +13,11 @@ from numpy.typing import NDArray
 from arseg_lightning.types import Frame
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.pictures import NumberedPicture
+from arseg_lightning.video.vectors import VECTOR
 
 __all__ = ["motion_vectors", "to_frame"]
 
 _SHORT_TYPES = {"SI": "I", "BI": "B", "SP": "P", "S": "P"}
-
-_VECTOR = np.dtype(
-    [
-        ("source", "int32"),
-        ("w", "uint8"),
-        ("h", "uint8"),
-        ("src_x", "int16"),
-        ("src_y", "int16"),
-        ("dst_x", "int16"),
-        ("dst_y", "int16"),
-        ("flags", "uint64"),
-        ("motion_x", "int32"),
-        ("motion_y", "int32"),
-        ("motion_scale", "uint16"),
-    ],
-    align=True,
-)
-"""FFmpeg's ``AVMotionVector``, as PyAV gives it."""
 
 
 def to_frame(
@@ -88,4 +71,4 @@ def _to_rgb(
 def motion_vectors(picture: VideoFrame, is_copy: bool = False) -> NDArray[np.void]:
     """A picture's vectors, copied out of it so that they do not keep all of it in memory."""
     found = None if is_copy else picture.side_data.get("MOTION_VECTORS")
-    return np.zeros(0, _VECTOR) if found is None else found.to_ndarray().copy()
+    return np.zeros(0, VECTOR) if found is None else found.to_ndarray().copy()

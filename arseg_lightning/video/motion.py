@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from arseg_lightning.types import BLOCK_SIZE, Frame
 from arseg_lightning.video.errors import UnsupportedReference
+from arseg_lightning.video.kernels import motion_kernels
+from arseg_lightning.video.vectors import paint
 
 __all__ = ["BlockMotion", "block_motion", "fill_intra"]
-
-_MACROBLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,7 @@ def block_motion(frame: Frame) -> BlockMotion:
             f"lead to the frame before it; use --motion reencode"
         )
     height, width = (_cells(side) for side in frame.size)
-    painted, seen = _paint(vectors, height, width)
-    intra = ~seen
+    painted, intra = paint(vectors, height, width)
     return BlockMotion(fill_intra(painted, intra), intra)
 
 
@@ -71,10 +70,20 @@ def fill_intra(quarter_pixels: NDArray[np.int16], intra: NDArray[np.bool_]) -> N
     Shapes:
         quarter_pixels: (2, h, w)   intra: (h, w)   returns: (2, h, w)
     """
-    filled = np.where(intra, 0, quarter_pixels).astype(np.float32)
+    filled = np.where(intra, np.int16(0), quarter_pixels)
+    kernels = motion_kernels()
+    if kernels is None:
+        return _fill(filled, intra)
+    kernels.fill(filled, np.ascontiguousarray(intra))
+    return filled
+
+
+def _fill(field: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """The same without kernels, all of the rim at a time."""
     unknown = intra.copy()
     if unknown.all():
-        return filled.astype(np.int16)
+        return field
+    filled = field.astype(np.float32)
     while unknown.any():
         count = _sum_of_neighbours((~unknown).astype(np.float32))
         total = _sum_of_neighbours(filled)
@@ -82,29 +91,6 @@ def fill_intra(quarter_pixels: NDArray[np.int16], intra: NDArray[np.bool_]) -> N
         filled[:, rim] = total[:, rim] / count[rim]
         unknown &= ~rim
     return np.rint(filled).astype(np.int16)
-
-
-def _paint(
-    vectors: NDArray[np.void], height: int, width: int
-) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-    """Write each vector into the cells of its block; blocks of one size go together."""
-    # Blocks reach beyond the picture where its size is no multiple of 16.
-    margin = _MACROBLOCK // BLOCK_SIZE
-    field = np.zeros((2, height + margin, width + margin), np.int16)
-    seen = np.zeros(field.shape[1:], np.bool_)
-    scale = vectors["motion_scale"].astype(np.int32)
-    quarter = [vectors[f"motion_{axis}"] * 4 // scale for axis in "xy"]
-    left = (vectors["dst_x"] - vectors["w"].astype(np.int32) // 2) // BLOCK_SIZE
-    top = (vectors["dst_y"] - vectors["h"].astype(np.int32) // 2) // BLOCK_SIZE
-    sizes = np.stack([vectors["h"], vectors["w"]], axis=1)
-    for block_height, block_width in np.unique(sizes, axis=0):
-        chosen = (sizes == (block_height, block_width)).all(axis=1)
-        rows = top[chosen, None, None] + np.arange(block_height // BLOCK_SIZE)[:, None]
-        columns = left[chosen, None, None] + np.arange(block_width // BLOCK_SIZE)
-        for channel in range(2):
-            field[channel, rows, columns] = quarter[channel][chosen, None, None]
-        seen[rows, columns] = True
-    return field[:, :height, :width], seen[:height, :width]
 
 
 def _sum_of_neighbours(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,331 @@
+/* Motion vectors to a field on the block grid, and fields to the motion to a keyframe.
+ *
+ * Equal to the NumPy code in arseg_lightning/video to the last bit, hence: */
+#pragma STDC FP_CONTRACT OFF
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { BLOCK = 4, GROUP = 4, SUBPIXEL = 0, INTEGER = 1 };
+
+/* FFmpeg's AVMotionVector. */
+typedef struct {
+    int32_t source;
+    uint8_t w, h;
+    int16_t src_x, src_y, dst_x, dst_y;
+    uint64_t flags;
+    int32_t motion_x, motion_y;
+    uint16_t motion_scale;
+} Vector;
+
+static long clip(long value, long low, long high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static long floor_div(long a, long b) { return a / b - (a % b < 0); }
+
+static int16_t quarters(const Vector *v, int32_t motion)
+{
+    return v->motion_scale == 4 ? motion : floor_div((long)motion * 4, v->motion_scale);
+}
+
+/* The bit of a block's size, in the order in which sizes are painted: by height, then by width.
+ * 0 where the block is none that we know. */
+static unsigned size_bit(const Vector *v)
+{
+    static const unsigned place[5] = {0, 1, 2, 0, 3};
+    if (v->w % BLOCK || v->h % BLOCK || v->w > 16 || v->h > 16 || !v->motion_scale)
+        return 0;
+    unsigned row = place[v->h / BLOCK], column = place[v->w / BLOCK];
+    return row && column ? 1u << (3 * row + column - 4) : 0;
+}
+
+/* Returns whether a cell had been painted before. */
+static int paint_block(const Vector *v, int16_t *field, uint8_t *intra, long height, long width)
+{
+    int again = 0;
+    int16_t x = quarters(v, v->motion_x), y = quarters(v, v->motion_y);
+    long left = (v->dst_x - v->w / 2) / BLOCK, right = clip(left + v->w / BLOCK, 0, width);
+    long top = (v->dst_y - v->h / 2) / BLOCK, bottom = clip(top + v->h / BLOCK, 0, height);
+    for (long row = top; row < bottom; row++)
+        for (long cell = row * width + left; cell < row * width + right; cell++) {
+            field[cell] = x;
+            field[height * width + cell] = y;
+            again |= !intra[cell];
+            intra[cell] = 0;
+        }
+    return again;
+}
+
+/* Writes every vector into the cells of its block, in quarter pixels.
+ * field: (2, height, width), intra: (height, width); both are overwritten.
+ * Returns 0, or 1 if there is a vector that no video should have. */
+int paint_vectors(const Vector *vectors, long count, int16_t *field, uint8_t *intra, long height,
+                  long width)
+{
+    unsigned sizes = 0;
+    for (const Vector *v = vectors; v < vectors + count; v++) {
+        unsigned bit = size_bit(v);
+        if (!bit || v->dst_x < v->w / 2 || v->dst_y < v->h / 2)
+            return 1;
+        if (v->dst_x + v->w / 2 > BLOCK * width + 16 || v->dst_y + v->h / 2 > BLOCK * height + 16)
+            return 1;
+        sizes |= bit;
+    }
+    int again = 0;
+    memset(field, 0, sizeof(int16_t) * 2 * height * width);
+    memset(intra, 1, height * width);
+    for (const Vector *v = vectors; v < vectors + count; v++)
+        again |= paint_block(v, field, intra, height, width);
+    /* Only where blocks lie over one another does the order matter. */
+    for (unsigned bit = 1; again && bit <= sizes; bit <<= 1)
+        for (const Vector *v = vectors; sizes & bit && v < vectors + count; v++)
+            if (size_bit(v) == bit)
+                paint_block(v, field, intra, height, width);
+    return 0;
+}
+
+/* What is known of a cell. A plane has a rim of one cell around it, OUTSIDE. */
+enum { UNKNOWN, KNOWN, QUEUED, OUTSIDE };
+
+typedef struct {
+    float *x, *y;
+    uint8_t *state;
+    long stride;
+} Plane;
+
+/* In this order, which is NumPy's. */
+static float square_sum(const float *at, long stride)
+{
+    float left = at[-stride - 1] + at[-1] + at[stride - 1];
+    float middle = at[-stride] + at[0] + at[stride];
+    float right = at[-stride + 1] + at[1] + at[stride + 1];
+    return left + middle + right;
+}
+
+static int count_known(const uint8_t *at, long stride)
+{
+    int count = 0;
+    for (long row = -1; row <= 1; row++)
+        for (long column = -1; column <= 1; column++)
+            count += at[row * stride + column] == KNOWN;
+    return count;
+}
+
+static void open_plane(const Plane *plane, const int16_t *field, const uint8_t *unknown,
+                       long height, long width)
+{
+    memset(plane->x, 0, 2 * sizeof(float) * (height + 2) * plane->stride); /* and y behind it */
+    memset(plane->state, OUTSIDE, (height + 2) * plane->stride);
+    for (long row = 0; row < height; row++) {
+        const int16_t *x = field + row * width, *y = x + height * width;
+        const uint8_t *hole = unknown + row * width;
+        long at = (row + 1) * plane->stride + 1;
+        for (long column = 0; column < width; column++) {
+            plane->x[at + column] = hole[column] ? 0 : x[column];
+            plane->y[at + column] = hole[column] ? 0 : y[column];
+            plane->state[at + column] = hole[column] ? UNKNOWN : KNOWN;
+        }
+    }
+}
+
+static long queue_rim(const Plane *plane, long height, int32_t *queue)
+{
+    long length = 0;
+    const uint8_t *end = plane->state + (height + 1) * plane->stride;
+    for (const uint8_t *at = plane->state; (at = memchr(at, UNKNOWN, end - at)); at++)
+        if (count_known(at, plane->stride))
+            queue[length++] = at - plane->state;
+    for (long i = 0; i < length; i++)
+        plane->state[queue[i]] = QUEUED;
+    return length;
+}
+
+static long queue_around(const Plane *plane, long at, int32_t *queue, long length)
+{
+    for (long row = -1; row <= 1; row++)
+        for (long column = -1; column <= 1; column++) {
+            long beside = at + row * plane->stride + column;
+            if (plane->state[beside] == UNKNOWN) {
+                plane->state[beside] = QUEUED;
+                queue[length++] = beside;
+            }
+        }
+    return length;
+}
+
+/* Gives unknown cells the mean of their known neighbours, from the rim inwards.
+ * field: (2, height, width), read where known and written where not; zero is left where nothing is
+ * known at all. For work: planes of (height + 2, width + 2): xy, two; states, one; queues, two;
+ * means, two. */
+void fill_unknown(int16_t *field, const uint8_t *unknown, long height, long width, float *xy,
+                  uint8_t *states, int32_t *queues, float *means)
+{
+    long size = (width + 2) * (height + 2), cells = height * width;
+    Plane plane = {xy, xy + size, states, width + 2};
+    open_plane(&plane, field, unknown, height, width);
+    int32_t *queue = queues, *other = queues + size;
+    long length = queue_rim(&plane, height, queue);
+    while (length) {
+        for (long i = 0; i < length; i++) {
+            float count = count_known(states + queue[i], plane.stride);
+            means[2 * i] = square_sum(plane.x + queue[i], plane.stride) / count;
+            means[2 * i + 1] = square_sum(plane.y + queue[i], plane.stride) / count;
+        }
+        long later = 0;
+        for (long i = 0; i < length; i++) {
+            long at = queue[i], cell = (at / plane.stride - 1) * width + at % plane.stride - 1;
+            plane.x[at] = means[2 * i];
+            plane.y[at] = means[2 * i + 1];
+            states[at] = KNOWN;
+            field[cell] = rintf(plane.x[at]);
+            field[cells + cell] = rintf(plane.y[at]);
+            later = queue_around(&plane, at, other, later);
+        }
+        int32_t *swap = queue;
+        queue = other, other = swap, length = later;
+    }
+}
+
+/* The motion of a pixel to the keyframe: x in quarter pixels, then twice y, plus 1 where a hole lies
+ * on the way. One number less to fetch than with x, y and hole apart, and they move together. */
+typedef int16_t Pair[2];
+
+/* Written with vector types, since runs are too short for the loops that compilers make. */
+typedef int16_t Pairs4 __attribute__((vector_size(4 * sizeof(Pair))));
+typedef int16_t Pairs16 __attribute__((vector_size(16 * sizeof(Pair))));
+
+typedef struct {
+    const int16_t *field;
+    const uint8_t *intra;
+    const Pair *before;
+    Pair *after;
+    long height, width, cells;
+    int rounds;
+} Step;
+
+typedef struct {
+    long x, y; /* in quarter pixels */
+    int hole;
+} Shift;
+
+/* A displacement at the chain's precision: rounded to whole pixels, halves to even. */
+static inline long precise(long quarters, int rounds, int hole)
+{
+    if (!rounds)
+        return quarters;
+    long whole = (quarters + 2) >> 2;
+    return hole ? 0 : 4 * (whole - ((quarters & 3) == 2 && (whole & 1)));
+}
+
+static inline Shift shift_of(const Step *step, long cell)
+{
+    int hole = step->intra[cell];
+    return (Shift){precise(step->field[cell], step->rounds, hole),
+                   precise(step->field[step->cells + cell], step->rounds, hole), hole};
+}
+
+/* Where the pixels of a rectangle come from, as a distance in memory. */
+static inline ptrdiff_t distance(const Step *step, Shift by)
+{
+    return ((by.y + 2) >> 2) * step->width + ((by.x + 2) >> 2);
+}
+
+/* Whether all of a rectangle comes from inside the picture. */
+static inline int stays(const Step *step, Shift by, long left, long right, long top, long bottom)
+{
+    return right <= step->width && 4 * left + by.x >= 0 && 4 * top + by.y >= 0
+        && 4 * (right - 1) + by.x <= 4 * (step->width - 1)
+        && 4 * (bottom - 1) + by.y <= 4 * (step->height - 1);
+}
+
+#define MOVE_ROWS(Pairs, step, by, left, top, bottom)                                              \
+    do {                                                                                           \
+        const int16_t pair[2] = {(by).x, 2 * (by).y}, flag[2] = {0, (by).hole};                    \
+        Pairs shifts, flags, pairs;                                                                \
+        for (size_t i = 0; i < sizeof(Pairs) / sizeof(Pair); i++) {                                \
+            shifts[2 * i] = pair[0], shifts[2 * i + 1] = pair[1];                                  \
+            flags[2 * i] = flag[0], flags[2 * i + 1] = flag[1];                                    \
+        }                                                                                          \
+        Pair *to = (step)->after + (top) * (step)->width + (left);                                 \
+        const Pair *from = (step)->before + (to - (step)->after) + distance(step, by);             \
+        for (long row = top; row < (bottom); row++) {                                              \
+            memcpy(&pairs, from, sizeof pairs);                                                    \
+            pairs = (pairs + shifts) | flags;                                                      \
+            memcpy(to, &pairs, sizeof pairs);                                                      \
+            to += (step)->width, from += (step)->width;                                            \
+        }                                                                                          \
+    } while (0)
+
+/* Pixels one by one, held inside the picture. */
+static void move_held(const Step *step, Shift by, long left, long right, long top, long bottom)
+{
+    for (long row = top; row < bottom; row++)
+        for (long column = left; column < right; column++) {
+            long x = clip(4 * column + by.x, 0, 4 * (step->width - 1));
+            long y = clip(4 * row + by.y, 0, 4 * (step->height - 1));
+            const int16_t *from = step->before[((y + 2) >> 2) * step->width + ((x + 2) >> 2)];
+            int16_t *to = step->after[row * step->width + column];
+            to[0] = x - 4 * column + from[0];
+            to[1] = (2 * (y - 4 * row) + from[1]) | by.hole;
+        }
+}
+
+static inline void move_cell(const Step *step, long cell, long left, long top, long bottom)
+{
+    Shift by = shift_of(step, cell);
+    if (stays(step, by, left, left + BLOCK, top, bottom))
+        MOVE_ROWS(Pairs4, step, by, left, top, bottom);
+    else
+        move_held(step, by, left, clip(left + BLOCK, 0, step->width), top, bottom);
+}
+
+/* Four cells at once, if they move together; returns whether they do. */
+static inline int move_group(const Step *step, long cell, long left, long top, long bottom)
+{
+    const int16_t *x = step->field + cell, *y = x + step->cells;
+    const uint8_t *intra = step->intra + cell;
+    int differ = 0;
+    for (long i = 1; i < GROUP; i++)
+        differ |= (x[i] ^ x[0]) | (y[i] ^ y[0]) | (intra[i] ^ intra[0]);
+    Shift by = shift_of(step, cell);
+    if (differ || !stays(step, by, left, left + GROUP * BLOCK, top, bottom))
+        return 0;
+    MOVE_ROWS(Pairs16, step, by, left, top, bottom);
+    return 1;
+}
+
+/* Goes on by one frame, as MotionChain.push does.
+ * field: (2, h, w), intra: (h, w); before, after: (height, width) pairs. */
+void push_motion(const int16_t *field, const uint8_t *intra, const Pair *before, Pair *after,
+                 long height, long width, int rounds)
+{
+    long w = (width + BLOCK - 1) / BLOCK, h = (height + BLOCK - 1) / BLOCK;
+    const Step step = {field, intra, before, after, height, width, h * w, rounds};
+    for (long row = 0; row < h; row++) {
+        long top = BLOCK * row, bottom = clip(top + BLOCK, 0, height), column = 0;
+        while (column < w) {
+            long cell = row * w + column, left = BLOCK * column;
+            if (column + GROUP <= w && move_group(&step, cell, left, top, bottom)) {
+                column += GROUP;
+                continue;
+            }
+            for (long end = clip(column + GROUP, 0, w); column < end; column++, cell++)
+                move_cell(&step, cell, BLOCK * column, top, bottom);
+        }
+    }
+}
+
+/* Pairs to pixels and flags. */
+void unpack_motion(const Pair *pairs, float *restrict x, float *restrict y,
+                   uint8_t *restrict valid, long count)
+{
+    for (long i = 0; i < count; i++) {
+        x[i] = 0.25f * pairs[i][0];
+        y[i] = 0.25f * (pairs[i][1] >> 1);
+        valid[i] = ~pairs[i][1] & 1;
+    }
+}

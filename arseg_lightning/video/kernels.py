@@ -1,0 +1,121 @@
+"""The native kernels for motion, with their arguments checked."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arseg_lightning.native import load, pointer
+from arseg_lightning.types import BLOCK_SIZE
+
+__all__ = ["MotionKernels", "motion_kernels"]
+
+_POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
+
+Fields = NDArray[np.int16]
+Flags = NDArray[np.bool_]
+
+
+@functools.cache
+def motion_kernels() -> MotionKernels | None:
+    """The kernels, or None where they cannot be compiled."""
+    library = load("motion")
+    return None if library is None else MotionKernels(library)
+
+
+class MotionKernels:
+    """What NumPy is slow at; every one equals the NumPy code of its caller to the last bit.
+
+    Args:
+        library: ``motion.c``, compiled.
+    """
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._paint = library.paint_vectors
+        self._paint.argtypes = [_POINTER, _LONG, _POINTER, _POINTER, _LONG, _LONG]
+        self._fill = library.fill_unknown
+        self._fill.argtypes = [_POINTER] * 2 + [_LONG] * 2 + [_POINTER] * 4
+        self._push = library.push_motion
+        self._push.argtypes = [_POINTER] * 4 + [_LONG] * 2 + [_INT]
+        self._unpack = library.unpack_motion
+        self._unpack.argtypes = [_POINTER] * 4 + [_LONG]
+        for function in (self._fill, self._push, self._unpack):
+            function.restype = None
+
+    def paint(self, vectors: NDArray[np.void], field: Fields, intra: Flags) -> bool:
+        """Paint vectors of FFmpeg's layout; False if there is one that the kernel does not know.
+
+        Shapes:
+            field: (2, h, w)   intra: (h, w)
+        """
+        height, width = intra.shape
+        refused = self._paint(
+            pointer(np.ascontiguousarray(vectors), vectors.dtype),
+            len(vectors),
+            pointer(field, np.int16, (2, height, width), written=True),
+            pointer(intra, np.bool_, written=True),
+            height,
+            width,
+        )
+        return not refused
+
+    def fill(self, field: Fields, unknown: Flags) -> None:
+        """Fill in unknown cells, in place.
+
+        Shapes:
+            field: (2, h, w)   unknown: (h, w)
+        """
+        height, width = unknown.shape
+        plane = (height + 2, width + 2)
+        xy, states = np.empty((2, *plane), np.float32), np.empty(plane, np.uint8)
+        queues, means = np.empty((2, *plane), np.int32), np.empty((2, *plane), np.float32)
+        self._fill(
+            pointer(field, np.int16, (2, height, width), written=True),
+            pointer(unknown, np.bool_),
+            height,
+            width,
+            *(part.ctypes.data for part in (xy, states, queues, means)),
+        )
+
+    def push(
+        self, field: Fields, intra: Flags, before: Fields, after: Fields, rounds: bool
+    ) -> None:
+        """Compose a step on the block grid with the motion before it.
+
+        Args:
+            field: The step.
+            intra: Where it is filled in.
+            before: Motion of each pixel of the frame before: x in quarter pixels, then twice y,
+                plus 1 where it is not valid.
+            after: Is overwritten with the motion of the frame.
+            rounds: Whether steps are rounded to whole pixels.
+
+        Shapes:
+            field: (2, h, w)   intra: (h, w)   before, after: (H, W, 2)
+        """
+        height, width, _ = after.shape
+        cells = -(-height // BLOCK_SIZE), -(-width // BLOCK_SIZE)
+        self._push(
+            pointer(field, np.int16, (2, *cells)),
+            pointer(intra, np.bool_, cells),
+            pointer(before, np.int16, (height, width, 2)),
+            pointer(after, np.int16, (height, width, 2), written=True),
+            height,
+            width,
+            rounds,
+        )
+
+    def unpack(self, pairs: Fields) -> tuple[NDArray[np.float32], Flags]:
+        """Take apart what :meth:`push` wrote, into pixels and flags.
+
+        Shapes:
+            pairs: (H, W, 2)   returns: (2, H, W), (H, W)
+        """
+        height, width, _ = pairs.shape
+        xy, valid = np.empty((2, height, width), np.float32), np.empty((height, width), np.bool_)
+        addresses = xy[0].ctypes.data, xy[1].ctypes.data, valid.ctypes.data
+        self._unpack(pointer(pairs, np.int16), *addresses, height * width)
+        return xy, valid
