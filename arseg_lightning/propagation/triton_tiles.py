@@ -54,12 +54,12 @@ class Launch:
     def over(cls, query: Tensor, value: Tensor, elements: int) -> Launch:
         """Tiles whose vectors have about so many elements: registers have to hold several."""
         batch, channels, height, width = query.shape
-        block = triton.next_power_of_2(channels)
-        value_block = triton.next_power_of_2(value.shape[1])
+        # Not by Triton's functions of these names, which torch.compile cannot trace.
+        block, value_block = (1 << (count - 1).bit_length() for count in (channels, value.shape[1]))
         places = min(max(elements // max(block, value_block), 1), 128)
         tile_width = min(places, _WIDEST)
         tile_height = places // tile_width
-        tiles = triton.cdiv(height, tile_height) * triton.cdiv(width, tile_width)
+        tiles = -(-height // tile_height) * -(-width // tile_width)
         return cls(batch * tiles, tile_height, tile_width, block, value_block)
 
     @property

@@ -18,8 +18,8 @@ choice = importlib.import_module("arseg_lightning.propagation.window_attention")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOLERANCE = {torch.float32: 3e-6, torch.bfloat16: 2**-7, torch.float16: 2**-10}
-"""Of the largest number, or of one: some roundings, or one of the result (which the interpreter cuts off when
-it makes bfloat16)."""
+"""Of the largest number, or of one: some roundings, or one of the result (the interpreter cuts
+off what bfloat16 has no place for)."""
 GPU_TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 2**-7, torch.float16: 2**-9}
 """There the backward pass may add a logit up in another order than the forward pass."""
 
@@ -127,9 +127,17 @@ def test_pictures_may_have_more_elements_than_32_bits_count():
 
 
 @needs_triton
-@pytest.mark.parametrize(("innermost", "dtype"), [("_pixel", "fp32"), ("_channel", "bf16")])
-def test_kernels_compile_for_a_gpu_where_there_is_none(innermost, dtype, tmp_path, monkeypatch):
-    """The interpreter takes what the compiler refuses."""
+@pytest.mark.parametrize(
+    ("ones", "dtype"),
+    [
+        ("_pixel", "fp32"),
+        ("_channel", "bf16"),
+        (("_image", "_channel", "_pixel", "height", "width", "channels"), "fp16"),
+    ],
+    ids=["contiguous", "channels_last", "one_pixel"],
+)
+def test_kernels_compile_for_a_gpu_where_there_is_none(ones, dtype, tmp_path, monkeypatch):
+    """The interpreter takes what the compiler refuses; arguments that are one become constants."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     from arseg_lightning.propagation import triton_backward, triton_forward, triton_tiles
@@ -142,19 +150,19 @@ def test_kernels_compile_for_a_gpu_where_there_is_none(innermost, dtype, tmp_pat
         triton_backward._query_gradient,
         triton_backward._key_value_gradients,
     ):
-        compiled = compile_for_gpu(kernel, constants, innermost, dtype)
+        compiled = compile_for_gpu(kernel, constants, ones, dtype)
         assert "ld.global" in compiled.asm["ptx"]
         assert compiled.metadata.shared < 48 * 1024
 
 
-def compile_for_gpu(kernel, constants, innermost, dtype):
-    """Compile as a call would whose tensors have such a type and such an innermost axis."""
+def compile_for_gpu(kernel, constants, ones, dtype):
+    """Compile as a call would whose tensors have such a type and such arguments that are one."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    ones = {name: 1 for name in kernel.arg_names if name.endswith(innermost)}
-    constants = {name: constants[name] for name in constants if name in kernel.arg_names} | ones
+    constants = {name: constants[name] for name in constants if name in kernel.arg_names}
+    constants |= {name: 1 for name in kernel.arg_names if name.endswith(ones)}
     signature = {
         name: "constexpr" if name in constants else signature_of(name, dtype)
         for name in kernel.arg_names
