@@ -1,0 +1,85 @@
+"""A small system that decides many classes, streams made of decoded video, and results by hand."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import torch
+
+from arseg_lightning.datasets.classes import CAMVID11
+from arseg_lightning.models import BiSeNet18
+from arseg_lightning.propagation import CReFF
+from arseg_lightning.streaming import Segmenter, StreamResult
+from arseg_lightning.systems import ARSeg, Prediction
+from arseg_lightning.types import Frame
+from arseg_lightning.video.decode import decode
+from arseg_lightning.video.live import StreamedFrame
+from arseg_lightning.video.motion import block_motion
+from tests.tiny import TinyNet
+from tests.video.small_videos import moving_frames
+
+CLASSES = CAMVID11
+
+
+def tiny_system(seed=0):
+    torch.manual_seed(seed)
+    system = ARSeg(TinyNet(11), TinyNet(11), CReFF(8, window=3), 0.5)
+    for network in (system.high_res, system.low_res):
+        torch.nn.init.normal_(network.classifier.weight)
+    return system.eval()
+
+
+def bisenet_system():
+    networks = [BiSeNet18(11, width=0.125) for _ in range(2)]
+    return ARSeg(*networks, CReFF(networks[0].feature_channels, window=3), 0.5).eval()
+
+
+def segmenter(system=None, **settings):
+    return Segmenter(system or tiny_system(), CLASSES, device="cpu", **settings)
+
+
+def streamed(path):
+    """What a live source gives for a file: motion to the frame before, none at I-frames."""
+    for frame in decode(path, motion=True):
+        step = None if frame.picture_type == "I" else block_motion(frame)
+        restart = "start" if frame.index == 0 else None
+        bare = Frame(frame.index, frame.pts_seconds, frame.picture_type, frame.image)
+        yield StreamedFrame(bare, step, restart)
+
+
+def write_at(path, ticks, size=(64, 96)):
+    """A video whose frames are shown at such ticks of 1/90000 s."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            "libx264", rate=25, options={"x264-params": "bframes=0:ref=1"}
+        )
+        stream.height, stream.width = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 90_000)
+        for image, tick in zip(moving_frames(len(ticks), *size), ticks, strict=True):
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+            picture.pts, picture.time_base = tick, Fraction(1, 90_000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return path
+
+
+def times(path):
+    return [frame.pts_seconds for frame in decode(path)]
+
+
+def result(index=0, size=(48, 64), seconds=None, reason="start", latency_ms=5.0):
+    """A result made by hand: the frame's index is in its picture and its labels."""
+    frame = Frame(
+        index,
+        index / 25 if seconds is None else seconds,
+        "P",
+        np.full((*size, 3), 40 + index % 200, np.uint8),
+    )
+    scores = torch.zeros(1, 11, 2, 2)
+    role = "nonkeyframe" if reason is None else "keyframe"
+    prediction = Prediction(scores, size, False, role, 1.0, 0 if reason else 3)
+    labels = np.full(size, index % 11, np.uint8)
+    return StreamResult(frame, labels, prediction, reason, latency_ms, {"network": latency_ms})

@@ -1,0 +1,114 @@
+"""Keyframe policies: their laws, on situations made by hand."""
+
+import numpy as np
+import pytest
+
+from arseg_lightning.streaming import Adaptive, CodecKeyframes, EveryL
+from arseg_lightning.streaming.policy import Situation
+from arseg_lightning.types import Frame, Motion
+from arseg_lightning.video.live import StreamedFrame
+from arseg_lightning.video.motion import BlockMotion
+
+HEIGHT, WIDTH = 72, 96  # a diagonal of 120 pixels
+
+
+def situation(distance=1, kind="P", intra=0.0, lost=0.0, pixels=0.0):
+    """A frame with such a share of intra-coded blocks, whose motion is such."""
+    cells = np.zeros((18, 24), np.bool_)
+    cells[: round(18 * intra)] = True
+    step = BlockMotion(np.zeros((2, 18, 24), np.int16), cells)
+    frame = Frame(distance, 0.0, kind, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+
+    def compose():
+        xy = np.zeros((2, HEIGHT, WIDTH), np.float32)
+        xy[1] = pixels
+        valid = np.ones((HEIGHT, WIDTH), np.bool_)
+        valid[:, : round(WIDTH * lost)] = False
+        return Motion(xy, valid)
+
+    return Situation(StreamedFrame(frame, step), distance, compose)
+
+
+def keyframes(policy, **frame):
+    """Distances at which a stream of equal frames gets its keyframes."""
+    found, distance = [], 0
+    for _ in range(100):
+        distance += 1
+        if policy.reason(situation(distance, **frame)):
+            found.append(distance)
+            distance = 0
+    return set(found)
+
+
+def test_the_statistics_are_what_they_say():
+    frame = situation(intra=0.5, lost=0.25, pixels=12.0)
+    assert frame.intra_share == 0.5
+    assert frame.lost_share == 0.25
+    assert frame.motion_energy == pytest.approx(0.1)
+
+
+def test_motion_is_composed_once_and_only_if_asked_for():
+    calls = []
+    frame = Situation(situation().streamed, 1, lambda: calls.append(1) or Motion.zero(4, 4))
+    EveryL(3).reason(frame)
+    assert calls == []
+    assert frame.motion is frame.motion
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("interval", [1, 2, 12])
+def test_every_l_is_every_l(interval):
+    assert keyframes(EveryL(interval)) == {interval}
+
+
+@pytest.mark.parametrize(("policy", "reason"), [(EveryL(9), "I-frame"), (EveryL(9, False), None)])
+def test_an_intra_frame_is_a_keyframe_if_wanted(policy, reason):
+    assert policy.reason(situation(1, "I")) == reason
+
+
+def test_the_codecs_keyframes_are_bounded():
+    policy = CodecKeyframes(max_interval=30)
+    assert policy.reason(situation(3, "I")) == "I-frame"
+    assert keyframes(policy) == {30}
+
+
+@pytest.mark.parametrize(
+    ("frame", "interval"),
+    [
+        ({}, 30),
+        ({"lost": 0.5}, 4),
+        ({"pixels": 12.0}, 4),
+        ({"intra": 0.5}, 30),
+        ({"intra": 0.8}, 1),
+    ],
+    ids=["rest", "lost motion", "far motion", "some intra blocks", "scene cut"],
+)
+def test_an_adaptive_interval_follows_the_motion_within_its_bounds(frame, interval):
+    policy = Adaptive(min_interval=4, max_interval=30)
+    assert keyframes(policy, **frame) == {interval}
+
+
+def test_more_motion_means_no_fewer_keyframes():
+    policy = Adaptive(min_interval=2, max_interval=20, motion_energy=0.05)
+
+    def interval(speed):
+        """Motion grows by so many pixels a frame."""
+        return next(d for d in range(1, 99) if policy.reason(situation(d, pixels=speed * d)))
+
+    intervals = [interval(speed) for speed in (0.0, 0.25, 0.5, 1.0, 2.0, 50.0)]
+    assert intervals == sorted(intervals, reverse=True)
+    assert (intervals[0], intervals[-1]) == (20, 2)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: EveryL(0), "keyframe_interval counts frames and is at least 1, got 0"),
+        (lambda: CodecKeyframes(0), "max_interval counts frames and is at least 1, got 0"),
+        (lambda: Adaptive(9, 4), "min_interval is at most max_interval, got 9 and 4"),
+        (lambda: Adaptive(scene_cut=1.5), r"scene_cut is a share and lies in \[0, 1\], got 1.5"),
+    ],
+)
+def test_impossible_settings_are_named(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
