@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal
 
+from arseg_lightning.commands.size import parse_size
 from arseg_lightning.cost import Counting, GopCost, system_cost
 from arseg_lightning.report.cost_table import cost_table, slip_notes, system_cost_table
 from arseg_lightning.report.grid import Table, check_format
@@ -82,7 +82,7 @@ def _chosen(text: str) -> list[PaperRow]:
 
 def _own(configs: list[Path], counting: str, size: str | None) -> Table:
     """Count the systems of an experiment."""
-    frame = _size(size) if size is not None else None
+    frame = parse_size(size) if size is not None else None
     experiment = Experiment(configs)
     frame = frame or experiment.size()
     interval = experiment.task.keyframe_interval
@@ -105,11 +105,3 @@ def _counted(
             if counting == "paper":
                 raise
     return costs
-
-
-def _size(text: str) -> tuple[int, int]:
-    """Read a size such as 720x960."""
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if found is None or "0" in found.groups():
-        raise ValueError(f"--size is height x width in pixels, such as 720x960; got {text!r}")
-    return int(found[1]), int(found[2])

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.systems.system import Role
 from arseg_lightning.types import RGB
+from arseg_lightning.video.chain import Chaining
 
 __all__ = [
     "CONTRACT_NAME",
@@ -94,6 +95,7 @@ class Contract:
         keyframe_interval: Frames from one keyframe to the next; 1 if every frame is one.
         class_names: Names of the classes; the position is the label.
         palette: Colour in which each class is shown.
+        chaining: How motion was composed over the frames since the keyframe.
         normalisation: What the graphs do with pixels; no one has to do it before.
         align_corners: How scores are brought to the size of the image.
         graphs: The graphs, by the frames that they are for.
@@ -106,6 +108,7 @@ class Contract:
     keyframe_interval: int
     class_names: tuple[str, ...]
     palette: tuple[RGB, ...]
+    chaining: Chaining
     normalisation: Normalisation
     align_corners: bool
     graphs: dict[Role, GraphContract]
@@ -165,6 +168,7 @@ def _contract(content: dict[str, Any]) -> Contract:
         keyframe_interval=content["keyframe_interval"],
         class_names=tuple(content["class_names"]),
         palette=tuple((r, g, b) for r, g, b in content["palette"]),
+        chaining=content["chaining"],
         normalisation=Normalisation(tuple(normalisation["mean"]), tuple(normalisation["std"])),
         align_corners=content["align_corners"],
         graphs={role: _graph(graph) for role, graph in content["graphs"].items()},

@@ -30,6 +30,7 @@ from arseg_lightning.export.torch_file import TorchGraph, write_torch
 from arseg_lightning.inference import Optimisations, optimise
 from arseg_lightning.systems.system import Role, VideoSystem
 from arseg_lightning.types import ClassSet
+from arseg_lightning.video.chain import Chaining
 
 __all__ = ["ExportSettings", "export_system"]
 
@@ -51,6 +52,7 @@ class ExportSettings:
         classes: Classes that the networks tell apart.
         keyframe_interval: L.
         normalise: Normalisation of images that the networks were trained with.
+        chaining: How motion is composed over the frames since the keyframe.
         format: Kind of files.
         any_batch: Whether the graphs take any number of frames at once, instead of one.
     """
@@ -59,6 +61,7 @@ class ExportSettings:
     classes: ClassSet
     keyframe_interval: int
     normalise: Normalisation = field(default_factory=Normalisation)
+    chaining: Chaining = "subpixel"
     format: ExportFormat = "onnx"
     any_batch: bool = False
 
@@ -141,6 +144,7 @@ def _contract(
         keyframe_interval=settings.keyframe_interval if len(graphs) > 1 else 1,
         class_names=settings.classes.names,
         palette=settings.classes.palette,
+        chaining=settings.chaining,
         normalisation=settings.normalise,
         align_corners=graphs["keyframe"].align_corners,
         graphs={

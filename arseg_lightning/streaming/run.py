@@ -18,7 +18,7 @@ from arseg_lightning.tasks import SegmentationTask
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.types import ClassSet
 
-__all__ = ["load_run", "segmenter_of"]
+__all__ = ["load_experiment", "load_run", "segmenter_of"]
 
 _RECORD = "fit.yaml"
 
@@ -55,12 +55,34 @@ def load_run(
         raise ValueError("name the folder of a run, or files of configuration; got neither")
     if (paths[0] / CONTRACT_NAME).is_file():
         return _exported(paths[0], policy)
+    experiment = load_experiment(paths, checkpoint, overrides, "predict")
+    return segmenter_of(experiment.task, experiment.data, policy, device, optimisations)
+
+
+def load_experiment(
+    paths: Sequence[Path],
+    checkpoint: Path | str | Literal["best", "last"] | None,
+    overrides: Sequence[str],
+    command: str,
+) -> Experiment:
+    """Build the experiment of a run, with its weights.
+
+    Args:
+        paths: The folder of a run, or files of configuration, see :func:`load_run`.
+        checkpoint: See :func:`load_run`.
+        overrides: See :func:`load_run`.
+        command: Who refuses if networks have no weights.
+
+    Raises:
+        FileNotFoundError: If the run or its checkpoint is not there.
+        ValueError: If they do not fit together, or networks have no weights.
+    """
     folder = paths[0] if paths[0].is_dir() else None
     files = [_record(path) for path in paths]
     found = _checkpoint(folder, checkpoint)
     experiment = Experiment(files, overrides, weights=True, checkpoint=found)
-    experiment.task.refuse_random_weights("predict", "--checkpoint")
-    return segmenter_of(experiment.task, experiment.data, policy, device, optimisations)
+    experiment.task.refuse_random_weights(command, "--checkpoint")
+    return experiment
 
 
 def segmenter_of(
@@ -104,6 +126,7 @@ def _exported(folder: Path, policy: KeyframePolicy | None) -> Segmenter:
         system,
         ClassSet(contract.system, contract.class_names, contract.palette),
         normalise=contract.normalisation,
+        chaining=contract.chaining,
         policy=policy or EveryL(contract.keyframe_interval),
         uses_motion="nonkeyframe" in contract.graphs,
         device="cpu",

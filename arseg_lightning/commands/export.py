@@ -1,0 +1,85 @@
+"""The command ``export``: a trained system as graphs for other runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from arseg_lightning.commands.size import parse_size
+from arseg_lightning.export import (
+    CONTRACT_NAME,
+    Contract,
+    ExportFormat,
+    ExportSettings,
+    export_system,
+)
+from arseg_lightning.streaming.run import load_experiment
+
+__all__ = ["export"]
+
+
+def export(
+    configs: list[Path],
+    output: Path,
+    checkpoint: str | None = None,
+    size: str | None = None,
+    format: ExportFormat = "onnx",
+    any_batch: bool = False,
+    overwrite: bool = False,
+    overrides: tuple[str, ...] = (),
+) -> Contract:
+    """Write a trained system as graphs from pixels to labels, and prove them equal.
+
+    The folder holds one graph for keyframes, one for the other frames, and contract.json, which
+    says what goes in and comes out: see docs/export.md. `predict` takes the folder for a run.
+
+    Args:
+        configs: The folder of a run; or files of configuration (--config A --config B), whose
+            values are overridden as in `test`: --model.high_res_checkpoint FILE.
+        output: The folder to write; it appears when it is complete.
+        checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.
+        size: Size of the video that the graphs are for, such as 720x960 (height x width); read
+            from the test data by default.
+        format: onnx, or torch for programs of torch.export.
+        any_batch: Let the graphs take any number of frames at once, instead of one.
+        overwrite: Replace a folder that is there already.
+        overrides: What wins over the configuration.
+
+    Returns:
+        The contract.
+
+    Raises:
+        OSError: If the run is not there, or the folder is there already or cannot be written.
+        ValueError: If an option cannot be used, a package is missing, there are no weights, or a
+            graph does not give what the system gives.
+    """
+    frame = parse_size(size) if size is not None else None
+    experiment = load_experiment(configs, checkpoint, overrides, "export")
+    settings = ExportSettings(
+        size=frame or experiment.size(),
+        classes=experiment.data.classes,
+        keyframe_interval=experiment.data.keyframe_interval,
+        normalise=experiment.data.normalise,
+        chaining=experiment.data.store.chaining,
+        format=format,
+        any_batch=any_batch,
+    )
+    contract = export_system(experiment.task.system, output, settings, overwrite)
+    print("\n".join(_lines(contract, output)))
+    return contract
+
+
+def _lines(contract: Contract, folder: Path) -> Iterator[str]:
+    """What was written, and how far it agrees."""
+    for role, graph in contract.graphs.items():
+        path = folder / graph.file
+        inputs = ", ".join(each.name for each in graph.inputs)
+        outputs = ", ".join(each.name for each in graph.outputs)
+        yield f"{role}: {path} ({path.stat().st_size / 1e6:.1f} MB), {inputs} -> {outputs}"
+        for check in graph.checks:
+            yield (
+                f"  {check.example}: {check.equal_labels:.4%} of the labels equal, scores within "
+                f"{check.scores_difference:.1e} (greatest {check.scores_scale:.2g})"
+            )
+    height, width = contract.size
+    yield f"for frames of {height}x{width}; what goes in and comes out: {folder / CONTRACT_NAME}"
