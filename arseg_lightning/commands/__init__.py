@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from arseg_lightning.commands.bench import bench
 from arseg_lightning.commands.check_data import check_data
 from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
+from arseg_lightning.commands.export import export
 from arseg_lightning.commands.motion import motion
 from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.report import report
@@ -16,9 +18,11 @@ from arseg_lightning.commands.tables import tables
 
 __all__ = [
     "COMMANDS",
+    "bench",
     "check_data",
     "cost",
     "encode",
+    "export",
     "motion",
     "predict",
     "report",
@@ -27,9 +31,11 @@ __all__ = [
 ]
 
 COMMANDS: dict[str, Callable[..., Any]] = {
+    "bench": bench,
     "cost": cost,
     "check-data": check_data,
     "encode": encode,
+    "export": export,
     "motion": motion,
     "predict": predict,
     "report": report,

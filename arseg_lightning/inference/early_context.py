@@ -33,7 +33,8 @@ class EarlyContext(nn.Module):
         self.align_corners = context.pyramid.align_corners
         self.pools = nn.ModuleList(pools)
         self.levels = nn.ModuleList(
-            _conv1x1(part @ conv.weight.flatten(1)) for part, conv in zip(parts, inner, strict=False)
+            _conv1x1(part @ conv.weight.flatten(1))
+            for part, conv in zip(parts[:-1], inner, strict=True)
         )
         self.itself = _conv1x1(parts[-1], context.bottleneck.bias)
 

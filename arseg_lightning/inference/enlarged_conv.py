@@ -41,13 +41,11 @@ class FactoredEnlargedConv(nn.Module):
 
     def __init__(self, stage: EnlargedConv) -> None:
         super().__init__()
-        kernels = load("enlarged_conv")
-        if kernels is None or not self.fits(stage):
+        if load("enlarged_conv") is None or not self.fits(stage):
             raise ValueError(
                 "the factored enlargement needs a C compiler and channels in multiples of "
                 f"{_LANES}; set factored_enlargement to false"
             )
-        self._kernels = kernels
         conv, norm, rectifier = stage
         if isinstance(norm, nn.BatchNorm2d):
             conv = fuse_conv_bn_eval(conv, norm)
@@ -87,6 +85,8 @@ class FactoredEnlargedConv(nn.Module):
         rows = min(max(_BAND_BYTES // row_bytes, 4), height)
         products = x.new_empty(rows + 2, width, self.taps.shape[1])
         threads = torch.get_num_threads()
+        kernels = load("enlarged_conv")
+        assert kernels is not None  # the constructor has seen to it
         sums = torch.empty(threads, 3 * width * self.out_channels)
         bias, slope = self.bias.float(), float(self.slope)
         first = ready = 0  # rows of the products that are there: [first, ready)
@@ -99,7 +99,7 @@ class FactoredEnlargedConv(nn.Module):
             target = products[ready - first : ready - first + len(new)]
             torch.mm(new.flatten(0, 1), self.taps, out=target.view(-1, self.taps.shape[1]))
             ready += len(new)
-            self._kernels.combine_taps(
+            kernels.combine_taps(
                 *(_address(products), first, top, bottom, height, width, self.out_channels),
                 *(_address(bias), ctypes.c_float(slope), _address(sums), _address(out)),
                 *(int(x.dtype == torch.bfloat16), threads),

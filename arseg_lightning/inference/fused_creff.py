@@ -57,13 +57,11 @@ class FusedCReFF(FoldedCReFF):
 
     def __init__(self, fusion: CReFF, classifier: nn.Conv2d, convention: Convention) -> None:
         super().__init__(fusion, classifier, convention)
-        kernels = load("fused_creff")
-        if kernels is None or not self.fits(fusion):
+        if load("fused_creff") is None or not self.fits(fusion):
             raise ValueError(
                 f"the fused fusion needs a C compiler, channels in multiples of {_LANES} and a "
                 f"window of at most {max(_WINDOWS)}; set fused_fusion to false"
             )
-        self._kernels = kernels
 
     @staticmethod
     def fits(fusion: CReFF) -> bool:
@@ -118,7 +116,7 @@ class FusedCReFF(FoldedCReFF):
             columns=min(columns, -(-width // _LANES) * _LANES),
             threads=torch.get_num_threads(),
         )
-        if self._kernels.fused_creff(ctypes.byref(arguments)):
+        if _kernels().fused_creff(ctypes.byref(arguments)):
             raise MemoryError("no memory for the rows that the fusion works on")
 
     def _weights(self) -> dict[str, Tensor]:
@@ -128,10 +126,15 @@ class FusedCReFF(FoldedCReFF):
             weights[name] = conv.weight.flatten(1)
             weights[f"{name.removesuffix('_weight')}_bias"] = conv.bias
         self._kept = {
-            name: tensor.detach().to(torch.float32).contiguous()
-            for name, tensor in weights.items()
+            name: tensor.detach().to(torch.float32).contiguous() for name, tensor in weights.items()
         }  # kept alive while the kernel reads them
         return self._kept
+
+
+def _kernels() -> ctypes.CDLL:
+    kernels = load("fused_creff")
+    assert kernels is not None  # the constructor has seen to it
+    return kernels
 
 
 def _innermost(feature: Tensor) -> Tensor:

@@ -41,7 +41,10 @@ class FoldedARSeg(ARSeg):
 
 
 @torch.no_grad()
-def optimise(system: VideoSystem, optimisations: Optimisations = Optimisations()) -> VideoSystem:
+def optimise(
+    system: VideoSystem,
+    optimisations: Optimisations = Optimisations(),  # noqa: B008
+) -> VideoSystem:
     """Make a system for inference that gives the same output in less time.
 
     Parts that an optimisation does not know (a network or fusion of one's own) stay as they are.

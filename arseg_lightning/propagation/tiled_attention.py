@@ -9,7 +9,6 @@ tiles are in work at a time, forward and backward.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from arseg_lightning.propagation.precision import without_autocast
 from arseg_lightning.propagation.tiles import TILE, Band, bands, padded_size
 
 __all__ = ["TiledAttention"]
@@ -40,7 +40,7 @@ class TiledAttention(torch.autograd.Function):
         ctx.windows = windows = _Windows.around(query, window, zero_padding, spread)
         margin = windows.margin
         attended = torch.empty_like(value, dtype=query.dtype)
-        with _without_autocast(query.device):
+        with without_autocast(query.device):
             for band in _bands(query, value):
                 weights = windows.weights(band, band.cut(query), band.cut(key, margin))
                 band.put(band.cut(value, margin) @ weights.mT, attended)
@@ -54,7 +54,7 @@ class TiledAttention(torch.autograd.Function):
         margin = ctx.windows.margin
         grad_query = torch.empty_like(query)
         grad_key, grad_value = _padded_zeros(key, margin), _padded_zeros(value, margin)
-        with _without_autocast(query.device):
+        with without_autocast(query.device):
             for band in _bands(query, value):
                 queries, keys, came = band.cut(query), band.cut(key, margin), band.cut(grad)
                 weights = ctx.windows.weights(band, queries, keys)
@@ -140,10 +140,3 @@ def _inner(padded: Tensor, picture: Tensor, margin: int) -> Tensor:
     height, width = picture.shape[2:]
     inner = padded[:, :, margin : margin + height, margin : margin + width]
     return inner.to(picture.dtype)
-
-
-def _without_autocast(device: torch.device) -> AbstractContextManager[None]:
-    """Keep autocast from rounding the products inside, where the device knows autocast at all."""
-    if torch.amp.is_autocast_available(device.type):
-        return torch.autocast(device.type, enabled=False)
-    return nullcontext()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput
 from arseg_lightning.propagation import Convention
+from arseg_lightning.propagation.precision import without_autocast
 from arseg_lightning.systems.stages import stage
 from arseg_lightning.systems.system import (
     Prediction,
@@ -80,7 +80,7 @@ def downscale(image: Tensor, resolution_ratio: float, convention: Convention = "
     size = scaled_size((image.shape[-2], image.shape[-1]), resolution_ratio, convention)
     if size == tuple(image.shape[-2:]):
         return image
-    with stage("downscale"), torch.autocast(image.device.type, enabled=False):
+    with stage("downscale"), without_autocast(image.device):
         return F.interpolate(image, size=size, mode="bilinear", align_corners=True)
 
 

@@ -1,0 +1,169 @@
+"""Runs every variant in turns over the same frames, and takes the time."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import re
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from arseg_lightning import native
+from arseg_lightning.bench.case import BenchCase, BenchSettings
+from arseg_lightning.bench.clip import BenchClip, make_clip
+from arseg_lightning.bench.memory import PeakMemory
+from arseg_lightning.bench.result import BenchResult, CaseResult, VariantResult
+from arseg_lightning.bench.variant import Variant, numbered_classes, variants
+from arseg_lightning.streaming import EveryL, Segmenter, choose_device
+from arseg_lightning.streaming.device import device_name
+from arseg_lightning.systems.stages import StageClock
+
+__all__ = ["bench"]
+
+Progress = Callable[[str], None]
+
+
+def bench(cases: Sequence[BenchCase], settings: BenchSettings, progress: Progress) -> BenchResult:
+    """Measure all variants of all cases on the frames of a made-up street.
+
+    A frame's time runs from the decoded picture to the labels in the host's memory: composing the
+    motion, normalising, shrinking, networks, fusion, labels. Every variant is run once to warm up,
+    then all run in turns, so that what else the machine does hits all of them alike; medians
+    count. Where the time of a frame goes is measured in a round of its own.
+
+    Args:
+        cases: Networks and sizes.
+        settings: How.
+        progress: Is told what is under way.
+
+    Raises:
+        ValueError: If there is no such network or device.
+    """
+    found = []
+    for case in cases:
+        name = f"{case.network} at {case.size[0]}x{case.size[1]}"
+        progress(f"{name}: making the clip")
+        clip = make_clip(case.size, settings.keyframe_interval)
+        progress(f"{name}: building the variants")
+        runners = [_Runner(variant, clip, settings) for variant in variants(case, settings)]
+        for runner in runners:
+            progress(f"{name}: warming up {runner.variant.name}")
+            runner.warm_up()
+        for repeat in range(settings.repeats):
+            for runner in runners:
+                progress(f"{name}: round {repeat + 1} of {settings.repeats}, {runner.variant.name}")
+                runner.round()
+        for runner in runners:
+            runner.time_stages()
+        results = tuple(runner.result() for runner in runners)
+        found.append(CaseResult(case.network, case.size, clip.decode_ms, results))
+    return BenchResult(_machine(settings), dataclasses.asdict(settings), tuple(found))
+
+
+class _Runner:
+    """Runs one variant over and over."""
+
+    def __init__(self, variant: Variant, clip: BenchClip, settings: BenchSettings) -> None:
+        self.variant = variant
+        self.segmenter = Segmenter(
+            variant.system,
+            numbered_classes(settings.num_classes),
+            policy=EveryL(settings.keyframe_interval, on_intra=False),
+            uses_motion=not variant.is_every_frame,
+            device="cpu" if variant.backend == "onnxruntime" else settings.device,
+        )
+        self.interval = settings.keyframe_interval
+        count = settings.plain_frames if variant.is_every_frame else self.interval
+        self.frames = clip.frames[:count]
+        self.key_ms: list[float] = []
+        self.nonkey_ms: list[float] = []
+        self.stages_ms: dict[str, float] = {}
+        self.peaks: list[float] = []
+
+    def warm_up(self) -> None:
+        """Run a keyframe and another frame."""
+        session = self.segmenter.session()
+        for frame in self.frames[:2]:
+            session.push(frame)
+
+    def round(self) -> None:
+        """Run over the clip once."""
+        session = self.segmenter.session()
+        memory = PeakMemory(self.segmenter.device)
+        for frame in self.frames:
+            result = session.push(frame)
+            times = self.key_ms if result.is_keyframe else self.nonkey_ms
+            times.append(result.latency_ms)
+        peak = memory.megabytes()
+        self.peaks += [] if peak is None else [peak]
+
+    def time_stages(self) -> None:
+        """Run over the clip once more, and note where the time of a non-keyframe goes."""
+        session = self.segmenter.session()
+        taken: dict[str, list[float]] = defaultdict(list)
+        for frame in self.frames:
+            clock = StageClock(self.segmenter.device)
+            with clock.running():
+                result = session.push(frame)
+            if result.is_keyframe and not self.variant.is_every_frame:
+                continue
+            inner = {name: 1e3 * seconds for name, seconds in clock.seconds.items()}
+            outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
+            rest = result.stages["network"] - sum(inner.values())
+            for name, ms in (outer | inner).items():
+                taken[name].append(ms)
+            taken["network"][-1:] = [taken["network"][-1] + rest] if "network" in inner else [rest]
+        self.stages_ms = {name: statistics.median(each) for name, each in taken.items()}
+
+    def result(self) -> VariantResult:
+        """What came of all rounds."""
+        variant, cost = self.variant, self.variant.cost
+        key = statistics.median(self.key_ms)
+        nonkey = statistics.median(self.nonkey_ms) if self.nonkey_ms else key
+        if variant.is_every_frame:
+            key = nonkey = statistics.median(self.key_ms + self.nonkey_ms)
+        everything = np.array(self.key_ms + self.nonkey_ms)
+        return VariantResult(
+            name=variant.name,
+            kind=variant.kind,
+            backend=variant.backend,
+            precision=variant.precision,
+            resolution_ratio=variant.resolution_ratio,
+            mean_ms=(key + (self.interval - 1) * nonkey) / self.interval,
+            p50_ms=float(np.percentile(everything, 50)),
+            p95_ms=float(np.percentile(everything, 95)),
+            max_ms=float(everything.max()),
+            keyframe_ms=key,
+            nonkeyframe_ms=nonkey,
+            key_gmacs=cost.key_gmacs,
+            nonkey_gmacs=cost.nonkey_gmacs,
+            mean_gmacs=cost.mean_gmacs,
+            nonkeyframe_stages_ms=self.stages_ms,
+            peak_megabytes=max(self.peaks, default=None),
+        )
+
+
+def _machine(settings: BenchSettings) -> dict[str, Any]:
+    """Where and when the figures were taken."""
+    device = choose_device(settings.device)
+    cpuinfo = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    return {
+        "device": device_name(device),
+        "cpu": found.group(1) if found else platform.processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load_average_1min": os.getloadavg()[0],
+        "native": native.status(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+    }
