@@ -10,6 +10,7 @@ from arseg_lightning.commands.check_data import check_data
 from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.export import export
+from arseg_lightning.commands.export import export
 from arseg_lightning.commands.motion import motion
 from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.report import report
@@ -23,6 +24,7 @@ __all__ = [
     "cost",
     "encode",
     "export",
+    "export",
     "motion",
     "predict",
     "report",
@@ -35,6 +37,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "cost": cost,
     "check-data": check_data,
     "encode": encode,
+    "export": export,
     "export": export,
     "motion": motion,
     "predict": predict,
