@@ -10,7 +10,6 @@ from arseg_lightning.commands.check_data import check_data
 from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.export import export
-from arseg_lightning.commands.export import export
 from arseg_lightning.commands.motion import motion
 from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.report import report
@@ -24,7 +23,6 @@ __all__ = [
     "cost",
     "encode",
     "export",
-    "export",
     "motion",
     "predict",
     "report",
@@ -37,7 +35,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "cost": cost,
     "check-data": check_data,
     "encode": encode,
-    "export": export,
     "export": export,
     "motion": motion,
     "predict": predict,
