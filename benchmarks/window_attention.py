@@ -1,12 +1,22 @@
-"""Time and memory of the window attention, against the usual way: F.unfold.
+r"""Time and memory of the window attention, against the usual way: F.unfold.
 
     python benchmarks/window_attention.py --output benchmarks/results/window_attention.json
 
-Every figure comes from a process of its own, which makes the inputs, calls once to warm up (memory
-is measured there) and then several times (the median counts). CPU time is that of all threads, and
-says more than time where other programs run. Memory is how far the resident memory rises at its
-peak above what it was with the inputs made (Linux only), in units of one input. Where the estimate
-for ``unfold`` exceeds the share of the free memory that is allowed, it is left out.
+On a GPU, the Triton kernels join in (what is measured there: window_attention_gpu.py):
+
+    python benchmarks/window_attention.py --device cuda --repeats 20 \
+        --output benchmarks/results/window_attention_gpu_float32.json
+    python benchmarks/window_attention.py --device cuda --repeats 20 --dtype bfloat16 \
+        --output benchmarks/results/window_attention_gpu_bfloat16.json
+    python benchmarks/window_attention.py --device cuda --repeats 20 --dtype bfloat16 \
+        --memory_format channels_last \
+        --output benchmarks/results/window_attention_gpu_bfloat16_channels_last.json
+
+On the CPU, every figure comes from a process of its own, which makes the inputs, calls once to warm
+up (memory is measured there) and then several times (the median counts). CPU time is that of all
+threads, and says more than time where other programs run. Memory is how far the resident memory
+rises at its peak above what it was with the inputs made (Linux only), in units of one input. Where
+the estimate for ``unfold`` exceeds the share of the free memory that is allowed, it is left out.
 """
 
 from __future__ import annotations
@@ -105,8 +115,23 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--memory_share", type=float, default=0.5, help="of what is free")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="on a GPU"
+    )
+    parser.add_argument(
+        "--memory_format",
+        choices=("contiguous", "channels_last"),
+        default="contiguous",
+        help="on a GPU",
+    )
     parser.add_argument("--output", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
+    if arguments.device == "cuda":
+        _measure_on_gpu(arguments)
+        return
+    if (arguments.dtype, arguments.memory_format) != ("float32", "contiguous"):
+        parser.error("types and memory formats are compared on a GPU; add --device cuda")
     sizes = [_size(text) for text in arguments.sizes]
     results = []
     for size in sizes:
@@ -118,6 +143,25 @@ def main() -> None:
     print(_table(results))
     if arguments.output:
         record = _machine(arguments.threads) | {"measurements": [asdict(r) for r in results]}
+        arguments.output.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _measure_on_gpu(arguments: argparse.Namespace) -> None:
+    """Measure the same sizes on a GPU, print a table and write the result file."""
+    if not torch.cuda.is_available():
+        sys.exit("--device cuda: PyTorch finds no CUDA device here; see torch.cuda.is_available()")
+    import window_attention_gpu as gpu  # from the folder of this script
+
+    common = (arguments.dtype, arguments.memory_format, arguments.repeats)
+    cases = [
+        gpu.Case(implementation, _size(text), WINDOW, backward, *common)
+        for text in arguments.sizes
+        for backward in (False, True)
+        for implementation in ("triton", "torch", "unfold")
+    ]
+    record, table = gpu.compare(cases, unfold_attention, arguments.memory_share)
+    print(table)
+    if arguments.output:
         arguments.output.write_text(json.dumps(record, indent=2) + "\n")
 
 
