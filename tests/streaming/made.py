@@ -7,12 +7,14 @@ from fractions import Fraction
 import av
 import numpy as np
 import torch
+import yaml
 
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.models import BiSeNet18
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.streaming import Segmenter, StreamResult
 from arseg_lightning.systems import ARSeg, Prediction
+from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.types import Frame
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.live import StreamedFrame
@@ -83,3 +85,35 @@ def result(index=0, size=(48, 64), seconds=None, reason="start", latency_ms=5.0)
     prediction = Prediction(scores, size, False, role, 1.0, 0 if reason else 3)
     labels = np.full(size, index % 11, np.uint8)
     return StreamResult(frame, labels, prediction, reason, latency_ms, {"network": latency_ms})
+
+
+MODEL = {
+    "class_path": "JointTask",
+    "init_args": {
+        "network": {"class_path": "tests.tiny.TinyNet"},
+        "loss": {"class_path": "CrossEntropy"},
+        "fusion": {"class_path": "CReFF", "init_args": {"window": 3}},
+        "objective": {
+            "class_path": "FST",
+            "init_args": {"segmentation": {"class_path": "CrossEntropy"}},
+        },
+    },
+}
+STREETS = {
+    "class_path": "StreetVideos",
+    "init_args": {"num_videos": 1, "num_frames": 8, "height": 48, "width": 64},
+}
+
+
+def write_run(parent):
+    """The folder of a run, as ``fit`` leaves it, with weights that differ by checkpoint."""
+    folder = parent / "run"
+    folder.mkdir()
+    data = {"train": STREETS, "store": str(parent / "store"), "keyframe_interval": 4}
+    content = {"run_dir": str(folder), "trainer": {"max_epochs": 1}, "data": data, "model": MODEL}
+    (folder / "fit.yaml").write_text(yaml.safe_dump(content))
+    for seed, name in enumerate(("best", "last")):
+        torch.manual_seed(seed)
+        task = Experiment([folder / "fit.yaml"], weights=True).task
+        torch.save({"state_dict": task.state_dict()}, folder / f"{name}.ckpt")
+    return folder

@@ -1,0 +1,121 @@
+"""A source becomes a folder: complete whatever ends it, replaced only if asked for."""
+
+import itertools
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from arseg_lightning.streaming import Adaptive, EveryL
+from arseg_lightning.streaming.folder import FolderSettings, segment_to_folder
+from arseg_lightning.streaming.outputs import CannotWriteOutput
+from arseg_lightning.video.errors import VideoError
+from arseg_lightning.video.probe import probe
+from tests.streaming.made import segmenter, streamed, times, write_at
+from tests.video.small_videos import moving_frames, write_video
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("video") / "clip.mp4", 12)
+
+
+def test_a_folder_holds_what_the_stream_gave(video, tmp_path):
+    own = segmenter(policy=EveryL(5))
+    settings = FolderSettings(("overlay", "labels", "npz"))
+    record = segment_to_folder(own, video, tmp_path / "out", settings)
+    results = list(own.stream(video))
+    for each in results:
+        with Image.open(tmp_path / "out" / "labels" / f"{each.frame.index:06d}.png") as image:
+            assert np.array_equal(np.asarray(image), each.labels)
+    archive = np.load(tmp_path / "out" / "npz" / "000000.npz")
+    assert np.array_equal(archive["labels"], np.stack([each.labels for each in results]))
+    assert probe(tmp_path / "out" / "overlay.mp4").num_frames == 12
+    assert (record.ended, record.frames, record.keyframes) == ("complete", 12, 3)
+
+
+def test_the_record_says_what_was_done_with_what(video, tmp_path):
+    segment_to_folder(segmenter(policy=Adaptive(2, 9)), video, tmp_path, FolderSettings(()))
+    content = json.loads((tmp_path / "predict.json").read_text())
+    assert content["source"] == {"name": str(video), "size": [64, 96], "fps": 25.0, "dropped": 0}
+    assert content["policy"]["name"] == "Adaptive"
+    assert content["policy"]["max_interval"] == 9
+    assert content["device"] == "cpu"
+    assert {"torch", "av", "arseg_lightning"} <= set(content["versions"])
+    assert set(content["latency_ms"]["nonkeyframe"]) == {"frames", "mean", "p50", "p95", "max"}
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_a_changing_frame_rate_is_kept(tmp_path, name):
+    ticks = np.cumsum([0, 3600, 3600, 1800, 900, 45_000, 3003, 3003, 90_000, 3600])
+    source = write_at(tmp_path / name, ticks.tolist())
+    segment_to_folder(segmenter(), source, tmp_path / "out", FolderSettings(("overlay",)))
+    assert times(tmp_path / "out" / "overlay.mp4") == pytest.approx(times(source), abs=1e-5)
+
+
+def test_an_error_on_the_way_leaves_what_was_done(video, tmp_path):
+    def watch(figures, total):
+        assert total == 12
+        if figures.num_frames == 7:
+            raise RuntimeError("the network broke")
+
+    with pytest.raises(RuntimeError, match="the network broke"):
+        segment_to_folder(segmenter(), video, tmp_path, watch=watch)
+    assert len(times(tmp_path / "overlay.mp4")) == 7
+    content = json.loads((tmp_path / "predict.json").read_text())
+    assert (content["ended"], content["frames"]) == ("the network broke", 7)
+
+
+def test_results_are_replaced_only_if_asked_for(video, tmp_path):
+    segment_to_folder(segmenter(), video, tmp_path)
+    with pytest.raises(FileExistsError, match=r"holds results already .*--overwrite true"):
+        segment_to_folder(segmenter(), video, tmp_path)
+    settings = FolderSettings(("labels",), limit=3, overwrite=True)
+    segment_to_folder(segmenter(), video, tmp_path, settings)
+    assert len(list((tmp_path / "labels").iterdir())) == 3
+    assert not (tmp_path / "overlay.mp4").exists()
+
+
+def test_a_source_that_is_none_takes_no_older_results_away(video, tmp_path):
+    segment_to_folder(segmenter(), video, tmp_path)
+    (tmp_path / "no.mp4").write_text("no video")
+    with pytest.raises(VideoError):
+        segment_to_folder(
+            segmenter(), tmp_path / "no.mp4", tmp_path, FolderSettings(overwrite=True)
+        )
+    assert len(list((tmp_path / "labels").iterdir())) == 12
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_source_is_opened(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotWriteOutput, match=r"out cannot be written .*nothing was decoded"):
+        segment_to_folder(segmenter(), tmp_path / "gone.mp4", tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"outputs": ("overlay", "movie")}, "outputs are of overlay, labels, npz, got 'movie'"),
+        ({"limit": 0}, "limit counts frames and is at least 1, got 0"),
+    ],
+)
+def test_impossible_settings_are_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        FolderSettings(**settings)
+
+
+def test_memory_does_not_grow_with_the_stream(video):
+    """What Python and NumPy hold after 300 frames is what they held after 100."""
+    session = segmenter(policy=EveryL(6)).session()
+    frames = itertools.cycle(streamed(video))
+    tracemalloc.start()
+    held = []
+    for number, frame in enumerate(itertools.islice(frames, 300)):
+        session.push(frame)
+        if number in (99, 299):
+            held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    one_frame = next(moving_frames(1)).nbytes
+    assert held[1] - held[0] < 3 * one_frame

@@ -1,0 +1,108 @@
+"""From a run's folder, or files of configuration, to a segmenter with the right weights."""
+
+import re
+
+import pytest
+import torch
+
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.streaming import EveryL, load_run
+from tests.streaming.made import streamed, write_run
+from tests.video.small_videos import write_video
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path)
+
+
+def plain(run, checkpoint=None, overrides=(), **settings):
+    """Load without optimising, so that weights stand where they stood."""
+    return load_run(run, checkpoint, overrides, None, "cpu", Optimisations.none(), **settings)
+
+
+def holds(segmenter, checkpoint):
+    """Whether a segmenter's classifiers are those of a checkpoint."""
+    state = torch.load(checkpoint)["state_dict"]
+    own = [value for name, value in segmenter.system.state_dict().items() if "classifier" in name]
+    theirs = [v for k, v in state.items() if k.startswith("arseg.") and "classifier" in k]
+    return len(own) == 4 and all(map(torch.equal, own, theirs))
+
+
+def test_the_best_weights_are_loaded_else_the_last(run):
+    assert holds(plain(run), run / "best.ckpt")
+    assert holds(plain(run, "last"), run / "last.ckpt")
+    assert holds(plain(run, run / "last.ckpt"), run / "last.ckpt")
+    (run / "best.ckpt").unlink()
+    assert holds(plain(run), run / "last.ckpt")
+
+
+def test_the_configuration_says_what_the_input_needs(run):
+    segmenter = plain(run, overrides=["--data.chaining", "integer"])
+    assert segmenter.policy.keyframe_interval == 4
+    assert segmenter.classes.num_classes == 9
+    assert segmenter.chaining == "integer"
+
+
+def test_what_wins_over_the_configuration_decides(run):
+    overrides = ["--model.resolution_ratio=0.25", "--data.keyframe_interval=6"]
+    segmenter = plain(run, overrides=overrides)
+    assert segmenter.system.resolution_ratio == 0.25
+    assert segmenter.policy.keyframe_interval == 6
+
+
+def test_files_of_configuration_take_a_checkpoint(run, tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("data: {keyframe_interval: 7}")
+    segmenter = plain([run / "fit.yaml", overlay], run / "last.ckpt")
+    assert holds(segmenter, run / "last.ckpt")
+    assert segmenter.policy.keyframe_interval == 7
+    assert holds(plain([run, overlay]), run / "best.ckpt")
+
+
+def test_loaded_networks_segment(run, tmp_path):
+    video = write_video(tmp_path / "clip.mp4", 6)
+    session = load_run(run, policy=EveryL(3), device="cpu").session()
+    assert [session.push(frame).prediction.distance for frame in streamed(video)] == [0, 1, 2] * 2
+
+
+def test_random_weights_are_refused(run):
+    message = (
+        "predict would use random weights for all networks; give --checkpoint (a run's checkpoint)"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        plain([run / "fit.yaml"])
+
+
+def test_a_checkpoint_of_other_networks_is_refused(run):
+    message = (
+        r"last\.ckpt does not fit the networks of .*fit\.yaml: .*configuration that the run was"
+    )
+    with pytest.raises(ValueError, match=re.compile(message, re.DOTALL)):
+        plain(run, "last", ["--model.fusion.window=5", "--model.network=BiSeNet18"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda run: plain(run.parent), "is no run: it holds no fit.yaml; give the folder that"),
+        (lambda run: plain(run / "gone"), "no file .*gone; give the folder that"),
+        (lambda run: plain(run, run / "gone.ckpt"), r"no checkpoint at .*gone\.ckpt"),
+        (
+            lambda run: [path.unlink() for path in run.glob("*.ckpt")] + [plain(run)],
+            r"run holds no checkpoint \(best\.ckpt or last\.ckpt\): was its training finished",
+        ),
+    ],
+)
+def test_what_is_not_there_is_named(run, change, message):
+    with pytest.raises(FileNotFoundError, match=message):
+        change(run)
+
+
+def test_slips_are_named(run):
+    with pytest.raises(ValueError, match="name the folder of a run, or files of configuration"):
+        load_run([])
+    with pytest.raises(ValueError, match="checkpoint 'best' is one of a run's folder"):
+        load_run([run / "fit.yaml"], "best", device="cpu")
+    with pytest.raises(ValueError, match="precision float16 is for GPUs"):
+        load_run(run, device="cpu", optimisations=Optimisations(precision="float16"))
