@@ -66,9 +66,11 @@ def require_previous_frame(path: Path) -> None:
 
 def reference_obstacle(stream: VideoStream) -> str | None:
     """What in a stream's header tells of other references, worded to follow its name."""
-    if stream.codec_context.has_b_frames:
+    codec = codec_name(stream)
+    # MPEG-1 and 2 always keep a place for B-frames; whether any come is found by decoding.
+    if stream.codec_context.has_b_frames and codec not in ("mpeg1video", "mpeg2video"):
         return _B_FRAMES
-    if codec_name(stream) != "h264":
+    if codec != "h264":
         return None  # MPEG-1, 2 and 4 predict P-frames from the previous frame alone
     parameters = parse_h264_parameters(stream.codec_context.extradata or b"")
     # Where nothing is said before the first picture, B-frames are still found by decoding.

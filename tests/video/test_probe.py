@@ -63,12 +63,13 @@ def test_other_codecs_are_refused_with_the_remedy(tmp_path, encoder, codec):
         require_motion(info)
 
 
-def turned(tmp_path, matrix):
+def turned(tmp_path, matrix, options=None):
     """A video whose header asks players to turn it."""
     scale = (1 << 16, 1 << 16, 1 << 30) * 3
     values = [int(value * factor) for value, factor in zip(matrix, scale, strict=True)]
+    path = tmp_path / "phone.mp4"
     return write_stream(
-        tmp_path / "phone.mp4", "libx264", {}, prepare=lambda s: s.set_display_matrix(values)
+        path, "libx264", options or {}, prepare=lambda s: s.set_display_matrix(values)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from arseg_lightning.video.live.frame import StreamedFrame
 from arseg_lightning.video.live.skipping import skip
@@ -24,7 +24,7 @@ class Reader:
     Args:
         frames: Where they come from; closed in the thread that reads them.
         ahead: How many are kept ready.
-        drop_late: Whether the oldest of them goes when a new one finds no place; otherwise
+        drops_late: Tells whether the oldest of them goes when a new one finds no place; otherwise
             reading waits.
         stop: Tells the source, and is told, that nobody reads any more.
     """
@@ -33,13 +33,13 @@ class Reader:
         self,
         frames: Generator[StreamedFrame, None, None],
         ahead: int,
-        drop_late: bool,
+        drops_late: Callable[[], bool],
         stop: threading.Event,
     ) -> None:
         self.num_dropped = 0
         self._frames = frames
         self._ahead = ahead
-        self._drop_late = drop_late
+        self._drops_late = drops_late
         self._stop = stop
         self._ready: deque[StreamedFrame] = deque()
         self._changed = threading.Condition()
@@ -89,14 +89,18 @@ class Reader:
     def _put(self, frame: StreamedFrame) -> bool:
         """Add a frame, or tell that nobody wants it."""
         with self._changed:
-            while len(self._ready) >= self._ahead and not self._drop_late:
-                if self._stop.is_set():
-                    return False
+            while len(self._ready) >= self._ahead and not self._may_go_on():
                 self._changed.wait(_BREATH_SECONDS)
+            if self._stop.is_set():
+                return False
             self._ready.append(frame)
             if len(self._ready) > self._ahead:
                 dropped = self._ready.popleft()
                 self._ready[0] = skip(dropped, self._ready[0])
                 self.num_dropped += 1
             self._changed.notify_all()
-        return not self._stop.is_set()
+            return True
+
+    def _may_go_on(self) -> bool:
+        """Whether a frame that finds no place need not wait for one."""
+        return self._stop.is_set() or self._drops_late()

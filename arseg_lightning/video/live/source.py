@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 from arseg_lightning.video.errors import NotAVideo
 from arseg_lightning.video.live.address import Address, find_address
@@ -57,15 +57,23 @@ def open_live(
         UnsupportedReference: If it is, and it does not lead to the frame before.
         ValueError: If a setting is out of its range.
     """
+    if motion not in get_args(LiveMotion):
+        raise ValueError(f"motion must be one of {', '.join(get_args(LiveMotion))}, got {motion!r}")
     _check(size, fps, ahead, timeout_seconds, reconnect_seconds)
     address, stop = find_address(source), threading.Event()
     patience = Patience(timeout_seconds, reconnect_seconds)
     feed = _feed(address, fps, options or {}, patience, stop)
     frames = Steps(feed, motion, size, _remedy(address)).frames()
-    first = next(frames, None)
-    if first is None:
-        raise NotAVideo(f"{feed.name} ended before its first frame; check what it holds or sends")
-    return LiveSource(feed, first, Reader(frames, ahead, drop_late and feed.is_live, stop))
+    # Opened in the background too: FFmpeg waits for a silent source deaf to Ctrl-C.
+    reader = Reader(frames, ahead, lambda: drop_late and feed.is_live, stop)
+    try:
+        first = reader.get()
+        if first is None:
+            raise NotAVideo(f"{feed.name} ended before its first frame; check what it holds")
+    except BaseException:
+        reader.close()
+        raise
+    return LiveSource(feed, first, reader)
 
 
 class LiveSource:

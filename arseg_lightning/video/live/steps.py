@@ -44,6 +44,7 @@ class Steps:
         self._remedy = remedy
         self._may_reencode = motion != "codec"
         self._reencoder = Reencoder() if motion == "reencode" else None
+        self._switch: str | None = None
         self._has_start_codes = False
         self._last_size: tuple[int, int] | None = None
 
@@ -85,7 +86,8 @@ class Steps:
         """A frame and its motion, or why it has none."""
         found = self._from_codec(arrival) if self._reencoder is None else None
         frame, step = found or self._from_encoding(arrival)
-        restart = "start" if self._last_size is None else arrival.restart
+        restart = "start" if self._last_size is None else arrival.restart or self._switch
+        self._switch = None
         if self._last_size not in (None, frame.size):
             restart = f"size changed from {_by(self._last_size)} to {_by(frame.size)}"
         self._last_size = frame.size
@@ -133,6 +135,7 @@ class Steps:
         if not self._may_reencode:
             raise kind(f"{self._feed.name} {what}; {self._remedy}")
         self._reencoder = Reencoder()
+        self._switch = f"the stream {what}: its frames are encoded from here on"
 
 
 def _looks_ahead(frame: Frame) -> bool:
