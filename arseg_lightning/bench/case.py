@@ -58,7 +58,7 @@ class BenchCase:
             ) from error
         if not (isinstance(kind, type) and issubclass(kind, Segmentor)):
             raise ValueError(f"{self.network} is no Segmentor; see docs/own_network.md")
-        network: Segmentor = kind(num_classes)  # type: ignore[arg-type]
+        network: Segmentor = kind(num_classes)
         return network
 
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from arseg_lightning.bench.case import Backend, BenchCase, BenchSettings
-from arseg_lightning.cost import GopCost
-from arseg_lightning.cost.systems import system_cost
+from arseg_lightning.cost import GopCost, system_cost
 from arseg_lightning.export import ExportSettings, OnnxSystem, export_system
 from arseg_lightning.inference import Optimisations, Precision, optimise
 from arseg_lightning.propagation import CReFF

@@ -26,8 +26,8 @@ def fold_batch_norms(network: Segmentor) -> None:
         network: A network in eval mode.
 
     Raises:
-        ValueError: If the network's output is another one afterwards: it uses the output of a
-            convolution elsewhere too.
+        ValueError: If the network's output is another one afterwards: the output of a convolution
+            is used elsewhere too, or a convolution of its own ignores its bias.
     """
     first = next(network.parameters())
     example = torch.linspace(-1, 1, 3 * 64 * 96).reshape(_EXAMPLE).to(first.device, first.dtype)
@@ -40,8 +40,9 @@ def fold_batch_norms(network: Segmentor) -> None:
     if first.is_meta or _alike(before, after):
         return
     raise ValueError(
-        f"{type(network).__name__} uses the output of a convolution both with and without its "
-        f"batch norm; set fold_batch_norms to false"
+        f"the batch norms of {type(network).__name__} cannot be folded: it uses the output of a "
+        f"convolution without its batch norm too, or a convolution ignores its bias; set "
+        f"fold_batch_norms to false"
     )
 
 

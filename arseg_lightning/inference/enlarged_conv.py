@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from arseg_lightning.models.pspnet import EnlargedConv
+from arseg_lightning.models.blocks import DoubledConv, EnlargedConv
 from arseg_lightning.native import load
 
 __all__ = ["FactoredEnlargedConv"]
@@ -19,16 +20,16 @@ _BAND_BYTES = 16 << 20
 
 
 class FactoredEnlargedConv(nn.Module):
-    """What :class:`EnlargedConv` computes in eval mode, with the products taken on the small map.
+    """What an enlargement with a convolution computes, with the products taken on the small map.
 
     A 3x3 convolution is a sum of nine displaced 1x1 convolutions. Those are linear, as the
     enlargement is, and may be exchanged with it: nine 1x1 convolutions on the small map, then
-    enlarge, displace and add up the nine results. Two enlargements in four have the same
-    neighbours, so a quarter of the multiplications is left. The second half is a kernel in C, in
-    bands of rows that stay in the cache.
+    enlarge, displace and add up the nine results. The large map has four times as many places, so
+    a quarter of the multiplications is left. The second half is a kernel in C, in bands of rows
+    that stay in the cache.
 
     Args:
-        stage: What is replaced.
+        stage: What is replaced, in eval mode.
 
     Raises:
         ValueError: If the kernel cannot take it: see :meth:`fits`.
@@ -39,28 +40,28 @@ class FactoredEnlargedConv(nn.Module):
     Source: our own; the exchange is exact, also at the borders.
     """
 
-    def __init__(self, stage: EnlargedConv) -> None:
+    taps: Tensor
+    bias: Tensor
+
+    def __init__(self, stage: EnlargedConv | DoubledConv) -> None:
         super().__init__()
         if load("enlarged_conv") is None or not self.fits(stage):
             raise ValueError(
                 "the factored enlargement needs a C compiler and channels in multiples of "
                 f"{_LANES}; set factored_enlargement to false"
             )
-        conv, norm, rectifier = stage
-        if isinstance(norm, nn.BatchNorm2d):
-            conv = fuse_conv_bn_eval(conv, norm)
+        parts = _Parts.of(stage)
+        conv, self.slope, self.nearest = parts.folded(), parts.slope, parts.nearest
         self.in_channels, self.out_channels = conv.in_channels, conv.out_channels
         taps = conv.weight.detach().permute(1, 2, 3, 0).reshape(self.in_channels, -1)
+        bias = torch.zeros(()) if conv.bias is None else conv.bias.detach()
         self.register_buffer("taps", taps.contiguous())
-        self.register_buffer("bias", conv.bias.detach().clone())
-        self.register_buffer("slope", rectifier.weight.detach().clone())
+        self.register_buffer("bias", bias.expand(self.out_channels).contiguous())
 
     @staticmethod
-    def fits(stage: EnlargedConv) -> bool:
-        """Whether the kernel can take a stage: whole vectors of channels, one slope for all."""
-        conv, _, rectifier = stage
-        one_slope = isinstance(rectifier, nn.PReLU) and rectifier.num_parameters == 1
-        return one_slope and conv.out_channels % _LANES == 0
+    def fits(stage: EnlargedConv | DoubledConv) -> bool:
+        """Whether the kernel can take a stage: whole vectors of channels."""
+        return _Parts.of(stage).conv.out_channels % _LANES == 0
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve on the small map and enlarge."""
@@ -88,7 +89,7 @@ class FactoredEnlargedConv(nn.Module):
         kernels = load("enlarged_conv")
         assert kernels is not None  # the constructor has seen to it
         sums = torch.empty(threads, 3 * width * self.out_channels)
-        bias, slope = self.bias.float(), float(self.slope)
+        bias = self.bias.float()
         first = ready = 0  # rows of the products that are there: [first, ready)
         for top in range(0, height, rows):
             bottom = min(top + rows, height)
@@ -101,9 +102,36 @@ class FactoredEnlargedConv(nn.Module):
             ready += len(new)
             kernels.combine_taps(
                 *(_address(products), first, top, bottom, height, width, self.out_channels),
-                *(_address(bias), ctypes.c_float(slope), _address(sums), _address(out)),
-                *(int(x.dtype == torch.bfloat16), threads),
+                *(_address(bias), ctypes.c_float(self.slope), _address(sums), _address(out)),
+                *(int(self.nearest), int(x.dtype == torch.bfloat16), threads),
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a stage is made of: what is negative is multiplied by the slope at its end."""
+
+    conv: nn.Conv2d
+    norm: nn.Module
+    slope: float
+    nearest: bool
+
+    @classmethod
+    def of(cls, stage: EnlargedConv | DoubledConv) -> _Parts:
+        """Take a stage apart."""
+        if isinstance(stage, DoubledConv):
+            return cls(stage.conv, stage.bn, 0.0, nearest=True)
+        conv, norm, rectifier = stage
+        if not (isinstance(conv, nn.Conv2d) and isinstance(rectifier, nn.PReLU)):
+            raise TypeError(f"{type(stage).__name__} holds {type(conv)} and {type(rectifier)}")
+        slope = 0.0 if rectifier.weight.is_meta else float(rectifier.weight)
+        return cls(conv, norm, slope, nearest=False)
+
+    def folded(self) -> nn.Conv2d:
+        """The convolution with its batch norm, unless that is folded already."""
+        if isinstance(self.norm, nn.BatchNorm2d):
+            return fuse_conv_bn_eval(self.conv, self.norm)
+        return self.conv
 
 
 def _address(tensor: Tensor) -> ctypes.c_void_p:

@@ -12,7 +12,8 @@ from arseg_lightning.inference.batch_norms import fold_batch_norms
 from arseg_lightning.inference.early_context import EarlyContext
 from arseg_lightning.inference.enlarged_conv import FactoredEnlargedConv
 from arseg_lightning.inference.options import Optimisations
-from arseg_lightning.models.pspnet import EnlargedConv, PyramidContext
+from arseg_lightning.models.blocks import DoubledConv, EnlargedConv
+from arseg_lightning.models.pspnet import PyramidContext
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.native import load
 
@@ -34,7 +35,9 @@ class InferenceNetwork(Segmentor):
         self.layout = torch.preserve_format
         if optimisations.channels_last:
             self.layout = torch.channels_last
-        self.network = network.to(dtype=self.dtype, memory_format=self.layout)
+        self.network = network.to(self.dtype)
+        if optimisations.channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.feature_channels = network.feature_channels
         self.feature_stride = network.feature_stride
         self.align_corners = network.align_corners
@@ -43,7 +46,8 @@ class InferenceNetwork(Segmentor):
     @property
     def classifier(self) -> nn.Conv2d:  # type: ignore[override]
         """The network's last 1x1 convolution."""
-        return self.network.classifier
+        classifier: nn.Conv2d = self.network.classifier
+        return classifier
 
     @property
     def carried_channels(self) -> int:
@@ -75,16 +79,16 @@ def _rewrite(network: Segmentor, optimisations: Optimisations) -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, PyramidContext) and optimisations.early_context:
                 setattr(module, name, EarlyContext(child))
-            if isinstance(child, EnlargedConv) and _factored(child, optimisations):
+            if isinstance(child, EnlargedConv | DoubledConv) and _factored(child, optimisations):
                 setattr(module, name, FactoredEnlargedConv(child))
 
 
-def _factored(part: EnlargedConv, optimisations: Optimisations) -> bool:
+def _factored(part: EnlargedConv | DoubledConv, optimisations: Optimisations) -> bool:
     """Whether the kernel is there and can take it, in the precision that is wanted."""
     return (
         optimisations.factored_enlargement
         and optimisations.precision != "float16"
-        and part[0].weight.device.type in ("cpu", "meta")
+        and next(part.parameters()).device.type in ("cpu", "meta")
         and FactoredEnlargedConv.fits(part)
         and load("enlarged_conv") is not None
     )

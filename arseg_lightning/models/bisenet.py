@@ -6,7 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import ChannelGate, ConvBNReLU, PooledBatchNorm2d, scaled
+from arseg_lightning.models.blocks import (
+    ChannelGate,
+    ConvBNReLU,
+    DoubledConv,
+    PooledBatchNorm2d,
+    scaled,
+)
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
@@ -87,13 +93,13 @@ class _ContextPath(nn.Module):
         self.refine32 = _Refine(fourth, channels)
         self.pooled = ConvBNReLU(fourth, channels, 1, norm=PooledBatchNorm2d)
         self.up16 = ConvBNReLU(channels, channels)
-        self.up8 = ConvBNReLU(channels, channels)
+        self.up8 = DoubledConv(channels, channels)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         _, third, fourth = self.backbone(image)
         x = self.refine32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
         context16 = self.up16(_resize(_double(x), third))
-        context8 = self.up8(_double(self.refine16(third) + context16))
+        context8 = self.up8(self.refine16(third) + context16)
         return context8, context16
 
 

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ChannelGate", "ConvBNReLU", "PooledBatchNorm2d", "PyramidPooling", "scaled"]
+__all__ = [
+    "ChannelGate",
+    "ConvBNReLU",
+    "DoubledConv",
+    "EnlargedConv",
+    "PooledBatchNorm2d",
+    "PyramidPooling",
+    "scaled",
+]
 
 
 def scaled(channels: int, width: float) -> int:
@@ -69,6 +77,51 @@ class ConvBNReLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve, normalise, rectify."""
         return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+class DoubledConv(ConvBNReLU):
+    """Repeats each pixel twice along both axes; then a 3x3 convolution, batch norm and ReLU.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+
+    Shapes:
+        x: (B, in_channels, h, w)   returns: (B, out_channels, 2h, 2w)
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Double, convolve, normalise, rectify."""
+        return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+class EnlargedConv(nn.Sequential):
+    """Enlarges a map twofold, bilinearly; then a 3x3 convolution, batch norm and PReLU.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+
+    Shapes:
+        x: (B, in_channels, h, w)   returns: (B, out_channels, 2h, 2w)
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            nn.BatchNorm2d(out_channels),
+            nn.PReLU(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Enlarge, convolve, normalise, rectify."""
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        for layer in self:
+            x = layer(x)
+        return x
 
 
 class ChannelGate(nn.Module):

@@ -146,10 +146,10 @@ class _SameConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         half = self.kernel_size[0] // 2
         if self.stride == (1, 1):
-            return F.conv2d(input, self.weight, padding=half, groups=self.groups)
+            return F.conv2d(input, self.weight, self.bias, padding=half, groups=self.groups)
         top, left = (half - 1 + side % 2 for side in input.shape[-2:])
         padded = F.pad(input, (left, half, top, half))
-        return F.conv2d(padded, self.weight, stride=self.stride, groups=self.groups)
+        return F.conv2d(padded, self.weight, self.bias, stride=self.stride, groups=self.groups)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, scaled
+from arseg_lightning.models.blocks import ConvBNReLU, EnlargedConv, PyramidPooling, scaled
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
-__all__ = ["EnlargedConv", "PSPNet18", "PSPNet18Stride8", "PyramidContext"]
+__all__ = ["PSPNet18", "PSPNet18Stride8", "PyramidContext"]
 
 
 class PSPNet18(Segmentor):
@@ -147,28 +147,3 @@ class PyramidContext(nn.Module):
         """Pool and mix."""
         mixed: Tensor = self.bottleneck(torch.cat([*self.pyramid(deep), deep], dim=1))
         return mixed
-
-
-class EnlargedConv(nn.Sequential):
-    """Enlarges a map twofold, bilinearly; then a 3x3 convolution, batch norm and PReLU.
-
-    Args:
-        in_channels: Channels of the map.
-        out_channels: Channels of the output.
-
-    Shapes:
-        x: (B, in_channels, h, w)   returns: (B, out_channels, 2h, 2w)
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(
-            nn.Conv2d(in_channels, out_channels, 3, padding=1),
-            nn.BatchNorm2d(out_channels),
-            nn.PReLU(),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Enlarge, convolve, normalise, rectify."""
-        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-        result: Tensor = super().forward(x)
-        return result

@@ -2,18 +2,19 @@
 
 #include "vectors.h"
 
-/* Row or column 2 i + odd of the enlarged map, displaced by one tap (-1, 0, 1), as a mix of the
-   places near and far of the small map. A place outside the enlarged map weighs nothing. */
+/* A row or column of the enlarged map, displaced by a tap, as a mix of two of the small map: by
+   bilinear enlargement, or of the nearest alone. One outside the enlarged map weighs nothing. */
 typedef struct {
     int near, far;
     float near_weight, far_weight;
 } mix;
 
-static mix mix_of(int place, int tap, int size) {
+static mix mix_of(int place, int tap, int size, int nearest) {
     int at = place + tap - 1;
     int near = at < 0 ? 0 : at / 2;
     int far = at % 2 ? near + 1 : near - 1;
     mix m = {near, far, 0.75f, 0.25f};
+    if (nearest) m = (mix){near, near, 1.0f, 0.0f};
     if (at < 0 || at >= 2 * size) m = (mix){place / 2, place / 2, 0.0f, 0.0f};
     if (m.far < 0) m.far = 0;
     if (m.far > size - 1) m.far = size - 1;
@@ -32,10 +33,10 @@ static inline void put(void *to, int64_t i, floats x, int bfloat16) {
 /* Sum over the vertical taps: one row of width * 3 * channels, still small across. */
 static inline __attribute__((always_inline)) void down(
     const void *taps, int first, int row, int height, int width, int channels, float *sum,
-    int bfloat16) {
+    int nearest, int bfloat16) {
     int64_t line = 9 * (int64_t)width * channels;
     mix m[3];
-    for (int tap = 0; tap < 3; tap++) m[tap] = mix_of(row, tap, height);
+    for (int tap = 0; tap < 3; tap++) m[tap] = mix_of(row, tap, height, nearest);
     for (int x = 0; x < width; x++)
         for (int c = 0; c < 3 * channels; c += LANES) {
             floats total = {0};
@@ -51,10 +52,10 @@ static inline __attribute__((always_inline)) void down(
 /* Sum over the horizontal taps, add the bias, and multiply what is negative by the slope. */
 static inline __attribute__((always_inline)) void across(
     const float *sum, int width, int channels, const float *bias, float slope, void *out,
-    int bfloat16) {
+    int nearest, int bfloat16) {
     for (int x = 0; x < 2 * width; x++) {
         mix m[3];
-        for (int tap = 0; tap < 3; tap++) m[tap] = mix_of(x, tap, width);
+        for (int tap = 0; tap < 3; tap++) m[tap] = mix_of(x, tap, width, nearest);
         for (int c = 0; c < channels; c += LANES) {
             floats total = load(bias + c);
             for (int tap = 0; tap < 3; tap++) {
@@ -77,7 +78,8 @@ static inline __attribute__((always_inline)) void across(
    out       (2 * height, 2 * width, channels) */
 void combine_taps(
     const void *taps, int first, int from, int to, int height, int width, int channels,
-    const float *bias, float slope, float *scratch, void *out, int bfloat16, int threads) {
+    const float *bias, float slope, float *scratch, void *out, int nearest,
+    int bfloat16, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int part = 0; part < threads; part++) {
         float *sum = scratch + 3 * (int64_t)part * width * channels;
@@ -85,11 +87,11 @@ void combine_taps(
         for (int row = part * rows / threads; row < (part + 1) * rows / threads; row++) {
             int64_t at = (2 * from + row) * 2 * (int64_t)width * channels;
             if (bfloat16) {
-                down(taps, first, 2 * from + row, height, width, channels, sum, 1);
-                across(sum, width, channels, bias, slope, (uint16_t *)out + at, 1);
+                down(taps, first, 2 * from + row, height, width, channels, sum, nearest, 1);
+                across(sum, width, channels, bias, slope, (uint16_t *)out + at, nearest, 1);
             } else {
-                down(taps, first, 2 * from + row, height, width, channels, sum, 0);
-                across(sum, width, channels, bias, slope, (float *)out + at, 0);
+                down(taps, first, 2 * from + row, height, width, channels, sum, nearest, 0);
+                across(sum, width, channels, bias, slope, (float *)out + at, nearest, 0);
             }
         }
     }
