@@ -1,6 +1,8 @@
 """Outputs: overlays with the input's times, label pictures, archives, functions."""
 
+import errno
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,6 @@ from arseg_lightning.streaming.outputs import (
 from arseg_lightning.video.errors import CannotWriteVideo
 from arseg_lightning.video.probe import probe
 from tests.streaming.made import result, times
-from tests.video.small_disk import on_a_small_disk
 
 
 def write_all(output, results):
@@ -126,26 +127,35 @@ def test_an_unwritable_place_is_refused_before_any_frame(tmp_path, kind):
         pytest.fail("it was opened")
 
 
-def noisy(number):
-    generator = np.random.default_rng(0)
-    for index in range(number):
-        each = result(index)
-        each.labels[:] = generator.integers(0, 11, each.labels.shape)
-        yield each
+def full_after(number, write):
+    """A function that fills the disk at some call, in the middle of its file."""
+    calls = []
+
+    def full(*args, **kwargs):
+        calls.append(args)
+        if len(calls) > number:
+            path = next(Path(each) for each in args if isinstance(each, str | Path))
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(*args, **kwargs)
+
+    return full
 
 
-def test_a_full_disk_leaves_complete_archives(tmp_path):
-    message = r"npz cannot be written \(.*large.*the 0 frames before it are complete"
+def test_a_full_disk_leaves_complete_archives(tmp_path, monkeypatch):
+    monkeypatch.setattr(np, "savez_compressed", full_after(1, np.savez_compressed))
+    output = LabelArrays(tmp_path, CAMVID11, chunk_bytes=2 * 48 * 64)
+    message = r"000002\.npz cannot .*No space left.*free some space.*the 2 frames before it are com"
     with pytest.raises(CannotWriteOutput, match=message):
-        on_a_small_disk(3000, write_all, LabelArrays(tmp_path, CAMVID11), list(noisy(4)))
-    assert list(tmp_path.iterdir()) == []
+        write_all(output, [result(index) for index in range(6)])
+    assert [path.name for path in tmp_path.iterdir()] == ["000000.npz"]
 
 
-def test_a_full_disk_leaves_complete_pictures(tmp_path):
-    results = [result(0), result(1), *list(noisy(3))[2:]]
-    message = r"000002\.png cannot be written \(.*large.*the 2 before it are complete"
+def test_a_full_disk_leaves_complete_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image.Image, "save", full_after(2, Image.Image.save))
+    message = r"000002\.png cannot .*No space left.*free some space.*the 2 before it are complete"
     with pytest.raises(CannotWriteOutput, match=message):
-        on_a_small_disk(1500, write_all, LabelImages(tmp_path, CAMVID11), results)
+        write_all(LabelImages(tmp_path, CAMVID11), [result(index) for index in range(6)])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.png", "000001.png"]
 
 
