@@ -124,9 +124,11 @@ class FusedCReFF(FoldedCReFF):
         weights = {"classifier": self.classifier.weight.flatten(1).t()}
         for name, conv in (("query", self.query), ("key_weight", self.key), ("value", self.value)):
             weights[name] = conv.weight.flatten(1)
-            weights[f"{name.removesuffix('_weight')}_bias"] = conv.bias
+            if conv.bias is not None:
+                weights[f"{name.removesuffix('_weight')}_bias"] = conv.bias
         self._kept = {
-            name: tensor.detach().to(torch.float32).contiguous() for name, tensor in weights.items()
+            name: tensor.detach().to(torch.float32).contiguous()
+            for name, tensor in weights.items()
         }  # kept alive while the kernel reads them
         return self._kept
 
