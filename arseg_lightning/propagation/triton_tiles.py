@@ -71,7 +71,8 @@ class Launch:
             "block": self.block,
             "value_block": self.value_block,
         }
-        # Said, as Triton 3.10 will no longer do so by itself; torch.compile takes no such option.
+        # A product and a sum in one instruction: said, as Triton 3.10 will no longer do so by
+        # itself. torch.compile takes no such option.
         return sizes if torch.compiler.is_compiling() else {**sizes, "enable_fp_fusion": True}
 
 
