@@ -11,7 +11,7 @@
 #include "vectors.h"
 
 #define MAX_WINDOW 11
-#define MAX_CLASSES 512
+#define TOGETHER 4 /* classes that are computed at once */
 
 typedef struct {
     /* Features have their channels innermost: (rows, columns, channels). */
@@ -45,6 +45,8 @@ typedef struct {
     float *queries;          /* one row (channels, wide) */
     float *projected;        /* one row (channels, wide): values before the classifier */
     float *weights;          /* (window * window, LANES) */
+    float *shares;           /* of a row's pixels in the next place of the small grid */
+    int32_t *places;         /* of a row's pixels on the small grid */
 } column;
 
 static inline floats feature_at(const void *feature, int64_t i, int bfloat16) {
@@ -53,10 +55,24 @@ static inline floats feature_at(const void *feature, int64_t i, int bfloat16) {
 
 /* (LANES, channels) -> columns x .. x + LANES of (channels, wide) */
 static void turn(const float *pixels, int channels, int wide, float *row) {
-    for (int c = 0; c < channels; c += LANES)
-        for (int i = 0; i < LANES; i++)
-            for (int x = 0; x < LANES; x++)
-                row[(int64_t)(c + i) * wide + x] = pixels[x * channels + c + i];
+    for (int c = 0; c < channels; c += LANES) {
+        floats rows[LANES];
+        for (int x = 0; x < LANES; x++) rows[x] = load(pixels + x * channels + c);
+        transpose(rows);
+        for (int i = 0; i < LANES; i++) store(row + (int64_t)(c + i) * wide, rows[i]);
+    }
+}
+
+static inline __attribute__((always_inline)) void mix_corners(
+    const void *feature, const int64_t *from, const float *weight, int channels, float *pixel,
+    int bfloat16) {
+    for (int c = 0; c < channels; c += LANES) {
+        floats sum = weight[0] * feature_at(feature, from[0] + c, bfloat16);
+        sum += weight[1] * feature_at(feature, from[1] + c, bfloat16);
+        sum += weight[2] * feature_at(feature, from[2] + c, bfloat16);
+        sum += weight[3] * feature_at(feature, from[3] + c, bfloat16);
+        store(pixel + c, sum);
+    }
 }
 
 /* One place of the warped feature: four neighbours, bilinear. */
@@ -74,15 +90,16 @@ static void fetch(const fusion *f, int x, int y, float *pixel) {
     }
     int x0 = (int)floorf(px), y0 = (int)floorf(py);
     float wx = px - x0, wy = py - y0;
-    const float weight[4] = {(1 - wx) * (1 - wy), wx * (1 - wy), (1 - wx) * wy, wx * wy};
-    memset(pixel, 0, sizeof(float) * f->channels);
+    float weight[4] = {(1 - wx) * (1 - wy), wx * (1 - wy), (1 - wx) * wy, wx * wy};
+    int64_t from[4];
     for (int corner = 0; corner < 4; corner++) {
         int cx = x0 + corner % 2, cy = y0 + corner / 2;
-        if (weight[corner] == 0 || cx < 0 || cy < 0 || cx >= f->width || cy >= f->height) continue;
-        int64_t from = ((int64_t)cy * f->width + cx) * f->channels;
-        for (int c = 0; c < f->channels; c += LANES)
-            store(pixel + c, load(pixel + c) + weight[corner] * feature_at(f->key, from + c, f->bfloat16));
+        int outside = cx < 0 || cy < 0 || cx >= f->width || cy >= f->height;
+        if (outside) weight[corner] = 0;
+        from[corner] = outside ? at * f->channels : ((int64_t)cy * f->width + cx) * f->channels;
     }
+    if (f->bfloat16) mix_corners(f->key, from, weight, f->channels, pixel, 1);
+    else mix_corners(f->key, from, weight, f->channels, pixel, 0);
 }
 
 /* One row of the warped feature; zeros outside the picture. */
@@ -114,9 +131,7 @@ static void enlarge_row(const fusion *f, const column *w, int y) {
         float at = aligned(y, f->height, f->low_height);
         int y0 = (int)at, y1 = y0 + 1 < f->low_height ? y0 + 1 : y0;
         float wy = at - y0;
-        int last_x = w->left - w->margin + w->wide - 1;
-        int from = (int)aligned(w->left > w->margin ? w->left - w->margin : 0, f->width, f->low_width);
-        int to = (int)aligned(last_x < f->width ? last_x : f->width - 1, f->width, f->low_width) + 1;
+        int from = w->places[0], to = w->places[w->wide - 1] + 1;
         if (to > f->low_width - 1) to = f->low_width - 1;
         for (int64_t i = (int64_t)from * f->channels; i < (int64_t)(to + 1) * f->channels; i += LANES) {
             int64_t line = (int64_t)f->low_width * f->channels;
@@ -134,10 +149,9 @@ static void enlarge_row(const fusion *f, const column *w, int y) {
                 memset(pixel, 0, sizeof(float) * f->channels);
                 continue;
             }
-            float at = aligned(x, f->width, f->low_width);
-            int x0 = (int)at, x1 = x0 + 1 < f->low_width ? x0 + 1 : x0;
-            float wx = at - x0;
-            const float *before = w->line + x0 * f->channels, *after = w->line + x1 * f->channels;
+            float wx = w->shares[start + i];
+            const float *before = w->line + w->places[start + i] * f->channels;
+            const float *after = before + f->channels;
             for (int c = 0; c < f->channels; c += LANES)
                 store(pixel + c, load(before + c) + wx * (load(after + c) - load(before + c)));
         }
@@ -166,6 +180,17 @@ static void depthwise(
     }
 }
 
+/* LANES places of some classes' values: the classifier on what the value convolution gave. */
+static inline __attribute__((always_inline)) void classify(
+    const fusion *f, const column *w, int x, int k, const int count, floats inside, float *values) {
+    floats sums[TOGETHER] = {0};
+    for (int c = 0; c < f->channels; c++) {
+        floats value = load(w->projected + (int64_t)c * w->wide + x);
+        for (int i = 0; i < count; i++) sums[i] += f->classifier[c * f->classes + k + i] * value;
+    }
+    for (int i = 0; i < count; i++) store(values + (int64_t)(k + i) * w->wide + x, inside * sums[i]);
+}
+
 /* Row y of the keys, of the values behind the classifier, and of what is inside the picture. */
 static void key_row(const fusion *f, const column *w, int y) {
     int slot = (y + 3 * f->window) % f->window, inside_rows = y >= 0 && y < f->height;
@@ -184,14 +209,17 @@ static void key_row(const fusion *f, const column *w, int y) {
     depthwise(w->warped, y, f->channels, w->wide, f->key_weight, f->key_bias, keys);
     depthwise(w->warped, y, f->channels, w->wide, f->value, f->value_bias, w->projected);
     for (int x = 0; x < w->wide; x += LANES) {
-        floats here = load(inside + x);
-        for (int c = 0; c < f->channels; c++)
-            store(keys + (int64_t)c * w->wide + x, here * load(keys + (int64_t)c * w->wide + x));
-        for (int k = 0; k < f->classes; k++) {
-            floats sum = {0};
-            for (int c = 0; c < f->channels; c++)
-                sum += f->classifier[(int64_t)c * f->classes + k] * load(w->projected + (int64_t)c * w->wide + x);
-            store(values + (int64_t)k * w->wide + x, here * sum);
+        int at = w->left - w->margin + x;
+        if (at < 0 || at + LANES > f->width)
+            for (int c = 0; c < f->channels; c++) {
+                float *key = keys + (int64_t)c * w->wide + x;
+                store(key, load(inside + x) * load(key));
+            }
+        for (int k = 0; k < f->classes; k += TOGETHER) {
+            int count = f->classes - k < TOGETHER ? f->classes - k : TOGETHER;
+            if (count == TOGETHER) classify(f, w, x, k, TOGETHER, load(inside + x), values);
+            else
+                for (int i = 0; i < count; i++) classify(f, w, x, k + i, 1, load(inside + x), values);
         }
     }
 }
@@ -265,23 +293,36 @@ static void attend(const fusion *f, const column *w, int y, const float *low) {
     }
 }
 
-/* The low-res branch's class scores on row y. */
+/* The low-res branch's class scores on row y; shares and places are those of the columns. */
 static void low_score_row(const fusion *f, const column *w, int y, float *out) {
     float at = aligned(y, f->height, f->low_height);
     int y0 = (int)at, y1 = y0 + 1 < f->low_height ? y0 + 1 : y0;
     float wy = at - y0;
     for (int k = 0; k < f->classes; k++) {
         const float *plane = f->low_scores + (int64_t)k * f->low_height * f->low_width;
-        const float *above = plane + (int64_t)y0 * f->low_width, *below = plane + (int64_t)y1 * f->low_width;
-        for (int i = w->margin; i < w->wide; i++) {
-            int x = w->left - w->margin + i;
-            if (x >= f->width) break;
-            float px = aligned(x, f->width, f->low_width);
-            int x0 = (int)px, x1 = x0 + 1 < f->low_width ? x0 + 1 : x0;
-            float wx = px - x0;
-            float before = above[x0] + wy * (below[x0] - above[x0]);
-            float after = above[x1] + wy * (below[x1] - above[x1]);
-            out[k * w->wide + i] = before + wx * (after - before);
+        const float *above = plane + (int64_t)y0 * f->low_width;
+        const float *below = plane + (int64_t)y1 * f->low_width;
+        for (int x = w->places[0]; x <= w->places[w->wide - 1] + 1 && x < f->low_width; x++)
+            w->line[x] = above[x] + wy * (below[x] - above[x]);
+        if (w->places[w->wide - 1] + 1 == f->low_width) w->line[f->low_width] = 0;
+        for (int i = 0; i < w->wide; i++) {
+            int x = w->places[i];
+            out[k * w->wide + i] = w->line[x] + w->shares[i] * (w->line[x + 1] - w->line[x]);
+        }
+    }
+}
+
+/* Where the pixels of a column lie on the small grid, and how near to the next place. */
+static void find_places(const fusion *f, column *w) {
+    for (int i = 0; i < w->wide; i++) {
+        int x = w->left - w->margin + i;
+        x = x < 0 ? 0 : x < f->width ? x : f->width - 1;
+        float at = aligned(x, f->width, f->low_width);
+        w->places[i] = (int)at;
+        w->shares[i] = at - w->places[i];
+        if (w->places[i] + 1 >= f->low_width) { /* the last place has no next one */
+            w->places[i] = f->low_width - 1;
+            w->shares[i] = 0;
         }
     }
 }
@@ -289,6 +330,7 @@ static void low_score_row(const fusion *f, const column *w, int y, float *out) {
 /* Rows [top, bottom) of one column of work. */
 static void work(const fusion *f, column *w, float *low, int top, int bottom) {
     int half = f->window / 2;
+    find_places(f, w);
     for (int y = top - half - 1; y <= top - half; y++) warp_row(f, w, y);
     for (int y = top - half; y < top + half; y++) {
         warp_row(f, w, y + 1);
@@ -308,9 +350,9 @@ static void work(const fusion *f, column *w, float *low, int top, int bottom) {
 
 /* Memory of one thread: floats, with room at both ends for what is read beside a row. */
 static int64_t scratch_floats(const fusion *f, int wide) {
-    int64_t c = f->channels, n = LANES * c + (int64_t)f->low_width * c + 6 * c * wide;
+    int64_t c = f->channels, n = LANES * c + (f->low_width + 1) * c + 6 * c * wide;
     n += f->window * (c + f->classes + 1) * wide + 2 * c * wide;
-    return n + f->window * f->window * LANES + f->classes * wide + 16 * LANES;
+    return n + f->window * f->window * LANES + (f->classes + 2) * wide + 16 * LANES;
 }
 
 static float *take(float **memory, int64_t count) {
@@ -337,7 +379,7 @@ int fused_creff(const fusion *f) {
         column w = {.margin = margin, .wide = wide};
         if (memory != NULL) {
             w.pixels = take(&rest, LANES * c);
-            w.line = take(&rest, f->low_width * c);
+            w.line = take(&rest, (f->low_width + 1) * c);
             w.warped = take(&rest, 3 * c * wide);
             w.small = take(&rest, 3 * c * wide);
             w.keys = take(&rest, f->window * c * wide);
@@ -346,6 +388,8 @@ int fused_creff(const fusion *f) {
             w.queries = take(&rest, c * wide);
             w.projected = take(&rest, c * wide);
             w.weights = take(&rest, f->window * f->window * LANES);
+            w.shares = take(&rest, wide);
+            w.places = (int32_t *)take(&rest, wide);
         }
 #pragma omp for schedule(dynamic)
         for (int task = 0; task < columns * parts; task++) {

@@ -61,4 +61,36 @@ static inline floats exponential(floats x) {
     return sum * (floats)((power + 127) << 23);
 }
 
+/* Two vectors' halves, quarters, ... interleaved: what a transposition is made of. */
+#ifdef __clang__
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (ints){__VA_ARGS__})
+#endif
+
+#define LOW_1(a, b) PICK(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
+#define HIGH_1(a, b) PICK(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31)
+#define LOW_2(a, b) PICK(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define HIGH_2(a, b) PICK(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define LOW_4(a, b) PICK(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
+#define HIGH_4(a, b) PICK(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)
+#define LOW_8(a, b) PICK(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+#define HIGH_8(a, b) PICK(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+
+#define EXCHANGE(step)                                        \
+    for (int i = 0; i < LANES; i++)                           \
+        if (!(i & step)) {                                    \
+            floats a = rows[i], b = rows[i + step];           \
+            rows[i] = LOW_##step(a, b);                       \
+            rows[i + step] = HIGH_##step(a, b);               \
+        }
+
+/* Rows become columns. */
+static inline __attribute__((always_inline)) void transpose(floats rows[LANES]) {
+    EXCHANGE(1)
+    EXCHANGE(2)
+    EXCHANGE(4)
+    EXCHANGE(8)
+}
+
 #endif
