@@ -10,7 +10,13 @@ from pathlib import Path
 
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.interrupt import Interrupt
-from arseg_lightning.streaming.outputs import LabelArrays, LabelImages, Output, OverlayVideo
+from arseg_lightning.streaming.outputs import (
+    InBackground,
+    LabelArrays,
+    LabelImages,
+    Output,
+    OverlayVideo,
+)
 from arseg_lightning.streaming.outputs.output import naming_errors
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, stream_record
 from arseg_lightning.streaming.result import StreamResult
@@ -167,4 +173,4 @@ def _outputs(
         "labels": lambda: LabelImages(folder / "labels", classes),
         "npz": lambda: LabelArrays(folder / "npz", classes),
     }
-    return [makers[name]() for name in dict.fromkeys(settings.outputs)]
+    return [InBackground(makers[name]()) for name in dict.fromkeys(settings.outputs)]

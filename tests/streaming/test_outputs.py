@@ -11,6 +11,7 @@ from PIL import Image
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.streaming.outputs import (
     CannotWriteOutput,
+    InBackground,
     LabelArrays,
     LabelImages,
     OverlayVideo,
@@ -114,6 +115,23 @@ def test_a_function_gets_every_result():
     output = write_all(ToFunction(seen.append), [result(0), result(1)])
     assert [each.frame.index for each in seen] == [0, 1]
     assert output.summary == "a function (2 frames)"
+
+
+def test_in_the_background_the_same_is_written_in_the_same_order():
+    seen = []
+    output = write_all(InBackground(ToFunction(seen.append), ahead=2), map(result, range(40)))
+    assert [each.frame.index for each in seen] == list(range(40))
+    assert output.summary == "a function (40 frames)"
+
+
+@pytest.mark.parametrize("number", [3, 20])
+def test_what_fails_in_the_background_is_raised_in_the_stream(number):
+    def fail(each):
+        if each.frame.index == 3:
+            raise RuntimeError("the disk fell down")
+
+    with pytest.raises(RuntimeError, match="the disk fell down"):
+        write_all(InBackground(ToFunction(fail)), map(result, range(number + 1)))
 
 
 @pytest.mark.parametrize("kind", [LabelImages, LabelArrays, OverlayVideo])

@@ -1,12 +1,14 @@
 """Where results go: overlay video, label pictures, NumPy archives, a function."""
 
 from arseg_lightning.streaming.outputs.arrays import LabelArrays
+from arseg_lightning.streaming.outputs.background import InBackground
 from arseg_lightning.streaming.outputs.labels import LabelImages, write_label
 from arseg_lightning.streaming.outputs.output import CannotWriteOutput, Output, ToFunction
 from arseg_lightning.streaming.outputs.overlay import OverlayVideo, OverlayWarning, overlay
 
 __all__ = [
     "CannotWriteOutput",
+    "InBackground",
     "LabelArrays",
     "LabelImages",
     "Output",
