@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.propagation import WindowAttention
 
-__all__ = ["GatheredWindowAttention", "gather_attention"]
+__all__ = ["GatheredWindowAttention", "Tiles", "gather_attention"]
 
 _TILE = (4, 8)
 """Rows and columns of a tile's queries: of the shapes tried, the fastest on ONNX Runtime."""
@@ -45,7 +45,7 @@ class GatheredWindowAttention(nn.Module):
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend."""
-        tiles = _Tiles((query.shape[2], query.shape[3]), self.window // 2)
+        tiles = Tiles((query.shape[2], query.shape[3]), self.window // 2)
         prior, outside = self._prior(), None if self.zero_padding else tiles.outside()
         queries = tiles.cut(query)  # (B, rows, N, Q, C)
         keys, values, places = tiles.lay_out(key), tiles.lay_out(value), tiles.places()
@@ -70,7 +70,7 @@ class GatheredWindowAttention(nn.Module):
         return (rows[:, None, :, None] + columns[None, :, None, :]).flatten(2).flatten(0, 1)
 
 
-class _Tiles:
+class Tiles:
     """Where the tiles of a picture are.
 
     Args:

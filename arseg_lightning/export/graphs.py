@@ -54,6 +54,7 @@ class Graph(nn.Module):
         super().__init__()
         self.system = system
         self.normalise = normalise
+        self.eval()
 
     def named(self, outputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """Outputs by their names."""

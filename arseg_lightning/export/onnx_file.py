@@ -66,7 +66,8 @@ class OnnxGraph:
         threads: Threads of an operator; by default as many as torch uses.
 
     Raises:
-        ValueError: If ``onnxruntime`` or a provider is missing.
+        FileNotFoundError: If there is no such file.
+        ValueError: If ``onnxruntime`` or a provider is missing, or the file is broken.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class OnnxGraph:
             )
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads = threads or torch.get_num_threads()
-        self.session = self._runtime.InferenceSession(str(path), options, providers=list(providers))
+        self.session = self._open(path, options, list(providers))
         self.inputs = [each.name for each in self.session.get_inputs()]
         self.outputs = [each.name for each in self.session.get_outputs()]
 
@@ -91,6 +92,18 @@ class OnnxGraph:
         feeds = dict(zip(self.inputs, values, strict=True))
         results = self.session.run_with_ort_values(self.outputs, feeds)
         return tuple(from_dlpack(result) for result in results)
+
+    def _open(self, path: Path, options: Any, providers: list[str]) -> Any:
+        """Read the file."""
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing; export again")
+        errors = self._runtime.capi.onnxruntime_pybind11_state
+        try:
+            return self._runtime.InferenceSession(str(path), options, providers=providers)
+        except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
+            raise ValueError(
+                f"{path} is not an ONNX file that ONNX Runtime reads ({error}); export again"
+            ) from error
 
     def _value(self, tensor: Tensor) -> Any:
         """Lend a tensor's memory to ONNX Runtime."""

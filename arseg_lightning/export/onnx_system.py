@@ -33,7 +33,7 @@ class OnnxSystem(VideoSystem):
         threads: Threads of an operator; by default as many as torch uses.
 
     Raises:
-        FileNotFoundError: If the folder holds no contract.
+        FileNotFoundError: If the folder holds no contract, or not its graphs.
         ValueError: If it holds no ONNX files, or a package or provider is missing.
     """
 

@@ -1,0 +1,64 @@
+"""The contract: written and read again, and true to the graphs beside it."""
+
+import json
+
+import pytest
+
+from arseg_lightning.datasets.classes import CAMVID11
+from arseg_lightning.export import CONTRACT_NAME, read_contract
+from tests.export.made import SETTINGS, SIZE
+
+NUMPY_TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+
+
+def test_it_is_true_to_the_graphs(exported):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    for graph in read_contract(exported).graphs.values():
+        session = onnxruntime.InferenceSession(exported / graph.file)
+        for stated, real in (
+            (graph.inputs, session.get_inputs()),
+            (graph.outputs, session.get_outputs()),
+        ):
+            assert [(t.name, t.shape, t.dtype) for t in stated] == [
+                (t.name, tuple(t.shape), NUMPY_TYPES[t.type]) for t in real
+            ]
+
+
+def test_it_says_what_the_graphs_are_for(exported):
+    contract = read_contract(exported)
+    assert contract.size == SIZE
+    assert contract.keyframe_interval == 4
+    assert contract.class_names == CAMVID11.names
+    assert contract.palette == CAMVID11.palette
+    assert contract.normalisation == SETTINGS.normalise
+    assert contract.chaining == "subpixel"
+    assert contract.align_corners is True
+    assert {role: graph.resolution_ratio for role, graph in contract.graphs.items()} == {
+        "keyframe": 1.0,
+        "nonkeyframe": 0.5,
+    }
+    assert {"torch", "onnx", "onnxruntime", "opset"} <= set(contract.versions)
+    assert all(check.equal_labels == 1 for g in contract.graphs.values() for check in g.checks)
+
+
+def test_what_is_written_is_read_again(exported, tmp_path):
+    contract = read_contract(exported)
+    contract.write(tmp_path)
+    assert read_contract(tmp_path) == contract
+    assert json.loads((tmp_path / CONTRACT_NAME).read_text())["motion"] == {
+        "law": "current(p) = key(p + motion(p))",
+        "unit": "pixels of the image",
+        "channels": ["x, positive to the right", "y, positive down"],
+    }
+
+
+def test_a_folder_without_one_is_no_export(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"holds no contract\.json; give a folder that"):
+        read_contract(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"version": 2}', '{"version": 1}'])
+def test_a_contract_that_is_not_understood_is_named(tmp_path, text):
+    (tmp_path / CONTRACT_NAME).write_text(text)
+    with pytest.raises(ValueError, match=r"contract\.json is not a contract .* export again"):
+        read_contract(tmp_path)
