@@ -91,7 +91,7 @@ class Experiment:
 
     def _load(self, checkpoint: Path) -> None:
         """Fill the networks from a run's checkpoint."""
-        check_run_checkpoint(checkpoint)
+        check_run_checkpoint(checkpoint, "--checkpoint")
         try:
             self.task.load_state_dict(read_checkpoint(checkpoint))
         except RuntimeError as error:  # PyTorch's word for names and shapes that do not fit

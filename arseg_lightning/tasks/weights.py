@@ -72,8 +72,8 @@ def load_fusion(fusion: Fusion, path: Path) -> bool:
     return True
 
 
-def check_run_checkpoint(path: Path) -> None:
-    """Raise if a file holds a network alone, where ``--ckpt_path`` wants the checkpoint of a run.
+def check_run_checkpoint(path: Path, flag: str = "--ckpt_path") -> None:
+    """Raise if a file holds a network alone, where a flag wants the checkpoint of a run.
 
     Raises:
         ValueError: If it is a published file, a saved network, or damaged.
@@ -84,8 +84,8 @@ def check_run_checkpoint(path: Path) -> None:
         return
     name = f"a published {published.network.__name__}" if published else "a network"
     raise ValueError(
-        f"{path} holds the weights of {name}, but --ckpt_path wants the checkpoint of a run; give "
-        "it as --model.high_res_checkpoint, --model.low_res_checkpoint or, for a baseline, "
+        f"{path} holds the weights of {name}, but {flag} wants the checkpoint of a run; "
+        "give it as --model.high_res_checkpoint, --model.low_res_checkpoint or, for a baseline, "
         "--model.checkpoint"
     )
 
