@@ -44,20 +44,34 @@ static unsigned size_bit(const Vector *v)
 }
 
 /* Returns whether a cell had been painted before. */
-static int paint_block(const Vector *v, int16_t *field, uint8_t *intra, long height, long width)
+static inline int paint_rows(const Vector *v, long count, int16_t *x, int16_t *y, uint8_t *intra,
+                             long width, long rows)
 {
+    int16_t motion_x = quarters(v, v->motion_x), motion_y = quarters(v, v->motion_y);
     int again = 0;
-    int16_t x = quarters(v, v->motion_x), y = quarters(v, v->motion_y);
-    long left = (v->dst_x - v->w / 2) / BLOCK, right = clip(left + v->w / BLOCK, 0, width);
-    long top = (v->dst_y - v->h / 2) / BLOCK, bottom = clip(top + v->h / BLOCK, 0, height);
-    for (long row = top; row < bottom; row++)
-        for (long cell = row * width + left; cell < row * width + right; cell++) {
-            field[cell] = x;
-            field[height * width + cell] = y;
+    for (long row = 0; row < rows; row++, x += width, y += width, intra += width)
+        for (long cell = 0; cell < count; cell++) {
+            x[cell] = motion_x, y[cell] = motion_y;
             again |= !intra[cell];
             intra[cell] = 0;
         }
     return again;
+}
+
+static int paint_block(const Vector *v, int16_t *field, uint8_t *intra, long height, long width)
+{
+    long left = (v->dst_x - v->w / 2) / BLOCK, top = (v->dst_y - v->h / 2) / BLOCK;
+    long rows = clip(v->h / BLOCK, 0, height - top), count = clip(v->w / BLOCK, 0, width - left);
+    if (rows <= 0 || count <= 0)
+        return 0;
+    int16_t *x = field + top * width + left, *y = x + height * width;
+    uint8_t *hole = intra + top * width + left;
+    switch (count) { /* a number that the compiler knows makes one store of a row */
+    case 1: return paint_rows(v, 1, x, y, hole, width, rows);
+    case 2: return paint_rows(v, 2, x, y, hole, width, rows);
+    case 4: return paint_rows(v, 4, x, y, hole, width, rows);
+    default: return paint_rows(v, count, x, y, hole, width, rows);
+    }
 }
 
 /* Writes every vector into the cells of its block, in quarter pixels.
@@ -124,10 +138,12 @@ static void open_plane(const Plane *plane, const int16_t *field, const uint8_t *
         const int16_t *x = field + row * width, *y = x + height * width;
         const uint8_t *hole = unknown + row * width;
         long at = (row + 1) * plane->stride + 1;
+        float *restrict to_x = plane->x + at, *restrict to_y = plane->y + at;
+        uint8_t *restrict state = plane->state + at;
         for (long column = 0; column < width; column++) {
-            plane->x[at + column] = hole[column] ? 0 : x[column];
-            plane->y[at + column] = hole[column] ? 0 : y[column];
-            plane->state[at + column] = hole[column] ? UNKNOWN : KNOWN;
+            to_x[column] = x[column];
+            to_y[column] = y[column];
+            state[column] = hole[column] ^ KNOWN;
         }
     }
 }
@@ -158,8 +174,8 @@ static long queue_around(const Plane *plane, long at, int32_t *queue, long lengt
 }
 
 /* Gives unknown cells the mean of their known neighbours, from the rim inwards.
- * field: (2, height, width), read where known and written where not; zero is left where nothing is
- * known at all. For work: planes of (height + 2, width + 2): xy, two; states, one; queues, two;
+ * field: (2, height, width), zero where unknown, which is what stays where nothing is known at all.
+ * For work: planes of (height + 2, width + 2): xy, two; states, one; queues, two;
  * means, two. */
 void fill_unknown(int16_t *field, const uint8_t *unknown, long height, long width, float *xy,
                   uint8_t *states, int32_t *queues, float *means)
@@ -320,9 +336,9 @@ void push_motion(const int16_t *field, const uint8_t *intra, const Pair *before,
 }
 
 /* Pairs to pixels and flags. */
-void unpack_motion(const Pair *pairs, float *restrict x, float *restrict y,
-                   uint8_t *restrict valid, long count)
+void unpack_motion(const Pair *pairs, float *restrict xy, uint8_t *restrict valid, long count)
 {
+    float *restrict x = xy, *restrict y = xy + count;
     for (long i = 0; i < count; i++) {
         x[i] = 0.25f * pairs[i][0];
         y[i] = 0.25f * (pairs[i][1] >> 1);

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arseg_lightning.types import BLOCK_SIZE, Motion
+from arseg_lightning.video.buffers import Buffers
 from arseg_lightning.video.kernels import MotionKernels
 from arseg_lightning.video.motion import BlockMotion
 
@@ -101,6 +102,7 @@ class NativeComposition:
         self._kernels = kernels
         # Written in turns: memory that is new in every frame costs as much as what is done in it.
         self._pairs, self._spare = (np.zeros((*size, 2), np.int16) for _ in range(2))
+        self._buffers = Buffers(kept=6)
 
     @staticmethod
     def max_steps(size: tuple[int, int]) -> int:
@@ -124,7 +126,11 @@ class NativeComposition:
 
     def motion(self) -> Motion:
         """The motion so far, as a copy."""
-        return Motion(*self._kernels.unpack(self._pairs))
+        height, width, _ = self._pairs.shape
+        xy = self._buffers.take((2, height, width), np.float32)
+        motion = Motion(xy, self._buffers.take((height, width), np.bool_))
+        self._kernels.unpack(self._pairs, motion.xy, motion.valid)
+        return motion
 
     def to_numpy(self) -> NumpyComposition:
         """The same motion, to go on with where 16 bits might not do."""

@@ -8,14 +8,16 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from arseg_lightning.types import Frame
+from arseg_lightning.video.buffers import Buffers
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.pictures import NumberedPicture
 from arseg_lightning.video.vectors import VECTOR
 
-__all__ = ["motion_vectors", "to_frame"]
+__all__ = ["ToRgb", "motion_vectors", "to_frame"]
 
 _SHORT_TYPES = {"SI": "I", "BI": "B", "SP": "P", "S": "P"}
 
@@ -26,6 +28,7 @@ def to_frame(
     seconds: Callable[[int], float],
     motion: bool = False,
     size: tuple[int, int] | None = None,
+    rgb: ToRgb | None = None,
 ) -> Frame:
     """Turn a decoded picture into a frame.
 
@@ -35,6 +38,7 @@ def to_frame(
         seconds: Gives the time of a frame.
         motion: Also take the vectors.
         size: Height and width to scale to.
+        rgb: Converts the colours; one for all frames of a video is faster than the default.
 
     Raises:
         VideoError: If its colours cannot be converted.
@@ -45,13 +49,31 @@ def to_frame(
         index=index,
         pts_seconds=seconds(index),
         picture_type=_SHORT_TYPES.get(kind, kind),
-        image=_to_rgb(picture, path, size),
+        image=_upright(picture, path, size, rgb or ToRgb()),
         vectors=motion_vectors(picture, is_copy) if motion else None,
     )
 
 
-def _to_rgb(
-    picture: VideoFrame, path: Path | str, size: tuple[int, int] | None
+class ToRgb:
+    """Converts pictures to RGB, and uses the memory of images that nobody holds any more."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+        self._buffers = Buffers()
+
+    def __call__(
+        self, picture: VideoFrame, height: int | None, width: int | None, quarter_turns: int
+    ) -> NDArray[np.uint8]:
+        """Convert, scale and turn a picture."""
+        converted = self._reformatter.reformat(picture, width, height, "rgb24")
+        turned = np.rot90(converted.to_ndarray(), quarter_turns)
+        image = self._buffers.take(turned.shape, np.uint8)
+        np.copyto(image, turned)
+        return image
+
+
+def _upright(
+    picture: VideoFrame, path: Path | str, size: tuple[int, int] | None, rgb: ToRgb
 ) -> NDArray[np.uint8]:
     """Convert to RGB, scale, and turn as the file asks for."""
     quarter_turns = picture.rotation // 90 % 4
@@ -59,13 +81,12 @@ def _to_rgb(
     if quarter_turns % 2:
         height, width = width, height
     try:
-        image = picture.to_ndarray(format="rgb24", height=height, width=width)
+        return rgb(picture, height, width, quarter_turns)
     except av.FFmpegError as error:
         raise VideoError(
             f"{path} asks for colours that cannot be converted to RGB ({picture.format.name}, "
             f"colour space {picture.colorspace}); its header is damaged, get it again"
         ) from error
-    return np.ascontiguousarray(np.rot90(image, quarter_turns))
 
 
 def motion_vectors(picture: VideoFrame, is_copy: bool = False) -> NDArray[np.void]:

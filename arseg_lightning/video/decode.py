@@ -8,7 +8,7 @@ from pathlib import Path
 from av.video.stream import VideoStream
 
 from arseg_lightning.types import Frame
-from arseg_lightning.video.conversion import to_frame
+from arseg_lightning.video.conversion import ToRgb, to_frame
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.pictures import Damage, numbered_pictures
 from arseg_lightning.video.probe import VideoInfo, frame_rate, open_video, probe, require_motion
@@ -89,14 +89,14 @@ def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
 
 def _decode(info: VideoInfo, motion: bool, size: tuple[int, int] | None) -> Iterator[Frame]:
     """Decode all frames and report the damage."""
-    damage = Damage(info.path)
+    damage, rgb = Damage(info.path), ToRgb()
     timeline = read_timeline(info.path)
     with open_video(info.path) as (container, stream):
         if motion:
             stream.codec_context.options = {"flags2": "+export_mvs"}
         seconds = _clock(timeline, stream)
         for numbered in numbered_pictures(container, stream, timeline, damage):
-            frame = to_frame(numbered, info.path, seconds, motion, size)
+            frame = to_frame(numbered, info.path, seconds, motion, size, rgb)
             if frame.size != (size or info.size):
                 raise VideoError(
                     f"{info.path} changes its size: frame {frame.index} is {_by(frame.size)}, "
@@ -111,7 +111,7 @@ def _read_group(
     path: Path, start: int, group: list[int], timeline: Timeline | None
 ) -> dict[int, Frame] | None:
     """Decode frames from one starting point; None if the stream does not start there."""
-    wanted, found, damage = set(group), {}, Damage(path)
+    wanted, found, damage, rgb = set(group), {}, Damage(path), ToRgb()
     with open_video(path) as (container, stream):
         if timeline is not None and start:
             timeline.seek(container, stream, start)
@@ -121,7 +121,7 @@ def _read_group(
                 return None
             if numbered.place in wanted:
                 damage.replaced += [numbered.place] * numbered.is_copy
-                found[numbered.place] = to_frame(numbered, path, seconds)
+                found[numbered.place] = to_frame(numbered, path, seconds, rgb=rgb)
             if numbered.place >= group[-1]:
                 break
     damage.warn()

@@ -41,7 +41,7 @@ class MotionKernels:
         self._push = library.push_motion
         self._push.argtypes = [_POINTER] * 4 + [_LONG] * 2 + [_INT]
         self._unpack = library.unpack_motion
-        self._unpack.argtypes = [_POINTER] * 4 + [_LONG]
+        self._unpack.argtypes = [_POINTER] * 3 + [_LONG]
         for function in (self._fill, self._push, self._unpack):
             function.restype = None
 
@@ -63,7 +63,7 @@ class MotionKernels:
         return not refused
 
     def fill(self, field: Fields, unknown: Flags) -> None:
-        """Fill in unknown cells, in place.
+        """Fill in unknown cells, which are zero, in place.
 
         Shapes:
             field: (2, h, w)   unknown: (h, w)
@@ -108,14 +108,16 @@ class MotionKernels:
             rounds,
         )
 
-    def unpack(self, pairs: Fields) -> tuple[NDArray[np.float32], Flags]:
+    def unpack(self, pairs: Fields, xy: NDArray[np.float32], valid: Flags) -> None:
         """Take apart what :meth:`push` wrote, into pixels and flags.
 
         Shapes:
-            pairs: (H, W, 2)   returns: (2, H, W), (H, W)
+            pairs: (H, W, 2)   xy: (2, H, W)   valid: (H, W)
         """
         height, width, _ = pairs.shape
-        xy, valid = np.empty((2, height, width), np.float32), np.empty((height, width), np.bool_)
-        addresses = xy[0].ctypes.data, xy[1].ctypes.data, valid.ctypes.data
-        self._unpack(pointer(pairs, np.int16), *addresses, height * width)
-        return xy, valid
+        self._unpack(
+            pointer(pairs, np.int16),
+            pointer(xy, np.float32, (2, height, width), written=True),
+            pointer(valid, np.bool_, (height, width), written=True),
+            height * width,
+        )

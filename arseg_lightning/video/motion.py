@@ -58,7 +58,7 @@ def block_motion(frame: Frame) -> BlockMotion:
         )
     height, width = (_cells(side) for side in frame.size)
     painted, intra = paint(vectors, height, width)
-    return BlockMotion(fill_intra(painted, intra), intra)
+    return BlockMotion(_filled(painted, intra), intra)
 
 
 def fill_intra(quarter_pixels: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
@@ -70,12 +70,16 @@ def fill_intra(quarter_pixels: NDArray[np.int16], intra: NDArray[np.bool_]) -> N
     Shapes:
         quarter_pixels: (2, h, w)   intra: (h, w)   returns: (2, h, w)
     """
-    filled = np.where(intra, np.int16(0), quarter_pixels)
+    return _filled(np.where(intra, np.int16(0), quarter_pixels), np.ascontiguousarray(intra))
+
+
+def _filled(field: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """Fill in cells that are zero, in place if there are kernels."""
     kernels = motion_kernels()
-    if kernels is None:
-        return _fill(filled, intra)
-    kernels.fill(filled, np.ascontiguousarray(intra))
-    return filled
+    if kernels is not None:
+        kernels.fill(field, intra)
+        return field
+    return _fill(field, intra)
 
 
 def _fill(field: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
