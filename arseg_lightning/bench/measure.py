@@ -86,24 +86,23 @@ class _Runner:
         self.key_ms: list[float] = []
         self.nonkey_ms: list[float] = []
         self.stages_ms: dict[str, float] = {}
-        self.peaks: list[float] = []
+        self.peak_megabytes: float | None = None
 
     def warm_up(self) -> None:
-        """Run a keyframe and another frame."""
+        """Run a keyframe and two other frames, and see what memory that takes."""
         session = self.segmenter.session()
-        for frame in self.frames[:2]:
+        memory = PeakMemory(self.segmenter.device)
+        for frame in self.frames[:3]:
             session.push(frame)
+        self.peak_megabytes = memory.megabytes()
 
     def round(self) -> None:
         """Run over the clip once."""
         session = self.segmenter.session()
-        memory = PeakMemory(self.segmenter.device)
         for frame in self.frames:
             result = session.push(frame)
             times = self.key_ms if result.is_keyframe else self.nonkey_ms
             times.append(result.latency_ms)
-        peak = memory.megabytes()
-        self.peaks += [] if peak is None else [peak]
 
     def time_stages(self) -> None:
         """Run over the clip once more, and note where the time of a non-keyframe goes."""
@@ -147,7 +146,7 @@ class _Runner:
             nonkey_gmacs=cost.nonkey_gmacs,
             mean_gmacs=cost.mean_gmacs,
             nonkeyframe_stages_ms=self.stages_ms,
-            peak_megabytes=max(self.peaks, default=None),
+            peak_megabytes=self.peak_megabytes,
         )
 
 

@@ -33,7 +33,7 @@ class VariantResult:
         nonkey_gmacs: 1e9 multiply-accumulates of another frame.
         mean_gmacs: 1e9 multiply-accumulates per frame.
         nonkeyframe_stages_ms: Where the time of another frame goes.
-        peak_megabytes: What memory rises by while it runs, at its peak.
+        peak_megabytes: What memory rises by when it first runs, at its peak.
     """
 
     name: str

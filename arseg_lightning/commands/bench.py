@@ -36,9 +36,7 @@ def bench(
     device: str = "auto",
     threads: int | None = None,
     classes: int = 11,
-    window: int = 7,
     repeats: int = 5,
-    plain_frames: int = 3,
     out: Path | None = None,
 ) -> BenchResult:
     """Measure AR-Seg against 1.0x on every frame, in plain PyTorch and optimised, in one run.
@@ -57,9 +55,7 @@ def bench(
         device: auto, cpu, cuda or cuda:N.
         threads: Threads on the CPU; all cores by default.
         classes: Number of classes.
-        window: Side of CReFF's window.
         repeats: Rounds in which every variant runs once.
-        plain_frames: Frames a round of the variants that see every frame in full.
         out: JSON file to write; a plot of the same name goes beside it.
     """
     if threads is not None:
@@ -68,13 +64,11 @@ def bench(
         keyframe_interval=keyframe_interval,
         resolution_ratios=tuple(ratios),
         num_classes=classes,
-        window=window,
         precisions=tuple(precisions),
         backends=tuple(backends),
         compile=compile,
         device=device,
         repeats=repeats,
-        plain_frames=plain_frames,
     )
     wanted = [BenchCase.parse(text) for text in cases or _DEFAULT]
     start = time.monotonic()

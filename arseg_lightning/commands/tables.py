@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from arseg_lightning.bench.documents import with_current_bench
 from arseg_lightning.report.documents import with_current_tables
 
 __all__ = ["tables"]
@@ -14,12 +15,13 @@ def tables(document: Path) -> None:
 
     A table stands directly below a line ``<!-- result: FILE -->`` (one test, over the distance to
     the keyframe) or ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs
-    that differ in the seed only; also with baseline=NAME and rows=NAME,NAME,…).
+    that differ in the seed only; also with baseline=NAME and rows=NAME,NAME,…), or
+    ``<!-- bench: FILE -->`` and ``<!-- bench-stages: FILE -->`` (a benchmark).
 
     Args:
         document: The Markdown file to change.
     """
-    after = with_current_tables(document)
+    after = with_current_bench(with_current_tables(document), document)
     before = document.read_text()
     document.write_text(after)
     print(f"{document}: {'changed' if before != after else 'up to date'}")

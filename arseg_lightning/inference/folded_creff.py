@@ -46,12 +46,13 @@ class FoldedCReFF(nn.Module):
 
     def forward(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
         """Warp, attend and classify."""
+        precision, scored = self.query.weight.dtype, self.classifier.weight.dtype
         with stage("warp"):
-            warped = carry(key_feature, motion, self.convention)
+            warped = carry(key_feature, motion, self.convention).to(precision)
         with stage("enlargement"):
-            query = self.query(enlarge(low, warped))
+            query = self.query(enlarge(low.to(precision), warped))
         with stage("attention"):
-            values = self.value_classifier(self.value(warped))
+            values = self.value_classifier(self.value(warped).to(scored))
             attended: Tensor = self.attention(query, self.key(warped), values)
         with stage("enlargement"):
             return attended + enlarge(self.low_scores(low), warped)

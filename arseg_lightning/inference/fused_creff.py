@@ -127,8 +127,7 @@ class FusedCReFF(FoldedCReFF):
             if conv.bias is not None:
                 weights[f"{name.removesuffix('_weight')}_bias"] = conv.bias
         self._kept = {
-            name: tensor.detach().to(torch.float32).contiguous()
-            for name, tensor in weights.items()
+            name: tensor.detach().to(torch.float32).contiguous() for name, tensor in weights.items()
         }  # kept alive while the kernel reads them
         return self._kept
 
