@@ -71,7 +71,7 @@ def test_the_tables_show_every_variant_and_where_its_time_goes(result):
     assert [row[1] for row in rows] == [v.name for v in result.cases[0].variants]
     assert rows[3][7:11] == ("3.00", "2.50", "3.08", "81%")
     assert rows[2][8:11] == ("-", "-", "-")
-    (plain, own) = stage_table(result).rows
+    (_, own) = stage_table(result).rows
     assert own == ("BiSeNet18 720x960", "AR 0.5x, float32", "28.0", "12.0", "30%", "5.0")
 
 
@@ -92,7 +92,8 @@ def test_a_file_that_is_no_result_is_refused(tmp_path):
 
 def test_documents_show_the_current_figures(result, tmp_path):
     result.write(tmp_path / "bench.json")
-    text = "a\n\n<!-- bench: bench.json -->\n| old |\n\n*old*\n\nb\n<!-- bench-stages: bench.json -->\n"
+    text = "a\n\n<!-- bench: bench.json -->\n| old |\n\n*old*\n\nb\n"
+    text += "<!-- bench-stages: bench.json -->\n"
     once = with_current_bench(text, tmp_path / "doc.md")
     assert "| AR 0.5x, float32" in once
     assert "old" not in once
