@@ -1,0 +1,59 @@
+"""Our networks as graphs: at odd sizes, where pooling and enlarging are least regular."""
+
+from dataclasses import replace
+
+import pytest
+
+from arseg_lightning.export import export_system
+from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18, PSPNet18Stride8
+from arseg_lightning.propagation import ConvFusion, CReFF, GlobalAttention
+from arseg_lightning.systems import ARSeg, EveryFrame
+from tests.export.made import SETTINGS, tiny_arseg
+
+NETWORKS = (PSPNet18, PSPNet18Stride8, BiSeNet18, EfficientNetLite0)
+ODD = replace(SETTINGS, size=(67, 93))
+
+
+def scores_agree(contract):
+    """Agreement itself is what export proves; this is how close it is."""
+    checks = [check for graph in contract.graphs.values() for check in graph.checks]
+    assert max(check.scores_difference / check.scores_scale for check in checks) < 1e-4
+    assert min(check.equal_labels for check in checks) >= 0.9999
+
+
+@pytest.mark.parametrize("network", NETWORKS[:3])
+def test_a_network_at_an_odd_size_is_the_same_on_onnx_runtime(network, tmp_path):
+    pytest.importorskip("onnxruntime")
+    system = EveryFrame(network(11, width=0.125))
+    scores_agree(export_system(system, tmp_path / "out", ODD))
+
+
+@pytest.mark.parametrize(
+    ("fusion", "convention"),
+    [
+        (CReFF(8, projection="full", direct_connection=False), "paper"),
+        (ConvFusion(8), "exact"),
+        (GlobalAttention(8, reduction=4), "paper"),
+    ],
+    ids=["full", "convolution", "global"],
+)
+def test_every_fusion_is_the_same_as_a_program(fusion, convention, tmp_path):
+    settings = replace(SETTINGS, format="torch")
+    scores_agree(export_system(tiny_arseg(fusion, convention), tmp_path / "out", settings))
+
+
+def test_the_published_warp_and_attention_without_an_outside_are_the_same(tmp_path):
+    pytest.importorskip("onnxruntime")
+    fusion = CReFF(8, window=7, zero_padding=False, spread=2.0)
+    scores_agree(export_system(tiny_arseg(fusion, "paper"), tmp_path / "out", SETTINGS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["onnx", "torch"])
+@pytest.mark.parametrize("convention", ["exact", "paper"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_ar_seg_of_every_network_is_the_same(network, convention, format, tmp_path):
+    high, low = (network(11, width=0.25) for _ in range(2))
+    fusion = CReFF(high.feature_channels, zero_padding=convention == "paper", spread=2.0)
+    system = ARSeg(high, low, fusion, 0.3, convention)
+    scores_agree(export_system(system, tmp_path / "out", replace(ODD, format=format)))
