@@ -55,11 +55,15 @@ def to_frame(
 
 
 class ToRgb:
-    """Converts pictures to RGB, and uses the memory of images that nobody holds any more."""
+    """Converts pictures to RGB, and uses the memory of images that nobody holds any more.
 
-    def __init__(self) -> None:
+    Args:
+        kept: How many images are held at a time, more or less.
+    """
+
+    def __init__(self, kept: int = 4) -> None:
         self._reformatter = VideoReformatter()
-        self._buffers = Buffers()
+        self._buffers = Buffers(kept)
 
     def __call__(
         self, picture: VideoFrame, height: int | None, width: int | None, quarter_turns: int

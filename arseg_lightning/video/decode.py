@@ -14,7 +14,7 @@ from arseg_lightning.video.pictures import Damage, numbered_pictures
 from arseg_lightning.video.probe import VideoInfo, frame_rate, open_video, probe, require_motion
 from arseg_lightning.video.timeline import Timeline, read_timeline
 
-__all__ = ["decode", "read_frames"]
+__all__ = ["decode", "frame_clock", "read_frames"]
 
 _WORTH_A_SEEK = 8
 """Frames to skip that make up for opening the file once more."""
@@ -87,6 +87,17 @@ def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
     return found
 
 
+def frame_clock(timeline: Timeline | None, stream: VideoStream) -> Callable[[int], float]:
+    """The time of a frame: its own where the file says it, else by the frame rate."""
+    rate = frame_rate(stream)
+
+    def seconds(index: int) -> float:
+        known = timeline is not None and index < len(timeline)
+        return timeline.seconds(index) if timeline and known else float(index / rate)
+
+    return seconds
+
+
 def _decode(info: VideoInfo, motion: bool, size: tuple[int, int] | None) -> Iterator[Frame]:
     """Decode all frames and report the damage."""
     damage, rgb = Damage(info.path), ToRgb()
@@ -94,7 +105,7 @@ def _decode(info: VideoInfo, motion: bool, size: tuple[int, int] | None) -> Iter
     with open_video(info.path) as (container, stream):
         if motion:
             stream.codec_context.options = {"flags2": "+export_mvs"}
-        seconds = _clock(timeline, stream)
+        seconds = frame_clock(timeline, stream)
         for numbered in numbered_pictures(container, stream, timeline, damage):
             frame = to_frame(numbered, info.path, seconds, motion, size, rgb)
             if frame.size != (size or info.size):
@@ -115,7 +126,7 @@ def _read_group(
     with open_video(path) as (container, stream):
         if timeline is not None and start:
             timeline.seek(container, stream, start)
-        seconds = _clock(timeline, stream)
+        seconds = frame_clock(timeline, stream)
         for numbered in numbered_pictures(container, stream, timeline, Damage(path), start):
             if start and numbered.place == start and numbered.is_copy:
                 return None
@@ -144,17 +155,6 @@ def _groups(wanted: list[int], timeline: Timeline | None) -> Iterator[tuple[int,
             start, group = keyframe, []
         group.append(index)
     yield start, group
-
-
-def _clock(timeline: Timeline | None, stream: VideoStream) -> Callable[[int], float]:
-    """The time of a frame: its own where the file says it, else by the frame rate."""
-    rate = frame_rate(stream)
-
-    def seconds(index: int) -> float:
-        known = timeline is not None and index < len(timeline)
-        return timeline.seconds(index) if timeline and known else float(index / rate)
-
-    return seconds
 
 
 def _by(size: tuple[int, ...]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from av.video.frame import VideoFrame
 
+from arseg_lightning.video.decode import frame_clock
 from arseg_lightning.video.errors import NotAVideo
 from arseg_lightning.video.images import image_files, read_image
 from arseg_lightning.video.live.arrival import Arrival, Watcher
@@ -49,19 +50,14 @@ class FileFeed:
         clock.join(1 / self._rate)
         with open_video(self._path) as (container, stream):
             watcher.opened(stream)
+            seconds = frame_clock(self._timeline, stream)
             for numbered in numbered_pictures(container, stream, self._timeline, damage):
                 restart = None
                 if not numbered.is_copy:
                     _, restart = clock.tick(claimed_seconds(numbered.picture))
                     if _num_lost(damage) > lost:
                         lost, restart = _num_lost(damage), "frames before it are damaged or lost"
-                yield Arrival(numbered, self._seconds(numbered.place), restart)
-
-    def _seconds(self, index: int) -> float:
-        """The time of a frame: its own where the file says it, else by the frame rate."""
-        if self._timeline is not None and index < len(self._timeline):
-            return self._timeline.seconds(index)
-        return float(index / self._rate)
+                yield Arrival(numbered, seconds(numbered.place), restart)
 
 
 class ImageFeed:

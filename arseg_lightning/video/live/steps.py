@@ -10,7 +10,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from arseg_lightning.types import BLOCK_SIZE, Frame
-from arseg_lightning.video.conversion import to_frame
+from arseg_lightning.video.conversion import ToRgb, to_frame
 from arseg_lightning.video.errors import NoMotionVectors, UnsupportedReference, VideoError
 from arseg_lightning.video.live.arrival import Arrival, Feed
 from arseg_lightning.video.live.frame import LiveMotion, StreamedFrame
@@ -20,6 +20,9 @@ from arseg_lightning.video.probe import codec_name, motion_obstacle
 from arseg_lightning.video.references import parse_h264_parameters, reference_obstacle
 
 __all__ = ["Steps"]
+
+_KEPT_IMAGES = 8
+"""Images that are held at a time: decoded ahead, or in the hands of the caller."""
 
 _START_OF_PACKET = 512
 """Bytes at a packet's start in which its parameter set is, if it has one."""
@@ -42,6 +45,7 @@ class Steps:
         self._feed = feed
         self._size = size
         self._remedy = remedy
+        self._rgb = ToRgb(_KEPT_IMAGES)
         self._may_reencode = motion != "codec"
         self._reencoder = Reencoder() if motion == "reencode" else None
         self._switch: str | None = None
@@ -128,6 +132,7 @@ class Steps:
             lambda _: arrival.seconds,
             motion=vectors,
             size=None if vectors else self._size,
+            rgb=self._rgb,
         )
 
     def _obstacle(self, kind: type[VideoError], what: str) -> None:
