@@ -11,7 +11,8 @@ from arseg_lightning.bench.table import bench_table, machine_line, stage_table
 __all__ = ["with_current_bench"]
 
 _MARKER = re.compile(
-    r"(?P<head><!-- bench(?P<stages>-stages)?: (?P<file>\S+) -->\n)(?P<old>(?:[|*].*\n|\n(?=\*))*)"
+    r"(?P<head><!-- bench(?P<stages>-stages)?: (?P<file>\S+)(?: only=(?P<only>\S+))? -->\n)"
+    r"(?P<old>(?:[|*].*\n|\n(?=\*))*)"
 )
 
 
@@ -20,7 +21,8 @@ def with_current_bench(text: str, document: Path) -> str:
 
     A table stands directly below ``<!-- bench: FILE -->``, or ``<!-- bench-stages: FILE -->`` for
     where the time goes; the machine is named below the former. Files are found relative to the
-    document.
+    document. ``only=plain,float32`` behind the file shows some variants: ``plain``, or what the
+    optimised ones compute in, or their backend.
 
     Args:
         text: The document's text.
@@ -28,7 +30,7 @@ def with_current_bench(text: str, document: Path) -> str:
 
     Raises:
         FileNotFoundError: If a result file is missing.
-        ValueError: If a file is no result of ``bench``.
+        ValueError: If a file is no result of ``bench``, or has no such variants.
     """
 
     def table(block: re.Match[str]) -> str:
@@ -36,6 +38,8 @@ def with_current_bench(text: str, document: Path) -> str:
         if not file.is_file():
             raise FileNotFoundError(f"{document} shows {file}, which is missing")
         result = BenchResult.read(file)
+        if block["only"]:
+            result = result.only(block["only"].split(","))
         if block["stages"]:
             return f"{block['head']}{stage_table(result).markdown()}\n"
         where = f"*{machine_line(result)}*"

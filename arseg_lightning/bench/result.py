@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,13 @@ class VariantResult:
     peak_megabytes: float | None
 
     @property
+    def group(self) -> str:
+        """``plain``, or for optimised ones their precision, or a backend other than torch."""
+        if self.kind == "plain":
+            return self.kind
+        return self.precision if self.backend == "torch" else self.backend
+
+    @property
     def fps(self) -> float:
         """Frames per second."""
         return 1e3 / self.mean_ms
@@ -74,12 +81,18 @@ class CaseResult:
         size: Height and width.
         decode_ms: Decoding with motion vectors, per frame; in a stream it runs beside the rest.
         variants: Everything that was compared; 1.0x in plain PyTorch comes first.
+        shown: What tables show; everything by default.
     """
 
     network: str
     size: tuple[int, int]
     decode_ms: float
     variants: tuple[VariantResult, ...]
+    shown: tuple[VariantResult, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Show everything by default."""
+        object.__setattr__(self, "shown", self.shown or self.variants)
 
     def full(self, variant: VariantResult) -> VariantResult:
         """1.0x on every frame with the same optimisations, backend and precision."""
@@ -124,6 +137,8 @@ class BenchResult:
     def write(self, path: Path) -> None:
         """Write the figures, and what follows from them for those who read the file alone."""
         content = asdict(self)
+        for written in content["cases"]:
+            del written["shown"]
         for case, written in zip(self.cases, content["cases"], strict=True):
             for variant, row in zip(case.variants, written["variants"], strict=True):
                 row["derived"] = {
@@ -136,6 +151,22 @@ class BenchResult:
                 }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(_rounded(content), indent=1) + "\n", "utf-8")
+
+    def only(self, wanted: Sequence[str]) -> BenchResult:
+        """The variants of some kinds: see :attr:`VariantResult.group`.
+
+        Raises:
+            ValueError: If there are none of a kind.
+        """
+        groups = {variant.group for case in self.cases for variant in case.variants}
+        for name in wanted:
+            if name not in groups:
+                raise ValueError(f"no variants are {name!r}; there are {', '.join(sorted(groups))}")
+        cases = (
+            replace(case, shown=tuple(v for v in case.variants if v.group in wanted))
+            for case in self.cases
+        )
+        return replace(self, cases=tuple(cases))
 
     @classmethod
     def read(cls, path: Path) -> BenchResult:

@@ -19,7 +19,7 @@ def bench_table(result: BenchResult) -> Table:
     ``x plain 1x`` is the speed-up over 1.0x on every frame in plain PyTorch; ``x 1x`` that over
     1.0x with the same optimisations; ``bound`` the ratio of their multiply-accumulates.
     """
-    rows = [_row(case, variant) for case in result.cases for variant in case.variants]
+    rows = [_row(case, variant) for case in result.cases for variant in case.shown]
     return Table(_HEADER, tuple(rows), num_names=2)
 
 
@@ -31,7 +31,7 @@ def stage_table(result: BenchResult) -> Table:
     shown = [
         (case, variant)
         for case in result.cases
-        for variant in case.variants
+        for variant in case.shown
         if variant.resolution_ratio != 1 and variant.backend == "torch"
     ]
     names = dict.fromkeys(name for _, v in shown for name in v.nonkeyframe_stages_ms)

@@ -103,6 +103,17 @@ def test_documents_show_the_current_figures(result, tmp_path):
     assert "\n\nb\n<!-- bench-stages" in once
 
 
+def test_documents_may_show_some_variants(result, tmp_path):
+    result.write(tmp_path / "bench.json")
+    text = "<!-- bench: bench.json only=float32 -->\n"
+    table = with_current_bench(text, tmp_path / "doc.md")
+    assert "plain PyTorch" not in table
+    assert "| AR 0.5x, float32 |" in table
+    assert "3.00" in table  # still against plain PyTorch
+    with pytest.raises(ValueError, match="no variants are 'float8'; there are float32, plain"):
+        with_current_bench(text.replace("float32", "float8"), tmp_path / "doc.md")
+
+
 def test_the_plot_is_a_picture(result, tmp_path):
     plot_bench(result, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
