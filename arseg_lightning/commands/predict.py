@@ -36,6 +36,7 @@ def predict(
     outputs: str = "overlay,labels",
     device: str = "auto",
     precision: Precision = "float32",
+    batch_frames: int = 1,
     limit: int | None = None,
     opacity: float = 0.5,
     overwrite: bool = False,
@@ -53,13 +54,12 @@ def predict(
         output: Folder of the results: overlay.mp4, labels/, npz/ and the figures, predict.json.
         checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
-        policy: Another way to choose keyframes, CodecKeyframes or Adaptive, with its settings:
-            --policy.max_interval 30.
-        motion: codec uses the video's own motion or refuses; reencode finds it by encoding on
-            the fly; auto is the codec's where it can be used.
+        policy: Another choice of keyframes: CodecKeyframes or Adaptive (--policy.max_interval 30).
+        motion: The codec's own or a refusal; found by encoding on the fly; or auto.
         outputs: What is written, of overlay, labels and npz, with commas.
         device: auto, cpu, cuda or cuda:N.
         precision: float32, bfloat16 or float16.
+        batch_frames: Segment so many frames at once, each later by those that it waits for.
         limit: Most frames.
         opacity: Weight of the classes' colours in the overlay.
         overwrite: Replace results that are in the folder already.
@@ -69,7 +69,7 @@ def predict(
         What came of it, as in predict.json.
 
     Raises:
-        OSError: If the run or the video is not there, or results cannot be written.
+        OSError: If something is not there, or cannot be written.
         ValueError: If an option or the video cannot be used, or there are no weights.
         SystemExit: After Ctrl-C.
     """
@@ -78,7 +78,7 @@ def predict(
             raise ValueError("give one of --keyframe_interval and --policy, which has its own")
         policy = EveryL(keyframe_interval)
     names = tuple(word.strip() for word in outputs.split(",") if word.strip())
-    settings = FolderSettings(names, motion, limit, opacity, overwrite)
+    settings = FolderSettings(names, motion, limit, batch_frames, opacity, overwrite)
     fast = Optimisations(precision=precision)
     segmenter = load_run(configs, checkpoint, overrides, policy, device, fast)
     record = segment_and_show(segmenter, video, output, settings)

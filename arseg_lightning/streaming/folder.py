@@ -44,6 +44,7 @@ class FolderSettings:
             ``npz`` (archives of labels and what was done for them).
         motion: Where motion comes from, see :func:`open_live`.
         limit: Most frames.
+        batch_frames: Most frames that are segmented at once, see :meth:`Segmenter.results`.
         opacity: Weight of the classes' colours in the overlay.
         overwrite: Replace the results that are in the folder already.
 
@@ -54,6 +55,7 @@ class FolderSettings:
     outputs: tuple[str, ...] = ("overlay", "labels")
     motion: LiveMotion = "auto"
     limit: int | None = None
+    batch_frames: int = 1
     opacity: float = 0.5
     overwrite: bool = False
 
@@ -62,6 +64,8 @@ class FolderSettings:
         for name in self.outputs:
             if name not in _OUTPUTS:
                 raise ValueError(f"outputs are of {', '.join(_OUTPUTS)}, got {name!r}")
+        if self.batch_frames < 1:
+            raise ValueError(f"batch_frames is at least 1, got {self.batch_frames}")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit counts frames and is at least 1, got {self.limit}")
 
@@ -98,7 +102,7 @@ def segment_to_folder(
         _clear(folder)
         stream = _Stream(segmenter, live, _outputs(segmenter, live, folder, settings), watch)
         try:
-            stream.run(interrupt, settings.limit)
+            stream.run(interrupt, settings)
         except Exception as error:
             with suppress(OSError):  # it may be what ended the stream
                 stream.record(str(error)).write(folder)
@@ -120,12 +124,13 @@ class _Stream:
         self.watch = watch
         self.figures = Figures()
 
-    def run(self, interrupt: Interrupt, limit: int | None) -> None:
+    def run(self, interrupt: Interrupt, settings: FolderSettings) -> None:
         """Go on to the end, or until someone wants to stop."""
         with ExitStack() as stack:
             for output in self.outputs:
                 stack.enter_context(output)
-            for result in interrupt.until_wanted(self.segmenter.results(self.live, limit)):
+            results = self.segmenter.results(self.live, settings.limit, settings.batch_frames)
+            for result in interrupt.until_wanted(results):
                 self._write(result)
 
     def record(self, ended: str) -> StreamRecord:

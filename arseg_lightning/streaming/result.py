@@ -25,7 +25,8 @@ class StreamResult:
         reason: Why the frame became a keyframe; None if it did not.
         latency_ms: From the frame's arrival to its labels in the host's memory.
         stages: Milliseconds by stage: ``wait`` for the frame (decoding), which is no part of the
-            latency, ``image``, ``motion``, ``network`` and ``labels``.
+            latency, ``image``, ``motion``, ``queue`` for others of its batch, ``network``, and
+            ``labels``; the last two are those of the whole batch.
     """
 
     frame: Frame

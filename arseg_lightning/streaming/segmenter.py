@@ -17,7 +17,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.streaming.device import choose_device
 from arseg_lightning.streaming.policy import EveryL, KeyframePolicy
 from arseg_lightning.streaming.result import StreamResult
-from arseg_lightning.streaming.session import Session
+from arseg_lightning.streaming.session import Session, TakenFrame
 from arseg_lightning.systems import EveryFrame, VideoSystem
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
@@ -73,6 +73,7 @@ class Segmenter:
         *,
         motion: LiveMotion = "auto",
         limit: int | None = None,
+        batch_frames: int = 1,
         **options: Any,
     ) -> Iterator[StreamResult]:
         """Segment a video from start to end, a frame at a time.
@@ -82,16 +83,41 @@ class Segmenter:
                 ``-`` for standard input: what :func:`open_live` takes.
             motion: Where motion comes from, see :func:`open_live`.
             limit: Most frames.
+            batch_frames: See :meth:`results`.
             options: Further options of :func:`open_live`.
         """
         with open_live(source, motion=motion, **options) as live:
-            yield from self.results(live, limit)
+            yield from self.results(live, limit, batch_frames)
 
-    def results(self, live: LiveSource, limit: int | None = None) -> Iterator[StreamResult]:
-        """Segment the frames of a source that is open already."""
-        session = self.session()
+    def results(
+        self, live: LiveSource, limit: int | None = None, batch_frames: int = 1
+    ) -> Iterator[StreamResult]:
+        """Segment the frames of a source that is open already.
+
+        Args:
+            live: The source.
+            limit: Most frames.
+            batch_frames: Most frames between two keyframes that are segmented at once: the same
+                results in less time where a device has time left, each later by the frames that
+                it waits for.
+
+        Raises:
+            ValueError: If a batch is to have no frames.
+        """
+        if batch_frames < 1:
+            raise ValueError(f"batch_frames is at least 1, got {batch_frames}")
+        session, waiting = self.session(), list[TakenFrame]()
         for wait_ms, streamed in _timed(islice(live, limit)):
-            yield session.push(streamed, wait_ms)
+            taken = session.take(streamed, wait_ms)
+            if taken.reason is not None and waiting:
+                yield from session.segment(waiting)
+                waiting = []
+            waiting.append(taken)
+            if taken.reason is not None or len(waiting) >= batch_frames:
+                yield from session.segment(waiting)
+                waiting = []
+        if waiting:
+            yield from session.segment(waiting)
 
     def image(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Bring a frame to what networks see: normalised, on the device, (1, 3, H, W)."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from arseg_lightning.streaming.policy import KeyframePolicy, Situation
 from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.streaming.stopwatch import Stopwatch
-from arseg_lightning.systems import StreamFrame
-from arseg_lightning.types import BLOCK_SIZE, Motion
+from arseg_lightning.systems import Prediction, StreamFrame
+from arseg_lightning.types import BLOCK_SIZE, Frame, Motion
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.live import StreamedFrame
 from arseg_lightning.video.motion import BlockMotion
@@ -21,7 +23,24 @@ from arseg_lightning.video.motion import BlockMotion
 if TYPE_CHECKING:
     from arseg_lightning.streaming.segmenter import Segmenter
 
-__all__ = ["Session"]
+__all__ = ["Session", "TakenFrame"]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenFrame:
+    """A frame on its way through a session.
+
+    Args:
+        frame: The frame.
+        given: What the system is given.
+        reason: Why it is a keyframe; None if it is not.
+        watch: Times its stages.
+    """
+
+    frame: Frame
+    given: StreamFrame
+    reason: str | None
+    watch: Stopwatch
 
 
 class Session:
@@ -45,7 +64,6 @@ class Session:
         self._distance = 0
         self._state: Any = None
 
-    @torch.inference_mode()
     def push(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> StreamResult:
         """Segment the next frame.
 
@@ -56,19 +74,51 @@ class Session:
             streamed: The frame, and its motion to the one pushed before it.
             wait_ms: How long it was waited for, for the figures.
         """
-        watch = Stopwatch(self.segmenter.device)
+        return self.segment([self.take(streamed, wait_ms)])[0]
+
+    @torch.inference_mode()
+    def take(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> TakenFrame:
+        """Decide what becomes of the next frame, and prepare it: the first half of a push.
+
+        Args:
+            streamed: See :meth:`push`.
+            wait_ms: See :meth:`push`.
+        """
+        watch = Stopwatch(self.segmenter.device, {"wait": wait_ms})
         image = self.segmenter.image(streamed.frame.image)
         watch.lap("image")
         reason, motion = self._decide(streamed)
         field = self._to_keyframe(streamed.frame.size, motion)
         watch.lap("motion")
-        frame = StreamFrame(image, field, self._distance)
-        prediction, self._state = self.segmenter.system.step(frame, self._state)
-        watch.lap("network")
-        labels = prediction.labels[0].cpu().numpy()
-        watch.lap("labels")
-        stages = {"wait": wait_ms} | watch.laps
-        return StreamResult(streamed.frame, labels, prediction, reason, watch.total_ms, stages)
+        return TakenFrame(streamed.frame, StreamFrame(image, field, self._distance), reason, watch)
+
+    @torch.inference_mode()
+    def segment(self, taken: Sequence[TakenFrame]) -> list[StreamResult]:
+        """Segment taken frames at once, in the order in which they were taken.
+
+        Args:
+            taken: A keyframe alone, or others that refer to the last keyframe segmented.
+        """
+        for each in taken:
+            each.watch.lap("queue")
+        first = taken[0].given
+        images, motion = ([getattr(t.given, name) for t in taken] for name in ("image", "motion"))
+        frame = first
+        if len(taken) > 1:
+            frame = StreamFrame(torch.cat(images), torch.cat(motion), first.distance)
+        prediction, self._state = self._step(frame)
+        for each in taken:
+            each.watch.lap("network")
+        labels = prediction.labels.cpu().numpy()
+        return [_result(each, prediction, place, labels[place]) for place, each in enumerate(taken)]
+
+    def _step(self, frame: StreamFrame) -> tuple[Prediction, Any]:
+        """One step of the system; a batch refers to one keyframe and leaves its feature."""
+        state, number = self._state, len(frame.image)
+        if number == 1 or not isinstance(state, Tensor):
+            return self.segmenter.system.step(frame, state)
+        batch = state.expand(number, *state.shape[1:])
+        return self.segmenter.system.step(frame, batch)[0], state
 
     def _decide(self, streamed: StreamedFrame) -> tuple[str | None, Motion | None]:
         """Why the frame becomes a keyframe, or its motion to the last one."""
@@ -118,6 +168,20 @@ class Session:
         if motion is None:
             return torch.zeros((), device=device).expand(1, 2, *size)
         return torch.from_numpy(motion.xy)[None].to(device)
+
+
+def _result(
+    taken: TakenFrame, prediction: Prediction, place: int, labels: NDArray[np.uint8]
+) -> StreamResult:
+    """The result of one frame of a batch."""
+    taken.watch.lap("labels")
+    own = replace(
+        prediction,
+        scores=prediction.scores[place : place + 1],
+        distance=taken.given.distance,
+    )
+    latency = taken.watch.total_ms
+    return StreamResult(taken.frame, labels, own, taken.reason, latency, taken.watch.laps)
 
 
 def _in_place(streamed: StreamedFrame) -> StreamedFrame:

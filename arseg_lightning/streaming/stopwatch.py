@@ -14,10 +14,11 @@ class Stopwatch:
 
     Args:
         device: Where the work is done.
+        laps: Stages before the start, in milliseconds; they do not count in the total.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.laps: dict[str, float] = {}
+    def __init__(self, device: torch.device, laps: dict[str, float] | None = None) -> None:
+        self.laps: dict[str, float] = dict(laps or {})
         self._device = device
         self._start = self._last = perf_counter()
 

@@ -81,6 +81,23 @@ def test_a_file_is_streamed_as_its_frames_are(video):
     assert len(list(own.stream(video, limit=3))) == 3
 
 
+@pytest.mark.parametrize("batch_frames", [2, 3, 100])
+def test_batches_give_what_single_frames_give(video, batch_frames):
+    own = segmenter(policy=EveryL(8))
+    alone = list(own.stream(video))
+    batched = list(own.stream(video, batch_frames=batch_frames))
+    assert same(labels_of(batched), labels_of(alone))
+    for left, right in zip(batched, alone, strict=True):
+        assert (left.frame.index, left.reason) == (right.frame.index, right.reason)
+        assert left.prediction.distance == right.prediction.distance
+        assert left.prediction.scores.shape == right.prediction.scores.shape
+
+
+def test_a_batch_has_frames(video):
+    with pytest.raises(ValueError, match="batch_frames is at least 1, got 0"):
+        next(segmenter().stream(video, batch_frames=0))
+
+
 def test_two_streams_at_once_are_two_streams(video, tmp_path):
     other = write_video(tmp_path / "other.mp4", 20, keyframe_interval=9)
     own = segmenter(policy=EveryL(4))
@@ -143,5 +160,5 @@ def test_a_result_says_what_was_done_and_how_long_it_took(video):
     assert (first.prediction.role, second.prediction.role) == ("keyframe", "nonkeyframe")
     assert (first.prediction.resolution_ratio, second.prediction.resolution_ratio) == (1.0, 0.5)
     assert second.labels.dtype == np.uint8
-    assert set(second.stages) == {"wait", "image", "motion", "network", "labels"}
+    assert set(second.stages) == {"wait", "image", "motion", "queue", "network", "labels"}
     assert second.latency_ms == pytest.approx(sum(second.stages.values()))
