@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +88,12 @@ def export_system(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
         made = Path(place) / "export"
         made.mkdir()
-        contract = _export(system, made, settings)
+        try:
+            contract = _export(system, made, settings)
+        finally:
+            # torch's tracer makes a subclass of every module's class. Until they are collected, a
+            # configuration that is parsed in this process finds two classes of each name.
+            gc.collect()
         contract.write(made)
         if folder.exists():
             folder.rename(Path(place) / "before")

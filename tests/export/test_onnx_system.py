@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from arseg_lightning.cli import main
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.export import CONTRACT_NAME, OnnxSystem
 from arseg_lightning.streaming import EveryL, Segmenter, load_run
@@ -33,6 +34,12 @@ def test_a_whole_clip_gets_the_labels_of_the_eager_system(exported, clip):
     labels = [np.stack([each.labels for each in results]) for results in (ours, theirs)]
     assert (labels[0] == labels[1]).mean() >= 0.9999
     assert len(np.unique(labels[0])) > 3
+
+
+def test_predict_runs_an_export_as_it_runs_a_run(exported, clip, tmp_path):
+    words = ["predict", str(exported), "--video", str(clip), "--outputs", "npz", "--limit", "9"]
+    record = main([*words, "--output", str(tmp_path / "out")])
+    assert (record.frames, record.keyframes) == (9, 3)
 
 
 def test_predictions_say_what_the_systems_say(exported):
