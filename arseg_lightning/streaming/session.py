@@ -175,11 +175,16 @@ def _result(
 ) -> StreamResult:
     """The result of one frame of a batch."""
     taken.watch.lap("labels")
-    own = replace(
-        prediction,
-        scores=prediction.scores[place : place + 1],
-        distance=taken.given.distance,
-    )
+    own = prediction
+    if len(prediction.scores) > 1:
+        own = Prediction(
+            prediction.scores[place : place + 1],
+            prediction.size,
+            prediction.align_corners,
+            prediction.role,
+            prediction.resolution_ratio,
+            taken.given.distance,
+        )
     latency = taken.watch.total_ms
     return StreamResult(taken.frame, labels, own, taken.reason, latency, taken.watch.laps)
 

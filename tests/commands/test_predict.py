@@ -11,6 +11,7 @@ import torch
 
 from arseg_lightning.cli import main
 from arseg_lightning.streaming import Adaptive
+from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.record import StreamRecord
 from tests.streaming.made import times, write_at, write_run
 from tests.video.small_videos import write_video
@@ -92,6 +93,27 @@ def test_random_weights_are_refused(run, video, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_ctrl_c_leaves_a_valid_video_of_all_frames_so_far(
+    run, video, tmp_path, monkeypatch, capsys
+):
+    """By a signal while the fifth frame is counted."""
+    count = Figures.add
+
+    def count_and_press(self, result):
+        count(self, result)
+        if result.frame.index == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Figures, "add", count_and_press)
+    with pytest.raises(SystemExit) as ended:
+        predict(run, "--video", video, output=tmp_path / "out")
+    assert ended.value.code == 130
+    assert times(tmp_path / "out" / "overlay.mp4") == pytest.approx(times(video)[:5], abs=1e-5)
+    assert len(list((tmp_path / "out" / "labels").iterdir())) == 5
+    assert "5 frames in " in (text := capsys.readouterr().out)
+    assert "(interrupted)" in text
+
+
 def start(run, video, output):
     command = [sys.executable, "-m", "arseg_lightning", "predict", run, "--video", video]
     return subprocess.Popen(
@@ -110,6 +132,7 @@ def wait_for(path, seconds=60):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_an_interrupted_stream_leaves_a_valid_video(run, tmp_path):
     """By a process of its own and a real Ctrl-C."""
     ticks = [3600 * n + 900 * (n % 3) for n in range(1000)]

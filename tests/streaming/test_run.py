@@ -2,12 +2,14 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
+from arseg_lightning.export import ExportSettings, export_system
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.streaming import EveryL, load_run
-from tests.streaming.made import streamed, write_run
+from tests.streaming.made import CLASSES, segmenter, streamed, tiny_system, write_run
 from tests.video.small_videos import write_video
 
 
@@ -64,6 +66,19 @@ def test_loaded_networks_segment(run, tmp_path):
     video = write_video(tmp_path / "clip.mp4", 6)
     session = load_run(run, policy=EveryL(3), device="cpu").session()
     assert [session.push(frame).prediction.distance for frame in streamed(video)] == [0, 1, 2] * 2
+
+
+def test_exported_graphs_stream_like_the_networks(tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    video, system = write_video(tmp_path / "clip.mp4", 7), tiny_system()
+    settings = ExportSettings((64, 96), CLASSES, keyframe_interval=3, chaining="integer")
+    export_system(system, tmp_path / "export", settings)
+    exported = load_run(tmp_path / "export")
+    assert (exported.policy.keyframe_interval, exported.chaining) == (3, "integer")
+    found = [result.labels for result in exported.stream(video)]
+    plain = segmenter(system, policy=EveryL(3), chaining="integer").stream(video)
+    assert np.mean(np.stack(found) == np.stack([result.labels for result in plain])) > 0.9999
 
 
 def test_random_weights_are_refused(run):
