@@ -42,6 +42,7 @@ class StreamRecord:
         stage_ms: Mean milliseconds a frame by stage.
         policy: The keyframe policy and its settings.
         device: What the networks ran on.
+        precision: In what they computed.
         outputs: What was written.
         versions: Versions of the packages that matter.
     """
@@ -57,6 +58,7 @@ class StreamRecord:
     stage_ms: dict[str, float]
     policy: dict[str, Any]
     device: str
+    precision: str
     outputs: tuple[str, ...]
     versions: dict[str, str]
 
@@ -102,6 +104,7 @@ def stream_record(
         ended=ended,
         policy=_described(segmenter.policy),
         device=device_name(segmenter.device),
+        precision=segmenter.precision,
         outputs=tuple(output.summary for output in outputs),
         versions=versions | {name: version(name) for name in _PACKAGES},
         **figures.summary(),

@@ -115,6 +115,7 @@ def segmenter_of(
         policy=policy or EveryL(data.keyframe_interval),
         uses_motion=not isinstance(task.system, EveryFrame),
         device=device,
+        precision=optimisations.precision,
     )
 
 

@@ -37,6 +37,7 @@ class Segmenter:
         policy: Which frames become keyframes; every 12th by default.
         uses_motion: Whether the system looks at motion; composing it is left out if not.
         device: See :func:`choose_device`.
+        precision: In what the system computes, for records.
 
     Raises:
         ValueError: If there is no such device.
@@ -52,11 +53,13 @@ class Segmenter:
         policy: KeyframePolicy | None = None,
         uses_motion: bool = True,
         device: str = "auto",
+        precision: str = "float32",
     ) -> None:
         self.device = choose_device(device)
         self.system = system.to(self.device).eval()
         self.classes = classes
         self.chaining: Chaining = chaining
+        self.precision = precision
         self.policy = policy or EveryL()
         self.uses_motion = uses_motion and not isinstance(system, EveryFrame)
         normalise = normalise or Normalisation()

@@ -42,7 +42,7 @@ def test_the_record_says_what_was_done_with_what(video, tmp_path):
     assert content["source"] == {"name": str(video), "size": [64, 96], "fps": 25.0, "dropped": 0}
     assert content["policy"]["name"] == "Adaptive"
     assert content["policy"]["max_interval"] == 9
-    assert content["device"] == "cpu"
+    assert (content["device"], content["precision"]) == ("cpu", "float32")
     assert {"torch", "av", "arseg_lightning"} <= set(content["versions"])
     assert set(content["latency_ms"]["nonkeyframe"]) == {"frames", "mean", "p50", "p95", "max"}
 
