@@ -213,11 +213,13 @@ typedef int16_t Pair[2];
 /* Written with vector types, since runs are too short for the loops that compilers make. */
 typedef int16_t Pairs4 __attribute__((vector_size(4 * sizeof(Pair))));
 typedef int16_t Pairs16 __attribute__((vector_size(16 * sizeof(Pair))));
+typedef int32_t Whole4 __attribute__((vector_size(sizeof(Pairs4))));
+typedef int32_t Whole16 __attribute__((vector_size(sizeof(Pairs16))));
 
 typedef struct {
     const int16_t *field;
     const uint8_t *intra;
-    const Pair *before;
+    const Pair *before; /* NULL where the frame before is the keyframe */
     Pair *after;
     long height, width, cells;
     int rounds;
@@ -258,19 +260,28 @@ static inline int stays(const Step *step, Shift by, long left, long right, long 
         && 4 * (bottom - 1) + by.y <= 4 * (step->height - 1);
 }
 
-#define MOVE_ROWS(Pairs, step, by, left, top, bottom)                                              \
+/* A pair as one number, which fills a vector in one go. */
+static inline int32_t one_number(int16_t x, int16_t y)
+{
+    const Pair pair = {x, y};
+    int32_t number;
+    memcpy(&number, pair, sizeof number);
+    return number;
+}
+
+#define MOVE_ROWS(Pairs, Whole, step, by, left, top, bottom)                                       \
     do {                                                                                           \
-        const int16_t pair[2] = {(by).x, 2 * (by).y}, flag[2] = {0, (by).hole};                    \
-        Pairs shifts, flags, pairs;                                                                \
-        for (size_t i = 0; i < sizeof(Pairs) / sizeof(Pair); i++) {                                \
-            shifts[2 * i] = pair[0], shifts[2 * i + 1] = pair[1];                                  \
-            flags[2 * i] = flag[0], flags[2 * i + 1] = flag[1];                                    \
-        }                                                                                          \
+        const Pairs shifts = (Pairs)((Whole){0} + one_number((by).x, 2 * (by).y));                 \
+        const Pairs flags = (Pairs)((Whole){0} + one_number(0, (by).hole));                        \
+        Pairs pairs;                                                                               \
         Pair *to = (step)->after + (top) * (step)->width + (left);                                 \
-        const Pair *from = (step)->before + (to - (step)->after) + distance(step, by);             \
+        ptrdiff_t from = to - (step)->after + distance(step, by);                                  \
+        pairs = shifts | flags;                                                                    \
         for (long row = top; row < (bottom); row++) {                                              \
-            memcpy(&pairs, from, sizeof pairs);                                                    \
-            pairs = (pairs + shifts) | flags;                                                      \
+            if ((step)->before) {                                                                  \
+                memcpy(&pairs, (step)->before + from, sizeof pairs);                               \
+                pairs = (pairs + shifts) | flags;                                                  \
+            }                                                                                      \
             memcpy(to, &pairs, sizeof pairs);                                                      \
             to += (step)->width, from += (step)->width;                                            \
         }                                                                                          \
@@ -283,7 +294,9 @@ static void move_held(const Step *step, Shift by, long left, long right, long to
         for (long column = left; column < right; column++) {
             long x = clip(4 * column + by.x, 0, 4 * (step->width - 1));
             long y = clip(4 * row + by.y, 0, 4 * (step->height - 1));
-            const int16_t *from = step->before[((y + 2) >> 2) * step->width + ((x + 2) >> 2)];
+            static const Pair none = {0, 0};
+            long source = ((y + 2) >> 2) * step->width + ((x + 2) >> 2);
+            const int16_t *from = step->before ? step->before[source] : none;
             int16_t *to = step->after[row * step->width + column];
             to[0] = x - 4 * column + from[0];
             to[1] = (2 * (y - 4 * row) + from[1]) | by.hole;
@@ -294,7 +307,7 @@ static inline void move_cell(const Step *step, long cell, long left, long top, l
 {
     Shift by = shift_of(step, cell);
     if (stays(step, by, left, left + BLOCK, top, bottom))
-        MOVE_ROWS(Pairs4, step, by, left, top, bottom);
+        MOVE_ROWS(Pairs4, Whole4, step, by, left, top, bottom);
     else
         move_held(step, by, left, clip(left + BLOCK, 0, step->width), top, bottom);
 }
@@ -310,33 +323,39 @@ static inline int move_group(const Step *step, long cell, long left, long top, l
     Shift by = shift_of(step, cell);
     if (differ || !stays(step, by, left, left + GROUP * BLOCK, top, bottom))
         return 0;
-    MOVE_ROWS(Pairs16, step, by, left, top, bottom);
+    MOVE_ROWS(Pairs16, Whole16, step, by, left, top, bottom);
     return 1;
 }
 
+static inline void move_row(const Step *step, long row)
+{
+    long w = (step->width + BLOCK - 1) / BLOCK, column = 0;
+    long top = BLOCK * row, bottom = clip(top + BLOCK, 0, step->height);
+    while (column < w) {
+        long cell = row * w + column;
+        if (column + GROUP <= w && move_group(step, cell, BLOCK * column, top, bottom)) {
+            column += GROUP;
+            continue;
+        }
+        for (long end = clip(column + GROUP, 0, w); column < end; column++, cell++)
+            move_cell(step, cell, BLOCK * column, top, bottom);
+    }
+}
+
 /* Goes on by one frame, as MotionChain.push does.
- * field: (2, h, w), intra: (h, w); before, after: (height, width) pairs. */
+ * field: (2, h, w), intra: (h, w); before, after: (height, width) pairs, before NULL behind the
+ * keyframe. */
 void push_motion(const int16_t *field, const uint8_t *intra, const Pair *before, Pair *after,
                  long height, long width, int rounds)
 {
     long w = (width + BLOCK - 1) / BLOCK, h = (height + BLOCK - 1) / BLOCK;
     const Step step = {field, intra, before, after, height, width, h * w, rounds};
-    for (long row = 0; row < h; row++) {
-        long top = BLOCK * row, bottom = clip(top + BLOCK, 0, height), column = 0;
-        while (column < w) {
-            long cell = row * w + column, left = BLOCK * column;
-            if (column + GROUP <= w && move_group(&step, cell, left, top, bottom)) {
-                column += GROUP;
-                continue;
-            }
-            for (long end = clip(column + GROUP, 0, w); column < end; column++, cell++)
-                move_cell(&step, cell, BLOCK * column, top, bottom);
-        }
-    }
+    for (long row = 0; row < h; row++)
+        move_row(&step, row);
 }
 
-/* Pairs to pixels and flags. */
-void unpack_motion(const Pair *pairs, float *restrict xy, uint8_t *restrict valid, long count)
+/* Pairs to pixels and flags. xy: (2, count), valid: (count). */
+void to_pixels(const Pair *pairs, float *restrict xy, uint8_t *restrict valid, long count)
 {
     float *restrict x = xy, *restrict y = xy + count;
     for (long i = 0; i < count; i++) {
@@ -344,4 +363,79 @@ void unpack_motion(const Pair *pairs, float *restrict xy, uint8_t *restrict vali
         y[i] = 0.25f * (pairs[i][1] >> 1);
         valid[i] = ~pairs[i][1] & 1;
     }
+}
+
+typedef struct {
+    const uint8_t *vectors, *intra; /* little endian; bits */
+    long num_values;
+    int16_t *field;
+    uint8_t *holes;
+    long height, width;
+} Placement;
+
+static int bit(const uint8_t *bits, long at) { return bits[at / 8] >> (7 - at % 8) & 1; }
+
+static int16_t little_endian(const uint8_t *bytes) { return bytes[0] | bytes[1] << 8; }
+
+/* One value into a square of cells, as far as it lies in the grid. */
+static inline void place_square(const Placement *p, long value, long top, long left, long side)
+{
+    long rows = clip(side, 0, p->height - top), columns = clip(side, 0, p->width - left);
+    int16_t x = little_endian(p->vectors + 2 * value);
+    int16_t y = little_endian(p->vectors + 2 * (p->num_values + value));
+    uint8_t hole = bit(p->intra, value);
+    for (long row = 0; row < rows; row++)
+        for (long column = 0; column < columns; column++) {
+            long cell = (top + row) * p->width + left + column;
+            p->field[cell] = x;
+            p->field[p->height * p->width + cell] = y;
+            p->holes[cell] = hole;
+        }
+}
+
+static long count_bits(const uint8_t *bits, long count)
+{
+    long sum = 0;
+    for (long i = 0; i < count / 8; i++)
+        sum += __builtin_popcount(bits[i]);
+    for (long i = count / 8 * 8; i < count; i++)
+        sum += bit(bits, i);
+    return sum;
+}
+
+/* Reads what video/packing.py packs. field: (2, height, width), holes: (height, width).
+ * Returns 0, or 1 if the bytes are not those of a motion of this size. */
+int unpack_field(const uint8_t *content, long length, int16_t *field, uint8_t *holes, long height,
+                 long width)
+{
+    long columns = (width + 3) / 4, count = (height + 3) / 4 * columns, split_bytes = (count + 7) / 8;
+    if (split_bytes > length)
+        return 1;
+    long num_split = count_bits(content, count), part_bytes = (4 * num_split + 7) / 8;
+    const uint8_t *parts = content + split_bytes;
+    if (split_bytes + part_bytes > length)
+        return 1;
+    long num_parts = count_bits(parts, 4 * num_split), num_quarters = 4 * num_split - num_parts;
+    long whole = 0, quarter = count - num_split, cell = quarter + num_quarters, part = 0;
+    long num_values = cell + 4 * num_parts;
+    if (split_bytes + part_bytes + 4 * num_values + (num_values + 7) / 8 != length)
+        return 1;
+    const uint8_t *vectors = parts + part_bytes, *intra = vectors + 4 * num_values;
+    const Placement p = {vectors, intra, num_values, field, holes, height, width};
+    for (long i = 0; i < count; i++) {
+        long top = 4 * (i / columns), left = 4 * (i % columns);
+        if (!bit(content, i)) {
+            place_square(&p, whole++, top, left, 4);
+            continue;
+        }
+        for (long q = 0; q < 4; q++, part++) {
+            long y = top + 2 * (q / 2), x = left + 2 * (q % 2);
+            if (!bit(parts, part))
+                place_square(&p, quarter++, y, x, 2);
+            else
+                for (long c = 0; c < 4; c++)
+                    place_square(&p, cell++, y + c / 2, x + c % 2, 1);
+        }
+    }
+    return 0;
 }

@@ -15,13 +15,7 @@ from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.motion import BlockMotion, block_motion
-from arseg_lightning.video.motion_file import (
-    MotionIndex,
-    piece_of,
-    read_index,
-    read_piece,
-    write_motion,
-)
+from arseg_lightning.video.motion_file import MotionIndex, read_index, read_motion, write_motion
 from arseg_lightning.video.probe import probe
 from arseg_lightning.video.references import require_previous_frame
 
@@ -29,8 +23,8 @@ __all__ = ["CannotWriteCache", "MotionCache", "NotCached", "VideoMotion", "conte
 
 Progress = Callable[[int, int | None], None]
 
-_VERSION = 1
-"""Goes up when extraction changes, so that entries of an older kind never answer."""
+_VERSION = 2
+"""Goes up when extraction or the file changes, so that entries of an older kind never answer."""
 
 
 class NotCached(VideoError):
@@ -42,7 +36,7 @@ class CannotWriteCache(VideoError, OSError):
 
 
 class VideoMotion:
-    """The motion of one video, read piece by piece as it is asked for.
+    """The motion of one video, read frame by frame as it is asked for.
 
     Args:
         path: A motion file; it holds the motion from frame to frame, however it is chained.
@@ -52,7 +46,6 @@ class VideoMotion:
     def __init__(self, path: Path, chaining: Chaining = "subpixel") -> None:
         self.path = path
         self.index: MotionIndex = read_index(path)
-        self._piece: tuple[int, list[BlockMotion]] = (-1, [])
         self._chain = MotionChain(self.index.size, chaining)
         self._chained: tuple[int, int] | None = None  # keyframe and frame of the chain
 
@@ -83,12 +76,8 @@ class VideoMotion:
 
     def block_motion(self, frame: int) -> BlockMotion:
         """The motion of a frame to the frame before it."""
-        if not 0 <= frame < self.num_frames:
-            raise IndexError(f"frame {frame} of {self.num_frames} in {self.path}")
-        number, place = piece_of(frame)
-        if self._piece[0] != number:
-            self._piece = (number, read_piece(self.path, self.index, number))
-        return self._piece[1][place]
+        self._require(frame)
+        return read_motion(self.path, self.index, frame, frame + 1)[0]
 
     def motion(self, frame: int, keyframe: int) -> Motion:
         """Compose the motion of a frame to a keyframe before it.
@@ -100,6 +89,8 @@ class VideoMotion:
         """
         if frame < keyframe:
             raise ValueError(f"keyframe {keyframe} is behind frame {frame}; motion leads backwards")
+        self._require(keyframe)
+        self._require(frame)
         barrier = self.picture_types.rfind("I", keyframe + 1, frame + 1)
         if barrier >= 0:
             raise ValueError(
@@ -109,10 +100,16 @@ class VideoMotion:
         if self._chained is None or self._chained[0] != keyframe or self._chained[1] > frame:
             self._chain.restart()
             self._chained = (keyframe, keyframe)
-        for index in range(self._chained[1] + 1, frame + 1):
-            self._chain.push(self.block_motion(index))
+        start = self._chained[1] + 1
+        if start <= frame:
+            for step in read_motion(self.path, self.index, start, frame + 1):
+                self._chain.push(step)
         self._chained = (keyframe, frame)
         return self._chain.motion()
+
+    def _require(self, frame: int) -> None:
+        if not 0 <= frame < self.num_frames:
+            raise IndexError(f"frame {frame} of {self.num_frames} in {self.path}")
 
 
 class MotionCache:

@@ -100,9 +100,10 @@ class NativeComposition:
     def __init__(self, size: tuple[int, int], rounds: bool, kernels: MotionKernels) -> None:
         self.rounds = rounds
         self._kernels = kernels
-        # Written in turns: memory that is new in every frame costs as much as what is done in it.
-        self._pairs, self._spare = (np.zeros((*size, 2), np.int16) for _ in range(2))
         self._buffers = Buffers(kept=6)
+        # Written in turns.
+        self._pairs, self._spare = (np.empty((*size, 2), np.int16) for _ in range(2))
+        self.restart()
 
     @staticmethod
     def max_steps(size: tuple[int, int]) -> int:
@@ -116,20 +117,24 @@ class NativeComposition:
 
     def restart(self) -> None:
         """Go back to no motion."""
-        self._pairs[:] = 0
+        self._is_key = True
 
     def push(self, step: BlockMotion) -> None:
         """Go on by one frame."""
-        fields = np.ascontiguousarray(step.quarter_pixels), np.ascontiguousarray(step.intra)
-        self._kernels.push(*fields, self._pairs, self._spare, self.rounds)
+        field, intra = np.ascontiguousarray(step.quarter_pixels), np.ascontiguousarray(step.intra)
+        before = None if self._is_key else self._pairs
+        self._kernels.push(field, intra, before, self._spare, self.rounds)
         self._pairs, self._spare = self._spare, self._pairs
+        self._is_key = False
 
     def motion(self) -> Motion:
         """The motion so far, as a copy."""
         height, width, _ = self._pairs.shape
+        if self._is_key:
+            return Motion.zero(height, width)
         xy = self._buffers.take((2, height, width), np.float32)
         motion = Motion(xy, self._buffers.take((height, width), np.bool_))
-        self._kernels.unpack(self._pairs, motion.xy, motion.valid)
+        self._kernels.to_pixels(self._pairs, motion.xy, motion.valid)
         return motion
 
     def to_numpy(self) -> NumpyComposition:

@@ -40,9 +40,11 @@ class MotionKernels:
         self._fill.argtypes = [_POINTER] * 2 + [_LONG] * 2 + [_POINTER] * 4
         self._push = library.push_motion
         self._push.argtypes = [_POINTER] * 4 + [_LONG] * 2 + [_INT]
-        self._unpack = library.unpack_motion
-        self._unpack.argtypes = [_POINTER] * 3 + [_LONG]
-        for function in (self._fill, self._push, self._unpack):
+        self._to_pixels = library.to_pixels
+        self._to_pixels.argtypes = [_POINTER] * 3 + [_LONG]
+        self._unpack = library.unpack_field
+        self._unpack.argtypes = [ctypes.c_char_p, _LONG, _POINTER, _POINTER, _LONG, _LONG]
+        for function in (self._fill, self._push, self._to_pixels):
             function.restype = None
 
     def paint(self, vectors: NDArray[np.void], field: Fields, intra: Flags) -> bool:
@@ -81,7 +83,7 @@ class MotionKernels:
         )
 
     def push(
-        self, field: Fields, intra: Flags, before: Fields, after: Fields, rounds: bool
+        self, field: Fields, intra: Flags, before: Fields | None, after: Fields, rounds: bool
     ) -> None:
         """Compose a step on the block grid with the motion before it.
 
@@ -89,7 +91,7 @@ class MotionKernels:
             field: The step.
             intra: Where it is filled in.
             before: Motion of each pixel of the frame before: x in quarter pixels, then twice y,
-                plus 1 where it is not valid.
+                plus 1 where it is not valid. None behind a keyframe.
             after: Is overwritten with the motion of the frame.
             rounds: Whether steps are rounded to whole pixels.
 
@@ -101,23 +103,40 @@ class MotionKernels:
         self._push(
             pointer(field, np.int16, (2, *cells)),
             pointer(intra, np.bool_, cells),
-            pointer(before, np.int16, (height, width, 2)),
+            None if before is None else pointer(before, np.int16, (height, width, 2)),
             pointer(after, np.int16, (height, width, 2), written=True),
             height,
             width,
             rounds,
         )
 
-    def unpack(self, pairs: Fields, xy: NDArray[np.float32], valid: Flags) -> None:
-        """Take apart what :meth:`push` wrote, into pixels and flags.
+    def to_pixels(self, pairs: Fields, xy: NDArray[np.float32], valid: Flags) -> None:
+        """Take apart what :meth:`push` wrote.
 
         Shapes:
             pairs: (H, W, 2)   xy: (2, H, W)   valid: (H, W)
         """
         height, width, _ = pairs.shape
-        self._unpack(
+        self._to_pixels(
             pointer(pairs, np.int16),
             pointer(xy, np.float32, (2, height, width), written=True),
             pointer(valid, np.bool_, (height, width), written=True),
             height * width,
         )
+
+    def unpack(self, content: bytes, field: Fields, intra: Flags) -> bool:
+        """Read packed block motion; False if the bytes are none of this size.
+
+        Shapes:
+            field: (2, h, w)   intra: (h, w)
+        """
+        height, width = intra.shape
+        refused = self._unpack(
+            content,
+            len(content),
+            pointer(field, np.int16, (2, height, width), written=True),
+            pointer(intra, np.bool_, written=True),
+            height,
+            width,
+        )
+        return not refused

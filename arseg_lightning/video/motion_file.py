@@ -1,11 +1,12 @@
-"""The file that holds the motion of one video: compressed pieces, and an index behind them."""
+"""The file that holds the motion of one video: a compressed record a frame, and an index."""
 
 from __future__ import annotations
 
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,15 +15,15 @@ from numpy.typing import NDArray
 
 from arseg_lightning.types import BLOCK_SIZE
 from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.video.packing import pack, unpack
 
-__all__ = ["MotionIndex", "piece_of", "read_index", "read_piece", "write_motion"]
+__all__ = ["MotionIndex", "read_index", "read_motion", "write_motion"]
 
-_MAGIC = b"arseg-motion-1\n"
-_PIECE = 32
-"""Frames that are compressed together: reading one frame of an hour unpacks a second of it."""
+_MAGIC = b"arseg-motion-2\n"
+_LENGTH = np.dtype("<u4")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MotionIndex:
     """What a motion file knows beside the motion.
 
@@ -30,13 +31,13 @@ class MotionIndex:
         size: Height and width of the pictures.
         fps: Frames a second.
         picture_types: One letter a frame.
-        offsets: Where each piece starts, and the end of the last one.
+        offsets: Where each frame's record starts, and the end of the last one, int64.
     """
 
     size: tuple[int, int]
     fps: float
     picture_types: str
-    offsets: tuple[int, ...]
+    offsets: NDArray[np.int64]
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -53,23 +54,18 @@ def write_motion(
     """Write picture types and motion of all frames.
 
     Args:
-        file: Open for writing; what was written before does not matter.
+        file: Open for writing, at its start.
         frames: Picture type and motion of each frame, in order.
         size: Height and width of the pictures.
         fps: Frames a second.
     """
     types: list[str] = []
-    offsets = [file.tell()]
-    piece: list[bytes] = []
+    lengths: list[int] = []
     for picture_type, motion in frames:
         types.append(picture_type)
-        piece.append(motion.quarter_pixels.tobytes() + motion.intra.tobytes())
-        if len(piece) == _PIECE:
-            offsets.append(offsets[-1] + file.write(zlib.compress(b"".join(piece), 6)))
-            piece = []
-    if piece:
-        offsets.append(offsets[-1] + file.write(zlib.compress(b"".join(piece), 6)))
-    index = json.dumps(asdict(MotionIndex(size, fps, "".join(types), tuple(offsets)))).encode()
+        lengths.append(file.write(zlib.compress(pack(motion), 6)))
+    file.write(np.array(lengths, _LENGTH).tobytes())
+    index = json.dumps({"size": size, "fps": fps, "picture_types": "".join(types)}).encode()
     file.write(index + len(index).to_bytes(8, "big") + _MAGIC)
 
 
@@ -86,35 +82,34 @@ def read_index(path: Path) -> MotionIndex:
         content = file.read()
         if not content.endswith(_MAGIC):
             raise ValueError(f"{path} is no motion file or was cut off; delete it")
-        length = int.from_bytes(content[:8], "big")
-        file.seek(end - tail - length)
-        index = json.loads(file.read(length))
+        end -= tail + int.from_bytes(content[:8], "big")
+        file.seek(end)
+        index = json.loads(file.read()[:-tail])
+        count = len(index["picture_types"])
+        file.seek(end - count * _LENGTH.itemsize)
+        lengths = np.frombuffer(file.read(count * _LENGTH.itemsize), _LENGTH)
     return MotionIndex(
         size=tuple(index["size"]),
         fps=index["fps"],
         picture_types=index["picture_types"],
-        offsets=tuple(index["offsets"]),
+        offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
     )
 
 
-def read_piece(path: Path, index: MotionIndex, number: int) -> list[BlockMotion]:
-    """Read the motion of the frames of one piece."""
-    start, stop = index.offsets[number : number + 2]
+def read_motion(path: Path, index: MotionIndex, start: int, stop: int) -> list[BlockMotion]:
+    """Read the motion of consecutive frames.
+
+    Args:
+        path: The file.
+        index: Its index.
+        start: The first frame.
+        stop: One behind the last frame.
+    """
+    offsets = index.offsets[start : stop + 1].tolist()
     with path.open("rb") as file:
-        file.seek(start)
-        content = zlib.decompress(file.read(stop - start))
-    height, width = index.grid
-    cells = height * width
-    frames: NDArray[np.uint8] = np.frombuffer(content, np.uint8).reshape(-1, 5 * cells)
+        file.seek(offsets[0])
+        content = memoryview(file.read(offsets[-1] - offsets[0]))
+    places = [offset - offsets[0] for offset in offsets]
     return [
-        BlockMotion(
-            frame[: 4 * cells].view(np.int16).reshape(2, height, width),
-            frame[4 * cells :].view(np.bool_).reshape(height, width),
-        )
-        for frame in frames
+        unpack(zlib.decompress(content[begin:end]), index.grid) for begin, end in pairwise(places)
     ]
-
-
-def piece_of(frame: int) -> tuple[int, int]:
-    """The piece that holds a frame, and the frame's place in it."""
-    return divmod(frame, _PIECE)

@@ -192,7 +192,7 @@ def test_motion_leads_backwards_and_inside_the_video(tmp_path):
     with pytest.raises(ValueError, match="keyframe 3 is behind frame 2"):
         motion.motion(2, 3)
     for frame in (5, 99):
-        with pytest.raises(IndexError, match=f"frame {5} of 5"):
+        with pytest.raises(IndexError, match=f"frame {frame} of 5"):
             motion.motion(frame, 0)
     with pytest.raises(IndexError):
         motion.block_motion(-1)

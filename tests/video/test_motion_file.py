@@ -1,9 +1,9 @@
-"""The motion file gives back what was put in, piece by piece, and only if it is whole."""
+"""The motion file gives back what was put in, frame by frame, and only if it is whole."""
 
 import numpy as np
 import pytest
 
-from arseg_lightning.video.motion_file import piece_of, read_index, read_piece
+from arseg_lightning.video.motion_file import read_index, read_motion
 from tests.video.hand_made import motion_file, random_motion
 
 SIZE = (21, 34)
@@ -29,16 +29,14 @@ def test_the_index_knows_the_video(tmp_path, fields):
     assert (motion.picture_types, motion.intra_frames) == (types, (0, 35))
 
 
-def test_a_frame_is_read_from_its_own_piece_alone(tmp_path, fields):
+def test_a_frame_is_read_from_its_own_record_alone(tmp_path, fields):
     path = tmp_path / "a.motion"
     motion_file(path, fields, SIZE)
     index = read_index(path)
-    number, place = piece_of(40)
-    start, stop = index.offsets[number : number + 2]
+    start, stop = index.offsets[40:42]
     content = path.read_bytes()
-    assert stop - start < len(content) / 2
     path.write_bytes(bytes(start) + content[start:stop] + bytes(len(content) - stop))
-    read = read_piece(path, index, number)[place]
+    (read,) = read_motion(path, index, 40, 41)
     assert (read.quarter_pixels == fields[40].quarter_pixels).all()
 
 
