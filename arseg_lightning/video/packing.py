@@ -67,7 +67,8 @@ def _unpack(content: bytes, grid: tuple[int, int]) -> BlockMotion | None:
     parts = bits[8 * at :][: 4 * split.sum()]
     at += -(-len(parts) // 8)
     ends = np.cumsum([(~split).sum(), (~parts).sum(), _SIDE * parts.sum()])
-    if len(content) != at + 4 * ends[2] + -(-ends[2] // 8):
+    lengths_fit = len(content) == at + 4 * ends[2] + -(-ends[2] // 8)
+    if len(split) != num_macroblocks or len(parts) != 4 * split.sum() or not lengths_fit:
         return None
     x, y = np.frombuffer(content, "<i2", 2 * ends[2], at).reshape(2, -1)
     values = np.stack([x, y, bits[8 * (at + 4 * ends[2]) :][: ends[2]]])

@@ -1,0 +1,33 @@
+"""A kernel gets the array that it takes, or none."""
+
+import numpy as np
+import pytest
+
+from arseg_lightning.native import pointer
+
+
+def test_the_address_is_that_of_the_first_element():
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    assert pointer(values, np.float32, (3, 4)).value == values.ctypes.data
+    assert pointer(values[1:], np.float32).value == values.ctypes.data + 16
+
+
+@pytest.mark.parametrize(
+    ("array", "error", "message"),
+    [
+        (np.zeros(3), TypeError, "takes float32, got float64"),
+        (np.zeros((2, 3), np.float32), ValueError, r"shape \(3,\), got \(2, 3\)"),
+        (np.zeros(6, np.float32)[::2], ValueError, "without gaps.*ascontiguousarray"),
+    ],
+)
+def test_another_array_is_refused_with_the_remedy(array, error, message):
+    with pytest.raises(error, match=message):
+        pointer(array, np.float32, (3,))
+
+
+def test_a_read_only_array_is_not_written():
+    array = np.zeros(3, np.float32)
+    array.flags.writeable = False
+    assert pointer(array, np.float32).value
+    with pytest.raises(ValueError, match="read-only"):
+        pointer(array, np.float32, written=True)

@@ -1,0 +1,181 @@
+"""The native kernels give what NumPy gives, to the last bit."""
+
+import numpy as np
+import pytest
+
+from arseg_lightning.types import Frame
+from arseg_lightning.video import chain as chain_module
+from arseg_lightning.video import motion as motion_module
+from arseg_lightning.video import packing as packing_module
+from arseg_lightning.video import vectors as vectors_module
+from arseg_lightning.video.chain import MotionChain
+from arseg_lightning.video.composition import NativeComposition, NumpyComposition
+from arseg_lightning.video.decode import decode
+from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from arseg_lightning.video.kernels import motion_kernels
+from arseg_lightning.video.motion import BlockMotion, block_motion, fill_intra
+from arseg_lightning.video.vectors import VECTOR, paint
+from tests.video.hand_made import cells, pan, random_motion
+
+pytestmark = pytest.mark.skipif(motion_kernels() is None, reason="there are no native kernels here")
+
+SIZES = [(64, 96), (21, 35), (5, 3), (1, 1), (48, 130)]
+USERS = (chain_module, motion_module, packing_module, vectors_module)
+
+
+@pytest.fixture
+def without_kernels(monkeypatch):
+    """Calls a function with NumPy alone."""
+
+    def call(function, *arguments):
+        with monkeypatch.context() as context:
+            for module in USERS:
+                context.setattr(module, "motion_kernels", lambda: None)
+            return function(*arguments)
+
+    return call
+
+
+def random_vectors(height, width, seed, share=0.8):
+    """Vectors of a macroblock in one of the ways in which H.264 splits it, some left out."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for top in range(0, height, 16):
+        for left in range(0, width, 16):
+            h, w = generator.choice([4, 8, 16], 2)
+            for y in range(top, top + 16, h):
+                for x in range(left, left + 16, w):
+                    if generator.random() < share:
+                        motion = generator.integers(-300, 300, 2)
+                        scale = generator.choice([1, 2, 4])
+                        place = (0, 0, x + w // 2, y + h // 2)
+                        rows.append((-1, w, h, *place, 0, *motion, scale))
+    return np.array(rows, VECTOR)
+
+
+def blocks_of_one_motion(height, width, seed):
+    """Motion as encoders make it: mostly alike in a macroblock, with some that leads far away."""
+    generator = np.random.default_rng(seed)
+    grid = cells(height), cells(width)
+    coarse = generator.integers(-60, 60, (2, -(-grid[0] // 4), -(-grid[1] // 4)))
+    field = coarse.repeat(4, 1).repeat(4, 2)[:, : grid[0], : grid[1]].astype(np.int16)
+    alone = generator.random(grid) < 0.1
+    field[:, alone] = generator.integers(-2000, 2000, (2, alone.sum()))
+    return BlockMotion(field, generator.random(grid) < 0.05)
+
+
+def equal(ours, numpys):
+    return ours.dtype == numpys.dtype and ours.shape == numpys.shape and (ours == numpys).all()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("seed", range(3))
+def test_vectors_are_painted_alike(without_kernels, size, seed):
+    vectors = random_vectors(*size, seed)
+    grid = cells(size[0]), cells(size[1])
+    ours, numpys = paint(vectors, *grid), without_kernels(paint, vectors, *grid)
+    assert equal(ours[0], numpys[0])
+    assert equal(ours[1], numpys[1])
+
+
+def test_blocks_over_one_another_are_painted_alike(without_kernels):
+    vectors = np.concatenate([random_vectors(48, 64, seed) for seed in range(4)])
+    np.random.default_rng(0).shuffle(vectors)
+    ours, numpys = paint(vectors, 12, 16), without_kernels(paint, vectors, 12, 16)
+    assert equal(ours[0], numpys[0])
+    assert equal(ours[1], numpys[1])
+
+
+@pytest.mark.parametrize("field", ["w", "motion_scale"])
+def test_vectors_that_no_codec_gives_are_left_to_numpy(without_kernels, field):
+    vectors = random_vectors(32, 32, 0)
+    vectors[3][field] = 12 if field == "w" else 3
+    ours, numpys = paint(vectors, 8, 8), without_kernels(paint, vectors, 8, 8)
+    assert equal(ours[0], numpys[0])
+    assert equal(ours[1], numpys[1])
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.97, 1.0])
+def test_holes_are_filled_alike(without_kernels, size, share):
+    generator = np.random.default_rng(1)
+    grid = cells(size[0]), cells(size[1])
+    field = generator.integers(-3000, 3000, (2, *grid)).astype(np.int16)
+    intra = generator.random(grid) < share
+    before = field.copy()
+    assert equal(fill_intra(field, intra), without_kernels(fill_intra, field, intra))
+    assert (field == before).all()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("chaining", ["subpixel", "integer", "none"])
+@pytest.mark.parametrize("make", [random_motion, blocks_of_one_motion])
+def test_motion_is_chained_alike(without_kernels, size, chaining, make):
+    ours, numpys = MotionChain(size, chaining), without_kernels(MotionChain, size, chaining)
+    for seed in range(7):
+        if seed == 4:
+            ours.restart()
+            numpys.restart()
+        for chain in (ours, numpys):
+            chain.push(make(*size, seed=seed))
+        assert equal(ours.motion().xy, numpys.motion().xy)
+        assert equal(ours.motion().valid, numpys.motion().valid)
+
+
+def test_arrays_of_any_layout_are_chained_alike(without_kernels):
+    motion = random_motion(32, 64)
+    strided = BlockMotion(np.asfortranarray(motion.quarter_pixels), np.asfortranarray(motion.intra))
+    ours, numpys = MotionChain((32, 64)), without_kernels(MotionChain, (32, 64))
+    ours.push(strided)
+    numpys.push(motion)
+    assert equal(ours.motion().xy, numpys.motion().xy)
+
+
+def test_a_real_stream_gives_the_same(without_kernels, tmp_path):
+    path = tmp_path / "pan.mp4"
+    encode_frames(pan(5, 98, 130, 3, -2), path, EncodeSettings(crf=15))
+    ours, numpys = MotionChain((98, 130)), without_kernels(MotionChain, (98, 130))
+    for frame in list(decode(path, motion=True))[1:]:
+        ours.push(block_motion(frame))
+        numpys.push(without_kernels(block_motion, frame))
+        assert equal(ours.motion().xy, numpys.motion().xy)
+        assert equal(ours.motion().valid, numpys.motion().valid)
+
+
+def test_a_chain_goes_on_where_16_bits_might_not_do(monkeypatch):
+    monkeypatch.setattr(NativeComposition, "max_steps", staticmethod(lambda size: 3))
+    chain, numpys = MotionChain((20, 30)), NumpyComposition((20, 30), rounds=False)
+    for _ in range(2):
+        chain.restart()
+        numpys.restart()
+        for seed in range(6):
+            for part in (chain, numpys):
+                part.push(random_motion(20, 30, seed=seed))
+            assert equal(chain.motion().xy, numpys.motion().xy)
+            assert equal(chain.motion().valid, numpys.motion().valid)
+
+
+@pytest.mark.parametrize(("size", "least"), [((720, 960), 6000), ((2160, 3840), 3000)])
+def test_usual_sizes_stay_in_16_bits_for_minutes(size, least):
+    assert NativeComposition.max_steps(size) > least
+
+
+def test_pictures_too_large_for_16_bits_are_chained_all_the_same():
+    size = (4100, 4)
+    assert NativeComposition.max_steps(size) < 1
+    chain = MotionChain(size)
+    chain.push(random_motion(*size, reach=16_000))
+    assert abs(chain.motion().xy).max() > 3000
+
+
+def test_a_step_of_another_size_is_refused():
+    with pytest.raises(ValueError, match=r"\(2, 8, 8\), got \(2, 4, 4\)"):
+        MotionChain((32, 32)).push(random_motion(16, 16))
+
+
+def test_vectors_of_another_layout_are_read_too():
+    vectors = random_vectors(32, 32, 5)
+    fewer = vectors[["source", "w", "h", "dst_x", "dst_y", "motion_x", "motion_y", "motion_scale"]]
+    image = np.zeros((32, 32, 3), np.uint8)
+    whole, part = (block_motion(Frame(1, 0.0, "P", image, v)) for v in (vectors, fewer))
+    assert equal(whole.quarter_pixels, part.quarter_pixels)
