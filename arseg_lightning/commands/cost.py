@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.commands.size import parse_size
 from arseg_lightning.cost import Counting, GopCost, system_cost
+from arseg_lightning.inference import Optimisations, optimise
 from arseg_lightning.report.cost_table import cost_table, slip_notes, system_cost_table
 from arseg_lightning.report.grid import Table, check_format
 from arseg_lightning.report.paper import PaperRow, paper_rows
@@ -24,6 +26,7 @@ def cost(
     counting: Literal["exact", "paper", "both"] = "both",
     size: str | None = None,
     rows: str = "",
+    optimised: bool = False,
     out: Path | None = None,
 ) -> Table:
     """Print what every row of the paper's tables costs: the paper's figure and ours.
@@ -40,6 +43,8 @@ def cost(
         size: Size of the video of an experiment, such as 720x960 (height x width); read from its
             test data by default.
         rows: Only the paper's rows in whose table, data, network or name this text occurs.
+        optimised: Also count an experiment's systems as `predict` and `bench` run them, adding one
+            optimisation that saves multiply-accumulates after the other.
         out: Also write the table to this file, as its ending says: .md, .csv or .json.
 
     Returns:
@@ -53,8 +58,10 @@ def cost(
         check_format(out)
     if configs and rows:
         raise ValueError(f"--rows {rows} chooses rows of the paper; leave out it or --config")
+    if optimised and not configs:
+        raise ValueError("--optimised counts an experiment: add --config FILE")
     if configs:
-        table, notes = _own(configs, counting, size), ""
+        table, notes = _own(configs, counting, size, optimised), ""
     else:
         costs = [row_cost(row, counting) for row in _chosen(rows)]
         table = cost_table(costs, counting)
@@ -80,16 +87,32 @@ def _chosen(text: str) -> list[PaperRow]:
     return chosen
 
 
-def _own(configs: list[Path], counting: str, size: str | None) -> Table:
+def _own(configs: list[Path], counting: str, size: str | None, optimised: bool) -> Table:
     """Count the systems of an experiment."""
     frame = parse_size(size) if size is not None else None
     experiment = Experiment(configs)
     frame = frame or experiment.size()
     interval = experiment.task.keyframe_interval
-    systems = experiment.systems()
-    return system_cost_table(
-        {name: _counted(system, frame, interval, counting) for name, system in systems.items()}
-    )
+    costs = {}
+    for name, system in experiment.systems().items():
+        costs[name] = _counted(system, frame, interval, counting)
+        if optimised:
+            for steps, wanted in _steps().items():
+                fast = optimise(system, wanted)
+                costs[f"{name}, {steps}"] = {"exact": system_cost(fast, frame, interval)}
+    return system_cost_table(costs)
+
+
+def _steps() -> dict[str, Optimisations]:
+    """The optimisations that save multiply-accumulates, each with those before it."""
+    early = replace(Optimisations.none(), early_context=True)
+    folded = replace(early, fold_classifier=True)
+    factored = replace(folded, factored_enlargement=True)
+    return {
+        "early_context": early,
+        "+ fold_classifier": folded,
+        "+ factored_enlargement": factored,
+    }
 
 
 def _counted(

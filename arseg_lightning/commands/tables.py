@@ -15,7 +15,8 @@ def tables(document: Path) -> None:
 
     A table stands directly below a line ``<!-- result: FILE -->`` (one test, over the distance to
     the keyframe) or ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs
-    that differ in the seed only; also with baseline=NAME and rows=NAME,NAME,…), or
+    that differ in the seed only; also with baseline=NAME and rows=NAME,NAME,…),
+    ``<!-- table: FILE.json -->`` (what a command wrote with --out), or
     ``<!-- bench: FILE -->`` and ``<!-- bench-stages: FILE -->`` (a benchmark).
 
     Args:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from arseg_lightning.report.collect import collect
+from arseg_lightning.report.grid import Table
 from arseg_lightning.report.groups import group_runs
 from arseg_lightning.report.result import RunResult
 from arseg_lightning.report.study import Study
@@ -17,6 +18,7 @@ __all__ = ["with_current_tables"]
 _TABLE = r"(?P<table>(?:\|.*\n)*)"
 _RESULT = re.compile(rf"(?P<head><!-- result: (?P<file>\S+) -->\n){_TABLE}")
 _STUDY = re.compile(rf"(?P<head><!-- results: (?P<words>[^>]+?)\s*-->\n){_TABLE}")
+_RECORDS = re.compile(rf"(?P<head><!-- table: (?P<file>\S+) -->\n){_TABLE}")
 _OPTIONS = ("reference", "baseline", "rows")
 
 
@@ -29,6 +31,7 @@ def with_current_tables(document: Path) -> str:
     FILES may hold ``*``. Behind them may stand the names of the row that the others are compared
     with, of the s x baseline, and of the rows that come first, in order:
     ``<!-- results: study/*.json reference=ar baseline=half rows=full,half,ar -->``.
+    ``<!-- table: FILE.json -->`` shows a table that a command wrote with ``--out FILE.json``.
 
     Args:
         document: The Markdown file; it is not changed.
@@ -44,12 +47,18 @@ def with_current_tables(document: Path) -> str:
             raise FileNotFoundError(f"{document} shows {file}, which is missing")
         return f"{block['head']}{distance_table(RunResult.read(file))}\n"
 
+    def records(block: re.Match[str]) -> str:
+        file = document.parent / block["file"]
+        if not file.is_file():
+            raise FileNotFoundError(f"{document} shows {file}, which is missing")
+        return f"{block['head']}{Table.read(file).markdown()}\n"
+
     def study(block: re.Match[str]) -> str:
         return f"{block['head']}{_study(document, block['words'].split())}\n"
 
     if not document.is_file():
         raise FileNotFoundError(f"no document at {document}; give the path of a Markdown file")
-    return _STUDY.sub(study, _RESULT.sub(one, document.read_text()))
+    return _RECORDS.sub(records, _STUDY.sub(study, _RESULT.sub(one, document.read_text())))
 
 
 def _study(document: Path, words: list[str]) -> str:

@@ -58,6 +58,25 @@ class Table:
         records = [dict(zip(self.header, row, strict=True)) for row in self.rows]
         return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
 
+    @classmethod
+    def read(cls, path: Path) -> Table:
+        """Read what :meth:`write` has written as JSON; columns of words alone are names.
+
+        Raises:
+            ValueError: If the file holds something else.
+        """
+        try:
+            records = json.loads(path.read_text("utf-8"))
+            rows = tuple(tuple(record.values()) for record in records)
+            header = tuple(records[0])
+        except (ValueError, AttributeError, LookupError) as error:
+            raise ValueError(f"{path} holds no table; write it with --out {path.name}") from error
+        columns = enumerate(zip(*rows, strict=True))
+        first_number = next(
+            (i for i, column in columns if any(cell[:1].isdigit() for cell in column)), len(header)
+        )
+        return cls(header, rows, num_names=max(first_number, 1))
+
     def write(self, path: Path, notes: str = "") -> None:
         """Write the table in the format that the file's ending names.
 

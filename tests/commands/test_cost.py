@@ -46,6 +46,18 @@ def test_ones_own_experiment_is_counted_without_data_or_weights():
     assert (own["system"], own["of 1x"], own["saved"]) == ("AR 0.5x", "32.5%", "67.5%")
 
 
+def test_optimisations_are_counted_one_after_the_other():
+    config = EXPERIMENTS / "camvid" / "psp18_ar.yaml"
+    table = cost(configs=[config], counting="exact", size="720x960", optimised=True)
+    means = {row[0]: float(row[4]) for row in table.rows}
+    names = ["AR 0.5x", "AR 0.5x, early_context", "AR 0.5x, + fold_classifier"]
+    assert means[names[0]] > means[names[1]] > means[names[2]]
+    assert means[names[2]] < 95
+    assert "AR 0.5x, + factored_enlargement" in means
+    with pytest.raises(ValueError, match="--optimised counts an experiment: add --config FILE"):
+        cost(optimised=True)
+
+
 def test_overlays_are_stacked():
     overlay = EXPERIMENTS / "ablations" / "interval_30.yaml"
     files = ["--config", str(BISE), f"--config={overlay}"]
