@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,11 +113,15 @@ class OnnxGraph:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out what the exporter says about torchvision, which nothing here uses."""
+    """Leave out what the exporter says about itself."""
+    # torchvision's operators are not registered without torchvision, which nothing here uses
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            # torch 2.13 copies its own trees in a way that it deprecates
+            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)", FutureWarning)
+            yield
     finally:
         logger.setLevel(level)

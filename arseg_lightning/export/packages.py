@@ -20,6 +20,6 @@ def require(package: str) -> Any:
         if error.name != package:
             raise
         raise ValueError(
-            f"this needs the package {package}: pip install 'arseg_lightning[onnx]', "
-            f"or export with --format torch, which needs nothing more"
+            f"ONNX graphs need the package {package}: pip install 'arseg_lightning[onnx]'; "
+            f"those of `export --format torch` need nothing more"
         ) from error

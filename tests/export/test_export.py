@@ -76,6 +76,16 @@ def _other(image):
     return torch.full(SIZE, 11, dtype=torch.uint8)[None], torch.zeros(1, 11, 7, 9)
 
 
+def test_without_the_exporter_the_command_that_brings_it_is_said(tmp_path, monkeypatch):
+    def absent(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr("arseg_lightning.export.packages.import_module", absent)
+    with pytest.raises(ValueError, match=r"need the package onnx: pip install 'arseg_lightning"):
+        export_system(EVERY_FRAME, tmp_path / "out", SETTINGS)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_is_replaced_only_if_asked_to(exported, tmp_path):
     folder = tmp_path / "out"
     shutil.copytree(exported, folder)

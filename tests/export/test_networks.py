@@ -1,5 +1,6 @@
 """Our networks as graphs: at odd sizes, where pooling and enlarging are least regular."""
 
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -42,10 +43,13 @@ def test_every_fusion_is_the_same_as_a_program(fusion, convention, tmp_path):
     scores_agree(export_system(tiny_arseg(fusion, convention), tmp_path / "out", settings))
 
 
-def test_the_published_warp_and_attention_without_an_outside_are_the_same(tmp_path):
+def test_the_published_warp_and_attention_without_an_outside_are_the_same(tmp_path, capfd):
     pytest.importorskip("onnxruntime")
     fusion = CReFF(8, window=7, zero_padding=False, spread=2.0)
-    scores_agree(export_system(tiny_arseg(fusion, "paper"), tmp_path / "out", SETTINGS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores_agree(export_system(tiny_arseg(fusion, "paper"), tmp_path / "out", SETTINGS))
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow
