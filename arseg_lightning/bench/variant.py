@@ -67,7 +67,8 @@ class PlainSystem(VideoSystem):
         self.system = system
 
     def step(self, frame: StreamFrame, state: Any) -> tuple[Prediction, Any]:
-        """Segment the next frame."""
+        """Segment the next frame, with channels outermost as PyTorch has them by default."""
+        frame = replace(frame, image=frame.image.contiguous())
         prediction, state = self.system.step(frame, state)
         return _PlainPrediction(
             *(prediction.scores, prediction.size, prediction.align_corners, prediction.role),
