@@ -81,6 +81,9 @@ int paint_vectors(const Vector *vectors, long count, int16_t *field, uint8_t *in
                   long width)
 {
     unsigned sizes = 0;
+    int again = 0;
+    memset(field, 0, sizeof(int16_t) * 2 * height * width);
+    memset(intra, 1, height * width);
     for (const Vector *v = vectors; v < vectors + count; v++) {
         unsigned bit = size_bit(v);
         if (!bit || v->dst_x < v->w / 2 || v->dst_y < v->h / 2)
@@ -88,12 +91,8 @@ int paint_vectors(const Vector *vectors, long count, int16_t *field, uint8_t *in
         if (v->dst_x + v->w / 2 > BLOCK * width + 16 || v->dst_y + v->h / 2 > BLOCK * height + 16)
             return 1;
         sizes |= bit;
-    }
-    int again = 0;
-    memset(field, 0, sizeof(int16_t) * 2 * height * width);
-    memset(intra, 1, height * width);
-    for (const Vector *v = vectors; v < vectors + count; v++)
         again |= paint_block(v, field, intra, height, width);
+    }
     /* Only where blocks lie over one another does the order matter. */
     for (unsigned bit = 1; again && bit <= sizes; bit <<= 1)
         for (const Vector *v = vectors; sizes & bit && v < vectors + count; v++)

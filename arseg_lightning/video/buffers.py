@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import mmap
 import sys
+from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
@@ -12,6 +14,10 @@ from numpy.typing import NDArray
 __all__ = ["Buffers"]
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
+
+_HUGE_PAGE = 2**21
+_GRAIN = 65_536
+"""Bytes to which sizes are rounded up, so that vectors, of any number, find a buffer too."""
 
 
 class Buffers:
@@ -28,21 +34,35 @@ class Buffers:
         self._kept = kept
         self._buffers: list[NDArray[np.uint8]] = []
 
-    def take(self, shape: tuple[int, ...], dtype: type[ScalarT]) -> NDArray[ScalarT]:
+    def take(
+        self, shape: tuple[int, ...], dtype: type[ScalarT] | np.dtype[ScalarT]
+    ) -> NDArray[ScalarT]:
         """An array with any content, which nothing else writes into as long as it is held."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         buffer = _free_one(self._buffers, size)
         if buffer is None:
-            buffer = np.empty(size, np.uint8)
+            buffer = _allocate(size // _GRAIN * _GRAIN + _GRAIN)
             self._buffers = [*self._buffers, buffer][-self._kept :]
         return np.ndarray(shape, dtype, buffer)
 
 
+def _allocate(size: int) -> NDArray[np.uint8]:
+    """New memory, in pages of 2 MiB as far as there are such."""
+    if size < _HUGE_PAGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.empty(size, np.uint8)
+    mapping = mmap.mmap(-1, size + _HUGE_PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):  # a system may be built without them
+        mapping.madvise(mmap.MADV_HUGEPAGE)
+    start = -np.frombuffer(mapping, np.uint8).ctypes.data % _HUGE_PAGE
+    # No slice: a view of a slice refers to what was sliced, which would hide that it is in use.
+    return np.frombuffer(mapping, np.uint8, size, start)
+
+
 def _free_one(buffers: list[NDArray[np.uint8]], size: int) -> NDArray[np.uint8] | None:
-    """A buffer of a size that nothing but the list refers to."""
+    """A buffer of at least a size, not much more, that nothing but the list refers to."""
     for buffer in buffers:
         # Arrays made of a buffer refer to it, and so do their views and the tensors made of them.
-        if buffer.nbytes == size and sys.getrefcount(buffer) == _UNUSED:
+        if size <= buffer.nbytes <= 2 * size + _GRAIN and sys.getrefcount(buffer) == _UNUSED:
             return buffer
     return None
 

@@ -102,7 +102,7 @@ class NativeComposition:
         self._kernels = kernels
         self._buffers = Buffers(kept=6)
         # Written in turns.
-        self._pairs, self._spare = (np.empty((*size, 2), np.int16) for _ in range(2))
+        self._pairs, self._spare = (self._buffers.take((*size, 2), np.int16) for _ in range(2))
         self.restart()
 
     @staticmethod

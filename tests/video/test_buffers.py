@@ -3,6 +3,7 @@
 import gc
 
 import numpy as np
+import pytest
 import torch
 
 from arseg_lightning.video.buffers import Buffers
@@ -12,32 +13,40 @@ from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from tests.video.hand_made import pan, random_motion
 
 SHAPE = (30, 40, 3)
+either_size = pytest.mark.parametrize("shape", [SHAPE, (1000, 1000, 3)], ids=["small", "large"])
 
 
 def address(array):
     return array.ctypes.data
 
 
-def test_what_was_dropped_is_used_again():
+@either_size
+def test_what_was_dropped_is_used_again(shape):
     buffers = Buffers()
-    first = address(buffers.take(SHAPE, np.uint8))
-    assert address(buffers.take(SHAPE, np.uint8)) == first
+    first = address(buffers.take(shape, np.uint8))
+    assert address(buffers.take(shape, np.uint8)) == first
 
 
-def test_what_is_held_is_left_alone():
+@either_size
+def test_what_is_held_is_left_alone(shape):
     buffers = Buffers(kept=2)
-    held = [buffers.take(SHAPE, np.uint8) for _ in range(5)]
+    held = [buffers.take(shape, np.uint8) for _ in range(5)]
     assert len({address(array) for array in held}) == 5
 
 
-def test_views_and_tensors_hold_it_too():
+@either_size
+def test_views_and_tensors_hold_it_too(shape):
     buffers = Buffers()
-    view = buffers.take(SHAPE, np.uint8)[3:, ::2].T
-    tensor = torch.from_numpy(buffers.take(SHAPE, np.uint8))[1]
+    view = buffers.take(shape, np.uint8)[:, ::2].T[1:]
+    tensor = torch.from_numpy(buffers.take(shape, np.uint8))[1]
+    turned = np.rot90(buffers.take(shape, np.uint8)).view(np.int8)
     gc.collect()
-    addresses = {address(view.base), tensor.untyped_storage().data_ptr()}
-    assert len(addresses) == 2
-    assert address(buffers.take(SHAPE, np.uint8)) not in addresses
+    view[:], tensor[:], turned[:] = 1, 2, 3
+    for _ in range(3):
+        buffers.take(shape, np.uint8)[:] = 9
+    assert (view == 1).all()
+    assert (tensor == 2).all()
+    assert (turned == 3).all()
 
 
 def test_shapes_and_types_are_as_asked_for():
