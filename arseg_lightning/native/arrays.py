@@ -42,4 +42,4 @@ def pointer(
         )
     if written and not array.flags.writeable:
         raise ValueError("a kernel cannot write into a read-only array; copy it first")
-    return ctypes.c_void_p(array.ctypes.data)
+    return ctypes.c_void_p(array.__array_interface__["data"][0])  # quicker than array.ctypes

@@ -13,6 +13,14 @@
 #define MAX_WINDOW 11
 #define TOGETHER 4 /* classes that are computed at once */
 
+/* Rows of queries that are compared at once: two share what is loaded of the keys, and keep the
+   multipliers busy, if there are registers for it. */
+#ifdef __AVX512F__
+#define ROWS 2
+#else
+#define ROWS 1
+#endif
+
 typedef struct {
     /* Features have their channels innermost: (rows, columns, channels). */
     const void *low;         /* the low-res feature, (low_height, low_width, channels) */
@@ -37,14 +45,16 @@ typedef struct {
 /* What a column of work holds while it goes down the picture. */
 typedef struct {
     int left, margin, wide;  /* first pixel; pixels before it; row length in memory */
+    int query_row;           /* first row of the queries */
     float *pixels;           /* LANES places of one row, channels innermost */
     float *line;             /* a row of the low-res feature */
     float *warped, *small;   /* rings of 3 rows (channels, wide): warped, enlarged */
-    float *keys, *values;    /* rings of `window` rows (channels or classes, wide) */
-    float *inside;           /* ring of `window` rows: 1 inside the picture */
-    float *queries;          /* one row (channels, wide) */
+    int slots;               /* rows of the rings of keys, values and inside */
+    float *keys, *values;    /* rings of rows (channels or classes, wide) */
+    float *inside;           /* ring of rows: 1 inside the picture */
+    float *queries;          /* ROWS rows (channels, wide) */
     float *projected;        /* one row (channels, wide): values before the classifier */
-    float *weights;          /* (window * window, LANES) */
+    float *weights;          /* (ROWS, window * window, LANES) */
     float *shares;           /* of a row's pixels in the next place of the small grid */
     int32_t *places;         /* of a row's pixels on the small grid */
 } column;
@@ -159,26 +169,29 @@ static void enlarge_row(const fusion *f, const column *w, int y) {
     }
 }
 
-/* Row y of a depthwise 3x3 convolution over a ring of three rows. */
-static void depthwise(
-    const float *ring, int y, int channels, int wide, const float *weight, const float *bias,
-    float *out) {
+/* Row y of some depthwise 3x3 convolutions over the same ring of three rows. */
+static inline __attribute__((always_inline)) void depthwise(
+    const float *ring, int y, int channels, int wide, const int count, const float *const *weight,
+    const float *const *bias, float *const *out) {
     for (int c = 0; c < channels; c++) {
         const float *rows[3];
-        for (int i = 0; i < 3; i++) rows[i] = ring + ((int64_t)((y + 11 + i) % 3) * channels + c) * wide;
-        const float *t = weight + 9 * c;
+        for (int i = 0; i < 3; i++)
+            rows[i] = ring + ((int64_t)((y + 11 + i) % 3) * channels + c) * wide;
         /* The outermost pixels of a column have no neighbours and are never looked at. */
         for (int x = 0; x < wide; x += LANES) {
-            floats sum = all(bias[c]);
-            for (int i = 0; i < 3; i++) {
-                sum += t[3 * i] * load(rows[i] + x - 1);
-                sum += t[3 * i + 1] * load(rows[i] + x);
-                sum += t[3 * i + 2] * load(rows[i] + x + 1);
+            floats sums[2];
+            for (int n = 0; n < count; n++) sums[n] = all(bias[n][c]);
+            for (int tap = 0; tap < 9; tap++) {
+                floats pixels = load(rows[tap / 3] + x + tap % 3 - 1);
+                HOLD(pixels);
+                for (int n = 0; n < count; n++) sums[n] += weight[n][9 * c + tap] * pixels;
             }
-            store(out + (int64_t)c * wide + x, sum);
+            for (int n = 0; n < count; n++) store(out[n] + (int64_t)c * wide + x, sums[n]);
         }
     }
 }
+
+static inline int slot_of(const column *w, int y) { return (y + 3 * w->slots) % w->slots; }
 
 /* LANES places of some classes' values: the classifier on what the value convolution gave. */
 static inline __attribute__((always_inline)) void classify(
@@ -193,7 +206,7 @@ static inline __attribute__((always_inline)) void classify(
 
 /* Row y of the keys, of the values behind the classifier, and of what is inside the picture. */
 static void key_row(const fusion *f, const column *w, int y) {
-    int slot = (y + 3 * f->window) % f->window, inside_rows = y >= 0 && y < f->height;
+    int slot = slot_of(w, y), inside_rows = y >= 0 && y < f->height;
     float *keys = w->keys + (int64_t)slot * f->channels * w->wide;
     float *values = w->values + (int64_t)slot * f->classes * w->wide;
     float *inside = w->inside + (int64_t)slot * w->wide;
@@ -206,8 +219,9 @@ static void key_row(const fusion *f, const column *w, int y) {
         memset(values, 0, sizeof(float) * f->classes * w->wide);
         return;
     }
-    depthwise(w->warped, y, f->channels, w->wide, f->key_weight, f->key_bias, keys);
-    depthwise(w->warped, y, f->channels, w->wide, f->value, f->value_bias, w->projected);
+    const float *weights[2] = {f->key_weight, f->value}, *biases[2] = {f->key_bias, f->value_bias};
+    float *const out[2] = {keys, w->projected};
+    depthwise(w->warped, y, f->channels, w->wide, 2, weights, biases, out);
     for (int x = 0; x < w->wide; x += LANES) {
         int at = w->left - w->margin + x;
         if (at < 0 || at + LANES > f->width)
@@ -224,72 +238,102 @@ static void key_row(const fusion *f, const column *w, int y) {
     }
 }
 
-/* Compare LANES queries with their windows: unnormalised weights, and their sum. */
-static inline __attribute__((always_inline)) floats compare(
-    const fusion *f, const column *w, int y, int x, const int window) {
+/* Compare LANES queries in each of some rows with one row of keys: as many logits each. */
+static inline __attribute__((always_inline)) void compare_row(
+    const fusion *f, const column *w, int key_row, int x, const int window, const int first,
+    const int last, floats *greatest) {
     const int half = window / 2;
-    floats greatest = all(-INFINITY);
-    for (int dy = 0; dy < window; dy++) {
-        int slot = (y + dy - half + 3 * window) % window;
-        const float *keys = w->keys + (int64_t)slot * f->channels * w->wide + x - half;
-        floats logits[MAX_WINDOW];
+    const float *keys = w->keys + (int64_t)slot_of(w, key_row) * f->channels * w->wide + x - half;
+    const float *inside = w->inside + slot_of(w, key_row) * w->wide + x - half;
+    const float *queries = w->queries + x;
+    floats logits[ROWS][MAX_WINDOW];
+    for (int row = first; row < last; row++)
+        for (int dx = 0; dx < window; dx++) logits[row][dx] = (floats){0};
+    for (int c = 0; c < f->channels; c++) {
+        floats query[ROWS];
+        for (int row = first; row < last; row++)
+            query[row] = load(queries + ((int64_t)row * f->channels + c) * w->wide);
+        for (int dx = 0; dx < window; dx++) {
+            floats key = load(keys + (int64_t)c * w->wide + dx);
+            HOLD(key);
+            for (int row = first; row < last; row++) logits[row][dx] += query[row] * key;
+        }
+    }
+    for (int row = first; row < last; row++) {
+        int dy = key_row - w->query_row - row + half;
         for (int dx = 0; dx < window; dx++) {
             float far = (dy - half) * (dy - half) + (dx - half) * (dx - half);
-            logits[dx] = all(-f->steepness * far);
-        }
-        for (int c = 0; c < f->channels; c++) {
-            floats query = load(w->queries + (int64_t)c * w->wide + x);
-            const float *row = keys + (int64_t)c * w->wide;
-            for (int dx = 0; dx < window; dx++) logits[dx] += query * load(row + dx);
-        }
-        for (int dx = 0; dx < window; dx++) {
-            if (!f->zero_padding) {
-                floats inside = load(w->inside + slot * w->wide + x - half + dx);
-                logits[dx] += (1.0f - inside) * -1e30f;
-            }
-            greatest = larger(greatest, logits[dx]);
-            store(w->weights + (dy * window + dx) * LANES, logits[dx]);
+            floats logit = logits[row][dx] - f->steepness * far;
+            if (!f->zero_padding) logit += (1.0f - load(inside + dx)) * -1e30f;
+            greatest[row] = larger(greatest[row], logit);
+            store(w->weights + ((row * window + dy) * window + dx) * LANES, logit);
         }
     }
-    floats total = {0};
-    for (int j = 0; j < window * window; j++) {
-        floats weight = exponential(load(w->weights + j * LANES) - greatest);
-        store(w->weights + j * LANES, weight);
-        total += weight;
+}
+
+/* Compare LANES queries in each of ROWS rows with their windows: unnormalised weights, and their
+   sums. */
+static inline __attribute__((always_inline)) void compare(
+    const fusion *f, const column *w, int x, const int window, floats *total) {
+    floats greatest[ROWS];
+    for (int row = 0; row < ROWS; row++) greatest[row] = all(-INFINITY);
+    int top = w->query_row - window / 2;
+    for (int i = 0; i < ROWS - 1; i++) compare_row(f, w, top + i, x, window, 0, i + 1, greatest);
+    for (int i = ROWS - 1; i < window; i++)
+        compare_row(f, w, top + i, x, window, 0, ROWS, greatest);
+    for (int i = 1; i < ROWS; i++)
+        compare_row(f, w, top + window - 1 + i, x, window, i, ROWS, greatest);
+    for (int row = 0; row < ROWS; row++) {
+        float *weights = w->weights + row * window * window * LANES;
+        total[row] = (floats){0};
+        for (int j = 0; j < window * window; j++) {
+            floats weight = exponential(load(weights + j * LANES) - greatest[row]);
+            store(weights + j * LANES, weight);
+            total[row] += weight;
+        }
     }
-    return total;
 }
 
 /* Average the values of LANES windows, add the enlarged scores of the low-res branch. */
 static inline __attribute__((always_inline)) void average(
-    const fusion *f, const column *w, int y, int x, floats total, const float *low, const int window) {
+    const fusion *f, const column *w, int row, int x, floats total, const float *low,
+    const int window) {
     const int half = window / 2;
-    int at = w->left - w->margin + x, end = w->left + f->columns;
+    const float *weights = w->weights + row * window * window * LANES;
+    int at = w->left - w->margin + x, y = w->query_row + row, end = w->left + f->columns;
     if (end > f->width) end = f->width;
     int count = end - at < LANES ? end - at : LANES;
     for (int k = 0; k < f->classes; k++) {
         floats sum = {0};
         for (int dy = 0; dy < window; dy++) {
-            int slot = (y + dy - half + 3 * window) % window;
-            const float *values = w->values + ((int64_t)slot * f->classes + k) * w->wide + x - half;
+            int64_t slot = slot_of(w, y + dy - half);
+            const float *values = w->values + (slot * f->classes + k) * w->wide + x - half;
             for (int dx = 0; dx < window; dx++)
-                sum += load(w->weights + (dy * window + dx) * LANES) * load(values + dx);
+                sum += load(weights + (dy * window + dx) * LANES) * load(values + dx);
         }
         float scores[LANES];
-        store(scores, sum / total + load(low + k * w->wide + x));
+        store(scores, sum / total + load(low + ((int64_t)row * f->classes + k) * w->wide + x));
         float *to = f->scores + ((int64_t)k * f->height + y) * f->width + at;
         memcpy(to, scores, sizeof(float) * count);
     }
 }
 
-static void attend(const fusion *f, const column *w, int y, const float *low) {
+static inline __attribute__((always_inline)) void attend_with(
+    const fusion *f, const column *w, int rows, const float *low, const int window) {
     int end = w->margin + f->columns;
     for (int x = w->margin; x < end && w->left - w->margin + x < f->width; x += LANES) {
+        floats total[ROWS];
+        compare(f, w, x, window, total);
+        for (int row = 0; row < rows; row++) average(f, w, row, x, total[row], low, window);
+    }
+}
+
+/* The class scores of some rows. */
+static void attend(const fusion *f, const column *w, int rows, const float *low) {
 #define CASE(k) \
-    case k: average(f, w, y, x, compare(f, w, y, x, k), low, k); break;
-        switch (f->window) {
-            CASE(1) CASE(3) CASE(5) CASE(7) CASE(9) CASE(11)
-        }
+    case k: attend_with(f, w, rows, low, k); break;
+    switch (f->window) {
+        CASE(1) CASE(3) CASE(5) CASE(7) CASE(9) CASE(11)
     }
 }
 
@@ -338,21 +382,27 @@ static void work(const fusion *f, column *w, float *low, int top, int bottom) {
     }
     enlarge_row(f, w, top - 1);
     enlarge_row(f, w, top);
-    for (int y = top; y < bottom; y++) {
-        warp_row(f, w, y + half + 1);
-        key_row(f, w, y + half);
-        enlarge_row(f, w, y + 1);
-        depthwise(w->small, y, f->channels, w->wide, f->query, f->query_bias, w->queries);
-        low_score_row(f, w, y, low);
-        attend(f, w, y, low);
+    for (int y = top; y < bottom; y += ROWS) {
+        w->query_row = y;
+        for (int row = 0; row < ROWS; row++) {
+            warp_row(f, w, y + row + half + 1);
+            key_row(f, w, y + row + half);
+            enlarge_row(f, w, y + row + 1);
+            float *queries = w->queries + (int64_t)row * f->channels * w->wide;
+            depthwise(
+                w->small, y + row, f->channels, w->wide, 1, &f->query, &f->query_bias, &queries);
+            if (y + row < bottom) low_score_row(f, w, y + row, low + (int64_t)row * f->classes * w->wide);
+        }
+        attend(f, w, bottom - y < ROWS ? bottom - y : ROWS, low);
     }
 }
 
 /* Memory of one thread: floats, with room at both ends for what is read beside a row. */
 static int64_t scratch_floats(const fusion *f, int wide) {
-    int64_t c = f->channels, n = LANES * c + (f->low_width + 1) * c + 6 * c * wide;
-    n += f->window * (c + f->classes + 1) * wide + 2 * c * wide;
-    return n + f->window * f->window * LANES + (f->classes + 2) * wide + 16 * LANES;
+    int64_t c = f->channels, slots = f->window + ROWS - 1, taps = f->window * f->window;
+    int64_t n = LANES * c + (f->low_width + 1) * c + 6 * c * wide;
+    n += slots * (c + f->classes + 1) * wide + (ROWS + 1) * c * wide + ROWS * taps * LANES;
+    return n + (ROWS * f->classes + 2) * wide + 16 * LANES;
 }
 
 static float *take(float **memory, int64_t count) {
@@ -376,18 +426,18 @@ int fused_creff(const fusion *f) {
 #pragma omp atomic write
             failed = 1;
         }
-        column w = {.margin = margin, .wide = wide};
+        column w = {.margin = margin, .wide = wide, .slots = f->window + ROWS - 1};
         if (memory != NULL) {
             w.pixels = take(&rest, LANES * c);
             w.line = take(&rest, (f->low_width + 1) * c);
             w.warped = take(&rest, 3 * c * wide);
             w.small = take(&rest, 3 * c * wide);
-            w.keys = take(&rest, f->window * c * wide);
-            w.values = take(&rest, (int64_t)f->window * f->classes * wide);
-            w.inside = take(&rest, f->window * wide);
-            w.queries = take(&rest, c * wide);
+            w.keys = take(&rest, w.slots * c * wide);
+            w.values = take(&rest, (int64_t)w.slots * f->classes * wide);
+            w.inside = take(&rest, w.slots * wide);
+            w.queries = take(&rest, ROWS * c * wide);
             w.projected = take(&rest, c * wide);
-            w.weights = take(&rest, f->window * f->window * LANES);
+            w.weights = take(&rest, ROWS * f->window * f->window * LANES);
             w.shares = take(&rest, wide);
             w.places = (int32_t *)take(&rest, wide);
         }

@@ -1,4 +1,4 @@
-/* Sixteen floats at once, on any machine: the compiler splits them as its registers demand. */
+/* As many floats at once as a register of the machine holds. */
 
 #ifndef ARSEG_VECTORS_H
 #define ARSEG_VECTORS_H
@@ -6,7 +6,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX512F__)
 #define LANES 16
+#elif defined(__AVX__)
+#define LANES 8
+#else
+#define LANES 4
+#endif
 
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
@@ -22,6 +28,14 @@ static inline floats load(const float *from) {
 static inline void store(float *to, floats x) { memcpy(to, &x, sizeof x); }
 
 static inline floats all(float x) { return x - (floats){0}; }
+
+/* Loads once what is used twice: compilers would rather load it for each use, which costs more where
+   a load crosses a cache line. */
+#if LANES == 16
+#define HOLD(x) __asm__("" : "+v"(x))
+#else
+#define HOLD(x)
+#endif
 
 /* bfloat16 is the upper half of a float. */
 static inline floats load_bfloat16(const uint16_t *from) {
@@ -61,7 +75,8 @@ static inline floats exponential(floats x) {
     return sum * (floats)((power + 127) << 23);
 }
 
-/* Two vectors' halves, quarters, ... interleaved: what a transposition is made of. */
+#if LANES == 16
+/* Parts of two vectors, interleaved: what a transposition is made of. */
 #ifdef __clang__
 #define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
@@ -77,20 +92,29 @@ static inline floats exponential(floats x) {
 #define LOW_8(a, b) PICK(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
 #define HIGH_8(a, b) PICK(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
 
-#define EXCHANGE(step)                                        \
-    for (int i = 0; i < LANES; i++)                           \
-        if (!(i & step)) {                                    \
-            floats a = rows[i], b = rows[i + step];           \
-            rows[i] = LOW_##step(a, b);                       \
-            rows[i + step] = HIGH_##step(a, b);               \
+#define EXCHANGE(step)                              \
+    for (int i = 0; i < LANES; i++)                 \
+        if (!(i & step)) {                          \
+            floats a = rows[i], b = rows[i + step]; \
+            rows[i] = LOW_##step(a, b);             \
+            rows[i + step] = HIGH_##step(a, b);     \
         }
+#endif
 
 /* Rows become columns. */
 static inline __attribute__((always_inline)) void transpose(floats rows[LANES]) {
+#if LANES == 16
     EXCHANGE(1)
     EXCHANGE(2)
     EXCHANGE(4)
     EXCHANGE(8)
+#else
+    float from[LANES][LANES], to[LANES][LANES];
+    memcpy(from, rows, sizeof from);
+    for (int i = 0; i < LANES; i++)
+        for (int x = 0; x < LANES; x++) to[i][x] = from[x][i];
+    memcpy(rows, to, sizeof to);
+#endif
 }
 
 #endif
