@@ -341,27 +341,83 @@ static inline void move_row(const Step *step, long row)
     }
 }
 
-/* Goes on by one frame, as MotionChain.push does.
- * field: (2, h, w), intra: (h, w); before, after: (height, width) pairs, before NULL behind the
- * keyframe. */
+typedef struct {
+    float *x, *y; /* x is NULL where pixels are not asked for */
+    uint8_t *valid;
+} Pixels;
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+
+/* Written past the caches: a field is larger than they are, and would drive out of them what the
+ * next frame needs. Returns how many pixels were written. */
+static long stream_pixels(const Pair *pairs, const Pixels *to, long at, long count)
+{
+    const __m128i one = _mm_set1_epi32(1);
+    const __m128 quarter = _mm_set1_ps(0.25f);
+    float *x = to->x + at, *y = to->y + at;
+    uint8_t *valid = to->valid + at;
+    if (((uintptr_t)x | (uintptr_t)y | (uintptr_t)valid) % 16)
+        return 0;
+    long i = 0;
+    for (; i + 16 <= count; i += 16) {
+        __m128i v[4], flags[4];
+        for (int k = 0; k < 4; k++) {
+            v[k] = _mm_loadu_si128((const __m128i *)(pairs + at + i + 4 * k));
+            __m128i low = _mm_srai_epi32(_mm_slli_epi32(v[k], 16), 16);
+            _mm_stream_ps(x + i + 4 * k, _mm_mul_ps(_mm_cvtepi32_ps(low), quarter));
+            flags[k] = _mm_andnot_si128(_mm_srli_epi32(v[k], 16), one);
+        }
+        for (int k = 0; k < 4; k++) {
+            __m128i high = _mm_srai_epi32(v[k], 17);
+            _mm_stream_ps(y + i + 4 * k, _mm_mul_ps(_mm_cvtepi32_ps(high), quarter));
+        }
+        __m128i first = _mm_packs_epi32(flags[0], flags[1]);
+        __m128i second = _mm_packs_epi32(flags[2], flags[3]);
+        _mm_stream_si128((__m128i *)(valid + i), _mm_packus_epi16(first, second));
+    }
+    _mm_sfence();
+    return i;
+}
+#else
+static long stream_pixels(const Pair *pairs, const Pixels *to, long at, long count)
+{
+    (void)pairs, (void)to, (void)at, (void)count;
+    return 0;
+}
+#endif
+
+static void write_pixels(const Pair *pairs, const Pixels *to, long at, long count)
+{
+    for (long i = at + stream_pixels(pairs, to, at, count); i < at + count; i++) {
+        to->x[i] = 0.25f * pairs[i][0];
+        to->y[i] = 0.25f * (pairs[i][1] >> 1);
+        to->valid[i] = ~pairs[i][1] & 1;
+    }
+}
+
+/* Goes on by one frame, as MotionChain.push does, and also gives the motion in pixels unless xy is
+ * NULL. field: (2, h, w), intra: (h, w); before, after: (height, width) pairs, before NULL behind
+ * the keyframe; xy: (2, height, width), valid: (height, width). */
 void push_motion(const int16_t *field, const uint8_t *intra, const Pair *before, Pair *after,
-                 long height, long width, int rounds)
+                 long height, long width, int rounds, float *xy, uint8_t *valid)
 {
     long w = (width + BLOCK - 1) / BLOCK, h = (height + BLOCK - 1) / BLOCK;
     const Step step = {field, intra, before, after, height, width, h * w, rounds};
-    for (long row = 0; row < h; row++)
+    const Pixels pixels = {xy, xy ? xy + height * width : NULL, valid};
+    for (long row = 0; row < h; row++) {
         move_row(&step, row);
+        long at = BLOCK * row * width;
+        if (xy) /* while the row is in the cache */
+            write_pixels(after, &pixels, at, clip(BLOCK * width, 0, height * width - at));
+    }
 }
 
 /* Pairs to pixels and flags. xy: (2, count), valid: (count). */
-void to_pixels(const Pair *pairs, float *restrict xy, uint8_t *restrict valid, long count)
+void to_pixels(const Pair *pairs, float *xy, uint8_t *valid, long count)
 {
-    float *restrict x = xy, *restrict y = xy + count;
-    for (long i = 0; i < count; i++) {
-        x[i] = 0.25f * pairs[i][0];
-        y[i] = 0.25f * (pairs[i][1] >> 1);
-        valid[i] = ~pairs[i][1] & 1;
-    }
+    const Pixels pixels = {xy, xy + count, valid};
+    write_pixels(pairs, &pixels, 0, count);
 }
 
 typedef struct {

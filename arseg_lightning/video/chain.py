@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from arseg_lightning.types import Motion
+from arseg_lightning.types import BLOCK_SIZE, Motion
 from arseg_lightning.video.composition import Composition, NativeComposition, NumpyComposition
 from arseg_lightning.video.kernels import motion_kernels
 from arseg_lightning.video.motion import BlockMotion
@@ -48,8 +48,18 @@ class MotionChain:
         """Go on by one frame.
 
         Args:
-            block_motion: The frame's motion to the frame before it.
+            block_motion: The frame's motion to the frame before it; it must not change until the
+                next call of any kind.
+
+        Raises:
+            ValueError: If it does not fit the size of the pictures.
         """
+        grid = tuple(-(-side // BLOCK_SIZE) for side in self.size)
+        if block_motion.intra.shape != grid:
+            raise ValueError(
+                f"block motion of {block_motion.intra.shape} cells does not fit pictures of "
+                f"{self.size}, which have {grid}; make a chain for each size of picture"
+            )
         if self.chaining == "none":
             return
         self._num_steps += 1

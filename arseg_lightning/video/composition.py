@@ -118,27 +118,40 @@ class NativeComposition:
     def restart(self) -> None:
         """Go back to no motion."""
         self._is_key = True
+        self._waiting: BlockMotion | None = None
 
     def push(self, step: BlockMotion) -> None:
-        """Go on by one frame."""
-        field, intra = np.ascontiguousarray(step.quarter_pixels), np.ascontiguousarray(step.intra)
-        before = None if self._is_key else self._pairs
-        self._kernels.push(field, intra, before, self._spare, self.rounds)
-        self._pairs, self._spare = self._spare, self._pairs
-        self._is_key = False
+        """Go on by one frame: with the next one, or when the motion is asked for."""
+        self._catch_up()
+        self._waiting = step
 
     def motion(self) -> Motion:
         """The motion so far, as a copy."""
         height, width, _ = self._pairs.shape
-        if self._is_key:
+        if self._is_key and self._waiting is None:
             return Motion.zero(height, width)
         xy = self._buffers.take((2, height, width), np.float32)
         motion = Motion(xy, self._buffers.take((height, width), np.bool_))
-        self._kernels.to_pixels(self._pairs, motion.xy, motion.valid)
+        if self._waiting is None:
+            self._kernels.to_pixels(self._pairs, motion)
+        else:
+            self._catch_up(motion)
         return motion
+
+    def _catch_up(self, motion: Motion | None = None) -> None:
+        """Do the step that waits; it may give the motion too, which saves reading it again."""
+        step, self._waiting = self._waiting, None
+        if step is None:
+            return
+        field, intra = np.ascontiguousarray(step.quarter_pixels), np.ascontiguousarray(step.intra)
+        before = None if self._is_key else self._pairs
+        self._kernels.push(field, intra, before, self._spare, self.rounds, motion)
+        self._pairs, self._spare = self._spare, self._pairs
+        self._is_key = False
 
     def to_numpy(self) -> NumpyComposition:
         """The same motion, to go on with where 16 bits might not do."""
+        self._catch_up()
         numpy = NumpyComposition((self._pairs.shape[0], self._pairs.shape[1]), self.rounds)
         x, y = np.moveaxis(self._pairs.astype(np.int32), -1, 0)
         numpy.set([x, y >> 1], (y & 1) == 0)

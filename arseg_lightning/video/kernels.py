@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arseg_lightning.native import load, pointer
-from arseg_lightning.types import BLOCK_SIZE
+from arseg_lightning.types import BLOCK_SIZE, Motion
 
 __all__ = ["MotionKernels", "motion_kernels"]
 
@@ -39,7 +39,7 @@ class MotionKernels:
         self._fill = library.fill_unknown
         self._fill.argtypes = [_POINTER] * 2 + [_LONG] * 2 + [_POINTER] * 4
         self._push = library.push_motion
-        self._push.argtypes = [_POINTER] * 4 + [_LONG] * 2 + [_INT]
+        self._push.argtypes = [_POINTER] * 4 + [_LONG] * 2 + [_INT] + [_POINTER] * 2
         self._to_pixels = library.to_pixels
         self._to_pixels.argtypes = [_POINTER] * 3 + [_LONG]
         self._unpack = library.unpack_field
@@ -83,7 +83,13 @@ class MotionKernels:
         )
 
     def push(
-        self, field: Fields, intra: Flags, before: Fields | None, after: Fields, rounds: bool
+        self,
+        field: Fields,
+        intra: Flags,
+        before: Fields | None,
+        after: Fields,
+        rounds: bool,
+        motion: Motion | None = None,
     ) -> None:
         """Compose a step on the block grid with the motion before it.
 
@@ -94,9 +100,10 @@ class MotionKernels:
                 plus 1 where it is not valid. None behind a keyframe.
             after: Is overwritten with the motion of the frame.
             rounds: Whether steps are rounded to whole pixels.
+            motion: Is overwritten with the same in pixels.
 
         Shapes:
-            field: (2, h, w)   intra: (h, w)   before, after: (H, W, 2)
+            field: (2, h, w)   intra: (h, w)   before, after: (H, W, 2)   motion: (2, H, W), (H, W)
         """
         height, width, _ = after.shape
         cells = -(-height // BLOCK_SIZE), -(-width // BLOCK_SIZE)
@@ -108,21 +115,18 @@ class MotionKernels:
             height,
             width,
             rounds,
+            *((None, None) if motion is None else _pointers(motion, height, width)),
         )
 
-    def to_pixels(self, pairs: Fields, xy: NDArray[np.float32], valid: Flags) -> None:
+    def to_pixels(self, pairs: Fields, motion: Motion) -> None:
         """Take apart what :meth:`push` wrote.
 
         Shapes:
-            pairs: (H, W, 2)   xy: (2, H, W)   valid: (H, W)
+            pairs: (H, W, 2)   motion: (2, H, W), (H, W)
         """
         height, width, _ = pairs.shape
-        self._to_pixels(
-            pointer(pairs, np.int16),
-            pointer(xy, np.float32, (2, height, width), written=True),
-            pointer(valid, np.bool_, (height, width), written=True),
-            height * width,
-        )
+        pointers = _pointers(motion, height, width)
+        self._to_pixels(pointer(pairs, np.int16), *pointers, height * width)
 
     def unpack(self, content: bytes, field: Fields, intra: Flags) -> bool:
         """Read packed block motion; False if the bytes are none of this size.
@@ -140,3 +144,10 @@ class MotionKernels:
             width,
         )
         return not refused
+
+
+def _pointers(motion: Motion, height: int, width: int) -> tuple[ctypes.c_void_p, ctypes.c_void_p]:
+    return (
+        pointer(motion.xy, np.float32, (2, height, width), written=True),
+        pointer(motion.valid, np.bool_, (height, width), written=True),
+    )

@@ -179,3 +179,9 @@ def test_without_chaining_everything_rests():
     motion = compose([random_motion(22, 30, seed=seed) for seed in range(3)], (22, 30), "none")
     assert not motion.xy.any()
     assert motion.valid.all()
+
+
+def test_a_step_of_another_size_is_refused_with_the_remedy():
+    message = r"of \(4, 4\) cells does not fit pictures of \(32, 32\), which have \(8, 8\); make a"
+    with pytest.raises(ValueError, match=message):
+        MotionChain((32, 32)).push(random_motion(16, 16))

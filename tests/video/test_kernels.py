@@ -168,11 +168,6 @@ def test_pictures_too_large_for_16_bits_are_chained_all_the_same():
     assert abs(chain.motion().xy).max() > 3000
 
 
-def test_a_step_of_another_size_is_refused():
-    with pytest.raises(ValueError, match=r"\(2, 8, 8\), got \(2, 4, 4\)"):
-        MotionChain((32, 32)).push(random_motion(16, 16))
-
-
 def test_vectors_of_another_layout_are_read_too():
     vectors = random_vectors(32, 32, 5)
     fewer = vectors[["source", "w", "h", "dst_x", "dst_y", "motion_x", "motion_y", "motion_scale"]]
