@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -25,6 +27,7 @@ class PeakMemory:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         elif _FORGET.exists():
+            _give_back()
             _FORGET.write_text("5")
         self._before = self._now("VmRSS")
 
@@ -38,3 +41,9 @@ class PeakMemory:
     def _now(self, name: str) -> int | None:
         found = re.search(rf"{name}:\s+(\d+) kB", _STATUS.read_text()) if _STATUS.exists() else None
         return 1024 * int(found[1]) if found else None
+
+
+def _give_back() -> None:
+    """Return what is free to the system, so that using it again shows."""
+    with suppress(AttributeError, OSError):  # other C libraries have no such function
+        ctypes.CDLL(None).malloc_trim(0)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from arseg_lightning.bench.result import BenchResult
+from arseg_lightning.bench.result import BenchResult, CaseResult, VariantResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["plot_bench"]
+
+_COLOURS = {"plain": "0.65", "onnxruntime": "tab:orange"}
+_INCH_PER_ROW = 0.33
 
 
 def plot_bench(result: BenchResult, path: Path) -> None:
@@ -18,55 +25,55 @@ def plot_bench(result: BenchResult, path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    rows = sum(len(case.variants) for case in result.cases)
-    figure = Figure(figsize=(12, 1.8 + 0.38 * rows), layout="constrained")
-    speed, stages = figure.subplots(1, 2, sharey=False)
-    _draw_speed(result, speed)
-    _draw_stages(result, stages)
+    rows = [(case, variant) for case in result.cases for variant in case.variants]
+    parts = [row for row in rows if row[1].resolution_ratio != 1 and row[1].backend == "torch"]
+    height = 2.6 + _INCH_PER_ROW * (len(rows) + len(parts))
+    figure = Figure(figsize=(10, height), layout="constrained")
+    speed, stages = figure.subplots(2, 1, height_ratios=[len(rows), max(len(parts), 1)])
+    _draw_speed(rows, speed)
+    _draw_stages(parts, stages)
+    figure.legend(loc="outside lower center", ncols=4, fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=120)
 
 
-def _draw_speed(result: BenchResult, axes) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Bars of speed-up over plain 1.0x; a tick where the arithmetic would be reached."""
-    names, place = [], 0
-    for case in result.cases:
-        for variant in case.variants:
-            value = case.speedup_over_plain(variant)
-            colour = "0.6" if variant.kind == "plain" else "tab:blue"
-            colour = "tab:orange" if variant.backend == "onnxruntime" else colour
-            axes.barh(place, value, color=colour)
+def _draw_speed(rows: list[tuple[CaseResult, VariantResult]], axes: Axes) -> None:
+    """Bars of speed-up over plain 1.0x; a tick where AR-Seg would reach its arithmetic."""
+    for place, (case, variant) in enumerate(rows):
+        value = case.speedup_over_plain(variant)
+        axes.barh(place, value, color=_COLOURS.get(variant.group, "tab:blue"))
+        end = value
+        if variant.resolution_ratio != 1:
             bound = case.speedup_over_plain(case.full(variant)) * case.bound(variant)
-            axes.plot([bound, bound], [place - 0.4, place + 0.4], color="black", linewidth=1.5)
-            axes.text(value, place, f" {value:.2f}", va="center", fontsize="small")
-            names.append(f"{case.network} {case.size[0]}x{case.size[1]}: {variant.name}")
-            place += 1
-    axes.set_yticks(range(place), names, fontsize="small")
-    axes.invert_yaxis()
-    axes.set_xlabel("times as fast as 1x in plain PyTorch (line: what the arithmetic allows)")
+            axes.plot([bound, bound], [place - 0.4, place + 0.4], color="black", linewidth=2)
+            end = max(value, bound)
+        axes.text(end, place, f"  {value:.2f}", va="center", fontsize="small")
+    axes.margins(x=0.08)
+    _name_rows(rows, axes)
+    axes.set_xlabel("times as fast as 1x in plain PyTorch; line: what the arithmetic allows")
     axes.grid(alpha=0.3, axis="x")
 
 
-def _draw_stages(result: BenchResult, axes) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _draw_stages(rows: list[tuple[CaseResult, VariantResult]], axes: Axes) -> None:
     """Stacked shares of a non-keyframe's time, a row a variant."""
-    shown = [
-        (f"{case.network} {case.size[0]}x{case.size[1]}: {variant.name}", variant)
-        for case in result.cases
-        for variant in case.variants
-        if variant.resolution_ratio != 1 and variant.nonkeyframe_stages_ms
-    ]
-    names = list(dict.fromkeys(name for _, v in shown for name in v.nonkeyframe_stages_ms))
+    names = list(dict.fromkeys(name for _, v in rows for name in v.nonkeyframe_stages_ms))
     names.sort(key=lambda name: name != "network")
-    for i, name in enumerate(names):
-        left, widths = [], []
-        for _, variant in shown:
-            times = variant.nonkeyframe_stages_ms
-            total = sum(times.values())
-            left.append(sum(times.get(before, 0.0) for before in names[:i]) / total)
-            widths.append(times.get(name, 0.0) / total)
-        axes.barh(range(len(shown)), widths, left=left, label=name)
-    axes.set_yticks(range(len(shown)), [name for name, _ in shown], fontsize="small")
-    axes.invert_yaxis()
+    left = [0.0] * len(rows)
+    for name in names:
+        totals = [sum(variant.nonkeyframe_stages_ms.values()) for _, variant in rows]
+        widths = [
+            variant.nonkeyframe_stages_ms.get(name, 0.0) / total
+            for (_, variant), total in zip(rows, totals, strict=True)
+        ]
+        axes.barh(range(len(rows)), widths, left=left, label=name)
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    _name_rows(rows, axes)
     axes.set_xlabel("share of a non-keyframe's time")
     axes.set_xlim(0, 1)
-    axes.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+
+def _name_rows(rows: list[tuple[CaseResult, VariantResult]], axes: Axes) -> None:
+    """Name rows from the top down."""
+    names = [f"{c.network} {c.size[0]}x{c.size[1]}: {v.name}" for c, v in rows]
+    axes.set_yticks(range(len(rows)), names, fontsize="small")
+    axes.invert_yaxis()
