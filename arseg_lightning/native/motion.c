@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { BLOCK = 4, GROUP = 4, SUBPIXEL = 0, INTEGER = 1 };
+enum { BLOCK = 4, GROUP = 4 };
 
 /* FFmpeg's AVMotionVector. */
 typedef struct {
@@ -74,23 +74,26 @@ static int paint_block(const Vector *v, int16_t *field, uint8_t *intra, long hei
     }
 }
 
+enum { PAINTED, LATER, STRANGE };
+
 /* Writes every vector into the cells of its block, in quarter pixels.
  * field: (2, height, width), intra: (height, width); both are overwritten.
- * Returns 0, or 1 if there is a vector that no video should have. */
+ * Returns LATER if one leads to a later frame, STRANGE if there is one that no video should have. */
 int paint_vectors(const Vector *vectors, long count, int16_t *field, uint8_t *intra, long height,
                   long width)
 {
     unsigned sizes = 0;
-    int again = 0;
+    int again = 0, later = 0;
     memset(field, 0, sizeof(int16_t) * 2 * height * width);
     memset(intra, 1, height * width);
     for (const Vector *v = vectors; v < vectors + count; v++) {
         unsigned bit = size_bit(v);
         if (!bit || v->dst_x < v->w / 2 || v->dst_y < v->h / 2)
-            return 1;
+            return STRANGE;
         if (v->dst_x + v->w / 2 > BLOCK * width + 16 || v->dst_y + v->h / 2 > BLOCK * height + 16)
-            return 1;
+            return STRANGE;
         sizes |= bit;
+        later |= v->source > 0;
         again |= paint_block(v, field, intra, height, width);
     }
     /* Only where blocks lie over one another does the order matter. */
@@ -98,7 +101,7 @@ int paint_vectors(const Vector *vectors, long count, int16_t *field, uint8_t *in
         for (const Vector *v = vectors; sizes & bit && v < vectors + count; v++)
             if (size_bit(v) == bit)
                 paint_block(v, field, intra, height, width);
-    return 0;
+    return later ? LATER : PAINTED;
 }
 
 /* What is known of a cell. A plane has a rim of one cell around it, OUTSIDE. */

@@ -50,6 +50,7 @@ def _allocate(size: int) -> NDArray[np.uint8]:
     """New memory, in pages of 2 MiB as far as there are such."""
     if size < _HUGE_PAGE or not hasattr(mmap, "MADV_HUGEPAGE"):
         return np.empty(size, np.uint8)
+    size += -size % _HUGE_PAGE
     mapping = mmap.mmap(-1, size + _HUGE_PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with suppress(OSError):  # a system may be built without them
         mapping.madvise(mmap.MADV_HUGEPAGE)

@@ -15,6 +15,8 @@ __all__ = ["MotionKernels", "motion_kernels"]
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
 
+_PAINTED, _LATER = 0, 1
+
 Fields = NDArray[np.int16]
 Flags = NDArray[np.bool_]
 
@@ -47,14 +49,15 @@ class MotionKernels:
         for function in (self._fill, self._push, self._to_pixels):
             function.restype = None
 
-    def paint(self, vectors: NDArray[np.void], field: Fields, intra: Flags) -> bool:
-        """Paint vectors of FFmpeg's layout; False if there is one that the kernel does not know.
+    def paint(self, vectors: NDArray[np.void], field: Fields, intra: Flags) -> bool | None:
+        """Paint vectors of FFmpeg's layout.
 
         Shapes:
-            field: (2, h, w)   intra: (h, w)
+            field: (2, h, w)   intra: (h, w)   returns: whether one leads to a later frame; None
+                if there is one that the kernel does not know
         """
         height, width = intra.shape
-        refused = self._paint(
+        outcome = self._paint(
             pointer(np.ascontiguousarray(vectors), vectors.dtype),
             len(vectors),
             pointer(field, np.int16, (2, height, width), written=True),
@@ -62,7 +65,7 @@ class MotionKernels:
             height,
             width,
         )
-        return not refused
+        return {_PAINTED: False, _LATER: True}.get(outcome)
 
     def fill(self, field: Fields, unknown: Flags) -> None:
         """Fill in unknown cells, which are zero, in place.

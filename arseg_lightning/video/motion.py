@@ -51,13 +51,13 @@ def block_motion(frame: Frame) -> BlockMotion:
     vectors = frame.vectors
     if vectors is None:
         raise ValueError(f"frame {frame.index} was decoded without vectors; use motion=True")
-    if frame.picture_type == "B" or (vectors["source"] > 0).any():
+    height, width = (_cells(side) for side in frame.size)
+    painted, intra, later = paint(vectors, height, width)
+    if frame.picture_type == "B" or later:
         raise UnsupportedReference(
             f"frame {frame.index} is predicted from a later one (B-frame), so its vectors do not "
             f"lead to the frame before it; use --motion reencode"
         )
-    height, width = (_cells(side) for side in frame.size)
-    painted, intra = paint(vectors, height, width)
     return BlockMotion(_filled(painted, intra), intra)
 
 

@@ -33,7 +33,7 @@ _MACROBLOCK = 16
 
 def paint(
     vectors: NDArray[np.void], height: int, width: int
-) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.int16], NDArray[np.bool_], bool]:
     """Write each vector into the cells of its block.
 
     Args:
@@ -42,16 +42,17 @@ def paint(
         width: Columns of the grid.
 
     Shapes:
-        returns: (2, h, w) x and y in quarter pixels, zero where there is none; and (h, w), True
-            where there is none
+        returns: (2, h, w) x and y in quarter pixels, zero where there is none; (h, w), True where
+            there is none; and whether a vector leads to a later frame
     """
     kernels = motion_kernels()
     if kernels is not None and vectors.dtype == VECTOR:
         field = np.empty((2, height, width), np.int16)
         intra = np.empty((height, width), np.bool_)
-        if kernels.paint(vectors, field, intra):
-            return field, intra
-    return _paint(vectors, height, width)
+        later = kernels.paint(vectors, field, intra)
+        if later is not None:
+            return field, intra, later
+    return *_paint(vectors, height, width), bool((vectors["source"] > 0).any())
 
 
 def _paint(

@@ -76,6 +76,7 @@ def test_vectors_are_painted_alike(without_kernels, size, seed):
     ours, numpys = paint(vectors, *grid), without_kernels(paint, vectors, *grid)
     assert equal(ours[0], numpys[0])
     assert equal(ours[1], numpys[1])
+    assert ours[2] is numpys[2] is False
 
 
 def test_blocks_over_one_another_are_painted_alike(without_kernels):
