@@ -314,6 +314,18 @@ static inline void move_cell(const Step *step, long cell, long left, long top, l
         move_held(step, by, left, clip(left + BLOCK, 0, step->width), top, bottom);
 }
 
+/* Asks for what the next row of cells will need: a row of pixels is about as long as a page of
+ * memory, at whose end processors stop to fetch ahead by themselves. */
+static inline void fetch_below(const Step *step, long left, long bottom)
+{
+    if (step->before == NULL || bottom + BLOCK > step->height)
+        return;
+    for (long row = bottom; row < bottom + BLOCK; row++) {
+        __builtin_prefetch(step->before + row * step->width + left, 0);
+        __builtin_prefetch(step->after + row * step->width + left, 1);
+    }
+}
+
 /* Four cells at once, if they move together; returns whether they do. */
 static inline int move_group(const Step *step, long cell, long left, long top, long bottom)
 {
@@ -323,6 +335,7 @@ static inline int move_group(const Step *step, long cell, long left, long top, l
     for (long i = 1; i < GROUP; i++)
         differ |= (x[i] ^ x[0]) | (y[i] ^ y[0]) | (intra[i] ^ intra[0]);
     Shift by = shift_of(step, cell);
+    fetch_below(step, left, bottom);
     if (differ || !stays(step, by, left, left + GROUP * BLOCK, top, bottom))
         return 0;
     MOVE_ROWS(Pairs16, Whole16, step, by, left, top, bottom);
