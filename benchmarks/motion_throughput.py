@@ -39,7 +39,6 @@ from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
-from arseg_lightning.video.live.source import open_live
 from arseg_lightning.video.motion import block_motion
 from arseg_lightning.video.probe import probe
 from arseg_lightning.video.synthetic import StreetScene
@@ -71,11 +70,13 @@ class Clip:
         video: The clip.
         entry: Its cached motion.
         keyframe_interval: Frames from one keyframe to the next.
+        threads: Pictures decoded at a time: as many as there are cores, as FFmpeg has it.
     """
 
     video: Path
     entry: Path
     keyframe_interval: int
+    threads: int
 
 
 def main() -> None:
@@ -108,13 +109,10 @@ def measure(clip: Clip, repeats: int) -> list[Measurement]:
         "frames": (_frames, None),
         "frames + vectors": (_vectors, None),
         "frames + vectors + fields": (_fields, None),
-        "the same, decoded ahead": (_fields_ahead, None),
         "fields from the cache": (_cached_fields, None),
         "a field at a distance, made": (_made_alone, num_fields),
         "a field at a distance, from the cache": (_read_alone, num_fields),
     }
-    if len(os.sched_getaffinity(0)) < 2:
-        del cases["the same, decoded ahead"]
     if importlib.util.find_spec("mvextractor"):
         cases[PACKAGE] = (_package, None)
     else:
@@ -137,36 +135,22 @@ def measure(clip: Clip, repeats: int) -> list[Measurement]:
 
 
 def _frames(clip: Clip) -> int:
-    return sum(1 for _ in decode(clip.video))
+    return sum(1 for _ in decode(clip.video, threads=clip.threads))
 
 
 def _vectors(clip: Clip) -> int:
-    return sum(1 for _ in decode(clip.video, motion=True))
+    return sum(1 for _ in decode(clip.video, motion=True, threads=clip.threads))
 
 
 def _fields(clip: Clip) -> int:
     count, chain = 0, MotionChain(probe(clip.video).size)
-    for frame in decode(clip.video, motion=True):
+    for frame in decode(clip.video, motion=True, threads=clip.threads):
         if frame.index % clip.keyframe_interval:
             chain.push(block_motion(frame))
         else:
             chain.restart()
         chain.motion()
         count += 1
-    return count
-
-
-def _fields_ahead(clip: Clip) -> int:
-    """As a stream is read: another thread decodes, which takes a second core."""
-    with open_live(clip.video) as source:
-        count, chain = 0, MotionChain(source.size)
-        for streamed in source:
-            if streamed.step is not None and streamed.frame.index % clip.keyframe_interval:
-                chain.push(streamed.step)
-            else:
-                chain.restart()
-            chain.motion()
-            count += 1
     return count
 
 
@@ -183,7 +167,7 @@ def _made_alone(clip: Clip) -> int:
 
 def _made(clip: Clip, distance: int) -> Motion | None:
     chain: MotionChain | None = None
-    for frame in decode(clip.video, motion=True):
+    for frame in decode(clip.video, motion=True, threads=clip.threads):
         if chain is None:
             chain = MotionChain(frame.size)
         else:
@@ -220,17 +204,13 @@ def _clip(video: Path | None, folder: Path, keyframe_interval: int) -> Clip:
         encode_frames((image for image, _ in scene.frames()), video, EncodeSettings())
     cache = MotionCache(folder / "motion")
     cache.ensure(video)
-    return Clip(video, cache.entry(video), keyframe_interval)
+    return Clip(video, cache.entry(video), keyframe_interval, len(os.sched_getaffinity(0)))
 
 
 def _ratios(results: dict[str, Measurement]) -> dict[str, dict[str, float]]:
     """The figures that are promised, by time and by CPU time."""
     pairs = {
         "fields over frames + vectors": ("frames + vectors + fields", "frames + vectors"),
-        "fields decoded ahead over frames + vectors": (
-            "the same, decoded ahead",
-            "frames + vectors",
-        ),
         "fields made over read, in order": ("frames + vectors + fields", "fields from the cache"),
         "fields made over read, at a distance": (
             "a field at a distance, made",

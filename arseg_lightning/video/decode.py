@@ -21,7 +21,11 @@ _WORTH_A_SEEK = 8
 
 
 def decode(
-    path: Path | str, *, motion: bool = False, size: tuple[int, int] | None = None
+    path: Path | str,
+    *,
+    motion: bool = False,
+    size: tuple[int, int] | None = None,
+    threads: int = 1,
 ) -> Iterator[Frame]:
     """Decode a video from start to end, turned as it asks for.
 
@@ -34,6 +38,9 @@ def decode(
         motion: Also give the codec's motion vectors.
         size: Height and width that all pictures are scaled to; their own by default, and
             always with motion vectors, which do not scale.
+        threads: Pictures that are decoded at a time. Pictures and vectors are the same for any
+            number, except that what is made up for damaged parts is another each time for more
+            than one. Streams other than H.264 without B-frames are decoded one at a time.
 
     Returns:
         The frames in display order.
@@ -49,10 +56,12 @@ def decode(
     """
     if motion and size is not None:
         raise ValueError(f"motion vectors do not scale; leave out one of motion and size={size}")
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
     info = probe(Path(path))
     if motion:
         require_motion(info)
-    return _decode(info, motion, size)
+    return _decode(info, motion, size, threads)
 
 
 def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
@@ -98,7 +107,9 @@ def frame_clock(timeline: Timeline | None, stream: VideoStream) -> Callable[[int
     return seconds
 
 
-def _decode(info: VideoInfo, motion: bool, size: tuple[int, int] | None) -> Iterator[Frame]:
+def _decode(
+    info: VideoInfo, motion: bool, size: tuple[int, int] | None, threads: int
+) -> Iterator[Frame]:
     """Decode all frames and report the damage."""
     damage, rgb = Damage(info.path), ToRgb()
     timeline = read_timeline(info.path)
