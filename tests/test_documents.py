@@ -1,22 +1,24 @@
 """The documents show what their result files say."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from arseg_lightning.bench.documents import with_current_bench
 from arseg_lightning.commands.tables import tables
 from arseg_lightning.report.documents import with_current_tables
 from tests.report.made import study
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "experiments" / "README.md"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "experiments" / "README.md", ROOT / "docs" / "speed.md"]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_tables_are_those_of_the_result_files(document):
     text = document.read_text()
-    assert "<!-- result" in text
-    assert with_current_tables(document) == text, (
+    assert re.search("<!-- (result|bench|table)", text)
+    assert with_current_bench(with_current_tables(document), document) == text, (
         f"run: python -m arseg_lightning tables --document {document}"
     )
 
