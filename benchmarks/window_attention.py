@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import statistics
 import sys
@@ -40,6 +39,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from arseg_lightning import native
 from arseg_lightning.propagation import window_attention
 
 SIZES = ("64x720x960", "64x540x720", "64x360x480", "256x90x120")
@@ -242,18 +242,10 @@ def _speedup(ours: Measurement, usual: Measurement) -> str:
 
 
 def _machine(threads: int) -> dict[str, object]:
-    """Where and when the figures were taken."""
-    cpuinfo = Path("/proc/cpuinfo")
-    text = cpuinfo.read_text() if cpuinfo.exists() else ""
-    model = re.search(r"model name\s*:\s*(.+)", text)
-    return {
-        "cpu": model.group(1) if model else platform.processor(),
-        "cores": os.cpu_count(),
+    """Where, when and how the figures were taken."""
+    return native.machine() | {
         "threads": threads,
-        "load_average_1min": os.getloadavg()[0],
-        "python": platform.python_version(),
         "torch": torch.__version__,
-        "date": time.strftime("%Y-%m-%d"),
         "window": WINDOW,
         "dtype": "float32",
         "memory": "peak resident memory above that with the inputs, in units of one input",

@@ -11,9 +11,7 @@ of one input.
 
 from __future__ import annotations
 
-import platform
 import statistics
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +20,7 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
+from arseg_lightning import native
 from arseg_lightning.propagation import window_attention
 
 __all__ = ["FORMATS", "Case", "Measurement", "compare"]
@@ -162,13 +161,11 @@ def _table(results: Iterable[Measurement], bandwidth: float) -> str:
 
 def _machine(bandwidth: float) -> dict[str, object]:
     """Where and when the figures were taken."""
-    return {
+    return native.machine() | {
         "gpu": torch.cuda.get_device_name(),
         "cuda": torch.version.cuda,
-        "python": platform.python_version(),
         "torch": torch.__version__,
         "triton": version("triton"),
-        "date": time.strftime("%Y-%m-%d"),
         "copy_bytes_per_second": bandwidth,
         "memory": "peak allocated memory above that with the inputs, in units of one input",
     }

@@ -158,7 +158,12 @@ def test_the_authors_files_give_the_authors_numbers(published: Published, data):
 def assert_authors_numbers(arseg, published: Published) -> None:
     arrays, high_res = published.arrays, arseg.high_res
     motion = arrays["motion_xy"].permute(0, 3, 1, 2)
-    assert_same(scores(high_res, arseg.step(StreamFrame(arrays["current_image"], motion, 0), None)[0].logits), arrays["hr_logits"])
+    assert_same(
+        scores(
+            high_res, arseg.step(StreamFrame(arrays["current_image"], motion, 0), None)[0].logits
+        ),
+        arrays["hr_logits"],
+    )
     _, state = arseg.step(StreamFrame(arrays["key_image"], motion, 0), None)
     for ratio in ratios(published):
         arseg.resolution_ratio = float(ratio)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import platform
-import re
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,17 +147,6 @@ class _Runner:
 
 def _machine(settings: BenchSettings) -> dict[str, Any]:
     """Where and when the figures were taken."""
-    device = choose_device(settings.device)
-    cpuinfo = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    return {
-        "device": device_name(device),
-        "cpu": found.group(1) if found else platform.processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load_average_1min": os.getloadavg()[0],
-        "native": native.status(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "date": time.strftime("%Y-%m-%d"),
-    }
+    device = device_name(choose_device(settings.device))
+    torch_facts = {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    return {"device": device} | native.machine() | torch_facts

@@ -2,5 +2,6 @@
 
 from arseg_lightning.native.arrays import pointer
 from arseg_lightning.native.libraries import enabled, load, status
+from arseg_lightning.native.machine import machine
 
-__all__ = ["enabled", "load", "pointer", "status"]
+__all__ = ["enabled", "load", "machine", "pointer", "status"]

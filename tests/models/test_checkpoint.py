@@ -65,5 +65,7 @@ def test_a_checkpoint_of_another_network_is_refused_and_nothing_changes(saved, m
 def test_a_changed_layer_is_named(tmp_path):
     state = small().state_dict()
     torch.save({**state, "context.bottleneck.bias": torch.zeros(7)}, tmp_path / "changed.pth")
-    with pytest.raises(ValueError, match=r"context\.bottleneck\.bias is \(7,\), PSPNet18 expects \(128,\)"):
+    with pytest.raises(
+        ValueError, match=r"context\.bottleneck\.bias is \(7,\), PSPNet18 expects \(128,\)"
+    ):
         load_segmentor_weights(small(), tmp_path / "changed.pth")

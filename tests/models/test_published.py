@@ -156,7 +156,9 @@ def test_a_published_file_of_part_of_a_network_is_refused(tmp_path):
     state = published_state(TINY["PSPNet18"]())
     del state["module.psp.bottleneck.bias"]
     torch.save(state, tmp_path / "part.pth")
-    with pytest.raises(ValueError, match=r"part\.pth is a .*; missing \['context.bottleneck\.bias'\]"):
+    with pytest.raises(
+        ValueError, match=r"part\.pth is a .*; missing \['context.bottleneck\.bias'\]"
+    ):
         load_segmentor_weights(TINY["PSPNet18"](), tmp_path / "part.pth")
 
 

@@ -85,7 +85,9 @@ def test_a_low_res_branch_without_a_trained_fusion_is_not_evaluated(folder, file
 
 def test_a_low_res_branch_may_start_its_training_from_a_high_res_file(files):
     task = low_res_task(files["HR"], files["HR"])
-    assert task.arseg.low_res.context.bottleneck.weight.equal(task.arseg.high_res.context.bottleneck.weight)
+    assert task.arseg.low_res.context.bottleneck.weight.equal(
+        task.arseg.high_res.context.bottleneck.weight
+    )
     assert task.arseg.fusion.state_dict().keys() == CReFF(8).state_dict().keys()
 
 

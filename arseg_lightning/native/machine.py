@@ -1,0 +1,29 @@
+"""What machine this is: kernels are compiled for it, and figures are taken on it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import time
+from pathlib import Path
+
+from arseg_lightning.native.libraries import status
+
+__all__ = ["machine"]
+
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def machine() -> dict[str, object]:
+    """Where and when figures are taken, for result files: nothing that names the computer."""
+    text = _CPUINFO.read_text(errors="replace") if _CPUINFO.exists() else ""
+    model = re.search(r"model name\s*:\s*(.+)", text)
+    return {
+        "cpu": model.group(1) if model else platform.processor(),
+        "cores": os.cpu_count(),
+        "load_average_1min": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "native": status(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
