@@ -38,7 +38,7 @@ def decode(
         motion: Also give the codec's motion vectors.
         size: Height and width that all pictures are scaled to; their own by default, and
             always with motion vectors, which do not scale.
-        threads: Pictures that are decoded at a time. Pictures and vectors are the same for any
+        threads: Cores to decode with. Pictures and vectors are the same for any
             number, except that what is made up for damaged parts is another each time for more
             than one. Streams other than H.264 without B-frames are decoded one at a time.
 
@@ -116,6 +116,11 @@ def _decode(
     with open_video(info.path) as (container, stream):
         if motion:
             stream.codec_context.options = {"flags2": "+export_mvs"}
+        # Where pictures are shown in another order than coded, FFmpeg gives out the vectors of
+        # one while another thread still writes them.
+        if threads > 1 and info.codec == "h264" and not info.has_b_frames:
+            stream.thread_type = "FRAME"
+            stream.codec_context.thread_count = threads + 1  # as FFmpeg counts: one waits
         seconds = frame_clock(timeline, stream)
         for numbered in numbered_pictures(container, stream, timeline, damage):
             frame = to_frame(numbered, info.path, seconds, motion, size, rgb)
