@@ -13,7 +13,7 @@ from tqdm import tqdm
 from arseg_lightning.inference import Optimisations, Precision
 from arseg_lightning.streaming import EveryL, KeyframePolicy, Segmenter, load_run
 from arseg_lightning.streaming.figures import Figures
-from arseg_lightning.streaming.folder import FolderSettings, segment_to_folder
+from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segment_to_folder
 from arseg_lightning.streaming.record import StreamRecord
 from arseg_lightning.video.live import LiveMotion
 
@@ -33,6 +33,7 @@ def predict(
     keyframe_interval: int | None = None,
     policy: KeyframePolicy | None = None,
     motion: LiveMotion = "auto",
+    live: LiveOptions = LiveOptions(),  # noqa: B008
     outputs: str = "overlay,labels",
     device: str = "auto",
     precision: Precision = "float32",
@@ -56,6 +57,7 @@ def predict(
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
         policy: Another choice of keyframes: CodecKeyframes or Adaptive (--policy.max_interval 30).
         motion: The codec's own or a refusal; found by encoding on the fly; or auto.
+        live: How a camera or an address is read.
         outputs: What is written, of overlay, labels and npz, with commas.
         device: auto, cpu, cuda or cuda:N.
         precision: float32, bfloat16 or float16.
@@ -73,14 +75,11 @@ def predict(
         ValueError: If an option or the video cannot be used, or there are no weights.
         SystemExit: After Ctrl-C.
     """
-    if keyframe_interval is not None:
-        if policy is not None:
-            raise ValueError("give one of --keyframe_interval and --policy, which has its own")
-        policy = EveryL(keyframe_interval)
     names = tuple(word.strip() for word in outputs.split(",") if word.strip())
-    settings = FolderSettings(names, motion, limit, batch_frames, opacity, overwrite)
+    settings = FolderSettings(names, motion, limit, batch_frames, opacity, overwrite, live)
     fast = Optimisations(precision=precision)
-    segmenter = load_run(configs, checkpoint, overrides, policy, device, fast)
+    chosen = _policy(keyframe_interval, policy)
+    segmenter = load_run(configs, checkpoint, overrides, chosen, device, fast)
     record = segment_and_show(segmenter, video, output, settings)
     if record.ended == "interrupted":
         sys.exit(_INTERRUPTED)
@@ -95,6 +94,15 @@ def segment_and_show(
         record = segment_to_folder(segmenter, source, folder, settings, display.show)
     print(record.text(), flush=True)
     return record
+
+
+def _policy(keyframe_interval: int | None, policy: KeyframePolicy | None) -> KeyframePolicy | None:
+    """The policy that the flags name, if they name one."""
+    if keyframe_interval is None:
+        return policy
+    if policy is not None:
+        raise ValueError("give one of --keyframe_interval and --policy, which has its own")
+    return EveryL(keyframe_interval)
 
 
 class _Display:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from arseg_lightning.streaming.figures import Figures
@@ -23,7 +23,7 @@ from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.video.live import LiveMotion, LiveSource, open_live
 
-__all__ = ["FolderSettings", "Watch", "segment_to_folder"]
+__all__ = ["FolderSettings", "LiveOptions", "Watch", "segment_to_folder"]
 
 Watch = Callable[[Figures, int | None], object]
 """Is told the figures after each frame, and how many frames there are if that is known."""
@@ -33,6 +33,23 @@ _OUTPUTS = {"overlay": "overlay.mp4", "labels": "labels", "npz": "npz"}
 """What can be made of a stream, and its file or folder."""
 
 _NAMES = (RECORD_NAME, *_OUTPUTS.values())
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """How a source is read, see :func:`open_live`.
+
+    Args:
+        fps: Frames per second of a folder of images, 25 by default.
+        drop_late: Of a camera or an address, drop frames that the networks are too slow for.
+        timeout_seconds: How long an address may stay silent.
+        reconnect_seconds: How long a camera or address that broke off is tried again.
+    """
+
+    fps: float | None = None
+    drop_late: bool = False
+    timeout_seconds: float = 10.0
+    reconnect_seconds: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,7 @@ class FolderSettings:
         batch_frames: Most frames that are segmented at once, see :meth:`Segmenter.results`.
         opacity: Weight of the classes' colours in the overlay.
         overwrite: Replace the results that are in the folder already.
+        live: How the source is read.
 
     Raises:
         ValueError: If an output or a limit is none.
@@ -58,6 +76,7 @@ class FolderSettings:
     batch_frames: int = 1
     opacity: float = 0.5
     overwrite: bool = False
+    live: LiveOptions = LiveOptions()
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
@@ -98,7 +117,10 @@ def segment_to_folder(
     """
     settings = settings or FolderSettings()
     _check_folder(folder, settings.overwrite)
-    with Interrupt() as interrupt, open_live(source, motion=settings.motion) as live:
+    with (
+        Interrupt() as interrupt,
+        open_live(source, motion=settings.motion, **asdict(settings.live)) as live,
+    ):
         _clear(folder)
         stream = _Stream(segmenter, live, _outputs(segmenter, live, folder, settings), watch)
         try:

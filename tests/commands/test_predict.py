@@ -6,8 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from arseg_lightning.cli import main
 from arseg_lightning.streaming import Adaptive
@@ -148,3 +150,12 @@ def test_an_interrupted_stream_leaves_a_valid_video(run, tmp_path):
     assert shown == pytest.approx([tick / 90_000 for tick in ticks[: len(shown)]], abs=1e-5)
     assert f"{labels} frames in " in text
     assert "(interrupted)" in text
+
+
+def test_how_a_source_is_read_is_said_on_the_command_line(run, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for i in range(3):
+        Image.fromarray(np.full((32, 48, 3), 40 * i, np.uint8)).save(images / f"{i}.png")
+    record = predict(run, "--video", images, "--live.fps", 5, output=tmp_path / "out")
+    assert record.source["fps"] == 5.0

@@ -69,7 +69,7 @@ def open_network(address: Address, options: Mapping[str, str], patience: Patienc
         raise SourceUnavailable(
             f"{address.name} cannot be opened ({reason_of(error, timeout)}); check the address, "
             f"that the sender is on, and the network between; a slow one may need a longer "
-            f"timeout_seconds"
+            f"timeout_seconds (predict: --live.timeout_seconds 30)"
         ) from error
     return _with_stream(address, container)
 
