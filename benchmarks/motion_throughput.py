@@ -143,8 +143,9 @@ def _vectors(clip: Clip) -> int:
 
 
 def _fields(clip: Clip) -> int:
-    count, chain = 0, MotionChain(probe(clip.video).size)
+    count, chain = 0, None
     for frame in decode(clip.video, motion=True, threads=clip.threads):
+        chain = chain or MotionChain(frame.size)
         if frame.index % clip.keyframe_interval:
             chain.push(block_motion(frame))
         else:
