@@ -71,6 +71,8 @@ def load_source(source: Path) -> Kernels:
     Raises:
         FileNotFoundError: If there is no such source.
     """
+    if not source.is_file():
+        raise FileNotFoundError(f"no kernels at {source}; give the name of a C source")
     if not enabled():
         return Kernels(None, f"{_SWITCH}={os.environ[_SWITCH]}")
     reasons = []

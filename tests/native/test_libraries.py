@@ -214,7 +214,7 @@ def test_a_forked_process_may_load_while_another_thread_loads():
         "if pid == 0: os._exit(0 if load('motion') else 1)\n"
         "print(os.waitpid(pid, 0)[1])"
     )
-    assert run(code) == "0"
+    assert run(code, ARSEG_LIGHTNING_NATIVE="1") == "0"
 
 
 def test_a_kernel_that_does_not_exist_is_a_mistake():
