@@ -17,7 +17,14 @@ from jsonargparse import auto_cli, set_parsing_settings
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from arseg_lightning.callbacks import EpochLines, RunRecord, TestRecord
+from arseg_lightning.callbacks import (
+    CostLine,
+    EpochLines,
+    RunLog,
+    RunRecord,
+    TestRecord,
+    Throughput,
+)
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
@@ -85,6 +92,9 @@ class SegmentationCLI(LightningCLI):
         """Add the callbacks that keep a run's results in its folder."""
         run_dir = Path(self._get(self.config, "run_dir"))
         self.trainer_defaults["callbacks"] = [
+            RunLog(run_dir),
+            CostLine(),
+            Throughput(),  # before who shows it
             TQDMProgressBar() if sys.stderr.isatty() else EpochLines(),
             TestRecord(run_dir),
         ]

@@ -1,7 +1,10 @@
 """What happens around a run: records, pictures, files."""
 
+from arseg_lightning.callbacks.cost_line import CostLine
 from arseg_lightning.callbacks.progress import EpochLines
+from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.run_record import RunRecord
 from arseg_lightning.callbacks.test_record import TestRecord
+from arseg_lightning.callbacks.throughput import Throughput
 
-__all__ = ["EpochLines", "RunRecord", "TestRecord"]
+__all__ = ["CostLine", "EpochLines", "RunLog", "RunRecord", "TestRecord", "Throughput"]
