@@ -26,7 +26,8 @@ def class_colours(labels: NDArray[np.integer], classes: ClassSet) -> NDArray[np.
     table = np.zeros((256, 3), np.uint8)
     table[: classes.num_classes] = classes.palette
     table[classes.ignore_index] = 0
-    return table[labels]
+    colours: NDArray[np.uint8] = table[labels]
+    return colours
 
 
 def error_map(
