@@ -24,7 +24,9 @@ from arseg_lightning.callbacks import (
     RunRecord,
     TestRecord,
     Throughput,
+    WandbPanels,
 )
+from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
@@ -71,6 +73,7 @@ class SegmentationCLI(LightningCLI):
             help="After fit: test; report also segments the first test video.",
         )
         parser.link_arguments("run_dir", "trainer.default_root_dir")
+        parser.add_lightning_class_args(WandbPanels, "wandb")
         for name in ("best", "last"):
             parser.add_lightning_class_args(ModelCheckpoint, name)
             parser.link_arguments("run_dir", f"{name}.dirpath")
@@ -81,6 +84,11 @@ class SegmentationCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Leave the start of the training to ``fit``: others get their weights from checkpoints."""
+        name_wandb_runs(
+            self._get(self.config, "trainer").logger,
+            Path(self._get(self.config, "run_dir")),
+            str(self.subcommand),
+        )
         path = Path(self._get(self.config, "ckpt_path") or "")
         if path.is_file():
             check_run_checkpoint(path)

@@ -6,5 +6,6 @@ from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.run_record import RunRecord
 from arseg_lightning.callbacks.test_record import TestRecord
 from arseg_lightning.callbacks.throughput import Throughput
+from arseg_lightning.callbacks.wandb_panels import WandbPanels
 
-__all__ = ["CostLine", "EpochLines", "RunLog", "RunRecord", "TestRecord", "Throughput"]
+__all__ = ["CostLine", "EpochLines", "RunLog", "RunRecord", "TestRecord", "Throughput", "WandbPanels"]
