@@ -32,6 +32,7 @@ from arseg_lightning.callbacks import (
     WholeCheckpoints,
 )
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
+from arseg_lightning.callbacks.wandb_run import keep_wandb_run
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
@@ -114,6 +115,9 @@ class SegmentationCLI(LightningCLI):
             config = self.config["fit"]
             text = self._parser("fit").dump(config, skip_none=False, skip_link_targets=False)
             self._checkpoint = self._folder.checkpoint_to_resume(text, config.resume)
+        if self.subcommand == "fit":
+            before = self._folder.previous("trainer.logger") if self._checkpoint else None
+            keep_wandb_run(self.config["fit"].trainer.logger, before)
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Add the callbacks that keep a run's results in its folder."""

@@ -61,8 +61,11 @@ class RunFolder:
         return self.last if self.last.is_file() else None
 
     def previous(self, key: str) -> Any:
-        """A value of the recorded configuration, or None."""
-        return OmegaConf.select(OmegaConf.load(self.record), key) if self.record.is_file() else None
+        """A value of the recorded configuration, in plain types, or None."""
+        if not self.record.is_file():
+            return None
+        value = OmegaConf.select(OmegaConf.load(self.record), key)
+        return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
     def begin(self, config: str, resumes: bool) -> None:
         """Record that a run starts, or goes on; a new one takes an older one's place."""
