@@ -1,6 +1,7 @@
 """What a run leaves for Weights & Biases, read back from an offline run's file."""
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,17 @@ def records(folder):
         record = wandb_internal_pb2.Record()
         record.ParseFromString(data)
         yield record
+
+
+def complete(folder, seconds=10):
+    """All records: finishing returns before W&B's own process has written the last ones."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = list(records(folder))
+        if any(record.HasField("exit") for record in found):
+            return found
+        time.sleep(0.05)
+    raise TimeoutError(f"{folder} has no complete W&B run after {seconds} s")
 
 
 def chunks(content, block=32768, header=7):
@@ -68,10 +80,11 @@ def finished(tmp_path_factory):
         for name in ("WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_CONFIG_DIR"):
             patch.setenv(name, str(folder / "cache"))
         patch.setenv("WANDB_SILENT", "true")
+        patch.setenv("WANDB_CONSOLE", "off")
         flags = ["--wandb.every_n_epochs=2", "--wandb.num_clips=1", "--wandb.log_checkpoints=true"]
         main(["fit", "--config", with_wandb(folder), "--after_fit", "test", *flags])
-        wandb.teardown()  # unlike finish, waits until the file is complete
-    return folder / "run", list(records(folder / "run"))
+        wandb.finish()
+    return folder / "run", complete(folder / "run")
 
 
 def history(run):
