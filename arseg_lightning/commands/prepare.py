@@ -68,7 +68,11 @@ def prepare(
         jobs = video_jobs(clips, video)
     else:
         clips, jobs = _experiment(configs or [], split, overrides or [])
-    report = _prepare(jobs, where)
+    try:
+        report = _prepare(jobs, where)
+    except KeyboardInterrupt:
+        print(f"interrupted; what is in {clips.root} stays, and the same command goes on with it")
+        raise SystemExit(130) from None
     print("\n".join(_lines(report, clips)))
     if not report.is_complete:
         raise SystemExit(1)

@@ -154,15 +154,19 @@ def _start(context: ForkServerContext, job: Job, to: dict[Connection, _Worker]) 
 
 def _work(connection: Connection) -> None:
     """Do jobs until nobody hands any out."""
-    signal.signal(signal.SIGTERM, _leave)  # so that what is half written is removed
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     try:
         while True:
             connection.send(attempt(connection.recv()))
-    except (EOFError, OSError, KeyboardInterrupt):
+    except (EOFError, OSError):
         return
 
 
 def _leave(number: int, frame: object) -> None:
+    """Remove what is half written, and let no second signal disturb that."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from functools import partial
 
 import pytest
@@ -26,6 +27,22 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def work_until_ended(part):
+    part.touch()
+    try:
+        time.sleep(60)
+    finally:
+        time.sleep(0.1)
+        part.unlink()
+    return True
+
+
+def see(part):
+    while not part.exists():
+        time.sleep(0.01)
+    return True
+
+
 def disk_full():
     try:
         raise OSError(28, "No space left on device")
@@ -46,6 +63,16 @@ def test_a_job_that_kills_its_process_fails_alone(tmp_path):
     ended = {each.name: each.error for each in LocalEngine(1).run([Job("bad", die), *good])}
     assert ended.pop("bad") == "its process was ended by SIGKILL; is memory short?"
     assert ended == dict.fromkeys("abc")
+
+
+def test_ending_early_lets_the_jobs_remove_what_is_half_done(tmp_path):
+    part = tmp_path / "part"
+    ended = LocalEngine(2).run(
+        [Job("long", partial(work_until_ended, part)), Job("short", partial(see, part))]
+    )
+    assert next(ended).name == "short"
+    ended.close()
+    assert not part.exists()
 
 
 @pytest.mark.parametrize(
