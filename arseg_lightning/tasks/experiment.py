@@ -21,7 +21,7 @@ __all__ = ["Experiment"]
 
 _WITHOUT_MEANING = (
     *("after_fit", "best", "ckpt_path", "last", "overwrite", "resume", "return_predictions"),
-    *("run_dir", "seed_everything", "trainer", "verbose", "weights_only"),
+    *("run_dir", "seed_everything", "trainer", "verbose", "wandb", "weights_only"),
 )
 """Keys of an experiment that do not decide what its systems are."""
 
