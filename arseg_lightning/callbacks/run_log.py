@@ -77,7 +77,7 @@ class RunLog(Callback):
         self._close()
 
     def _open(self, trainer: Trainer, command: str) -> None:
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         self._close()
         self.run_dir.mkdir(parents=True, exist_ok=True)
