@@ -166,8 +166,12 @@ def _work(connection: Connection) -> None:
 def _leave(number: int, frame: object) -> None:
     """Remove what is half written, and let no second signal disturb that."""
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.SIG_IGN)
+        signal.signal(each, _ignore)  # SIG_IGN complains of one that is on its way already
     raise SystemExit(128 + number)
+
+
+def _ignore(number: int, frame: object) -> None:
+    pass
 
 
 def attempt(job: Job) -> Outcome:
