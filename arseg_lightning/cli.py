@@ -111,13 +111,13 @@ class SegmentationCLI(LightningCLI):
         start = "model.init_args.network.init_args.pretrained"
         if self.subcommand != "fit" and isinstance(self._get(self.config, start), str):
             self.config[self.subcommand][start] = None
-        if self.subcommand == "fit" and not (path.name or self._get(self.config, "overwrite")):
-            config = self.config["fit"]
+        config = self.config["fit"] if self.subcommand == "fit" else None
+        if config and not (path.name or config.overwrite or config.trainer.fast_dev_run):
             text = self._parser("fit").dump(config, skip_none=False, skip_link_targets=False)
             self._checkpoint = self._folder.checkpoint_to_resume(text, config.resume)
-        if self.subcommand == "fit":
+        if config:
             before = self._folder.previous("trainer.logger") if self._checkpoint else None
-            keep_wandb_run(self.config["fit"].trainer.logger, before)
+            keep_wandb_run(config.trainer.logger, before)
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Add the callbacks that keep a run's results in its folder."""
