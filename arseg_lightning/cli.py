@@ -14,10 +14,25 @@ from typing import Any, Literal
 
 import torch
 from jsonargparse import auto_cli, set_parsing_settings
+from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from arseg_lightning.callbacks import EpochLines, RunRecord, TestRecord
+from arseg_lightning.callbacks import (
+    CostLine,
+    EpochLines,
+    GeneratorStates,
+    Resume,
+    RunFolder,
+    RunLog,
+    RunRecord,
+    TestRecord,
+    Throughput,
+    WandbPanels,
+    WholeCheckpoints,
+)
+from arseg_lightning.callbacks.wandb_names import name_wandb_runs
+from arseg_lightning.callbacks.wandb_run import keep_wandb_run
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
@@ -51,11 +66,20 @@ class SegmentationCLI(LightningCLI):
     checkpoint only brings weights. ``last.ckpt`` is the last epoch, ``best.ckpt`` the best one.
     """
 
+    _checkpoint: Path | None = None
+    """Where an interrupted run goes on."""
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the run's folder, the two checkpoints, and the links from data to model."""
         parser.add_argument("--run_dir", type=str, default="runs/run", help="Folder of the run.")
         parser.add_argument(
             "--overwrite", type=bool, default=False, help="Replace a run in the same folder."
+        )
+        parser.add_argument(
+            "--resume",
+            type=Resume,
+            default="auto",
+            help="fit in the folder of an interrupted run: auto goes on if nothing was changed.",
         )
         parser.add_argument(
             "--after_fit",
@@ -64,41 +88,74 @@ class SegmentationCLI(LightningCLI):
             help="After fit: test; report also segments the first test video.",
         )
         parser.link_arguments("run_dir", "trainer.default_root_dir")
+        parser.add_lightning_class_args(WandbPanels, "wandb")
         for name in ("best", "last"):
             parser.add_lightning_class_args(ModelCheckpoint, name)
             parser.link_arguments("run_dir", f"{name}.dirpath")
             parser.set_defaults({f"{name}.filename": name, f"{name}.enable_version_counter": False})
         parser.set_defaults({"best.monitor": "val/miou", "best.mode": "max"})
+        parser.set_defaults({"last.save_on_train_epoch_end": True})  # where a run goes on
         for fact, moment in (("num_classes", "instantiate"), ("keyframe_interval", "parse")):
             parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on=moment)
 
     def before_instantiate_classes(self) -> None:
         """Leave the start of the training to ``fit``: others get their weights from checkpoints."""
+        name_wandb_runs(
+            self._get(self.config, "trainer").logger,
+            Path(self._get(self.config, "run_dir")),
+            str(self.subcommand),
+        )
         path = Path(self._get(self.config, "ckpt_path") or "")
         if path.is_file():
             check_run_checkpoint(path)
         start = "model.init_args.network.init_args.pretrained"
         if self.subcommand != "fit" and isinstance(self._get(self.config, start), str):
             self.config[self.subcommand][start] = None
+        config = self.config["fit"] if self.subcommand == "fit" else None
+        if config and not (path.name or config.overwrite or config.trainer.fast_dev_run):
+            text = self._parser("fit").dump(config, skip_none=False, skip_link_targets=False)
+            self._checkpoint = self._folder.checkpoint_to_resume(text, config.resume)
+        if config:
+            before = self._folder.previous("trainer.logger") if self._checkpoint else None
+            keep_wandb_run(config.trainer.logger, before)
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Add the callbacks that keep a run's results in its folder."""
         run_dir = Path(self._get(self.config, "run_dir"))
         self.trainer_defaults["callbacks"] = [
+            RunLog(run_dir),
+            CostLine(),
+            Throughput(),  # before who shows it
             TQDMProgressBar() if sys.stderr.isatty() else EpochLines(),
+            GeneratorStates(),
             TestRecord(run_dir),
         ]
-        return super().instantiate_trainer(**kwargs)
+        plugins = self._get(self.config_init, "trainer").plugins or []
+        plugins = [*plugins] if isinstance(plugins, list) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            plugins.append(WholeCheckpoints())
+        return super().instantiate_trainer(plugins=plugins, **kwargs)
+
+    @property
+    def _folder(self) -> RunFolder:
+        return RunFolder(Path(self._get(self.config, "run_dir")))
 
     def before_fit(self) -> None:
-        """Without validation data there is no best epoch: only ``last.ckpt`` is kept."""
+        """Go on from where an interrupted run was; without validation data, keep no best epoch."""
+        if self._checkpoint is not None:
+            self.config_init["fit"]["ckpt_path"] = str(self._checkpoint)
         if self.datamodule.layouts["val"] is None:
             self.trainer.limit_val_batches = 0
             callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
             callbacks.remove(self._get(self.config_init, "best"))
 
     def after_fit(self) -> None:
-        """Test the run, and segment a video, if asked to."""
+        """Test the run, and segment a video, if asked to; then it is finished."""
+        self._do_what_follows()
+        if self.trainer.is_global_zero and not self._get(self.config, "trainer").fast_dev_run:
+            self._folder.finish()
+
+    def _do_what_follows(self) -> None:
         wanted = self._get(self.config, "after_fit")
         if wanted == "nothing":
             return

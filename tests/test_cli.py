@@ -213,12 +213,16 @@ def test_two_processes_count_every_frame_once(joint_run):
 
 
 def test_training_runs_on_two_processes(tmp_path):
-    config = configuration(tmp_path, JOINT, num_workers=2)
-    flags = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    """DDP: the first process alone writes to W&B, and shows its panels meanwhile."""
+    config = configuration(tmp_path, JOINT, val=street(50), num_workers=2)
+    flags = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--wandb.every_n_epochs", "1"]
+    flags += ["--trainer.logger", "WandbLogger", "--trainer.logger.save_dir", str(tmp_path)]
     command = [sys.executable, "-m", "arseg_lightning", "fit", "--config", config, *flags]
     done = subprocess.run(command, capture_output=True, text=True, cwd=EXPERIMENTS.parent)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "run" / "last.ckpt").is_file()
+    (run,) = (tmp_path / "wandb").glob("offline-run-*")
+    assert len(list(run.glob("files/media/images/panels/*.png"))) == 2
 
 
 def test_help_names_the_commands(capsys):

@@ -47,6 +47,7 @@ OWNERS = {
     "triton": ("propagation",),
     "lightning": ("datasets.datamodule", "tasks", "callbacks", "cli"),
     "pytorch_lightning": (),
+    "ray": ("datasets.ray_engine",),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

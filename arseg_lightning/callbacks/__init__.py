@@ -1,7 +1,26 @@
 """What happens around a run: records, pictures, files."""
 
+from arseg_lightning.callbacks.checkpoint_file import WholeCheckpoints
+from arseg_lightning.callbacks.cost_line import CostLine
+from arseg_lightning.callbacks.generators import GeneratorStates
 from arseg_lightning.callbacks.progress import EpochLines
+from arseg_lightning.callbacks.run_folder import Resume, RunFolder
+from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.run_record import RunRecord
 from arseg_lightning.callbacks.test_record import TestRecord
+from arseg_lightning.callbacks.throughput import Throughput
+from arseg_lightning.callbacks.wandb_panels import WandbPanels
 
-__all__ = ["EpochLines", "RunRecord", "TestRecord"]
+__all__ = [
+    "CostLine",
+    "EpochLines",
+    "GeneratorStates",
+    "Resume",
+    "RunFolder",
+    "RunLog",
+    "RunRecord",
+    "TestRecord",
+    "Throughput",
+    "WandbPanels",
+    "WholeCheckpoints",
+]

@@ -6,11 +6,13 @@ import time
 
 from lightning import Callback, LightningModule, Trainer
 
+from arseg_lightning.callbacks.run_log import tell
+
 __all__ = ["EpochLines"]
 
 
 class EpochLines(Callback):
-    """Prints the loss, the time and the remaining time after every epoch."""
+    """Prints the loss, the time, the remaining time and the speed after every epoch."""
 
     def __init__(self) -> None:
         self.start = 0.0
@@ -33,4 +35,12 @@ class EpochLines(Callback):
             left = seconds / done * (trainer.max_epochs - trainer.current_epoch - 1)
             parts.append(f"{seconds:.0f} s, {left:.0f} s left")
         if trainer.is_global_zero:
-            print(", ".join(parts), flush=True)
+            tell(", ".join([*parts, *_speed(trainer)]))
+
+
+def _speed(trainer: Trainer) -> list[str]:
+    """What Throughput has measured, if it is there."""
+    names = ("train/samples_per_second", "train/data_wait_share", "train/gpu_memory_gib")
+    texts = ("{:.3g} samples/s", "{:.0%} waiting for data", "{:.1f} GiB")
+    known = trainer.callback_metrics
+    return [t.format(float(known[n])) for n, t in zip(names, texts, strict=True) if n in known]

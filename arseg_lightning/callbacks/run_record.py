@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from omegaconf import OmegaConf
+
+from arseg_lightning.callbacks.run_folder import RunFolder, write_whole
 
 __all__ = ["RunRecord"]
 
@@ -14,33 +18,61 @@ __all__ = ["RunRecord"]
 class RunRecord(SaveConfigCallback):
     """Writes ``fit.yaml``, ``test.yaml``, … and hands the configuration to the loggers.
 
-    A run's folder is not used for a second ``fit`` by accident: weights of one configuration
-    beside the record of another would be a lie.
+    A run's folder is not used for a second ``fit`` by accident (:class:`RunFolder`): weights of
+    one configuration beside the record of another would be a lie.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lock: int | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the record once, when the command starts.
 
         Raises:
-            FileExistsError: If the folder holds a run already and is to be neither continued
-                nor overwritten.
+            FileExistsError: If another process trains in the folder.
         """
         if self.already_saved or not trainer.is_global_zero:
             return
         self.already_saved = True
-        run_dir, overwrite = Path(self.config.run_dir), self.config.overwrite
+        run_dir = Path(self.config.run_dir)
         command = trainer.state.fn.value if trainer.state.fn is not None else stage
-        path = run_dir / f"{command}.yaml"
-        resumes = trainer.ckpt_path is not None
-        if command == "fit" and path.exists() and not (overwrite or resumes):
-            raise FileExistsError(
-                f"{run_dir} holds a run already; give another --run_dir, continue it with "
-                f"--ckpt_path {run_dir}/last.ckpt, or replace it with --overwrite=true"
-            )
-        run_dir.mkdir(parents=True, exist_ok=True)
-        text = self.parser.dump(self.config, skip_none=False, skip_link_targets=False)
-        path.write_text(text)
+        text = self._text()
+        if command == "fit":
+            self._lock = RunFolder(run_dir).lock()
+        else:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            write_whole(run_dir / f"{command}.yaml", text)
         for logger in trainer.loggers:
             content = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
             if isinstance(content, dict):
                 logger.log_hyperparams({str(key): value for key, value in content.items()})
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the folder, now that a checkpoint to go on from is read."""
+        if trainer.is_global_zero:
+            folder = RunFolder(Path(self.config.run_dir))
+            folder.begin(self._text(), resumes=trainer.ckpt_path is not None)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say from where a run goes on."""
+        if trainer.ckpt_path is not None and trainer.is_global_zero:
+            of = f" of {trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
+            print(f"going on after epoch {trainer.current_epoch}{of}, from {trainer.ckpt_path}")
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let others train in the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Let others train in the folder; there is no teardown after an error."""
+        self.teardown(trainer, pl_module, "fit")
+
+    def _text(self) -> str:
+        """The resolved configuration."""
+        text: str = self.parser.dump(self.config, skip_none=False, skip_link_targets=False)
+        return text

@@ -9,6 +9,7 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from omegaconf import OmegaConf
 
+from arseg_lightning.callbacks.run_log import tell
 from arseg_lightning.cost import system_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.report import (
@@ -73,7 +74,7 @@ class TestRecord(Callback):
             low, own = result.systems[1].name, result.systems[2].name
             lines.append(f"{own} recovers {share:.0%} of what {low} alone loses against 1x")
         lines += [f"result:  {json_path}", f"picture: {plot_path}"]
-        print("\n".join(lines), flush=True)
+        tell("\n".join(lines))
 
     def _config(self) -> tuple[int | None, dict[str, Any]]:
         """Seed and configuration of the run, as written to its folder."""

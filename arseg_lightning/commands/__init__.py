@@ -12,6 +12,7 @@ from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.export import export
 from arseg_lightning.commands.motion import motion
 from arseg_lightning.commands.predict import predict
+from arseg_lightning.commands.prepare import prepare
 from arseg_lightning.commands.report import report
 from arseg_lightning.commands.sweep import sweep
 from arseg_lightning.commands.tables import tables
@@ -25,6 +26,7 @@ __all__ = [
     "export",
     "motion",
     "predict",
+    "prepare",
     "report",
     "sweep",
     "tables",
@@ -38,6 +40,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "export": export,
     "motion": motion,
     "predict": predict,
+    "prepare": prepare,
     "report": report,
     "sweep": sweep,
     "tables": tables,

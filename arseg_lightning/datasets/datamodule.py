@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from lightning import LightningDataModule
+from lightning import LightningDataModule, Trainer
 from tqdm.auto import tqdm
 
 from arseg_lightning.datasets.augment import ClipAugment
@@ -102,6 +102,7 @@ class ClipDataModule(LightningDataModule):
         self.normalise = normalise
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self._sequences: dict[str, list[Sequence]] = {}
+        self._first_epoch = 0
 
     @property
     def num_classes(self) -> int:
@@ -133,6 +134,14 @@ class ClipDataModule(LightningDataModule):
             self._sequences[split] = layout.sequences()
         return self._sequences[split]
 
+    def state_dict(self) -> dict[str, int]:
+        """Where a training that goes on from here starts."""
+        return {"first_epoch": _finished_epochs(self.trainer)}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Know the epoch before the loader is made: workers load ahead before Lightning tells."""
+        self._first_epoch = state_dict["first_epoch"]
+
     def train_dataloader(self) -> Loader:
         """Shuffled training samples."""
         sequences = self.sequences("train")
@@ -151,6 +160,7 @@ class ClipDataModule(LightningDataModule):
                 self.train_frames,
             )
         sampler = EpochSampler(len(dataset), self.seed, *self._processes())
+        sampler.set_epoch(max(self._first_epoch, _finished_epochs(self.trainer)))
         return clip_loader(dataset, sampler, self.batch_size, self.num_workers, drop_last=True)
 
     def val_dataloader(self) -> Loader | list[Loader]:
@@ -206,6 +216,13 @@ class ClipDataModule(LightningDataModule):
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
+
+
+def _finished_epochs(trainer: Trainer | None) -> int:
+    """How many epochs are trained; ``current_epoch`` lags behind while a checkpoint is written."""
+    if trainer is None:
+        return 0
+    return int(trainer.fit_loop.epoch_progress.state_dict()["current"]["processed"])
 
 
 def _progress(what: str, total: int) -> tqdm[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from arseg_lightning.datasets.dataset import collate
@@ -48,6 +49,8 @@ def clip_loader(
         collate_fn=collate,
         drop_last=drop_last,
         worker_init_fn=_keep_inherited_garbage,
+        # Without its own, it draws from everybody's, and how often depends on num_workers.
+        generator=torch.Generator(),
     )
 
 

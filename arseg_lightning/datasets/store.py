@@ -12,6 +12,7 @@ from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from arseg_lightning.video.once import building
 from arseg_lightning.video.usable import MotionSource, usable_video
 
 __all__ = ["ClipStore"]
@@ -44,13 +45,28 @@ class ClipStore:
         self.chaining: Chaining = chaining
         self.cache = MotionCache(self.root / "motion")
 
-    def prepare(self, sequence: Sequence) -> None:
-        """Encode a sequence and extract its motion, unless both are there already."""
+    def prepare(self, sequence: Sequence) -> bool:
+        """Encode a sequence and extract its motion, unless both are there already.
+
+        Returns:
+            Whether anything had to be made.
+        """
+        if sequence.video is not None:
+            return self.prepare_video(sequence.video)
         path = self.video(sequence)
-        if sequence.video is None and not path.is_file():
-            settings = replace(self.encoding, fps=sequence.fps)
-            encode_frames(sequence.images(), path, settings)
-        self.cache.ensure(path)
+        with building(path) as missing:
+            if missing:
+                settings = replace(self.encoding, fps=sequence.fps)
+                encode_frames(sequence.images(), path, settings)
+        return self.cache.ensure(path) or missing
+
+    def prepare_video(self, video: Path) -> bool:
+        """Extract a video's motion, from a copy where its own cannot be used, unless it is there.
+
+        Returns:
+            Whether it had to be extracted.
+        """
+        return self.cache.ensure(self.usable(video))
 
     def prepare_all(
         self, sequences: list[Sequence], progress: Callable[[int, int], None] | None = None

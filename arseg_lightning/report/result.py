@@ -16,7 +16,7 @@ import torch
 from arseg_lightning import __version__
 from arseg_lightning.metrics import Accuracy
 
-__all__ = ["Provenance", "RunResult", "SystemResult"]
+__all__ = ["Provenance", "RunResult", "SystemResult", "commit_of"]
 
 _PACKAGES = ("torch", "lightning", "torchmetrics", "av", "numpy")
 
@@ -65,7 +65,7 @@ class Provenance:
         device = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU"
         versions = {"arseg_lightning": __version__, "python": platform.python_version()}
         versions |= {name: version(name) for name in _PACKAGES}
-        return cls(_commit(), seed, versions, device, config)
+        return cls(commit_of(Path(__file__).parent), seed, versions, device, config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +150,8 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, int | str) else str(value)
 
 
-def _commit() -> str | None:
-    """The commit of the code, if it lies in a git checkout."""
-    folder = Path(__file__).parent
+def commit_of(folder: Path) -> str | None:
+    """The commit of a folder, with ``+`` behind it if files had changed; None outside git."""
     try:
         commit = _git(folder, "rev-parse", "--short=12", "HEAD")
         return commit + ("+" if _git(folder, "status", "--porcelain", "-uno") else "")

@@ -118,7 +118,9 @@ class SegmentationTask(LightningModule, ABC):
         """Log the mean over distances."""
         accuracy = self.counts("own").accuracy()
         self.log("val/miou", accuracy.miou_mean, prog_bar=True, rank_zero_only=True)
-        self.log("val/miou_pooled", accuracy.miou_pooled, rank_zero_only=True)
+        at_distance = {f"val/miou_d{d:02d}": v for d, v in enumerate(accuracy.miou_at_distance)}
+        values = {"val/miou_pooled": accuracy.miou_pooled} | at_distance
+        self.log_dict(values, rank_zero_only=True)
 
     def on_test_start(self) -> None:
         """Count anew for every system."""

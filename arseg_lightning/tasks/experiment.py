@@ -20,8 +20,8 @@ from arseg_lightning.tasks.weights import check_run_checkpoint
 __all__ = ["Experiment"]
 
 _WITHOUT_MEANING = (
-    *("after_fit", "best", "ckpt_path", "last", "overwrite", "return_predictions", "run_dir"),
-    *("seed_everything", "trainer", "verbose", "weights_only"),
+    *("after_fit", "best", "ckpt_path", "last", "overwrite", "resume", "return_predictions"),
+    *("run_dir", "seed_everything", "trainer", "verbose", "wandb", "weights_only"),
 )
 """Keys of an experiment that do not decide what its systems are."""
 

@@ -16,6 +16,7 @@ from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.motion import BlockMotion, block_motion
 from arseg_lightning.video.motion_file import MotionIndex, read_index, read_motion, write_motion
+from arseg_lightning.video.once import building
 from arseg_lightning.video.probe import probe
 from arseg_lightning.video.references import require_previous_frame
 
@@ -115,8 +116,8 @@ class VideoMotion:
 class MotionCache:
     """A folder with one entry a video, filed under a hash of the video's content.
 
-    Entries appear complete or not at all, so several processes may build at once and an
-    interrupted build goes on with the next video.
+    Entries appear complete or not at all. Of several processes that want one at the same time, one
+    extracts it and the others wait; an interrupted build goes on with the next video.
 
     Args:
         root: The folder.
@@ -142,13 +143,17 @@ class MotionCache:
         entry = self.entry(video)
         if not entry.is_file():
             raise NotCached(
-                f"the motion of {video} is not in {self.root}; it is extracted by any fit or "
-                f"test on one process (prepare_data), or by MotionCache.ensure"
+                f"the motion of {video} is not in {self.root}{self._other_versions(entry)}; it is "
+                f"extracted by `python -m arseg_lightning prepare`, by any fit or test on one "
+                f"process (prepare_data), or by MotionCache.ensure"
             )
         return VideoMotion(entry, chaining)
 
-    def ensure(self, video: Path, progress: Progress | None = None) -> None:
+    def ensure(self, video: Path, progress: Progress | None = None) -> bool:
         """Extract a video's motion unless it is there already.
+
+        Returns:
+            Whether it was extracted by this call.
 
         Raises:
             UnsupportedReference: If its vectors do not lead from frame to frame.
@@ -157,15 +162,25 @@ class MotionCache:
         """
         entry = self.entry(video)
         if entry.is_file():
-            return
+            return False
         require_previous_frame(video)
+        with building(entry) as missing:
+            if missing:
+                self._build(video, entry, progress)
+        return missing
+
+    def _build(self, video: Path, entry: Path, progress: Progress | None) -> None:
+        """Write an entry beside its place, and put it there when it is on the disk."""
         info = probe(video)
-        partial = entry.with_name(f".{entry.name}.{os.getpid()}-{secrets.token_hex(4)}")
+        unique = f"{os.getpid()}-{secrets.token_hex(4)}"
+        partial = entry.with_name(f".{entry.stem}.{unique}{entry.suffix}")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
                 frames = _extract(video, info.num_frames, progress)
                 write_motion(file, frames, info.size, info.fps)
+                file.flush()
+                os.fsync(file.fileno())  # some disks say only now that they are full
             partial.replace(entry)
         except OSError as error:
             raise CannotWriteCache(
@@ -175,6 +190,14 @@ class MotionCache:
         finally:
             with suppress(OSError):  # the folder may be what failed
                 partial.unlink(missing_ok=True)
+
+    def _other_versions(self, entry: Path) -> str:
+        """Name entries of the same video that another release of this package wrote."""
+        content = entry.name.rpartition("-v")[0]
+        names = sorted(path.name for path in self.root.glob(f"{content}-v*.motion"))
+        if not names:
+            return ""
+        return f" (another version's entry is, {', '.join(names)}, and is not read; delete it)"
 
 
 def _extract(

@@ -20,6 +20,8 @@ from arseg_lightning.video.packing import pack, unpack
 __all__ = ["MotionIndex", "read_index", "read_motion", "write_motion"]
 
 _MAGIC = b"arseg-motion-2\n"
+_ANY_MAGIC = _MAGIC[:-2]
+_REMEDY = "delete it, and `python -m arseg_lightning prepare` makes it again"
 _LENGTH = np.dtype("<u4")
 
 
@@ -73,7 +75,7 @@ def read_index(path: Path) -> MotionIndex:
     """Read the index of a motion file.
 
     Raises:
-        ValueError: If the file is none, or was cut off.
+        ValueError: If the file is none, is of another version, or was cut off or damaged.
     """
     tail = 8 + len(_MAGIC)
     with path.open("rb") as file:
@@ -81,19 +83,22 @@ def read_index(path: Path) -> MotionIndex:
         file.seek(max(0, end - tail))
         content = file.read()
         if not content.endswith(_MAGIC):
-            raise ValueError(f"{path} is no motion file or was cut off; delete it")
+            raise ValueError(_why_not(path, content))
         end -= tail + int.from_bytes(content[:8], "big")
-        file.seek(end)
-        index = json.loads(file.read()[:-tail])
-        count = len(index["picture_types"])
-        file.seek(end - count * _LENGTH.itemsize)
-        lengths = np.frombuffer(file.read(count * _LENGTH.itemsize), _LENGTH)
-    return MotionIndex(
-        size=tuple(index["size"]),
-        fps=index["fps"],
-        picture_types=index["picture_types"],
-        offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
-    )
+        try:
+            file.seek(end)
+            index = json.loads(file.read()[:-tail])
+            count = len(index["picture_types"])
+            file.seek(end - count * _LENGTH.itemsize)
+            lengths = np.frombuffer(file.read(count * _LENGTH.itemsize), _LENGTH)
+            return MotionIndex(
+                size=(int(index["size"][0]), int(index["size"][1])),
+                fps=float(index["fps"]),
+                picture_types=str(index["picture_types"]),
+                offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
+            )
+        except (ValueError, LookupError, TypeError, OSError) as error:
+            raise ValueError(f"the index of {path} is damaged; {_REMEDY}") from error
 
 
 def read_motion(path: Path, index: MotionIndex, start: int, stop: int) -> list[BlockMotion]:
@@ -104,12 +109,34 @@ def read_motion(path: Path, index: MotionIndex, start: int, stop: int) -> list[B
         index: Its index.
         start: The first frame.
         stop: One behind the last frame.
+
+    Raises:
+        ValueError: If a record is damaged.
     """
     offsets = index.offsets[start : stop + 1].tolist()
     with path.open("rb") as file:
         file.seek(offsets[0])
         content = memoryview(file.read(offsets[-1] - offsets[0]))
     places = [offset - offsets[0] for offset in offsets]
-    return [
-        unpack(zlib.decompress(content[begin:end]), index.grid) for begin, end in pairwise(places)
-    ]
+    try:
+        return [_read(content[begin:end], index.grid) for begin, end in pairwise(places)]
+    except (zlib.error, ValueError) as error:
+        raise ValueError(f"{path} is damaged in frames {start} to {stop - 1}; {_REMEDY}") from error
+
+
+def _read(record: memoryview, grid: tuple[int, int]) -> BlockMotion:
+    """Decompress a record, as far as a motion of this size can go and no further."""
+    cells = (grid[0] + 4) * (grid[1] + 4)  # whole macroblocks
+    decompressor = zlib.decompressobj()
+    content = decompressor.decompress(record, 8 * cells)
+    if not decompressor.eof:
+        raise ValueError(f"{len(record)} bytes are no whole record, or hold too much")
+    return unpack(content, grid)
+
+
+def _why_not(path: Path, tail: bytes) -> str:
+    """Say why a file is not read."""
+    name, _, version = tail[8:].rstrip(b"\n").rpartition(b"-")
+    if name + b"-" == _ANY_MAGIC and version.isdigit():
+        return f"{path} was written by another version ({version.decode()}); {_REMEDY}"
+    return f"{path} is no motion file or was cut off; {_REMEDY}"

@@ -8,6 +8,7 @@ from typing import Literal
 from arseg_lightning.video.cache import content_hash
 from arseg_lightning.video.encode import EncodeSettings, Progress, reencode
 from arseg_lightning.video.errors import NoMotionVectors, UnsupportedReference
+from arseg_lightning.video.once import building
 from arseg_lightning.video.probe import probe, require_motion
 from arseg_lightning.video.references import require_previous_frame
 
@@ -43,9 +44,10 @@ def usable_video(
     else:
         return video
     copy = folder / f"{video.stem}-{content_hash(video)}.mp4"
-    if not copy.is_file():
-        settings = EncodeSettings(
-            keyframe_interval=None, crf=_HIGH_QUALITY_CRF, fps=probe(video).fps
-        )
-        reencode(video, copy, settings, progress)
+    with building(copy) as missing:
+        if missing:
+            settings = EncodeSettings(
+                keyframe_interval=None, crf=_HIGH_QUALITY_CRF, fps=probe(video).fps
+            )
+            reencode(video, copy, settings, progress)
     return copy

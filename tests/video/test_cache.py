@@ -3,7 +3,6 @@
 import errno
 import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from typing import get_args
 
 import numpy as np
@@ -90,19 +89,33 @@ def test_content_decides_and_not_the_name(cache, video, tmp_path):
 
 def test_an_entry_of_an_older_version_never_answers(cache, video, monkeypatch):
     cache.ensure(video)
+    old = cache.entry(video).name
     monkeypatch.setattr(cache_module, "_VERSION", cache_module._VERSION + 1)
-    with pytest.raises(NotCached):
+    with pytest.raises(NotCached, match=rf"another version's entry is, {old}, and is not read"):
         cache.read(video)
 
 
-def test_several_processes_may_build_at_once(cache, video):
+def ensure_together(barrier, root, videos, built):
+    barrier.wait()
+    for video in videos:
+        built.put((video.name, MotionCache(root).ensure(video)))
+
+
+def test_of_four_processes_that_start_at_once_one_builds_each_entry(cache, video, tmp_path):
+    videos = [video, write_pan(tmp_path / "other.mp4", right=1)]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=context) as pool:
-        done = [pool.submit(ensure, cache.root, video) for _ in range(4)]
-        for future in done:
-            future.result()
-    assert list(cache.root.iterdir()) == [cache.entry(video)]
-    assert cache.read(video).num_frames == NUM_FRAMES
+    barrier, built = context.Barrier(4), context.SimpleQueue()
+    arguments = barrier, cache.root, videos, built
+    processes = [context.Process(target=ensure_together, args=arguments) for _ in range(4)]
+    for process in processes:
+        process.start()
+    answers = [built.get() for _ in range(4 * len(videos))]
+    for process in processes:
+        process.join()
+    for each in videos:
+        assert sorted(answer for name, answer in answers if name == each.name) == [0, 0, 0, 1]
+        assert cache.read(each).num_frames == NUM_FRAMES
+    assert set(cache.root.iterdir()) == {cache.entry(each) for each in videos}
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
@@ -124,7 +137,8 @@ def test_an_interrupted_build_leaves_nothing_and_the_next_goes_on(cache, video, 
 def test_what_a_killed_build_left_behind_does_not_answer(cache, video):
     cache.root.mkdir()
     entry = cache.entry(video)
-    entry.with_name(f".{entry.name}.1-0000").write_bytes(b"the start of an entry")
+    left = entry.with_name(f".{entry.stem}.1-00000000.motion")
+    left.write_bytes(b"the start of an entry")
     with pytest.raises(NotCached):
         cache.read(video)
 

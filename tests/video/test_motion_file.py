@@ -1,9 +1,12 @@
 """The motion file gives back what was put in, frame by frame, and only if it is whole."""
 
+import zlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from arseg_lightning.video.motion_file import read_index, read_motion
+from arseg_lightning.video.motion_file import read_index, read_motion, write_motion
 from tests.video.hand_made import motion_file, random_motion
 
 SIZE = (21, 34)
@@ -67,3 +70,51 @@ def test_no_video_is_too_short(tmp_path):
     motion = motion_file(tmp_path / "a.motion", [random_motion(*SIZE)], SIZE)
     assert motion.num_frames == 1
     assert np.isfinite(motion.motion(0, 0).xy).all()
+
+
+def test_a_file_of_another_version_is_refused_by_name(tmp_path, fields):
+    path = tmp_path / "a.motion"
+    motion_file(path, fields, SIZE)
+    path.write_bytes(path.read_bytes()[:-2] + b"7\n")
+    with pytest.raises(ValueError, match=r"a\.motion was written by another version \(7\); delete"):
+        read_index(path)
+
+
+def test_a_damaged_record_is_named_and_the_others_are_read(tmp_path, fields):
+    path = tmp_path / "a.motion"
+    motion = motion_file(path, fields, SIZE)
+    content = bytearray(path.read_bytes())
+    content[motion.index.offsets[5] + 9] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.motion is damaged in frames 5 to 5; delete it, and"):
+        motion.block_motion(5)
+    assert (motion.block_motion(6).intra == fields[6].intra).all()
+
+
+def test_a_record_that_unpacks_to_more_than_a_motion_is_not_unpacked(tmp_path, fields):
+    path = tmp_path / "a.motion"
+    with path.open("wb") as file:
+        write_motion(file, [("I", fields[0])], SIZE, 25.0)
+    bomb = zlib.compress(bytes(10_000_000))
+    index = replace(read_index(path), offsets=np.array([0, len(bomb)]))
+    path.write_bytes(bomb)
+    with pytest.raises(ValueError, match="damaged") as caught:
+        read_motion(path, index, 0, 1)
+    assert "hold too much" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "index", [b"", b"{}", b"[1, 2]", b'{"size": 3, "fps": 1, "picture_types": "I"}']
+)
+def test_a_damaged_index_is_named(tmp_path, index):
+    path = tmp_path / "a.motion"
+    path.write_bytes(index + len(index).to_bytes(8, "big") + b"arseg-motion-2\n")
+    with pytest.raises(ValueError, match=r"index of .*a\.motion is damaged; delete it, and"):
+        read_index(path)
+
+
+def test_an_index_longer_than_its_file_is_named(tmp_path):
+    path = tmp_path / "a.motion"
+    path.write_bytes((10**15).to_bytes(8, "big") + b"arseg-motion-2\n")
+    with pytest.raises(ValueError, match=r"index of .* is damaged"):
+        read_index(path)

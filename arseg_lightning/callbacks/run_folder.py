@@ -1,0 +1,145 @@
+"""Decides what a ``fit`` may do with its folder: start, go on, or neither."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import OmegaConf
+
+__all__ = ["Resume", "RunFolder", "write_whole"]
+
+Resume = Literal["auto", "never"]
+"""Whether a run that was interrupted goes on when its command is given again."""
+
+_NOT_COMPARED = (
+    *("run_dir", "overwrite", "resume", "ckpt_path", "after_fit", "data.num_workers"),
+    *("trainer.default_root_dir", "trainer.enable_progress_bar", "best.dirpath", "last.dirpath"),
+)
+"""What may differ between a run and its continuation: it changes no weight."""
+
+
+class RunFolder:
+    """The folder of a run.
+
+    A run is finished when the file ``finished`` is there; ``fit.yaml`` without it is a run that
+    was interrupted.
+
+    Args:
+        path: The folder; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record = path / "fit.yaml"
+        self.last = path / "last.ckpt"
+        self._finished = path / "finished"
+
+    def checkpoint_to_resume(self, config: str, resume: Resume) -> Path | None:
+        """Find where a run goes on.
+
+        Args:
+            config: The resolved configuration of the command, as YAML.
+            resume: ``auto`` continues an interrupted run of the same configuration.
+
+        Returns:
+            Its checkpoint; None if the run starts with its first epoch.
+
+        Raises:
+            FileExistsError: If the folder holds a run that this is not the continuation of.
+        """
+        if not self.record.is_file():
+            return None
+        if resume == "never" or self._finished.is_file():
+            raise self._refusal("a run")
+        changed = _differences(self.record.read_text(), config)
+        if changed:
+            shown = ", ".join(changed[:4]) + (", …" if len(changed) > 4 else "")
+            raise self._refusal(f"an interrupted run with another configuration ({shown})")
+        return self.last if self.last.is_file() else None
+
+    def previous(self, key: str) -> Any:
+        """A value of the recorded configuration, in plain types, or None."""
+        if not self.record.is_file():
+            return None
+        value = OmegaConf.select(OmegaConf.load(self.record), key)
+        return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+    def begin(self, config: str, resumes: bool) -> None:
+        """Record that a run starts, or goes on; a new one takes an older one's place."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._finished.unlink(missing_ok=True)
+        if not resumes:
+            for name in ("last.ckpt", "best.ckpt"):
+                (self.path / name).unlink(missing_ok=True)
+        write_whole(self.record, config)
+
+    def finish(self) -> None:
+        """Record that nothing is left to do."""
+        write_whole(self._finished, "fit and all that was to follow it are done\n")
+
+    def lock(self) -> int | None:
+        """Keep a second ``fit`` out for as long as the returned file descriptor is open.
+
+        A lock of the process, not of the file: loader workers may outlive a process that was
+        killed, and would hold the file's. None where the file system has no locks.
+
+        Raises:
+            FileExistsError: If another process is at it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path / ".fit.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            os.close(file)
+            raise FileExistsError(
+                f"another process is training in {self.path}; wait for it, or give another "
+                f"--run_dir"
+            ) from error
+        except OSError:
+            os.close(file)
+            return None
+        return file
+
+    def _refusal(self, what: str) -> FileExistsError:
+        continued = f", continue it with --ckpt_path {self.last}" if self.last.is_file() else ""
+        return FileExistsError(
+            f"{self.path} holds {what} already; give another --run_dir{continued}, or replace it "
+            f"with --overwrite=true"
+        )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that no reader ever sees a part of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def _differences(before: str, now: str) -> list[str]:
+    """The keys that two configurations do not agree on."""
+    first, second = _flat(OmegaConf.create(before)), _flat(OmegaConf.create(now))
+    keys = [*first, *(key for key in second if key not in first)]
+    missing = object()
+    return [key for key in keys if first.get(key, missing) != second.get(key, missing)]
+
+
+def _flat(config: Any) -> dict[str, Any]:
+    """A configuration's values by their full names, without those that change no weight."""
+    flat: dict[str, Any] = {}
+
+    def add(value: Any, name: str) -> None:
+        if isinstance(value, dict) and value:
+            for key, part in value.items():
+                add(part, f"{name}.{key}" if name else str(key))
+        elif isinstance(value, list) and value:
+            for index, part in enumerate(value):
+                add(part, f"{name}[{index}]")
+        elif name not in _NOT_COMPARED and not name.startswith(("trainer.logger", "wandb")):
+            flat[name] = value
+
+    add(OmegaConf.to_container(config, resolve=False), "")
+    return flat

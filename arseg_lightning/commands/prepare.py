@@ -1,0 +1,155 @@
+"""The command ``prepare``: clips are encoded and motion is cached before anything is trained."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from tqdm import tqdm
+
+from arseg_lightning.datasets.jobs import Engine, Job, LocalEngine, Outcome
+from arseg_lightning.datasets.layout import Layout
+from arseg_lightning.datasets.prepare import PrepareReport, sequence_jobs, video_jobs
+from arseg_lightning.datasets.prepare import prepare as do_all
+from arseg_lightning.datasets.ray_engine import RayEngine
+from arseg_lightning.datasets.store import ClipStore
+from arseg_lightning.tasks.experiment import Experiment
+from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.usable import MotionSource
+
+__all__ = ["prepare"]
+
+Split = Literal["train", "val", "test"]
+
+
+def prepare(
+    configs: list[Path] | None = None,
+    split: Split | None = None,
+    video: Path | None = None,
+    store: Path | None = None,
+    motion: MotionSource | None = None,
+    workers: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    overrides: list[str] | None = None,
+) -> PrepareReport:
+    """Encode the clips of experiments and cache their motion, in parallel.
+
+    What is there already is left alone, so an interrupted command is given again and goes on. One
+    video that fails is reported at the end and stops no other; the exit status is then 1.
+
+    Args:
+        configs: The experiment and its overlays, stacked as in `fit`.
+        split: train, val or test; by default all that the experiment has.
+        video: A video, or a folder of videos, instead of an experiment.
+        store: Folder for a video's motion; data/cache by default. An experiment names its own.
+        motion: For videos: codec takes their own vectors; reencode makes an H.264 copy of those
+            that have none that can be used. An experiment says it itself.
+        workers: Processes at once; one for each processor core by default.
+        engine: local runs on this machine, ray on a cluster (the extra `ray`); the result is the
+            same.
+        address: Ray's cluster, auto or HOST:PORT; none starts Ray on this machine.
+        overrides: Settings of the experiment that win over its files: --data.store DIR.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        FileNotFoundError: If there is no such video.
+        ValueError: If the options do not go together, or the experiment is not valid.
+        SystemExit: If not everything is there now.
+    """
+    _check(configs, split, video, store, motion, engine, address)
+    where = _engine(engine, workers, address)
+    if video is not None:
+        clips = ClipStore(store or Path("data/cache"), EncodeSettings(), motion or "codec")
+        jobs = video_jobs(clips, video)
+    else:
+        clips, jobs = _experiment(configs or [], split, overrides or [])
+    try:
+        report = _prepare(jobs, where)
+    except KeyboardInterrupt:
+        print(f"interrupted; what is in {clips.root} stays, and the same command goes on with it")
+        raise SystemExit(130) from None
+    print("\n".join(_lines(report, clips)))
+    if not report.is_complete:
+        raise SystemExit(1)
+    return report
+
+
+def _check(
+    configs: list[Path] | None,
+    split: Split | None,
+    video: Path | None,
+    store: Path | None,
+    motion: MotionSource | None,
+    engine: str,
+    address: str | None,
+) -> None:
+    """Refuse options that would do nothing."""
+    if (configs is None) == (video is None):
+        raise ValueError(
+            "prepare needs either an experiment, `prepare FILE.yaml`, or --video FOLDER"
+        )
+    if video is not None and split is not None:
+        raise ValueError(
+            f"--split {split} chooses data of an experiment, and --video has no splits"
+        )
+    if video is None and (store is not None or motion is not None):
+        raise ValueError("--store and --motion are for --video; use --data.store, --data.motion")
+    if address is not None and engine != "ray":
+        raise ValueError(f"--address {address} is a cluster of Ray; add --engine ray")
+
+
+def _engine(engine: str, workers: int | None, address: str | None) -> Engine:
+    if engine == "ray":
+        return RayEngine(address, workers)
+    return LocalEngine(len(os.sched_getaffinity(0)) if workers is None else workers)
+
+
+def _experiment(
+    configs: list[Path], split: Split | None, overrides: list[str]
+) -> tuple[ClipStore, list[Job]]:
+    """What an experiment reads."""
+    data = Experiment(configs, overrides).data
+    if split is not None:
+        return data.store, sequence_jobs(data.store, data.sequences(split))
+    needed = [name for name, layout in data.layouts.items() if isinstance(layout, Layout)]
+    if data.train_on == "stills" and "train" in needed:
+        needed.remove("train")
+    jobs = [job for name in needed for job in sequence_jobs(data.store, data.sequences(name))]
+    return data.store, jobs
+
+
+def _prepare(jobs: list[Job], engine: Engine) -> PrepareReport:
+    """Do it behind a bar; a log gets a line only now and then."""
+    every_seconds = 0.1 if sys.stderr.isatty() else 15.0
+    bar: tqdm[Any]
+    with tqdm(total=len(jobs), desc="preparing", unit=" clips", mininterval=every_seconds) as bar:
+        failed = 0
+
+        def progress(outcome: Outcome) -> None:
+            nonlocal failed
+            failed += outcome.error is not None
+            if failed:
+                bar.set_postfix(failed=failed, refresh=False)
+            bar.update()
+
+        return do_all(jobs, engine, progress)
+
+
+def _lines(report: PrepareReport, store: ClipStore) -> list[str]:
+    """The report as text."""
+    ready = report.made + report.found
+    lines = [f"damaged: {note}" for each in report.damaged for note in each.notes]
+    lines += [f"failed: {each.name}: {each.error}" for each in report.failed]
+    if report.stopped:
+        untried = report.total - ready - len(report.failed)
+        lines.append(
+            f"stopped, as {store.root} takes nothing more ({untried} not tried); what is there "
+            f"stays, and the same command goes on with the rest"
+        )
+    there = f"{ready} of {report.total} are ready in {store.root}"
+    return [*lines, f"{there}: {report.made} made now, {report.found} found"]

@@ -1,0 +1,127 @@
+"""A training that is interrupted and started again ends as if it had not been."""
+
+import os
+
+import pytest
+
+from tests.callbacks.interrupted import (
+    CREFF,
+    CROSS_ENTROPY,
+    FST,
+    Interrupted,
+    assert_equal,
+    experiment,
+    fit,
+    state,
+)
+
+TASKS = {
+    "HighResTask": {"loss": CROSS_ENTROPY},
+    "LowResTask": {"objective": FST, "fusion": CREFF, "epochs_without_fusion": 1},
+    "JointTask": {"loss": CROSS_ENTROPY, "objective": FST, "fusion": CREFF},
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def high_res(tmp_path_factory, store):
+    """An uninterrupted run of phase 1."""
+    folder = tmp_path_factory.mktemp("high_res")
+    config = experiment(folder, store, "HighResTask", **TASKS["HighResTask"])
+    fit(config, folder / "whole")
+    return config, folder / "whole"
+
+
+def whole_run(task, high_res, tmp_path, store):
+    """The configuration of a task, and its uninterrupted run."""
+    if task == "HighResTask":
+        return high_res
+    arguments = dict(TASKS[task])
+    if task == "LowResTask":
+        arguments["high_res_checkpoint"] = str(high_res[1] / "best.ckpt")
+    config = experiment(tmp_path, store, task, **arguments)
+    fit(config, tmp_path / "whole")
+    return config, tmp_path / "whole"
+
+
+def assert_same_run(first, second):
+    """All that a run leaves is the same: weights, optimiser, schedule, generators, best epoch."""
+    for name in ("best", "last"):
+        one, other = state(first, name), state(second, name)
+        for part in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step"):
+            assert_equal(one[part], other[part], f"{name}/{part}")
+        assert_equal(scores(one), scores(other), name)
+        assert_equal(one["callbacks"]["GeneratorStates"], other["callbacks"]["GeneratorStates"])
+
+
+def scores(checkpoint):
+    (best,) = (v for k, v in checkpoint["callbacks"].items() if "val/miou" in k)
+    return best["best_model_score"], best["current_score"]
+
+
+def interrupt_and_go_on(config, run_dir, passes, capsys):
+    """What the second start says."""
+    with pytest.raises(Interrupted):
+        fit(config, run_dir, passes=passes)
+    capsys.readouterr()
+    fit(config, run_dir)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("task", "passes"), [("LowResTask", 4), ("JointTask", 16)])
+def test_every_task_goes_on_as_if_it_had_not_been_interrupted(
+    task, passes, high_res, tmp_path, store, capsys
+):
+    config, whole = whole_run(task, high_res, tmp_path, store)
+    said = interrupt_and_go_on(config, tmp_path / "broken", passes, capsys)
+    assert f"going on after epoch 1 of 3, from {tmp_path}/broken/last.ckpt" in said
+    assert_same_run(whole, tmp_path / "broken")
+
+
+@pytest.mark.parametrize(
+    ("steps", "epochs"), [(1, 0), (3, 1), (8, 2)], ids=["no checkpoint", "between epochs", "in one"]
+)
+def test_wherever_it_was_interrupted(steps, epochs, high_res, tmp_path, capsys):
+    config, whole = high_res
+    said = interrupt_and_go_on(config, tmp_path / "broken", steps, capsys)
+    assert (f"going on after epoch {epochs} of 3" in said) == (epochs > 0)
+    assert_same_run(whole, tmp_path / "broken")
+
+
+def test_the_number_of_workers_changes_nothing_not_even_over_an_interruption(
+    high_res, tmp_path, capsys
+):
+    config, whole = high_res
+    with pytest.raises(Interrupted):
+        fit(config, tmp_path / "broken", "--data.num_workers", "1", passes=4)
+    cores = len(os.sched_getaffinity(0))  # PyTorch warns of more workers
+    fit(config, tmp_path / "broken", "--data.num_workers", str(min(2, cores)))
+    assert "going on after epoch 1 of 3" in capsys.readouterr().out
+    assert_same_run(whole, tmp_path / "broken")
+
+
+def test_a_finished_run_is_left_alone(high_res):
+    config, whole = high_res
+    before = (whole / "last.ckpt").stat().st_mtime_ns
+    with pytest.raises(FileExistsError, match="holds a run already; give another --run_dir"):
+        fit(config, whole)
+    assert (whole / "last.ckpt").stat().st_mtime_ns == before
+
+
+def test_another_configuration_does_not_go_on_in_the_folder(high_res, tmp_path):
+    config, _ = high_res
+    with pytest.raises(Interrupted):
+        fit(config, tmp_path, passes=4)
+    changed = ("--data.batch_size", "1")
+    message = r"an interrupted run with another configuration \(data.batch_size\) already"
+    with pytest.raises(FileExistsError, match=message):
+        fit(config, tmp_path, *changed)
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        fit(config, tmp_path, "--resume", "never")
+    with pytest.raises(Interrupted):  # in its first epoch: nothing of the older run is left
+        fit(config, tmp_path, *changed, "--overwrite", "true", passes=2)
+    assert not list(tmp_path.glob("*.ckpt"))

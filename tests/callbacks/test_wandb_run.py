@@ -1,0 +1,48 @@
+"""The run in W&B that an interrupted run goes on as."""
+
+import pytest
+from jsonargparse import Namespace
+
+from arseg_lightning.callbacks.wandb_run import keep_wandb_run
+
+
+@pytest.fixture(autouse=True)
+def _no_agent(monkeypatch):
+    monkeypatch.delenv("WANDB_RUN_ID", raising=False)
+
+
+def logger(name="WandbLogger", run=None):
+    path = f"lightning.pytorch.loggers.{name}"
+    return Namespace(class_path=path, init_args=Namespace(id=run, version=None))
+
+
+def recorded(run):
+    return {"class_path": "lightning.pytorch.loggers.WandbLogger", "init_args": {"id": run}}
+
+
+def test_a_run_that_goes_on_keeps_its_id():
+    loggers = [logger("CSVLogger"), logger()]
+    keep_wandb_run(loggers, [{"class_path": "CSVLogger", "init_args": {}}, recorded("abc")])
+    assert [each.init_args.id for each in loggers] == [None, "abc"]
+
+
+def test_new_runs_have_ids_of_their_own():
+    first, second = logger(), logger()
+    keep_wandb_run(first, None)
+    keep_wandb_run(second, None)
+    assert first.init_args.id != second.init_args.id
+    assert len(first.init_args.id) == 8
+
+
+def test_an_id_that_is_set_stays(monkeypatch):
+    own, agents = logger(run="mine"), logger()
+    keep_wandb_run(own, recorded("abc"))
+    assert own.init_args.id == "mine"
+    monkeypatch.setenv("WANDB_RUN_ID", "agent")
+    keep_wandb_run(agents, recorded("abc"))
+    assert agents.init_args.id is None
+
+
+@pytest.mark.parametrize("loggers", [None, True, False, []])
+def test_without_wandb_nothing_changes(loggers):
+    keep_wandb_run(loggers, None)

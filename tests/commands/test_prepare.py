@@ -1,0 +1,226 @@
+"""The command prepare: everything is there, or named with the reason; the engines agree."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arseg_lightning.cli import main
+from arseg_lightning.commands import COMMANDS
+from arseg_lightning.commands.prepare import prepare
+from arseg_lightning.datasets.ray_engine import RayEngine
+from arseg_lightning.tasks.experiment import Experiment
+from arseg_lightning.video.cache import MotionCache
+from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from tests.video.hand_made import pan
+
+EXPERIMENT = """
+data:
+  train: {class_path: StreetVideos, init_args: {num_videos: 2, num_frames: 3, height: 32, width: 48}}
+  test: {class_path: StreetVideos, init_args: {num_videos: 1, num_frames: 3, first_seed: 9, height: 32, width: 48}}
+  store: STORE
+model:
+  class_path: HighResTask
+  init_args:
+    network: {class_path: BiSeNet18, init_args: {width: 0.25}}
+    loss: {class_path: OnlineHardExampleMining}
+"""  # noqa: E501
+
+
+def write_pan(path, right=2):
+    path.parent.mkdir(exist_ok=True)
+    encode_frames(pan(8, 64, 80, right, 1), path, EncodeSettings())
+    return path
+
+
+@pytest.fixture
+def videos(tmp_path):
+    return [write_pan(tmp_path / "videos" / f"{x}.mp4", x) for x in range(3)]
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    path = tmp_path / "experiment.yaml"
+    path.write_text(EXPERIMENT.replace("STORE", str(tmp_path / "store")))
+    return path
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_the_command_is_on_the_command_line():
+    assert COMMANDS["prepare"] is prepare
+
+
+def test_an_experiment_is_prepared_whole_and_found_the_second_time(experiment, tmp_path, capsys):
+    report = main(["prepare", str(experiment), "--workers", "2"])
+    assert (report.total, report.made, report.found) == (3, 3, 0)
+    before = contents(tmp_path / "store")
+    report = main(["prepare", str(experiment), "--workers", "1"])
+    assert (report.total, report.made, report.found) == (3, 0, 3)
+    assert contents(tmp_path / "store") == before
+    assert f"3 of 3 are ready in {tmp_path / 'store'}: 0 made now" in capsys.readouterr().out
+
+
+def test_it_leaves_what_fit_would_leave_byte_for_byte(experiment, tmp_path):
+    prepare([experiment], workers=2)
+    prepared = contents(tmp_path / "store")
+    shutil.rmtree(tmp_path / "store")
+    Experiment([experiment]).data.prepare_data()
+    data = Experiment([experiment]).data
+    data.store.prepare_all(data.sequences("test"))
+    assert contents(tmp_path / "store") == prepared
+
+
+def test_one_split_is_prepared_alone_and_settings_win_over_the_file(experiment, tmp_path):
+    store = tmp_path / "other"
+    words = ["--split", "test", "--data.store", str(store), "--workers", "1"]
+    assert main(["prepare", str(experiment), *words]).made == 1
+    assert len(list((store / "motion").iterdir())) == 1
+
+
+def test_a_video_that_fails_is_named_and_the_others_are_there(videos, tmp_path, capsys):
+    (videos[0].parent / "broken.mp4").write_bytes(b"no video at all")
+    with pytest.raises(SystemExit) as caught:
+        prepare(video=videos[0].parent, store=tmp_path / "store", workers=2)
+    assert caught.value.code == 1
+    out = capsys.readouterr().out
+    assert f"failed: {videos[0].parent / 'broken.mp4'}: " in out
+    assert "3 of 4 are ready" in out
+    cache = MotionCache(tmp_path / "store" / "motion")
+    assert [cache.read(video).num_frames for video in videos] == [8, 8, 8]
+
+
+def test_a_damaged_video_is_used_and_said_to_be_damaged(videos, tmp_path, capsys):
+    videos[0].write_bytes(videos[0].read_bytes()[:-400])
+    report = prepare(video=videos[0], store=tmp_path / "store", workers=1)
+    assert report.is_complete
+    assert f"damaged: {videos[0]} is damaged" in capsys.readouterr().out
+
+
+def limited(size, *words):
+    """The command, in a process whose files do not grow beyond so many bytes."""
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+        f"from arseg_lightning.cli import main; main({['prepare', *map(str, words)]})"
+    )
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def mount(*words):
+    return subprocess.run(["mount", *map(str, words)], capture_output=True, check=False)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 16 KiB in memory."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0 or mount("-t", "tmpfs", "-o", "size=16k", "tmpfs", place).returncode:
+        pytest.skip("mounting a small disk needs root and its permission")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_the_run_goes_on_when_a_full_disk_has_space_again(videos, small_disk, capsys):
+    store, folder = small_disk / "store", videos[0].parent
+    (small_disk / "other").write_bytes(bytes(12 * 1024))
+    with pytest.raises(SystemExit):
+        prepare(video=folder, store=store, workers=1)
+    out = capsys.readouterr().out
+    assert "No space left on device; free some space" in out
+    assert "takes nothing more" in out
+    entries = contents(store)
+    assert {name.suffix for name in entries} <= {".motion"}  # and no part of one
+    (small_disk / "other").unlink()
+    mount("-o", "remount,size=1m", small_disk)
+    assert prepare(video=folder, store=store, workers=1).made == 3 - len(entries)
+    cache = MotionCache(store / "motion")
+    assert [cache.read(video).motion(7, 0).size for video in videos] == 3 * [(64, 80)]
+
+
+def test_a_disk_that_is_read_only_serves_what_is_there(videos, small_disk, capsys):
+    store, folder = small_disk / "store", videos[0].parent
+    prepare(video=videos[0], store=store, workers=1)
+    mount("-o", "remount,ro", small_disk)
+    assert prepare(video=videos[0], store=store, workers=1).found == 1
+    with pytest.raises(SystemExit):
+        prepare(video=folder, store=store, workers=1)
+    assert "Read-only file system; free some space, or choose a writable" in capsys.readouterr().out
+    mount("-o", "remount,rw,size=1m", small_disk)
+    report = prepare(video=folder, store=store, workers=1)
+    assert (report.made, report.found) == (2, 1)
+
+
+@pytest.mark.slow
+def test_the_run_goes_on_when_files_may_grow_again(experiment, tmp_path):
+    done = limited(256, experiment, "--workers", 1)
+    assert done.returncode == 1
+    assert "failed: street_00000: " in done.stdout
+    assert "cannot be written (File too large)" in done.stdout
+    assert contents(tmp_path / "store") == {}
+    assert main(["prepare", str(experiment), "--workers", "1"]).made == 3
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_store_stops_the_run_and_later_it_goes_on(videos, tmp_path, capsys):
+    motion = tmp_path / "store" / "motion"
+    motion.mkdir(parents=True)
+    motion.chmod(0o500)
+    with pytest.raises(SystemExit):
+        prepare(video=videos[0].parent, store=tmp_path / "store", workers=1)
+    motion.chmod(0o700)
+    out = capsys.readouterr().out
+    assert "Permission denied; free some space, or choose a writable folder" in out
+    assert "takes nothing more (2 not tried)" in out
+    assert list(motion.iterdir()) == []
+    report = prepare(video=videos[0].parent, store=tmp_path / "store", workers=1)
+    assert (report.made, report.found) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "either an experiment, .* or --video FOLDER"),
+        ({"video": Path("x"), "split": "val"}, "--split val .* --video has no splits"),
+        ({"configs": [Path("x.yaml")], "store": Path("y")}, r"use --data\.store"),
+        ({"video": Path("x"), "address": "auto"}, "--address auto .*; add --engine ray"),
+        ({"video": Path("x"), "workers": 0}, "workers is 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        prepare(**options)
+
+
+def test_a_folder_without_videos_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=rf"{tmp_path} holds no videos"):
+        prepare(video=tmp_path, workers=1)
+
+
+def test_ray_that_is_not_there_is_named_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ValueError, match=r"pip install 'arseg_lightning\[ray\]'.*--engine local"):
+        RayEngine()
+
+
+def test_ray_gives_the_same_bytes_as_this_machine(experiment, tmp_path):
+    pytest.importorskip("ray", reason="needs the extra ray")
+    prepare([experiment], workers=2, engine="ray")
+    by_ray = contents(tmp_path / "store")
+    shutil.rmtree(tmp_path / "store")
+    prepare([experiment], workers=2)
+    assert contents(tmp_path / "store") == by_ray
