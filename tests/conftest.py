@@ -5,6 +5,7 @@ import os
 # Before the imports that read them.
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the programs that tests start
 os.environ["WANDB_MODE"] = "offline"
 
 import pytest
@@ -15,8 +16,8 @@ from tests.parity import published  # noqa: F401 (a fixture)
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_threads():
-    """Small tensors run faster on few threads, and the figures do not depend on the machine."""
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    """Small tensors run faster on one thread, and the other cores run other tests."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

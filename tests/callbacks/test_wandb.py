@@ -35,7 +35,7 @@ def complete(folder, seconds=10):
     """All records: finishing returns before W&B's own process has written the last ones."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        found = list(records(folder))
+        found = list(records(folder)) if any(folder.glob("wandb/offline-run-*/*.wandb")) else []
         if any(record.HasField("exit") for record in found):
             return found
         time.sleep(0.05)
