@@ -16,7 +16,7 @@ from tests.parity import published  # noqa: F401 (a fixture)
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_threads():
-    """Small tensors run faster on one thread, and the other cores run other tests."""
+    """Small tensors run faster on one thread, and figures do not depend on the machine."""
     torch.set_num_threads(1)
 
 
