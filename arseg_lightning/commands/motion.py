@@ -20,8 +20,8 @@ from arseg_lightning.report.motion import draw_motion, plot_quality, quality_tab
 from arseg_lightning.report.result import Provenance
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.cache import VideoMotion
-from arseg_lightning.video.decode import read_frames
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.frame_reader import read_frames
 from arseg_lightning.video.quality import MotionQuality, measure_motion
 from arseg_lightning.video.usable import MotionSource
 

@@ -23,8 +23,8 @@ from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
-from arseg_lightning.video.decode import read_frames
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.frame_reader import read_frames
 from arseg_lightning.video.usable import MotionSource
 
 __all__ = ["ClipDataModule"]
@@ -55,6 +55,8 @@ class ClipDataModule(LightningDataModule):
         motion: ``codec`` or ``reencode``: what to do with videos without usable vectors.
         chaining: How motion is composed to the keyframe: ``subpixel``; ``integer``, in whole
             pixels as in the paper; or ``none``: zero motion, the ablation without.
+        frame_cache_gib: Disk in the store for decoded training frames, GiB at most; 0 keeps none.
+            It spares each epoch the decoding of all frames before the ones that it needs.
         augment: Augmentation of training samples.
         normalise: Normalisation of images.
         batch_size: Training samples a step and process.
@@ -80,6 +82,7 @@ class ClipDataModule(LightningDataModule):
         encoding: EncodeSettings = EncodeSettings(keyframe_interval=None),  # noqa: B008
         motion: MotionSource = "codec",
         chaining: Chaining = "subpixel",
+        frame_cache_gib: float = 8.0,
         augment: ClipAugment | None = None,
         normalise: Normalisation = Normalisation(),  # noqa: B008
         batch_size: int = 8,
@@ -98,6 +101,7 @@ class ClipDataModule(LightningDataModule):
         self.train_distance: TrainDistance = train_distance
         self.train_frames: FrameSource = train_frames
         self.test_pairs: EvaluationPairs = test_pairs
+        self.frame_cache_gib = frame_cache_gib
         self.augment = augment or ClipAugment()
         self.normalise = normalise
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
@@ -158,6 +162,7 @@ class ClipDataModule(LightningDataModule):
                 self.normalise,
                 self.seed,
                 self.train_frames,
+                int(self.frame_cache_gib * 2**30),
             )
         sampler = EpochSampler(len(dataset), self.seed, *self._processes())
         sampler.set_epoch(max(self._first_epoch, _finished_epochs(self.trainer)))

@@ -29,6 +29,7 @@ class TrainingClips(Dataset[Clip]):
         normalise: Normalisation.
         seed: Decides all draws, with epoch and index.
         frames: ``decoded`` or ``original``; motion comes from the encoded sequence either way.
+        frame_cache_bytes: Disk for decoded frames; those of the first targets, as far as it goes.
 
     Raises:
         ValueError: If no labelled frame has the past that the distances need.
@@ -44,6 +45,7 @@ class TrainingClips(Dataset[Clip]):
         normalise: Normalisation,
         seed: int = 0,
         frames: FrameSource = "decoded",
+        frame_cache_bytes: int = 0,
     ) -> None:
         self.reader = ClipReader(sequences, store, frames)
         self.keyframe_interval = keyframe_interval
@@ -57,6 +59,7 @@ class TrainingClips(Dataset[Clip]):
                 f"keyframe_interval={keyframe_interval} with train_distance={distance!r} needs; "
                 f"use longer clips, a smaller keyframe_interval, or train_distance=uniform"
             )
+        self.num_cached = self._num_cached(frame_cache_bytes)
 
     def _targets(self, needed: int) -> list[tuple[int, int, int]]:
         """Sequence, frame and reach of every usable labelled frame."""
@@ -67,6 +70,25 @@ class TrainingClips(Dataset[Clip]):
             targets += [(index, frame, past) for frame, past in ranges if past >= needed]
         return targets
 
+    def _num_cached(self, num_bytes: int) -> int:
+        """How many targets, from the first on, have all their frames within the cache's size."""
+        seen: set[tuple[int, int]] = set()
+        for count, (sequence, _, _) in enumerate(self.targets):
+            height, width = self.reader.motion_of(sequence).size
+            new = {(sequence, frame) for frame in self._window(count)} - seen
+            num_bytes -= len(new) * height * width * 3
+            if num_bytes < 0:
+                return count
+            seen |= new
+        return len(self.targets)
+
+    def _window(self, index: int) -> tuple[int, ...]:
+        """The frames that pairs of a target are made of."""
+        _, frame, past = self.targets[index]
+        if self.distance == "last":
+            return frame - (self.keyframe_interval - 1), frame
+        return tuple(range(frame - min(past, self.keyframe_interval - 1), frame + 1))
+
     def __len__(self) -> int:
         return len(self.targets)
 
@@ -76,7 +98,8 @@ class TrainingClips(Dataset[Clip]):
         sequence, frame, past = self.targets[index]
         distance = sample_distance(self.distance, self.keyframe_interval, past, generator)
         frames = (frame - distance, frame)
-        images = self.augment.colours(self.reader.images(sequence, frames), generator)
+        kept = self._window(index) if index < self.num_cached else ()
+        images = self.augment.colours(self.reader.images(sequence, frames, kept), generator)
         size = (images.shape[1], images.shape[2])
         labels = torch.from_numpy(self.reader.labels(sequence, frames, size)).long()
         motion = self.reader.motion(sequence, frames[0], frames)

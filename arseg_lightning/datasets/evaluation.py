@@ -27,6 +27,9 @@ from arseg_lightning.video.published_motion import read_published_motion
 
 __all__ = ["EvaluationClips", "PreparedClips", "choose_clips"]
 
+_KEPT_BYTES = 256 * 2**20
+"""Of the pictures decoded last: what all pairs of a frame need, up to 85 of them in 1080p."""
+
 
 class EvaluationClips(Dataset[Clip]):
     """Whole frames, a keyframe and those behind it, decoded from prepared sequences.
@@ -45,7 +48,7 @@ class EvaluationClips(Dataset[Clip]):
         clips: list[ClipSpec],
         normalise: Normalisation,
     ) -> None:
-        self.reader = ClipReader(sequences, store, remembered=1)
+        self.reader = ClipReader(sequences, store, kept_bytes=_KEPT_BYTES)
         self.clips = clips
         self.normalise = normalise
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.cache import VideoMotion
-from arseg_lightning.video.decode import read_frames
+from arseg_lightning.video.frame_reader import FrameReader
 
 __all__ = ["ClipReader", "FrameSource"]
 
@@ -29,7 +29,7 @@ class ClipReader:
         store: Where they are.
         frames: ``decoded`` takes frames as a decoder gives them; ``original`` as they were before
             any compression by us, which for a video file is as it decodes.
-        remembered: How many decoded videos are kept in memory; 0 decodes only what is asked for.
+        kept_bytes: Memory for pictures that were decoded lately, for frames a little before them.
     """
 
     def __init__(
@@ -37,35 +37,56 @@ class ClipReader:
         sequences: list[Sequence],
         store: ClipStore,
         frames: FrameSource = "decoded",
-        remembered: int = 0,
+        kept_bytes: int = 0,
     ) -> None:
         self.sequences = sequences
         self.store = store
         self.frames: FrameSource = frames
-        self.remembered = remembered
+        self.kept_bytes = kept_bytes
         self._motions: dict[int, VideoMotion] = {}
-        self._videos: OrderedDict[Path, dict[int, NDArray[np.uint8]]] = OrderedDict()
+        self._videos: dict[int, Path] = {}
+        self._reader: FrameReader | None = None
 
     def motion_of(self, sequence: int) -> VideoMotion:
         """The motion of a sequence; opened once."""
         if sequence not in self._motions:
-            self._motions[sequence] = self.store.motion(self.sequences[sequence])
+            self._motions[sequence] = self.store.motion_of(self.video_of(sequence))
         return self._motions[sequence]
 
-    def images(self, sequence: int, frames: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Read frames, (T, H, W, 3)."""
+    def video_of(self, sequence: int) -> Path:
+        """The file that holds a sequence's frames; looked up once."""
+        if sequence not in self._videos:
+            self._videos[sequence] = self.store.video(self.sequences[sequence])
+        return self._videos[sequence]
+
+    def images(
+        self, sequence: int, frames: tuple[int, ...], kept: Iterable[int] = ()
+    ) -> NDArray[np.uint8]:
+        """Read frames, (T, H, W, 3).
+
+        Args:
+            sequence: Index of the sequence.
+            frames: Which ones.
+            kept: Frames to keep on disk if any has to be decoded, because others will ask.
+        """
         if self.frames == "original":
             return self.sequences[sequence].read(frames)
-        path = self.store.video(self.sequences[sequence])
-        if not self.remembered:
-            decoded = read_frames(path, list(frames))
-            return np.stack([decoded[frame].image for frame in frames])
-        if path not in self._videos:
-            everything = read_frames(path, list(range(self.motion_of(sequence).num_frames)))
-            self._videos[path] = {index: frame.image for index, frame in everything.items()}
-            while len(self._videos) > self.remembered:
-                self._videos.popitem(last=False)
-        return np.stack([self._videos[path][frame] for frame in frames])
+        video = self.video_of(sequence)
+        images = self.store.frames.read(video, frames)
+        if images is None:
+            kept = tuple(kept)
+            decoded = self._open(video).read((*frames, *kept))
+            self.store.frames.write(video, {index: decoded[index].image for index in kept})
+            images = [decoded[index].image for index in frames]
+        return np.stack(images)
+
+    def _open(self, video: Path) -> FrameReader:
+        """A reader of a video; the last one stays open."""
+        if self._reader is None or self._reader.path != video:
+            if self._reader is not None:
+                self._reader.close()
+            self._reader = FrameReader(video, self.kept_bytes)
+        return self._reader
 
     def motion(self, sequence: int, keyframe: int, frames: tuple[int, ...]) -> Tensor:
         """Compose the motion of frames to their keyframe, (T, 2, H, W)."""

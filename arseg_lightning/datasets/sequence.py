@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.decode import read_frames
+from arseg_lightning.video.frame_reader import read_frames
 
 __all__ = ["ImageSequence", "Pixels", "Sequence", "SpanSequence", "VideoSequence", "file_stamps"]
 

@@ -12,6 +12,7 @@ from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from arseg_lightning.video.frame_cache import FrameCache
 from arseg_lightning.video.once import building
 from arseg_lightning.video.usable import MotionSource, usable_video
 
@@ -44,6 +45,7 @@ class ClipStore:
         self.motion_source = motion_source
         self.chaining: Chaining = chaining
         self.cache = MotionCache(self.root / "motion")
+        self.frames = FrameCache(self.root / "frames")
 
     def prepare(self, sequence: Sequence) -> bool:
         """Encode a sequence and extract its motion, unless both are there already.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from av.video.stream import VideoStream
@@ -14,10 +14,7 @@ from arseg_lightning.video.pictures import Damage, numbered_pictures
 from arseg_lightning.video.probe import VideoInfo, frame_rate, open_video, probe, require_motion
 from arseg_lightning.video.timeline import Timeline, read_timeline
 
-__all__ = ["decode", "frame_clock", "read_frames"]
-
-_WORTH_A_SEEK = 8
-"""Frames to skip that make up for opening the file once more."""
+__all__ = ["decode", "frame_clock"]
 
 
 def decode(
@@ -64,38 +61,6 @@ def decode(
     return _decode(info, motion, size, threads)
 
 
-def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
-    """Decode some frames of a video, without vectors; the same that :func:`decode` gives.
-
-    Decoding starts at the last keyframe before a frame and stops behind the last one asked for.
-
-    Args:
-        path: The video.
-        indices: Places in display order, from 0.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        NotAVideo: If it is not a video.
-        IndexError: If the video has no such frame.
-
-    Warns:
-        VideoDamageWarning: If one of the frames could not be decoded.
-    """
-    path = Path(path)
-    timeline = read_timeline(path) if path.is_file() else None
-    found: dict[int, Frame] = {}
-    for start, group in _groups(sorted(set(indices)), timeline):
-        frames = _read_group(path, start, group, timeline)
-        if start and (frames is None or len(frames) < len(group)):
-            # A stream may refuse to start where its container says that it can.
-            frames = _read_group(path, 0, group, timeline)
-        found |= frames or {}
-        missing = [index for index in group if index not in found]
-        if missing:
-            raise IndexError(f"{path} has no frame {missing[0]}; its frames are counted from 0")
-    return found
-
-
 def frame_clock(timeline: Timeline | None, stream: VideoStream) -> Callable[[int], float]:
     """The time of a frame: its own where the file says it, else by the frame rate."""
     rate = frame_rate(stream)
@@ -132,45 +97,6 @@ def _decode(
                 )
             yield frame
     damage.warn()
-
-
-def _read_group(
-    path: Path, start: int, group: list[int], timeline: Timeline | None
-) -> dict[int, Frame] | None:
-    """Decode frames from one starting point; None if the stream does not start there."""
-    wanted, found, damage, rgb = set(group), {}, Damage(path), ToRgb()
-    with open_video(path) as (container, stream):
-        if timeline is not None and start:
-            timeline.seek(container, stream, start)
-        seconds = frame_clock(timeline, stream)
-        for numbered in numbered_pictures(container, stream, timeline, Damage(path), start):
-            if start and numbered.place == start and numbered.is_copy:
-                return None
-            if numbered.place in wanted:
-                damage.replaced += [numbered.place] * numbered.is_copy
-                found[numbered.place] = to_frame(numbered, path, seconds, rgb=rgb)
-            if numbered.place >= group[-1]:
-                break
-    damage.warn()
-    return found
-
-
-def _groups(wanted: list[int], timeline: Timeline | None) -> Iterator[tuple[int, list[int]]]:
-    """Split ascending indices where skipping to a keyframe saves decoding."""
-    if not wanted:
-        return
-    if wanted[0] < 0:
-        raise IndexError(f"frames are counted from 0, got {wanted[0]}")
-    start, group = 0, list[int]()
-    for index in wanted:
-        keyframe = timeline.keyframe_before(index) if timeline else 0
-        position = group[-1] if group else start
-        if keyframe - position >= _WORTH_A_SEEK:
-            if group:
-                yield start, group
-            start, group = keyframe, []
-        group.append(index)
-    yield start, group
 
 
 def _by(size: tuple[int, ...]) -> str:

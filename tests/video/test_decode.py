@@ -7,9 +7,10 @@ import av
 import numpy as np
 import pytest
 
-from arseg_lightning.video.decode import decode, read_frames
+from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import NoMotionVectors, VideoDamageWarning, VideoError
+from arseg_lightning.video.frame_reader import read_frames
 from tests.video.hand_made import pan
 from tests.video.small_videos import (
     cut,

@@ -1,0 +1,118 @@
+"""Decoded frames on disk, for those that are wanted again and lie deep in their video."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arseg_lightning.video.cache import content_hash
+
+__all__ = ["FrameCache", "FrameCacheWarning"]
+
+_HEADER = struct.Struct("<16sIII")
+_MAGIC = b"arseg-frame-1\n\0\0"
+"""Goes up when decoding or the file changes, so that entries of an older kind never answer."""
+
+
+class FrameCacheWarning(UserWarning):
+    """No more frames are kept; everything goes on without."""
+
+
+class FrameCache:
+    """A folder of decoded frames, filed under a hash of their video's content.
+
+    A frame in the middle of a long GOP costs the decoding of all before it; from here it costs one
+    read of its raw pixels. Frames appear complete or not at all, and a damaged one does not
+    answer. Nothing depends on the cache: whoever finds no frame decodes it.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self._takes_more = True
+
+    def entry(self, video: Path, index: int) -> Path:
+        """Where a frame is or will be."""
+        return self.root / content_hash(video) / f"{index:06d}.rgb"
+
+    def read(self, video: Path, indices: Iterable[int]) -> list[NDArray[np.uint8]] | None:
+        """Read frames; None unless all are there.
+
+        Shapes:
+            returns: (H, W, 3) each
+        """
+        images = []
+        for index in indices:
+            image = _read(self.entry(video, index))
+            if image is None:
+                return None
+            images.append(image)
+        return images
+
+    def write(self, video: Path, images: Mapping[int, NDArray[np.uint8]]) -> None:
+        """Keep frames that are not there yet, as long as the disk takes them.
+
+        Args:
+            video: Their video.
+            images: Pixels of frames, by index, (H, W, 3) each.
+
+        Warns:
+            FrameCacheWarning: If it takes no more; said once.
+        """
+        if not self._takes_more:
+            return
+        try:
+            for index, image in images.items():
+                entry = self.entry(video, index)
+                if _read(entry) is None:
+                    _write(entry, image)
+        except OSError as error:
+            self._takes_more = False
+            warnings.warn(
+                FrameCacheWarning(
+                    f"no more decoded frames are kept in {self.root}: {error.strerror or error}; "
+                    f"training goes on and decodes them each time. Free some space, or set "
+                    f"data.frame_cache_gib to what may be used (0 keeps none)"
+                ),
+                stacklevel=2,
+            )
+
+
+def _read(entry: Path) -> NDArray[np.uint8] | None:
+    """The pixels of an entry; None if it is missing or not as it was written."""
+    try:
+        content = entry.read_bytes()
+        magic, height, width, checksum = _HEADER.unpack_from(content)
+    except (OSError, struct.error):
+        return None
+    pixels = memoryview(content)[_HEADER.size :]
+    whole = magic == _MAGIC and len(pixels) == height * width * 3
+    if not whole or zlib.crc32(pixels) != checksum:
+        return None
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+
+
+def _write(entry: Path, image: NDArray[np.uint8]) -> None:
+    """Write an entry beside its place, and put it there when it is whole."""
+    partial = entry.with_name(f".{entry.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    pixels = np.ascontiguousarray(image).data
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(_HEADER.pack(_MAGIC, *image.shape[:2], zlib.crc32(pixels)))
+            file.write(pixels)
+        partial.replace(entry)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

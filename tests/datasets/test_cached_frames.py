@@ -1,0 +1,112 @@
+"""Training frames are decoded once, within the disk that they may take; evaluation streams."""
+
+import numpy as np
+import pytest
+
+from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
+from arseg_lightning.video import frame_reader
+
+HEIGHT, WIDTH, NUM_FRAMES = 48, 64, 12
+FRAME_BYTES = HEIGHT * WIDTH * 3
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    """A prepared store; its clips are one GOP each."""
+    return made(tmp_path_factory.mktemp("store"))
+
+
+def made(folder):
+    data = module(folder)
+    for split in ("train", "test"):
+        for sequence in data.sequences(split):
+            data.store.prepare(sequence)
+    return folder
+
+
+def module(store, **changes):
+    size = {"num_frames": NUM_FRAMES, "height": HEIGHT, "width": WIDTH}
+    arguments = {
+        "train": StreetVideos(2, first_seed=0, **size),
+        "test": StreetVideos(1, first_seed=100, **size),
+        "store": store,
+        "keyframe_interval": 4,
+        "augment": ClipAugment(None, (1.0,), jitter=0, flip_probability=0),
+        "batch_size": 2,
+        "num_workers": 0,
+    }
+    return ClipDataModule(**(arguments | changes))
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The places of all pictures that are decoded from here on."""
+    places = []
+    original = frame_reader.numbered_pictures
+
+    def counting(*arguments):
+        for numbered in original(*arguments):
+            places.append(numbered.place)
+            yield numbered
+
+    monkeypatch.setattr(frame_reader, "numbered_pictures", counting)
+    return places
+
+
+def epoch(data, number=0):
+    dataset = data.train_dataloader().dataset
+    return [dataset[number, index] for index in range(len(dataset))]
+
+
+@pytest.mark.parametrize("distance", ["uniform", "last"])
+def test_samples_are_the_same_with_and_without_the_cache(tmp_path, distance):
+    store = made(tmp_path)
+    without = epoch(module(store, frame_cache_gib=0, train_distance=distance))
+    assert not (store / "frames").exists()
+    for _ in range(2):  # decoded, then read
+        cached = epoch(module(store, train_distance=distance))
+        for one, other in zip(without, cached, strict=True):
+            assert one.names == other.names
+            assert one.images.equal(other.images)
+            assert one.motion.equal(other.motion)
+    assert list((store / "frames").rglob("*.rgb"))
+
+
+def test_later_epochs_and_other_intervals_decode_nothing(tmp_path, decoded):
+    store = made(tmp_path)
+    epoch(module(store))
+    assert decoded
+    del decoded[:]
+    for number in (1, 2):
+        epoch(module(store), number)
+    epoch(module(store, keyframe_interval=3))
+    epoch(module(store, keyframe_interval=2, train_distance="last"))
+    assert decoded == []
+
+
+def test_frames_take_no_more_disk_than_allowed(tmp_path):
+    store = made(tmp_path)
+    for number in range(3):
+        epoch(module(store, frame_cache_gib=7.5 * FRAME_BYTES / 2**30), number)
+    kept = list((store / "frames").rglob("*.rgb"))
+    assert 4 <= len(kept) <= 7
+    assert sum(path.stat().st_size for path in kept) <= 8 * FRAME_BYTES
+
+
+@pytest.mark.parametrize("pairs", ["stream", "every_distance"])
+def test_evaluation_decodes_each_frame_once(street, decoded, pairs):
+    list(module(street, test_pairs=pairs, num_workers=0).test_dataloader())
+    assert decoded == list(range(NUM_FRAMES))
+
+
+def test_evaluation_keeps_no_more_pictures_than_its_memory(street):
+    dataset = module(street, test_pairs="every_distance").test_dataloader().dataset
+    dataset.reader.kept_bytes = 5 * FRAME_BYTES // 2
+    images = [dataset[index].images for index in range(len(dataset))]
+    kept = dataset.reader._reader._kept.values()
+    assert sum(plane.buffer_size for each in kept for plane in each.picture.planes) <= (
+        dataset.reader.kept_bytes
+    )
+    whole = module(street, test_pairs="every_distance").test_dataloader().dataset
+    for index, image in enumerate(images):
+        np.testing.assert_array_equal(image, whole[index].images)
