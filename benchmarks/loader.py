@@ -1,0 +1,359 @@
+"""Does the loader keep up with training? What a phase-2 sample costs, and how long steps wait.
+
+    python benchmarks/loader.py --output benchmarks/results/loader.json
+
+Made videos (synthetic streets of 720x960 in one long GOP each, a PNG label of every fourth frame)
+are prepared once. Then:
+
+- parts: CPU time of each part of a sample on one thread; frames and motion from the cache beside
+  the same frames decoded and the same motion extracted from the video;
+- loader: samples a second with nobody training: the first epoch, in which frames are decoded and
+  kept, and later ones; and the memory that each worker has to itself behind them;
+- training: phase 2 of each network by Lightning's Trainer; samples a second, and the share of its
+  time in which a step waits for data, beside the same steps on a batch that is in memory;
+- sweep: files that a sweep over the keyframe interval makes anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from PIL import Image
+
+from arseg_lightning.callbacks import Throughput
+from arseg_lightning.datasets import ClipAugment, ClipDataModule
+from arseg_lightning.datasets.augment import RawClip, to_tensor
+from arseg_lightning.datasets.dataset import TrainingClips
+from arseg_lightning.datasets.folder import VideoFolder
+from arseg_lightning.losses import FST, CrossEntropy
+from arseg_lightning.models import BiSeNet18, PSPNet18
+from arseg_lightning.native import machine
+from arseg_lightning.tasks import HighResTask, LowResTask
+from arseg_lightning.types import ClipBatch
+from arseg_lightning.video.chain import MotionChain
+from arseg_lightning.video.decode import decode
+from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from arseg_lightning.video.frame_reader import read_frames
+from arseg_lightning.video.motion import block_motion
+from arseg_lightning.video.synthetic import STREET_CLASSES, StreetScene
+
+NETWORKS = {"BiSeNet18": BiSeNet18, "PSPNet18": PSPNet18}
+HEIGHT, WIDTH, LABEL_EVERY = 720, 960, 4
+
+
+def main() -> None:
+    """Make the data, measure, print a table, write the figures."""
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        _say("making the videos")
+        make_videos(Path(folder), arguments.videos, arguments.frames)
+        data = _data(Path(folder), arguments, arguments.keyframe_interval)
+        data.prepare_data()
+        record = machine() | {"frame": [HEIGHT, WIDTH], **_plain(vars(arguments))}
+        record["parts"] = measure_parts(data, arguments.samples)
+        record["loader"] = {f"{n} workers": measure_loader(data, n) for n in (0, arguments.workers)}
+        record["sweep"] = files_of_a_sweep(Path(folder), arguments)
+        record["training"] = {
+            name: measure_training(name, data, arguments) for name in arguments.networks
+        }
+    print("\n".join(_lines(record)))
+    if arguments.output:
+        arguments.output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def make_videos(folder: Path, num_videos: int, num_frames: int) -> None:
+    """Encode streets, and write some of their labels."""
+    settings = EncodeSettings(keyframe_interval=None)
+    for seed in range(num_videos):
+        scene = StreetScene(height=HEIGHT, width=WIDTH, num_frames=num_frames, seed=seed)
+        path = folder / "videos" / f"street_{seed}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        frames = list(scene.frames())
+        encode_frames([image for image, _ in frames], path, settings)
+        labels = folder / "labels" / path.stem
+        labels.mkdir(parents=True)
+        for index in range(LABEL_EVERY - 1, num_frames, LABEL_EVERY):
+            Image.fromarray(frames[index][1]).save(labels / f"{index:06d}.png")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A training pair, of which each part is made by itself."""
+
+    dataset: TrainingClips
+    index: int
+    distance: int
+
+    @property
+    def _frames(self) -> tuple[int, int]:
+        _, frame, past = self.dataset.targets[self.index]
+        return frame - min(past, self.distance), frame
+
+    @property
+    def _sequence(self) -> int:
+        return self.dataset.targets[self.index][0]
+
+    @property
+    def _video(self) -> Path:
+        return self.dataset.reader.video_of(self._sequence)
+
+    def frames_decoded(self) -> Any:
+        """Both frames, from the video."""
+        return read_frames(self._video, self._frames)
+
+    def frames_read(self) -> Any:
+        """Both frames, from the cache, where they are by now."""
+        found = self.dataset.reader.store.frames.read(self._video, self._frames)
+        if found is None:
+            raise RuntimeError("the frames are not in the cache")
+        return found
+
+    def motion_extracted(self) -> Any:
+        """The motion between them, from the video: decode up to the frame, compose."""
+        key, frame = self._frames
+        chain = MotionChain((HEIGHT, WIDTH))
+        for each in islice(decode(self._video, motion=True), frame + 1):
+            if each.index > key:
+                chain.push(block_motion(each))
+        return chain.motion()
+
+    def motion_read(self) -> Any:
+        """The same, from the cache."""
+        key, _ = self._frames
+        return self.dataset.reader.motion(self._sequence, key, self._frames)
+
+    def labels_read(self) -> Any:
+        """The label, from its PNG."""
+        return self.dataset.reader.labels(self._sequence, self._frames, (HEIGHT, WIDTH))
+
+    def augmented(self) -> Any:
+        """Colours, flip, scale, crop and normalisation."""
+        images = np.zeros((2, HEIGHT, WIDTH, 3), np.uint8)
+        motion, labels = torch.zeros(2, 2, HEIGHT, WIDTH), torch.zeros(2, HEIGHT, WIDTH).long()
+        generator = np.random.default_rng(self.index)
+        images = self.dataset.augment.colours(images, generator)
+        raw = RawClip(to_tensor(images), motion, labels)
+        return self.dataset.normalise(self.dataset.augment.geometry(raw, generator).images)
+
+
+def measure_parts(data: ClipDataModule, num_samples: int) -> dict[str, float]:
+    """CPU milliseconds of the parts of a sample on one thread, mean over samples."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    dataset = _training_set(data)
+    generator = np.random.default_rng(0)
+    pairs = [
+        Pair(dataset, int(index), int(generator.integers(1, data.keyframe_interval)))
+        for index in generator.integers(len(dataset), size=num_samples)
+    ]
+    for index in range(len(dataset)):  # whatever can be in the cache is
+        dataset[0, index]
+    names = [name for name, part in vars(Pair).items() if callable(part) and name[0] != "_"]
+    found = {}
+    for name in names:
+        getattr(pairs[0], name)()
+        start = time.process_time()
+        for pair in pairs:
+            getattr(pair, name)()
+        found[f"{name}_ms"] = 1e3 * (time.process_time() - start) / num_samples
+    torch.set_num_threads(threads)
+    found["motion_read_times_as_fast"] = found["motion_extracted_ms"] / found["motion_read_ms"]
+    found["frames_read_times_as_fast"] = found["frames_decoded_ms"] / found["frames_read_ms"]
+    return _rounded(found)
+
+
+def measure_loader(data: ClipDataModule, num_workers: int) -> dict[str, Any]:
+    """Samples a second of the loader alone; the first epoch finds no decoded frame."""
+    for path in (data.store.root / "frames").rglob("*.rgb"):
+        path.unlink()
+    data.num_workers = num_workers
+    loader = data.train_dataloader()
+    rates, epoch = [], iter(loader)
+    for number in range(3):
+        start, count = time.perf_counter(), 0
+        for batch in _epoch(loader, number, epoch):
+            count += len(batch.names)
+        rates.append(count / (time.perf_counter() - start))
+    workers = getattr(epoch, "_workers", [])
+    found: dict[str, Any] = {
+        "first_epoch_samples_per_second": rates[0],
+        "later_samples_per_second": statistics.median(rates[1:]),
+    }
+    found |= {"worker_private_mib": [_private_mib(worker.pid) for worker in workers]}
+    return _rounded(found)
+
+
+def files_of_a_sweep(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Motion and video files that preparing and reading with other intervals makes or changes."""
+    before, intervals = _files(folder), (4, 8, 12, 24)
+    for interval in intervals:
+        data = _data(folder, arguments, interval)
+        data.prepare_data()
+        dataset = _training_set(data)
+        for index in range(0, len(dataset), 5):
+            dataset[0, index]
+    after = _files(folder)
+    changed = [path for path, time in after.items() if before.get(path) != time]
+    return {"keyframe_intervals": intervals, "motion_and_video_files_made": len(changed)}
+
+
+class Rates(Callback):
+    """Keeps what ``Throughput`` has logged of each epoch."""
+
+    def __init__(self) -> None:
+        self.epochs: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep an epoch's values."""
+        names = ("samples_per_second", "data_wait_share")
+        self.epochs.append(
+            {name: float(trainer.callback_metrics[f"train/{name}"]) for name in names}
+        )
+
+
+def measure_training(
+    name: str, data: ClipDataModule, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Train with the loader, and on one batch that is in memory."""
+    _say(f"training {name}")
+    data.num_workers = arguments.workers
+    batch = next(iter(data.train_dataloader()))
+    loaded = _train(name, data.train_dataloader(), arguments)
+    alone = _train(name, [batch] * arguments.steps, arguments)
+    return {
+        "first_epoch": _rounded(loaded[0]),
+        "later": _rounded(loaded[-1]),
+        "batch_in_memory": _rounded(alone[-1]),
+    }
+
+
+def _train(name: str, batches: Any, arguments: argparse.Namespace) -> list[dict[str, float]]:
+    """The rates of each epoch of phase 2."""
+    loss, rates = CrossEntropy(), Rates()
+    num_classes, interval = STREET_CLASSES.num_classes, arguments.keyframe_interval
+    with tempfile.TemporaryDirectory() as folder:
+        start = Path(folder) / "high_res.ckpt"
+        high_res = HighResTask(NETWORKS[name], loss, num_classes)
+        torch.save({"state_dict": high_res.state_dict(), "pytorch-lightning_version": "2"}, start)
+        task = LowResTask(
+            NETWORKS[name], FST(loss), num_classes, interval, high_res_checkpoint=start
+        )
+    trainer = Trainer(
+        accelerator="gpu" if arguments.device == "cuda" else "cpu",
+        devices=1,
+        precision=arguments.precision,
+        max_epochs=arguments.epochs,
+        limit_train_batches=arguments.steps,
+        callbacks=[Throughput(), rates],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(task, train_dataloaders=batches)
+    return rates.epochs
+
+
+def _data(folder: Path, arguments: argparse.Namespace, interval: int) -> ClipDataModule:
+    return ClipDataModule(
+        train=VideoFolder(folder, STREET_CLASSES.name),
+        store=folder / "store",
+        keyframe_interval=interval,
+        augment=ClipAugment(tuple(arguments.crop)),
+        batch_size=arguments.batch_size,
+        num_workers=arguments.workers,
+    )
+
+
+def _training_set(data: ClipDataModule) -> TrainingClips:
+    dataset = data.train_dataloader().dataset
+    if not isinstance(dataset, TrainingClips):
+        raise TypeError("the data are no pairs")
+    return dataset
+
+
+def _epoch(loader: Any, number: int, first: Iterator[ClipBatch]) -> Iterator[ClipBatch]:
+    """The batches of an epoch; the first has begun to load already."""
+    if number == 0:
+        return first
+    loader.sampler.set_epoch(number)
+    return iter(loader)
+
+
+def _files(folder: Path) -> dict[Path, int]:
+    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".rgb")
+    return {path: path.stat().st_mtime_ns for path in found}
+
+
+def _private_mib(process: int) -> float | None:
+    """Memory that a process shares with none, where the system tells."""
+    rollup = Path(f"/proc/{process}/smaps_rollup")
+    if not rollup.is_file():
+        return None
+    return sum(map(int, re.findall(r"Private_\w+:\s+(\d+) kB", rollup.read_text()))) / 1024
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    """Values as they are worth keeping."""
+    shorter = {name: round(v, 3) if isinstance(v, float) else v for name, v in values.items()}
+    lists = {
+        name: [v and round(v) for v in vs] for name, vs in values.items() if isinstance(vs, list)
+    }
+    return shorter | lists
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != "output"}
+
+
+def _lines(record: dict[str, Any]) -> Iterator[str]:
+    """What was measured, to read."""
+    for name, value in record["parts"].items():
+        yield f"{name:32} {value:9.2f}"
+    for name, values in (record["loader"] | {"sweep": record["sweep"]}).items():
+        yield f"{name}: " + ", ".join(f"{key} {value}" for key, value in values.items())
+    for name, runs in record["training"].items():
+        for run, values in runs.items():
+            rate, share = values["samples_per_second"], values["data_wait_share"]
+            yield f"{name:10} {run:16} {rate:8.2f} samples/s, {share:6.1%} waiting for data"
+
+
+def _say(what: str) -> None:
+    print(f"{what} ...", file=sys.stderr)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", nargs="*", default=["BiSeNet18"], choices=list(NETWORKS))
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--precision", default="32-true")
+    parser.add_argument("--keyframe-interval", type=int, default=12)
+    parser.add_argument("--crop", type=int, nargs=2, default=[360, 480])
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--videos", type=int, default=8)
+    parser.add_argument("--frames", type=int, default=36, help="of each video")
+    parser.add_argument("--samples", type=int, default=40, help="of which the parts are timed")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=6, help="of an epoch at most")
+    parser.add_argument("--output", type=Path, help="where to write the figures, as JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
