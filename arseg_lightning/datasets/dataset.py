@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_tensor
 from arseg_lightning.datasets.clips import TrainDistance, reach, sample_distance
@@ -148,11 +148,11 @@ class TrainingStills(Dataset[Clip]):
 
 
 def collate(clips: list[Clip]) -> ClipBatch:
-    """Stack clips of one length and size."""
+    """Stack clips of one length and size, in a loader's process in memory shared with its owner."""
     return ClipBatch(
-        images=torch.stack([clip.images for clip in clips]),
-        motion=torch.stack([clip.motion for clip in clips]),
-        labels=torch.stack([clip.labels for clip in clips]),
-        distances=torch.stack([clip.distances for clip in clips]),
+        images=default_collate([clip.images for clip in clips]),
+        motion=default_collate([clip.motion for clip in clips]),
+        labels=default_collate([clip.labels for clip in clips]),
+        distances=default_collate([clip.distances for clip in clips]),
         names=tuple(clip.names for clip in clips),
     )

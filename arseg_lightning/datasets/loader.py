@@ -48,6 +48,7 @@ def clip_loader(
         persistent_workers=num_workers > 0,
         collate_fn=collate,
         drop_last=drop_last,
+        pin_memory=torch.cuda.is_available(),  # copies to the device while it computes
         worker_init_fn=_keep_inherited_garbage,
         # Without its own, it draws from everybody's, and how often depends on num_workers.
         generator=torch.Generator(),

@@ -46,6 +46,7 @@ class ClipReader:
         self._motions: dict[int, VideoMotion] = {}
         self._videos: dict[int, Path] = {}
         self._reader: FrameReader | None = None
+        self._motion: VideoMotion | None = None
 
     def motion_of(self, sequence: int) -> VideoMotion:
         """The motion of a sequence; opened once."""
@@ -91,6 +92,9 @@ class ClipReader:
     def motion(self, sequence: int, keyframe: int, frames: tuple[int, ...]) -> Tensor:
         """Compose the motion of frames to their keyframe, (T, 2, H, W)."""
         video = self.motion_of(sequence)
+        if self._motion is not None and self._motion is not video:
+            video.take_over(self._motion)
+        self._motion = video
         return torch.from_numpy(np.stack([video.motion(frame, keyframe).xy for frame in frames]))
 
     def labels(

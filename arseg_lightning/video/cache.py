@@ -46,8 +46,9 @@ class VideoMotion:
 
     def __init__(self, path: Path, chaining: Chaining = "subpixel") -> None:
         self.path = path
+        self.chaining: Chaining = chaining
         self.index: MotionIndex = read_index(path)
-        self._chain = MotionChain(self.index.size, chaining)
+        self._chain: MotionChain | None = None  # made when it is needed: it holds whole fields
         self._chained: tuple[int, int] | None = None  # keyframe and frame of the chain
 
     @property
@@ -98,15 +99,22 @@ class VideoMotion:
                 f"no motion leads from frame {frame} to keyframe {keyframe}: frame {barrier} is an "
                 f"I-frame; make it the keyframe, or encode the video as one long GOP"
             )
+        chain = self._chain = self._chain or MotionChain(self.size, self.chaining)
         if self._chained is None or self._chained[0] != keyframe or self._chained[1] > frame:
-            self._chain.restart()
+            chain.restart()
             self._chained = (keyframe, keyframe)
         start = self._chained[1] + 1
         if start <= frame:
             for step in read_motion(self.path, self.index, start, frame + 1):
-                self._chain.push(step)
+                chain.push(step)
         self._chained = (keyframe, frame)
-        return self._chain.motion()
+        return chain.motion()
+
+    def take_over(self, other: VideoMotion) -> None:
+        """Work in the memory of a video that is not read now: whole fields, for each video."""
+        chain, other._chain, other._chained = other._chain, None, None
+        if chain is not None and (chain.size, chain.chaining) == (self.size, self.chaining):
+            self._chain, self._chained = chain, None
 
     def _require(self, frame: int) -> None:
         if not 0 <= frame < self.num_frames:

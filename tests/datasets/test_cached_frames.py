@@ -99,6 +99,14 @@ def test_evaluation_decodes_each_frame_once(street, decoded, pairs):
     assert decoded == list(range(NUM_FRAMES))
 
 
+def test_a_worker_composes_motion_for_one_video_at_a_time(street):
+    dataset = module(street).train_dataloader().dataset
+    for index in range(len(dataset)):
+        dataset[0, index]
+    videos = [dataset.reader.motion_of(index) for index in range(2)]
+    assert sum(video._chain is not None for video in videos) == 1
+
+
 def test_evaluation_keeps_no_more_pictures_than_its_memory(street):
     dataset = module(street, test_pairs="every_distance").test_dataloader().dataset
     dataset.reader.kept_bytes = 5 * FRAME_BYTES // 2

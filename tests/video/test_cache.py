@@ -191,6 +191,25 @@ def test_motion_is_the_chain_of_the_frames_between(tmp_path):
         assert (composed.valid == chain.motion().valid).all()
 
 
+@pytest.mark.parametrize("sizes", [((24, 32), (24, 32)), ((24, 32), (32, 24))])
+def test_videos_that_work_in_the_same_memory_keep_their_motion(tmp_path, sizes):
+    shared, alone = (
+        [
+            motion_file(tmp_path / f"{kind}{i}.motion", [random_motion(*size, seed=i)] * 9, size)
+            for i, size in enumerate(sizes)
+        ]
+        for kind in "ab"
+    )
+    last = 0
+    for number, frame, keyframe in [(0, 3, 0), (1, 4, 1), (1, 5, 1), (0, 5, 0), (0, 2, 2)]:
+        if number != last:
+            shared[number].take_over(shared[last])
+            last = number
+        expected = alone[number].motion(frame, keyframe)
+        assert (shared[number].motion(frame, keyframe).xy == expected.xy).all()
+        assert sum(video._chain is not None for video in shared) == 1
+
+
 def test_no_motion_leads_across_an_intra_frame(tmp_path):
     fields = [random_motion(24, 32)] * 9
     motion = motion_file(tmp_path / "a.motion", fields, (24, 32), "IPPPIPPPP")
