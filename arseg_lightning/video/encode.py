@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +24,7 @@ from arseg_lightning.video.encoders import EncodeSettings, encoder_options
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.fragments import FragmentFile
 from arseg_lightning.video.probe import probe
+from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "open_container"]
 __all__ += ["reencode"]
@@ -42,17 +42,6 @@ _CLOCK = Fraction(1, 90_000)
 
 _BT601, _LIMITED = 6, 1
 """The colours that swscale converts RGB to; said in the file so that players need not guess."""
-
-_REMEDIES = {
-    errno.EISDIR: "there is a folder of that name, choose another path",
-    errno.ENOSPC: "free some space on the disk or write elsewhere",
-    errno.EFBIG: "write to a place that takes files of this size",
-    errno.EROFS: "write to a place that is not read-only",
-    errno.EACCES: "write to a folder that is yours",
-    errno.EPERM: "write to a folder that is yours",
-    errno.ENOTDIR: "one of the folders in its path is a file, choose another path",
-    errno.EEXIST: "one of the folders in its path is a file, choose another path",
-}
 
 
 class VideoWriter:
@@ -178,8 +167,7 @@ class VideoWriter:
         try:
             yield
         except (av.FFmpegError, OSError, ValueError) as error:
-            number = getattr(error, "errno", None)
-            remedy = _REMEDIES.get(number or 0, "check its folder, its ending and the settings")
+            remedy = remedy_for(error, "check its folder, its ending and the settings")
             reason = getattr(error, "strerror", None) or error
             raise CannotWriteVideo(
                 f"{self.path} cannot be written ({reason}); {remedy}; {self._remains()}"

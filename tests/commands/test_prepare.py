@@ -159,7 +159,9 @@ def test_a_disk_that_is_read_only_serves_what_is_there(videos, small_disk, capsy
     assert prepare(video=videos[0], store=store, workers=1).found == 1
     with pytest.raises(SystemExit):
         prepare(video=folder, store=store, workers=1)
-    assert "Read-only file system; free some space, or choose a writable" in capsys.readouterr().out
+    assert (
+        "Read-only file system; write to a place that is not read-only" in capsys.readouterr().out
+    )
     mount("-o", "remount,rw,size=1m", small_disk)
     report = prepare(video=folder, store=store, workers=1)
     assert (report.made, report.found) == (2, 1)
@@ -184,7 +186,7 @@ def test_a_read_only_store_stops_the_run_and_later_it_goes_on(videos, tmp_path, 
         prepare(video=videos[0].parent, store=tmp_path / "store", workers=1)
     motion.chmod(0o700)
     out = capsys.readouterr().out
-    assert "Permission denied; free some space, or choose a writable folder" in out
+    assert "Permission denied; write to a folder that is yours (data.store)" in out
     assert "takes nothing more (2 not tried)" in out
     assert list(motion.iterdir()) == []
     report = prepare(video=videos[0].parent, store=tmp_path / "store", workers=1)
