@@ -32,7 +32,7 @@ from arseg_lightning.callbacks import (
     WholeCheckpoints,
 )
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
-from arseg_lightning.callbacks.wandb_run import keep_wandb_run
+from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> Any:
     if arguments and arguments[0] in COMMANDS:
         command: Callable[..., Any] = COMMANDS[arguments[0]]
         return auto_cli(command, args=_named(command, arguments[1:]), as_positional=False)
-    with warnings.catch_warnings():
+    with own_wandb_run(), warnings.catch_warnings():
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
         return _run_experiment(arguments if given else None)

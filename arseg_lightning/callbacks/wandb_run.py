@@ -1,13 +1,33 @@
-"""Lets an interrupted run go on as the same run in Weights & Biases."""
+"""Where a run in Weights & Biases begins and ends: with the experiment, also an interrupted one."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["keep_wandb_run"]
+__all__ = ["keep_wandb_run", "own_wandb_run"]
+
+
+@contextmanager
+def own_wandb_run() -> Iterator[None]:
+    """End the W&B run of what is done within, so that what follows does not log to it.
+
+    A program may start several experiments, a notebook for instance. A run that is open before
+    stays open: it is the caller's.
+    """
+    before = _open_run()
+    failed = True
+    try:
+        yield
+        failed = False
+    finally:
+        run = _open_run()
+        if run is not None and run is not before:
+            run.finish(exit_code=int(failed))
 
 
 def keep_wandb_run(loggers: Any, previous: Any) -> None:
@@ -28,6 +48,11 @@ def keep_wandb_run(loggers: Any, previous: Any) -> None:
         if arguments.get("id") is None and arguments.get("version") is None:
             before = known[number] if number < len(known) else None
             arguments["id"] = before or secrets.token_hex(4)
+
+
+def _open_run() -> Any:
+    """The process's W&B run, if there is one; W&B is not imported for that."""
+    return getattr(sys.modules.get("wandb"), "run", None)
 
 
 def _wandb(loggers: Any) -> Iterator[Any]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import wandb
 import yaml
 from jsonargparse import Namespace
 from PIL import Image
@@ -83,7 +82,6 @@ def finished(tmp_path_factory):
         patch.setenv("WANDB_CONSOLE", "off")
         flags = ["--wandb.every_n_epochs=2", "--wandb.num_clips=1", "--wandb.log_checkpoints=true"]
         main(["fit", "--config", with_wandb(folder), "--after_fit", "test", *flags])
-        wandb.finish()
     return folder / "run", complete(folder / "run")
 
 

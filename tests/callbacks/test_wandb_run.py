@@ -1,9 +1,10 @@
 """The run in W&B that an interrupted run goes on as."""
 
 import pytest
+import wandb
 from jsonargparse import Namespace
 
-from arseg_lightning.callbacks.wandb_run import keep_wandb_run
+from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +47,26 @@ def test_an_id_that_is_set_stays(monkeypatch):
 @pytest.mark.parametrize("loggers", [None, True, False, []])
 def test_without_wandb_nothing_changes(loggers):
     keep_wandb_run(loggers, None)
+
+
+def experiment(folder, error=None):
+    with own_wandb_run():
+        if wandb.run is None:  # as the logger does it
+            wandb.init(dir=folder, project="test", mode="disabled")
+        if error is not None:
+            raise error
+
+
+def test_an_experiments_run_ends_with_it(tmp_path):
+    experiment(tmp_path)
+    assert wandb.run is None
+    with pytest.raises(KeyError):
+        experiment(tmp_path, KeyError())
+    assert wandb.run is None
+
+
+def test_a_run_of_the_callers_stays_open(tmp_path):
+    run = wandb.init(dir=tmp_path, project="test", mode="disabled")
+    experiment(tmp_path)
+    assert wandb.run is run
+    run.finish()
