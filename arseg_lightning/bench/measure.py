@@ -20,6 +20,7 @@ from arseg_lightning.bench.variant import Variant, numbered_classes, variants
 from arseg_lightning.streaming import EveryL, Segmenter, choose_device
 from arseg_lightning.streaming.device import device_name
 from arseg_lightning.systems.stages import StageClock
+from arseg_lightning.types import size_text
 
 __all__ = ["bench"]
 
@@ -44,7 +45,7 @@ def bench(cases: Sequence[BenchCase], settings: BenchSettings, progress: Progres
     """
     found = []
     for case in cases:
-        name = f"{case.network} at {case.size[0]}x{case.size[1]}"
+        name = f"{case.network} at {size_text(case.size)}"
         progress(f"{name}: making the clip")
         clip = make_clip(case.size, settings.keyframe_interval)
         progress(f"{name}: building the variants")

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from arseg_lightning.types import size_text
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encoders import EncodeSettings, encoder_options
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
@@ -145,10 +146,10 @@ class VideoWriter:
                 self._container = self._open()
                 self._stream = _add_stream(self._container, size, self.settings)
                 self._stream.codec_context.time_base = self._time_base
-        elif size != self._size:
+        elif self._size is not None and size != self._size:
             raise VideoError(
-                f"frame {self.num_frames} of {self.path} is {_by(size)}, those before are "
-                f"{_by(self._size)} (height x width); scale all frames to one size"
+                f"frame {self.num_frames} of {self.path} is {size_text(size)}, those before are "
+                f"{size_text(self._size)} (height x width); scale all frames to one size"
             )
         return self._container, self._stream
 
@@ -259,7 +260,3 @@ def _add_stream(
     if settings.bitrate_bps is not None:
         stream.codec_context.bit_rate = settings.bitrate_bps
     return stream
-
-
-def _by(size: tuple[int, int] | None) -> str:
-    return "x".join(map(str, size or ()))

@@ -9,7 +9,7 @@ import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from arseg_lightning.types import BLOCK_SIZE, Frame
+from arseg_lightning.types import BLOCK_SIZE, Frame, size_text
 from arseg_lightning.video.conversion import ToRgb, to_frame
 from arseg_lightning.video.errors import NoMotionVectors, UnsupportedReference, VideoError
 from arseg_lightning.video.live.arrival import Arrival, Feed
@@ -92,8 +92,8 @@ class Steps:
         frame, step = found or self._from_encoding(arrival)
         restart = "start" if self._last_size is None else arrival.restart or self._switch
         self._switch = None
-        if self._last_size not in (None, frame.size):
-            restart = f"size changed from {_by(self._last_size)} to {_by(frame.size)}"
+        if self._last_size is not None and self._last_size != frame.size:
+            restart = f"size changed from {size_text(self._last_size)} to {size_text(frame.size)}"
         self._last_size = frame.size
         return StreamedFrame(frame, None if restart else step, restart)
 
@@ -104,8 +104,9 @@ class Steps:
         if picture.rotation:
             what = motion_obstacle("h264", picture.rotation % 360)
             self._obstacle(NoMotionVectors, what or "")
-        elif self._size not in (None, frame.size):
-            what = f"is {_by(frame.size)}, and motion vectors do not scale to {_by(self._size)}"
+        elif self._size is not None and self._size != frame.size:
+            what = f"is {size_text(frame.size)}, and motion vectors do not scale to "
+            what += size_text(self._size)
             self._obstacle(NoMotionVectors, what)
         elif frame.picture_type == "B" or _looks_ahead(frame):
             what = f"predicts frame {frame.index} from a later one, so that its vectors do not lead"
@@ -151,7 +152,3 @@ def _rest(frame: Frame) -> BlockMotion:
     """The motion of a frame that is the same as the one before it."""
     height, width = (-(-side // BLOCK_SIZE) for side in frame.size)
     return BlockMotion(np.zeros((2, height, width), np.int16), np.zeros((height, width), np.bool_))
-
-
-def _by(size: tuple[int, int] | None) -> str:
-    return "x".join(map(str, size or ()))
