@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from arseg_lightning.inference.folded_creff import FoldedCReFF
-from arseg_lightning.native import load
+from arseg_lightning.native import load, tensor_pointer
 from arseg_lightning.propagation import Convention, CReFF
 from arseg_lightning.systems.stages import stage
 
@@ -101,7 +101,7 @@ class FusedCReFF(FoldedCReFF):
         tensors |= {"scores": scores} | self._weights()
         columns = max(_CACHED_FLOATS // channels, 2 * _LANES) // _LANES * _LANES
         arguments = _Arguments(
-            **{name: tensor.data_ptr() for name, tensor in tensors.items()},
+            **{name: tensor_pointer(tensor) for name, tensor in tensors.items()},
             channels=channels,
             classes=scores.shape[0],
             height=height,
