@@ -110,12 +110,12 @@ class _Runner:
                 result = session.push(frame)
             if result.is_keyframe and not self.variant.is_every_frame:
                 continue
-            inner = {name: 1e3 * seconds for name, seconds in clock.seconds.items()}
-            outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
-            rest = result.stages["network"] - sum(inner.values())
+            seconds = clock.seconds.items()
+            inner = {name: 1e3 * each for name, each in seconds if name != "network"}
+            outer = {name: result.stages[name] for name in ("image", "motion", "labels", "network")}
+            outer["network"] -= sum(inner.values())
             for name, ms in (outer | inner).items():
                 taken[name].append(ms)
-            taken["network"][-1:] = [taken["network"][-1] + rest] if "network" in inner else [rest]
         self.stages_ms = {name: statistics.median(each) for name, each in taken.items()}
 
     def result(self) -> VariantResult:
