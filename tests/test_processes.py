@@ -9,6 +9,7 @@ import yaml
 from torch import nn
 
 from arseg_lightning.cli import main
+from tests.callbacks.interrupted import Interrupted, assert_equal, experiment, fit, state
 from tests.processes import run_together
 from tests.tiny import TinyNet
 
@@ -100,6 +101,31 @@ def train_and_evaluate(rank, folder, count):
     (folder / f"validate-{count}-{rank}.json").write_text(json.dumps(figures))
 
 
+def interrupt_and_go_on(rank, folder):
+    """A run in one go, and one that both processes leave and start again."""
+    arguments = {"objective": FST, "fusion": CREFF, "loss": CROSS_ENTROPY}
+    config = experiment(folder / f"resume{rank}", folder / "store", "JointTask", **arguments)
+    flags = ("--trainer.devices", "2", "--data.batch_size", "1")
+    fit(config, folder / "whole", *flags)
+    with pytest.raises(Interrupted):
+        fit(config, folder / "broken", *flags, passes=16)
+    fit(config, folder / "broken", *flags)
+
+
+def fail_to_prepare(rank, folder):
+    """The first process cannot write: its error ends both."""
+    (folder / "file").touch()
+    with pytest.raises((OSError, ValueError)) as caught:
+        run(folder, "fit", "HighResTask", "failed", 2, "--data.store", str(folder / "file" / "no"))
+    (folder / f"failed-{rank}.txt").write_text(f"{caught.type.__name__}: {caught.value}")
+
+
+def all_of_it(rank, folder):
+    train_and_evaluate(rank, folder, 2)
+    interrupt_and_go_on(rank, folder)
+    fail_to_prepare(rank, folder)
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """The folder in which one process and two processes have done the same."""
@@ -108,7 +134,7 @@ def runs(tmp_path_factory):
         write_experiment(folder, task)
     torch.manual_seed(0)
     train_and_evaluate(0, folder, 1)
-    assert run_together(train_and_evaluate, folder, 2) == [None, None]
+    assert run_together(all_of_it, folder) == [None, None]
     return folder
 
 
@@ -173,3 +199,32 @@ def test_no_task_searches_for_unused_parameters(runs):
     for task in TASKS:
         config = yaml.safe_load((runs / f"{task}-2" / "fit.yaml").read_text())
         assert config["trainer"]["strategy"] == "auto"
+
+
+def test_two_processes_go_on_as_if_they_had_not_been_interrupted(runs):
+    whole, broken = (state(runs / name) for name in ("whole", "broken"))
+    for part in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step"):
+        assert_equal(whole[part], broken[part], part)
+    generators = [run["callbacks"]["GeneratorStates"] for run in (whole, broken)]
+    assert_equal(*generators)
+
+
+def test_each_process_draws_its_own_numbers(runs):
+    first, second = state(runs / "whole")["callbacks"]["GeneratorStates"]["processes"]
+    assert not first["torch"].equal(second["torch"])
+
+
+def test_who_cannot_prepare_the_data_ends_all_processes(runs):
+    first, second = ((runs / f"failed-{rank}.txt").read_text() for rank in range(2))
+    assert "file/no" in first
+    message = first.partition(": ")[2]
+    assert second == f"PreparationFailed: process 0 could not prepare the data: {message}"
+
+
+def test_another_number_of_samples_a_step_does_not_go_on(runs):
+    config = str(runs / "HighResTask.yaml")
+    flags = ["--ckpt_path", str(runs / "HighResTask-2" / "last.ckpt"), "--data.batch_size", "4"]
+    flags += ["--trainer.logger", "false", "--run_dir", str(runs / "other")]
+    message = r"trained on 8 samples a step, and this run has 4: processes \(trainer.devices"
+    with pytest.raises(ValueError, match=message):
+        main(["fit", "--config", config, *flags])

@@ -115,8 +115,8 @@ class SegmentationTask(LightningModule, ABC):
         self.log(name, loss, prog_bar=prog_bar)
 
     def _loss_is_kept(self) -> bool:
-        step = self.trainer.global_step + 1
-        return step % self.trainer.log_every_n_steps == 0 or self.trainer.is_last_batch
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return (self.trainer.global_step + 1) % every == 0 or self.trainer.is_last_batch
 
     def on_validation_start(self) -> None:
         """Count anew for the system that is being trained."""
