@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import warnings
 from abc import ABC, abstractmethod
@@ -18,7 +19,7 @@ from arseg_lightning.video.cache import CannotWriteCache
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning
 from arseg_lightning.video.writing import NO_PLACE
 
-__all__ = ["Engine", "Job", "LocalEngine", "Outcome", "attempt"]
+__all__ = ["Engine", "Job", "LocalEngine", "Outcome", "attempt", "available_cores"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,11 @@ class LocalEngine(Engine):
         finally:
             for worker in workers.values():
                 worker.end()
+
+
+def available_cores() -> int:
+    """How many processor cores this process may use, which a scheduler may have limited."""
+    return len(os.sched_getaffinity(0))
 
 
 class _Worker:

@@ -11,7 +11,6 @@ import pytest
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.prepare import prepare
-from arseg_lightning.datasets.ray_engine import RayEngine
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
@@ -211,18 +210,3 @@ def test_options_that_do_not_go_together_are_refused(options, message):
 def test_a_folder_without_videos_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=rf"{tmp_path} holds no videos"):
         prepare(video=tmp_path, workers=1)
-
-
-def test_ray_that_is_not_there_is_named_with_the_remedy(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ValueError, match=r"pip install 'arseg_lightning\[ray\]'.*--engine local"):
-        RayEngine()
-
-
-def test_ray_gives_the_same_bytes_as_this_machine(experiment, tmp_path):
-    pytest.importorskip("ray", reason="needs the extra ray")
-    prepare([experiment], workers=2, engine="ray")
-    by_ray = contents(tmp_path / "store")
-    shutil.rmtree(tmp_path / "store")
-    prepare([experiment], workers=2)
-    assert contents(tmp_path / "store") == by_ray
