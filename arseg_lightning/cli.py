@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressB
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from arseg_lightning.callbacks import (
+    CompiledNetworks,
     CostLine,
     EpochLines,
     GeneratorStates,
@@ -51,6 +52,9 @@ _NOISE = (
     r"Your `IterableDataset` has `__len__` defined",  # it is right: one process reads the stream
     r"The '\w+_dataloader' does not have many workers",  # a matter of data.num_workers
     r"Found \d+ module\(s\) in eval mode at the start of training",  # the frozen branch
+    r"It is recommended to use `self.log\(.*sync_dist=True",  # all processes log the same
+    # Depthwise kernels have one input channel, and how far its next one is means nothing.
+    r"Grad strides do not match bucket view strides(.|\n)*grad.sizes\(\) = \[\d+, 1, ",
     r"Checkpoint directory .* exists and is not empty",  # RunRecord guards the folder
 )
 """Warnings that tell a user of the command line nothing."""
@@ -85,6 +89,7 @@ class SegmentationCLI(LightningCLI):
             help="After fit: test; report also segments the first test video.",
         )
         parser.link_arguments("run_dir", "trainer.default_root_dir")
+        parser.add_lightning_class_args(CompiledNetworks, "compile")
         parser.add_lightning_class_args(WandbPanels, "wandb")
         for name in ("best", "last"):
             parser.add_lightning_class_args(ModelCheckpoint, name)
@@ -138,7 +143,19 @@ class SegmentationCLI(LightningCLI):
         return RunFolder(Path(self._get(self.config, "run_dir")))
 
     def before_fit(self) -> None:
-        """Go on from where an interrupted run was; without validation data, keep no best epoch."""
+        """Go on from where an interrupted run was; without validation data, keep no best epoch.
+
+        Raises:
+            ValueError: If batch norms are to be synchronised without GPUs.
+        """
+        trainer = self.trainer
+        several = trainer.num_devices * trainer.num_nodes > 1
+        wants_sync = self._get(self.config, "trainer").sync_batchnorm
+        if wants_sync and several and trainer.strategy.root_device.type == "cpu":
+            raise ValueError(
+                "trainer.sync_batchnorm needs GPUs: PyTorch synchronises no batch norms on CPUs; "
+                "leave it out, and each process normalises by its own share of the batch"
+            )
         if self._checkpoint is not None:
             self.config_init["fit"]["ckpt_path"] = str(self._checkpoint)
         if self.datamodule.layouts["val"] is None:

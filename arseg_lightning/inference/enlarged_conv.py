@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from arseg_lightning.models.blocks import DoubledConv, EnlargedConv
+from arseg_lightning.models.blocks import AnyBatchNorm, DoubledConv, EnlargedConv
 from arseg_lightning.native import load, tensor_pointer
 
 __all__ = ["FactoredEnlargedConv"]
@@ -130,6 +130,6 @@ class _Parts:
 
     def folded(self) -> nn.Conv2d:
         """The convolution with its batch norm, unless that is folded already."""
-        if isinstance(self.norm, nn.BatchNorm2d):
+        if isinstance(self.norm, AnyBatchNorm):
             return fuse_conv_bn_eval(self.conv, self.norm)
         return self.conv
