@@ -34,18 +34,19 @@ class Steps:
     Args:
         feed: Where the pictures come from.
         motion: Where motion comes from; ``auto`` changes to an encoding where the stream's own
-            turns out not to fit, be it in the middle.
+            turns out not to fit, be it in the middle. None looks for none, and frames rest.
         size: Height and width that pictures are scaled to; their own by default.
         remedy: What to do about a refusal.
     """
 
     def __init__(
-        self, feed: Feed, motion: LiveMotion, size: tuple[int, int] | None, remedy: str
+        self, feed: Feed, motion: LiveMotion | None, size: tuple[int, int] | None, remedy: str
     ) -> None:
         self._feed = feed
         self._size = size
         self._remedy = remedy
         self._rgb = ToRgb(_KEPT_IMAGES)
+        self._finds_motion = motion is not None
         self._may_reencode = motion != "codec"
         self._reencoder = Reencoder() if motion == "reencode" else None
         self._switch: str | None = None
@@ -64,7 +65,7 @@ class Steps:
             NoMotionVectors: If it has none.
             UnsupportedReference: If they do not lead to the frame before.
         """
-        if self._reencoder is not None:
+        if self._reencoder is not None or not self._finds_motion:
             return
         if stream is None:
             self._obstacle(NoMotionVectors, "holds images, which have no motion vectors")
@@ -88,14 +89,21 @@ class Steps:
 
     def _step(self, arrival: Arrival) -> StreamedFrame:
         """A frame and its motion, or why it has none."""
-        found = self._from_codec(arrival) if self._reencoder is None else None
-        frame, step = found or self._from_encoding(arrival)
+        frame, step = self._found(arrival)
         restart = "start" if self._last_size is None else arrival.restart or self._switch
         self._switch = None
         if self._last_size is not None and self._last_size != frame.size:
             restart = f"size changed from {size_text(self._last_size)} to {size_text(frame.size)}"
         self._last_size = frame.size
         return StreamedFrame(frame, None if restart else step, restart)
+
+    def _found(self, arrival: Arrival) -> tuple[Frame, BlockMotion | None]:
+        """A frame and its motion, wherever that comes from."""
+        if not self._finds_motion:
+            frame = self._frame(arrival, vectors=False)
+            return frame, _rest(frame)
+        found = self._from_codec(arrival) if self._reencoder is None else None
+        return found or self._from_encoding(arrival)
 
     def _from_codec(self, arrival: Arrival) -> tuple[Frame, BlockMotion | None] | None:
         """Use the stream's own vectors; None if they do not fit and an encoding is made instead."""
