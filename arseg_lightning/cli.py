@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 import warnings
 from collections.abc import Callable
-from inspect import signature
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +15,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressB
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from arseg_lightning.callbacks import (
+    CompiledNetworks,
     CostLine,
     EpochLines,
     GeneratorStates,
@@ -34,6 +31,7 @@ from arseg_lightning.callbacks import (
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
+from arseg_lightning.commands.arguments import help_texts, named
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.streaming import segmenter_of
@@ -54,6 +52,9 @@ _NOISE = (
     r"Your `IterableDataset` has `__len__` defined",  # it is right: one process reads the stream
     r"The '\w+_dataloader' does not have many workers",  # a matter of data.num_workers
     r"Found \d+ module\(s\) in eval mode at the start of training",  # the frozen branch
+    r"It is recommended to use `self.log\(.*sync_dist=True",  # all processes log the same
+    # Depthwise kernels have one input channel, and how far its next one is means nothing.
+    r"Grad strides do not match bucket view strides(.|\n)*grad.sizes\(\) = \[\d+, 1, ",
     r"Checkpoint directory .* exists and is not empty",  # RunRecord guards the folder
 )
 """Warnings that tell a user of the command line nothing."""
@@ -88,6 +89,7 @@ class SegmentationCLI(LightningCLI):
             help="After fit: test; report also segments the first test video.",
         )
         parser.link_arguments("run_dir", "trainer.default_root_dir")
+        parser.add_lightning_class_args(CompiledNetworks, "compile")
         parser.add_lightning_class_args(WandbPanels, "wandb")
         for name in ("best", "last"):
             parser.add_lightning_class_args(ModelCheckpoint, name)
@@ -141,7 +143,19 @@ class SegmentationCLI(LightningCLI):
         return RunFolder(Path(self._get(self.config, "run_dir")))
 
     def before_fit(self) -> None:
-        """Go on from where an interrupted run was; without validation data, keep no best epoch."""
+        """Go on from where an interrupted run was; without validation data, keep no best epoch.
+
+        Raises:
+            ValueError: If batch norms are to be synchronised without GPUs.
+        """
+        trainer = self.trainer
+        several = trainer.num_devices * trainer.num_nodes > 1
+        wants_sync = self._get(self.config, "trainer").sync_batchnorm
+        if wants_sync and several and trainer.strategy.root_device.type == "cpu":
+            raise ValueError(
+                "trainer.sync_batchnorm needs GPUs: PyTorch synchronises no batch norms on CPUs; "
+                "leave it out, and each process normalises by its own share of the batch"
+            )
         if self._checkpoint is not None:
             self.config_init["fit"]["ckpt_path"] = str(self._checkpoint)
         if self.datamodule.layouts["val"] is None:
@@ -189,50 +203,14 @@ def main(arguments: list[str] | None = None) -> Any:
     given = arguments is not None  # Lightning warns if it is handed the process's own
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in COMMANDS:
-        command: Callable[..., Any] = COMMANDS[arguments[0]]
-        return auto_cli(command, args=_named(command, arguments[1:]), as_positional=False)
+        name, *words = arguments
+        command: Callable[..., Any] = COMMANDS[name]
+        texts: dict[str, Any] = help_texts(name, command)
+        return auto_cli(command, args=named(command, words), as_positional=False, **texts)
     with own_wandb_run(), warnings.catch_warnings():
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
         return _run_experiment(arguments if given else None)
-
-
-def _named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
-    """Name a first argument that is given without its name, and what stands behind ``--``.
-
-    Of a command that takes ``overrides``, words about the experiment's model and data are those.
-    A parameter that is a list, such as ``configs``, is given by its singular, again for each entry;
-    if it is the first one, several words may come without a name.
-    """
-    if "--" in arguments:
-        place = arguments.index("--")
-        arguments = [*arguments[:place], f"--extra={json.dumps(arguments[place + 1 :])}"]
-    parameters = signature(command).parameters
-    if "overrides" in parameters:
-        arguments = _with_overrides(arguments)
-    lists = [name for name, each in parameters.items() if str(each.annotation).startswith("list[")]
-    if arguments and not arguments[0].startswith("-"):
-        first = next(iter(parameters))
-        words = list(takewhile(lambda word: not word.startswith("-"), arguments))
-        named = [f"--{first}+={word}" for word in words] if first in lists else [f"--{first}"]
-        arguments = [*named, *arguments[len(words) if first in lists else 0 :]]
-    singular = re.compile(rf"^--({'|'.join(name.removesuffix('s') for name in lists)})(?==|$)")
-    return [singular.sub(r"--\1s+", word) for word in arguments] if lists else arguments
-
-
-def _with_overrides(arguments: list[str]) -> list[str]:
-    """Gather ``--model.network.width 0.5`` and the like under one name."""
-    own: list[str] = []
-    overrides: list[str] = []
-    words = iter(arguments)
-    for word in words:
-        if re.match(r"--(model|data)(\.|=|$)", word) is None:
-            own.append(word)
-        elif "=" in word:
-            overrides.append(word)
-        else:
-            overrides += [word, *[value for value in [next(words, None)] if value is not None]]
-    return [*own, f"--overrides={json.dumps(overrides)}"] if overrides else own
 
 
 def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:

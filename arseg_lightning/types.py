@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["BLOCK_SIZE", "ClassSet", "Clip", "ClipBatch", "Frame", "Motion"]
+__all__ = ["BLOCK_SIZE", "ClassSet", "Clip", "ClipBatch", "Frame", "Motion", "size_text"]
 
 BLOCK_SIZE = 4
 """Side in pixels of the cells on which raw motion is stored: the smallest block of H.264."""
@@ -196,6 +197,11 @@ class ClassSet:
     def num_classes(self) -> int:
         """Number of classes that are trained and evaluated."""
         return len(self.names)
+
+
+def size_text(size: Sequence[int]) -> str:
+    """A height and a width as messages spell them."""
+    return f"{size[0]}x{size[1]}"
 
 
 def _check_clip(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from arseg_lightning.types import ClassSet, Clip, ClipBatch, Frame, Motion
+from arseg_lightning.types import ClassSet, Clip, ClipBatch, Frame, Motion, size_text
 
 
 def make_clip(**changes):
@@ -55,3 +55,8 @@ def test_the_motion_of_a_frame_to_itself_is_zero_and_valid():
 def test_each_class_needs_a_colour():
     with pytest.raises(ValueError, match="2 names and 1 palette colours"):
         ClassSet("two", ("a", "b"), ((0, 0, 0),))
+
+
+def test_a_size_is_spelled_height_first_whatever_follows():
+    assert size_text((480, 640)) == "480x640"
+    assert size_text(np.zeros((2, 3, 3)).shape) == "2x3"

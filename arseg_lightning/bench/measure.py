@@ -20,6 +20,7 @@ from arseg_lightning.bench.variant import Variant, numbered_classes, variants
 from arseg_lightning.streaming import EveryL, Segmenter, choose_device
 from arseg_lightning.streaming.device import device_name
 from arseg_lightning.systems.stages import StageClock
+from arseg_lightning.types import size_text
 
 __all__ = ["bench"]
 
@@ -44,7 +45,7 @@ def bench(cases: Sequence[BenchCase], settings: BenchSettings, progress: Progres
     """
     found = []
     for case in cases:
-        name = f"{case.network} at {case.size[0]}x{case.size[1]}"
+        name = f"{case.network} at {size_text(case.size)}"
         progress(f"{name}: making the clip")
         clip = make_clip(case.size, settings.keyframe_interval)
         progress(f"{name}: building the variants")
@@ -109,12 +110,12 @@ class _Runner:
                 result = session.push(frame)
             if result.is_keyframe and not self.variant.is_every_frame:
                 continue
-            inner = {name: 1e3 * seconds for name, seconds in clock.seconds.items()}
-            outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
-            rest = result.stages["network"] - sum(inner.values())
+            seconds = clock.seconds.items()
+            inner = {name: 1e3 * each for name, each in seconds if name != "network"}
+            outer = {name: result.stages[name] for name in ("image", "motion", "labels", "network")}
+            outer["network"] -= sum(inner.values())
             for name, ms in (outer | inner).items():
                 taken[name].append(ms)
-            taken["network"][-1:] = [taken["network"][-1] + rest] if "network" in inner else [rest]
         self.stages_ms = {name: statistics.median(each) for name, each in taken.items()}
 
     def result(self) -> VariantResult:

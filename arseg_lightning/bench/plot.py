@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arseg_lightning.bench.result import BenchResult, CaseResult, VariantResult
+from arseg_lightning.types import size_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,6 +75,6 @@ def _draw_stages(rows: list[tuple[CaseResult, VariantResult]], axes: Axes) -> No
 
 def _name_rows(rows: list[tuple[CaseResult, VariantResult]], axes: Axes) -> None:
     """Name rows from the top down."""
-    names = [f"{c.network} {c.size[0]}x{c.size[1]}: {v.name}" for c, v in rows]
+    names = [f"{c.network} {size_text(c.size)}: {v.name}" for c, v in rows]
     axes.set_yticks(range(len(rows)), names, fontsize="small")
     axes.invert_yaxis()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from arseg_lightning.bench.result import BenchResult, CaseResult, VariantResult
 from arseg_lightning.report.grid import Table
+from arseg_lightning.types import size_text
 
 __all__ = ["bench_table", "machine_line", "stage_table"]
 
@@ -70,4 +71,4 @@ def _row(case: CaseResult, variant: VariantResult) -> tuple[str, ...]:
 
 
 def _title(case: CaseResult) -> str:
-    return f"{case.network} {case.size[0]}x{case.size[1]}"
+    return f"{case.network} {size_text(case.size)}"

@@ -1,6 +1,7 @@
 """What happens around a run: records, pictures, files."""
 
 from arseg_lightning.callbacks.checkpoint_file import WholeCheckpoints
+from arseg_lightning.callbacks.compiled import CompiledNetworks
 from arseg_lightning.callbacks.cost_line import CostLine
 from arseg_lightning.callbacks.generators import GeneratorStates
 from arseg_lightning.callbacks.progress import EpochLines
@@ -12,6 +13,7 @@ from arseg_lightning.callbacks.throughput import Throughput
 from arseg_lightning.callbacks.wandb_panels import WandbPanels
 
 __all__ = [
+    "CompiledNetworks",
     "CostLine",
     "EpochLines",
     "GeneratorStates",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
+from torch import distributed
 
 __all__ = ["GeneratorStates"]
 
@@ -15,36 +16,61 @@ __all__ = ["GeneratorStates"]
 class GeneratorStates(Callback):
     """Lets a training that goes on draw what it would have drawn without the interruption.
 
-    The generators are Python's, NumPy's and PyTorch's. Of several processes, the first one's are
-    kept, and all go on from them: they also start from one seed.
+    The generators are Python's, NumPy's and PyTorch's, of every process. Of several processes each
+    draws its own numbers: a network's random parts would drop the same of all shares of a batch
+    otherwise. A checkpoint of another number of processes gives the first one's states to all,
+    which then part as at the start.
     """
 
     def __init__(self) -> None:
         self._restored: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The states, in types that load without running code."""
-        name, keys, *rest = np.random.get_state()
-        states: dict[str, Any] = {
-            "python": random.getstate(),
-            "numpy": (str(name), np.asarray(keys).tolist(), *rest),
-            "torch": torch.get_rng_state(),
-        }
-        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            states["cuda"] = torch.cuda.get_rng_state()
-        return states
+        """The states of all processes, in types that load without running code."""
+        states = [_states()]
+        if distributed.is_available() and distributed.is_initialized():
+            states *= distributed.get_world_size()
+            distributed.all_gather_object(states, _states())
+        return {"processes": states}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Remember the states; what is set up until the training starts may draw as well."""
         self._restored = state_dict
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set the generators to what they were."""
-        states, self._restored = self._restored, None
-        if states is None:
-            return
-        random.setstate(states["python"])
-        np.random.set_state(states["numpy"])
-        torch.set_rng_state(states["torch"].cpu())
-        if "cuda" in states and pl_module.device.type == "cuda":
-            torch.cuda.set_rng_state(states["cuda"].cpu())
+        """Set the generators to what they were, or let the processes part."""
+        rank, count = trainer.global_rank, trainer.world_size
+        restored, self._restored = self._restored, None
+        if restored is not None:
+            kept = restored.get("processes", [restored])  # older checkpoints: the first one's
+            _restore(kept[rank if len(kept) == count else 0], pl_module.device)
+        if rank > 0 and (restored is None or len(kept) != count):
+            _part(rank)
+
+
+def _states() -> dict[str, Any]:
+    name, keys, *rest = np.random.get_state()
+    states: dict[str, Any] = {
+        "python": random.getstate(),
+        "numpy": (str(name), np.asarray(keys).tolist(), *rest),
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _restore(states: dict[str, Any], device: torch.device) -> None:
+    random.setstate(states["python"])
+    np.random.set_state(states["numpy"])
+    torch.set_rng_state(states["torch"].cpu())
+    if "cuda" in states and device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"].cpu())
+
+
+def _part(rank: int) -> None:
+    """Seed a process's generators by what they would draw, and its rank."""
+    seed = int(torch.randint(2**31, ())) + rank
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)

@@ -56,7 +56,8 @@ def predict(
         checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
         policy: Another choice of keyframes: CodecKeyframes or Adaptive (--policy.max_interval 30).
-        motion: The codec's own or a refusal; found by encoding on the fly; or auto.
+        motion: The codec's own or a refusal; found by encoding on the fly; or auto, which finds
+            none for a system that looks at none.
         live: How a camera or an address is read.
         outputs: What is written, of overlay, labels and npz, with commas.
         device: auto, cpu, cuda or cuda:N.

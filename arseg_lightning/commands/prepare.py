@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
 from tqdm import tqdm
 
-from arseg_lightning.datasets.jobs import Engine, Job, LocalEngine, Outcome
+from arseg_lightning.datasets.jobs import Engine, Job, LocalEngine, Outcome, available_cores
 from arseg_lightning.datasets.layout import Layout
 from arseg_lightning.datasets.prepare import PrepareReport, sequence_jobs, video_jobs
 from arseg_lightning.datasets.prepare import prepare as do_all
@@ -106,7 +105,7 @@ def _check(
 def _engine(engine: str, workers: int | None, address: str | None) -> Engine:
     if engine == "ray":
         return RayEngine(address, workers)
-    return LocalEngine(len(os.sched_getaffinity(0)) if workers is None else workers)
+    return LocalEngine(available_cores() if workers is None else workers)
 
 
 def _experiment(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from arseg_lightning.cost.counting import exact_macs, measure
 from arseg_lightning.models.bisenet import BiSeNet18
+from arseg_lightning.models.blocks import AnyBatchNorm
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.pspnet_cuts import PSPNet18EarlyCut
 from arseg_lightning.models.segmentor import Segmentor
@@ -112,7 +113,7 @@ def paper_macs(module: nn.Module, x: Tensor, output: Tensor) -> int:
     """Cost of one call of one module, without its children's, by the profiling tool's rules."""
     if isinstance(module, nn.Conv2d) and module.bias is not None:
         return exact_macs(module, x, output) + output.numel()
-    if isinstance(module, nn.BatchNorm2d):
+    if isinstance(module, AnyBatchNorm):
         return _NORM_PER_ELEMENT * x.numel()
     if isinstance(module, nn.AdaptiveAvgPool2d):
         window = (x.shape[-2] // output.shape[-2]) * (x.shape[-1] // output.shape[-1])

@@ -21,6 +21,7 @@ from arseg_lightning.datasets.reader import FrameSource
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
+from arseg_lightning.datasets.together import fail_together, is_one_of_several
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
@@ -107,6 +108,7 @@ class ClipDataModule(LightningDataModule):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self._sequences: dict[str, list[Sequence]] = {}
         self._first_epoch = 0
+        self._failure: Exception | None = None
 
     @property
     def num_classes(self) -> int:
@@ -114,7 +116,24 @@ class ClipDataModule(LightningDataModule):
         return self.classes.num_classes
 
     def prepare_data(self) -> None:
-        """Encode and cache what is missing; runs on one process of each node."""
+        """Encode and cache what is missing; runs on one process of each node.
+
+        If it fails beside other processes, all of them say so when they meet in ``setup``: the
+        others would wait for this one.
+        """
+        try:
+            self._prepare()
+        except Exception as error:
+            if not is_one_of_several():
+                raise
+            self._failure = error
+
+    def setup(self, stage: str) -> None:
+        """Go on only if every node has its data."""
+        failure, self._failure = self._failure, None
+        fail_together(failure)
+
+    def _prepare(self) -> None:
         for split in self._needed_splits():
             sequences = self.sequences(split)
             with _progress(f"preparing {split}", len(sequences)) as bar:
@@ -139,11 +158,25 @@ class ClipDataModule(LightningDataModule):
         return self._sequences[split]
 
     def state_dict(self) -> dict[str, int]:
-        """Where a training that goes on from here starts."""
-        return {"first_epoch": _finished_epochs(self.trainer)}
+        """Where a training that goes on from here starts, and what its steps are."""
+        return {
+            "first_epoch": _finished_epochs(self.trainer),
+            "samples_per_step": self._samples_per_step(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Know the epoch before the loader is made: workers load ahead before Lightning tells."""
+        """Know the epoch before the loader is made: workers load ahead before Lightning tells.
+
+        Raises:
+            ValueError: If the steps so far saw another number of samples; the schedule counts them.
+        """
+        before, now = state_dict.get("samples_per_step"), self._samples_per_step()
+        if self._stage() == "fit" and before is not None and before != now:
+            raise ValueError(
+                f"the checkpoint was trained on {before} samples a step, and this run has {now}: "
+                f"processes (trainer.devices, trainer.num_nodes) x data.batch_size x "
+                f"trainer.accumulate_grad_batches; change them so that the product is the same"
+            )
         self._first_epoch = state_dict["first_epoch"]
 
     def train_dataloader(self) -> Loader:
@@ -221,6 +254,10 @@ class ClipDataModule(LightningDataModule):
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
+
+    def _samples_per_step(self) -> int:
+        accumulated = self.trainer.accumulate_grad_batches if self.trainer is not None else 1
+        return self.batch_size * self._processes()[1] * accumulated
 
 
 def _finished_epochs(trainer: Trainer | None) -> int:

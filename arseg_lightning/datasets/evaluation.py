@@ -22,7 +22,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.types import ClassSet, Clip
+from arseg_lightning.types import ClassSet, Clip, size_text
 from arseg_lightning.video.published_motion import read_published_motion
 
 __all__ = ["EvaluationClips", "PreparedClips", "choose_clips"]
@@ -154,8 +154,8 @@ def _images_of_one_size(paths: tuple[Path, ...]) -> NDArray[np.uint8]:
     for path, image in zip(paths, images, strict=True):
         if image.shape != images[-1].shape:
             raise ValueError(
-                f"{path} is {image.shape[0]}x{image.shape[1]}, {paths[-1]} is "
-                f"{images[-1].shape[0]}x{images[-1].shape[1]} (height x width); a keyframe has "
+                f"{path} is {size_text(image.shape)}, {paths[-1]} is "
+                f"{size_text(images[-1].shape)} (height x width); a keyframe has "
                 f"the size of its frames: prepare both from one video"
             )
     return np.stack(images)

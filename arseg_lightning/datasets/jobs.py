@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
+import os
 import signal
 import warnings
 from abc import ABC, abstractmethod
@@ -17,13 +17,9 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 from arseg_lightning.video.cache import CannotWriteCache
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning
+from arseg_lightning.video.writing import NO_PLACE
 
-__all__ = ["Engine", "Job", "LocalEngine", "Outcome", "attempt"]
-
-_NO_PLACE = frozenset(
-    (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
-)
-"""What stops a write and is not the fault of what is written: no space, no permission."""
+__all__ = ["Engine", "Job", "LocalEngine", "Outcome", "attempt", "available_cores"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +110,11 @@ class LocalEngine(Engine):
                 worker.end()
 
 
+def available_cores() -> int:
+    """How many processor cores this process may use, which a scheduler may have limited."""
+    return len(os.sched_getaffinity(0))
+
+
 class _Worker:
     """A process and the job that it does."""
 
@@ -195,7 +196,7 @@ def _words(error: Exception) -> str:
 def _has_no_place(error: BaseException) -> bool:
     """Tell whether an error of ours about writing comes from a disk that takes nothing."""
     writing = isinstance(error, CannotWriteCache | CannotWriteVideo)
-    return writing and getattr(error.__cause__, "errno", None) in _NO_PLACE
+    return writing and getattr(error.__cause__, "errno", None) in NO_PLACE
 
 
 def _death(code: int | None) -> str:

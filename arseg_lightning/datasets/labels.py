@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from arseg_lightning.types import ClassSet
+from arseg_lightning.types import ClassSet, size_text
 
 __all__ = ["LabelError", "image_size", "read_image", "read_label"]
 
@@ -68,8 +68,8 @@ def read_label(
         )
     if size is not None and pixels.shape[:2] != size:
         raise LabelError(
-            f"{path} is {pixels.shape[0]}x{pixels.shape[1]} (height x width), its frame is "
-            f"{size[0]}x{size[1]}; labels need the size of their frames: resize one of them "
+            f"{path} is {size_text(pixels.shape)} (height x width), its frame is "
+            f"{size_text(size)}; labels need the size of their frames: resize one of them "
             f"(labels by nearest neighbour)"
         )
     if pixels.ndim == 3:

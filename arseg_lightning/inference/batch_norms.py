@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from arseg_lightning.models.blocks import AnyBatchNorm
 from arseg_lightning.models.segmentor import Segmentor
 
 __all__ = ["fold_batch_norms"]
@@ -46,18 +47,18 @@ def fold_batch_norms(network: Segmentor) -> None:
     )
 
 
-def _pairs(network: Segmentor, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+def _pairs(network: Segmentor, example: Tensor) -> list[tuple[nn.Conv2d, AnyBatchNorm]]:
     """Convolutions and the batch norms that follow them, each of which runs once."""
     outputs: list[tuple[Tensor, nn.Conv2d]] = []  # keeps the tensors: an address may come again
-    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+    pairs: list[tuple[nn.Conv2d, AnyBatchNorm]] = []
 
     def listen(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
         if isinstance(module, nn.Conv2d):
             outputs.append((output, module))
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, AnyBatchNorm):
             pairs.extend((conv, module) for came, conv in outputs if came is args[0])
 
-    kinds = (nn.Conv2d, nn.BatchNorm2d)
+    kinds = (nn.Conv2d, AnyBatchNorm)
     handles = [m.register_forward_hook(listen) for m in network.modules() if isinstance(m, kinds)]
     try:
         network.features(example)

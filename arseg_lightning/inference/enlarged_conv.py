@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from arseg_lightning.models.blocks import DoubledConv, EnlargedConv
-from arseg_lightning.native import load
+from arseg_lightning.models.blocks import AnyBatchNorm, DoubledConv, EnlargedConv
+from arseg_lightning.native import load, tensor_pointer
 
 __all__ = ["FactoredEnlargedConv"]
 
@@ -101,9 +101,10 @@ class FactoredEnlargedConv(nn.Module):
             torch.mm(new.flatten(0, 1), self.taps, out=target.view(-1, self.taps.shape[1]))
             ready += len(new)
             kernels.combine_taps(
-                *(_address(products), first, top, bottom, height, width, self.out_channels),
-                *(_address(bias), ctypes.c_float(self.slope), _address(sums), _address(out)),
-                *(int(self.nearest), int(x.dtype == torch.bfloat16), threads),
+                *(tensor_pointer(products), first, top, bottom, height, width),
+                *(self.out_channels, tensor_pointer(bias), ctypes.c_float(self.slope)),
+                *(tensor_pointer(sums), tensor_pointer(out), int(self.nearest)),
+                *(int(x.dtype == torch.bfloat16), threads),
             )
 
 
@@ -129,10 +130,6 @@ class _Parts:
 
     def folded(self) -> nn.Conv2d:
         """The convolution with its batch norm, unless that is folded already."""
-        if isinstance(self.norm, nn.BatchNorm2d):
+        if isinstance(self.norm, AnyBatchNorm):
             return fuse_conv_bn_eval(self.conv, self.norm)
         return self.conv
-
-
-def _address(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())

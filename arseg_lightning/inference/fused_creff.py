@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from arseg_lightning.inference.folded_creff import FoldedCReFF
-from arseg_lightning.native import load
+from arseg_lightning.native import load, tensor_pointer
 from arseg_lightning.propagation import Convention, CReFF
 from arseg_lightning.systems.stages import stage
 
@@ -42,6 +44,10 @@ class FusedCReFF(FoldedCReFF):
     queries, only the rows of a window are there at a time. Features are float32 or bfloat16, with
     channels innermost; all sums are float32.
 
+    It is for inference: no gradient passes through it. The kernel reads packed copies of the
+    weights, made anew when the module is moved, converted or loaded; what is written into a weight
+    otherwise does not reach them.
+
     Args:
         fusion: The fusion.
         classifier: The last 1x1 convolution.
@@ -62,6 +68,8 @@ class FusedCReFF(FoldedCReFF):
                 f"the fused fusion needs a C compiler, channels in multiples of {_LANES} and a "
                 f"window of at most {max(_WINDOWS)}; set fused_fusion to false"
             )
+        self._pack()
+        self.register_load_state_dict_post_hook(_pack_loaded)  # type: ignore[no-untyped-call]
 
     @staticmethod
     def fits(fusion: CReFF) -> bool:
@@ -98,10 +106,10 @@ class FusedCReFF(FoldedCReFF):
         height, width, channels = key.shape
         spread = self.attention.spread
         tensors = {"low": low, "low_scores": low_scores, "key": key, "motion": motion}
-        tensors |= {"scores": scores} | self._weights()
+        tensors |= {"scores": scores} | self._packed
         columns = max(_CACHED_FLOATS // channels, 2 * _LANES) // _LANES * _LANES
         arguments = _Arguments(
-            **{name: tensor.data_ptr() for name, tensor in tensors.items()},
+            **{name: tensor_pointer(tensor) for name, tensor in tensors.items()},
             channels=channels,
             classes=scores.shape[0],
             height=height,
@@ -119,17 +127,28 @@ class FusedCReFF(FoldedCReFF):
         if _kernels().fused_creff(ctypes.byref(arguments)):
             raise MemoryError("no memory for the rows that the fusion works on")
 
-    def _weights(self) -> dict[str, Tensor]:
-        """The weights as the kernel wants them; they are small."""
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or convert the module (called by ``to``, ``half`` and their like)."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._pack()
+        return self
+
+    def _pack(self) -> None:
+        """Copy the weights to where the kernel reads them, in the order in which it does."""
         weights = {"classifier": self.classifier.weight.flatten(1).t()}
         for name, conv in (("query", self.query), ("key_weight", self.key), ("value", self.value)):
             weights[name] = conv.weight.flatten(1)
             if conv.bias is not None:
                 weights[f"{name.removesuffix('_weight')}_bias"] = conv.bias
-        self._kept = {
-            name: tensor.detach().to(torch.float32).contiguous() for name, tensor in weights.items()
-        }  # kept alive while the kernel reads them
-        return self._kept
+        self._packed = {
+            name: tensor.detach().to(torch.float32, copy=True).contiguous()
+            for name, tensor in weights.items()
+        }
+
+
+def _pack_loaded(fused: FusedCReFF, keys: object) -> None:
+    """Pack weights that were loaded; a function, so that the module can be pickled."""
+    fused._pack()
 
 
 def _kernels() -> ctypes.CDLL:

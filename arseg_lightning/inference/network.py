@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from arseg_lightning.inference.batch_norms import fold_batch_norms
 from arseg_lightning.inference.early_context import EarlyContext
 from arseg_lightning.inference.enlarged_conv import FactoredEnlargedConv
+from arseg_lightning.inference.kernels import may_use
 from arseg_lightning.inference.options import Optimisations
 from arseg_lightning.models.blocks import DoubledConv, EnlargedConv
 from arseg_lightning.models.pspnet import PyramidContext
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
-from arseg_lightning.native import load
 
 __all__ = ["InferenceNetwork"]
 
@@ -84,14 +84,9 @@ def _rewrite(network: Segmentor, optimisations: Optimisations) -> None:
 
 
 def _factored(part: EnlargedConv | DoubledConv, optimisations: Optimisations) -> bool:
-    """Whether the kernel is there and can take it, in the precision that is wanted."""
-    return (
-        optimisations.factored_enlargement
-        and optimisations.precision != "float16"
-        and next(part.parameters()).device.type in ("cpu", "meta")
-        and FactoredEnlargedConv.fits(part)
-        and load("enlarged_conv") is not None
-    )
+    """Whether the kernel takes the part."""
+    wanted = optimisations.factored_enlargement and FactoredEnlargedConv.fits(part)
+    return wanted and may_use("enlarged_conv", part, optimisations)
 
 
 def _compiled(function: Callable[[Tensor], Tensor], optimisations: Optimisations) -> Any:

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from arseg_lightning.inference.folded_creff import FoldedCReFF, uncut
 from arseg_lightning.inference.fused_creff import FusedCReFF
+from arseg_lightning.inference.kernels import may_use
 from arseg_lightning.inference.network import InferenceNetwork
 from arseg_lightning.inference.options import Optimisations
 from arseg_lightning.models.segmentor import Segmentor
-from arseg_lightning.native import load
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.systems import ARSeg, VideoSystem
 
@@ -65,7 +65,7 @@ def optimise(
         return fast
     fusion = fast.fusion
     if optimisations.fold_classifier and isinstance(fusion, CReFF) and uncut(fast.low_res):
-        kind = FusedCReFF if _fused(fast, fusion, optimisations) else FoldedCReFF
+        kind = FusedCReFF if _fused(fusion, optimisations) else FoldedCReFF
         fold = kind(fusion, fast.low_res.classifier, fast.convention)
         fast = FoldedARSeg(fast, fold)
     if not isinstance(getattr(fast, "fold", None), FusedCReFF):
@@ -73,13 +73,7 @@ def optimise(
     return fast.eval().requires_grad_(False)
 
 
-def _fused(system: ARSeg, fusion: CReFF, optimisations: Optimisations) -> bool:
-    """Whether the kernel is there and can take the fusion."""
-    device = next(system.parameters()).device.type
-    return (
-        optimisations.fused_fusion
-        and optimisations.precision != "float16"
-        and device in ("cpu", "meta")
-        and FusedCReFF.fits(fusion)
-        and load("fused_creff") is not None
-    )
+def _fused(fusion: CReFF, optimisations: Optimisations) -> bool:
+    """Whether the kernel takes the fusion."""
+    wanted = optimisations.fused_fusion and FusedCReFF.fits(fusion)
+    return wanted and may_use("fused_creff", fusion, optimisations)

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 __all__ = [
+    "AnyBatchNorm",
     "ChannelGate",
     "ConvBNReLU",
     "DoubledConv",
@@ -17,6 +19,10 @@ __all__ = [
     "PyramidPooling",
     "scaled",
 ]
+
+
+AnyBatchNorm = _BatchNorm
+"""What all batch norms are: also synchronised ones, and what Lightning leaves of those."""
 
 
 def scaled(channels: int, width: float) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from arseg_lightning.native import load
+from arseg_lightning.native import load, tensor_pointer
 
 __all__ = ["label_map", "resize_scores"]
 
@@ -50,13 +48,9 @@ def label_map(scores: Tensor, size: tuple[int, int], align_corners: bool) -> Ten
     labels = torch.empty(scores.shape[0], *size, dtype=torch.uint8)
     for one, out in zip(scores, labels, strict=True):
         failed = kernels.label_map(
-            *(_address(one), *one.shape, *size, int(align_corners)),
-            *(_address(out), torch.get_num_threads()),
+            *(tensor_pointer(one), *one.shape, *size, int(align_corners)),
+            *(tensor_pointer(out), torch.get_num_threads()),
         )
         if failed:
             raise MemoryError(f"no memory to enlarge scores to {size}")
     return labels
-
-
-def _address(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())

@@ -1,7 +1,7 @@
 """Kernels in C: compiled on first use where the machine has a compiler, else done without."""
 
-from arseg_lightning.native.arrays import pointer
+from arseg_lightning.native.arrays import pointer, tensor_pointer
 from arseg_lightning.native.libraries import enabled, load, status
 from arseg_lightning.native.machine import machine
 
-__all__ = ["enabled", "load", "machine", "pointer", "status"]
+__all__ = ["enabled", "load", "machine", "pointer", "status", "tensor_pointer"]

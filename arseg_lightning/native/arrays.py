@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["pointer"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["pointer", "tensor_pointer"]
 
 
 def pointer(
@@ -43,3 +47,24 @@ def pointer(
     if written and not array.flags.writeable:
         raise ValueError("a kernel cannot write into a read-only array; copy it first")
     return ctypes.c_void_p(array.__array_interface__["data"][0])  # quicker than array.ctypes
+
+
+def tensor_pointer(tensor: torch.Tensor) -> ctypes.c_void_p:
+    """The address of a tensor's first element, which a kernel can read and write.
+
+    The caller keeps the tensor alive for as long as the address is used, and sees to its type.
+
+    Args:
+        tensor: In the CPU's memory, in C order, without gaps.
+
+    Raises:
+        ValueError: If it lies elsewhere, or otherwise.
+    """
+    if tensor.device.type != "cpu":
+        raise ValueError(f"a kernel takes tensors of the CPU, got one of {tensor.device}; move it")
+    if not tensor.is_contiguous():
+        raise ValueError(
+            f"a kernel takes tensors in C order without gaps, got strides {tensor.stride()} for "
+            f"shape {tuple(tensor.shape)}; use contiguous()"
+        )
+    return ctypes.c_void_p(tensor.data_ptr())

@@ -79,8 +79,7 @@ def _query_gradient(
     block: tl.constexpr, value_block: tl.constexpr,
 ) -> None:  # fmt: skip
     """Gradient of the queries, and the weighted mean of the weights' gradients (slope)."""
-    image, y, x, inside = tile_places(height, width, tile_height, tile_width)
-    pixel = y.to(tl.int64) * width + x
+    image, y, x, pixel, inside = tile_places(height, width, tile_height, tile_width)
     queries = load_vectors(query, query_image, query_channel, query_pixel,
                            image, pixel, inside, channels, block)  # fmt: skip
     came = load_vectors(grad, grad_image, grad_channel, grad_pixel,
@@ -96,8 +95,7 @@ def _query_gradient(
                             image, near, seen, channels, block)  # fmt: skip
         values = load_vectors(value, value_image, value_channel, value_pixel,
                               image, near, seen, value_channels, value_block)  # fmt: skip
-        logit = tl.sum(queries * keys, 1) - steepness * squared
-        weight = tl.exp(tl.where(seen, logit - tops, float("-inf"))) / totals
+        weight = _weights(queries, keys, seen, squared, tops, totals, steepness)
         pull = weight * tl.sum(came * values, 1)
         slopes += pull
         mean += weight[:, None] * keys
@@ -122,8 +120,7 @@ def _key_value_gradients(
     block: tl.constexpr, value_block: tl.constexpr,
 ) -> None:  # fmt: skip
     """Gradients of keys and values, from the queries around that see them."""
-    image, y, x, inside = tile_places(height, width, tile_height, tile_width)
-    pixel = y.to(tl.int64) * width + x
+    image, y, x, pixel, inside = tile_places(height, width, tile_height, tile_width)
     keys = load_vectors(key, key_image, key_channel, key_pixel,
                         image, pixel, inside, channels, block)  # fmt: skip
     values = load_vectors(value, value_image, value_channel, value_pixel,
@@ -139,8 +136,7 @@ def _key_value_gradients(
         tops = tl.load(highest + image * height * width + near, mask=seen, other=0.0)
         totals = tl.load(total + image * height * width + near, mask=seen, other=1.0)
         slopes = tl.load(slope + image * height * width + near, mask=seen, other=0.0)
-        logit = tl.sum(queries * keys, 1) - steepness * squared
-        weight = tl.exp(tl.where(seen, logit - tops, float("-inf"))) / totals
+        weight = _weights(queries, keys, seen, squared, tops, totals, steepness)
         value_sum += weight[:, None] * came
         pull = weight * (tl.sum(came * values, 1) - slopes)
         key_sum += pull[:, None] * queries
@@ -148,3 +144,10 @@ def _key_value_gradients(
                   image, pixel, inside, channels, key_sum, block)  # fmt: skip
     store_vectors(to_value, to_value_image, to_value_channel, to_value_pixel,
                   image, pixel, inside, value_channels, value_sum, value_block)  # fmt: skip
+
+
+@triton.jit
+def _weights(queries, keys, seen, squared, tops, totals, steepness):
+    """The weights of the forward pass again, of a key for each query; zero where none is seen."""
+    logit = tl.sum(queries * keys, 1) - steepness * squared
+    return tl.exp(tl.where(seen, logit - tops, float("-inf"))) / totals

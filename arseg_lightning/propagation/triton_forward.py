@@ -64,8 +64,7 @@ def _attend(
     tile_width: tl.constexpr, block: tl.constexpr, value_block: tl.constexpr,
 ) -> None:  # fmt: skip
     """Softmax and average in one pass over the window, rescaled whenever the maximum rises."""
-    image, y, x, inside = tile_places(height, width, tile_height, tile_width)
-    pixel = y.to(tl.int64) * width + x
+    image, y, x, pixel, inside = tile_places(height, width, tile_height, tile_width)
     queries = load_vectors(query, query_image, query_channel, query_pixel,
                            image, pixel, inside, channels, block)  # fmt: skip
     keys = load_vectors(key, key_image, key_channel, key_pixel,

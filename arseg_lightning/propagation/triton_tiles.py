@@ -100,7 +100,7 @@ def with_strides(*pictures: Tensor) -> list[Tensor | int]:
 
 @triton.jit
 def tile_places(height, width, tile_height: tl.constexpr, tile_width: tl.constexpr):
-    """Image, rows and columns of this program's places, and which of them are in the image."""
+    """Image, rows, columns and pixels of this program's places, and which are in the image."""
     columns = tl.cdiv(width, tile_width)
     tiles = tl.cdiv(height, tile_height) * columns
     image = tl.program_id(0) // tiles
@@ -108,7 +108,8 @@ def tile_places(height, width, tile_height: tl.constexpr, tile_width: tl.constex
     place = tl.arange(0, tile_height * tile_width)
     y = tile // columns * tile_height + place // tile_width
     x = tile % columns * tile_width + place % tile_width
-    return image.to(tl.int64), y, x, (y < height) & (x < width)
+    pixel = y.to(tl.int64) * width + x
+    return image.to(tl.int64), y, x, pixel, (y < height) & (x < width)
 
 
 @triton.jit

@@ -10,6 +10,7 @@ from arseg_lightning.report.groups import look_up
 from arseg_lightning.report.paper import PaperData, PaperRow, find_row, paper_data
 from arseg_lightning.report.recipe import Recipe, class_name, recipe_of
 from arseg_lightning.report.result import RunResult
+from arseg_lightning.types import size_text
 
 __all__ = ["Comparison", "PaperChange", "compare", "paper_change"]
 
@@ -95,7 +96,7 @@ def _obstacles(result: RunResult, name: str, paper: PaperData) -> Iterator[str]:
     if len(result.class_names) != paper.num_classes:
         yield f"{len(result.class_names)} classes (paper: {paper.num_classes})"
     if result.size != paper.size:
-        yield f"{_size(result.size)} (paper: {_size(paper.size)})"
+        yield f"{size_text(result.size)} (paper: {size_text(paper.size)})"
     data: dict[str, Any] = result.provenance.config.get("data") or {}
     test = data.get("test") or {}
     tested = class_name(test)
@@ -111,7 +112,3 @@ def _obstacles(result: RunResult, name: str, paper: PaperData) -> Iterator[str]:
         yield f"test_pairs {data.get('test_pairs')} (paper: every_distance)"
     if look_up(result.provenance.config, "trainer.limit_test_batches") not in (None, 1.0):
         yield "only a part of the test data"
-
-
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -19,6 +19,7 @@ from arseg_lightning.report.results_table import (
 from arseg_lightning.report.rows import Row, rows_of
 from arseg_lightning.report.study import Study
 from arseg_lightning.report.study_table import study_table
+from arseg_lightning.types import size_text
 
 __all__ = ["write_report"]
 
@@ -71,7 +72,7 @@ def write_report(
 def _about(groups: Sequence[RunGroup]) -> str:
     """Which data the figures are from."""
     results = [run.result for group in groups for run in group.runs]
-    tested = sorted({f"{r.data}, {r.size[0]}x{r.size[1]}, {r.num_samples} frames" for r in results})
+    tested = sorted({f"{r.data}, {size_text(r.size)}, {r.num_samples} frames" for r in results})
     return f"Tested on: {'; '.join(tested)}."
 
 

@@ -10,6 +10,7 @@ from arseg_lightning.report.comparison import Comparison, compare
 from arseg_lightning.report.groups import RunGroup, Spread
 from arseg_lightning.report.recipe import recipe_of
 from arseg_lightning.report.result import SystemResult
+from arseg_lightning.types import size_text
 
 __all__ = ["Row", "rows_of"]
 
@@ -90,7 +91,7 @@ def _row(group: RunGroup, name: str) -> Row:
     measured = tuple(found if is_own else different.values())
     seeds = group.seeds if is_own else len(measured)
     result = group.runs[0].result
-    data = f"{result.data} {result.size[0]}x{result.size[1]}"
+    data = f"{result.data} {size_text(result.size)}"
     recipe = recipe_of(result, name)
     network = recipe.network if recipe else None
     return Row(group.name, name, data, measured, seeds, network, compare(result, name), is_own)

@@ -21,7 +21,7 @@ from arseg_lightning.streaming.outputs.output import naming_errors
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, stream_record
 from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.streaming.segmenter import Segmenter
-from arseg_lightning.video.live import LiveMotion, LiveSource, open_live
+from arseg_lightning.video.live import LiveMotion, LiveSource
 
 __all__ = ["FolderSettings", "LiveOptions", "Watch", "segment_to_folder"]
 
@@ -59,7 +59,7 @@ class FolderSettings:
     Args:
         outputs: What is written: ``overlay`` (``overlay.mp4``), ``labels`` (a picture a frame),
             ``npz`` (archives of labels and what was done for them).
-        motion: Where motion comes from, see :func:`open_live`.
+        motion: Where motion comes from, see :meth:`Segmenter.open`.
         limit: Most frames.
         batch_frames: Most frames that are segmented at once, see :meth:`Segmenter.results`.
         opacity: Weight of the classes' colours in the overlay.
@@ -119,7 +119,7 @@ def segment_to_folder(
     _check_folder(folder, settings.overwrite)
     with (
         Interrupt() as interrupt,
-        open_live(source, motion=settings.motion, **asdict(settings.live)) as live,
+        segmenter.open(source, settings.motion, **asdict(settings.live)) as live,
     ):
         _clear(folder)
         stream = _Stream(segmenter, live, _outputs(segmenter, live, folder, settings), watch)

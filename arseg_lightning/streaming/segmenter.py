@@ -35,7 +35,7 @@ class Segmenter:
         normalise: How its networks want their images.
         chaining: How motion is composed to the keyframe.
         policy: Which frames become keyframes; every 12th by default.
-        uses_motion: Whether the system looks at motion; composing it is left out if not.
+        uses_motion: Whether the system looks at motion; it is neither found nor composed if not.
         device: See :func:`choose_device`.
         precision: In what the system computes, for records.
 
@@ -84,13 +84,24 @@ class Segmenter:
         Args:
             source: A video file, a folder of images, a camera (``camera:0``), an address, or
                 ``-`` for standard input: what :func:`open_live` takes.
-            motion: Where motion comes from, see :func:`open_live`.
+            motion: Where motion comes from, see :meth:`open`.
             limit: Most frames.
             batch_frames: See :meth:`results`.
             options: Further options of :func:`open_live`.
         """
-        with open_live(source, motion=motion, **options) as live:
+        with self.open(source, motion, **options) as live:
             yield from self.results(live, limit, batch_frames)
+
+    def open(self, source: str | Path, motion: LiveMotion = "auto", **options: Any) -> LiveSource:
+        """Open a source for :meth:`results`; no motion is looked for that nobody looks at.
+
+        Args:
+            source: See :meth:`stream`.
+            motion: See :func:`open_live`; ``auto`` finds none for a system that uses none.
+            options: Further options of :func:`open_live`.
+        """
+        wanted = None if motion == "auto" and not self.uses_motion else motion
+        return open_live(source, motion=wanted, **options)
 
     def results(
         self, live: LiveSource, limit: int | None = None, batch_frames: int = 1

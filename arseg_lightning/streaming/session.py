@@ -15,7 +15,7 @@ from arseg_lightning.streaming.policy import KeyframePolicy, Situation
 from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.streaming.stopwatch import Stopwatch
 from arseg_lightning.systems import Prediction, StreamFrame
-from arseg_lightning.types import BLOCK_SIZE, Frame, Motion
+from arseg_lightning.types import BLOCK_SIZE, Frame, Motion, size_text
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.live import StreamedFrame
 from arseg_lightning.video.motion import BlockMotion
@@ -140,8 +140,9 @@ class Session:
             return streamed.restart
         if self._chain is None:
             return "start"
-        if self._chain.size != streamed.frame.size:
-            return f"size changed from {_by(self._chain.size)} to {_by(streamed.frame.size)}"
+        before, now = self._chain.size, streamed.frame.size
+        if before != now:
+            return f"size changed from {size_text(before)} to {size_text(now)}"
         if streamed.step is None and streamed.frame.picture_type != "I":
             return "no motion"
         return None
@@ -196,7 +197,3 @@ def _in_place(streamed: StreamedFrame) -> StreamedFrame:
     cells = tuple(-(-side // BLOCK_SIZE) for side in streamed.frame.size)
     nothing = BlockMotion(np.zeros((2, *cells), np.int16), np.ones(cells, np.bool_))
     return replace(streamed, step=nothing)
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

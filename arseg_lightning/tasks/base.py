@@ -104,6 +104,20 @@ class SegmentationTask(LightningModule, ABC):
         """Parameters that learn ``fast_factor`` times as fast as the others."""
         return ()
 
+    def log_loss(self, name: str, loss: Tensor, prog_bar: bool = False) -> None:
+        """Log a training loss: the mean over all processes wherever it is kept.
+
+        Between the steps that loggers see, the bar shows the first process's own: a sum over
+        processes makes them wait for each other.
+        """
+        if torch.distributed.is_initialized() and self._loss_is_kept():
+            loss = self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")
+        self.log(name, loss, prog_bar=prog_bar)
+
+    def _loss_is_kept(self) -> bool:
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return (self.trainer.global_step + 1) % every == 0 or self.trainer.is_last_batch
+
     def on_validation_start(self) -> None:
         """Count anew for the system that is being trained."""
         if not self.trainer.sanity_checking:

@@ -20,7 +20,16 @@ from arseg_lightning.tasks.weights import check_run_checkpoint
 __all__ = ["Experiment"]
 
 _WITHOUT_MEANING = (
-    *("after_fit", "best", "ckpt_path", "last", "overwrite", "resume", "return_predictions"),
+    *(
+        "after_fit",
+        "best",
+        "ckpt_path",
+        "compile",
+        "last",
+        "overwrite",
+        "resume",
+        "return_predictions",
+    ),
     *("run_dir", "seed_everything", "trainer", "verbose", "wandb", "weights_only"),
 )
 """Keys of an experiment that do not decide what its systems are."""

@@ -83,5 +83,5 @@ class HighResTask(SegmentationTask):
         """Segment the last frame of each clip."""
         output = self.every_frame.training_forward(batch.images[:, -1])
         loss: Tensor = self.loss(output, batch.labels[:, -1])
-        self.log("train/loss", loss, prog_bar=True)
+        self.log_loss("train/loss", loss, prog_bar=True)
         return loss

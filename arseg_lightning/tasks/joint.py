@@ -94,11 +94,11 @@ class JointTask(LowResTask):
         # in evaluation mode are far off, and Adam remembers their gradients for long.
         key_feature = carried_by(high_res, batch.images[:, 0])
         high_res_loss: Tensor = self.loss(output, label)
-        self.log("train/loss_high_res", high_res_loss)
+        self.log_loss("train/loss_high_res", high_res_loss)
         total = high_res_loss + self.low_res_loss(batch, output.feature.detach(), key_feature)
         if self.low_res_alone is not None:
             total = total + self.loss(self.low_res_alone.training_forward(image), label)
-        self.log("train/loss", total, prog_bar=True)
+        self.log_loss("train/loss", total, prog_bar=True)
         return total
 
     def on_train_batch_end(self, outputs: Any, batch: ClipBatch, batch_idx: int) -> None:

@@ -146,7 +146,7 @@ class LowResTask(SegmentationTask):
         fusing = self.current_epoch >= self.epochs_without_fusion
         key_feature = carried_by(high_res, batch.images[:, 0]) if fusing else None
         loss = self.low_res_loss(batch, feature_of(high_res, batch.images[:, -1]), key_feature)
-        self.log("train/loss", loss, prog_bar=True)
+        self.log_loss("train/loss", loss, prog_bar=True)
         return loss
 
     def low_res_loss(self, batch: ClipBatch, teacher: Tensor, key_feature: Tensor | None) -> Tensor:
@@ -161,8 +161,8 @@ class LowResTask(SegmentationTask):
         output = self.arseg.training_forward(image, key_feature, motion)
         classifier = self.arseg.high_res.classifier
         losses: FSTLoss = self.objective(output, teacher, label, classifier)
-        self.log("train/loss_seg", losses.segmentation)
-        self.log("train/loss_fst", losses.similarity)
+        self.log_loss("train/loss_seg", losses.segmentation)
+        self.log_loss("train/loss_fst", losses.similarity)
         if key_feature is not None:
             return losses.total
         # Several processes expect a gradient for every parameter: give the idle fusion zeros.

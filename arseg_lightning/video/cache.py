@@ -19,6 +19,7 @@ from arseg_lightning.video.motion_file import MotionIndex, read_index, read_moti
 from arseg_lightning.video.once import building
 from arseg_lightning.video.probe import probe
 from arseg_lightning.video.references import require_previous_frame
+from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["CannotWriteCache", "MotionCache", "NotCached", "VideoMotion", "content_hash"]
 
@@ -193,7 +194,7 @@ class MotionCache:
         except OSError as error:
             raise CannotWriteCache(
                 f"cannot write the motion of {video} to {self.root}: {error.strerror or error}; "
-                f"free some space, or choose a writable folder (data.store)"
+                f"{remedy_for(error, 'choose a writable folder')} (data.store)"
             ) from error
         finally:
             with suppress(OSError):  # the folder may be what failed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from av.video.stream import VideoStream
 
-from arseg_lightning.types import Frame
+from arseg_lightning.types import Frame, size_text
 from arseg_lightning.video.conversion import ToRgb, to_frame
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.pictures import Damage, numbered_pictures
@@ -91,13 +91,10 @@ def _decode(
             frame = to_frame(numbered, info.path, seconds, motion, size, rgb)
             if frame.size != (size or info.size):
                 raise VideoError(
-                    f"{info.path} changes its size: frame {frame.index} is {_by(frame.size)}, "
-                    f"the first is {_by(info.size)} (height x width); make a copy of one size: "
+                    f"{info.path} changes its size: frame {frame.index} is "
+                    f"{size_text(frame.size)}, the first is {size_text(info.size)} (height x "
+                    f"width); make a copy of one size: "
                     f"python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
                 )
             yield frame
     damage.warn()
-
-
-def _by(size: tuple[int, ...]) -> str:
-    return f"{size[0]}x{size[1]}"

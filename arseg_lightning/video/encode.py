@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
@@ -20,11 +19,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from arseg_lightning.types import size_text
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encoders import EncodeSettings, encoder_options
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.fragments import FragmentFile
 from arseg_lightning.video.probe import probe
+from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "open_container"]
 __all__ += ["reencode"]
@@ -42,17 +43,6 @@ _CLOCK = Fraction(1, 90_000)
 
 _BT601, _LIMITED = 6, 1
 """The colours that swscale converts RGB to; said in the file so that players need not guess."""
-
-_REMEDIES = {
-    errno.EISDIR: "there is a folder of that name, choose another path",
-    errno.ENOSPC: "free some space on the disk or write elsewhere",
-    errno.EFBIG: "write to a place that takes files of this size",
-    errno.EROFS: "write to a place that is not read-only",
-    errno.EACCES: "write to a folder that is yours",
-    errno.EPERM: "write to a folder that is yours",
-    errno.ENOTDIR: "one of the folders in its path is a file, choose another path",
-    errno.EEXIST: "one of the folders in its path is a file, choose another path",
-}
 
 
 class VideoWriter:
@@ -156,10 +146,10 @@ class VideoWriter:
                 self._container = self._open()
                 self._stream = _add_stream(self._container, size, self.settings)
                 self._stream.codec_context.time_base = self._time_base
-        elif size != self._size:
+        elif self._size is not None and size != self._size:
             raise VideoError(
-                f"frame {self.num_frames} of {self.path} is {_by(size)}, those before are "
-                f"{_by(self._size)} (height x width); scale all frames to one size"
+                f"frame {self.num_frames} of {self.path} is {size_text(size)}, those before are "
+                f"{size_text(self._size)} (height x width); scale all frames to one size"
             )
         return self._container, self._stream
 
@@ -178,8 +168,7 @@ class VideoWriter:
         try:
             yield
         except (av.FFmpegError, OSError, ValueError) as error:
-            number = getattr(error, "errno", None)
-            remedy = _REMEDIES.get(number or 0, "check its folder, its ending and the settings")
+            remedy = remedy_for(error, "check its folder, its ending and the settings")
             reason = getattr(error, "strerror", None) or error
             raise CannotWriteVideo(
                 f"{self.path} cannot be written ({reason}); {remedy}; {self._remains()}"
@@ -271,7 +260,3 @@ def _add_stream(
     if settings.bitrate_bps is not None:
         stream.codec_context.bit_rate = settings.bitrate_bps
     return stream
-
-
-def _by(size: tuple[int, int] | None) -> str:
-    return "x".join(map(str, size or ()))

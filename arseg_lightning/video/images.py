@@ -9,6 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from arseg_lightning.types import size_text
 from arseg_lightning.video.errors import VideoError
 
 __all__ = ["image_files", "read_image", "read_images"]
@@ -40,8 +41,8 @@ def read_images(
         first = first or image.shape[:2]
         if image.shape[:2] != first:
             raise VideoError(
-                f"{path} is {image.shape[0]}x{image.shape[1]}, {paths[0].name} is "
-                f"{first[0]}x{first[1]} (height x width); frames need one size: remove the odd "
+                f"{path} is {size_text(image.shape)}, {paths[0].name} is "
+                f"{size_text(first)} (height x width); frames need one size: remove the odd "
                 f"one, or scale all of them (--size)"
             )
         yield image

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from arseg_lightning.types import Motion
+from arseg_lightning.types import Motion, size_text
 from arseg_lightning.video.cache import VideoMotion
 
 __all__ = ["DistanceQuality", "MotionQuality", "carry_label", "measure_motion"]
@@ -185,8 +185,8 @@ def _intra_share(motion: VideoMotion) -> float:
 def _require_size(label: Labels, frame: int, size: tuple[int, int]) -> None:
     if label.shape != size:
         raise ValueError(
-            f"the label of frame {frame} is {label.shape[0]}x{label.shape[1]}, the video is "
-            f"{size[0]}x{size[1]} (height x width); resize the labels by nearest neighbour"
+            f"the label of frame {frame} is {size_text(label.shape)}, the video is "
+            f"{size_text(size)} (height x width); resize the labels by nearest neighbour"
         )
 
 

@@ -117,7 +117,7 @@ def test_other_systems_keep_their_output(kind):
 
 
 def test_without_a_compiler_the_algebra_remains(monkeypatch):
-    for room in ("network", "optimise", "fused_creff", "enlarged_conv"):
+    for room in ("kernels", "fused_creff", "enlarged_conv"):
         module = importlib.import_module(f"arseg_lightning.inference.{room}")
         monkeypatch.setattr(module, "load", lambda name: None)
     system = arseg()

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from arseg_lightning.native import pointer
+from arseg_lightning.native import pointer, tensor_pointer
 
 
 def test_the_address_is_that_of_the_first_element():
@@ -31,3 +32,20 @@ def test_a_read_only_array_is_not_written():
     assert pointer(array, np.float32).value
     with pytest.raises(ValueError, match="read-only"):
         pointer(array, np.float32, written=True)
+
+
+def test_the_address_of_a_tensor_is_that_of_its_first_element():
+    values = torch.zeros(3, 4, dtype=torch.bfloat16)
+    assert tensor_pointer(values[1:]).value == values.data_ptr() + 8
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (torch.zeros(2, 3).t(), r"strides \(1, 3\) for shape \(3, 2\); use contiguous"),
+        (torch.zeros(2, device="meta"), "of the CPU, got one of meta; move it"),
+    ],
+)
+def test_another_tensor_is_refused_with_the_remedy(tensor, message):
+    with pytest.raises(ValueError, match=message):
+        tensor_pointer(tensor)

@@ -14,9 +14,10 @@ from arseg_lightning.streaming import EveryL
 from arseg_lightning.systems import EveryFrame
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.decode import decode
+from arseg_lightning.video.errors import UnsupportedReference
 from tests.streaming.made import bisenet_system, segmenter, streamed, tiny_system
 from tests.video.hand_made import shift
-from tests.video.small_videos import write_video
+from tests.video.small_videos import moving_frames, write_stream, write_video
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,21 @@ def test_a_method_without_motion_composes_none(video):
     results = [session.push(frame) for frame in frames]
     alone = [segmenter(system).session().push(frame).labels for frame in frames]
     assert same(labels_of(results), alone)
+
+
+def test_a_method_without_motion_looks_for_none_unless_told_where(tmp_path):
+    path = write_stream(tmp_path / "clip.mp4", "libx264", {"bf": "2"}, moving_frames(8))
+    every_frame = segmenter(EveryFrame(tiny_system().high_res))
+    steps = {}
+    for name, own in ("arseg", segmenter()), ("every frame", every_frame):
+        with own.open(path) as live:
+            steps[name] = [f.step for f in live if f.step is not None]
+    assert any(step.quarter_pixels.any() for step in steps["arseg"])
+    assert not any(step.quarter_pixels.any() for step in steps["every frame"])
+    found = labels_of(every_frame.stream(path, motion="reencode"))
+    assert same(labels_of(every_frame.stream(path)), found)
+    with pytest.raises(UnsupportedReference):
+        every_frame.open(path, "codec")
 
 
 def test_a_result_says_what_was_done_and_how_long_it_took(video):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,16 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from arseg_lightning.streaming.result import StreamResult
+from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["CannotWriteOutput", "Output", "ToFunction", "naming_errors"]
-
-_REMEDIES = {
-    errno.ENOSPC: "free some space on the disk or write elsewhere",
-    errno.EFBIG: "write to a place that takes files of this size",
-    errno.EROFS: "write to a place that is not read-only",
-    errno.EACCES: "write to a folder that is yours",
-    errno.EPERM: "write to a folder that is yours",
-}
 
 
 class CannotWriteOutput(OSError):
@@ -96,7 +88,7 @@ def naming_errors(path: Path, kept: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "choose another output folder")
+        remedy = remedy_for(error, "choose another output folder")
         raise CannotWriteOutput(
             f"{path} cannot be written ({error.strerror or error}); {remedy}; {kept}"
         ) from error

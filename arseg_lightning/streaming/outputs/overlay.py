@@ -14,7 +14,7 @@ from PIL import Image
 from arseg_lightning.streaming.outputs.output import Output
 from arseg_lightning.streaming.outputs.palette import palette_table
 from arseg_lightning.streaming.result import StreamResult
-from arseg_lightning.types import ClassSet
+from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.durable import DurableWriter
 from arseg_lightning.video.encode import EncodeSettings
 
@@ -89,10 +89,9 @@ class OverlayVideo(Output):
         if self._scaled or self._size is None:
             return
         self._scaled = True
-        (height, width), (own_height, own_width) = self._size, result.frame.size
         warnings.warn(
-            f"frame {result.frame.index} is {own_height}x{own_width}, the first is "
-            f"{height}x{width} (height x width): it and what follows is scaled to that in "
+            f"frame {result.frame.index} is {size_text(result.frame.size)}, the first is "
+            f"{size_text(self._size)} (height x width): it and what follows is scaled to that in "
             f"{self.writer.path.name}; label files keep their own size",
             OverlayWarning,
             stacklevel=3,

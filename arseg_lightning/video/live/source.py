@@ -25,7 +25,7 @@ __all__ = ["LiveSource", "open_live"]
 def open_live(
     source: str | Path,
     *,
-    motion: LiveMotion = "codec",
+    motion: LiveMotion | None = "codec",
     size: tuple[int, int] | None = None,
     fps: float | None = None,
     drop_late: bool = False,
@@ -39,8 +39,8 @@ def open_live(
     Args:
         source: A video file, a folder of images, a camera (``camera:0``, ``/dev/video0``), an
             address (``rtsp://...``, ``http://...``) or ``-`` for standard input.
-        motion: Where motion comes from.
-        size: Height and width that pictures are scaled to; needs motion by ``reencode``.
+        motion: Where motion comes from; None looks for none, and all frames rest.
+        size: Height and width that pictures are scaled to; not with motion of the codec's.
         fps: Frames per second of a folder of images, 25 by default.
         drop_late: Of a source that does not wait, drop frames that the caller is too slow for;
             the motion given still leads to the frame given before.
@@ -57,7 +57,7 @@ def open_live(
         UnsupportedReference: If it is, and it does not lead to the frame before.
         ValueError: If a setting is out of its range.
     """
-    if motion not in get_args(LiveMotion):
+    if motion is not None and motion not in get_args(LiveMotion):
         raise ValueError(f"motion must be one of {', '.join(get_args(LiveMotion))}, got {motion!r}")
     _check(size, fps, ahead, timeout_seconds, reconnect_seconds)
     address, stop = find_address(source), threading.Event()

@@ -9,7 +9,7 @@ import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from arseg_lightning.types import BLOCK_SIZE, Frame
+from arseg_lightning.types import BLOCK_SIZE, Frame, size_text
 from arseg_lightning.video.conversion import ToRgb, to_frame
 from arseg_lightning.video.errors import NoMotionVectors, UnsupportedReference, VideoError
 from arseg_lightning.video.live.arrival import Arrival, Feed
@@ -34,18 +34,19 @@ class Steps:
     Args:
         feed: Where the pictures come from.
         motion: Where motion comes from; ``auto`` changes to an encoding where the stream's own
-            turns out not to fit, be it in the middle.
+            turns out not to fit, be it in the middle. None looks for none, and frames rest.
         size: Height and width that pictures are scaled to; their own by default.
         remedy: What to do about a refusal.
     """
 
     def __init__(
-        self, feed: Feed, motion: LiveMotion, size: tuple[int, int] | None, remedy: str
+        self, feed: Feed, motion: LiveMotion | None, size: tuple[int, int] | None, remedy: str
     ) -> None:
         self._feed = feed
         self._size = size
         self._remedy = remedy
         self._rgb = ToRgb(_KEPT_IMAGES)
+        self._finds_motion = motion is not None
         self._may_reencode = motion != "codec"
         self._reencoder = Reencoder() if motion == "reencode" else None
         self._switch: str | None = None
@@ -64,7 +65,7 @@ class Steps:
             NoMotionVectors: If it has none.
             UnsupportedReference: If they do not lead to the frame before.
         """
-        if self._reencoder is not None:
+        if self._reencoder is not None or not self._finds_motion:
             return
         if stream is None:
             self._obstacle(NoMotionVectors, "holds images, which have no motion vectors")
@@ -88,14 +89,21 @@ class Steps:
 
     def _step(self, arrival: Arrival) -> StreamedFrame:
         """A frame and its motion, or why it has none."""
-        found = self._from_codec(arrival) if self._reencoder is None else None
-        frame, step = found or self._from_encoding(arrival)
+        frame, step = self._found(arrival)
         restart = "start" if self._last_size is None else arrival.restart or self._switch
         self._switch = None
-        if self._last_size not in (None, frame.size):
-            restart = f"size changed from {_by(self._last_size)} to {_by(frame.size)}"
+        if self._last_size is not None and self._last_size != frame.size:
+            restart = f"size changed from {size_text(self._last_size)} to {size_text(frame.size)}"
         self._last_size = frame.size
         return StreamedFrame(frame, None if restart else step, restart)
+
+    def _found(self, arrival: Arrival) -> tuple[Frame, BlockMotion | None]:
+        """A frame and its motion, wherever that comes from."""
+        if not self._finds_motion:
+            frame = self._frame(arrival, vectors=False)
+            return frame, _rest(frame)
+        found = self._from_codec(arrival) if self._reencoder is None else None
+        return found or self._from_encoding(arrival)
 
     def _from_codec(self, arrival: Arrival) -> tuple[Frame, BlockMotion | None] | None:
         """Use the stream's own vectors; None if they do not fit and an encoding is made instead."""
@@ -104,8 +112,9 @@ class Steps:
         if picture.rotation:
             what = motion_obstacle("h264", picture.rotation % 360)
             self._obstacle(NoMotionVectors, what or "")
-        elif self._size not in (None, frame.size):
-            what = f"is {_by(frame.size)}, and motion vectors do not scale to {_by(self._size)}"
+        elif self._size is not None and self._size != frame.size:
+            what = f"is {size_text(frame.size)}, and motion vectors do not scale to "
+            what += size_text(self._size)
             self._obstacle(NoMotionVectors, what)
         elif frame.picture_type == "B" or _looks_ahead(frame):
             what = f"predicts frame {frame.index} from a later one, so that its vectors do not lead"
@@ -151,7 +160,3 @@ def _rest(frame: Frame) -> BlockMotion:
     """The motion of a frame that is the same as the one before it."""
     height, width = (-(-side // BLOCK_SIZE) for side in frame.size)
     return BlockMotion(np.zeros((2, height, width), np.int16), np.zeros((height, width), np.bool_))
-
-
-def _by(size: tuple[int, int] | None) -> str:
-    return "x".join(map(str, size or ()))

@@ -59,6 +59,17 @@ def test_a_stream_without_usable_vectors_keeps_its_pictures(tmp_path, name, enco
         np.testing.assert_array_equal(streamed.frame.image, frame.image)
 
 
+def test_where_no_motion_is_wanted_none_is_looked_for(tmp_path):
+    frames = pan(12, 64, 96, 2, 1)
+    path = write_stream(tmp_path / "clip.mp4", "libx264", B_FRAMES, frames=frames)
+    found = all_of(path, motion=None)
+    assert [f.restart for f in found] == ["start"] + [None] * 11
+    assert_moves(found, 0, 0)
+    for streamed, frame in zip(found, decode(path), strict=True):
+        assert streamed.frame.picture_type == frame.picture_type  # of no encoding
+        np.testing.assert_array_equal(streamed.frame.image, frame.image)
+
+
 def test_motion_is_that_of_the_picture_as_it_is_turned(tmp_path):
     with open_live(turned(tmp_path, CLOCKWISE), motion="auto") as live:
         assert live.size == (96, 64)

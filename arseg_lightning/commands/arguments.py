@@ -1,0 +1,93 @@
+"""How the words of a command line become the named parameters of a command, and what help says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from inspect import Parameter, signature
+from itertools import takewhile
+from typing import Any
+
+__all__ = ["help_texts", "named"]
+
+_PROGRAM = "python -m arseg_lightning"
+
+
+def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
+    """Name a first argument that is given without its name, and what stands behind ``--``.
+
+    Of a command that takes ``overrides``, words about the experiment's model and data are those.
+    A parameter that is a list, such as ``configs``, is given by its singular, again for each entry;
+    if it is the first one, several words may come without a name.
+
+    Args:
+        command: A typed function.
+        arguments: What follows its name on the command line.
+    """
+    if "--" in arguments:
+        place = arguments.index("--")
+        arguments = [*arguments[:place], f"--extra={json.dumps(arguments[place + 1 :])}"]
+    parameters = signature(command).parameters
+    if "overrides" in parameters:
+        arguments = _with_overrides(arguments)
+    lists = [name for name, each in parameters.items() if _is_list(each)]
+    if arguments and not arguments[0].startswith("-"):
+        first = next(iter(parameters))
+        words = list(takewhile(lambda word: not word.startswith("-"), arguments))
+        own = [f"--{first}+={word}" for word in words] if first in lists else [f"--{first}"]
+        arguments = [*own, *arguments[len(words) if first in lists else 0 :]]
+    singular = re.compile(rf"^--({'|'.join(map(_singular, lists))})(?==|$)")
+    return [singular.sub(r"--\1s+", word) for word in arguments] if lists else arguments
+
+
+def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
+    """What a command's help says of all this, as arguments of ``jsonargparse.auto_cli``.
+
+    Args:
+        name: The command's.
+        command: A typed function.
+    """
+    first, *others = signature(command).parameters.values()
+    word = _singular(first.name)
+    shown = f"{word.upper()}{' ...' * _is_list(first)}"
+    required = [f"--{each.name} {each.name.upper()}" for each in others if _is_required(each)]
+    usage = [_PROGRAM, name, shown if _is_required(first) else f"[{shown}]", *required, "[options]"]
+    if "extra" in (each.name for each in others):
+        usage.append("[-- EXTRA ...]")
+    again = ", again for each" * _is_list(first)
+    texts = {
+        "prog": f"{_PROGRAM} {name}",
+        "usage": " ".join(usage),
+        "epilog": f"{shown} may be given by name: --{word} {word.upper()}{again}.",
+    }
+    if first.name == "configs":  # or it would be jsonargparse's own option of that name
+        texts["config_help"] = "One of the configs, again for each."
+    return texts
+
+
+def _is_list(parameter: Parameter) -> bool:
+    return str(parameter.annotation).startswith("list[")
+
+
+def _is_required(parameter: Parameter) -> bool:
+    return parameter.default is Parameter.empty
+
+
+def _singular(name: str) -> str:
+    return name.removesuffix("s")
+
+
+def _with_overrides(arguments: list[str]) -> list[str]:
+    """Gather ``--model.network.width 0.5`` and the like under one name."""
+    own: list[str] = []
+    overrides: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if re.match(r"--(model|data)(\.|=|$)", word) is None:
+            own.append(word)
+        elif "=" in word:
+            overrides.append(word)
+        else:
+            overrides += [word, *[value for value in [next(words, None)] if value is not None]]
+    return [*own, f"--overrides={json.dumps(overrides)}"] if overrides else own

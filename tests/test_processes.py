@@ -1,0 +1,230 @@
+"""Two processes that train and evaluate together do what one does."""
+
+import csv
+import json
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from arseg_lightning.cli import main
+from tests.callbacks.interrupted import Interrupted, assert_equal, experiment, fit, state
+from tests.processes import run_together
+from tests.tiny import TinyNet
+
+CROSS_ENTROPY = {"class_path": "CrossEntropy"}
+FST = {"class_path": "FST", "init_args": {"segmentation": CROSS_ENTROPY}}
+CREFF = {"class_path": "CReFF", "init_args": {"window": 3}}
+SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}
+PAIRS = ("stream", "every_distance")
+TASKS = {
+    "HighResTask": {"loss": CROSS_ENTROPY},
+    "LowResTask": {"objective": FST, "fusion": CREFF, "epochs_without_fusion": 1},
+    "JointTask": {"loss": CROSS_ENTROPY, "objective": FST, "fusion": CREFF},
+}
+INTERVAL = 2
+
+
+class StandingNet(TinyNet):
+    """Its batch norms do not train: their statistics would be those of a process's own batch."""
+
+    def __init__(self, num_classes):
+        super().__init__(num_classes)
+        self.train()
+
+    def train(self, mode=True):
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+
+def street(first_seed, num_frames):
+    size = {"num_videos": 1, "num_frames": num_frames, "height": 48, "width": 64}
+    return {"class_path": "StreetVideos", "init_args": size | {"first_seed": first_seed}}
+
+
+def write_experiment(folder, task):
+    """Two steps an epoch, and seven clips of two frames to evaluate (13 at every distance)."""
+    arguments = dict(TASKS[task])
+    if task == "LowResTask":
+        arguments["high_res_checkpoint"] = str(folder / "HighResTask-1" / "last.ckpt")
+    network = {"class_path": "tests.test_processes.StandingNet"}
+    content = {
+        "trainer": {"max_epochs": 2, "limit_train_batches": 2, "accelerator": "cpu"}
+        | {"log_every_n_steps": 1, "logger": {"class_path": "CSVLogger"}, "devices": 1}
+        | {"enable_progress_bar": False},
+        "data": {
+            "train": street(0, 20),
+            "val": street(50, 14),
+            "test": street(50, 14),
+            "store": str(folder / "store"),
+            "keyframe_interval": INTERVAL,
+            "augment": {"crop_size": [32, 48], "scales": [1.0]},
+            "batch_size": 8,
+            "num_workers": 0,
+        },
+        "model": {
+            "class_path": task,
+            "init_args": {"network": network, "optimizer": SGD} | arguments,
+        },
+    }
+    path = folder / f"{task}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def run(folder, command, task, name, count, *flags):
+    run_dir = folder / f"{name}-{count}"
+    words = [command, "--config", str(folder / f"{task}.yaml"), "--run_dir", str(run_dir), *flags]
+    words += ["--trainer.logger.save_dir", str(run_dir), "--data.batch_size", str(8 // count)]
+    return main([*words, "--trainer.devices", str(count)])
+
+
+def train_and_evaluate(rank, folder, count):
+    """What is compared: all tasks train, then the last one is evaluated in all ways."""
+    for task in TASKS:
+        cli = run(folder, "fit", task, task, count)
+        gradients = {n: p.grad for n, p in cli.model.named_parameters() if p.grad is not None}
+        kept = {"weights": cli.model.state_dict(), "gradients": gradients}
+        torch.save(kept, folder / f"{task}-{count}-{rank}.pt")
+    weights = ("--ckpt_path", str(folder / "JointTask-1" / "last.ckpt"))
+    for pairs in PAIRS:
+        flags = (*weights, "--data.test_pairs", pairs)
+        cli = run(folder, "test", "JointTask", pairs, count, *flags)
+        counts = {name: cli.model.counts(name).compute() for name in cli.model.systems()}
+        torch.save(counts, folder / f"{pairs}-{count}-{rank}.pt")
+    cli = run(folder, "validate", "JointTask", "validate", count, *weights)
+    figures = {name: float(value) for name, value in cli.trainer.callback_metrics.items()}
+    (folder / f"validate-{count}-{rank}.json").write_text(json.dumps(figures))
+
+
+def interrupt_and_go_on(rank, folder):
+    """A run in one go, and one that both processes leave and start again."""
+    arguments = {"objective": FST, "fusion": CREFF, "loss": CROSS_ENTROPY}
+    config = experiment(folder / f"resume{rank}", folder / "store", "JointTask", **arguments)
+    flags = ("--trainer.devices", "2", "--data.batch_size", "1")
+    fit(config, folder / "whole", *flags)
+    with pytest.raises(Interrupted):
+        fit(config, folder / "broken", *flags, passes=16)
+    fit(config, folder / "broken", *flags)
+
+
+def fail_to_prepare(rank, folder):
+    """The first process cannot write: its error ends both."""
+    (folder / "file").touch()
+    with pytest.raises((OSError, ValueError)) as caught:
+        run(folder, "fit", "HighResTask", "failed", 2, "--data.store", str(folder / "file" / "no"))
+    (folder / f"failed-{rank}.txt").write_text(f"{caught.type.__name__}: {caught.value}")
+
+
+def all_of_it(rank, folder):
+    train_and_evaluate(rank, folder, 2)
+    interrupt_and_go_on(rank, folder)
+    fail_to_prepare(rank, folder)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The folder in which one process and two processes have done the same."""
+    folder = tmp_path_factory.mktemp("processes")
+    for task in TASKS:
+        write_experiment(folder, task)
+    torch.manual_seed(0)
+    train_and_evaluate(0, folder, 1)
+    assert run_together(all_of_it, folder) == [None, None]
+    return folder
+
+
+def kept(folder, name):
+    return torch.load(folder / f"{name}.pt", weights_only=True)
+
+
+def logged(folder, task, count):
+    """The rows of a run's log that hold training losses."""
+    (path,) = (folder / f"{task}-{count}").rglob("metrics.csv")
+    rows = csv.DictReader(path.read_text().splitlines())
+    return [
+        {name: float(value) for name, value in row.items() if value and "loss" in name}
+        for row in rows
+        if row.get("train/loss")
+    ]
+
+
+@pytest.mark.parametrize("pairs", PAIRS)
+def test_seven_samples_on_two_processes_count_as_on_one(runs, pairs):
+    one = kept(runs, f"{pairs}-1-0")
+    assert list(one) == ["1x", "0.5x", "AR 0.5x"]
+    assert int(one["1x"]["frames"].sum()) == {"stream": 14, "every_distance": 26}[pairs]
+    for rank in range(2):
+        two = kept(runs, f"{pairs}-2-{rank}")
+        for name, counts in one.items():
+            assert torch.equal(two[name]["confusion"], counts["confusion"])
+            assert torch.equal(two[name]["frames"], counts["frames"])
+
+
+def test_what_validation_logs_is_the_same(runs):
+    one = json.loads((runs / "validate-1-0.json").read_text())
+    assert one["val/miou"] > 0
+    assert json.loads((runs / "validate-2-0.json").read_text()) == one
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_logged_loss_is_the_mean_over_the_whole_batch(runs, task):
+    """Two batches of four are the one of eight: the same samples, the same augmentation."""
+    one, two = (logged(runs, task, count) for count in (1, 2))
+    assert len(one) == 4
+    for first, second in zip(one, two, strict=True):
+        assert second == pytest.approx(first, rel=1e-4)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_gradients_and_weights_are_those_of_one_process(runs, task):
+    one, two = kept(runs, f"{task}-1-0"), kept(runs, f"{task}-2-0")
+    for part in ("weights", "gradients"):
+        assert set(one[part]) == set(two[part])
+        for name, value in one[part].items():
+            torch.testing.assert_close(two[part][name], value, rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_processes_keep_the_same_weights(runs, task):
+    first, second = (kept(runs, f"{task}-2-{rank}")["weights"] for rank in range(2))
+    assert all(torch.equal(second[name], value) for name, value in first.items())
+
+
+def test_no_task_searches_for_unused_parameters(runs):
+    for task in TASKS:
+        config = yaml.safe_load((runs / f"{task}-2" / "fit.yaml").read_text())
+        assert config["trainer"]["strategy"] == "auto"
+
+
+def test_two_processes_go_on_as_if_they_had_not_been_interrupted(runs):
+    whole, broken = (state(runs / name) for name in ("whole", "broken"))
+    for part in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step"):
+        assert_equal(whole[part], broken[part], part)
+    generators = [run["callbacks"]["GeneratorStates"] for run in (whole, broken)]
+    assert_equal(*generators)
+
+
+def test_each_process_draws_its_own_numbers(runs):
+    first, second = state(runs / "whole")["callbacks"]["GeneratorStates"]["processes"]
+    assert not first["torch"].equal(second["torch"])
+
+
+def test_who_cannot_prepare_the_data_ends_all_processes(runs):
+    first, second = ((runs / f"failed-{rank}.txt").read_text() for rank in range(2))
+    assert "file/no" in first
+    message = first.partition(": ")[2]
+    assert second == f"PreparationFailed: process 0 could not prepare the data: {message}"
+
+
+def test_another_number_of_samples_a_step_does_not_go_on(runs):
+    config = str(runs / "HighResTask.yaml")
+    flags = ["--ckpt_path", str(runs / "HighResTask-2" / "last.ckpt"), "--data.batch_size", "4"]
+    flags += ["--trainer.logger", "false", "--run_dir", str(runs / "other")]
+    message = r"trained on 8 samples a step, and this run has 4: processes \(trainer.devices"
+    with pytest.raises(ValueError, match=message):
+        main(["fit", "--config", config, *flags])

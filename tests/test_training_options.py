@@ -1,0 +1,100 @@
+"""What a configuration may change about training: precision, accumulation, clipping, compiling."""
+
+import pytest
+import torch
+import yaml
+
+from arseg_lightning.cli import main
+from tests.test_cli import JOINT, configuration, street
+
+STEPS = 6
+
+
+def fit(folder, run, *flags):
+    """Six batches of four on the joint task, after whose training the command is looked at."""
+    config = folder / "experiment.yaml"
+    if not config.is_file():
+        configuration(folder, JOINT, train=street(0, 4), batch_size=4, val=street(50))
+    fixed = ["--trainer.limit_train_batches", str(STEPS), "--trainer.log_every_n_steps", "1"]
+    logger = ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", str(folder / run)]
+    words = ["fit", "--config", str(config), "--run_dir", str(folder / run), *fixed, *logger]
+    return main([*words, *flags])
+
+
+def state(folder, run):
+    return torch.load(folder / run / "last.ckpt", weights_only=True)
+
+
+def losses(folder, run):
+    """All training losses of the first step."""
+    (path,) = (folder / run).rglob("metrics.csv")
+    names, first = (line.split(",") for line in path.read_text().splitlines()[:2])
+    pairs = zip(names, first, strict=True)
+    return {name: float(value) for name, value in pairs if "loss" in name}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("options")
+    fit(folder, "plain")
+    return folder
+
+
+def assert_same_keys(folder, run):
+    one, other = state(folder, "plain"), state(folder, run)
+    assert list(one["state_dict"]) == list(other["state_dict"])
+    for name, value in one["state_dict"].items():
+        assert other["state_dict"][name].dtype == value.dtype
+        assert other["state_dict"][name].isfinite().all()
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
+def test_mixed_precision_computes_the_same_losses_roughly(plain, precision):
+    fit(plain, precision, "--trainer.precision", precision)
+    assert_same_keys(plain, precision)
+    assert losses(plain, precision) == pytest.approx(losses(plain, "plain"), rel=0.03)
+
+
+def test_accumulation_counts_optimiser_steps(plain):
+    cli = fit(plain, "accumulated", "--trainer.accumulate_grad_batches", "3")
+    assert_same_keys(plain, "accumulated")
+    one, other = state(plain, "plain"), state(plain, "accumulated")
+    assert (one["global_step"], other["global_step"]) == (STEPS, STEPS // 3)
+    assert cli.trainer.estimated_stepping_batches == STEPS // 3
+    (schedule,) = other["lr_schedulers"]
+    assert schedule["_step_count"] == STEPS // 3 + 1
+    assert schedule["_last_lr"] == [pytest.approx(0.0)] * len(schedule["_last_lr"])  # the end
+
+
+def test_gradients_are_clipped(plain):
+    """SGD's momentum after the first step is the first gradient."""
+    optimizer = ("--model.optimizer", "torch.optim.SGD", "--model.optimizer.momentum", "0.9")
+    flags = ("--trainer.gradient_clip_val", "1e-3", "--trainer.limit_train_batches", "1")
+    fit(plain, "clipped", *optimizer, *flags)
+    assert_same_keys(plain, "clipped")
+    (optimizer,) = state(plain, "clipped")["optimizer_states"]
+    norms = [each["momentum_buffer"].norm() for each in optimizer["state"].values()]
+    assert float(torch.stack(norms).norm()) == pytest.approx(1e-3, rel=1e-3)
+    assert losses(plain, "clipped") == losses(plain, "plain")
+
+
+def test_compiled_networks_leave_checkpoints_and_losses_as_they_are(plain):
+    torch._dynamo.utils.counters.clear()
+    flags = ("--compile.mode", "default", "--compile.backend", "eager")
+    cli = fit(plain, "compiled", *flags)
+    counters = torch._dynamo.utils.counters
+    assert counters["stats"]["unique_graphs"] >= 3
+    assert not counters["graph_break"]
+    assert_same_keys(plain, "compiled")
+    assert losses(plain, "compiled") == pytest.approx(losses(plain, "plain"), rel=1e-5)
+    assert "features_and_side" not in vars(cli.model.arseg.high_res)
+
+
+def test_synchronised_batch_norms_need_gpus(plain):
+    with pytest.raises(ValueError, match=r"trainer\.sync_batchnorm needs GPUs: .* leave it out"):
+        fit(plain, "sync", "--trainer.sync_batchnorm", "true", "--trainer.devices", "2")
+
+
+def test_the_record_of_a_run_says_how_it_was_trained(plain):
+    record = yaml.safe_load((plain / "plain" / "fit.yaml").read_text())
+    assert record["compile"] == {"mode": None, "backend": "inductor"}
