@@ -1,11 +1,13 @@
 """The sweep files of the repository, as W&B's own agent runs them, without its server."""
 
+import gc
 from functools import partial
 from pathlib import Path
 
 import lightning
 import pytest
 import torch
+import wandb
 import yaml
 from wandb import wandb_agent
 
@@ -24,7 +26,7 @@ FILES = sorted(p for p in (ROOT / "experiments" / "sweeps").glob("*.yaml") if p.
 
 @pytest.fixture
 def agent(tmp_path, monkeypatch):
-    """Returns the command line that the agent starts for a point of a sweep file."""
+    """Gives the command line that the agent starts for a point of a sweep file."""
     started = []
 
     class Started:
@@ -47,7 +49,9 @@ def agent(tmp_path, monkeypatch):
         agent._command_run(order | {"args": arguments})
         return started[-1]
 
-    return command_line
+    yield command_line
+    wandb.teardown()  # it keeps the settings that it found in the environment
+    gc.collect()  # it leaves the sweep's file open
 
 
 def options(command):
