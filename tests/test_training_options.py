@@ -79,6 +79,7 @@ def test_gradients_are_clipped(plain):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")  # from torch's own imports
 def test_the_usual_compiler_trains_as_well(plain):
     fit(plain, "inductor", "--compile.mode", "default", "--trainer.limit_train_batches", "2")
     assert_same_keys(plain, "inductor")
