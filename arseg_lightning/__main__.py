@@ -1,11 +1,11 @@
 """``python -m arseg_lightning``."""
 
-import sys
+if __name__ == "__main__":  # with the imports: processes that help this one need none of them
+    import sys
 
-from arseg_lightning.cli import main
-from arseg_lightning.failure import plain_message
+    from arseg_lightning.cli import main
+    from arseg_lightning.failure import plain_message
 
-if __name__ == "__main__":
     try:
         main()
     except Exception as error:

@@ -1,7 +1,6 @@
 """Two processes that train and evaluate together do what one does."""
 
 import csv
-import json
 
 import pytest
 import torch
@@ -9,14 +8,14 @@ import yaml
 from torch import nn
 
 from arseg_lightning.cli import main
-from tests.callbacks.interrupted import Interrupted, assert_equal, experiment, fit, state
 from tests.processes import run_together
+from tests.test_cli import write_undecided
 from tests.tiny import TinyNet
 
 CROSS_ENTROPY = {"class_path": "CrossEntropy"}
 FST = {"class_path": "FST", "init_args": {"segmentation": CROSS_ENTROPY}}
 CREFF = {"class_path": "CReFF", "init_args": {"window": 3}}
-SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}
+SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1, "momentum": 0.9}}
 PAIRS = ("stream", "every_distance")
 TASKS = {
     "HighResTask": {"loss": CROSS_ENTROPY},
@@ -47,13 +46,14 @@ def street(first_seed, num_frames):
 
 
 def write_experiment(folder, task):
-    """Two steps an epoch, and seven clips of two frames to evaluate (13 at every distance)."""
+    """Two steps, and seven clips of two frames to evaluate (13 at every distance)."""
+    epochs = 2 if task == "LowResTask" else 1  # its fusion joins in the second one
     arguments = dict(TASKS[task])
     if task == "LowResTask":
         arguments["high_res_checkpoint"] = str(folder / "HighResTask-1" / "last.ckpt")
     network = {"class_path": "tests.test_processes.StandingNet"}
     content = {
-        "trainer": {"max_epochs": 2, "limit_train_batches": 2, "accelerator": "cpu"}
+        "trainer": {"max_epochs": epochs, "limit_train_batches": 2 // epochs, "accelerator": "cpu"}
         | {"log_every_n_steps": 1, "logger": {"class_path": "CSVLogger"}, "devices": 1}
         | {"enable_progress_bar": False},
         "data": {
@@ -87,29 +87,17 @@ def train_and_evaluate(rank, folder, count):
     """What is compared: all tasks train, then the last one is evaluated in all ways."""
     for task in TASKS:
         cli = run(folder, "fit", task, task, count)
-        gradients = {n: p.grad for n, p in cli.model.named_parameters() if p.grad is not None}
-        kept = {"weights": cli.model.state_dict(), "gradients": gradients}
+        figures = {n: v for n, v in cli.trainer.callback_metrics.items() if "val/" in n}
+        sums = [each["momentum_buffer"] for each in cli.trainer.optimizers[0].state.values()]
+        kept = {"weights": cli.model.state_dict(), "gradients": sums, "figures": figures}
         torch.save(kept, folder / f"{task}-{count}-{rank}.pt")
-    weights = ("--ckpt_path", str(folder / "JointTask-1" / "last.ckpt"))
+    if count == 1:
+        write_undecided(folder / "JointTask-1" / "last.ckpt", folder / "undecided.ckpt")
     for pairs in PAIRS:
-        flags = (*weights, "--data.test_pairs", pairs)
+        flags = ("--ckpt_path", str(folder / "undecided.ckpt"), "--data.test_pairs", pairs)
         cli = run(folder, "test", "JointTask", pairs, count, *flags)
         counts = {name: cli.model.counts(name).compute() for name in cli.model.systems()}
         torch.save(counts, folder / f"{pairs}-{count}-{rank}.pt")
-    cli = run(folder, "validate", "JointTask", "validate", count, *weights)
-    figures = {name: float(value) for name, value in cli.trainer.callback_metrics.items()}
-    (folder / f"validate-{count}-{rank}.json").write_text(json.dumps(figures))
-
-
-def interrupt_and_go_on(rank, folder):
-    """A run in one go, and one that both processes leave and start again."""
-    arguments = {"objective": FST, "fusion": CREFF, "loss": CROSS_ENTROPY}
-    config = experiment(folder / f"resume{rank}", folder / "store", "JointTask", **arguments)
-    flags = ("--trainer.devices", "2", "--data.batch_size", "1")
-    fit(config, folder / "whole", *flags)
-    with pytest.raises(Interrupted):
-        fit(config, folder / "broken", *flags, passes=16)
-    fit(config, folder / "broken", *flags)
 
 
 def fail_to_prepare(rank, folder):
@@ -122,7 +110,6 @@ def fail_to_prepare(rank, folder):
 
 def all_of_it(rank, folder):
     train_and_evaluate(rank, folder, 2)
-    interrupt_and_go_on(rank, folder)
     fail_to_prepare(rank, folder)
 
 
@@ -132,7 +119,6 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
     for task in TASKS:
         write_experiment(folder, task)
-    torch.manual_seed(0)
     train_and_evaluate(0, folder, 1)
     assert run_together(all_of_it, folder) == [None, None]
     return folder
@@ -165,28 +151,28 @@ def test_seven_samples_on_two_processes_count_as_on_one(runs, pairs):
             assert torch.equal(two[name]["frames"], counts["frames"])
 
 
-def test_what_validation_logs_is_the_same(runs):
-    one = json.loads((runs / "validate-1-0.json").read_text())
-    assert one["val/miou"] > 0
-    assert json.loads((runs / "validate-2-0.json").read_text()) == one
+@pytest.mark.parametrize("task", TASKS)
+def test_what_validation_logs_is_the_same(runs, task):
+    one, two = (kept(runs, f"{task}-{count}-0")["figures"] for count in (1, 2))
+    assert set(one) == {"val/miou", "val/miou_pooled", "val/miou_d00", "val/miou_d01"}
+    torch.testing.assert_close(two, one, rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_logged_loss_is_the_mean_over_the_whole_batch(runs, task):
     """Two batches of four are the one of eight: the same samples, the same augmentation."""
     one, two = (logged(runs, task, count) for count in (1, 2))
-    assert len(one) == 4
+    assert len(one) == 2
     for first, second in zip(one, two, strict=True):
         assert second == pytest.approx(first, rel=1e-4)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_gradients_and_weights_are_those_of_one_process(runs, task):
-    one, two = kept(runs, f"{task}-1-0"), kept(runs, f"{task}-2-0")
-    for part in ("weights", "gradients"):
-        assert set(one[part]) == set(two[part])
-        for name, value in one[part].items():
-            torch.testing.assert_close(two[part][name], value, rtol=1e-3, atol=1e-5, msg=name)
+    one, two = (kept(runs, f"{task}-{count}-0") for count in (1, 2))
+    torch.testing.assert_close(two["weights"], one["weights"], rtol=1e-3, atol=1e-6)
+    assert one["gradients"]
+    torch.testing.assert_close(two["gradients"], one["gradients"], rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -199,19 +185,6 @@ def test_no_task_searches_for_unused_parameters(runs):
     for task in TASKS:
         config = yaml.safe_load((runs / f"{task}-2" / "fit.yaml").read_text())
         assert config["trainer"]["strategy"] == "auto"
-
-
-def test_two_processes_go_on_as_if_they_had_not_been_interrupted(runs):
-    whole, broken = (state(runs / name) for name in ("whole", "broken"))
-    for part in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step"):
-        assert_equal(whole[part], broken[part], part)
-    generators = [run["callbacks"]["GeneratorStates"] for run in (whole, broken)]
-    assert_equal(*generators)
-
-
-def test_each_process_draws_its_own_numbers(runs):
-    first, second = state(runs / "whole")["callbacks"]["GeneratorStates"]["processes"]
-    assert not first["torch"].equal(second["torch"])
 
 
 def test_who_cannot_prepare_the_data_ends_all_processes(runs):

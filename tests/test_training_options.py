@@ -78,6 +78,14 @@ def test_gradients_are_clipped(plain):
     assert losses(plain, "clipped") == losses(plain, "plain")
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")  # from torch's own imports
+def test_the_usual_compiler_trains_as_well(plain):
+    fit(plain, "inductor", "--compile.mode", "default", "--trainer.limit_train_batches", "2")
+    assert_same_keys(plain, "inductor")
+    assert losses(plain, "inductor") == pytest.approx(losses(plain, "plain"), rel=1e-3)
+
+
 def test_compiled_networks_leave_checkpoints_and_losses_as_they_are(plain):
     torch._dynamo.utils.counters.clear()
     flags = ("--compile.mode", "default", "--compile.backend", "eager")

@@ -87,8 +87,7 @@ def arseg_cost(
     Source: Hu et al., CVPR 2023, tables of GFLOPs (which are multiply-accumulates).
     """
     small = _image(_low_size(size, resolution_ratio, counting))
-    key_macs, _ = _network_cost(high_res, size, counting)
-    _, carried = measure(high_res, lambda weightless: weightless.before_cut(_image(size))[0])
+    key_macs, carried, _ = _network_cost(high_res, size, counting)
     nonkey_cost = paper_nonkey_macs if counting == "paper" else _nonkey_macs
     nonkey_macs = nonkey_cost(low_res, fusion, small, carried)
     return GopCost(key_macs, nonkey_macs, keyframe_interval)
@@ -109,7 +108,7 @@ def every_frame_cost(
         resolution_ratio: Scale s of the network's input.
         counting: See :func:`arseg_cost`.
     """
-    macs, _ = _network_cost(network, _low_size(size, resolution_ratio, counting), counting)
+    macs, *_ = _network_cost(network, _low_size(size, resolution_ratio, counting), counting)
     return GopCost(macs, macs, keyframe_interval=1)
 
 
@@ -128,7 +127,7 @@ def warped_key_cost(
         keyframe_interval: Frames from one keyframe to the next, L.
         counting: ``paper`` does not count the classifier between keyframes.
     """
-    key_macs, feature = _network_cost(network, size, counting)
+    key_macs, _, feature = _network_cost(network, size, counting)
     nonkey_macs = 0 if counting == "paper" else _classifier_macs(network, feature)
     return GopCost(key_macs, nonkey_macs, keyframe_interval)
 
@@ -143,13 +142,18 @@ def _nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, carried: Ten
 
 def _network_cost(
     network: Segmentor, size: tuple[int, int], counting: Counting
-) -> tuple[int, Tensor]:
-    """Cost of one image with its classifier, and the feature (without numbers)."""
+) -> tuple[int, Tensor, Tensor]:
+    """Cost of one image with its classifier; what is carried and the feature (without numbers)."""
     image = _image(size)
     if counting == "paper":
         return paper_segmentor_macs(network, image)
-    macs, feature = measure(network, lambda weightless: weightless.features(image))
-    return macs + _classifier_macs(network, feature), feature
+
+    def call(weightless: Segmentor) -> tuple[Tensor, Tensor]:
+        carried, _ = weightless.before_cut(image)
+        return carried, weightless.after_cut(carried)[0]
+
+    macs, (carried, feature) = measure(network, call)
+    return macs + _classifier_macs(network, feature), carried, feature
 
 
 def _classifier_macs(network: Segmentor, feature: Tensor) -> int:

@@ -53,8 +53,11 @@ _REGISTRATIONS: Mapping[type[Segmentor], _Registration] = {
 }
 
 
-def paper_segmentor_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor]:
-    """Count one image through a network as the paper did; also return the feature (meta device).
+def paper_segmentor_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor, Tensor]:
+    """Count one image through a network as the paper did.
+
+    Returns:
+        The count; what is carried to other frames, and the feature (both on the meta device).
 
     Raises:
         ValueError: If the paper has no such network.
@@ -67,13 +70,15 @@ def paper_segmentor_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor
             "use counting='exact'"
         )
 
-    def call(weightless: Segmentor) -> tuple[Tensor, Tensor]:
-        feature, _ = weightless.features_and_side(image, registration.side_heads)
-        return feature, weightless.classifier(feature)
+    def call(weightless: Segmentor) -> tuple[Tensor, Tensor, Tensor]:
+        carried, _ = weightless.before_cut(image, registration.side_heads)
+        feature, _ = weightless.after_cut(carried, registration.side_heads)
+        return carried, feature, weightless.classifier(feature)
 
-    macs, (feature, scores) = measure(network, call, paper_macs, registration.repeats)
+    macs, (carried, feature, scores) = measure(network, call, paper_macs, registration.repeats)
     full_size = scores.numel() * network.feature_stride**2
-    return macs + registration.upsampling_repeats * _UPSAMPLING_PER_ELEMENT * full_size, feature
+    macs += registration.upsampling_repeats * _UPSAMPLING_PER_ELEMENT * full_size
+    return macs, carried, feature
 
 
 def paper_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, carried: Tensor) -> int:
@@ -90,7 +95,7 @@ def paper_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, carried
     """
     if isinstance(low_res, PSPNet18EarlyCut):
         return _early_cut_macs(low_res, fusion, small, carried)
-    low_macs, low = paper_segmentor_macs(low_res, small)
+    low_macs, low, _ = paper_segmentor_macs(low_res, small)
     fusing, fused = measure(fusion, lambda module: module(low, carried))
     return low_macs + fusing + _classifier_shift(low_res.classifier, low, fused)
 

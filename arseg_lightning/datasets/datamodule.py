@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from lightning import LightningDataModule, Trainer
-from tqdm.auto import tqdm
 
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance
 from arseg_lightning.datasets.dataset import TrainingClips, TrainingStills
 from arseg_lightning.datasets.evaluation import EvaluationClips, PreparedClips, choose_clips
+from arseg_lightning.datasets.jobs import available_cores
 from arseg_lightning.datasets.labels import read_image
 from arseg_lightning.datasets.layout import Layout, PreparedLayout
 from arseg_lightning.datasets.loader import Loader, clip_loader
+from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.reader import FrameSource
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
@@ -61,7 +61,8 @@ class ClipDataModule(LightningDataModule):
         augment: Augmentation of training samples.
         normalise: Normalisation of images.
         batch_size: Training samples a step and process.
-        num_workers: Loader processes; 0 loads in the main one.
+        num_workers: Loader processes; 0 loads in the main one, and prepares there what is missing:
+            otherwise all cores do that if it takes long.
         seed: Decides order and augmentation.
 
     Raises:
@@ -134,10 +135,8 @@ class ClipDataModule(LightningDataModule):
         fail_together(failure)
 
     def _prepare(self) -> None:
-        for split in self._needed_splits():
-            sequences = self.sequences(split)
-            with _progress(f"preparing {split}", len(sequences)) as bar:
-                self.store.prepare_all(sequences, lambda *_: bar.update() and None)
+        needed = [each for split in self._needed_splits() for each in self.sequences(split)]
+        prepare_missing(self.store, needed, available_cores() if self.num_workers else 1)
 
     def sequences(self, split: str) -> list[Sequence]:
         """The sequences of a split.
@@ -265,12 +264,6 @@ def _finished_epochs(trainer: Trainer | None) -> int:
     if trainer is None:
         return 0
     return int(trainer.fit_loop.epoch_progress.state_dict()["current"]["processed"])
-
-
-def _progress(what: str, total: int) -> tqdm[Any]:
-    """A bar; a log gets a line only now and then."""
-    every_seconds = 0.1 if sys.stderr.isatty() else 15.0
-    return tqdm(total=total, desc=what, leave=False, mininterval=every_seconds)
 
 
 def _common_classes(layouts: list[Layout | PreparedLayout | None]) -> ClassSet:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.frame_cache import FrameCache
 from arseg_lightning.video.once import building
-from arseg_lightning.video.usable import MotionSource, usable_video
+from arseg_lightning.video.usable import MotionSource, copy_of, usable_video
 
 __all__ = ["ClipStore"]
 
@@ -70,14 +69,18 @@ class ClipStore:
         """
         return self.cache.ensure(self.usable(video))
 
-    def prepare_all(
-        self, sequences: list[Sequence], progress: Callable[[int, int], None] | None = None
-    ) -> None:
-        """Prepare many sequences; an interrupted run goes on where it stopped."""
-        for done, sequence in enumerate(sequences, start=1):
-            self.prepare(sequence)
-            if progress is not None:
-                progress(done, len(sequences))
+    def has(self, sequence: Sequence) -> bool:
+        """Whether a sequence is prepared; nothing is decoded and nothing written to find out."""
+        if sequence.video is None:
+            return self._has_motion(self.video(sequence))
+        if self._has_motion(sequence.video):
+            return True
+        return self.motion_source == "reencode" and self._has_motion(
+            copy_of(sequence.video, self.root / "copies")
+        )
+
+    def _has_motion(self, video: Path) -> bool:
+        return video.is_file() and self.cache.entry(video).is_file()
 
     def video(self, sequence: Sequence) -> Path:
         """The file that holds the sequence's frames, once it is prepared."""

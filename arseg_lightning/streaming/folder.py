@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from arseg_lightning.streaming.outputs import (
     Output,
     OverlayVideo,
 )
-from arseg_lightning.streaming.outputs.output import naming_errors
+from arseg_lightning.streaming.outputs.output import make_folder
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, stream_record
 from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.streaming.segmenter import Segmenter
@@ -169,10 +168,7 @@ class _Stream:
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
     """Make the folder, and see what is in it, before anything is decoded."""
-    with naming_errors(folder, "nothing was decoded"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+    make_folder(folder)
     present = [name for name in _NAMES if (folder / name).exists()]
     if present and not overwrite:
         raise FileExistsError(

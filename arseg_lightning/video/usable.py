@@ -12,7 +12,7 @@ from arseg_lightning.video.once import building
 from arseg_lightning.video.probe import probe, require_motion
 from arseg_lightning.video.references import require_previous_frame
 
-__all__ = ["MotionSource", "usable_video"]
+__all__ = ["MotionSource", "copy_of", "usable_video"]
 
 MotionSource = Literal["codec", "reencode"]
 
@@ -43,7 +43,7 @@ def usable_video(
             raise
     else:
         return video
-    copy = folder / f"{video.stem}-{content_hash(video)}.mp4"
+    copy = copy_of(video, folder)
     with building(copy) as missing:
         if missing:
             settings = EncodeSettings(
@@ -51,3 +51,8 @@ def usable_video(
             )
             reencode(video, copy, settings, progress)
     return copy
+
+
+def copy_of(video: Path, folder: Path) -> Path:
+    """The place of a video's copy, filed under the content of the original."""
+    return folder / f"{video.stem}-{content_hash(video)}.mp4"

@@ -11,6 +11,7 @@ import pytest
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.prepare import prepare
+from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
@@ -73,7 +74,7 @@ def test_it_leaves_what_fit_would_leave_byte_for_byte(experiment, tmp_path):
     shutil.rmtree(tmp_path / "store")
     Experiment([experiment]).data.prepare_data()
     data = Experiment([experiment]).data
-    data.store.prepare_all(data.sequences("test"))
+    prepare_missing(data.store, data.sequences("test"))
     assert contents(tmp_path / "store") == prepared
 
 

@@ -9,6 +9,7 @@ import torch
 from arseg_lightning.datasets import ClipAugment, ClipDataModule
 from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.folder import CameraPath
+from arseg_lightning.datasets.missing import prepare_missing
 from tests.datasets.trees import (
     CAR,
     SIZE,
@@ -140,7 +141,7 @@ def module(root, store, **changes):
         "num_workers": 0,
     }
     data = ClipDataModule(**(arguments | changes))
-    data.store.prepare_all(data.sequences("test"))
+    prepare_missing(data.store, data.sequences("test"))
     return data
 
 

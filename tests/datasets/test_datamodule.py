@@ -6,6 +6,7 @@ from PIL import Image
 
 from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
 from arseg_lightning.datasets.dataset import TrainingClips
+from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.datasets.sequence import VideoSequence
 from arseg_lightning.propagation import warp
@@ -37,7 +38,7 @@ def module(store, **changes):
 
 def prepare(data):
     for split in ("train", "test"):
-        data.store.prepare_all(data.sequences(split))
+        prepare_missing(data.store, data.sequences(split))
 
 
 def test_training_pairs_are_a_keyframe_and_a_frame_behind_it(store):
@@ -196,11 +197,11 @@ def test_an_interrupted_preparation_goes_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr(data.store, "prepare", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
-        data.store.prepare_all(sequences)
+        prepare_missing(data.store, sequences)
     first = data.store.video(sequences[0])
     written = first.stat().st_mtime_ns
     monkeypatch.undo()
-    data.store.prepare_all(sequences)
+    prepare_missing(data.store, sequences)
     assert first.stat().st_mtime_ns == written
     assert all(data.store.video(sequence).is_file() for sequence in sequences)
 

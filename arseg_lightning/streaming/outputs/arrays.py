@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from arseg_lightning.streaming.outputs.output import Output, naming_errors
+from arseg_lightning.streaming.outputs.output import Output, make_folder, naming_errors
 from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.types import ClassSet
 
@@ -42,10 +41,8 @@ class LabelArrays(Output):
 
     def __enter__(self) -> Self:
         """Make the folder, and see whether it takes files."""
-        with naming_errors(self.folder, "nothing was decoded"):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                return self
+        make_folder(self.folder)
+        return self
 
     def write(self, result: StreamResult) -> None:
         """Keep a frame until its archive is full."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from arseg_lightning.streaming.outputs.output import Output, naming_errors
+from arseg_lightning.streaming.outputs.output import Output, make_folder, naming_errors
 from arseg_lightning.streaming.outputs.palette import palette_table
 from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.types import ClassSet
@@ -34,10 +33,8 @@ class LabelImages(Output):
 
     def __enter__(self) -> Self:
         """Make the folder, and see whether it takes files."""
-        with naming_errors(self.folder, "nothing was decoded"):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                return self
+        make_folder(self.folder)
+        return self
 
     def write(self, result: StreamResult) -> None:
         """Write the picture of a frame."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Self
 from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.video.writing import remedy_for
 
-__all__ = ["CannotWriteOutput", "Output", "ToFunction", "naming_errors"]
+__all__ = ["CannotWriteOutput", "Output", "ToFunction", "make_folder", "naming_errors"]
 
 
 class CannotWriteOutput(OSError):
@@ -80,6 +81,18 @@ class ToFunction(Output):
     def summary(self) -> str:
         """How often the function was called."""
         return f"a function ({self.num_frames} frames)"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, and see whether it takes files, before anything is decoded.
+
+    Raises:
+        CannotWriteOutput: If it cannot be made, or takes none.
+    """
+    with naming_errors(folder, "nothing was decoded"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 @contextmanager
