@@ -80,7 +80,8 @@ class SegmentationCLI(LightningCLI):
             "--resume",
             type=Resume,
             default="auto",
-            help="fit in the folder of an interrupted run: auto goes on if nothing was changed.",
+            help="fit in the folder of an interrupted run: auto goes on if nothing was changed; "
+            "or_restart does so too, and else replaces the run.",
         )
         parser.add_argument(
             "--after_fit",

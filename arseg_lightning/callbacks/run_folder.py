@@ -11,8 +11,11 @@ from omegaconf import OmegaConf
 
 __all__ = ["Resume", "RunFolder", "write_whole"]
 
-Resume = Literal["auto", "never"]
-"""Whether a run that was interrupted goes on when its command is given again."""
+Resume = Literal["auto", "or_restart", "never"]
+"""Whether a run that was interrupted goes on when its command is given again.
+
+``auto`` refuses what is not that run's continuation; ``or_restart`` replaces it.
+"""
 
 _NOT_COMPARED = (
     *("run_dir", "overwrite", "resume", "ckpt_path", "after_fit", "data.num_workers"),
@@ -42,7 +45,8 @@ class RunFolder:
 
         Args:
             config: The resolved configuration of the command, as YAML.
-            resume: ``auto`` continues an interrupted run of the same configuration.
+            resume: ``auto`` continues an interrupted run of the same configuration; ``or_restart``
+                does so too, and lets any other run be replaced.
 
         Returns:
             Its checkpoint; None if the run starts with its first epoch.
@@ -52,9 +56,12 @@ class RunFolder:
         """
         if not self.record.is_file():
             return None
-        if resume == "never" or self._finished.is_file():
-            raise self._refusal("a run")
+        finished = self._finished.is_file()
         changed = _differences(self.record.read_text(), config)
+        if resume == "or_restart" and (finished or changed):
+            return None
+        if resume == "never" or finished:
+            raise self._refusal("a run")
         if changed:
             shown = ", ".join(changed[:4]) + (", …" if len(changed) > 4 else "")
             raise self._refusal(f"an interrupted run with another configuration ({shown})")

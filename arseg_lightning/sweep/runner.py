@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex, SweepPoint
+from arseg_lightning.report.sweep_index import INDEX_NAME, PointStatus, SweepIndex, SweepPoint
 from arseg_lightning.sweep.command import point_arguments
 from arseg_lightning.sweep.launch import Launch, launch
 from arseg_lightning.sweep.metric import logged_metric
@@ -39,7 +39,7 @@ def run_sweep(
     """Run all points that are not done yet; one that fails does not keep the others from running.
 
     ``sweep.json`` in the sweep's folder always says how far it is, so a sweep that was stopped in
-    any way loses only the point that was running.
+    any way loses only what the point that was running had done since its last epoch.
 
     Args:
         sweep: The sweep.
@@ -84,7 +84,8 @@ def _run_point(
     values.write_text(json.dumps(point.values, indent=1) + "\n")
     (folder / "result.json").unlink(missing_ok=True)  # of an earlier attempt
     if (folder / "fit.yaml").is_file():
-        extra = [*extra, "--overwrite=true"]
+        interrupted = point.status == "running"
+        extra = [*extra, "--resume=or_restart" if interrupted else "--overwrite=true"]
     start = time.monotonic()
     error = launch(point_arguments(sweep.command, values, folder, extra), folder / LOG_NAME)
     return replace(
@@ -103,7 +104,7 @@ def _planned(
     extra: Sequence[str],
     say: Callable[[str], None],
 ) -> SweepIndex:
-    """The index to start from: what is done stays done, everything else waits."""
+    """The index to start from: what is done stays done, what was interrupted is known to be."""
     command = (*sweep.command, *extra)
     before = _earlier_points(run_dir, command)
     taken = {point.run_dir for point in before.values()}
@@ -117,7 +118,8 @@ def _planned(
         elif known.status == "done" and (run_dir / known.run_dir / _VALUES_NAME).is_file():
             planned.append(known)
         else:
-            planned.append(SweepPoint(values, known.run_dir))
+            status: PointStatus = "running" if known.status == "running" else "waiting"
+            planned.append(SweepPoint(values, known.run_dir, status))
     done = sum(point.status == "done" for point in planned)
     say(f"{len(planned)} points in {run_dir}" + (f", {done} of them done already" if done else ""))
     for point in before.values():
@@ -164,7 +166,7 @@ def _time_left(points: Sequence[SweepPoint], seconds: Sequence[float]) -> str:
     """How long the points that wait will take, if they take as long as those before."""
     if not seconds:
         return ""
-    waiting = sum(point.status == "waiting" for point in points)
+    waiting = sum(point.status != "done" for point in points)
     return f" (about {_duration(waiting * sum(seconds) / len(seconds))} left)"
 
 

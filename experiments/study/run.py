@@ -4,7 +4,7 @@
 
 A row is one run folder, runs/study/NETWORK/ROW-seedN, made by the commands that are printed; its
 result is copied to results/NETWORK/ROW-seedN.json beside this file. Stop it when you like: the next
-call goes on with the row that was being computed.
+call goes on with the row that was being computed, from its last whole epoch.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Row:
         words = [sys.executable, "-m", "arseg_lightning", "test" if self.checkpoint else "fit"]
         for config in (whole, *self.configs):
             words += ["--config", str(config)]
-        words += ["--run_dir", str(self.run_dir), "--overwrite", "true", "--after_fit", "test"]
+        words += ["--run_dir", str(self.run_dir), "--resume", "or_restart", "--after_fit", "test"]
         words += ["--seed_everything", str(self.seed), "--data.seed", str(self.seed)]
         if self.experiment == "ar":
             high = RUNS / self.network / "high-seed0" / "last.ckpt"

@@ -41,6 +41,10 @@ def test_what_changes_no_weight_may_change(tmp_path):
     assert folder.checkpoint_to_resume(CONFIG.format("b", 3, 2), "auto") == tmp_path / "last.ckpt"
     with pytest.raises(FileExistsError, match=r"another configuration \(trainer\.max_epochs\)"):
         folder.checkpoint_to_resume(CONFIG.format("a", 4, 0), "auto")
+    assert folder.checkpoint_to_resume(CONFIG.format("a", 4, 0), "or_restart") is None
+    again = folder.checkpoint_to_resume(CONFIG.format("b", 3, 2), "or_restart")
+    assert again == tmp_path / "last.ckpt"
     folder.finish()
+    assert folder.checkpoint_to_resume(CONFIG.format("a", 3, 0), "or_restart") is None
     with pytest.raises(FileExistsError, match=r"continue it with --ckpt_path .*last\.ckpt"):
         folder.checkpoint_to_resume(CONFIG.format("a", 3, 0), "auto")

@@ -15,6 +15,7 @@ from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from tests.small_disk import SmallDisk
 from tests.video.hand_made import pan
 
 EXPERIMENT = """
@@ -120,24 +121,17 @@ def limited(size, *words):
     )
 
 
-def mount(*words):
-    return subprocess.run(["mount", *map(str, words)], capture_output=True, check=False)
-
-
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 16 KiB in memory."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() != 0 or mount("-t", "tmpfs", "-o", "size=16k", "tmpfs", place).returncode:
-        pytest.skip("mounting a small disk needs root and its permission")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    """A disk of 16 KiB."""
+    disk = SmallDisk(tmp_path / "disk", 16)
+    yield disk
+    disk.unmount()
 
 
 def test_the_run_goes_on_when_a_full_disk_has_space_again(videos, small_disk, capsys):
-    store, folder = small_disk / "store", videos[0].parent
-    (small_disk / "other").write_bytes(bytes(12 * 1024))
+    store, folder = small_disk.path / "store", videos[0].parent
+    (small_disk.path / "other").write_bytes(bytes(12 * 1024))
     with pytest.raises(SystemExit):
         prepare(video=folder, store=store, workers=1)
     out = capsys.readouterr().out
@@ -145,24 +139,24 @@ def test_the_run_goes_on_when_a_full_disk_has_space_again(videos, small_disk, ca
     assert "takes nothing more" in out
     entries = contents(store)
     assert {name.suffix for name in entries} <= {".motion"}  # and no part of one
-    (small_disk / "other").unlink()
-    mount("-o", "remount,size=1m", small_disk)
+    (small_disk.path / "other").unlink()
+    small_disk.remount("size=1m")
     assert prepare(video=folder, store=store, workers=1).made == 3 - len(entries)
     cache = MotionCache(store / "motion")
     assert [cache.read(video).motion(7, 0).size for video in videos] == 3 * [(64, 80)]
 
 
 def test_a_disk_that_is_read_only_serves_what_is_there(videos, small_disk, capsys):
-    store, folder = small_disk / "store", videos[0].parent
+    store, folder = small_disk.path / "store", videos[0].parent
     prepare(video=videos[0], store=store, workers=1)
-    mount("-o", "remount,ro", small_disk)
+    small_disk.remount("ro")
     assert prepare(video=videos[0], store=store, workers=1).found == 1
     with pytest.raises(SystemExit):
         prepare(video=folder, store=store, workers=1)
     assert (
         "Read-only file system; write to a place that is not read-only" in capsys.readouterr().out
     )
-    mount("-o", "remount,rw,size=1m", small_disk)
+    small_disk.remount("rw,size=1m")
     report = prepare(video=folder, store=store, workers=1)
     assert (report.made, report.found) == (2, 1)
 

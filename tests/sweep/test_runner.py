@@ -85,6 +85,20 @@ def test_an_earlier_attempt_leaves_no_result_and_is_overwritten(tmp_path):
     assert seen == [(False, True)]
 
 
+def test_an_interrupted_point_goes_on_from_its_last_epoch_also_when_interrupted_twice(tmp_path):
+    def stop(arguments, log):
+        (log.parent / "fit.yaml").touch()
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, stop, **SMALL)
+    launch = Runs()
+    run(tmp_path, launch, **SMALL)
+    assert ["--resume=or_restart" in words for words in launch.commands] == [True, False, False]
+    assert not any("--overwrite=true" in words for words in launch.commands)
+
+
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # the child only waits
 def test_killed_half_way_it_goes_on_with_the_point_that_was_running(tmp_path):
     fork = multiprocessing.get_context("fork")
