@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Callable
@@ -53,11 +54,16 @@ _NOISE = (
     r"The '\w+_dataloader' does not have many workers",  # a matter of data.num_workers
     r"Found \d+ module\(s\) in eval mode at the start of training",  # the frozen branch
     r"It is recommended to use `self.log\(.*sync_dist=True",  # all processes log the same
-    # Depthwise kernels have one input channel, and how far its next one is means nothing.
-    r"Grad strides do not match bucket view strides(.|\n)*grad.sizes\(\) = \[\d+, 1, ",
+    # Of depthwise and 1x1 kernels: how far the next one lies along an axis of one means nothing.
+    r"Grad strides do not match bucket view strides(.|\n)*"
+    r"grad.sizes\(\) = \[(\d+, 1, |\d+, \d+, 1, 1\])",
     r"Checkpoint directory .* exists and is not empty",  # RunRecord guards the folder
 )
 """Warnings that tell a user of the command line nothing."""
+
+
+_ADVERTISEMENT = "Tip: For seamless cloud"
+"""How Lightning begins to speak of its products."""
 
 
 class SegmentationCLI(LightningCLI):
@@ -211,7 +217,12 @@ def main(arguments: list[str] | None = None) -> Any:
     with own_wandb_run(), warnings.catch_warnings():
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
+        logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
         return _run_experiment(arguments if given else None)
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    return _ADVERTISEMENT not in record.getMessage()
 
 
 def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
