@@ -32,7 +32,7 @@ from arseg_lightning.callbacks import (
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
-from arseg_lightning.commands.arguments import help_texts, named
+from arseg_lightning.commands.arguments import PROGRAM, help_texts, named
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.streaming import segmenter_of
@@ -47,6 +47,8 @@ _DESCRIPTION = """Efficient video semantic segmentation in the compressed domain
 Experiments: fit, validate, test (below).
 Other commands: {commands} (each with its own --help).
 """
+
+_STAGES = ("fit", "validate", "test")
 
 _NOISE = (
     r"`isinstance\(treespec, LeafSpec\)",  # Lightning 2.6 on torch 2.13
@@ -75,6 +77,11 @@ class SegmentationCLI(LightningCLI):
 
     _checkpoint: Path | None = None
     """Where an interrupted run goes on."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Lightning's but for ``predict``, which is a command of ours."""
+        return {stage: LightningCLI.subcommands()[stage] for stage in _STAGES}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the run's folder, the two checkpoints, and the links from data to model."""
@@ -229,10 +236,10 @@ def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
     """Hand the command line to LightningCLI."""
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
     settings = {
+        "prog": PROGRAM,
         "parser_mode": "omegaconf+",
         "description": _DESCRIPTION.format(commands=", ".join(COMMANDS)),
     }
-    stages = ("fit", "validate", "test")
     return SegmentationCLI(
         SegmentationTask,
         ClipDataModule,
@@ -245,6 +252,6 @@ def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
             "enable_model_summary": False,  # its costs leave out what is not one tensor in, one out
             "enable_progress_bar": sys.stderr.isatty(),
         },
-        parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in stages},
+        parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in _STAGES},
         args=arguments,
     )

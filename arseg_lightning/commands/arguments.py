@@ -9,9 +9,9 @@ from inspect import Parameter, signature
 from itertools import takewhile
 from typing import Any
 
-__all__ = ["help_texts", "named"]
+__all__ = ["PROGRAM", "help_texts", "named"]
 
-_PROGRAM = "python -m arseg_lightning"
+PROGRAM = "python -m arseg_lightning"
 
 
 def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
@@ -52,12 +52,12 @@ def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
     word = _singular(first.name)
     shown = f"{word.upper()}{' ...' * _is_list(first)}"
     required = [f"--{each.name} {each.name.upper()}" for each in others if _is_required(each)]
-    usage = [_PROGRAM, name, shown if _is_required(first) else f"[{shown}]", *required, "[options]"]
+    usage = [PROGRAM, name, shown if _is_required(first) else f"[{shown}]", *required, "[options]"]
     if "extra" in (each.name for each in others):
         usage.append("[-- EXTRA ...]")
     again = ", again for each" * _is_list(first)
     texts = {
-        "prog": f"{_PROGRAM} {name}",
+        "prog": f"{PROGRAM} {name}",
         "usage": " ".join(usage),
         "epilog": f"{shown} may be given by name: --{word} {word.upper()}{again}.",
     }
