@@ -42,6 +42,7 @@ from arseg_lightning.datasets.folder import VideoFolder
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.native import machine
+from arseg_lightning.report.grid import Table
 from arseg_lightning.tasks import HighResTask, LowResTask
 from arseg_lightning.types import ClipBatch
 from arseg_lightning.video.chain import MotionChain
@@ -70,9 +71,15 @@ def main() -> None:
         record["training"] = {
             name: measure_training(name, data, arguments) for name in arguments.networks
         }
-    print("\n".join(_lines(record)))
+    tables = {"parts": _parts_rows(record["parts"]), "training": _training_rows(record)}
+    for rows in tables.values():
+        print(Table(rows).markdown())
+    print(json.dumps({name: record[name] for name in ("loader", "sweep")}, indent=1))
     if arguments.output:
         arguments.output.write_text(json.dumps(record, indent=1) + "\n")
+        for name, rows in tables.items():
+            path = arguments.output.with_name(f"{arguments.output.stem}_{name}.json")
+            path.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def make_videos(folder: Path, num_videos: int, num_frames: int) -> None:
@@ -321,16 +328,42 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name != "output"}
 
 
-def _lines(record: dict[str, Any]) -> Iterator[str]:
-    """What was measured, to read."""
-    for name, value in record["parts"].items():
-        yield f"{name:32} {value:9.2f}"
-    for name, values in (record["loader"] | {"sweep": record["sweep"]}).items():
-        yield f"{name}: " + ", ".join(f"{key} {value}" for key, value in values.items())
-    for name, runs in record["training"].items():
-        for run, values in runs.items():
-            rate, share = values["samples_per_second"], values["data_wait_share"]
-            yield f"{name:10} {run:16} {rate:8.2f} samples/s, {share:6.1%} waiting for data"
+def _parts_rows(parts: dict[str, float]) -> list[dict[str, str]]:
+    """Parts of a sample: made anew, and from the store."""
+    names = {
+        "its two frames": ("frames_decoded_ms", "frames_read_ms"),
+        "the motion between them": ("motion_extracted_ms", "motion_read_ms"),
+        "its label": (None, "labels_read_ms"),
+        "augmentation": (None, "augmented_ms"),
+    }
+    rows = []
+    for name, (made, read) in names.items():
+        times = f"{parts[made] / parts[read]:.1f}" if made else "-"
+        anew = f"{parts[made]:.1f}" if made else "-"
+        rows.append(
+            {
+                "part of a sample": name,
+                "from the video, ms": anew,
+                "ms": f"{parts[read]:.1f}",
+                "times as fast": times,
+            }
+        )
+    return rows
+
+
+def _training_rows(record: dict[str, Any]) -> list[dict[str, str]]:
+    """Training with the loader beside training on a batch that is in memory."""
+    names = {"first_epoch": "first epoch", "later": "later", "batch_in_memory": "no loader"}
+    return [
+        {
+            "phase 2 of": network,
+            "epoch": names[run],
+            "samples/s": f"{values['samples_per_second']:.2f}",
+            "waiting for data": f"{values['data_wait_share']:.1%}",
+        }
+        for network, runs in record["training"].items()
+        for run, values in runs.items()
+    ]
 
 
 def _say(what: str) -> None:
