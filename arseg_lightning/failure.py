@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 
@@ -10,6 +11,8 @@ __all__ = ["plain_message"]
 _VARIABLE = "ARSEG_LIGHTNING_TRACEBACK"
 _UNION = "Does not validate against any of the Union subtypes"
 _ATTEMPT = re.compile(r"^  - (?P<message>.*(?:\n    .*)*)", re.MULTILINE)
+_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES))
+"""What a disk says that takes nothing, to whoever happens to write next."""
 _MEANINGLESS = "Expected a <class 'NoneType'>"
 
 
@@ -20,15 +23,29 @@ def plain_message(error: BaseException) -> str | None:
         error: What ended the program.
 
     Returns:
-        The message; None if only the traceback tells enough: for an error from elsewhere, or when
-        the variable ``ARSEG_LIGHTNING_TRACEBACK`` is set.
+        The message; None if only the traceback tells enough: for an error from elsewhere that is
+        not the disk's, or when the variable ``ARSEG_LIGHTNING_TRACEBACK`` is set.
     """
     if os.environ.get(_VARIABLE) or not isinstance(error, ValueError | OSError | TypeError):
         return None
     message = _from_constructor(str(error)) if _UNION in str(error) else None
+    message = message or _of_a_disk(error)
     if message is None and _raised_here(error):
         message = str(error)
     return message and f"{message}\n({_VARIABLE}=1 shows where it was raised)"
+
+
+def _of_a_disk(error: BaseException) -> str | None:
+    """Name the file, if the system does, and the remedy; unless we have put it in words before."""
+    if not isinstance(error, OSError) or error.errno not in _DISK:
+        return None
+    if error.strerror != os.strerror(error.errno):
+        return error.strerror
+    where = f" ({error.filename})" if error.filename else ""
+    return (
+        f"{error.strerror}{where}: make room, mend the folder, or choose another; then the same "
+        f"command goes on with what is there"
+    )
 
 
 def _raised_here(error: BaseException) -> bool:

@@ -1,5 +1,6 @@
 """An error that was raised on purpose is a message; any other keeps its traceback."""
 
+import re
 import subprocess
 import sys
 
@@ -25,6 +26,18 @@ def test_what_this_package_raises_is_its_message():
 def test_what_others_raise_keeps_its_traceback():
     assert plain_message(caught(int, "x")) is None
     assert plain_message(RuntimeError("never raised")) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device: make room, mend the"),
+        (OSError(30, "Read-only file system", "a/b"), r"Read-only file system \(a/b\): make room"),
+        (OSError(28, "last.ckpt cannot be written"), r"last\.ckpt cannot be written\n"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_named_whoever_writes(error, message):
+    assert re.match(message, plain_message(error))
 
 
 def test_the_traceback_is_there_when_asked_for(monkeypatch):

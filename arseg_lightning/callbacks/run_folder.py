@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,8 +123,13 @@ class RunFolder:
 def write_whole(path: Path, text: str) -> None:
     """Write a small file so that no reader ever sees a part of it."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
 
 
 def _differences(before: str, now: str) -> list[str]:

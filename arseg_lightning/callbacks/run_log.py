@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
+from arseg_lightning.callbacks.run_folder import write_whole
 from arseg_lightning.report.result import Provenance, commit_of
 
 __all__ = ["RunLog", "tell"]
@@ -82,7 +84,7 @@ class RunLog(Callback):
         self._close()
         self.run_dir.mkdir(parents=True, exist_ok=True)
         environment = json.dumps(_environment(trainer), indent=1)
-        (self.run_dir / f"{command}_environment.json").write_text(environment + "\n")
+        write_whole(self.run_dir / f"{command}_environment.json", environment + "\n")
         file = logging.FileHandler(self.run_dir / "run.log", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._handlers = [file]
@@ -105,7 +107,8 @@ class RunLog(Callback):
         for handler in self._handlers:
             for name in _LOGGERS:
                 logging.getLogger(name).removeHandler(handler)
-            handler.close()
+            with suppress(OSError):  # a full disk: what ends the run is another's to say
+                handler.close()
         self._handlers = []
 
 
