@@ -150,9 +150,15 @@ class TrainingStills(Dataset[Clip]):
 def collate(clips: list[Clip]) -> ClipBatch:
     """Stack clips of one length and size, in a loader's process in memory shared with its owner."""
     return ClipBatch(
-        images=default_collate([clip.images for clip in clips]),
-        motion=default_collate([clip.motion for clip in clips]),
-        labels=default_collate([clip.labels for clip in clips]),
-        distances=default_collate([clip.distances for clip in clips]),
+        images=_stack([clip.images for clip in clips]),
+        motion=_stack([clip.motion for clip in clips]),
+        labels=_stack([clip.labels for clip in clips]),
+        distances=_stack([clip.distances for clip in clips]),
         names=tuple(clip.names for clip in clips),
     )
+
+
+def _stack(tensors: list[torch.Tensor]) -> torch.Tensor:
+    """One layout in whatever process: convolutions add up in an order that depends on it."""
+    stacked: torch.Tensor = default_collate(tensors).contiguous()
+    return stacked

@@ -162,9 +162,9 @@ class FrameReader:
             yield from numbered_pictures(container, stream, self._timeline, unsaid, start)
 
     def _leave_to_parent(self) -> None:
-        """Drop the decoder that a forked process has inherited without its threads."""
-        _OF_A_PARENT.extend((self._pictures, self._kept))
-        self._pictures, self._kept = None, {}
+        """Drop the decoder and the scaler that a forked process inherits without their threads."""
+        _OF_A_PARENT.extend((self._pictures, self._kept, self._rgb))
+        self._pictures, self._kept, self._rgb = None, {}, ToRgb()
         self._start = self._next = 0
         self._process = os.getpid()
 

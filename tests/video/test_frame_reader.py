@@ -1,5 +1,6 @@
 """Reading frames of a video that stays open: exact in any order, and no more work than needed."""
 
+import gc
 import multiprocessing
 
 import numpy as np
@@ -129,6 +130,7 @@ def test_damage_is_said_of_the_frames_asked_for_alone(tmp_path, recwarn):
 
 
 def _read_in_child(reader, index, connection):
+    gc.freeze()  # as a loader's workers do: codecs of other tests must not be freed here
     connection.send_bytes(reader.read([index])[index].image.tobytes())
 
 
