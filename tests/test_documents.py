@@ -11,7 +11,12 @@ from arseg_lightning.report.documents import with_current_tables
 from tests.report.made import study
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "experiments" / "README.md", ROOT / "docs" / "speed.md"]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "experiments" / "README.md",
+    ROOT / "docs" / "speed.md",
+    ROOT / "docs" / "training.md",
+]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
