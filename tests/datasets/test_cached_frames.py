@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
-from arseg_lightning.video import frame_reader
+from tests.video.decoding import decoded_places
 
 HEIGHT, WIDTH, NUM_FRAMES = 48, 64, 12
 FRAME_BYTES = HEIGHT * WIDTH * 3
@@ -41,16 +41,7 @@ def module(store, **changes):
 @pytest.fixture
 def decoded(monkeypatch):
     """The places of all pictures that are decoded from here on."""
-    places = []
-    original = frame_reader.numbered_pictures
-
-    def counting(*arguments):
-        for numbered in original(*arguments):
-            places.append(numbered.place)
-            yield numbered
-
-    monkeypatch.setattr(frame_reader, "numbered_pictures", counting)
-    return places
+    return decoded_places(monkeypatch)
 
 
 def epoch(data, number=0):

@@ -6,10 +6,10 @@ import multiprocessing
 import numpy as np
 import pytest
 
-from arseg_lightning.video import frame_reader
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import NotAVideo, VideoDamageWarning
 from arseg_lightning.video.frame_reader import FrameReader
+from tests.video.decoding import decoded_places
 from tests.video.small_videos import without_packets, write_stream, write_video
 
 B_FRAMES = {"x264-params": "keyint=12:scenecut=0:bframes=3:b-pyramid=normal"}
@@ -20,16 +20,7 @@ PICTURE = 64 * 96 * 3 // 2 * 2
 @pytest.fixture
 def decoded(monkeypatch):
     """The places of all pictures that are decoded from here on."""
-    places = []
-    original = frame_reader.numbered_pictures
-
-    def counting(*arguments):
-        for numbered in original(*arguments):
-            places.append(numbered.place)
-            yield numbered
-
-    monkeypatch.setattr(frame_reader, "numbered_pictures", counting)
-    return places
+    return decoded_places(monkeypatch)
 
 
 def images(reader, *indices):
