@@ -4,7 +4,7 @@ from arseg_lightning.video import frame_reader
 
 
 def decoded_places(monkeypatch):
-    """The places of all pictures that readers of frames decode from here on, in a list that grows."""
+    """The places of all pictures that readers decode from here on, in a list that grows."""
     places = []
     original = frame_reader.numbered_pictures
 
