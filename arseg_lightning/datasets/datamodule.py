@@ -66,8 +66,8 @@ class ClipDataModule(LightningDataModule):
         seed: Decides order and augmentation.
 
     Raises:
-        ValueError: If the keyframe interval is below 1, there are no data, or the splits' classes
-            differ.
+        ValueError: If the keyframe interval is below 1, the size of the cache below 0, there are
+            no data, or the splits' classes differ.
     """
 
     def __init__(
@@ -94,6 +94,8 @@ class ClipDataModule(LightningDataModule):
         super().__init__()
         if keyframe_interval < 1:
             raise ValueError(f"keyframe_interval is at least 1, got {keyframe_interval}")
+        if frame_cache_gib < 0:
+            raise ValueError(f"frame_cache_gib is 0 (no cache) or more, got {frame_cache_gib}")
         self.layouts: dict[str, Layout | PreparedLayout | None]
         self.layouts = {"train": train, "val": val, "test": test}
         self.classes = _common_classes(list(self.layouts.values()))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import shutil
 import struct
 import warnings
 import zlib
@@ -21,6 +23,10 @@ __all__ = ["FrameCache", "FrameCacheWarning"]
 _HEADER = struct.Struct("<16sIII")
 _MAGIC = b"arseg-frame-1\n\0\0"
 """Goes up when decoding or the file changes, so that entries of an older kind never answer."""
+
+
+_RESERVED_BYTES = 2**30
+"""Disk that is left to checkpoints and others, which need it more."""
 
 
 class FrameCacheWarning(UserWarning):
@@ -61,7 +67,7 @@ class FrameCache:
         return images
 
     def write(self, video: Path, images: Mapping[int, NDArray[np.uint8]]) -> None:
-        """Keep frames that are not there yet, as long as the disk takes them.
+        """Keep frames that are not there yet, as long as the disk has room for more than them.
 
         Args:
             video: Their video.
@@ -76,6 +82,7 @@ class FrameCache:
             for index, image in images.items():
                 entry = self.entry(video, index)
                 if _read(entry) is None:
+                    _require_room(entry.parent, image.nbytes)
                     _write(entry, image)
         except OSError as error:
             self._takes_more = False
@@ -103,12 +110,19 @@ def _read(entry: Path) -> NDArray[np.uint8] | None:
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 
+def _require_room(folder: Path, num_bytes: int) -> None:
+    """Raise what a full disk raises, before it is full."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free - num_bytes < _RESERVED_BYTES:
+        left = f"less than {_RESERVED_BYTES / 2**30:.0f} GiB would be left free"
+        raise OSError(errno.ENOSPC, left)
+
+
 def _write(entry: Path, image: NDArray[np.uint8]) -> None:
     """Write an entry beside its place, and put it there when it is whole."""
     partial = entry.with_name(f".{entry.name}.{os.getpid()}-{secrets.token_hex(4)}")
     pixels = np.ascontiguousarray(image).data
     try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             file.write(_HEADER.pack(_MAGIC, *image.shape[:2], zlib.crc32(pixels)))
             file.write(pixels)

@@ -89,6 +89,13 @@ def test_a_full_disk_is_said_once_and_leaves_nothing_half(tmp_path, video, image
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def test_some_of_the_disk_is_left_to_others(tmp_path, video, images, monkeypatch):
+    monkeypatch.setattr(frame_cache, "_RESERVED_BYTES", 2**60)
+    (said,) = warnings_of_writing(tmp_path / "frames", video, images)
+    assert "GiB would be left free; training goes on" in said
+    assert not list((tmp_path / "frames").rglob("*.rgb"))
+
+
 def test_an_end_while_writing_leaves_no_entry(cache, video, images, monkeypatch):
     monkeypatch.setattr(frame_cache.zlib, "crc32", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
