@@ -126,7 +126,7 @@ def test_points_run_in_processes_of_their_own(tmp_path, capsys):
             main(arguments)
         assert stop.value.code == 1
     said = capsys.readouterr().out
-    assert "ValueError: keyframe_interval=90 is longer than street_00100" in said
+    assert "failed: point-keyframe_interval=90: error: keyframe_interval=90 is longer than" in said
     assert "3 points in" in said
     assert "2 of them done already" in said
     for interval in (2, 4):
