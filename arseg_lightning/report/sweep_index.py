@@ -9,8 +9,11 @@ from typing import Any, Literal
 
 __all__ = ["INDEX_NAME", "PointStatus", "SweepIndex", "SweepPoint"]
 
-PointStatus = Literal["waiting", "running", "done", "failed"]
-"""A point that is said to be running in a sweep that is not running was interrupted."""
+PointStatus = Literal["waiting", "running", "interrupted", "done", "failed"]
+"""Interrupted is what was running when the sweep was stopped, and has not gone on yet.
+
+A sweep that was stopped cannot say so itself: its points are running until it is started again.
+"""
 
 INDEX_NAME = "sweep.json"
 """Name of the index in a sweep's folder."""
@@ -40,7 +43,7 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True)
 class SweepIndex:
-    """All points of a sweep in the order in which they run.
+    """All points of a sweep in the order in which they start.
 
     Args:
         file: The sweep's file.

@@ -1,4 +1,4 @@
-"""Runs one point's command in a process of its own."""
+"""Starts one point's command in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,51 +8,71 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
-__all__ = ["Launch", "last_error", "launch"]
+__all__ = ["Launch", "Running", "last_error", "launch", "start"]
 
-Launch = Callable[[Sequence[str], Path], str | None]
-"""Runs a command line of ours with its output in a file; the error, or None if there is none."""
-
-_SECONDS_TO_STOP = 10.0
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(: .*)?")
 
 
-def launch(arguments: Sequence[str], log: Path) -> str | None:
-    """Run ``python -m arseg_lightning ARGUMENTS`` to its end, with its output in a log file.
+class Running(Protocol):
+    """A command that was started."""
 
-    The process ends with this one, however that ends. What it hands to W&B stays on this machine,
-    unless ``WANDB_MODE`` says otherwise.
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has."""
+
+    @property
+    def error(self) -> str | None:
+        """What the error of one that has ended was, in one line; None after success."""
+
+    def signal(self, what: signal.Signals) -> None:
+        """Send a signal to it and its own children, unless it has ended."""
+
+
+Launch = Callable[[Sequence[str], Path, Mapping[str, str]], Running]
+"""Starts a command line of ours with its output in a file and more variables of environment."""
+
+
+def launch(arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> Running:
+    """Start ``python -m arseg_lightning ARGUMENTS``.
 
     Args:
         arguments: The command line from ``fit`` or ``test`` on.
-        log: The file to write.
-
-    Returns:
-        What the error was, in one line; None after success.
+        log: The file to write its output to.
+        environment: Variables besides those of this process.
     """
-    environment = {"WANDB_MODE": "offline"} | os.environ | {"PYTHONUNBUFFERED": "1"}
+    return start([sys.executable, "-m", "arseg_lightning", *arguments], log, environment)
+
+
+def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Running:
+    """Start a program in a session of its own, with its output in a log file.
+
+    On Linux it ends with the thread that calls this, however that ends. What it hands to W&B stays
+    on this machine, unless ``WANDB_MODE`` says otherwise.
+
+    Args:
+        command: The program and its arguments.
+        log: The file to write.
+        environment: Variables besides those of this process.
+    """
+    inherited = {"WANDB_MODE": "offline"} | os.environ | {"PYTHONUNBUFFERED": "1"}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "arseg_lightning", *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=inherited | dict(environment),
             start_new_session=True,  # so that Ctrl-C reaches the runner alone, which then stops it
             preexec_fn=_end_with_parent(),
         )
-        try:
-            status = process.wait()
-        except BaseException:
-            _stop(process)
-            raise
-    return None if status == 0 else last_error(log.read_text(errors="replace"), status)
+    return _Process(process, log)
 
 
 def last_error(output: str, status: int) -> str:
@@ -76,19 +96,30 @@ def last_error(output: str, status: int) -> str:
     return [f"ended with status {status}", *said[-1:], *wrong_options[-1:]][-1].strip()
 
 
+class _Process:
+    """A process of this one that leads a session."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process, self._log = process, log
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    @property
+    def error(self) -> str | None:
+        status = self._process.wait()
+        return None if status == 0 else last_error(self._log.read_text(errors="replace"), status)
+
+    def signal(self, what: signal.Signals) -> None:
+        if not self.has_ended:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, what)
+
+
 def _end_with_parent() -> Callable[[], None] | None:
     """What a child does first, where the system can tie its life to that of its parent."""
     if sys.platform != "linux":
         return None
     set_option = ctypes.CDLL(None).prctl  # looked up here: a forked child should do little
     return lambda: set_option(_SET_DEATH_SIGNAL, signal.SIGKILL)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its own children: first by asking, then by force."""
-    for how, seconds in ((signal.SIGTERM, _SECONDS_TO_STOP), (signal.SIGKILL, None)):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, how)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-            return

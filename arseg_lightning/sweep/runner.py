@@ -1,21 +1,25 @@
-"""Runs the points of a sweep one after the other, and goes on where it was stopped."""
+"""Runs the points of a sweep, several at once if asked to, and goes on where it was stopped."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from arseg_lightning.report.sweep_index import INDEX_NAME, PointStatus, SweepIndex, SweepPoint
+from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex, SweepPoint
 from arseg_lightning.sweep.command import point_arguments
-from arseg_lightning.sweep.launch import Launch, launch
+from arseg_lightning.sweep.earlier import VALUES_NAME, planned_index
+from arseg_lightning.sweep.launch import Launch, Running, launch
 from arseg_lightning.sweep.metric import logged_metric
-from arseg_lightning.sweep.plan import Values, identity, point_names
+from arseg_lightning.sweep.places import Place
+from arseg_lightning.sweep.plan import Values
+from arseg_lightning.sweep.side_by_side import run_side_by_side
 from arseg_lightning.sweep.sweep_file import SweepFile
 
 __all__ = ["LOG_NAME", "run_sweep"]
@@ -23,9 +27,9 @@ __all__ = ["LOG_NAME", "run_sweep"]
 LOG_NAME = "log.txt"
 """What a point's run printed, in the point's folder."""
 
-_VALUES_NAME = "sweep_values.json"
-
 _logger = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
 
 
 def run_sweep(
@@ -33,20 +37,24 @@ def run_sweep(
     points: Sequence[Values],
     run_dir: Path,
     extra: Sequence[str] = (),
+    places: Sequence[Place] = (Place(),),
     launch: Launch = launch,
-    say: Callable[[str], None] = _logger.info,
+    say: Say = _logger.info,
 ) -> SweepIndex:
     """Run all points that are not done yet; one that fails does not keep the others from running.
 
     ``sweep.json`` in the sweep's folder always says how far it is, so a sweep that was stopped in
-    any way loses only what the point that was running had done since its last epoch.
+    any way loses only what the points that were running had done since their last epochs. It goes
+    on in any number of places. Points that start at once on an empty data store are safe: they
+    build each of its entries once, and the others wait for it.
 
     Args:
         sweep: The sweep.
         points: Its points.
         run_dir: Folder of the sweep; each point has a folder below it.
         extra: More options for each point's command.
-        launch: Runs a command.
+        places: Where points run, one at a time in each.
+        launch: Starts a command.
         say: Receives lines about the progress.
 
     Returns:
@@ -58,95 +66,84 @@ def run_sweep(
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     with _alone_in(run_dir):
-        index = _planned(sweep, points, run_dir, extra, say)
-        index.write(run_dir / INDEX_NAME)
-        seconds: list[float] = []
-        for number, point in enumerate(index.points):
-            if point.status == "done":
-                continue
-            left = _time_left(index.points[number:], seconds)
-            say(f"point {number + 1} of {len(index.points)}: {point.run_dir}{left}")
-            index = _with_point(index, number, replace(point, status="running"), run_dir)
-            ended = _run_point(sweep, point, run_dir, extra, launch)
-            index = _with_point(index, number, ended, run_dir)
-            seconds.append(ended.seconds or 0.0)
-            say(_ending(ended, run_dir))
-    return index
+        index = planned_index(sweep, points, run_dir, extra, say)
+        return _Runner(sweep, index, run_dir, extra, places, launch, say).run()
 
 
-def _run_point(
-    sweep: SweepFile, point: SweepPoint, run_dir: Path, extra: Sequence[str], launch: Launch
-) -> SweepPoint:
-    """Run one point, with what it was told and what it said in its folder."""
-    folder = run_dir / point.run_dir
-    folder.mkdir(parents=True, exist_ok=True)
-    values = folder / _VALUES_NAME
-    values.write_text(json.dumps(point.values, indent=1) + "\n")
-    (folder / "result.json").unlink(missing_ok=True)  # of an earlier attempt
-    if (folder / "fit.yaml").is_file():
-        interrupted = point.status == "running"
-        extra = [*extra, "--resume=or_restart" if interrupted else "--overwrite=true"]
-    start = time.monotonic()
-    error = launch(point_arguments(sweep.command, values, folder, extra), folder / LOG_NAME)
-    return replace(
-        point,
-        status="done" if error is None else "failed",
-        error=error,
-        seconds=round(time.monotonic() - start, 1),
-        metric=logged_metric(folder, sweep.metric) if sweep.metric and error is None else None,
-    )
+class _Runner:
+    """A sweep that runs; each change of its index is on disk at once."""
 
+    def __init__(
+        self,
+        sweep: SweepFile,
+        index: SweepIndex,
+        run_dir: Path,
+        extra: Sequence[str],
+        places: Sequence[Place],
+        launch: Launch,
+        say: Say,
+    ) -> None:
+        self._sweep, self._index, self._run_dir, self._extra = sweep, index, run_dir, extra
+        self._places, self._launch, self._say = places, launch, say
+        self._to_start = sum(point.status != "done" for point in index.points)
+        self._started: dict[int, float] = {}
+        self._seconds: list[float] = []
 
-def _planned(
-    sweep: SweepFile,
-    points: Sequence[Values],
-    run_dir: Path,
-    extra: Sequence[str],
-    say: Callable[[str], None],
-) -> SweepIndex:
-    """The index to start from: what is done stays done, what was interrupted is known to be."""
-    command = (*sweep.command, *extra)
-    before = _earlier_points(run_dir, command)
-    taken = {point.run_dir for point in before.values()}
-    planned: list[SweepPoint] = []
-    for values, name in zip(points, point_names(sweep, points), strict=True):
-        known = before.pop(identity(values), None)
-        if known is None:
-            while name in taken:
-                name += "+"  # a folder of other values has that name
-            planned.append(SweepPoint(values, name))
-        elif known.status == "done" and (run_dir / known.run_dir / _VALUES_NAME).is_file():
-            planned.append(known)
-        else:
-            status: PointStatus = "running" if known.status == "running" else "waiting"
-            planned.append(SweepPoint(values, known.run_dir, status))
-    done = sum(point.status == "done" for point in planned)
-    say(f"{len(planned)} points in {run_dir}" + (f", {done} of them done already" if done else ""))
-    for point in before.values():
-        say(f"no longer in {sweep.path}, left as it is: {run_dir / point.run_dir}")
-    return SweepIndex(str(sweep.path), sweep.method, tuple(planned), command)
+    def run(self) -> SweepIndex:
+        """Run what is not done, by its number in the index."""
+        self._index.write(self._run_dir / INDEX_NAME)
+        todo = [n for n, point in enumerate(self._index.points) if point.status != "done"]
+        run_side_by_side(todo, self._places, self._start, self._end)
+        return self._index
 
+    def _start(self, number: int, place: Place) -> Running:
+        """Start a point, with what it is told and what it says in its folder."""
+        point = self._index.points[number]
+        left = _time_left(self._to_start, len(self._places), self._seconds)
+        where = "" if place.device is None else f" on device {place.device}"
+        total = len(self._index.points)
+        self._say(f"point {number + 1} of {total}{where}: {point.run_dir}{left}")
+        self._to_start -= 1
+        self._set(number, replace(point, status="running"))
+        folder = self._run_dir / point.run_dir
+        arguments = self._arguments(point, folder)
+        self._started[number] = time.monotonic()
+        return self._launch(arguments, folder / LOG_NAME, place.environment)
 
-def _earlier_points(run_dir: Path, command: tuple[str, ...]) -> dict[str, SweepPoint]:
-    """The points of the sweep that the folder holds already, if it is the same one."""
-    path = run_dir / INDEX_NAME
-    if not path.is_file():
-        return {}
-    index = SweepIndex.read(path)
-    if index.command != command:
-        raise ValueError(
-            f"{run_dir} holds a sweep whose command was `{' '.join(index.command)}`, now it is "
-            f"`{' '.join(command)}`; give another --run_dir, or delete {run_dir}"
+    def _arguments(self, point: SweepPoint, folder: Path) -> list[str]:
+        """A point's command line, once its folder is ready for it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        values = folder / VALUES_NAME
+        values.write_text(json.dumps(point.values, indent=1) + "\n")
+        (folder / "result.json").unlink(missing_ok=True)  # of an earlier attempt
+        extra = self._extra
+        if (folder / "fit.yaml").is_file():
+            interrupted = point.status == "interrupted"
+            extra = [*extra, "--resume=or_restart" if interrupted else "--overwrite=true"]
+        return point_arguments(self._sweep.command, values, folder, extra)
+
+    def _end(self, number: int, running: Running) -> None:
+        """Note how a point ended."""
+        point, error = self._index.points[number], running.error
+        folder, metric = self._run_dir / point.run_dir, self._sweep.metric
+        seconds = time.monotonic() - self._started.pop(number)
+        ended = replace(
+            point,
+            status="done" if error is None else "failed",
+            error=error,
+            seconds=round(seconds, 1),
+            metric=logged_metric(folder, metric) if metric and error is None else None,
         )
-    return {identity(point.values): point for point in index.points}
+        self._seconds.append(seconds)
+        self._set(number, ended)
+        self._say(_ending(ended, self._run_dir))
 
-
-def _with_point(index: SweepIndex, number: int, point: SweepPoint, run_dir: Path) -> SweepIndex:
-    """The index with one point changed, on disk as well."""
-    points = (*index.points[:number], point, *index.points[number + 1 :])
-    index = replace(index, points=points)
-    index.write(run_dir / INDEX_NAME)
-    return index
+    def _set(self, number: int, point: SweepPoint) -> None:
+        """Change one point of the index, on disk as well."""
+        points = list(self._index.points)
+        points[number] = point
+        self._index = replace(self._index, points=tuple(points))
+        self._index.write(self._run_dir / INDEX_NAME)
 
 
 @contextmanager
@@ -162,20 +159,21 @@ def _alone_in(run_dir: Path) -> Iterator[None]:
         yield
 
 
-def _time_left(points: Sequence[SweepPoint], seconds: Sequence[float]) -> str:
-    """How long the points that wait will take, if they take as long as those before."""
+def _time_left(to_start: int, places: int, seconds: Sequence[float]) -> str:
+    """How long it will take in rounds of all places, each as long as points before were."""
     if not seconds:
         return ""
-    waiting = sum(point.status != "done" for point in points)
-    return f" (about {_duration(waiting * sum(seconds) / len(seconds))} left)"
+    rounds = math.ceil(to_start / places)
+    return f" (about {_duration(rounds * sum(seconds) / len(seconds))} left)"
 
 
 def _ending(point: SweepPoint, run_dir: Path) -> str:
     """How a point ended, in a line."""
     duration = _duration(point.seconds or 0.0)
     if point.status == "done":
-        return f"  done in {duration}"
-    return f"  failed after {duration}: {point.error}; log: {run_dir / point.run_dir / LOG_NAME}"
+        return f"  {point.run_dir}: done in {duration}"
+    log = run_dir / point.run_dir / LOG_NAME
+    return f"  {point.run_dir}: failed after {duration}: {point.error}; log: {log}"
 
 
 def _duration(seconds: float) -> str:

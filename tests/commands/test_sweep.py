@@ -8,7 +8,7 @@ from arseg_lightning.commands import sweep as command
 from arseg_lightning.report import RunResult
 from arseg_lightning.report.sweep_index import SweepIndex
 from arseg_lightning.sweep import run_sweep
-from tests.sweep.files import SMALL, Runs, sweep_file
+from tests.sweep.files import SMALL, Ended, Runs, sweep_file
 from tests.test_cli import HIGH_RES, configuration
 
 METRIC = {"name": "val/miou", "goal": "maximize"}
@@ -55,7 +55,23 @@ def test_ctrl_c_is_no_error_of_the_sweep(runs, tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as stop:
         main(["sweep", str(sweep_file(tmp_path, **SMALL)), "--run_dir", str(tmp_path / "out")])
     assert stop.value.code == 130
-    assert "the same command goes on with the point that was" in capsys.readouterr().err
+    assert "the same command goes on with what was running" in capsys.readouterr().err
+
+
+def test_points_may_run_side_by_side(runs, tmp_path, capsys):
+    file = str(sweep_file(tmp_path, **SMALL))
+    main(["sweep", file, "--run_dir", str(tmp_path / "out"), "--parallel", "2"])
+    kinds = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert kinds[1:3] == ["point", "point"]
+    assert runs.names == ["6", "12", "24"]
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_runs(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    file = str(sweep_file(tmp_path, **SMALL))
+    with pytest.raises(ValueError, match=r"has '0', but the GPUs here in CUDA_VISIBLE_DEVICES are"):
+        main(["sweep", file, "--devices", "0,1", "--run_dir", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_needs_the_server_is_said(runs, tmp_path, capsys):
@@ -72,9 +88,10 @@ def test_what_needs_the_server_is_said(runs, tmp_path, capsys):
 def test_the_best_point_is_named(goal, best, runs, tmp_path, capsys, monkeypatch):
     values = {"6": 0.5, "12": 0.75, "24": 0.25}
 
-    def launch(self, arguments, log):
+    def launch(self, arguments, log, environment):
         value = values[log.parent.name.split("=")[1]]
         (log.parent / "metrics.csv").write_text(f"val/miou\n{value}\n")
+        return Ended()
 
     monkeypatch.setattr(Runs, "__call__", launch)
     file = sweep_file(tmp_path, metric={"name": "val/miou", "goal": goal}, **SMALL)
@@ -96,20 +113,20 @@ def test_a_missing_file_is_refused(runs, tmp_path):
 
 @pytest.mark.slow
 def test_points_run_in_processes_of_their_own(tmp_path, capsys):
-    """Two points train and test; the third asks for an interval longer than the video."""
+    """Two points train and test, both on an empty store; a third interval exceeds the video."""
     experiment = configuration(tmp_path, HIGH_RES, train_on="stills")
     words = ["${env}", "${interpreter}", "-m", "arseg_lightning", "fit", "--config", experiment]
     words += ["--config", "${args_json_file}", "--after_fit=test"]
     file = sweep_file(
         tmp_path, command=words, parameters={"data.keyframe_interval": {"values": [2, 4, 90]}}
     )
-    arguments = ["sweep", str(file), "--run_dir", str(tmp_path / "out")]
+    arguments = ["sweep", str(file), "--run_dir", str(tmp_path / "out"), "--parallel", "2"]
     for _ in range(2):
         with pytest.raises(SystemExit) as stop:
             main(arguments)
         assert stop.value.code == 1
     said = capsys.readouterr().out
-    assert "ValueError: keyframe_interval=90 is longer than street_00100" in said
+    assert "failed: point-keyframe_interval=90: error: keyframe_interval=90 is longer than" in said
     assert "3 points in" in said
     assert "2 of them done already" in said
     for interval in (2, 4):

@@ -1,6 +1,7 @@
 """Sweep files for tests, and what stands in for their runs."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -25,6 +26,17 @@ def sweep_file(folder, **changes):
     return path
 
 
+@dataclass
+class Ended:
+    """Stands in for a process that ended at once."""
+
+    error: str | None = None
+    has_ended: bool = True
+
+    def signal(self, what):
+        pass
+
+
 class Runs:
     """Stands in for the processes: notes what it was to run, and fails or waits where told."""
 
@@ -32,14 +44,14 @@ class Runs:
         self.fails, self.waits = fails, waits
         self.commands = []
 
-    def __call__(self, arguments, log):
+    def __call__(self, arguments, log, environment):
         self.commands.append(list(arguments))
         name = log.parent.name.removeprefix("point-keyframe_interval=")
         log.write_text("…")
         (log.parent / "result.json").write_text(log.parent.name)
         if name == self.waits:
             time.sleep(60)
-        return "ValueError: no" if name in self.fails else None
+        return Ended("ValueError: no" if name in self.fails else None)
 
     @property
     def names(self):

@@ -1,6 +1,9 @@
+import sys
+import time
+
 import pytest
 
-from arseg_lightning.sweep.launch import last_error, launch
+from arseg_lightning.sweep.launch import last_error, launch, start
 
 RAISED = """\
 Seed set to 0
@@ -36,10 +39,25 @@ def test_the_line_that_says_why_is_found(output, status, error):
     assert last_error(output, status) == error
 
 
+def ended(process):
+    while not process.has_ended:
+        time.sleep(0.01)
+    return process
+
+
+def test_a_program_has_the_variables_that_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("KEPT", "a")
+    print_them = "import os; print(os.environ['KEPT'], os.environ['GIVEN'])"
+    command = [sys.executable, "-c", print_them]
+    assert ended(start(command, tmp_path / "log.txt", {"GIVEN": "b"})).error is None
+    assert (tmp_path / "log.txt").read_text() == "a b\n"
+
+
 @pytest.mark.slow
 def test_a_program_runs_in_its_own_process_and_writes_its_log(tmp_path):
-    assert launch(["--help"], tmp_path / "log.txt") is None
+    assert ended(launch(["--help"], tmp_path / "log.txt", {})).error is None
     assert "usage: " in (tmp_path / "log.txt").read_text()
-    error = launch(["fit", "--config", str(tmp_path / "none.yaml")], tmp_path / "log.txt")
+    nothing = ["fit", "--config", str(tmp_path / "none.yaml")]
+    error = ended(launch(nothing, tmp_path / "log.txt", {})).error
     assert error is not None
     assert error.startswith("error: ")

@@ -9,14 +9,14 @@ import pytest
 
 from arseg_lightning.report.sweep_index import SweepIndex
 from arseg_lightning.sweep import choose_points, read_sweep, run_sweep
-from tests.sweep.files import PARAMETERS, SMALL, Runs, sweep_file
+from tests.sweep.files import PARAMETERS, SMALL, Ended, Runs, sweep_file
 
 
 def run(folder, launch, said=None, extra=(), **changes):
     sweep = read_sweep(sweep_file(folder, **changes))
     points = choose_points(sweep, 20 if sweep.method == "random" else None)
     say = (said if said is not None else []).append
-    return run_sweep(sweep, points, folder / "sweep", extra, launch, say)
+    return run_sweep(sweep, points, folder / "sweep", extra, launch=launch, say=say)
 
 
 def statuses(folder):
@@ -42,7 +42,7 @@ def test_progress_is_said(tmp_path):
     run(tmp_path, Runs(), said, **SMALL)
     assert said[0] == f"3 points in {tmp_path}/sweep"
     assert said[1] == "point 1 of 3: point-keyframe_interval=6"
-    assert said[2] == "  done in 0 s"
+    assert said[2] == "  point-keyframe_interval=6: done in 0 s"
     assert said[3] == "point 2 of 3: point-keyframe_interval=12 (about 0 s left)"
 
 
@@ -78,15 +78,16 @@ def test_an_earlier_attempt_leaves_no_result_and_is_overwritten(tmp_path):
     (folder / "fit.yaml").touch()
     seen = []
 
-    def launch(arguments, log):
+    def launch(arguments, log, environment):
         seen.append(((folder / "result.json").exists(), "--overwrite=true" in arguments))
+        return Ended()
 
     run(tmp_path, launch, **SMALL)
     assert seen == [(False, True)]
 
 
 def test_an_interrupted_point_goes_on_from_its_last_epoch_also_when_interrupted_twice(tmp_path):
-    def stop(arguments, log):
+    def stop(arguments, log, environment):
         (log.parent / "fit.yaml").touch()
         raise KeyboardInterrupt
 
@@ -119,7 +120,7 @@ def test_killed_half_way_it_goes_on_with_the_point_that_was_running(tmp_path):
 
 
 def test_ctrl_c_stops_the_sweep(tmp_path):
-    def launch(arguments, log):
+    def launch(arguments, log, environment):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -151,8 +152,9 @@ def test_another_command_in_the_same_folder_is_refused(tmp_path):
 
 
 def test_the_metric_is_read_from_the_runs_own_logs(tmp_path):
-    def launch(arguments, log):
+    def launch(arguments, log, environment):
         (log.parent / "metrics.csv").write_text("val/miou\n0.25\n")
+        return Ended()
 
     index = run(tmp_path, launch, metric={"name": "val/miou"}, **SMALL)
     assert [point.metric for point in index.points] == [0.25] * 3
