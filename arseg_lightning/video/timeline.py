@@ -78,7 +78,7 @@ def read_timeline(path: Path) -> Timeline | None:
     return _read(path, stat.st_size, stat.st_mtime_ns)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _read(path: Path, size: int, mtime_ns: int) -> Timeline | None:
     with open_video(path) as (container, stream):
         # AVI stores no display order, so FFmpeg makes one up.
