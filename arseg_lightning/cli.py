@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from jsonargparse import auto_cli, set_parsing_settings
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from arseg_lightning.callbacks import (
     CompiledNetworks,
@@ -24,6 +27,7 @@ from arseg_lightning.callbacks import (
     RunFolder,
     RunLog,
     RunRecord,
+    StopSignal,
     TestRecord,
     Throughput,
     WandbPanels,
@@ -144,6 +148,7 @@ class SegmentationCLI(LightningCLI):
             Throughput(),  # before who shows it
             TQDMProgressBar() if sys.stderr.isatty() else EpochLines(),
             GeneratorStates(),
+            StopSignal(),
             TestRecord(run_dir),
         ]
         plugins = self._get(self.config_init, "trainer").plugins or []
@@ -225,7 +230,15 @@ def main(arguments: list[str] | None = None) -> Any:
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
         logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
-        return _run_experiment(arguments if given else None)
+        try:
+            return _run_experiment(arguments if given else None)
+        except SIGTERMException:  # Lightning's status would be 0: done
+            raise SystemExit(_status_of_stopped()) from None
+
+
+def _status_of_stopped() -> int:
+    """That of a process that SIGTERM ends; whom Lightning has started, it would kill for that."""
+    return 128 + signal.SIGTERM if os.environ.get("LOCAL_RANK", "0") == "0" else 0
 
 
 def _is_no_advertisement(record: logging.LogRecord) -> bool:

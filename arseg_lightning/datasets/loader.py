@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -14,6 +15,9 @@ from arseg_lightning.types import Clip
 __all__ = ["Loader", "clip_loader"]
 
 Loader = DataLoader[Clip]
+
+_SECONDS_TO_STAY = 30
+"""How long a worker that is told to end still serves."""
 
 
 def clip_loader(
@@ -49,16 +53,20 @@ def clip_loader(
         collate_fn=collate,
         drop_last=drop_last,
         pin_memory=torch.cuda.is_available(),  # copies to the device while it computes
-        worker_init_fn=_keep_inherited_garbage,
+        worker_init_fn=_prepare_worker,
         # Without its own, it draws from everybody's, and how often depends on num_workers.
         generator=torch.Generator(),
     )
 
 
-def _keep_inherited_garbage(worker: int) -> None:
-    """Keep a forked worker from freeing its parent's codecs.
+def _prepare_worker(worker: int) -> None:
+    """Keep a forked worker from freeing its parent's codecs, and from leaving before its parent.
 
     Codecs that the parent has used and dropped may wait for its garbage collector. A worker
     inherits them without their threads, and freeing them there crashes it.
+
+    A cluster tells all processes of a job to end, and the parent ends between two steps: until
+    then it needs its workers. They end with it, or if it does not, a while later.
     """
     gc.freeze()
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(_SECONDS_TO_STAY))
