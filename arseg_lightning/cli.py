@@ -39,6 +39,7 @@ from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.arguments import PROGRAM, help_texts, named
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks import SegmentationTask
@@ -67,6 +68,8 @@ _NOISE = (
 )
 """Warnings that tell a user of the command line nothing."""
 
+_CHECKPOINTS_OF_LIGHTNING = ("best", "last", "hpc", "registry")
+"""Words that Lightning takes for a checkpoint's path."""
 
 _ADVERTISEMENT = "Tip: For seamless cloud"
 """How Lightning begins to speak of its products."""
@@ -125,16 +128,18 @@ class SegmentationCLI(LightningCLI):
             Path(self._get(self.config, "run_dir")),
             str(self.subcommand),
         )
-        path = Path(self._get(self.config, "ckpt_path") or "")
-        if path.is_file():
-            check_run_checkpoint(path)
+        path = str(self._get(self.config, "ckpt_path") or "")
+        if path and "://" not in path and path not in _CHECKPOINTS_OF_LIGHTNING:
+            check_run_checkpoint(Path(path))
         start = "model.init_args.network.init_args.pretrained"
         if self.subcommand != "fit" and isinstance(self._get(self.config, start), str):
             self.config[self.subcommand][start] = None
         config = self.config["fit"] if self.subcommand == "fit" else None
-        if config and not (path.name or config.overwrite or config.trainer.fast_dev_run):
+        if config and not (path or config.overwrite or config.trainer.fast_dev_run):
             text = self._parser("fit").dump(config, skip_none=False, skip_link_targets=False)
             self._checkpoint = self._folder.checkpoint_to_resume(text, config.resume)
+            if self._checkpoint:
+                read_checkpoint(self._checkpoint)  # a damaged one is refused now, in plain words
         if config:
             before = self._folder.previous("trainer.logger") if self._checkpoint else None
             keep_wandb_run(config.trainer.logger, before)
@@ -181,6 +186,15 @@ class SegmentationCLI(LightningCLI):
             self.trainer.limit_val_batches = 0
             callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
             callbacks.remove(self._get(self.config_init, "best"))
+
+    def before_validate(self) -> None:
+        """Refuse to validate nothing.
+
+        Raises:
+            ValueError: If there are no validation data.
+        """
+        if self.datamodule.layouts["val"] is None:
+            raise ValueError("no val data: set data.val in the configuration, or use test")
 
     def after_fit(self) -> None:
         """Test the run, and segment a video, if asked to; then it is finished."""
