@@ -147,11 +147,13 @@ class SegmentationCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Add the callbacks that keep a run's results in its folder."""
         run_dir = Path(self._get(self.config, "run_dir"))
+        watched = sys.stderr.isatty()
         self.trainer_defaults["callbacks"] = [
             RunLog(run_dir),
             CostLine(),
             Throughput(),  # before who shows it
-            TQDMProgressBar() if sys.stderr.isatty() else EpochLines(),
+            EpochLines(printed=not watched),
+            *([TQDMProgressBar()] if watched else []),
             GeneratorStates(),
             StopSignal(),
             TestRecord(run_dir),
