@@ -135,7 +135,8 @@ class SegmentationCLI(LightningCLI):
         if self.subcommand != "fit" and isinstance(self._get(self.config, start), str):
             self.config[self.subcommand][start] = None
         config = self.config["fit"] if self.subcommand == "fit" else None
-        if config and not (path or config.overwrite or config.trainer.fast_dev_run):
+        is_told = path in _CHECKPOINTS_OF_LIGHTNING or (path != "" and self._folder.holds(path))
+        if config and not (is_told or config.overwrite or config.trainer.fast_dev_run):
             text = self._parser("fit").dump(config, skip_none=False, skip_link_targets=False)
             self._checkpoint = self._folder.checkpoint_to_resume(text, config.resume)
             if self._checkpoint:
