@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from jsonargparse import auto_cli, set_parsing_settings
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from arseg_lightning.callbacks import (
     CompiledNetworks,
@@ -24,6 +27,7 @@ from arseg_lightning.callbacks import (
     RunFolder,
     RunLog,
     RunRecord,
+    StopSignal,
     TestRecord,
     Throughput,
     WandbPanels,
@@ -35,6 +39,7 @@ from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.arguments import PROGRAM, help_texts, named
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks import SegmentationTask
@@ -63,6 +68,8 @@ _NOISE = (
 )
 """Warnings that tell a user of the command line nothing."""
 
+_CHECKPOINTS_OF_LIGHTNING = ("best", "last", "hpc", "registry")
+"""Words that Lightning takes for a checkpoint's path."""
 
 _ADVERTISEMENT = "Tip: For seamless cloud"
 """How Lightning begins to speak of its products."""
@@ -121,16 +128,19 @@ class SegmentationCLI(LightningCLI):
             Path(self._get(self.config, "run_dir")),
             str(self.subcommand),
         )
-        path = Path(self._get(self.config, "ckpt_path") or "")
-        if path.is_file():
-            check_run_checkpoint(path)
+        path = str(self._get(self.config, "ckpt_path") or "")
+        if path and "://" not in path and path not in _CHECKPOINTS_OF_LIGHTNING:
+            check_run_checkpoint(Path(path))
         start = "model.init_args.network.init_args.pretrained"
         if self.subcommand != "fit" and isinstance(self._get(self.config, start), str):
             self.config[self.subcommand][start] = None
         config = self.config["fit"] if self.subcommand == "fit" else None
-        if config and not (path.name or config.overwrite or config.trainer.fast_dev_run):
+        is_told = path in _CHECKPOINTS_OF_LIGHTNING or (path != "" and self._folder.holds(path))
+        if config and not (is_told or config.overwrite or config.trainer.fast_dev_run):
             text = self._parser("fit").dump(config, skip_none=False, skip_link_targets=False)
             self._checkpoint = self._folder.checkpoint_to_resume(text, config.resume)
+            if self._checkpoint:
+                read_checkpoint(self._checkpoint)  # a damaged one is refused now, in plain words
         if config:
             before = self._folder.previous("trainer.logger") if self._checkpoint else None
             keep_wandb_run(config.trainer.logger, before)
@@ -138,12 +148,15 @@ class SegmentationCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Add the callbacks that keep a run's results in its folder."""
         run_dir = Path(self._get(self.config, "run_dir"))
+        watched = sys.stderr.isatty()
         self.trainer_defaults["callbacks"] = [
             RunLog(run_dir),
             CostLine(),
             Throughput(),  # before who shows it
-            TQDMProgressBar() if sys.stderr.isatty() else EpochLines(),
+            EpochLines(printed=not watched),
+            *([TQDMProgressBar()] if watched else []),
             GeneratorStates(),
+            StopSignal(),
             TestRecord(run_dir),
         ]
         plugins = self._get(self.config_init, "trainer").plugins or []
@@ -176,6 +189,15 @@ class SegmentationCLI(LightningCLI):
             self.trainer.limit_val_batches = 0
             callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
             callbacks.remove(self._get(self.config_init, "best"))
+
+    def before_validate(self) -> None:
+        """Refuse to validate nothing.
+
+        Raises:
+            ValueError: If there are no validation data.
+        """
+        if self.datamodule.layouts["val"] is None:
+            raise ValueError("no val data: set data.val in the configuration, or use test")
 
     def after_fit(self) -> None:
         """Test the run, and segment a video, if asked to; then it is finished."""
@@ -225,7 +247,15 @@ def main(arguments: list[str] | None = None) -> Any:
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
         logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
-        return _run_experiment(arguments if given else None)
+        try:
+            return _run_experiment(arguments if given else None)
+        except SIGTERMException:  # Lightning's status would be 0: done
+            raise SystemExit(_status_of_stopped()) from None
+
+
+def _status_of_stopped() -> int:
+    """That of a process that SIGTERM ends; whom Lightning has started, it would kill for that."""
+    return 128 + signal.SIGTERM if os.environ.get("LOCAL_RANK", "0") == "0" else 0
 
 
 def _is_no_advertisement(record: logging.LogRecord) -> bool:

@@ -11,8 +11,9 @@ __all__ = ["plain_message"]
 _VARIABLE = "ARSEG_LIGHTNING_TRACEBACK"
 _UNION = "Does not validate against any of the Union subtypes"
 _ATTEMPT = re.compile(r"^  - (?P<message>.*(?:\n    .*)*)", re.MULTILINE)
-_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES))
+_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR))
 """What a disk says that takes nothing, to whoever happens to write next."""
+_OF_LIGHTNING = "MisconfigurationException"
 _MEANINGLESS = "Expected a <class 'NoneType'>"
 
 
@@ -24,15 +25,24 @@ def plain_message(error: BaseException) -> str | None:
 
     Returns:
         The message; None if only the traceback tells enough: for an error from elsewhere that is
-        not the disk's, or when the variable ``ARSEG_LIGHTNING_TRACEBACK`` is set.
+        not the disk's and no setting that Lightning refuses, or when the variable
+        ``ARSEG_LIGHTNING_TRACEBACK`` is set.
     """
-    if os.environ.get(_VARIABLE) or not isinstance(error, ValueError | OSError | TypeError):
+    if os.environ.get(_VARIABLE):
+        return None
+    if type(error).__name__ == _OF_LIGHTNING:
+        return _with_hint(str(error))
+    if not isinstance(error, ValueError | OSError | TypeError):
         return None
     message = _from_constructor(str(error)) if _UNION in str(error) else None
     message = message or _of_a_disk(error)
     if message is None and _raised_here(error):
         message = str(error)
-    return message and f"{message}\n({_VARIABLE}=1 shows where it was raised)"
+    return message and _with_hint(message)
+
+
+def _with_hint(message: str) -> str:
+    return f"{message}\n({_VARIABLE}=1 shows where it was raised)"
 
 
 def _of_a_disk(error: BaseException) -> str | None:

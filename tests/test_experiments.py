@@ -69,6 +69,13 @@ def fit(tmp_path_factory, monkeypatch):
     return run
 
 
+@pytest.mark.parametrize("path", WHOLE, ids=str)
+def test_a_logger_that_takes_the_place_of_the_experiments_inherits_no_name(path):
+    """``--trainer.logger WandbLogger`` keeps what both loggers know; a W&B run is named anew."""
+    logger = yaml.safe_load(path.read_text())["trainer"]["logger"]
+    assert logger["init_args"] == {"save_dir": "${run_dir}/logs", "name": None}
+
+
 @pytest.fixture
 def phase_1(fit, request):
     """The high-res checkpoint of a network, made once in all tests: a step of its experiment."""

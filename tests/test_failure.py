@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from lightning import Trainer
 
 from arseg_lightning.cli import main
 from arseg_lightning.failure import plain_message
@@ -23,6 +24,11 @@ def test_what_this_package_raises_is_its_message():
     assert "ARSEG_LIGHTNING_TRACEBACK=1" in message
 
 
+def test_what_lightning_says_of_a_setting_is_its_message():
+    message = plain_message(caught(lambda: Trainer(accelerator="cpu", devices=0)))
+    assert message.startswith("`Trainer(devices=0)` value is not a valid input")
+
+
 def test_what_others_raise_keeps_its_traceback():
     assert plain_message(caught(int, "x")) is None
     assert plain_message(RuntimeError("never raised")) is None
@@ -33,6 +39,7 @@ def test_what_others_raise_keeps_its_traceback():
     [
         (OSError(28, "No space left on device"), "No space left on device: make room, mend the"),
         (OSError(30, "Read-only file system", "a/b"), r"Read-only file system \(a/b\): make room"),
+        (OSError(20, "Not a directory", "a/b"), r"Not a directory \(a/b\): make room, mend the"),
         (OSError(28, "last.ckpt cannot be written"), r"last\.ckpt cannot be written\n"),
     ],
 )
@@ -66,3 +73,19 @@ def test_the_program_ends_with_the_message():
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: no document at none.md; give the path")
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "flag", "message"),
+    [
+        ("test", "--ckpt_path=nothing.ckpt", "no checkpoint at nothing.ckpt; give the path"),
+        ("validate", "--data.batch_size=1", "no val data: set data.val in the configuration"),
+        ("test", "--data.batch_size=0", "batch_size is at least 1, got 0"),
+        ("test", "--data.frame_cache_gib=-1", "frame_cache_gib is at least 0, got -1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is(tmp_path, command, flag, message):
+    without_weights = [word for word in HIGH_RES[1:] if "checkpoint" not in word]
+    error = caught(main, [command, *without_weights, flag, f"--run_dir={tmp_path / 'run'}"])
+    assert plain_message(error).startswith(message)
+    assert not (tmp_path / "run").exists()

@@ -8,6 +8,7 @@ from arseg_lightning.callbacks.progress import EpochLines
 from arseg_lightning.callbacks.run_folder import Resume, RunFolder
 from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.run_record import RunRecord
+from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
 from arseg_lightning.callbacks.throughput import Throughput
 from arseg_lightning.callbacks.wandb_panels import WandbPanels
@@ -21,6 +22,7 @@ __all__ = [
     "RunFolder",
     "RunLog",
     "RunRecord",
+    "StopSignal",
     "TestRecord",
     "Throughput",
     "WandbPanels",

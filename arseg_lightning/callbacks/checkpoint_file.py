@@ -13,6 +13,8 @@ from lightning.fabric.plugins import TorchCheckpointIO
 
 __all__ = ["WholeCheckpoints"]
 
+_OF_REQUEUING = "hpc_ckpt_"
+
 
 class WholeCheckpoints(TorchCheckpointIO):
     """Writes a checkpoint under another name and renames it when it is on the disk.
@@ -21,7 +23,10 @@ class WholeCheckpoints(TorchCheckpointIO):
     the previous checkpoint as it was.
 
     Differs: Lightning writes to the system's temporary folder and moves the file; from another
-    file system that is a copy, and a copy can end halfway.
+    file system that is a copy, and a copy can end halfway. When SLURM is about to requeue a job,
+    Lightning also writes where in an epoch it is, and prefers that to everything else whenever no
+    checkpoint is named: also in a run that replaces this one, and in the test behind a fit. It is
+    left out: a requeued run goes on from its last finished epoch, as any other.
     """
 
     def save_checkpoint(
@@ -35,6 +40,8 @@ class WholeCheckpoints(TorchCheckpointIO):
         Raises:
             OSError: If it cannot be written; the previous one is still there then.
         """
+        if Path(path).name.startswith(_OF_REQUEUING):
+            return
         if storage_options is not None or "://" in str(path):
             super().save_checkpoint(checkpoint, path, storage_options)
             return

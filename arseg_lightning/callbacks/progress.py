@@ -1,7 +1,8 @@
-"""Progress where nobody watches: one line an epoch in a log file, instead of a bar."""
+"""Progress for those who do not watch, or look later: one line an epoch."""
 
 from __future__ import annotations
 
+import logging
 import time
 
 from lightning import Callback, LightningModule, Trainer
@@ -10,11 +11,18 @@ from arseg_lightning.callbacks.run_log import tell
 
 __all__ = ["EpochLines"]
 
+_log = logging.getLogger(__name__)
+
 
 class EpochLines(Callback):
-    """Prints the loss, the time, the remaining time and the speed after every epoch."""
+    """Logs the loss, the time, the remaining time and the speed after every epoch.
 
-    def __init__(self) -> None:
+    Args:
+        printed: Whether the line is also printed, for where there is no bar.
+    """
+
+    def __init__(self, printed: bool = True) -> None:
+        self.printed = printed
         self.start = 0.0
         self.first_epoch = 0
 
@@ -24,7 +32,7 @@ class EpochLines(Callback):
         self.first_epoch = trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the line."""
+        """Write the line."""
         done = trainer.current_epoch + 1 - self.first_epoch
         seconds = time.monotonic() - self.start
         parts = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"]
@@ -35,7 +43,8 @@ class EpochLines(Callback):
             left = seconds / done * (trainer.max_epochs - trainer.current_epoch - 1)
             parts.append(f"{seconds:.0f} s, {left:.0f} s left")
         if trainer.is_global_zero:
-            tell(", ".join([*parts, *_speed(trainer)]))
+            say = tell if self.printed else _log.info
+            say(", ".join([*parts, *_speed(trainer)]))
 
 
 def _speed(trainer: Trainer) -> list[str]:

@@ -19,7 +19,7 @@ Resume = Literal["auto", "or_restart", "never"]
 """
 
 _NOT_COMPARED = (
-    *("run_dir", "overwrite", "resume", "ckpt_path", "after_fit", "data.num_workers"),
+    *("run_dir", "overwrite", "resume", "after_fit", "data.num_workers"),
     *("trainer.default_root_dir", "trainer.enable_progress_bar", "best.dirpath", "last.dirpath"),
 )
 """What may differ between a run and its continuation: it changes no weight."""
@@ -67,6 +67,10 @@ class RunFolder:
             shown = ", ".join(changed[:4]) + (", …" if len(changed) > 4 else "")
             raise self._refusal(f"an interrupted run with another configuration ({shown})")
         return self.last if self.last.is_file() else None
+
+    def holds(self, checkpoint: str) -> bool:
+        """Whether a checkpoint is one of this folder's."""
+        return Path(checkpoint).absolute().parent == self.path.absolute()
 
     def previous(self, key: str) -> Any:
         """A value of the recorded configuration, in plain types, or None."""

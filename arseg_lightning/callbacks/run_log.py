@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from arseg_lightning.callbacks.run_folder import write_whole
 from arseg_lightning.report.result import Provenance, commit_of
@@ -60,8 +62,12 @@ class RunLog(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Keep the error and where it arose."""
-        if self._handlers:
+        """Keep the error and where it arose; of a run that was told to stop, how far it is."""
+        if not trainer.is_global_zero:
+            return
+        if isinstance(exception, KeyboardInterrupt | SIGTERMException):
+            tell(self._how_far(trainer, exception))
+        elif self._handlers:
             record = _log.makeRecord(
                 _log.name,
                 logging.ERROR,
@@ -77,6 +83,14 @@ class RunLog(Callback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Close the log."""
         self._close()
+
+    def _how_far(self, trainer: Trainer, exception: BaseException) -> str:
+        by = "Ctrl-C" if isinstance(exception, KeyboardInterrupt) else "SIGTERM"
+        if trainer.state.fn != TrainerFn.FITTING:
+            return f"stopped by {by}"
+        last = self.run_dir / "last.ckpt"
+        kept = f"finished epochs are in {last}" if last.is_file() else "no epoch was finished"
+        return f"stopped by {by} in epoch {trainer.current_epoch + 1}; {kept}"
 
     def _open(self, trainer: Trainer, command: str) -> None:
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):

@@ -66,8 +66,8 @@ class ClipDataModule(LightningDataModule):
         seed: Decides order and augmentation.
 
     Raises:
-        ValueError: If the keyframe interval is below 1, the size of the cache below 0, there are
-            no data, or the splits' classes differ.
+        ValueError: If the keyframe interval or batch size is below 1, another number below 0, there
+            are no data, or the splits' classes differ.
     """
 
     def __init__(
@@ -92,10 +92,8 @@ class ClipDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if keyframe_interval < 1:
-            raise ValueError(f"keyframe_interval is at least 1, got {keyframe_interval}")
-        if frame_cache_gib < 0:
-            raise ValueError(f"frame_cache_gib is 0 (no cache) or more, got {frame_cache_gib}")
+        _at_least(1, keyframe_interval=keyframe_interval, batch_size=batch_size)
+        _at_least(0, num_workers=num_workers, frame_cache_gib=frame_cache_gib)
         self.layouts: dict[str, Layout | PreparedLayout | None]
         self.layouts = {"train": train, "val": val, "test": test}
         self.classes = _common_classes(list(self.layouts.values()))
@@ -259,6 +257,12 @@ class ClipDataModule(LightningDataModule):
     def _samples_per_step(self) -> int:
         accumulated = self.trainer.accumulate_grad_batches if self.trainer is not None else 1
         return self.batch_size * self._processes()[1] * accumulated
+
+
+def _at_least(least: int, **values: float) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(f"{name} is at least {least}, got {value}")
 
 
 def _finished_epochs(trainer: Trainer | None) -> int:

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import gc
+import signal
+from collections.abc import Iterator
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from arseg_lightning.datasets.dataset import collate
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
-from arseg_lightning.types import Clip
+from arseg_lightning.types import Clip, ClipBatch
 
 __all__ = ["Loader", "clip_loader"]
 
-Loader = DataLoader[Clip]
+_SECONDS_TO_STAY = 30
+"""How long a worker that is told to end still serves."""
+
+
+class Loader(DataLoader[Clip]):
+    """A loader whose workers inherit no codecs that are only waiting to be freed.
+
+    They inherit them without their threads, and freeing one waits for those forever. That may
+    happen as early as PyTorch seeds a worker, before it is ours to prepare.
+    """
+
+    def __iter__(self) -> Iterator[ClipBatch]:  # type: ignore[override]
+        """The batches of an epoch."""
+        if self.num_workers > 0:
+            gc.collect()
+        return super().__iter__()
 
 
 def clip_loader(
@@ -40,7 +57,7 @@ def clip_loader(
             f"{len(sampler)} training samples a process do not fill one batch of "
             f"{batch_size}; lower data.batch_size"
         )
-    return DataLoader(
+    return Loader(
         dataset,
         batch_size=batch_size,
         sampler=sampler,
@@ -49,16 +66,17 @@ def clip_loader(
         collate_fn=collate,
         drop_last=drop_last,
         pin_memory=torch.cuda.is_available(),  # copies to the device while it computes
-        worker_init_fn=_keep_inherited_garbage,
+        worker_init_fn=_prepare_worker,
         # Without its own, it draws from everybody's, and how often depends on num_workers.
         generator=torch.Generator(),
     )
 
 
-def _keep_inherited_garbage(worker: int) -> None:
-    """Keep a forked worker from freeing its parent's codecs.
+def _prepare_worker(worker: int) -> None:
+    """Keep a forked worker from freeing its parent's codecs, and from leaving before its parent.
 
-    Codecs that the parent has used and dropped may wait for its garbage collector. A worker
-    inherits them without their threads, and freeing them there crashes it.
+    A cluster tells all processes of a job to end, and the parent ends between two steps: until
+    then it needs its workers. They end with it, or if it does not, a while later.
     """
     gc.freeze()
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(_SECONDS_TO_STAY))

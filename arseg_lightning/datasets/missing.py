@@ -96,9 +96,9 @@ def _may_start_processes() -> bool:
 
 
 def _progress(total: int) -> tqdm[Any]:
-    """A bar where it takes a while; a log gets a line only now and then."""
-    delay, every = (0.5, 0.1) if sys.stderr.isatty() else (15.0, 15.0)
-    return tqdm(total=total, desc="preparing", leave=False, mininterval=every, delay=delay)
+    """A bar, if it takes a while; a log gets a line only now and then."""
+    delay, every_seconds = (0.5, 0.1) if sys.stderr.isatty() else (15.0, 15.0)
+    return tqdm(total=total, desc="preparing", leave=False, delay=delay, mininterval=every_seconds)
 
 
 def _message(report: PrepareReport, store: ClipStore, total: int) -> str:

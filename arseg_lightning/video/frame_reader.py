@@ -13,9 +13,12 @@ from arseg_lightning.video.conversion import ToRgb, to_frame
 from arseg_lightning.video.decode import frame_clock
 from arseg_lightning.video.pictures import Damage, NumberedPicture, numbered_pictures
 from arseg_lightning.video.probe import open_video
-from arseg_lightning.video.timeline import read_timeline
+from arseg_lightning.video.timeline import Timeline, read_timeline
 
 __all__ = ["FrameReader", "read_frames"]
+
+Clock = Callable[[int], float]
+"""The time of a frame, in seconds."""
 
 _WORTH_A_SEEK = 8
 """Frames to skip that make up for opening the file once more."""
@@ -61,9 +64,9 @@ class FrameReader:
         self.kept_bytes = kept_bytes
         self._timeline = read_timeline(self.path) if self.path.is_file() else None
         self._rgb = ToRgb()
-        self._seconds: Callable[[int], float]
+        self._seconds: Clock
         self._kept: dict[int, NumberedPicture] = {}
-        self._pictures: Generator[NumberedPicture] | None = None
+        self._pictures: Generator[tuple[NumberedPicture, Clock]] | None = None
         self._start = self._next = 0
         self._process = os.getpid()
 
@@ -129,7 +132,8 @@ class FrameReader:
 
     def _advance(self, index: int) -> NumberedPicture | None:
         """Decode up to a frame; None if the video ends before, or did not start where it should."""
-        for numbered in self._pictures or ():
+        for numbered, clock in self._pictures or ():
+            self._seconds = clock
             if self._start and numbered.place == self._start and numbered.is_copy:
                 return None
             self._next = numbered.place + 1
@@ -151,15 +155,8 @@ class FrameReader:
         """Open the video anew, where decoding can start."""
         if self._pictures is not None:
             self._pictures.close()
-        self._pictures, self._start, self._next = self._decode(start), start, start
-
-    def _decode(self, start: int) -> Generator[NumberedPicture]:
-        with open_video(self.path) as (container, stream):
-            if self._timeline is not None and start:
-                self._timeline.seek(container, stream, start)
-            self._seconds = frame_clock(self._timeline, stream)
-            unsaid = Damage(self.path)  # only that of the frames asked for counts
-            yield from numbered_pictures(container, stream, self._timeline, unsaid, start)
+        self._pictures = _decode(self.path, self._timeline, start)
+        self._start = self._next = start
 
     def _leave_to_parent(self) -> None:
         """Drop the decoder and the scaler that a forked process inherits without their threads."""
@@ -167,6 +164,23 @@ class FrameReader:
         self._pictures, self._kept, self._rgb = None, {}, ToRgb()
         self._start = self._next = 0
         self._process = os.getpid()
+
+
+def _decode(
+    path: Path, timeline: Timeline | None, start: int
+) -> Generator[tuple[NumberedPicture, Clock]]:
+    """The pictures from where decoding can start, and their clock.
+
+    It refers to no reader: one that is dropped closes its video at once, not when garbage is
+    collected, which may happen in a process that was forked meanwhile.
+    """
+    with open_video(path) as (container, stream):
+        if timeline is not None and start:
+            timeline.seek(container, stream, start)
+        seconds = frame_clock(timeline, stream)
+        unsaid = Damage(path)  # only that of the frames asked for counts
+        for numbered in numbered_pictures(container, stream, timeline, unsaid, start):
+            yield numbered, seconds
 
 
 def _num_bytes(numbered: NumberedPicture) -> int:

@@ -40,3 +40,8 @@ def test_a_first_checkpoint_that_cannot_be_written_says_why(tmp_path):
     (tmp_path / "run").touch()
     with pytest.raises(OSError, match=r"\(File exists; it takes 0\.\d MB\)\. Make room, or mend"):
         save(tmp_path / "run" / "last.ckpt", 50_000)
+
+
+def test_no_checkpoint_of_a_requeued_job_stands_before_that_of_the_last_epoch(tmp_path):
+    save(tmp_path / "hpc_ckpt_1.ckpt", 10)
+    assert list(tmp_path.iterdir()) == []

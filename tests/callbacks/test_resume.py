@@ -125,3 +125,17 @@ def test_another_configuration_does_not_go_on_in_the_folder(high_res, tmp_path):
     with pytest.raises(Interrupted):  # in its first epoch: nothing of the older run is left
         fit(config, tmp_path, *changed, "--overwrite", "true", passes=2)
     assert not list(tmp_path.glob("*.ckpt"))
+
+
+def test_a_run_that_began_with_anothers_checkpoint_goes_on_from_its_own(high_res, tmp_path, capsys):
+    config, _ = high_res
+    old, new = tmp_path / "old", tmp_path / "new"
+    with pytest.raises(Interrupted):
+        fit(config, old, passes=4)
+    again = ("--ckpt_path", str(old / "last.ckpt"))
+    with pytest.raises(Interrupted):
+        fit(config, new, *again, passes=4)
+    with pytest.raises(FileExistsError, match=r"another configuration \(ckpt_path\)"):
+        fit(config, new)
+    fit(config, new, *again)
+    assert f"going on after epoch 2 of 3, from {new / 'last.ckpt'}" in capsys.readouterr().out

@@ -16,13 +16,13 @@ from arseg_lightning.tasks import HighResTask
 from tests.tiny import TinyNet, clip_batch
 
 
-def fit(folder, batches):
+def fit(folder, batches, printed=True):
     trainer = Trainer(
         max_epochs=1,
         accelerator="cpu",
         logger=False,
         default_root_dir=folder,
-        callbacks=[RunLog(folder), EpochLines()],
+        callbacks=[RunLog(folder), EpochLines(printed)],
         enable_progress_bar=False,
         enable_model_summary=False,
         enable_checkpointing=False,
@@ -52,6 +52,12 @@ def test_log_and_environment_are_in_the_folder(tmp_path):
     assert environment["versions"]["torch"] == torch.__version__
     assert environment["processes"] == 1
     assert set(environment["working_directory"]) == {"path", "commit"}
+
+
+def test_beside_a_bar_the_log_alone_gets_the_lines_of_the_epochs(tmp_path, capsys):
+    fit(tmp_path, [clip_batch()], printed=False)
+    assert "INFO epoch 1/1, train/loss " in (tmp_path / "run.log").read_text()
+    assert "train/loss" not in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("handlers")

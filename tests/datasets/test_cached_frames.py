@@ -109,8 +109,3 @@ def test_evaluation_keeps_no_more_pictures_than_its_memory(street):
     whole = module(street, test_pairs="every_distance").test_dataloader().dataset
     for index, image in enumerate(images):
         np.testing.assert_array_equal(image, whole[index].images)
-
-
-def test_a_negative_size_is_refused(street):
-    with pytest.raises(ValueError, match=r"frame_cache_gib is 0 \(no cache\) or more, got -1"):
-        module(street, frame_cache_gib=-1)

@@ -1,5 +1,9 @@
 """The data module: what it prepares, what it serves, and what it refuses."""
 
+import multiprocessing
+import os
+import signal
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -247,3 +251,13 @@ def test_some_data_bring_the_classes(store):
 def test_an_interval_counts_frames(store):
     with pytest.raises(ValueError, match="keyframe_interval is at least 1, got 0"):
         module(store, keyframe_interval=0)
+
+
+def test_a_worker_that_is_told_to_end_serves_its_parent_until_that_ends(store):
+    """A cluster tells all processes of a job; the parent ends between two steps."""
+    data = module(store, num_workers=1, batch_size=1)
+    batches = iter(data.train_dataloader())
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    os.kill(worker.pid, signal.SIGTERM)
+    assert len(list(batches)) == 6  # of seven; two were loaded ahead

@@ -2,10 +2,12 @@
 
 import gc
 import multiprocessing
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+from arseg_lightning.video import frame_reader
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import NotAVideo, VideoDamageWarning
 from arseg_lightning.video.frame_reader import FrameReader
@@ -118,6 +120,30 @@ def test_damage_is_said_of_the_frames_asked_for_alone(tmp_path, recwarn):
     for _ in range(2):
         with pytest.warns(VideoDamageWarning, match=r"1 lost \(index 5\)"):
             reader.read([5])
+
+
+def test_a_dropped_reader_closes_its_video_at_once(tmp_path, monkeypatch):
+    closed = []
+    original = frame_reader.open_video
+
+    @contextmanager
+    def watched(path):
+        try:
+            with original(path) as opened:
+                yield opened
+        finally:
+            closed.append(path)
+
+    monkeypatch.setattr(frame_reader, "open_video", watched)
+    path = write_video(tmp_path / "clip.mp4")
+    reader = FrameReader(path, kept_bytes=2**20)
+    reader.read([8])
+    gc.disable()
+    try:
+        del reader
+        assert closed == [path]
+    finally:
+        gc.enable()
 
 
 def _read_in_child(reader, index, connection):
