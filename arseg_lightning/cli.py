@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import torch
 from jsonargparse import auto_cli, set_parsing_settings
+from lightning import Trainer
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -36,7 +37,7 @@ from arseg_lightning.callbacks import (
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
-from arseg_lightning.commands.arguments import PROGRAM, help_texts, named
+from arseg_lightning.commands.arguments import PROGRAM, help_texts, named, read_counts_first
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.models import read_checkpoint
@@ -265,6 +266,7 @@ def _is_no_advertisement(record: logging.LogRecord) -> bool:
 def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
     """Hand the command line to LightningCLI."""
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+    read_counts_first(Trainer.__init__)
     settings = {
         "prog": PROGRAM,
         "parser_mode": "omegaconf+",

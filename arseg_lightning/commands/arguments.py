@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import reduce
 from inspect import Parameter, signature
 from itertools import takewhile
-from typing import Any
+from operator import or_
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
-__all__ = ["PROGRAM", "help_texts", "named"]
+__all__ = ["PROGRAM", "help_texts", "named", "read_counts_first"]
 
 PROGRAM = "python -m arseg_lightning"
 
@@ -91,3 +94,22 @@ def _with_overrides(arguments: list[str]) -> list[str]:
         else:
             overrides += [word, *[value for value in [next(words, None)] if value is not None]]
     return [*own, f"--overrides={json.dumps(overrides)}"] if overrides else own
+
+
+def read_counts_first(function: Callable[..., Any]) -> None:
+    """Let the parser take ``1`` for a count and ``1.0`` for a share, wherever both are allowed.
+
+    Which of ``Union[int, float]`` and ``Union[float, int]`` a function has is a matter of luck:
+    ``typing`` takes them for the same, and gives out whichever was made first. Lightning has both,
+    and the second reads ``limit_train_batches 1``, one batch, as 1.0: all of them.
+
+    Args:
+        function: Its annotations are changed in place.
+    """
+    hints = function.__annotations__
+    for name, hint in hints.items():
+        parts = get_args(hint)
+        origin: Any = get_origin(hint)
+        is_union = origin is Union or origin is UnionType
+        if is_union and {int, float} <= {*parts}:
+            hints[name] = reduce(or_, sorted(parts, key=lambda part: part is not int))

@@ -1,10 +1,15 @@
-"""What a command takes without a name is in its help, as are its other required options."""
+"""What a command takes without a name is in its help; what a number means does not change."""
+
+import typing
+from pathlib import Path
 
 import pytest
+from jsonargparse import auto_cli
+from lightning import Trainer
 
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
-from arseg_lightning.commands.arguments import help_texts, named
+from arseg_lightning.commands.arguments import help_texts, named, read_counts_first
 
 USAGES = {
     "bench": "[CASE ...] [options]",
@@ -76,3 +81,31 @@ def test_words_about_the_experiment_are_overrides():
 
 def test_what_stands_behind_two_dashes_is_for_others():
     assert named(COMMANDS["sweep"], ["a.yaml", "--", "--x", "1"])[2:] == ['--extra=["--x", "1"]']
+
+
+def shares_first():
+    """The type ``Union[float, int, None]``; written down as such it may come out otherwise."""
+    return typing._UnionGenericAlias(typing.Union, (float, int, type(None)))
+
+
+@pytest.mark.parametrize("hint", [shares_first(), float | int | None], ids=["Union", "|"])
+def test_a_count_is_no_share(hint):
+    def trainer(batches: hint = None, share: float = 1.0, name: str | None = None):
+        return batches
+
+    before = dict(trainer.__annotations__)
+    read_counts_first(trainer)
+    assert typing.get_args(trainer.__annotations__["batches"]) == (int, float, type(None))
+    assert {**trainer.__annotations__, "batches": hint} == before
+    for text, value in (("1", 1), ("1.0", 1.0), ("null", None)):
+        read = auto_cli(trainer, args=[f"--batches={text}"])
+        assert (read, type(read)) == (value, type(value))
+
+
+def test_one_batch_is_not_all_of_them(monkeypatch, capsys):
+    monkeypatch.setitem(Trainer.__init__.__annotations__, "limit_train_batches", shares_first())
+    root = Path(__file__).resolve().parents[2]
+    flags = ["--config", str(root / "experiments" / "quickstart.yaml"), "--print_config"]
+    with pytest.raises(SystemExit):
+        main(["fit", *flags, "--trainer.limit_train_batches", "1"])
+    assert "limit_train_batches: 1\n" in capsys.readouterr().out
