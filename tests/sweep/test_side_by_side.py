@@ -127,6 +127,7 @@ def test_ctrl_c_stops_all_that_runs(waiting, tmp_path):
 def test_all_that_a_killed_runner_left_running_goes_on(waiting, tmp_path):
     assert statuses(tmp_path) == ["running", "running", "waiting"]
     waiting.kill()
+    waiting.join(20)  # its points may be told of its death before its lock is
     await_that(lambda: has_died(tmp_path, 6) and has_died(tmp_path, 12))
     seen = []
 
