@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
+
+from arseg_lightning.callbacks.whole_file import write_whole
 
 __all__ = ["WholeCheckpoints"]
 
@@ -52,18 +52,11 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def _replace(path: Path, content: memoryview) -> None:
-    """Let a file have a content, or leave it as it is."""
-    partial = path.with_name(f".{path.name}.partial")
+    """Write a file, or say what is kept and how to go on."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         kept = "; the one before it is still there" if path.is_file() else ""
         raise OSError(
             error.errno,

@@ -10,6 +10,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import distributed
 
+from arseg_lightning.datasets.together import is_one_of_several
+
 __all__ = ["GeneratorStates"]
 
 
@@ -28,7 +30,7 @@ class GeneratorStates(Callback):
     def state_dict(self) -> dict[str, Any]:
         """The states of all processes, in types that load without running code."""
         states = [_states()]
-        if distributed.is_available() and distributed.is_initialized():
+        if is_one_of_several():
             states *= distributed.get_world_size()
             distributed.all_gather_object(states, _states())
         return {"processes": states}

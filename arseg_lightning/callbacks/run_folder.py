@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
-__all__ = ["Resume", "RunFolder", "write_whole"]
+from arseg_lightning.callbacks.whole_file import write_whole
+
+__all__ = ["Resume", "RunFolder"]
 
 Resume = Literal["auto", "or_restart", "never"]
 """Whether a run that was interrupted goes on when its command is given again.
@@ -122,18 +123,6 @@ class RunFolder:
             f"{self.path} holds {what} already; give another --run_dir{continued}, or replace it "
             f"with --overwrite=true"
         )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that no reader ever sees a part of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
-        raise
 
 
 def _differences(before: str, now: str) -> list[str]:

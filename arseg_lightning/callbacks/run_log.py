@@ -15,7 +15,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from arseg_lightning.callbacks.run_folder import write_whole
+from arseg_lightning.callbacks.whole_file import write_whole
 from arseg_lightning.report.result import Provenance, commit_of
 
 __all__ = ["RunLog", "tell"]

@@ -10,7 +10,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from omegaconf import OmegaConf
 
-from arseg_lightning.callbacks.run_folder import RunFolder, write_whole
+from arseg_lightning.callbacks.run_folder import RunFolder
+from arseg_lightning.callbacks.whole_file import write_whole
 
 __all__ = ["RunRecord"]
 

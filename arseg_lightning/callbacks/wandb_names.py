@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from arseg_lightning.callbacks.wandb_run import wandb_settings
+
 __all__ = ["name_wandb_runs"]
 
 
@@ -20,9 +22,7 @@ def name_wandb_runs(loggers: Any, run_dir: Path, command: str) -> None:
     """
     run_dir = run_dir.absolute()
     wanted = {"name": run_dir.name, "group": run_dir.parent.name, "job_type": command}
-    for settings in loggers if isinstance(loggers, list) else [loggers]:
-        if str(getattr(settings, "class_path", "")).rpartition(".")[2] != "WandbLogger":
-            continue
+    for settings in wandb_settings(loggers):
         given = dict(settings.get("dict_kwargs") or {})
         for name, value in wanted.items():
             if name in given:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["keep_wandb_run", "own_wandb_run"]
+__all__ = ["keep_wandb_run", "own_wandb_run", "wandb_settings"]
 
 
 @contextmanager
@@ -42,22 +42,22 @@ def keep_wandb_run(loggers: Any, previous: Any) -> None:
     """
     if os.environ.get("WANDB_RUN_ID"):
         return
-    known = [settings["init_args"].get("id") for settings in _wandb(previous)]
-    for number, settings in enumerate(_wandb(loggers)):
+    known = [settings["init_args"].get("id") for settings in wandb_settings(previous)]
+    for number, settings in enumerate(wandb_settings(loggers)):
         arguments = settings["init_args"]
         if arguments.get("id") is None and arguments.get("version") is None:
             before = known[number] if number < len(known) else None
             arguments["id"] = before or secrets.token_hex(4)
 
 
-def _open_run() -> Any:
-    """The process's W&B run, if there is one; W&B is not imported for that."""
-    return getattr(sys.modules.get("wandb"), "run", None)
-
-
-def _wandb(loggers: Any) -> Iterator[Any]:
+def wandb_settings(loggers: Any) -> Iterator[Any]:
     """The settings of the loggers that are W&B's."""
     for settings in loggers if isinstance(loggers, list) else [loggers]:
         name = str(settings["class_path"]) if hasattr(settings, "get") else ""
         if name.rpartition(".")[2] == "WandbLogger":
             yield settings
+
+
+def _open_run() -> Any:
+    """The process's W&B run, if there is one; W&B is not imported for that."""
+    return getattr(sys.modules.get("wandb"), "run", None)

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from arseg_lightning.datasets.jobs import Engine, Job, LocalEngine, Outcome, available_cores
-from arseg_lightning.datasets.layout import Layout
 from arseg_lightning.datasets.prepare import PrepareReport, sequence_jobs, video_jobs
 from arseg_lightning.datasets.prepare import prepare as do_all
 from arseg_lightning.datasets.ray_engine import RayEngine
@@ -113,11 +112,7 @@ def _experiment(
 ) -> tuple[ClipStore, list[Job]]:
     """What an experiment reads."""
     data = Experiment(configs, overrides).data
-    if split is not None:
-        return data.store, sequence_jobs(data.store, data.sequences(split))
-    needed = [name for name, layout in data.layouts.items() if isinstance(layout, Layout)]
-    if data.train_on == "stills" and "train" in needed:
-        needed.remove("train")
+    needed = data.splits_on_video() if split is None else [split]
     jobs = [job for name in needed for job in sequence_jobs(data.store, data.sequences(name))]
     return data.store, jobs
 

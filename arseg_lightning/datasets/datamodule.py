@@ -156,6 +156,11 @@ class ClipDataModule(LightningDataModule):
             self._sequences[split] = layout.sequences()
         return self._sequences[split]
 
+    def splits_on_video(self) -> list[str]:
+        """The splits whose sequences have to be prepared: not stills, nor what others prepared."""
+        present = [name for name, layout in self.layouts.items() if isinstance(layout, Layout)]
+        return [name for name in present if name != "train" or self.train_on == "clips"]
+
     def state_dict(self) -> dict[str, int]:
         """Where a training that goes on from here starts, and what its steps are."""
         return {
@@ -245,8 +250,7 @@ class ClipDataModule(LightningDataModule):
     def _needed_splits(self) -> list[str]:
         wanted = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
         splits = wanted.get(self._stage(), ("train", "val", "test"))
-        present = [split for split in splits if isinstance(self.layouts[split], Layout)]
-        return [s for s in present if s != "train" or self.train_on == "clips"]
+        return [split for split in self.splits_on_video() if split in splits]
 
     def _processes(self) -> tuple[int, int]:
         """Rank and number of processes."""

@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from arseg_lightning.datasets.together import is_one_of_several
 from arseg_lightning.metrics import DistanceAccuracy
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation import Fusion
@@ -110,7 +111,7 @@ class SegmentationTask(LightningModule, ABC):
         Between the steps that loggers see, the bar shows the first process's own: a sum over
         processes makes them wait for each other.
         """
-        if torch.distributed.is_initialized() and self._loss_is_kept():
+        if is_one_of_several() and self._loss_is_kept():
             loss = self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")
         self.log(name, loss, prog_bar=prog_bar)
 
