@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["BLOCK_SIZE", "ClassSet", "Clip", "ClipBatch", "Frame", "Motion", "size_text"]
+__all__ = ["BLOCK_SIZE", "ClassSet", "Clip", "ClipBatch", "Frame", "Motion"]
+__all__ += ["scaled_size", "size_text"]
 
 BLOCK_SIZE = 4
 """Side in pixels of the cells on which raw motion is stored: the smallest block of H.264."""
@@ -95,70 +97,77 @@ class Motion:
         return cls(np.zeros((2, height, width), np.float32), np.ones((height, width), np.bool_))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Clip:
-    """A keyframe and frames that depend on it: one sample.
-
-    The first frame is the keyframe; the others are in any order and at any distance behind it.
+    """Consecutive or chosen frames of a sequence, in order: one training sample.
 
     Args:
         images: Normalised RGB, float32 of shape (T, 3, H, W).
-        motion: Backward motion from each frame to the keyframe, float32 of shape (T, 2, H, W),
-            in pixels; zero for the keyframe.
         labels: Class of each pixel, int64 of shape (T, H, W); ``ignore_index`` throughout where
             a frame has no label.
-        distances: Frames between each frame and the keyframe, int64 of shape (T,); the first is 0.
+        distances: Frames between each frame and the first, int64 of shape (T,); the first is 0.
         names: One name a frame, for files and messages.
+        motion: Backward motion, float32 of shape (T, 2, H, W), in pixels, from each frame to the
+            first or to the one before it, as a method needs it; zero for the first. None if no
+            motion is needed.
+        valid: False where motion was filled in, bool of shape (T, H, W).
     """
 
     images: torch.Tensor
-    motion: torch.Tensor
     labels: torch.Tensor
     distances: torch.Tensor
     names: tuple[str, ...]
+    motion: torch.Tensor | None = None
+    valid: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts belong together."""
-        _check_clip(self.images, self.motion, self.labels, self.distances, lead=1)
+        _check_clip(self, lead=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClipBatch:
-    """Clips of one length and size, stacked: the fields of :class:`Clip` behind a batch axis.
+    """Clips of one length and size, stacked: the fields of :class:`Clip` after a batch axis.
+
+    Lightning moves, converts and counts it, as it is a plain data class of tensors.
 
     Args:
         images: float32 of shape (B, T, 3, H, W).
-        motion: float32 of shape (B, T, 2, H, W), in pixels.
         labels: int64 of shape (B, T, H, W).
         distances: int64 of shape (B, T).
         names: One tuple of frame names a clip.
+        motion: float32 of shape (B, T, 2, H, W), in pixels, or None.
+        valid: bool of shape (B, T, H, W), or None.
     """
 
     images: torch.Tensor
-    motion: torch.Tensor
     labels: torch.Tensor
     distances: torch.Tensor
     names: tuple[tuple[str, ...], ...]
+    motion: torch.Tensor | None = None
+    valid: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts belong together."""
-        _check_clip(self.images, self.motion, self.labels, self.distances, lead=2)
+        _check_clip(self, lead=2)
 
-    def to(self, *args: Any, **kwargs: Any) -> ClipBatch:
-        """The same batch on another device (called by Lightning)."""
-        return self._each("to", *args, **kwargs)
+    def motion_of(self, frame: int) -> torch.Tensor:
+        """The motion of one frame of each clip, (B, 2, H, W).
 
-    def pin_memory(self, device: Any = None) -> ClipBatch:
+        Raises:
+            ValueError: If the clips come without motion.
+        """
+        if self.motion is None:
+            raise ValueError("these clips come without motion; declare it in the method's needs")
+        return self.motion[:, frame]
+
+    def pin_memory(self) -> ClipBatch:
         """The same batch in page-locked memory (called by the DataLoader)."""
-        return self._each("pin_memory")
-
-    def _each(self, method: str, *args: Any, **kwargs: Any) -> ClipBatch:
-        tensors = {
-            f.name: getattr(getattr(self, f.name), method)(*args, **kwargs)
-            for f in fields(self)
-            if f.name != "names"
-        }
-        return replace(self, **tensors)
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if hasattr(value, "pin_memory"):
+                setattr(self, each.name, value.pin_memory())
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,27 +208,38 @@ class ClassSet:
         return len(self.names)
 
 
+def scaled_size(
+    size: tuple[int, int], resolution_ratio: float, truncates: bool = False
+) -> tuple[int, int]:
+    """Height and width at a resolution ratio, in whole pixels.
+
+    Args:
+        size: Height and width of the full image.
+        resolution_ratio: Scale s.
+        truncates: Whether to round down, as the paper's code does (503 rows instead of 504 at
+            0.7 x 720), instead of to the nearest pixel.
+    """
+    whole = math.floor if truncates else round
+    height, width = (max(1, whole(side * resolution_ratio)) for side in size)
+    return height, width
+
+
 def size_text(size: Sequence[int]) -> str:
     """A height and a width as messages spell them."""
     return f"{size[0]}x{size[1]}"
 
 
-def _check_clip(
-    images: torch.Tensor,
-    motion: torch.Tensor,
-    labels: torch.Tensor,
-    distances: torch.Tensor,
-    lead: int,
-) -> None:
-    """Raise unless all parts share the leading axes and the picture size."""
-    axes, size = tuple(images.shape[:lead]), tuple(images.shape[-2:])
+def _check_clip(clip: Clip | ClipBatch, lead: int) -> None:
+    """Raise unless all parts share the leading axes and the image size."""
+    axes, size = tuple(clip.images.shape[:lead]), tuple(clip.images.shape[-2:])
     expected = {
         "images": (*axes, 3, *size),
         "motion": (*axes, 2, *size),
+        "valid": (*axes, *size),
         "labels": (*axes, *size),
         "distances": axes,
     }
-    parts = {"images": images, "motion": motion, "labels": labels, "distances": distances}
-    for name, part in parts.items():
-        if tuple(part.shape) != expected[name]:
-            raise ValueError(f"{name} should be {expected[name]}, got {tuple(part.shape)}")
+    for name, shape in expected.items():
+        part = getattr(clip, name)
+        if part is not None and tuple(part.shape) != shape:
+            raise ValueError(f"{name} should be {shape}, got {tuple(part.shape)}")

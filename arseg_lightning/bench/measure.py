@@ -19,7 +19,7 @@ from arseg_lightning.bench.result import BenchResult, CaseResult, VariantResult
 from arseg_lightning.bench.variant import Variant, numbered_classes, variants
 from arseg_lightning.streaming import EveryL, Segmenter, choose_device
 from arseg_lightning.streaming.device import device_name
-from arseg_lightning.systems.stages import StageClock
+from arseg_lightning.models.timing import SectionClock
 from arseg_lightning.types import size_text
 
 __all__ = ["bench"]
@@ -105,7 +105,7 @@ class _Runner:
         session = self.segmenter.session()
         taken: dict[str, list[float]] = defaultdict(list)
         for frame in self.frames:
-            clock = StageClock(self.segmenter.device)
+            clock = SectionClock(self.segmenter.device)
             with clock.running():
                 result = session.push(frame)
             if result.is_keyframe and not self.variant.is_every_frame:

@@ -1,6 +1,16 @@
-"""The same output in less time: what a trained system becomes when it only runs."""
+"""Inference optimisations: parts of a method that compute the same in less time."""
 
-from arseg_lightning.inference.optimise import FoldedARSeg, optimise
+from arseg_lightning.inference.fold import fold_creff
+from arseg_lightning.inference.folded_creff import FoldedCReFF
+from arseg_lightning.inference.network import InferenceNetwork, replace_networks
 from arseg_lightning.inference.options import Compile, Optimisations, Precision
 
-__all__ = ["Compile", "FoldedARSeg", "Optimisations", "Precision", "optimise"]
+__all__ = [
+    "Compile",
+    "FoldedCReFF",
+    "InferenceNetwork",
+    "Optimisations",
+    "Precision",
+    "fold_creff",
+    "replace_networks",
+]

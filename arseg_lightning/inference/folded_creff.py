@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention, CReFF, carry, motion_to_grid
 from arseg_lightning.propagation.fusion import enlarge
-from arseg_lightning.systems.stages import stage
 
 __all__ = ["FoldedCReFF"]
 
@@ -47,14 +47,14 @@ class FoldedCReFF(nn.Module):
     def forward(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
         """Warp, attend and classify."""
         precision, scored = self.query.weight.dtype, self.classifier.weight.dtype
-        with stage("warp"):
+        with section("warp"):
             warped = carry(key_feature, motion, self.convention).to(precision)
-        with stage("enlargement"):
+        with section("enlargement"):
             query = self.query(enlarge(low.to(precision), warped))
-        with stage("attention"):
+        with section("attention"):
             values = self.value_classifier(self.value(warped).to(scored))
             attended: Tensor = self.attention(query, self.key(warped), values)
-        with stage("enlargement"):
+        with section("enlargement"):
             return attended + enlarge(self.low_scores(low), warped)
 
     def low_scores(self, low: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from arseg_lightning.inference.folded_creff import FoldedCReFF
+from arseg_lightning.models.timing import section
 from arseg_lightning.native import load, tensor_pointer
 from arseg_lightning.propagation import Convention, CReFF
-from arseg_lightning.systems.stages import stage
 
 __all__ = ["FusedCReFF"]
 
@@ -87,7 +87,7 @@ class FusedCReFF(FoldedCReFF):
         """Warp, attend and classify."""
         if low.device.type != "cpu":
             return super().forward(low, key_feature, motion)
-        with stage("warp + attention + enlargement"):
+        with section("warp + attention + enlargement"):
             low_scores = self.low_scores(low).float().contiguous()
             on_grid = self.grid_motion(key_feature, motion).float().contiguous()
             scores = key_feature.new_empty(

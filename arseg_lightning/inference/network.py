@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -17,7 +17,32 @@ from arseg_lightning.models.blocks import DoubledConv, EnlargedConv
 from arseg_lightning.models.pspnet import PyramidContext
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
-__all__ = ["InferenceNetwork"]
+__all__ = ["InferenceNetwork", "replace_networks"]
+
+
+def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
+    """Replace all segmentation networks inside a module by faster ones, under all their names.
+
+    Args:
+        module: In eval mode; it is changed.
+        optimisations: What is done to the networks.
+    """
+    found = [
+        (name, child)
+        for name, child in module.named_modules(remove_duplicate=False)
+        if isinstance(child, Segmentor)
+    ]
+    names = [name for name, _ in found]
+    outermost = [
+        (name, child)
+        for name, child in found
+        if not any(name.startswith(f"{other}.") for other in names)
+    ]
+    faster: dict[nn.Module, InferenceNetwork] = {}
+    for name, child in outermost:
+        if child not in faster:
+            faster[child] = InferenceNetwork(child, optimisations)
+        module.set_submodule(name, faster[child])
 
 
 class InferenceNetwork(Segmentor):
@@ -41,7 +66,10 @@ class InferenceNetwork(Segmentor):
         self.feature_channels = network.feature_channels
         self.feature_stride = network.feature_stride
         self.align_corners = network.align_corners
+        self.stages = network.stages
+        self.feature_needs = network.feature_needs
         self._before_cut = _compiled(self._plain_before_cut, optimisations)
+        self._run = _compiled(self._plain_run, optimisations)
 
     @property
     def classifier(self) -> nn.Conv2d:  # type: ignore[override]
@@ -67,6 +95,19 @@ class InferenceNetwork(Segmentor):
         """Finish the feature."""
         return self.network.after_cut(carried.to(self.dtype))
 
+    def run(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
+    ) -> tuple[Tensor, SideOutputs]:
+        """Compute one stage."""
+        prepared = {
+            name: value.to(dtype=self.dtype, memory_format=self.layout)
+            for name, value in values.items()
+        }
+        return self._run(stage, prepared), SideOutputs()
+
+    def _plain_run(self, stage: str, values: Mapping[str, Tensor]) -> Tensor:
+        return self.network.run(stage, values)[0]
+
     def _plain_before_cut(self, image: Tensor) -> Tensor:
         return self.network.before_cut(image)[0]
 
@@ -89,7 +130,7 @@ def _factored(part: EnlargedConv | DoubledConv, optimisations: Optimisations) ->
     return wanted and may_use("enlarged_conv", part, optimisations)
 
 
-def _compiled(function: Callable[[Tensor], Tensor], optimisations: Optimisations) -> Any:
+def _compiled(function: Callable[..., Tensor], optimisations: Optimisations) -> Any:
     """Compile, if that is wanted; CUDA graphs reuse their output, which keyframes must keep."""
     if optimisations.compile == "no":
         return function
@@ -97,4 +138,4 @@ def _compiled(function: Callable[[Tensor], Tensor], optimisations: Optimisations
     compiled = torch.compile(function, mode=mode, dynamic=False)
     if mode is None:
         return compiled
-    return lambda image: compiled(image).clone()
+    return lambda *arguments: compiled(*arguments).clone()

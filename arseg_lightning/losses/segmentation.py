@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.segmentor import SegmentorOutput
+from arseg_lightning.models.segmentor import Output
 
 __all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss"]
 
@@ -39,13 +39,14 @@ class SegmentationLoss(nn.Module, ABC):
             losses: (N,), zero where ignored   valid: (N,) bool   returns: scalar
         """
 
-    def forward(self, output: SegmentorOutput, label: Tensor) -> Tensor:
+    def forward(self, output: Output, label: Tensor) -> Tensor:
         """Compute the loss of one forward pass; a batch without any label gives zero.
 
         Shapes:
             label: (B, H, W)   returns: scalar
         """
-        total = self._pixel_loss(output.logits, label)
+        size = (label.shape[-2], label.shape[-1])
+        total = self._pixel_loss(output.logits(size), label)
         for logits in output.side.dense:
             total = total + self.auxiliary_weight * self._pixel_loss(logits, label)
         if output.side.presence is not None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.losses.segmentation import SegmentationLoss
-from arseg_lightning.models.segmentor import SegmentorOutput
+from arseg_lightning.models.segmentor import Output
 
 __all__ = ["FST", "FSTLoss", "Similarity", "class_divergence"]
 
@@ -62,7 +62,7 @@ class FST(nn.Module):
         self.similarity: Similarity = similarity
 
     def forward(
-        self, output: SegmentorOutput, teacher: Tensor, label: Tensor, classifier: nn.Conv2d
+        self, output: Output, teacher: Tensor, label: Tensor, classifier: nn.Conv2d
     ) -> FSTLoss:
         """Compute the objective of the low-res branch.
 
@@ -73,6 +73,8 @@ class FST(nn.Module):
             classifier: The high-res branch's last convolution.
         """
         segmentation = self.segmentation(output, label)
+        if output.feature is None:
+            raise ValueError("FST compares features, and this output holds none")
         student, teacher = _on_one_grid(output.feature, teacher.detach())
         if self.similarity == "mse":
             similarity = F.mse_loss(student, teacher)

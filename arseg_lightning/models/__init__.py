@@ -12,19 +12,20 @@ from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.pspnet_cuts import PSPNet18EarlyCut
 from arseg_lightning.models.published import published_fusion_weights
 from arseg_lightning.models.resnet import ResNet18
-from arseg_lightning.models.segmentor import Segmentor, SegmentorOutput, SideOutputs
+from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = [
     "BiSeNet18",
     "EfficientNetLite0",
     "EfficientNetLite0Backbone",
+    "Output",
     "PSPNet18",
     "PSPNet18EarlyCut",
     "PSPNet18Stride8",
     "ResNet18",
     "Segmentor",
-    "SegmentorOutput",
+    "SegmentorFactory",
     "SideOutputs",
     "load_efficientnet_lite0_weights",
     "load_resnet18_weights",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,6 +42,7 @@ class BiSeNet18(Segmentor):
 
     feature_stride = 8
     align_corners = False
+    feature_needs = ("image", "middle")
 
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
@@ -49,6 +52,8 @@ class BiSeNet18(Segmentor):
         context, spatial, merged = (scaled(c, width) for c in (128, 128, 256))
         narrow = scaled(64, width)
         self.context_path = _ContextPath(context, width, pretrained)
+        shallow, middle, _ = self.context_path.backbone.channels
+        self.stages = {"shallow": shallow, "middle": middle}
         self.spatial_path = nn.Sequential(
             ConvBNReLU(3, narrow, 7, stride=2),
             ConvBNReLU(narrow, narrow, stride=2),
@@ -65,8 +70,21 @@ class BiSeNet18(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and two sets of auxiliary logits when asked to."""
-        context8, context16 = self.context_path(image)
-        feature = self.head(self.merge(_resize(self.spatial_path(image), context8), context8))
+        return self.run_all(image, with_side)
+
+    def run(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
+    ) -> tuple[Tensor, SideOutputs]:
+        """Compute a stage: two of the context path's backbone, then all that follows them."""
+        if stage == "shallow":
+            return self.context_path.backbone.second(values["image"]), SideOutputs()
+        if stage == "middle":
+            return self.context_path.backbone.layer3(values["shallow"]), SideOutputs()
+        if stage != "feature":
+            return super().run(stage, values, with_side)
+        context8, context16 = self.context_path(values["middle"])
+        detail = self.spatial_path(values["image"])
+        feature = self.head(self.merge(_resize(detail, context8), context8))
         if not with_side:
             return feature, SideOutputs()
         dense = (self.auxiliary8(context8), self.auxiliary16(context16))
@@ -83,7 +101,7 @@ class BiSeNet18(Segmentor):
 
 
 class _ContextPath(nn.Module):
-    """ResNet-18 whose last two stages are gated and brought up to strides 16 and 8."""
+    """The rest of a ResNet-18 after its third stage: gated, and brought up to strides 16 and 8."""
 
     def __init__(self, channels: int, width: float, pretrained: str | None) -> None:
         super().__init__()
@@ -95,8 +113,8 @@ class _ContextPath(nn.Module):
         self.up16 = ConvBNReLU(channels, channels)
         self.up8 = DoubledConv(channels, channels)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        _, third, fourth = self.backbone(image)
+    def forward(self, third: Tensor) -> tuple[Tensor, Tensor]:
+        fourth = self.backbone.layer4(third)
         x = self.refine32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
         context16 = self.up16(_resize(_double(x), third))
         context8 = self.up8(self.refine16(third) + context16)

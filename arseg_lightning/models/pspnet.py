@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,6 +34,7 @@ class PSPNet18(Segmentor):
     """
 
     feature_stride = 1
+    feature_needs = ("middle",)
 
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
@@ -39,7 +42,8 @@ class PSPNet18(Segmentor):
         """Build the layers; all but the backbone start as PyTorch starts them."""
         super().__init__()
         self.backbone = ResNet18(width=width, output_stride=8, pretrained=pretrained)
-        _, side_channels, deep = self.backbone.channels
+        shallow, side_channels, deep = self.backbone.channels
+        self.stages = {"shallow": shallow, "middle": side_channels}
         wide, middle, narrow = (scaled(c, width) for c in (1024, 256, 64))
         self.context = PyramidContext(deep, wide)
         self.decoder = nn.ModuleList(
@@ -57,8 +61,20 @@ class PSPNet18(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the full-resolution feature, and the presence logits when asked to."""
-        _, third, fourth = self.backbone(image)
-        return self.decode(fourth), self.side(third, with_side)
+        return self.run_all(image, with_side)
+
+    def run(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
+    ) -> tuple[Tensor, SideOutputs]:
+        """Compute a stage: two of the backbone, then all that follows them."""
+        if stage == "shallow":
+            return self.backbone.second(values["image"]), SideOutputs()
+        if stage == "middle":
+            third = self.backbone.layer3(values["shallow"])
+            return third, self.side(third, with_side)
+        if stage == "feature":
+            return self.decode(self.backbone.layer4(values["middle"])), SideOutputs()
+        return super().run(stage, values, with_side)
 
     def decode(self, deep: Tensor) -> Tensor:
         """Pool the backbone's last output over a pyramid and bring it to full resolution.
@@ -67,8 +83,8 @@ class PSPNet18(Segmentor):
             deep: (B, 512, h, w)   returns: (B, C, 8h, 8w)
         """
         x: Tensor = self.pyramid_dropout(F.relu(self.context(deep)))
-        for stage in self.decoder:
-            x = self.decoder_dropout(stage(x))
+        for doubling in self.decoder:
+            x = self.decoder_dropout(doubling(x))
         return x
 
     def side(self, third: Tensor, wanted: bool) -> SideOutputs:

@@ -78,6 +78,11 @@ class ResNet18(nn.Module):
         x: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(image))))
         return x
 
+    def second(self, image: Tensor) -> Tensor:
+        """Compute the output of the second residual stage, (B, 128, H/8, W/8)."""
+        x: Tensor = self.layer2(self.layer1(self.stem(image)))
+        return x
+
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run the residual stages on the stem's output."""
         second: Tensor = self.layer2(self.layer1(x))

@@ -1,4 +1,4 @@
-"""Where the time of a step goes: its stages are named where they run, and timed when asked to."""
+"""Where the time of a step goes: its sections are named where they run, and timed when asked to."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from contextvars import ContextVar
 
 import torch
 
-__all__ = ["StageClock", "stage"]
+__all__ = ["SectionClock", "section"]
 
 
-class StageClock:
-    """Adds up the seconds that each stage takes while the clock is running.
+class SectionClock:
+    """Adds up the seconds that each section takes while the clock is running.
 
-    A stage inside another counts for the inner one only. On a GPU, the end of each stage waits
+    A section inside another counts for the inner one only. On a GPU, the end of each section waits
     for the device, so that a step takes longer in sum than without a clock.
 
     Args:
-        device: Where the stages compute.
+        device: Where the sections compute.
 
     Attributes:
-        seconds: By name of the stage.
+        seconds: By name of the section.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
@@ -33,8 +33,8 @@ class StageClock:
         self._since = 0.0
 
     @contextmanager
-    def running(self) -> Iterator[StageClock]:
-        """Listen to all stages of this thread."""
+    def running(self) -> Iterator[SectionClock]:
+        """Listen to all sections of this thread."""
         token = _clock.set(self)
         try:
             yield self
@@ -42,17 +42,17 @@ class StageClock:
             _clock.reset(token)
 
     def enter(self, name: str) -> None:
-        """A stage begins."""
+        """A section begins."""
         self._book()
         self._names.append(name)
 
     def leave(self) -> None:
-        """The stage that began last ends."""
+        """The section that began last ends."""
         self._book()
         self._names.pop()
 
     def _book(self) -> None:
-        """Book the time since the last change on the stage that is under way."""
+        """Book the time since the last change on the section that is under way."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         now = time.perf_counter()
@@ -61,11 +61,11 @@ class StageClock:
         self._since = now
 
 
-_clock: ContextVar[StageClock | None] = ContextVar("stage_clock", default=None)
+_clock: ContextVar[SectionClock | None] = ContextVar("section_clock", default=None)
 
 
 @contextmanager
-def stage(name: str) -> Iterator[None]:
+def section(name: str) -> Iterator[None]:
     """Name what runs inside; costs nothing to speak of while no clock runs."""
     clock = _clock.get()
     if clock is None:

@@ -1,0 +1,48 @@
+"""Video methods: the contract, the runner, clocks, and one file per published method."""
+
+from arseg_lightning.methods.arseg import ARSeg, FusionFactory, JointARSeg
+from arseg_lightning.methods.clock import Adaptive, Clock, CodecKeyframes, EveryL, FrameInfo
+from arseg_lightning.methods.feature_propagation import FeaturePropagation
+from arseg_lightning.methods.method import (
+    FrameInput,
+    MethodFactory,
+    Needs,
+    Plan,
+    State,
+    VideoMethod,
+)
+from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.result import Executed, StreamResult
+from arseg_lightning.methods.role_cycle import RoleCycle, blank_frame, nominal_steps, role_cycle
+from arseg_lightning.methods.runner import Stream, TakenFrame
+from arseg_lightning.models.segmentor import Output, SegmentorFactory
+
+__all__ = [
+    "ARSeg",
+    "Adaptive",
+    "Clock",
+    "CodecKeyframes",
+    "EveryL",
+    "Executed",
+    "FeaturePropagation",
+    "FrameInfo",
+    "FrameInput",
+    "FusionFactory",
+    "JointARSeg",
+    "MethodFactory",
+    "Needs",
+    "Output",
+    "PerFrame",
+    "Plan",
+    "RoleCycle",
+    "SegmentorFactory",
+    "State",
+    "Stream",
+    "StreamResult",
+    "TakenFrame",
+    "VideoMethod",
+    "blank_frame",
+    "nominal_steps",
+    "role_cycle",
+    "shared",
+]

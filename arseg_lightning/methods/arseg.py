@@ -1,0 +1,245 @@
+"""AR-Seg: keyframes at high resolution, the others at low resolution with CReFF, trained by FST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from arseg_lightning.inference import FoldedCReFF, Optimisations, fold_creff
+from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
+from arseg_lightning.methods.clock import EveryL
+from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
+from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
+from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
+from arseg_lightning.models.timing import section
+from arseg_lightning.propagation import Convention, CReFF, Fusion, carry
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["ARSeg", "FusionFactory", "JointARSeg"]
+
+FusionFactory = Callable[[int], Fusion]
+"""Builds a fusion from the number of feature channels."""
+
+
+class ARSeg(VideoMethod):
+    """Altering-resolution segmentation of a compressed video.
+
+    A keyframe goes through the high-res network; its feature is kept. Another frame goes through
+    the low-res network at ratio s; the kept feature is warped to it by the codec's motion and
+    fused in; the classifier that both networks share scores the result. Every non-keyframe
+    depends on its keyframe only. Networks that are cut earlier keep what they compute before the
+    cut, and finish the fused feature after it.
+
+    In training (phase 2) the low-res branch is pulled towards the frozen high-res branch by FST.
+
+    Args:
+        num_classes: Number of classes.
+        network: Builds each branch's network.
+        fusion: Builds the fusion of the two features.
+        resolution_ratio: Scale s at which non-keyframes are seen.
+        convention: ``exact``, or ``paper`` for published weights: sampling of the warp, nearest
+            vectors in training, truncated sizes.
+        objective: What the low-res branch is trained with; FST on cross entropy by default.
+        share_classifier: Whether the low-res branch takes over the high-res branch's last
+            convolution, frozen (FST's implicit constraint), or learns its own.
+        epochs_without_fusion: Epochs at the start in which the low-res network is trained
+            alone; 50 of 100 for CamVid in the paper.
+
+    Raises:
+        ValueError: If the ratio is not in (0, 1].
+
+    Source: Hu et al., CVPR 2023, sections 3.1 to 3.4.
+    """
+
+    needs = Needs(motion="keyframe", frames=2, spacing="keyframe", independent=True)
+    roles = ("keyframe", "nonkeyframe")
+    key_roles = frozenset({"keyframe"})
+
+    def __init__(
+        self,
+        num_classes: int,
+        network: SegmentorFactory,
+        fusion: FusionFactory = CReFF,
+        resolution_ratio: float = 0.5,
+        convention: Convention = "exact",
+        objective: FST | None = None,
+        share_classifier: bool = True,
+        epochs_without_fusion: int = 0,
+    ) -> None:
+        super().__init__()
+        self.clock = EveryL()
+        self.high_res, self.low_res = network(num_classes), network(num_classes)
+        self.fusion = fusion(self.high_res.carried_channels)
+        self.resolution_ratio = check_resolution_ratio(resolution_ratio)
+        self.convention: Convention = convention
+        self.objective = objective or FST(CrossEntropy())
+        self.shares_classifier = share_classifier
+        self.epochs_without_fusion = epochs_without_fusion
+        self.folded: FoldedCReFF | None = None
+        self.share_classifier()
+        self.freeze("high_res")
+
+    @property
+    def name(self) -> str:
+        """AR and the ratio: ``AR 0.5x``."""
+        return f"AR {self.resolution_ratio:g}x"
+
+    def step(
+        self, role: str, frame: FrameInput, state: State, **inputs: Tensor
+    ) -> tuple[Output, State]:
+        """Segment a frame; the state is the keyframe's feature, or what is before its cut."""
+        if role == "keyframe":
+            with section("network"):
+                cut, side = self.high_res.before_cut(frame.image, self.high_res.training)
+                return self._finish(self.high_res, cut, side), {"feature": cut}
+        small = downscale(frame.image, self.resolution_ratio, self.convention)
+        with section("network"):
+            low, side = self.low_res.before_cut(small, self.training)
+        if self.folded is not None:
+            scores = self.folded(low, state["feature"], frame.field())
+            return Output(scores, self.low_res.align_corners), state
+        fused = self.fuse(low, state["feature"], frame.field())
+        with section("network"):
+            return self._finish(self.low_res, fused, side), state
+
+    def fuse(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
+        """Warp the keyframe's feature to the current frame and fuse it with the low-res one.
+
+        Shapes:
+            low: (B, C, h', w')   key_feature: (B, C, h, w)   motion: (B, 2, H, W)
+            returns: (B, C, h, w)
+        """
+        with section("warp"):
+            warped = carry(key_feature, motion, self.convention, self.training)
+        with section("attention"):
+            fused: Tensor = self.fusion(low, warped)
+        return fused
+
+    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
+        """Pull the fused feature of the last frame towards its high-res feature."""
+        fuses = self.epoch >= self.epochs_without_fusion
+        with torch.no_grad():
+            teacher = self.high_res.features(clip.images[:, -1])
+            key_feature = self.high_res.before_cut(clip.images[:, 0])[0] if fuses else None
+        return self.low_res_losses(clip, teacher, key_feature)
+
+    def low_res_losses(
+        self, clip: ClipBatch, teacher: Tensor, key_feature: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Compute the FST objective on the last frame of each clip.
+
+        Args:
+            clip: The clips.
+            teacher: The high-res feature of their last frames.
+            key_feature: What their keyframes hand on; None leaves the fusion out.
+        """
+        image = clip.images[:, -1]
+        if key_feature is not None:
+            frame = FrameInput(image, clip.motion_of(-1))
+            output, _ = self.step("nonkeyframe", frame, {"feature": key_feature})
+        else:
+            small = downscale(image, self.resolution_ratio, self.convention)
+            output = self.low_res.output(small)
+        classifier = self.high_res.classifier
+        found = self.objective(output, teacher, clip.labels[:, -1], classifier)
+        losses = {
+            "segmentation": found.segmentation,
+            "similarity": self.objective.similarity_weight * found.similarity,
+        }
+        idle = [parameter.sum() for parameter in self.fusion.parameters()]
+        if key_feature is None and idle:
+            # Several processes expect a gradient for every parameter: the idle fusion gets zeros.
+            losses["segmentation"] = losses["segmentation"] + 0.0 * torch.stack(idle).sum()
+        return losses
+
+    def baselines(self) -> dict[str, VideoMethod]:
+        """The high-res branch on every frame."""
+        return {"1x": PerFrame(0, shared(self.high_res))}
+
+    def rewrite(self, optimisations: Optimisations) -> None:
+        """Also make fusion and classifier one, if no subclass has a fusion of its own."""
+        super().rewrite(optimisations)
+        if type(self).fuse is ARSeg.fuse and type(self).step is ARSeg.step:
+            self.folded = fold_creff(self.fusion, self.low_res, self.convention, optimisations)
+        if self.folded is None:
+            self.fusion.to(optimisations.dtype)
+
+    def after_loading(self) -> None:
+        """Take over the classifier of the high-res branch that has been loaded."""
+        self.share_classifier()
+
+    @torch.no_grad()
+    def share_classifier(self) -> None:
+        """Give the low-res network the high-res network's last convolution, frozen."""
+        if self.shares_classifier:
+            self.low_res.classifier.load_state_dict(self.high_res.classifier.state_dict())
+            self.low_res.classifier.requires_grad_(False)
+
+    def _finish(self, network: Segmentor, cut: Tensor, side: SideOutputs) -> Output:
+        """Score what is before the cut."""
+        feature, after = network.after_cut(cut, network.training)
+        return Output(network.classifier(feature), network.align_corners, feature, side + after)
+
+
+class JointARSeg(ARSeg):
+    """AR-Seg trained in one go, and the s x baseline beside it for comparison.
+
+    The three networks share data and schedule but no gradients: the low-res branch sees the
+    high-res branch's features as they stand, detached, and takes over its classifier after every
+    step. So each is trained as it would be alone.
+
+    Args:
+        num_classes: Number of classes.
+        network: Builds each network.
+        fusion: See :class:`ARSeg`.
+        resolution_ratio: Scale s of non-keyframes and of the baseline.
+        objective: What the low-res branch is trained with; FST on cross entropy by default.
+        loss: Segmentation loss of the high-res branch and of the baseline; cross entropy by
+            default.
+        with_baseline: Also train the s x baseline.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        network: SegmentorFactory,
+        fusion: FusionFactory = CReFF,
+        resolution_ratio: float = 0.5,
+        objective: FST | None = None,
+        loss: SegmentationLoss | None = None,
+        with_baseline: bool = True,
+    ) -> None:
+        super().__init__(num_classes, network, fusion, resolution_ratio, objective=objective)
+        self.loss = loss or CrossEntropy()
+        self.frozen = ()
+        self.high_res.requires_grad_(True).train()
+        self.low_res_alone: PerFrame | None = None
+        if with_baseline:
+            self.low_res_alone = PerFrame(num_classes, network, resolution_ratio, loss=self.loss)
+
+    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
+        """Add up the losses of the networks; none reaches another's parameters."""
+        image, label = clip.images[:, -1], clip.labels[:, -1]
+        output = self.high_res.output(image)
+        if output.feature is None:
+            raise ValueError("FST compares features, and the network gives none")
+        # In training mode like the teacher: before BatchNorm has statistics of its own, features
+        # in evaluation mode are far off, and Adam remembers their gradients for long.
+        with torch.no_grad():
+            key_feature = self.high_res.before_cut(clip.images[:, 0])[0]
+        losses = {"high_res": self.loss(output, label)}
+        losses |= self.low_res_losses(clip, output.feature.detach(), key_feature)
+        if self.low_res_alone is not None:
+            losses["low_res_alone"] = self.low_res_alone.losses(clip)["segmentation"]
+        return losses
+
+    def after_step(self) -> None:
+        """Follow the classifier that the high-res branch has just learned."""
+        self.share_classifier()
+
+    def baselines(self) -> dict[str, VideoMethod]:
+        """The high-res branch on every frame, and the s x baseline if it is trained."""
+        low = self.low_res_alone
+        return super().baselines() | ({} if low is None else {low.name: low})

@@ -1,0 +1,207 @@
+"""When a frame of a stream becomes a keyframe: clocks, and what they know of a frame."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from arseg_lightning.types import BLOCK_SIZE, Motion
+
+__all__ = ["Adaptive", "Clock", "CodecKeyframes", "EveryL", "FrameInfo"]
+
+
+@dataclass(frozen=True)
+class FrameInfo:
+    """What a plan knows of a frame.
+
+    Args:
+        index: Frames since the stream began, or began again.
+        distance: Frames since the last frame of a key role (since the start if there was none).
+        start: Why nothing before the frame can be referred to (``start``, ``reconnected after
+            …``, ``no motion``); None if it can.
+        size: Height and width.
+        is_intra: Whether the codec coded the frame without any other: an I-frame.
+        intra_share: Share of the frame's area that the codec did not predict.
+        compose: Composes the motion to the last frame of a key role; called once, if anyone asks.
+        is_nominal: Whether there is no frame: schedules are laid out to count and to check, and
+            the state may have shapes but no values.
+    """
+
+    index: int
+    distance: int
+    start: str | None = None
+    size: tuple[int, int] = (0, 0)
+    is_intra: bool = False
+    intra_share: float = 0.0
+    compose: Callable[[], Motion] | None = None
+    is_nominal: bool = False
+
+    @cached_property
+    def motion(self) -> Motion:
+        """Motion to the last frame of a key role."""
+        return Motion.zero(*self.size) if self.compose is None else self.compose()
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the frame's area that no motion leads from to the last key frame."""
+        return 1.0 - float(self.motion.valid[::BLOCK_SIZE, ::BLOCK_SIZE].mean())
+
+    @property
+    def motion_energy(self) -> float:
+        """Mean length of the motion to the last key frame, as a share of the image's diagonal."""
+        x, y = self.motion.xy[:, ::BLOCK_SIZE, ::BLOCK_SIZE]
+        return float(np.hypot(x, y).mean()) / math.hypot(*self.motion.size)
+
+
+class Clock(ABC):
+    """Decides which frames become keyframes beyond those that must.
+
+    The first frame of a stream, one after a restart and one without motion always do, and no
+    clock is asked.
+
+    Attributes:
+        watches_motion: Whether it looks at the motion of frames.
+        period: Frames after which it repeats whatever frames show; None if that depends on them.
+    """
+
+    watches_motion: bool = False
+    period: int | None = None
+
+    @property
+    @abstractmethod
+    def most_frames(self) -> int:
+        """Most frames from one keyframe to the next."""
+
+    @abstractmethod
+    def reason(self, info: FrameInfo) -> str | None:
+        """Say why a frame becomes a keyframe; None if it does not."""
+
+
+class EveryL(Clock):
+    """Every L-th frame, counted again from each I-frame.
+
+    Args:
+        keyframe_interval: L.
+        on_intra: Whether each I-frame of the codec is a keyframe too. Motion does not lead across
+            it; without, the frame is taken to show what the one before it showed, in place.
+
+    Raises:
+        ValueError: If the interval is below 1.
+
+    Source: Hu et al., CVPR 2023, section 3.1.
+    """
+
+    def __init__(self, keyframe_interval: int = 12, on_intra: bool = True) -> None:
+        self.keyframe_interval = _at_least_1("keyframe_interval", keyframe_interval)
+        self.on_intra = on_intra
+        self.period = keyframe_interval
+
+    @property
+    def most_frames(self) -> int:
+        """The interval."""
+        return self.keyframe_interval
+
+    def reason(self, info: FrameInfo) -> str | None:
+        """The interval's end, or an I-frame."""
+        if self.on_intra and info.is_intra:
+            return "I-frame"
+        return "interval" if info.distance >= self.keyframe_interval else None
+
+
+class CodecKeyframes(Clock):
+    """The codec's own I-frames, and no interval longer than a bound.
+
+    Args:
+        max_interval: Most frames from one keyframe to the next.
+
+    Raises:
+        ValueError: If the interval is below 1.
+    """
+
+    def __init__(self, max_interval: int = 60) -> None:
+        self.max_interval = _at_least_1("max_interval", max_interval)
+
+    @property
+    def most_frames(self) -> int:
+        """The bound."""
+        return self.max_interval
+
+    def reason(self, info: FrameInfo) -> str | None:
+        """An I-frame, or the bound."""
+        if info.is_intra:
+            return "I-frame"
+        return "bound" if info.distance >= self.max_interval else None
+
+
+class Adaptive(Clock):
+    """A new keyframe when the motion propagated from the last one is no longer reliable.
+
+    Args:
+        min_interval: Fewest frames from one keyframe to the next; a scene cut and an I-frame
+            do not wait.
+        max_interval: Most frames from one keyframe to the next.
+        intra_share: Share of the image that no motion leads from to the keyframe.
+        motion_energy: Mean length of the motion to the keyframe as a share of the image's
+            diagonal: 0.025 are 30 pixels of 720x960.
+        scene_cut: Share of one frame that the codec did not predict.
+
+    Raises:
+        ValueError: If an interval is below 1, the least is above the most, or a share is not in
+            [0, 1].
+    """
+
+    watches_motion = True
+
+    def __init__(
+        self,
+        min_interval: int = 4,
+        max_interval: int = 30,
+        intra_share: float = 0.25,
+        motion_energy: float = 0.025,
+        scene_cut: float = 0.6,
+    ) -> None:
+        self.min_interval = _at_least_1("min_interval", min_interval)
+        self.max_interval = _at_least_1("max_interval", max_interval)
+        if min_interval > max_interval:
+            raise ValueError(
+                f"min_interval is at most max_interval, got {min_interval} and {max_interval}"
+            )
+        self.intra_share = _share("intra_share", intra_share)
+        self.motion_energy = _share("motion_energy", motion_energy)
+        self.scene_cut = _share("scene_cut", scene_cut)
+
+    @property
+    def most_frames(self) -> int:
+        """The bound."""
+        return self.max_interval
+
+    def reason(self, info: FrameInfo) -> str | None:
+        """A scene cut or the bound at once; lost area or far motion after the least interval."""
+        if info.is_intra:
+            return "I-frame"
+        if info.intra_share > self.scene_cut:
+            return "scene cut"
+        if info.distance >= self.max_interval:
+            return "bound"
+        if info.distance < self.min_interval:
+            return None
+        if info.lost_share > self.intra_share:
+            return "motion lost"
+        return "motion" if info.motion_energy > self.motion_energy else None
+
+
+def _at_least_1(name: str, value: int) -> int:
+    if value < 1:
+        raise ValueError(f"{name} counts frames and is at least 1, got {value}")
+    return value
+
+
+def _share(name: str, value: float) -> float:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} is a share and lies in [0, 1], got {value}")
+    return value

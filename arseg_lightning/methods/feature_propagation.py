@@ -1,0 +1,80 @@
+"""Motion alone between keyframes: the keyframe's feature is warped and classified."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from arseg_lightning.losses import CrossEntropy, SegmentationLoss
+from arseg_lightning.methods.clock import EveryL
+from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
+from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.models.timing import section
+from arseg_lightning.propagation import Convention, carry
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["FeaturePropagation"]
+
+
+class FeaturePropagation(VideoMethod):
+    """Segments keyframes; on other frames the keyframe's feature is warped and classified.
+
+    The network is trained on single frames; what is between keyframes has nothing to learn.
+
+    Args:
+        num_classes: Number of classes.
+        network: Builds the segmentation network, run on keyframes only.
+        convention: ``exact``, or ``paper`` for its sampling of the warp.
+        loss: What the network is trained with; cross entropy by default.
+
+    Source: Hu et al., CVPR 2023, ablation "+ W_MV only"; Zhu et al., Deep Feature Flow, CVPR 2017,
+        with the codec's motion for the flow.
+    """
+
+    needs = Needs(motion="keyframe", independent=True)
+    roles = ("keyframe", "nonkeyframe")
+    key_roles = frozenset({"keyframe"})
+
+    def __init__(
+        self,
+        num_classes: int,
+        network: SegmentorFactory,
+        convention: Convention = "exact",
+        loss: SegmentationLoss | None = None,
+    ) -> None:
+        super().__init__()
+        self.clock = EveryL()
+        self.network = network(num_classes)
+        self.convention: Convention = convention
+        self.loss = loss or CrossEntropy()
+
+    @property
+    def name(self) -> str:
+        """Motion only."""
+        return "motion only"
+
+    def step(
+        self, role: str, frame: FrameInput, state: State, **inputs: Tensor
+    ) -> tuple[Output, State]:
+        """Segment a frame; the state is the keyframe's feature."""
+        if role == "keyframe":
+            with section("network"):
+                output = self.network.output(frame.image)
+            if output.feature is None:
+                raise ValueError("there is no feature to propagate")
+            return output, {"feature": output.feature}
+        with section("warp"):
+            warped = carry(state["feature"], frame.field(), self.convention)
+        with section("network"):
+            scores = self.network.classifier(warped)
+        return Output(scores, self.network.align_corners, warped), state
+
+    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
+        """Segment the last frame of each clip."""
+        output, _ = self.step("keyframe", FrameInput(clip.images[:, -1]), {})
+        return {"segmentation": self.loss(output, clip.labels[:, -1])}
+
+    def baselines(self) -> dict[str, VideoMethod]:
+        """Its network on every frame."""
+        per_frame = PerFrame(0, shared(self.network))
+        return {per_frame.name: per_frame}

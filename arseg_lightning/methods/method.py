@@ -1,0 +1,253 @@
+"""The contract of a video method: what it needs, what it plans, and its step."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from arseg_lightning.inference import Optimisations, replace_networks
+from arseg_lightning.methods.clock import Clock, FrameInfo
+from arseg_lightning.models.segmentor import Output
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["FrameInput", "MethodFactory", "Needs", "Plan", "State", "VideoMethod"]
+
+State = Mapping[str, Tensor]
+"""What a stream remembers from frame to frame: tensors by name, the batch axis first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What data, runner and exporter must know of a method; it says so once.
+
+    Args:
+        motion: Where the motion field of a frame leads: to the last frame of a key role
+            (``keyframe``) or to the frame before it (``previous``); None if no motion is used.
+        frames: Frames of a training clip; the last one is labelled.
+        spacing: Distance from frame to frame in a training clip: ``consecutive``; ``keyframe``,
+            any distance that a keyframe and a later frame may have; or the least and the greatest.
+        lookahead: Later frames that are waited for before a frame is segmented.
+        independent: Whether frames of other than key roles leave the state alone, and those of
+            key roles do not read it: frames between keyframes may then be skipped or batched.
+        target: Whether training also takes clips of a second, unlabelled data set.
+    """
+
+    motion: Literal["keyframe", "previous"] | None = None
+    frames: int = 1
+    spacing: Literal["consecutive", "keyframe"] | tuple[int, int] = "consecutive"
+    lookahead: int = 0
+    independent: bool = False
+    target: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with a frame: data, of which log, cost and export are made.
+
+    Args:
+        role: Which step runs, in the method's own words.
+        inputs: Tensors for the step that the plan has made: a mask, a weight.
+        executed: Share of the role's multiply-accumulates that the step executes.
+        reason: Why, for the log; for a key role, why the frame became a keyframe.
+        final: False if another plan follows for the same frame, made with the step's state.
+    """
+
+    role: str
+    inputs: Mapping[str, Tensor] = field(default_factory=lambda: MappingProxyType({}))
+    executed: float = 1.0
+    reason: str | None = None
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInput:
+    """What a step is given of a frame.
+
+    Args:
+        image: Normalised RGB at full resolution, (B, 3, H, W).
+        motion: Backward motion in pixels, (B, 2, H, W), leading where ``Needs.motion`` says; zero
+            where there is nothing to lead to. None if the method needs none.
+        valid: False where no vector led there and the motion was filled in, bool (B, 1, H, W).
+    """
+
+    image: Tensor
+    motion: Tensor | None = None
+    valid: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.image.shape[-2], self.image.shape[-1]
+
+    def field(self) -> Tensor:
+        """The motion of a method that needs some.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if self.motion is None:
+            raise ValueError("the step reads motion; declare it in the method's needs")
+        return self.motion
+
+
+class VideoMethod(nn.Module, ABC):
+    """A video segmentation method: a step per role, and a plan that chooses roles.
+
+    What branches (:meth:`plan`) is host code; what is traced, counted, exported and compiled
+    (:meth:`step`) has no branches but on its role. A subclass takes the number of classes as its
+    first argument, sets ``needs`` and ``roles``, and implements :meth:`step` and :meth:`losses`.
+    With ``key_roles`` and a ``clock``, frames are keyframes or not as the clock says.
+
+    Attributes:
+        needs: What it needs of data and runner.
+        roles: All roles that :meth:`plan` may choose.
+        key_roles: Roles of keyframes: motion to the keyframe and distances start there.
+        frozen: Names of submodules that never train; :meth:`train` leaves them in eval mode.
+        clock: When a frame becomes a keyframe; None if the method has a schedule of its own.
+        period: Frames after which the roles of a method without a clock repeat, whatever frames
+            show; None if they depend on what frames show.
+        adapts: Whether :meth:`adapt` learns at test time.
+        epoch: The epoch that is trained, from 0; whoever trains sets it.
+    """
+
+    needs: ClassVar[Needs] = Needs()
+    roles: tuple[str, ...]
+    key_roles: frozenset[str] = frozenset()
+    frozen: tuple[str, ...] = ()
+    clock: Clock | None = None
+    period: int | None = 1
+    adapts: bool = False
+    epoch: int = 0
+
+    @property
+    def name(self) -> str:
+        """A short name for tables."""
+        return type(self).__name__
+
+    @property
+    def cycle(self) -> int | None:
+        """Frames after which roles repeat whatever frames show; None if they depend on that."""
+        return self.period if self.clock is None else self.clock.period
+
+    @property
+    def most_distance(self) -> int | None:
+        """Greatest distance of a frame to its keyframe; None without a clock."""
+        return None if self.clock is None else self.clock.most_frames - 1
+
+    @property
+    def uses_motion(self) -> bool:
+        """Whether its steps or its clock look at motion."""
+        return self.composes_motion or self.needs.motion is not None
+
+    @property
+    def composes_motion(self) -> bool:
+        """Whether its steps or its clock look at motion to the keyframe."""
+        watches = self.clock is not None and self.clock.watches_motion
+        return watches or self.needs.motion == "keyframe"
+
+    def begin(self) -> Any:
+        """Make the memory of one stream, for what is no state: a policy that learns."""
+        return None
+
+    def plan(self, info: FrameInfo, state: State, memory: Any) -> Plan:
+        """Choose the role of a frame, or of the next part of it.
+
+        Args:
+            info: What is known of the frame.
+            state: What the last step returned; empty at the start of a stream.
+            memory: What :meth:`begin` made.
+        """
+        if self.clock is None:
+            return Plan(self.roles[0])
+        key, other = sorted(self.roles, key=lambda role: role not in self.key_roles)
+        reason = info.start or self.clock.reason(info)
+        return Plan(other) if reason is None else Plan(key, reason=reason)
+
+    @abstractmethod
+    def step(
+        self, role: str, frame: FrameInput, state: State, **inputs: Tensor
+    ) -> tuple[Output | None, State]:
+        """Do what a role says, with tensors only.
+
+        Args:
+            role: The role.
+            frame: The frame.
+            state: What the last step returned.
+            inputs: What the plan has made for it.
+
+        Returns:
+            The scores (None for a part of a frame that others follow), and the new state.
+        """
+
+    @abstractmethod
+    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
+        """Compute what is minimised on training clips, by :meth:`step`: terms, to be added up."""
+
+    def after_step(self) -> None:
+        """Do what has to follow each step of the optimiser; nothing by default."""
+
+    def after_loading(self) -> None:
+        """Do what has to follow when weights were loaded into submodules; nothing by default."""
+
+    def adapt(self, memory: Any, plan: Plan, output: Output, state: State) -> None:
+        """Learn from a frame of a stream; gradients have to be enabled here."""
+
+    def baselines(self) -> dict[str, VideoMethod]:
+        """What it is compared with, by name; they share its networks."""
+        return {}
+
+    def for_inference(self, optimisations: Optimisations) -> VideoMethod:
+        """Make a copy that gives the same output in less time, and does not train any more."""
+        with torch.no_grad():
+            fast = copy.deepcopy(self).eval().requires_grad_(False)
+            fast.rewrite(optimisations)
+        return fast.eval().requires_grad_(False)
+
+    def rewrite(self, optimisations: Optimisations) -> None:
+        """Replace what is known by what is faster, in place: the networks, wherever they are."""
+        replace_networks(self, optimisations)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training mode, but for what is frozen."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
+
+    def freeze(self, *names: str) -> None:
+        """Take submodules out of training: no gradients, and batch norms stand still."""
+        self.frozen = (*self.frozen, *names)
+        for name in names:
+            self.get_submodule(name).requires_grad_(False).eval()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Score every pixel of single images: the first frame of a stream each.
+
+        Shapes:
+            image: (B, 3, H, W)   returns: (B, K, H, W)
+        """
+        state: State = {}
+        memory = self.begin()
+        frame = FrameInput(image)
+        if self.needs.motion is not None:
+            still = image.new_zeros(image.shape[0], 2, *frame.size)
+            frame = FrameInput(image, still, torch.ones_like(still[:, :1], dtype=torch.bool))
+        while True:
+            plan = self.plan(FrameInfo(0, 0, start="start", size=frame.size), state, memory)
+            output, state = self.step(plan.role, frame, state, **plan.inputs)
+            if plan.final:
+                break
+        if output is None:
+            raise ValueError(f"the last step of a frame, {plan.role}, gives scores")
+        return output.logits(frame.size)
+
+
+MethodFactory = Callable[[int], VideoMethod]
+"""Builds a method from the number of classes."""

@@ -1,0 +1,61 @@
+"""What a stream returns for a frame: its labels, and what was done for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arseg_lightning.models.segmentor import Output
+from arseg_lightning.types import Frame
+
+__all__ = ["Executed", "StreamResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """One step that was run for a frame.
+
+    Args:
+        role: Its role.
+        share: Share of the role's multiply-accumulates that was executed.
+    """
+
+    role: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResult:
+    """The labels of a frame, and what was done for them.
+
+    Args:
+        frame: The frame.
+        output: What the method gave for it; a batch of one.
+        executed: The steps that were run, in order; the last one gave the scores.
+        distance: Frames since the last frame of a key role, or since the start of the stream.
+        is_keyframe: Whether the frame had a key role.
+        reason: Why the roles were chosen, as the method says; None if it says nothing.
+        labels: Class indices, uint8 of shape (H, W).
+        latency_ms: From the frame's arrival to its labels in the host's memory.
+        stages: Milliseconds by stage: ``wait`` for the frame (decoding), which is no part of the
+            latency, ``image``, ``motion``, ``queue`` for others of its batch, ``network``, and
+            ``labels``; the last two are those of the whole batch.
+    """
+
+    frame: Frame
+    output: Output
+    executed: tuple[Executed, ...]
+    distance: int
+    is_keyframe: bool
+    reason: str | None
+    labels: NDArray[np.uint8]
+    latency_ms: float
+    stages: Mapping[str, float]
+
+    @property
+    def role(self) -> str:
+        """The role that gave the scores."""
+        return self.executed[-1].role

@@ -1,0 +1,113 @@
+"""The roles of a stream before there is one: laid out for counting and for checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+
+from arseg_lightning.methods.clock import FrameInfo
+from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
+from arseg_lightning.models.segmentor import Output
+
+__all__ = ["RoleCycle", "StepOf", "blank_frame", "nominal_steps", "role_cycle"]
+
+StepOf = Callable[[Plan, FrameInput, State], tuple[Output | None, State]]
+"""Does a step: as the method does, or counting, or on a graph."""
+
+_WARM_UP = 8
+"""Frames after which a stream runs as it will go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleCycle:
+    """The roles of a stream's frames.
+
+    Args:
+        start: Roles of each frame at the start, before they repeat.
+        cycle: Roles of each frame of what repeats.
+        repeats: Whether it repeats whatever frames show; otherwise this is one way it may go.
+    """
+
+    start: tuple[tuple[str, ...], ...]
+    cycle: tuple[tuple[str, ...], ...]
+    repeats: bool
+
+
+def role_cycle(method: VideoMethod, steps: Iterator[tuple[str, ...]]) -> RoleCycle:
+    """Find what repeats in the nominal roles of a method's frames.
+
+    Args:
+        method: The method.
+        steps: The roles of each frame of an endless stream, as :func:`nominal_steps` gives them.
+    """
+    length = method.cycle or method.most_distance or 1
+    length += 1 if method.cycle is None and method.most_distance is not None else 0
+    rounds = -(-_WARM_UP // length)
+    frames = list(islice(steps, (rounds + 1) * length))
+    cycle = tuple(frames[-length:])
+    start = frames[:-length]
+    while start and start[-length:] == list(cycle)[-len(start[-length:]) :]:
+        start = start[:-length]
+    return RoleCycle(tuple(start), cycle, method.cycle is not None)
+
+
+def nominal_steps(
+    method: VideoMethod, frame: FrameInput, step: StepOf | None = None
+) -> Iterator[tuple[str, ...]]:
+    """Run an endless stream of one frame, and say the roles of each.
+
+    Args:
+        method: In eval mode; its weights and the frame may be on the meta device.
+        frame: What every frame is.
+        step: Does a step; the method's own by default.
+
+    Raises:
+        ValueError: If a plan needs to see frames although there are none.
+    """
+    state: State = {}
+    memory = method.begin()
+    index, distance = 0, -1
+    while True:
+        distance += 1
+        start = "start" if index == 0 else None
+        info = FrameInfo(index, distance, start, frame.size, is_nominal=True)
+        roles: list[str] = []
+        while True:
+            plan = _planned(method, info, state, memory)
+            if plan.role in method.key_roles:
+                distance = 0
+            if step is None:
+                _, state = method.step(plan.role, frame, state, **plan.inputs)
+            else:
+                _, state = step(plan, frame, state)
+            roles.append(plan.role)
+            if plan.final:
+                break
+        yield tuple(roles)
+        index += 1
+
+
+def blank_frame(
+    method: VideoMethod, size: tuple[int, int], device: torch.device | str = "meta"
+) -> FrameInput:
+    """A frame without content, as a method's steps take it."""
+    image = torch.zeros(1, 3, *size, device=device)
+    if method.needs.motion is None:
+        return FrameInput(image)
+    valid = torch.ones(1, 1, *size, dtype=torch.bool, device=device)
+    return FrameInput(image, torch.zeros(1, 2, *size, device=device), valid)
+
+
+def _planned(method: VideoMethod, info: FrameInfo, state: State, memory: object) -> Plan:
+    try:
+        return method.plan(info, state, memory)
+    except (RuntimeError, NotImplementedError) as error:  # PyTorch's words for values of nothing
+        if not any(tensor.is_meta for tensor in state.values()):
+            raise
+        raise ValueError(
+            f"the plan of {method.name} looks at values of its state, which has none where frames "
+            f"are only counted ({error}); answer for info.is_nominal without looking"
+        ) from error

@@ -1,0 +1,298 @@
+"""The one way in which a method meets frames: a stream, pushed frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.methods.clock import FrameInfo
+from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
+from arseg_lightning.methods.motion_track import MotionTrack
+from arseg_lightning.methods.result import Executed, StreamResult
+from arseg_lightning.methods.stopwatch import Stopwatch
+from arseg_lightning.models.segmentor import Output
+from arseg_lightning.types import Frame, size_text
+from arseg_lightning.video.chain import Chaining
+from arseg_lightning.video.live.frame import StreamedFrame
+
+__all__ = ["Stream", "TakenFrame", "check_state"]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenFrame:
+    """A frame on its way through a stream.
+
+    Args:
+        frame: The frame.
+        given: What a step is given of it.
+        info: What is known of it.
+        plan: The first thing to do with it.
+        distance: Frames since the last frame of a key role.
+        watch: Times its stages.
+    """
+
+    frame: Frame
+    given: FrameInput
+    info: FrameInfo
+    plan: Plan
+    distance: int
+    watch: Stopwatch
+
+
+class Stream:
+    """A stream of frames through a method: its clock, its motion, its state, its memory.
+
+    Several streams of a method share its networks and nothing else. Memory does not grow. ``fit``'s
+    validation, ``test``, ``predict`` and ``bench`` all push frames through it.
+
+    Args:
+        method: The method, on its device, in eval mode.
+        normalise: How its networks want their images.
+        chaining: How motion is composed over frames.
+
+    Raises:
+        ValueError: If the method waits for later frames, which a stream does not have.
+    """
+
+    def __init__(
+        self,
+        method: VideoMethod,
+        normalise: Normalisation | None = None,
+        chaining: Chaining = "subpixel",
+    ) -> None:
+        if method.needs.lookahead:
+            raise ValueError(
+                f"{method.name} waits for {method.needs.lookahead} later frames, and a stream ends "
+                f"with the frame it is given; use a method with needs.lookahead 0"
+            )
+        self.method = method
+        self.chaining: Chaining = chaining
+        self.device = next((p.device for p in method.parameters()), torch.device("cpu"))
+        normalise = normalise or Normalisation()
+        statistics = torch.tensor([normalise.mean, normalise.std], device=self.device)
+        self._mean, self._std = statistics  # (3,) each
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream; the next frame is the first of another."""
+        self._memory = self.method.begin()
+        self._size: tuple[int, int] | None = None
+        self._begin_again()
+
+    def push(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> StreamResult:
+        """Segment the next frame.
+
+        A frame that restarts its source, has another size than the one before or comes without
+        motion that the method needs begins the stream again; for others the method plans.
+
+        Args:
+            streamed: The frame, and its motion to the one pushed before it.
+            wait_ms: How long it was waited for, for the figures.
+        """
+        return self.segment([self.take(streamed, wait_ms)])[0]
+
+    def pass_over(self, streamed: StreamedFrame) -> None:
+        """Follow the motion of a frame that nobody wants segmented.
+
+        Args:
+            streamed: A frame that may not restart the stream; its image is not looked at.
+
+        Raises:
+            ValueError: If the method's state depends on every frame.
+        """
+        if not self.method.needs.independent:
+            raise ValueError(f"{self.method.name} has to see every frame; push it")
+        self._plan(streamed)
+
+    def take(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> TakenFrame:
+        """Decide what becomes of the next frame, and prepare it: the first half of a push.
+
+        Args:
+            streamed: See :meth:`push`.
+            wait_ms: See :meth:`push`.
+        """
+        watch = Stopwatch(self.device, {"wait": wait_ms})
+        with _no_gradients():
+            image = self._image(streamed.frame.image)
+            watch.lap("image")
+            info, plan = self._plan(streamed)
+            motion, valid = self._motion.field(plan.role in self.method.key_roles, self.device)
+            watch.lap("motion")
+        given = FrameInput(image, motion, valid)
+        return TakenFrame(streamed.frame, given, info, plan, self._distance, watch)
+
+    def segment(self, taken: Sequence[TakenFrame]) -> list[StreamResult]:
+        """Segment taken frames at once, in the order in which they were taken.
+
+        Args:
+            taken: One frame; or, of a method whose frames are independent, several of one role
+                that refer to the last keyframe segmented.
+        """
+        for each in taken:
+            each.watch.lap("queue")
+        with _no_gradients():
+            output, executed, reason = self._run(taken)
+            for each in taken:
+                each.watch.lap("network")
+            labels = output.labels(taken[0].given.size).cpu().numpy()
+        return [
+            self._result(each, _one(output, place, len(taken)), executed, reason, labels[place])
+            for place, each in enumerate(taken)
+        ]
+
+    def _plan(self, streamed: StreamedFrame) -> tuple[FrameInfo, Plan]:
+        """Place a frame in the stream, and have the method plan its role."""
+        start = self._start_reason(streamed)
+        if start is not None:
+            self._begin_again()
+            self._size = streamed.frame.size
+        self._index += 1
+        self._motion.take(streamed, restarts=start is not None)
+        info = FrameInfo(
+            index=self._index,
+            distance=self._distance + 1,
+            start=start,
+            size=streamed.frame.size,
+            is_intra=streamed.frame.picture_type == "I",
+            intra_share=self._motion.intra_share,
+            compose=self._motion.to_keyframe,
+        )
+        self._distance += 1
+        return info, self._next_plan(info)
+
+    def _next_plan(self, info: FrameInfo) -> Plan:
+        """Have the method plan, and start distances and motion again at a keyframe."""
+        plan = self.method.plan(info, self._state, self._memory)
+        if plan.role not in self.method.roles:
+            raise ValueError(
+                f"{self.method.name} plans the role {plan.role!r}, which is none of its roles "
+                f"({', '.join(self.method.roles)}); add it to them"
+            )
+        if plan.role in self.method.key_roles:
+            self._distance = 0
+            self._motion.restart()
+        return plan
+
+    def _start_reason(self, streamed: StreamedFrame) -> str | None:
+        """Why nothing before a frame can be referred to."""
+        if streamed.restart is not None:
+            return streamed.restart
+        if self._size is None:
+            return "start"
+        if self._size != streamed.frame.size:
+            return f"size changed from {size_text(self._size)} to {size_text(streamed.frame.size)}"
+        given = streamed.step is not None or streamed.to_keyframe is not None
+        if self.method.uses_motion and not given and streamed.frame.picture_type != "I":
+            return "no motion"
+        return None
+
+    def _begin_again(self) -> None:
+        self._state: State = {}
+        self._index = self._distance = -1
+        self._motion = MotionTrack(
+            self.method.needs.motion, self.method.composes_motion, self.chaining
+        )
+
+    def _run(self, taken: Sequence[TakenFrame]) -> tuple[Output, list[Executed], str | None]:
+        """Run the steps of a frame, or one step of a batch of independent frames."""
+        first = taken[0]
+        plan, executed, reason = first.plan, list[Executed](), first.plan.reason
+        given = first.given if len(taken) == 1 else _batched([each.given for each in taken])
+        while True:
+            state = self._state
+            if len(taken) > 1:
+                self._refuse_batches(plan)
+                state = {k: v.expand(len(taken), *v.shape[1:]) for k, v in state.items()}
+            output, state = self.method.step(plan.role, given, state, **plan.inputs)
+            if len(taken) == 1:
+                self._state = check_state(state, self.method.name)
+            executed.append(Executed(plan.role, plan.executed))
+            if plan.final:
+                break
+            plan = self._next_plan(first.info)
+            reason = plan.reason or reason
+        if output is None:
+            raise ValueError(f"{self.method.name} ends a frame with {plan.role}: it has no scores")
+        if self.method.adapts:
+            self.method.adapt(self._memory, plan, output, self._state)
+        return output, executed, reason
+
+    def _refuse_batches(self, plan: Plan) -> None:
+        if not self.method.needs.independent or not plan.final:
+            raise ValueError(
+                f"batch_frames segments frames at once that do not depend on each other; each "
+                f"frame of {self.method.name} depends on the one before it: use batch_frames 1"
+            )
+
+    def _result(
+        self,
+        taken: TakenFrame,
+        output: Output,
+        executed: Sequence[Executed],
+        reason: str | None,
+        labels: NDArray[np.uint8],
+    ) -> StreamResult:
+        taken.watch.lap("labels")
+        is_keyframe = any(each.role in self.method.key_roles for each in executed)
+        distance = 0 if is_keyframe else taken.distance
+        return StreamResult(
+            *(taken.frame, output, tuple(executed), distance, is_keyframe, reason),
+            *(labels, taken.watch.total_ms, taken.watch.laps),
+        )
+
+    def _image(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Bring a frame to what networks see: normalised, on the device, (1, 3, H, W)."""
+        height, width, _ = pixels.shape
+        on_device = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+        # Channels stay innermost, and a row is one long vector: three passes at full speed.
+        rows = on_device.view(height, 3 * width).to(torch.float32)
+        rows.div_(255.0).sub_(self._mean.repeat(width)).div_(self._std.repeat(width))
+        return rows.view(1, height, width, 3).permute(0, 3, 1, 2)
+
+
+def check_state(state: Any, name: str) -> State:
+    """Return a state, or raise if it is not tensors by name.
+
+    Args:
+        state: What a step has returned.
+        name: The method's name.
+    """
+    is_mapping = hasattr(state, "items")
+    wrong = {k: type(v).__name__ for k, v in state.items()} if is_mapping else {}
+    wrong = {k: kind for k, kind in wrong.items() if not isinstance(state[k], Tensor)}
+    if is_mapping and not wrong:
+        found: State = state
+        return found
+    what = ", ".join(f"{k}: {kind}" for k, kind in wrong.items()) or type(state).__name__
+    raise TypeError(
+        f"the state of {name} is a mapping of names to tensors, got {what}; what is no tensor "
+        f"belongs into its memory (begin)"
+    )
+
+
+@contextmanager
+def _no_gradients() -> Iterator[None]:
+    """Record no gradients, but let methods learn: tensors of inference mode never could."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
+
+
+def _batched(given: Sequence[FrameInput]) -> FrameInput:
+    """Several frames as one batch."""
+    images, motion, valid = zip(*((g.image, g.motion, g.valid) for g in given), strict=True)
+    if motion[0] is None:
+        return FrameInput(torch.cat(images))
+    return FrameInput(torch.cat(images), torch.cat(motion), torch.cat(valid))
+
+
+def _one(output: Output, place: int, count: int) -> Output:
+    """The output of one frame of a batch."""
+    return output if count == 1 else replace(output, scores=output.scores[place : place + 1])
