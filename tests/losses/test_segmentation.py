@@ -7,11 +7,11 @@ import torch
 from torch.nn import functional as F
 
 from arseg_lightning.losses import CrossEntropy, OnlineHardExampleMining
-from arseg_lightning.models.segmentor import SegmentorOutput, SideOutputs
+from arseg_lightning.models.segmentor import Output, SideOutputs
 
 
 def output_of(logits, dense=(), presence=None):
-    return SegmentorOutput(torch.zeros(1), logits, SideOutputs(dense, presence))
+    return Output(logits, align_corners=True, side=SideOutputs(dense, presence))
 
 
 def two_pixels(*probabilities):

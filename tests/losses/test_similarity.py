@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from arseg_lightning.losses import FST, CrossEntropy
-from arseg_lightning.models.segmentor import SegmentorOutput, SideOutputs
+from arseg_lightning.models.segmentor import Output
 
 
 def student(feature):
-    return SegmentorOutput(feature, torch.zeros(1, 2, 4, 4), SideOutputs())
+    return Output(torch.zeros(1, 2, 4, 4), align_corners=True, feature=feature)
 
 
 LABEL = torch.zeros(1, 4, 4, dtype=torch.int64)
@@ -52,8 +52,8 @@ def test_kl_compares_class_distributions_from_the_teachers_side():
     with torch.no_grad():
         classifier.weight.copy_(torch.tensor([1.0, 0.0])[:, None, None, None])
     teacher = torch.full((1, 1, 4, 4), math.log(3.0))  # probabilities 3/4 and 1/4
-    student = SegmentorOutput(torch.zeros(1, 1, 2, 2), torch.zeros(1, 2, 4, 4), SideOutputs())
-    losses = FST(CrossEntropy(), similarity="kl")(student, teacher, LABEL, classifier)
+    flat = student(torch.zeros(1, 1, 2, 2))
+    losses = FST(CrossEntropy(), similarity="kl")(flat, teacher, LABEL, classifier)
     expected = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
     assert float(losses.similarity) == pytest.approx(expected, rel=1e-5)
 

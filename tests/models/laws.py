@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.models import Segmentor, load_segmentor_weights
+from arseg_lightning.models.segmentor import SideOutputs
 
 NUM_CLASSES = 5
 WIDTH = 0.125
@@ -33,9 +34,8 @@ class SegmentorLaws:
 
     def test_every_parameter_learns(self):
         network = self.small()
-        output = network.training_forward(images(2, (64, 64)), (64, 64))
-        side = [*output.side.dense, output.side.presence]
-        total = sum(part.square().mean() for part in (output.logits, *side) if part is not None)
+        output = network.output(images(2, (64, 64)))
+        total = sum(part.square().mean() for part in (output.scores, *parts(output.side)))
         assert isinstance(total, Tensor)
         total.backward()
         assert [name for name, p in network.named_parameters() if p.grad is None] == []
@@ -43,6 +43,26 @@ class SegmentorLaws:
     def test_side_heads_run_in_training_only(self):
         _, side = self.small().eval().features_and_side(images(1, (32, 32)), with_side=False)
         assert (side.dense, side.presence) == ((), None)
+
+    def test_the_stages_one_after_the_other_are_the_network(self):
+        network = self.small().eval()
+        image = images(1, (37, 51))
+        values, side = {"image": image}, SideOutputs()
+        for stage, channels in network.stages.items():
+            values[stage], added = network.run(stage, values, with_side=True)
+            assert values[stage].shape[:2] == (1, channels)
+            side = side + added
+        needed = {name: values[name] for name in network.feature_needs}
+        feature, added = network.run("feature", needed, with_side=True)
+        whole, expected = network.features_and_side(image, with_side=True)
+        assert feature.equal(whole)
+        for ours, theirs in zip(parts(side + added), parts(expected), strict=True):
+            assert ours.equal(theirs)
+
+    def test_an_unknown_stage_is_named(self):
+        network = self.small()
+        with pytest.raises(ValueError, match=r"has no stage 'deepest'; it has .*feature"):
+            network.run("deepest", {"image": images(1, (32, 32))})
 
     def test_images_of_a_batch_do_not_mix(self):
         network = self.small().eval()
@@ -63,6 +83,11 @@ class SegmentorLaws:
 
 def images(batch: int, size: tuple[int, int]) -> Tensor:
     return torch.randn(batch, 3, *size)
+
+
+def parts(side: SideOutputs) -> list[Tensor]:
+    """All training-only predictions there are."""
+    return [*side.dense, *([] if side.presence is None else [side.presence])]
 
 
 def pairs(a: torch.nn.Module, b: torch.nn.Module) -> zip[tuple[Tensor, Tensor]]:

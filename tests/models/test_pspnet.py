@@ -14,7 +14,7 @@ class TestPSPNet18(SegmentorLaws):
         self.small().train()(images(1, (32, 32)))
 
     def test_side_head_scores_presence(self):
-        output = self.small().training_forward(images(2, (32, 48)), (32, 48))
+        output = self.small().output(images(2, (32, 48)))
         assert output.side.dense == ()
         assert output.side.presence is not None
         assert output.side.presence.shape == (2, NUM_CLASSES)
@@ -25,7 +25,7 @@ class TestPSPNet18Stride8(SegmentorLaws):
     num_parameters = 16_758_872
 
     def test_side_head_scores_pixels_at_stride_8(self):
-        output = self.small().training_forward(images(2, (32, 48)), (32, 48))
+        output = self.small().output(images(2, (32, 48)))
         assert [tuple(part.shape) for part in output.side.dense] == [(2, NUM_CLASSES, 4, 6)]
 
     def test_training_on_a_single_image_names_the_remedy(self):

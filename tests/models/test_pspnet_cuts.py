@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from arseg_lightning.methods import ARSeg, FrameInput
+from arseg_lightning.methods.per_frame import downscale
 from arseg_lightning.models import PSPNet18, PSPNet18EarlyCut
 from arseg_lightning.propagation import CReFF
-from arseg_lightning.systems import ARSeg
 from tests.models.laws import NUM_CLASSES, images
 
 CUTS = ["task", "features"]
@@ -38,12 +39,12 @@ def test_what_is_carried(cut, channels, stride):
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_arseg_fuses_at_the_cut(cut):
-    high, low = small(cut), small(cut)
-    arseg = ARSeg(high, low, CReFF(low.carried_channels, window=3)).eval()
-    image, motion = images(1, (64, 64)), torch.zeros(1, 2, 64, 64)
-    scores, carried = arseg.key(image)
-    assert scores.equal(high.classifier(high.features(image)))
-    carried_low, _ = low.before_cut(arseg._downscale(image))
-    feature, _ = low.after_cut(arseg.fusion(carried_low, carried))
-    expected = low.classifier(feature)
-    torch.testing.assert_close(arseg.nonkey(image, carried, motion), expected)
+    arseg = ARSeg(NUM_CLASSES, lambda _: small(cut), lambda channels: CReFF(channels, 3)).eval()
+    high, low = arseg.high_res, arseg.low_res
+    frame = FrameInput(images(1, (64, 64)), torch.zeros(1, 2, 64, 64))
+    output, state = arseg.step("keyframe", frame, {})
+    assert output.scores.equal(high.classifier(high.features(frame.image)))
+    low_cut, _ = low.before_cut(downscale(frame.image, 0.5))
+    feature, _ = low.after_cut(arseg.fusion(low_cut, state["feature"]))
+    output, _ = arseg.step("nonkeyframe", frame, state)
+    torch.testing.assert_close(output.scores, low.classifier(feature))
