@@ -43,7 +43,8 @@ from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
-from arseg_lightning.tasks import SegmentationTask
+from arseg_lightning.tasks import VideoTask
+from arseg_lightning.tasks.experiment import leave_out_pretrained
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
 __all__ = ["SegmentationCLI", "main"]
@@ -132,9 +133,8 @@ class SegmentationCLI(LightningCLI):
         path = str(self._get(self.config, "ckpt_path") or "")
         if path and "://" not in path and path not in _CHECKPOINTS_OF_LIGHTNING:
             check_run_checkpoint(Path(path))
-        start = "model.init_args.network.init_args.pretrained"
-        if self.subcommand != "fit" and isinstance(self._get(self.config, start), str):
-            self.config[self.subcommand][start] = None
+        if self.subcommand != "fit":
+            leave_out_pretrained(self._get(self.config, "model"))
         config = self.config["fit"] if self.subcommand == "fit" else None
         is_told = path in _CHECKPOINTS_OF_LIGHTNING or (path != "" and self._folder.holds(path))
         if config and not (is_told or config.overwrite or config.trainer.fast_dev_run):
@@ -273,7 +273,7 @@ def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
         "description": _DESCRIPTION.format(commands=", ".join(COMMANDS)),
     }
     return SegmentationCLI(
-        SegmentationTask,
+        VideoTask,
         ClipDataModule,
         subclass_mode_model=True,
         save_config_callback=RunRecord,

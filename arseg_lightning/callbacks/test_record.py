@@ -10,17 +10,20 @@ from lightning import Callback, LightningModule, Trainer
 from omegaconf import OmegaConf
 
 from arseg_lightning.callbacks.run_log import tell
-from arseg_lightning.cost import system_cost
+from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
+from arseg_lightning.metrics import Accuracy
 from arseg_lightning.report import (
+    MethodResult,
     Provenance,
+    RoleResult,
     RunResult,
-    SystemResult,
     distance_table,
     plot_distances,
     recovered_share,
 )
-from arseg_lightning.tasks import SegmentationTask
+from arseg_lightning.tasks import VideoTask
+from arseg_lightning.tasks.evaluation import Evaluation
 
 __all__ = ["TestRecord"]
 
@@ -40,24 +43,28 @@ class TestRecord(Callback):
         self.run_dir = Path(run_dir)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Collect the figures of all systems on the first process."""
+        """Collect the figures of all methods on the first process."""
         data = getattr(trainer, "datamodule", None)
-        if not isinstance(pl_module, SegmentationTask) or not isinstance(data, ClipDataModule):
+        if not isinstance(pl_module, VideoTask) or not isinstance(data, ClipDataModule):
             return
-        systems = {name: pl_module.counts(name).accuracy() for name in pl_module.systems()}
+        evaluations = pl_module.evaluations
+        accuracies = {name: each.accuracy() for name, each in evaluations.items()}
+        for each in evaluations.values():
+            each.gather()
         if not trainer.is_global_zero:
             return
         size = data.example_size("test")
+        methods = tuple(
+            _method_result(name, accuracies[name], each, size, is_own=name == [*evaluations][-1])
+            for name, each in evaluations.items()
+        )
         result = RunResult(
             data=data.classes.name,
             class_names=data.classes.names,
             keyframe_interval=pl_module.keyframe_interval,
             size=size,
-            systems=tuple(
-                _system_result(name, accuracy, pl_module, size)
-                for name, accuracy in systems.items()
-            ),
-            num_samples=sum(next(iter(systems.values())).frames_at_distance),
+            methods=methods,
+            num_samples=sum(methods[0].accuracy.frames_at_distance),
             provenance=Provenance.collect(*self._config()),
         )
         self._keep(result)
@@ -71,7 +78,7 @@ class TestRecord(Callback):
         lines = ["", distance_table(result)]
         share = recovered_share(result)
         if share == share:  # known
-            low, own = result.systems[1].name, result.systems[2].name
+            low, own = result.methods[1].name, result.methods[2].name
             lines.append(f"{own} recovers {share:.0%} of what {low} alone loses against 1x")
         lines += [f"result:  {json_path}", f"picture: {plot_path}"]
         tell("\n".join(lines))
@@ -90,8 +97,25 @@ class TestRecord(Callback):
         return None, {}
 
 
-def _system_result(
-    name: str, accuracy: Any, task: SegmentationTask, size: tuple[int, int]
-) -> SystemResult:
-    cost = system_cost(task.systems()[name], size, task.keyframe_interval)
-    return SystemResult(name, accuracy, cost.key_gmacs, cost.nonkey_gmacs, cost.mean_gmacs)
+def _method_result(
+    name: str, accuracy: Accuracy, evaluation: Evaluation, size: tuple[int, int], is_own: bool
+) -> MethodResult:
+    """Figures of one method; its mean cost is that of what repeats, or of what was run."""
+    method = evaluation.method
+    cost = method_cost(method, size)
+    mean = cost.mean_gmacs
+    if not cost.repeats:
+        mean = cost.mean_over(evaluation.executed, evaluation.num_frames) / 1e9
+    return MethodResult(
+        name=name,
+        method=type(method).__name__,
+        kind="own" if is_own else "baseline",
+        accuracy=accuracy,
+        roles={
+            role: RoleResult(gmacs, evaluation.frames[role], evaluation.executed[role])
+            for role, gmacs in cost.role_gmacs.items()
+        },
+        mean_gmacs=mean,
+        reasons=dict(evaluation.reasons),
+        trace=evaluation.traces(),
+    )

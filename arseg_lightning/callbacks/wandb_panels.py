@@ -15,21 +15,24 @@ from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 
 from arseg_lightning.datasets.datamodule import ClipDataModule
+from arseg_lightning.datasets.evaluation import EvaluationClip
 from arseg_lightning.report import RunResult
 from arseg_lightning.report.motion import motion_colours
 from arseg_lightning.report.panel import class_colours, error_map, tiled
-from arseg_lightning.tasks import SegmentationTask
-from arseg_lightning.types import Clip, ClipBatch, Motion
+from arseg_lightning.tasks import VideoTask
+from arseg_lightning.tasks.evaluation import Evaluation
+from arseg_lightning.types import Motion
+from arseg_lightning.video.chain import MotionChain
 
-__all__ = ["WandbPanels", "farthest_pair", "panel"]
+__all__ = ["WandbPanels", "panel", "until_farthest"]
 
 
 class WandbPanels(Callback):
     """Shows the same frames every few epochs, and what ``test`` found; idle without WandbLogger.
 
     A panel holds a frame of a validation clip, far from its keyframe: image, label, motion to
-    the keyframe as hue (direction) and saturation (length), and each system's labels and errors.
-    After ``test`` come a table of IoU per class, one of the systems, and the plot over distance.
+    the keyframe as hue (direction) and saturation (length), and each method's labels and errors.
+    After ``test`` come a table of IoU per class, one of the methods, and the plot over distance.
 
     Args:
         every_n_epochs: Epochs from one set of panels to the next; 0 shows none.
@@ -56,7 +59,7 @@ class WandbPanels(Callback):
         self.every_n_epochs = every_n_epochs
         self.num_clips = num_clips
         self.log_checkpoints = log_checkpoints
-        self._pairs: list[ClipBatch] | None = None
+        self._clips: list[EvaluationClip] | None = None
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the clips if it is time; on the first process, which waits for no other here."""
@@ -64,14 +67,15 @@ class WandbPanels(Callback):
         logger = _wandb_logger(trainer)
         if logger is None or trainer.sanity_checking or not self._is_due(trainer):
             return
-        if not isinstance(pl_module, SegmentationTask) or not isinstance(data, ClipDataModule):
+        if not isinstance(pl_module, VideoTask) or not isinstance(data, ClipDataModule):
             return
-        if self._pairs is None:
-            self._pairs = _choose_pairs(trainer.val_dataloaders, self.num_clips)
-        for number, pair in enumerate(self._pairs):
+        if self._clips is None:
+            self._clips = _choose_clips(trainer.val_dataloaders, self.num_clips)
+        for number, clip in enumerate(self._clips):
             with torch.inference_mode(), trainer.precision_plugin.forward_context():
-                picture = panel(pl_module, pair.to(pl_module.device), data)
-            caption = f"{pair.names[0][1]}, {int(pair.distances[0, 1])} frames from its keyframe"
+                picture = panel(pl_module, clip, data)
+            last = clip.frames[-1]
+            caption = f"{last.name}, {last.distance} frames from its keyframe"
             logger.log_image(
                 f"panels/clip{number}", [picture], step=trainer.global_step, caption=[caption]
             )
@@ -98,74 +102,77 @@ class WandbPanels(Callback):
         )
 
 
-def panel(task: SegmentationTask, pair: ClipBatch, data: ClipDataModule) -> NDArray[np.uint8]:
-    """Picture of a frame, its label, its motion, and what each system of a task makes of it.
+def panel(task: VideoTask, clip: EvaluationClip, data: ClipDataModule) -> NDArray[np.uint8]:
+    """Picture of a stream's last frame, its label, its motion, and what each method makes of it.
 
     Args:
-        task: Its systems.
-        pair: One keyframe and one frame behind it, on the task's device.
-        data: Colours and normalisation.
+        task: Its methods.
+        clip: A stream from its start.
+        data: Its classes.
     """
-    image = data.normalise.undo(pair.images[0, 1]).permute(1, 2, 0).cpu().numpy()
-    labels = pair.labels[0, 1].cpu().numpy()
-    xy = pair.motion[0, 1].float().cpu().numpy()
-    longest = max(1.0, float(np.percentile(np.hypot(*xy), 99)))
-    motion = Motion(xy, np.ones(xy.shape[1:], np.bool_))
-    tiles = {
-        "image": image,
-        "label": class_colours(labels, data.classes),
-        f"motion, up to {longest:.0f} px": motion_colours(motion, longest),
-    }
-    for name, system in task.systems().items():
-        *_, prediction = task.predictions(system, pair)
-        predicted = prediction.labels[0].cpu().numpy()
+    last = clip.frames[-1]
+    image = last.streamed.frame.image
+    labels = np.full(image.shape[:2], data.classes.ignore_index, np.uint8)
+    labels = labels if last.label is None else last.label
+    tiles = {"image": image, "label": class_colours(labels, data.classes)}
+    motion = _motion(clip)
+    if motion is not None:
+        longest = max(1.0, float(np.percentile(np.hypot(*motion.xy), 99)))
+        tiles[f"motion, up to {longest:.0f} px"] = motion_colours(motion, longest)
+    for name, method in task.methods().items():
+        evaluation = Evaluation(method, task.num_classes, task.keyframe_interval)
+        predicted = evaluation.add(clip)[-1].labels
         tiles[name] = class_colours(predicted, data.classes)
         tiles[f"{name}, wrong"] = error_map(image, predicted, labels, data.classes.ignore_index)
     return tiled(tiles)
 
 
-def farthest_pair(clip: Clip, ignore_index: int = 255) -> ClipBatch:
-    """Batch of a clip's keyframe and, of its labelled frames, the one farthest from it.
-
-    If no other frame is labelled, the farthest of all.
-    """
-    labelled = (clip.labels != ignore_index).flatten(1).any(dim=1)
-    score = clip.distances + labelled * (int(clip.distances.max()) + 1) * (clip.distances > 0)
-    chosen = [0, int(score.argmax())]
-    return ClipBatch(
-        images=clip.images[None, chosen],
-        motion=clip.motion[None, chosen],
-        labels=clip.labels[None, chosen],
-        distances=clip.distances[None, chosen],
-        names=(tuple(clip.names[index] for index in chosen),),
-    )
+def _motion(clip: EvaluationClip) -> Motion | None:
+    """Motion of the last frame to the start of the stream; None if there is none to be had."""
+    first = clip.frames[0].streamed.frame
+    chain = MotionChain(first.size, clip.chaining)
+    steps = [step for f in clip.frames[1:] for step in (*f.passed, f.streamed.step)]
+    for step in steps:
+        if step is None:
+            return None
+        chain.push(step)
+    return chain.motion() if steps else None
 
 
-def _choose_pairs(loader: Any, count: int) -> list[ClipBatch]:
-    """Pairs from clips spread evenly over the data."""
+def until_farthest(clip: EvaluationClip) -> EvaluationClip:
+    """Cut a stream after the labelled frame that is farthest from its keyframe."""
+    scores = [(f.label is not None, f.distance) for f in clip.frames]
+    place = max(range(len(scores)), key=lambda i: scores[i])
+    return EvaluationClip(clip.frames[: place + 1], clip.normalise, clip.chaining)
+
+
+def _choose_clips(loader: Any, count: int) -> list[EvaluationClip]:
+    """Streams spread evenly over the data, up to the frame that is farthest from a keyframe."""
     dataset = loader.dataset
-    count = min(count, len(dataset))
-    return [farthest_pair(dataset[index * len(dataset) // count]) for index in range(count)]
+    starts = [i for i, s in enumerate(dataset.streams) if i == dataset.streams.index(s)]
+    count = min(count, len(starts))
+    chosen = [starts[index * len(starts) // count] for index in range(count)]
+    return [until_farthest(dataset[index]) for index in chosen]
 
 
 def _log_result(logger: WandbLogger, folder: Path) -> None:
     """Log the tables and the plot of a test."""
     result = RunResult.read(folder / "result.json")
-    names = [system.name for system in result.systems]
-    per_class = zip(*(system.accuracy.iou_per_class for system in result.systems), strict=True)
+    names = [method.name for method in result.methods]
+    per_class = zip(*(method.accuracy.iou_per_class for method in result.methods), strict=True)
     rows = [
         [name, *map(_known, values)]
         for name, values in zip(result.class_names, per_class, strict=True)
     ]
     logger.log_table("test/iou_per_class", ["class", *names], rows)
-    systems = [
-        [s.name, _known(s.accuracy.miou_mean), _known(s.accuracy.miou_pooled), s.mean_gmacs]
-        for s in result.systems
+    methods = [
+        [m.name, _known(m.accuracy.miou_mean), _known(m.accuracy.miou_pooled), m.mean_gmacs]
+        for m in result.methods
     ]
     logger.log_table(
-        "test/systems", ["system", "miou_mean", "miou_pooled", "gmacs_per_frame"], systems
+        "test/methods", ["method", "miou_mean", "miou_pooled", "gmacs_per_frame"], methods
     )
-    logger.experiment.summary["cost/gmacs_per_frame"] = result.systems[-1].mean_gmacs
+    logger.experiment.summary["cost/gmacs_per_frame"] = result.methods[-1].mean_gmacs
     plot = folder / "miou_over_distance.png"
     if plot.is_file():
         logger.log_image("test/miou_over_distance", [str(plot)])

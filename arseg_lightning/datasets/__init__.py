@@ -7,6 +7,7 @@ from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.folder import FrameFolder, StillFolder, VideoFolder
 from arseg_lightning.datasets.layout import Layout
+from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.published import PublishedCamVid, PublishedCityscapes
 from arseg_lightning.datasets.street import StreetVideos
@@ -16,8 +17,10 @@ __all__ = [
     "Cityscapes",
     "ClipAugment",
     "ClipDataModule",
+    "EvaluationNeeds",
     "FrameFolder",
     "Layout",
+    "Needs",
     "Normalisation",
     "PublishedCamVid",
     "PublishedCityscapes",

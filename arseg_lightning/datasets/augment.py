@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,13 +27,24 @@ class RawClip:
 
     Args:
         images: (T, 3, H, W) float32 in [0, 255].
-        motion: (T, 2, H, W) float32, backward motion to the keyframe in pixels.
         labels: (T, H, W) int64.
+        motion: (T, 2, H, W) float32, backward motion in pixels; None if none is needed.
+        valid: (T, H, W) bool, where motion is known; None if none is needed.
     """
 
     images: Tensor
-    motion: Tensor
     labels: Tensor
+    motion: Tensor | None = None
+    valid: Tensor | None = None
+
+    def each(self, plain: Callable[[Tensor], Tensor], moved: Callable[[Tensor], Tensor]) -> RawClip:
+        """Treat all parts alike, but for motion, which follows a law of its own."""
+        return RawClip(
+            plain(self.images),
+            plain(self.labels),
+            None if self.motion is None else moved(self.motion),
+            None if self.valid is None else plain(self.valid),
+        )
 
 
 class ClipAugment:
@@ -87,7 +100,7 @@ class ClipAugment:
         scaling first, for less work.
         """
         if generator.random() < self.flip_probability:
-            clip = RawClip(flip(clip.images), flip_motion(clip.motion), flip(clip.labels))
+            clip = clip.each(flip, flip_motion)
         scale = float(generator.choice(self.scales))
         if self.crop_size is None:
             return clip
@@ -99,19 +112,17 @@ class ClipAugment:
         )
         top = int(generator.integers(size[0] - height + 1))
         left = int(generator.integers(size[1] - width + 1))
-        window = (top, left, height, width)
-        cut = RawClip(
-            crop(clip.images, *window), crop(clip.motion, *window), crop(clip.labels, *window)
-        )
-        return _resize_clip(cut, self.crop_size)
+        cut = partial(crop, top=top, left=left, height=height, width=width)
+        return _resize_clip(clip.each(cut, cut), self.crop_size)
 
 
 def _resize_clip(clip: RawClip, size: tuple[int, int]) -> RawClip:
     """Resize all parts of a clip, each by its own law."""
     return RawClip(
         resize(clip.images, size),
-        resize_motion(clip.motion, size),
         resize_labels(clip.labels, size),
+        None if clip.motion is None else resize_motion(clip.motion, size),
+        None if clip.valid is None else resize_labels(clip.valid, size),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which clips exist: keyframes and the frames that depend on them."""
+"""Which clips exist: streams from a start to the frames that are evaluated."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["ClipSpec", "EvaluationPairs", "TrainDistance", "every_distance", "group_of_pictures"]
-__all__ += ["keyframes", "reach", "sample_distance"]
+__all__ = ["ClipSpec", "EvaluationPairs", "TrainDistance", "every_distance", "keyframes"]
+__all__ += ["reach", "sample_distance", "streams"]
 
 EvaluationPairs = Literal["stream", "every_distance"]
 TrainDistance = Literal["uniform", "last"]
@@ -18,23 +18,29 @@ TrainDistance = Literal["uniform", "last"]
 
 @dataclass(frozen=True, slots=True)
 class ClipSpec:
-    """One clip of one sequence.
+    """One stream of one sequence.
 
     Args:
         sequence: Index of the sequence in its layout.
-        keyframe: Frame index of the keyframe.
-        frames: Frame indices after it that are segmented, ascending.
-        keyframe_counts: Whether the keyframe's own label is evaluated, if it has one.
+        shown: Frames that are segmented, ascending; the first one starts the stream. Between
+            them, frames pass by with their motion alone.
+        scored: Those of them whose labels count.
+        keyframes: Every L-th frame, ascending: the distances of methods without a clock of their
+            own are counted from these.
     """
 
     sequence: int
-    keyframe: int
-    frames: tuple[int, ...]
-    keyframe_counts: bool = True
+    shown: tuple[int, ...]
+    scored: tuple[int, ...]
+    keyframes: tuple[int, ...]
+
+    def distance(self, frame: int) -> int:
+        """Frames since the last keyframe of the interval."""
+        return frame - max(key for key in self.keyframes if key <= frame)
 
 
 def keyframes(intra: Iterable[int], num_frames: int, keyframe_interval: int) -> list[int]:
-    """Choose the keyframes of a stream: every L-th frame, counted anew at each I-frame.
+    """Choose the keyframes of a stream: every L-th frame, counted again from each I-frame.
 
     No motion leads across an I-frame, so each I-frame is a keyframe.
 
@@ -48,46 +54,60 @@ def keyframes(intra: Iterable[int], num_frames: int, keyframe_interval: int) -> 
     return [frame for start, stop in spans for frame in range(start, stop, keyframe_interval)]
 
 
-def group_of_pictures(
+def streams(
     sequence: int,
-    intra: Iterable[int],
-    num_frames: int,
-    keyframe_interval: int,
+    keys: Sequence[int],
     labelled: Iterable[int],
+    whole: bool = False,
 ) -> list[ClipSpec]:
-    """Cut a stream into keyframe periods, as a stream is segmented: every frame counts once.
+    """Lay out the streams in which a sequence is segmented: every label counts once.
 
     Args:
         sequence: Index of the sequence.
-        intra: Indices of the stream's I-frames.
-        num_frames: Length of the stream.
-        keyframe_interval: L.
-        labelled: Frames worth evaluating; periods without any are left out.
+        keys: Its keyframes, see :func:`keyframes`.
+        labelled: Frames that have a label, ascending.
+        whole: Whether the sequence is one stream in which every frame is shown; otherwise it is
+            cut at the keyframes, and periods without labels are left out.
     """
-    wanted = set(labelled)
-    keys = keyframes(intra, num_frames, keyframe_interval)
+    wanted = tuple(labelled)
+    if whole:
+        shown = tuple(range(max(wanted, default=-1) + 1))
+        return [ClipSpec(sequence, shown, wanted, tuple(keys))] if wanted else []
     clips = []
-    for start, stop in pairwise([*keys, num_frames]):
-        frames = tuple(frame for frame in range(start + 1, stop) if frame in wanted)
-        if frames or start in wanted:
-            clips.append(ClipSpec(sequence, start, frames))
+    for start, stop in pairwise([*keys, max((*wanted, *keys)) + 1]):
+        scored = tuple(frame for frame in wanted if start <= frame < stop)
+        if scored:
+            shown = (start, *(frame for frame in scored if frame > start))
+            clips.append(ClipSpec(sequence, shown, scored, (start,)))
     return clips
 
 
 def every_distance(
-    sequence: int, intra: Sequence[int], keyframe_interval: int, labelled: Iterable[int]
+    sequence: int,
+    intra: Sequence[int],
+    keyframe_interval: int,
+    labelled: Iterable[int],
+    every_frame: bool = False,
 ) -> list[ClipSpec]:
-    """Pair every labelled frame with a keyframe at each distance 0..L-1: the paper's protocol.
+    """Start a stream at each distance 0..L-1 before every labelled frame: the paper's protocol.
 
     Only frames that have a past of L-1 frames without an I-frame between are used, and only they
     count, so that every distance is measured on the same frames.
+
+    Args:
+        sequence: Index of the sequence.
+        intra: Indices of the I-frames.
+        keyframe_interval: L.
+        labelled: Frames that have a label.
+        every_frame: Whether the frames between are shown too.
     """
     clips = []
     for frame in labelled:
-        if reach(frame, intra) >= keyframe_interval - 1:
-            clips.append(ClipSpec(sequence, frame, ()))
-            keys = range(frame - 1, frame - keyframe_interval, -1)
-            clips += [ClipSpec(sequence, key, (frame,), keyframe_counts=False) for key in keys]
+        if reach(frame, intra) < keyframe_interval - 1:
+            continue
+        for start in range(frame, frame - keyframe_interval, -1):
+            shown = tuple(range(start, frame + 1)) if every_frame else tuple({start, frame})
+            clips.append(ClipSpec(sequence, tuple(sorted(shown)), (frame,), (start,)))
     return clips
 
 

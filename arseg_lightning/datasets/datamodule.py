@@ -6,23 +6,25 @@ from pathlib import Path
 from typing import Literal
 
 from lightning import LightningDataModule, Trainer
+from lightning.pytorch.utilities import CombinedLoader
 
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance
 from arseg_lightning.datasets.dataset import TrainingClips, TrainingStills
-from arseg_lightning.datasets.evaluation import EvaluationClips, PreparedClips, choose_clips
+from arseg_lightning.datasets.evaluation import EvaluationClips, choose_clips
 from arseg_lightning.datasets.jobs import available_cores
 from arseg_lightning.datasets.labels import read_image
-from arseg_lightning.datasets.layout import Layout, PreparedLayout
+from arseg_lightning.datasets.layout import Layout, PreparedLayout, common_classes
 from arseg_lightning.datasets.loader import Loader, clip_loader
 from arseg_lightning.datasets.missing import prepare_missing
+from arseg_lightning.datasets.needs import Needs, evaluation_needs, on_stills, training_needs
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.reader import FrameSource
+from arseg_lightning.datasets.prepared_clips import PreparedClips, prepared_clips
+from arseg_lightning.datasets.reader import ClipReader, FrameSource
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.together import fail_together, is_one_of_several
-from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.frame_reader import read_frames
@@ -43,8 +45,10 @@ class ClipDataModule(LightningDataModule):
         test: Data to test on, or pairs of frames that someone else has prepared.
         store: Folder of encoded clips and cached motion.
         keyframe_interval: L; every L-th frame is a keyframe, and so is each I-frame.
-        train_on: ``clips`` trains on pairs of a keyframe and a frame behind it, decoded from
-            compressed video; ``stills`` on the labelled frames alone, uncompressed (phase 1).
+        target: Unlabelled data that a method adapts to, if it does.
+        train_on: ``clips`` trains on frames decoded from compressed video; ``stills`` on the
+            labelled frames alone, uncompressed. By default what the method needs: stills if it
+            looks at single images.
         train_distance: Distance within a training pair: ``uniform`` in 1..L-1, or ``last``:
             always L-1, as in the paper.
         train_frames: ``decoded`` trains on what a decoder gives, as in use; ``original`` on the
@@ -75,9 +79,10 @@ class ClipDataModule(LightningDataModule):
         train: Layout | None = None,
         val: Layout | None = None,
         test: Layout | PreparedLayout | None = None,
+        target: Layout | None = None,
         store: Path = Path("data/cache"),
         keyframe_interval: int = 12,
-        train_on: Literal["clips", "stills"] = "clips",
+        train_on: Literal["clips", "stills"] | None = None,
         train_distance: TrainDistance = "uniform",
         train_frames: FrameSource = "decoded",
         test_pairs: EvaluationPairs = "stream",
@@ -96,7 +101,8 @@ class ClipDataModule(LightningDataModule):
         _at_least(0, num_workers=num_workers, frame_cache_gib=frame_cache_gib)
         self.layouts: dict[str, Layout | PreparedLayout | None]
         self.layouts = {"train": train, "val": val, "test": test}
-        self.classes = _common_classes(list(self.layouts.values()))
+        self.classes = common_classes(list(self.layouts.values()))
+        self.layouts["target"] = target
         self.store = ClipStore(store, encoding, motion, chaining)
         self.keyframe_interval = keyframe_interval
         self.train_on = train_on
@@ -135,8 +141,35 @@ class ClipDataModule(LightningDataModule):
         fail_together(failure)
 
     def _prepare(self) -> None:
-        needed = [each for split in self._needed_splits() for each in self.sequences(split)]
-        prepare_missing(self.store, needed, available_cores() if self.num_workers else 1)
+        workers = available_cores() if self.num_workers else 1
+        for with_motion in (True, False):
+            splits = [name for name in self._needed_splits() if self.moves(name) is with_motion]
+            needed = [each for split in splits for each in self.sequences(split)]
+            prepare_missing(self.store, needed, workers, with_motion)
+
+    @property
+    def needs(self) -> Needs:
+        """What the method that is trained needs; pairs with motion as long as there is none."""
+        return training_needs(self._task)
+
+    @property
+    def trains_on_stills(self) -> bool:
+        """Whether training looks at single uncompressed images.
+
+        Raises:
+            ValueError: If it should, and the method needs more.
+        """
+        return on_stills(self.needs, self.train_on)
+
+    def moves(self, split: str) -> bool:
+        """Whether anyone looks at the motion of a split."""
+        if split in ("train", "target"):
+            return self.needs.motion is not None
+        return evaluation_needs(self._task, split).motion
+
+    @property
+    def _task(self) -> object:
+        return self.trainer.lightning_module if self.trainer is not None else None
 
     def sequences(self, split: str) -> list[Sequence]:
         """The sequences of a split.
@@ -159,14 +192,12 @@ class ClipDataModule(LightningDataModule):
     def splits_on_video(self) -> list[str]:
         """The splits whose sequences have to be prepared: not stills, nor what others prepared."""
         present = [name for name, layout in self.layouts.items() if isinstance(layout, Layout)]
-        return [name for name in present if name != "train" or self.train_on == "clips"]
+        return [name for name in present if name != "train" or not self.trains_on_stills]
 
     def state_dict(self) -> dict[str, int]:
-        """Where a training that goes on from here starts, and what its steps are."""
-        return {
-            "first_epoch": _finished_epochs(self.trainer),
-            "samples_per_step": self._samples_per_step(),
-        }
+        """Where a training that resumes from here starts, and what its steps are."""
+        steps = self._samples_per_step()
+        return {"first_epoch": _finished_epochs(self.trainer), "samples_per_step": steps}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Know the epoch before the loader is made: workers load ahead before Lightning tells.
@@ -183,22 +214,24 @@ class ClipDataModule(LightningDataModule):
             )
         self._first_epoch = state_dict["first_epoch"]
 
-    def train_dataloader(self) -> Loader:
-        """Shuffled training samples."""
-        sequences = self.sequences("train")
+    def train_dataloader(self) -> Loader | CombinedLoader:
+        """Shuffled training samples; with a target, batches of both side by side."""
+        if not self.needs.target:
+            return self._training_loader("train")
+        if self.layouts["target"] is None:
+            raise ValueError("the method adapts to a second data set: set data.target")
+        loaders = [self._training_loader(split) for split in ("train", "target")]
+        return CombinedLoader(loaders, "max_size_cycle")
+
+    def _training_loader(self, split: str) -> Loader:
+        sequences = self.sequences(split)
         dataset: TrainingStills | TrainingClips
-        if self.train_on == "stills":
+        if self.trains_on_stills:
             dataset = TrainingStills(sequences, self.augment, self.normalise, self.seed)
         else:
             dataset = TrainingClips(
-                sequences,
-                self.store,
-                self.keyframe_interval,
-                self.train_distance,
-                self.augment,
-                self.normalise,
-                self.seed,
-                self.train_frames,
+                *(sequences, self.store, self.needs, self.keyframe_interval, self.train_distance),
+                *(self.augment, self.normalise, self.seed, self.train_frames),
                 int(self.frame_cache_gib * 2**30),
             )
         sampler = EpochSampler(len(dataset), self.seed, *self._processes())
@@ -219,44 +252,36 @@ class ClipDataModule(LightningDataModule):
         if isinstance(layout, PreparedLayout):
             height, width, _ = read_image(layout.clips(self.keyframe_interval)[0].images[0]).shape
             return height, width
-        return read_frames(self.store.video(self.sequences(split)[0]), [0])[0].size
+        video = self.store.video(self.sequences(split)[0], self.moves(split))
+        return read_frames(video, [0])[0].size
 
     def _evaluation_loader(self, split: str, pairs: EvaluationPairs) -> Loader:
         layout = self.layouts[split]
+        needs = evaluation_needs(self._task, split)
         dataset: EvaluationClips | PreparedClips
         if isinstance(layout, PreparedLayout):
-            dataset = self._prepared_clips(layout, pairs)
+            interval, chaining = self.keyframe_interval, self.store.chaining
+            dataset = prepared_clips(layout, interval, pairs, self.normalise, chaining, needs)
         else:
-            sequences = self.sequences(split)
-            clips = choose_clips(sequences, self.store, self.keyframe_interval, pairs)
-            dataset = EvaluationClips(sequences, self.store, clips, self.normalise)
-        sampler = EvaluationSampler(len(dataset), *self._processes())
-        return clip_loader(dataset, sampler, 1, self.num_workers)
-
-    def _prepared_clips(self, layout: PreparedLayout, pairs: EvaluationPairs) -> PreparedClips:
-        if pairs != "every_distance":
-            raise ValueError(
-                f"prepared pairs hold every distance, not a stream, got test_pairs={pairs}; use "
-                f"test_pairs=every_distance"
-            )
-        clips = layout.clips(self.keyframe_interval)
-        with_motion = self.store.chaining != "none"
-        return PreparedClips(clips, self.classes, self.normalise, with_motion)
+            reader = ClipReader(self.sequences(split), self.store, with_motion=needs.motion)
+            clips = choose_clips(reader, self.keyframe_interval, pairs, needs)
+            dataset = EvaluationClips(reader, clips, self.normalise, needs.motion)
+        sampler = EvaluationSampler(dataset.streams, *self._processes())
+        return clip_loader(dataset, sampler, 1, self.num_workers, whole=True)
 
     def _stage(self) -> str:
         fn = self.trainer.state.fn if self.trainer is not None else None
         return fn.value if fn is not None else "fit"
 
     def _needed_splits(self) -> list[str]:
-        wanted = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
-        splits = wanted.get(self._stage(), ("train", "val", "test"))
+        wanted = {"fit": ("train", "target", "val"), "validate": ("val",), "test": ("test",)}
+        splits = wanted.get(self._stage(), ("train", "target", "val", "test"))
         return [split for split in self.splits_on_video() if split in splits]
 
     def _processes(self) -> tuple[int, int]:
         """Rank and number of processes."""
-        if self.trainer is None:
-            return 0, 1
-        return self.trainer.global_rank, self.trainer.world_size
+        trainer = self.trainer
+        return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
 
     def _samples_per_step(self) -> int:
         accumulated = self.trainer.accumulate_grad_batches if self.trainer is not None else 1
@@ -274,18 +299,3 @@ def _finished_epochs(trainer: Trainer | None) -> int:
     if trainer is None:
         return 0
     return int(trainer.fit_loop.epoch_progress.state_dict()["current"]["processed"])
-
-
-def _common_classes(layouts: list[Layout | PreparedLayout | None]) -> ClassSet:
-    """The class set that all splits share."""
-    sets = [layout.classes for layout in layouts if layout is not None]
-    if not sets:
-        raise ValueError(
-            "no data: set data.train, data.val or data.test; the classes come from them, also to "
-            "segment a video"
-        )
-    if any(classes.names != sets[0].names for classes in sets):
-        raise ValueError(
-            f"all splits need the same classes, got {[classes.name for classes in sets]}"
-        )
-    return sets[0]

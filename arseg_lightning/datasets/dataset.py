@@ -1,4 +1,4 @@
-"""What training runs on: augmented pairs or stills; and how clips become a batch."""
+"""Training data: augmented clips or stills; and how clips become a batch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import torch
 from torch.utils.data import Dataset, default_collate
 
 from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_tensor
-from arseg_lightning.datasets.clips import TrainDistance, reach, sample_distance
+from arseg_lightning.datasets.clip_spans import ClipSpans
+from arseg_lightning.datasets.clips import TrainDistance, reach
+from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.reader import ClipReader, FrameSource
 from arseg_lightning.datasets.sequence import Sequence
@@ -18,13 +20,14 @@ __all__ = ["TrainingClips", "TrainingStills", "collate"]
 
 
 class TrainingClips(Dataset[Clip]):
-    """Pairs of a keyframe and a labelled frame behind it: phase 2 trains on them.
+    """Clips that end at a labelled frame, as a method needs them.
 
     Args:
         sequences: Prepared sequences.
         store: Where they are.
+        needs: How many frames a clip has, how far apart, and which motion.
         keyframe_interval: L.
-        distance: How the distance of a pair is chosen.
+        distance: How the distance of a keyframe and a later frame is chosen.
         augment: Augmentation.
         normalise: Normalisation.
         seed: Decides all draws, with epoch and index.
@@ -32,13 +35,14 @@ class TrainingClips(Dataset[Clip]):
         frame_cache_bytes: Disk for decoded frames; those of the first targets, as far as it goes.
 
     Raises:
-        ValueError: If no labelled frame has the past that the distances need.
+        ValueError: If no labelled frame has the past that the clips need.
     """
 
     def __init__(
         self,
         sequences: list[Sequence],
         store: ClipStore,
+        needs: Needs,
         keyframe_interval: int,
         distance: TrainDistance,
         augment: ClipAugment,
@@ -47,47 +51,39 @@ class TrainingClips(Dataset[Clip]):
         frames: FrameSource = "decoded",
         frame_cache_bytes: int = 0,
     ) -> None:
-        self.reader = ClipReader(sequences, store, frames)
-        self.keyframe_interval = keyframe_interval
-        self.distance: TrainDistance = distance
+        self.reader = ClipReader(sequences, store, frames, with_motion=needs.motion is not None)
+        self.spans = ClipSpans(needs, keyframe_interval, distance)
+        self.needs = needs
         self.augment, self.normalise, self.seed = augment, normalise, seed
-        needed = keyframe_interval - 1 if distance == "last" else 1
-        self.targets = self._targets(needed)
+        self.targets = self._targets()
         if not self.targets:
-            raise ValueError(
-                f"no labelled frame has {needed} frames of past since the last I-frame, which "
-                f"keyframe_interval={keyframe_interval} with train_distance={distance!r} needs; "
-                f"use longer clips, a smaller keyframe_interval, or train_distance=uniform"
-            )
+            raise ValueError(self.spans.refusal())
         self.num_cached = self._num_cached(frame_cache_bytes)
 
-    def _targets(self, needed: int) -> list[tuple[int, int, int]]:
+    def _targets(self) -> list[tuple[int, int, int]]:
         """Sequence, frame and reach of every usable labelled frame."""
         targets = []
         for index, sequence in enumerate(self.reader.sequences):
-            intra = self.reader.motion_of(index).intra_frames
+            intra = self.reader.motion_of(index).intra_frames if self.needs.motion else (0,)
             ranges = ((frame, reach(frame, intra)) for frame in sequence.labelled)
-            targets += [(index, frame, past) for frame, past in ranges if past >= needed]
+            targets += [(index, frame, past) for frame, past in ranges if past >= self.spans.least]
         return targets
 
     def _num_cached(self, num_bytes: int) -> int:
         """How many targets, from the first on, have all their frames within the cache's size."""
+        if num_bytes <= 0:
+            return 0
         seen: set[tuple[int, int]] = set()
-        for count, (sequence, _, _) in enumerate(self.targets):
-            height, width = self.reader.motion_of(sequence).size
-            new = {(sequence, frame) for frame in self._window(count)} - seen
-            num_bytes -= len(new) * height * width * 3
+        sizes: dict[int, int] = {}
+        for count, (sequence, frame, past) in enumerate(self.targets):
+            if sequence not in sizes:
+                sizes[sequence] = self.reader.frame_bytes(sequence)
+            new = {(sequence, each) for each in self.spans.window(frame, past)} - seen
+            num_bytes -= len(new) * sizes[sequence]
             if num_bytes < 0:
                 return count
             seen |= new
         return len(self.targets)
-
-    def _window(self, index: int) -> tuple[int, ...]:
-        """The frames that pairs of a target are made of."""
-        _, frame, past = self.targets[index]
-        if self.distance == "last":
-            return frame - (self.keyframe_interval - 1), frame
-        return tuple(range(frame - min(past, self.keyframe_interval - 1), frame + 1))
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -96,17 +92,18 @@ class TrainingClips(Dataset[Clip]):
         epoch, index = epoch_and_index
         generator = np.random.default_rng((self.seed, epoch, index))
         sequence, frame, past = self.targets[index]
-        distance = sample_distance(self.distance, self.keyframe_interval, past, generator)
-        frames = (frame - distance, frame)
-        kept = self._window(index) if index < self.num_cached else ()
+        frames = self.spans.draw(frame, past, generator)
+        kept = self.spans.window(frame, past) if index < self.num_cached else ()
         images = self.augment.colours(self.reader.images(sequence, frames, kept), generator)
         size = (images.shape[1], images.shape[2])
         labels = torch.from_numpy(self.reader.labels(sequence, frames, size)).long()
-        motion = self.reader.motion(sequence, frames[0], frames)
-        clip = self.augment.geometry(RawClip(to_tensor(images), motion, labels), generator)
+        motion, valid = None, None
+        if self.needs.motion is not None:
+            motion, valid = self.reader.motion(sequence, frames, self.needs.motion)
+        raw = RawClip(to_tensor(images), labels, motion, valid)
         names = tuple(self.reader.name(sequence, f) for f in frames)
-        distances = torch.tensor([0, distance])
-        return Clip(self.normalise(clip.images), clip.motion, clip.labels, distances, names)
+        distances = torch.tensor([f - frames[0] for f in frames])
+        return _clip(self.augment.geometry(raw, generator), self.normalise, distances, names)
 
 
 class TrainingStills(Dataset[Clip]):
@@ -140,22 +137,29 @@ class TrainingStills(Dataset[Clip]):
         size = (pixels.shape[0], pixels.shape[1])
         label = torch.from_numpy(sequence.label(frame, size)).long()
         images = to_tensor(self.augment.colours(pixels[None], generator))
-        raw = RawClip(images, torch.zeros(1, 2, *size), label[None])
-        clip = self.augment.geometry(raw, generator)
+        clip = self.augment.geometry(RawClip(images, label[None]), generator)
         names = (f"{sequence.name}/{frame:06d}",)
-        distances = torch.zeros(1, dtype=torch.int64)
-        return Clip(self.normalise(clip.images), clip.motion, clip.labels, distances, names)
+        return _clip(clip, self.normalise, torch.zeros(1, dtype=torch.int64), names)
 
 
 def collate(clips: list[Clip]) -> ClipBatch:
     """Stack clips of one length and size, in a loader's process in memory shared with its owner."""
+    motion = [clip.motion for clip in clips if clip.motion is not None]
+    valid = [clip.valid for clip in clips if clip.valid is not None]
     return ClipBatch(
         images=_stack([clip.images for clip in clips]),
-        motion=_stack([clip.motion for clip in clips]),
         labels=_stack([clip.labels for clip in clips]),
         distances=_stack([clip.distances for clip in clips]),
         names=tuple(clip.names for clip in clips),
+        motion=_stack(motion) if motion else None,
+        valid=_stack(valid) if valid else None,
     )
+
+
+def _clip(
+    raw: RawClip, normalise: Normalisation, distances: torch.Tensor, names: tuple[str, ...]
+) -> Clip:
+    return Clip(normalise(raw.images), raw.labels, distances, names, raw.motion, raw.valid)
 
 
 def _stack(tensors: list[torch.Tensor]) -> torch.Tensor:

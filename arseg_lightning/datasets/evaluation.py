@@ -1,97 +1,180 @@
-"""What validation and test run on: clips of whole frames, from prepared sequences or files."""
+"""What validation and test run on: streams of whole frames, in pieces that memory can hold."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from arseg_lightning.datasets.augment import to_tensor
 from arseg_lightning.datasets.clips import (
     ClipSpec,
     EvaluationPairs,
     every_distance,
-    group_of_pictures,
+    keyframes,
+    streams,
 )
-from arseg_lightning.datasets.labels import read_image, read_label
-from arseg_lightning.datasets.layout import PreparedClip
+from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.reader import ClipReader
-from arseg_lightning.datasets.sequence import Sequence
-from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.types import ClassSet, Clip, size_text
-from arseg_lightning.video.published_motion import read_published_motion
+from arseg_lightning.types import Frame
+from arseg_lightning.video.chain import Chaining
+from arseg_lightning.video.live.frame import StreamedFrame
+from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["EvaluationClips", "PreparedClips", "choose_clips"]
+__all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame", "choose_clips"]
 
 _KEPT_BYTES = 256 * 2**20
-"""Of the pictures decoded last: what all pairs of a frame need, up to 85 of them in 1080p."""
+"""Of the images decoded last: what all pairs of a frame need, up to 85 of them in 1080p."""
+
+_MOST_FRAMES = 16
+"""Of a stream, in one piece."""
 
 
-class EvaluationClips(Dataset[Clip]):
-    """Whole frames, a keyframe and those behind it, decoded from prepared sequences.
+class EvaluationFrame:
+    """A frame that is segmented, and what leads to it.
 
     Args:
-        sequences: Prepared sequences.
-        store: Where they are.
-        clips: Which clips exist.
+        streamed: The frame, and its motion to the one before it.
+        label: Class of each pixel, uint8 of shape (H, W); None if it does not count.
+        distance: Frames since the last keyframe of the interval.
+        name: For files and messages.
+        passed: Motion of the frames that pass by before it, each to the one before it; None
+            where an I-frame passes.
+    """
+
+    __slots__ = ("distance", "label", "name", "passed", "streamed")
+
+    def __init__(
+        self,
+        streamed: StreamedFrame,
+        label: NDArray[np.uint8] | None,
+        distance: int,
+        name: str,
+        passed: tuple[BlockMotion | None, ...] = (),
+    ) -> None:
+        self.streamed = streamed
+        self.label = label
+        self.distance = distance
+        self.name = name
+        self.passed = passed
+
+
+class EvaluationClip:
+    """A piece of a stream: frames in order, as they came; Lightning leaves it as it is.
+
+    Args:
+        frames: The frames; where a stream starts, the first one restarts.
+        normalise: Normalisation of images.
+        chaining: How motion is composed.
+    """
+
+    __slots__ = ("chaining", "frames", "normalise")
+
+    def __init__(
+        self, frames: list[EvaluationFrame], normalise: Normalisation, chaining: Chaining
+    ) -> None:
+        self.frames = frames
+        self.normalise = normalise
+        self.chaining: Chaining = chaining
+
+
+class EvaluationClips(Dataset[EvaluationClip]):
+    """Streams from prepared sequences.
+
+    Args:
+        reader: Reads the sequences.
+        clips: Which streams exist.
         normalise: Normalisation.
+        with_motion: Whether anyone looks at motion.
     """
 
     def __init__(
         self,
-        sequences: list[Sequence],
-        store: ClipStore,
+        reader: ClipReader,
         clips: list[ClipSpec],
         normalise: Normalisation,
+        with_motion: bool = True,
     ) -> None:
-        self.reader = ClipReader(sequences, store, kept_bytes=_KEPT_BYTES)
+        self.reader = reader
+        reader.kept_bytes = _KEPT_BYTES
         self.clips = clips
         self.normalise = normalise
+        self.with_motion = with_motion
+        self._pieces = [
+            (stream, start)
+            for stream, clip in enumerate(clips)
+            for start in range(0, len(clip.shown), _MOST_FRAMES)
+        ]
+        self.streams = [stream for stream, _ in self._pieces]
 
     def __len__(self) -> int:
-        return len(self.clips)
+        return len(self._pieces)
 
-    def __getitem__(self, index: int) -> Clip:
-        clip = self.clips[index]
-        frames = (clip.keyframe, *clip.frames)
-        images = self.reader.images(clip.sequence, frames)
-        labels = self.reader.labels(clip.sequence, frames, (images.shape[1], images.shape[2]))
-        if not clip.keyframe_counts:
-            labels[0] = self.reader.sequences[clip.sequence].classes.ignore_index
-        return Clip(
-            images=self.normalise(to_tensor(images)),
-            motion=self.reader.motion(clip.sequence, clip.keyframe, frames),
-            labels=torch.from_numpy(labels).long(),
-            distances=torch.tensor([frame - clip.keyframe for frame in frames]),
-            names=tuple(self.reader.name(clip.sequence, frame) for frame in frames),
-        )
+    def __getitem__(self, index: int) -> EvaluationClip:
+        stream, start = self._pieces[index]
+        clip = self.clips[stream]
+        shown = clip.shown[start : start + _MOST_FRAMES]
+        before = clip.shown[start - 1] if start else None
+        images = self.reader.images(clip.sequence, shown)
+        found = []
+        for frame, image in zip(shown, images, strict=True):
+            found.append(self._frame(clip, frame, before, image))
+            before = frame
+        return EvaluationClip(found, self.normalise, self.reader.store.chaining)
+
+    def _frame(
+        self, clip: ClipSpec, frame: int, before: int | None, image: NDArray[np.uint8]
+    ) -> EvaluationFrame:
+        kind, *steps = "P", *self._steps(clip.sequence, frame, before)
+        if self.with_motion:
+            kind = self.reader.motion_of(clip.sequence).picture_types[frame]
+        decoded = Frame(frame, frame / self.reader.sequences[clip.sequence].fps, kind, image)
+        streamed = StreamedFrame(decoded, steps[-1], "start" if before is None else None)
+        label = None
+        if frame in clip.scored:
+            label = self.reader.labels(clip.sequence, (frame,), decoded.size)[0]
+        name = self.reader.name(clip.sequence, frame)
+        return EvaluationFrame(streamed, label, clip.distance(frame), name, tuple(steps[:-1]))
+
+    def _steps(self, sequence: int, frame: int, before: int | None) -> list[BlockMotion | None]:
+        """Motion of the frames after another one, up to a frame; None at I-frames."""
+        if before is None or not self.with_motion:
+            return [None]
+        motion = self.reader.motion_of(sequence)
+        steps = motion.block_motions(before + 1, frame + 1)
+        kinds = motion.picture_types[before + 1 : frame + 1]
+        return [None if kind == "I" else step for kind, step in zip(kinds, steps, strict=True)]
 
 
 def choose_clips(
-    sequences: list[Sequence], store: ClipStore, keyframe_interval: int, pairs: EvaluationPairs
+    reader: ClipReader,
+    keyframe_interval: int,
+    pairs: EvaluationPairs,
+    needs: EvaluationNeeds = EvaluationNeeds(),  # noqa: B008 (frozen)
 ) -> list[ClipSpec]:
-    """Find the clips that prepared sequences are evaluated on.
+    """Find the streams that prepared sequences are evaluated on.
 
     Raises:
-        ValueError: If a sequence is shorter than the keyframe interval, or there is no clip.
+        ValueError: If a sequence is shorter than the keyframe interval, or there is no stream.
     """
     clips = []
-    for index, sequence in enumerate(sequences):
-        motion = store.motion(sequence)
-        intra, length = motion.intra_frames, motion.num_frames
+    for index, sequence in enumerate(reader.sequences):
+        intra: tuple[int, ...] = (0,)
+        length = max(sequence.labelled, default=0) + 1
+        if needs.motion:
+            motion = reader.motion_of(index)
+            intra, length = motion.intra_frames, motion.num_frames
         if pairs == "every_distance":
-            clips += every_distance(index, intra, keyframe_interval, sequence.labelled)
+            arguments = (index, intra, keyframe_interval, sequence.labelled)
+            clips += every_distance(*arguments, every_frame=needs.every_frame)
             continue
-        if keyframe_interval > length:
+        if keyframe_interval > length and needs.motion:
             raise ValueError(
                 f"keyframe_interval={keyframe_interval} is longer than {sequence.name} with its "
                 f"{length} frames; use at most {length}"
             )
-        clips += group_of_pictures(index, intra, length, keyframe_interval, sequence.labelled)
+        keys = keyframes(intra, length, keyframe_interval)
+        clips += streams(index, keys, sequence.labelled, needs.whole_streams)
     if not clips:
         raise ValueError(
             f"no labelled frame has keyframe_interval={keyframe_interval} frames to itself "
@@ -99,63 +182,3 @@ def choose_clips(
             f"test_pairs=stream"
         )
     return clips
-
-
-class PreparedClips(Dataset[Clip]):
-    """Pairs of a keyframe and a labelled frame from files that someone else prepared.
-
-    Args:
-        clips: The files.
-        classes: How labels are read.
-        normalise: Normalisation.
-        with_motion: False reads no motion files and gives zero motion.
-
-    Raises:
-        ValueError: If the files of a clip differ in size.
-    """
-
-    def __init__(
-        self,
-        clips: list[PreparedClip],
-        classes: ClassSet,
-        normalise: Normalisation,
-        with_motion: bool = True,
-    ) -> None:
-        self.clips = clips
-        self.classes = classes
-        self.normalise = normalise
-        self.with_motion = with_motion
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, index: int) -> Clip:
-        clip = self.clips[index]
-        images = _images_of_one_size(clip.images)
-        count, height, width, _ = images.shape
-        labels = torch.full((count, height, width), self.classes.ignore_index)
-        labels[-1] = torch.from_numpy(read_label(clip.label, self.classes, (height, width)))
-        motion = torch.zeros(count, 2, height, width)
-        if clip.motion is not None and self.with_motion:
-            field = read_published_motion(clip.motion, (height, width))
-            motion[-1] = torch.from_numpy(field.xy)
-        return Clip(
-            images=self.normalise(to_tensor(images)),
-            motion=motion,
-            labels=labels,
-            distances=torch.tensor([0, clip.distance][-count:]),
-            names=tuple(path.stem for path in clip.images),
-        )
-
-
-def _images_of_one_size(paths: tuple[Path, ...]) -> NDArray[np.uint8]:
-    """Read images and stack them, (T, H, W, 3)."""
-    images = [read_image(path) for path in paths]
-    for path, image in zip(paths, images, strict=True):
-        if image.shape != images[-1].shape:
-            raise ValueError(
-                f"{path} is {size_text(image.shape)}, {paths[-1]} is "
-                f"{size_text(images[-1].shape)} (height x width); a keyframe has "
-                f"the size of its frames: prepare both from one video"
-            )
-    return np.stack(images)

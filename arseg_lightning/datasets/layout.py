@@ -12,7 +12,7 @@ from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.types import ClassSet
 
 __all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "Layout", "PreparedClip", "PreparedLayout"]
-__all__ += ["files", "frame_number", "label_of", "natural_key"]
+__all__ += ["common_classes", "files", "frame_number", "label_of", "natural_key"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h264", ".264")
@@ -114,3 +114,22 @@ def label_of(image: Path, folder: Path) -> Path | None:
     """Find the label file that belongs to an image: NAME.png or NAME_L.png."""
     candidates = (folder / f"{image.stem}.png", folder / f"{image.stem}_L.png")
     return next((path for path in candidates if path.is_file()), None)
+
+
+def common_classes(layouts: list[Layout | PreparedLayout | None]) -> ClassSet:
+    """The class set that all splits share.
+
+    Raises:
+        ValueError: If there are no data, or their classes differ.
+    """
+    sets = [layout.classes for layout in layouts if layout is not None]
+    if not sets:
+        raise ValueError(
+            "no data: set data.train, data.val or data.test; the classes come from them, also to "
+            "segment a video"
+        )
+    if any(classes.names != sets[0].names for classes in sets):
+        raise ValueError(
+            f"all splits need the same classes, got {[classes.name for classes in sets]}"
+        )
+    return sets[0]

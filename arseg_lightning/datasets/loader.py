@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from arseg_lightning.datasets.dataset import collate
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
-from arseg_lightning.types import Clip, ClipBatch
 
 __all__ = ["Loader", "clip_loader"]
 
@@ -19,14 +19,14 @@ _SECONDS_TO_STAY = 30
 """How long a worker that is told to end still serves."""
 
 
-class Loader(DataLoader[Clip]):
+class Loader(DataLoader[Any]):
     """A loader whose workers inherit no codecs that are only waiting to be freed.
 
     They inherit them without their threads, and freeing one waits for those forever. That may
     happen as early as PyTorch seeds a worker, before it is ours to prepare.
     """
 
-    def __iter__(self) -> Iterator[ClipBatch]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """The batches of an epoch."""
         if self.num_workers > 0:
             gc.collect()
@@ -34,11 +34,12 @@ class Loader(DataLoader[Clip]):
 
 
 def clip_loader(
-    dataset: Dataset[Clip],
+    dataset: Dataset[Any],
     sampler: EpochSampler | EvaluationSampler,
     batch_size: int,
     num_workers: int,
     drop_last: bool = False,
+    whole: bool = False,
 ) -> Loader:
     """Load clips in batches.
 
@@ -48,6 +49,7 @@ def clip_loader(
         batch_size: Clips a batch.
         num_workers: Loader processes; 0 loads in the main one.
         drop_last: Whether a last batch that is not full is left out.
+        whole: Whether samples are batches already.
 
     Raises:
         ValueError: If it is, and there is no full one.
@@ -59,17 +61,21 @@ def clip_loader(
         )
     return Loader(
         dataset,
-        batch_size=batch_size,
+        batch_size=None if whole else batch_size,
         sampler=sampler,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
-        collate_fn=collate,
+        collate_fn=_as_it_is if whole else collate,
         drop_last=drop_last,
         pin_memory=torch.cuda.is_available(),  # copies to the device while it computes
         worker_init_fn=_prepare_worker,
         # Without its own, it draws from everybody's, and how often depends on num_workers.
         generator=torch.Generator(),
     )
+
+
+def _as_it_is(clip: Any) -> Any:
+    return clip
 
 
 def _prepare_worker(worker: int) -> None:

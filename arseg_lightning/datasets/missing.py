@@ -55,7 +55,9 @@ class PatientEngine(Engine):
             yield attempt(job)
 
 
-def prepare_missing(store: ClipStore, sequences: Many[Sequence], workers: int = 1) -> None:
+def prepare_missing(
+    store: ClipStore, sequences: Many[Sequence], workers: int = 1, with_motion: bool = True
+) -> None:
     """Prepare the sequences that are not ready yet, with a bar; if none is, this is quick.
 
     Args:
@@ -63,6 +65,7 @@ def prepare_missing(store: ClipStore, sequences: Many[Sequence], workers: int = 
         sequences: What is needed.
         workers: How many processes help if it takes long. They import the program's main module,
             which only our own is sure to survive: another program prepares in its one process.
+        with_motion: Whether anyone looks at motion.
 
     Raises:
         NotPrepared: If some cannot be, when all others are.
@@ -70,21 +73,23 @@ def prepare_missing(store: ClipStore, sequences: Many[Sequence], workers: int = 
     with _progress(len(sequences)) as bar:
         missing: list[Sequence] = []
         for sequence in sequences:
-            if _is_ready(store, sequence):
+            if _is_ready(store, sequence, with_motion):
                 bar.update()
             else:
                 missing.append(sequence)
         engine = PatientEngine(workers if _may_start_processes() else 1)
-        report = prepare(sequence_jobs(store, missing), engine, lambda _: bar.update() and None)
+        report = prepare(
+            sequence_jobs(store, missing, with_motion), engine, lambda _: bar.update() and None
+        )
     for note in (note for each in report.damaged for note in each.notes):
         warnings.warn(note, VideoDamageWarning, stacklevel=2)
     if not report.is_complete:
         raise NotPrepared(_message(report, store, len(sequences)))
 
 
-def _is_ready(store: ClipStore, sequence: Sequence) -> bool:
+def _is_ready(store: ClipStore, sequence: Sequence, with_motion: bool) -> bool:
     try:
-        return store.has(sequence)
+        return store.has(sequence, with_motion)
     except OSError:  # its job will say so, beside all others that fail
         return False
 

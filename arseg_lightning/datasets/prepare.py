@@ -75,9 +75,11 @@ def prepare(
     )
 
 
-def sequence_jobs(store: ClipStore, sequences: Many[Sequence]) -> list[Job]:
+def sequence_jobs(
+    store: ClipStore, sequences: Many[Sequence], with_motion: bool = True
+) -> list[Job]:
     """One job for each sequence."""
-    return [Job(each.name, partial(store.prepare, each)) for each in sequences]
+    return [Job(each.name, partial(store.prepare, each, with_motion)) for each in sequences]
 
 
 def video_jobs(store: ClipStore, folder: Path) -> list[Job]:

@@ -29,7 +29,8 @@ class ClipReader:
         store: Where they are.
         frames: ``decoded`` takes frames as a decoder gives them; ``original`` as they were before
             any compression by us, which for a video file is as it decodes.
-        kept_bytes: Memory for pictures that were decoded lately, for frames a little before them.
+        kept_bytes: Memory for images that were decoded lately, for frames a little before them.
+        with_motion: Whether motion is read; videos without any that can be used do without.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class ClipReader:
         store: ClipStore,
         frames: FrameSource = "decoded",
         kept_bytes: int = 0,
+        with_motion: bool = True,
     ) -> None:
         self.sequences = sequences
         self.store = store
         self.frames: FrameSource = frames
         self.kept_bytes = kept_bytes
+        self.with_motion = with_motion
         self._motions: dict[int, VideoMotion] = {}
         self._videos: dict[int, Path] = {}
         self._reader: FrameReader | None = None
@@ -57,8 +60,16 @@ class ClipReader:
     def video_of(self, sequence: int) -> Path:
         """The file that holds a sequence's frames; looked up once."""
         if sequence not in self._videos:
-            self._videos[sequence] = self.store.video(self.sequences[sequence])
+            found = self.store.video(self.sequences[sequence], self.with_motion)
+            self._videos[sequence] = found
         return self._videos[sequence]
+
+    def frame_bytes(self, sequence: int) -> int:
+        """Bytes of one decoded frame of a sequence."""
+        if self.with_motion:
+            height, width = self.motion_of(sequence).size
+            return height * width * 3
+        return int(self.images(sequence, self.sequences[sequence].labelled[:1]).nbytes)
 
     def images(
         self, sequence: int, frames: tuple[int, ...], kept: Iterable[int] = ()
@@ -89,13 +100,30 @@ class ClipReader:
             self._reader = FrameReader(video, self.kept_bytes)
         return self._reader
 
-    def motion(self, sequence: int, keyframe: int, frames: tuple[int, ...]) -> Tensor:
-        """Compose the motion of frames to their keyframe, (T, 2, H, W)."""
+    def motion(
+        self, sequence: int, frames: tuple[int, ...], leads_to: Literal["keyframe", "previous"]
+    ) -> tuple[Tensor, Tensor]:
+        """Compose the motion of frames to the first or to the one before them.
+
+        Args:
+            sequence: Index of the sequence.
+            frames: Which ones, ascending.
+            leads_to: ``keyframe``: to the first of them; ``previous``: each to the one before it.
+
+        Returns:
+            Motion (T, 2, H, W), zero for the first frame, and where it is valid (T, H, W).
+        """
         video = self.motion_of(sequence)
         if self._motion is not None and self._motion is not video:
             video.take_over(self._motion)
         self._motion = video
-        return torch.from_numpy(np.stack([video.motion(frame, keyframe).xy for frame in frames]))
+        previous = (frames[0], *frames[:-1])
+        from_ = previous if leads_to == "previous" else (frames[0],) * len(frames)
+        fields = [video.motion(frame, base) for frame, base in zip(frames, from_, strict=True)]
+        return (
+            torch.from_numpy(np.stack([field.xy for field in fields])),
+            torch.from_numpy(np.stack([field.valid for field in fields])),
+        )
 
     def labels(
         self, sequence: int, frames: tuple[int, ...], size: tuple[int, int]

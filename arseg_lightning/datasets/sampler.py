@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -45,26 +45,27 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 class EvaluationSampler(Sampler[int]):
-    """Shares an evaluation set among processes so that every sample counts exactly once.
+    """Shares streams among processes so that each is evaluated exactly once, in its order.
 
     Lightning's default repeats samples until all processes have the same number.
 
     Args:
-        size: Number of samples.
+        streams: The stream that each sample is a piece of; pieces of a stream are in order.
         rank: This process.
         world_size: Number of processes.
 
     Raises:
-        ValueError: If there are fewer samples than processes.
+        ValueError: If there are fewer streams than processes.
     """
 
-    def __init__(self, size: int, rank: int = 0, world_size: int = 1) -> None:
-        if size < world_size:
+    def __init__(self, streams: Sequence[int], rank: int = 0, world_size: int = 1) -> None:
+        count = len(set(streams))
+        if count < world_size:
             raise ValueError(
-                f"{size} evaluation clips cannot be shared by {world_size} processes; "
-                f"use at most {size} (trainer.devices)"
+                f"{count} evaluation streams cannot be shared by {world_size} processes; "
+                f"use at most {count} (trainer.devices)"
             )
-        self.indices = range(rank, size, world_size)
+        self.indices = [i for i, stream in enumerate(streams) if stream % world_size == rank]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.indices)

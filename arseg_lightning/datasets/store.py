@@ -46,20 +46,24 @@ class ClipStore:
         self.cache = MotionCache(self.root / "motion")
         self.frames = FrameCache(self.root / "frames")
 
-    def prepare(self, sequence: Sequence) -> bool:
+    def prepare(self, sequence: Sequence, with_motion: bool = True) -> bool:
         """Encode a sequence and extract its motion, unless both are there already.
+
+        Args:
+            sequence: The sequence.
+            with_motion: Whether motion is wanted; without, a video needs no preparation.
 
         Returns:
             Whether anything had to be made.
         """
         if sequence.video is not None:
-            return self.prepare_video(sequence.video)
+            return self.prepare_video(sequence.video) if with_motion else False
         path = self.video(sequence)
         with building(path) as missing:
             if missing:
                 settings = replace(self.encoding, fps=sequence.fps)
                 encode_frames(sequence.images(), path, settings)
-        return self.cache.ensure(path) or missing
+        return (self.cache.ensure(path) if with_motion else False) or missing
 
     def prepare_video(self, video: Path) -> bool:
         """Extract a video's motion, from a copy where its own cannot be used, unless it is there.
@@ -69,8 +73,10 @@ class ClipStore:
         """
         return self.cache.ensure(self.usable(video))
 
-    def has(self, sequence: Sequence) -> bool:
+    def has(self, sequence: Sequence, with_motion: bool = True) -> bool:
         """Whether a sequence is prepared; nothing is decoded and nothing written to find out."""
+        if not with_motion:
+            return sequence.video is not None or self.video(sequence).is_file()
         if sequence.video is None:
             return self._has_motion(self.video(sequence))
         if self._has_motion(sequence.video):
@@ -82,10 +88,15 @@ class ClipStore:
     def _has_motion(self, video: Path) -> bool:
         return video.is_file() and self.cache.entry(video).is_file()
 
-    def video(self, sequence: Sequence) -> Path:
-        """The file that holds the sequence's frames, once it is prepared."""
+    def video(self, sequence: Sequence, with_motion: bool = True) -> Path:
+        """The file that holds the sequence's frames, once it is prepared.
+
+        Args:
+            sequence: The sequence.
+            with_motion: Whether its motion is wanted too; without, a video is taken as it is.
+        """
         if sequence.video is not None:
-            return self.usable(sequence.video)
+            return self.usable(sequence.video) if with_motion else sequence.video
         settings = replace(self.encoding, fps=sequence.fps)
         what = sequence.identity + json.dumps(asdict(settings), sort_keys=True, default=str)
         digest = hashlib.sha256(what.encode()).hexdigest()[:16]

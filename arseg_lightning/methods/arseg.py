@@ -9,7 +9,7 @@ from torch import Tensor
 
 from arseg_lightning.inference import FoldedCReFF, Optimisations, fold_creff
 from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
-from arseg_lightning.methods.clock import EveryL
+from arseg_lightning.methods.clock import Clock
 from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
@@ -46,6 +46,7 @@ class ARSeg(VideoMethod):
             convolution, frozen (FST's implicit constraint), or learns its own.
         epochs_without_fusion: Epochs at the start in which the low-res network is trained
             alone; 50 of 100 for CamVid in the paper.
+        clock: When a frame becomes a keyframe; every L-th by default.
 
     Raises:
         ValueError: If the ratio is not in (0, 1].
@@ -67,9 +68,10 @@ class ARSeg(VideoMethod):
         objective: FST | None = None,
         share_classifier: bool = True,
         epochs_without_fusion: int = 0,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        self.clock = EveryL()
+        self.use_clock(clock)
         self.high_res, self.low_res = network(num_classes), network(num_classes)
         self.fusion = fusion(self.high_res.carried_channels)
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
@@ -199,6 +201,7 @@ class JointARSeg(ARSeg):
         loss: Segmentation loss of the high-res branch and of the baseline; cross entropy by
             default.
         with_baseline: Also train the s x baseline.
+        clock: See :class:`ARSeg`.
     """
 
     def __init__(
@@ -210,8 +213,11 @@ class JointARSeg(ARSeg):
         objective: FST | None = None,
         loss: SegmentationLoss | None = None,
         with_baseline: bool = True,
+        clock: Clock | None = None,
     ) -> None:
-        super().__init__(num_classes, network, fusion, resolution_ratio, objective=objective)
+        super().__init__(
+            *(num_classes, network, fusion, resolution_ratio), objective=objective, clock=clock
+        )
         self.loss = loss or CrossEntropy()
         self.frozen = ()
         self.high_res.requires_grad_(True).train()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from arseg_lightning.losses import CrossEntropy, SegmentationLoss
-from arseg_lightning.methods.clock import EveryL
+from arseg_lightning.methods.clock import Clock
 from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
@@ -26,6 +26,7 @@ class FeaturePropagation(VideoMethod):
         network: Builds the segmentation network, run on keyframes only.
         convention: ``exact``, or ``paper`` for its sampling of the warp.
         loss: What the network is trained with; cross entropy by default.
+        clock: When a frame becomes a keyframe; every L-th by default.
 
     Source: Hu et al., CVPR 2023, ablation "+ W_MV only"; Zhu et al., Deep Feature Flow, CVPR 2017,
         with the codec's motion for the flow.
@@ -41,9 +42,10 @@ class FeaturePropagation(VideoMethod):
         network: SegmentorFactory,
         convention: Convention = "exact",
         loss: SegmentationLoss | None = None,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        self.clock = EveryL()
+        self.use_clock(clock)
         self.network = network(num_classes)
         self.convention: Convention = convention
         self.loss = loss or CrossEntropy()

@@ -7,13 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.inference import Optimisations, replace_networks
-from arseg_lightning.methods.clock import Clock, FrameInfo
+from arseg_lightning.methods.clock import Clock, EveryL, FrameInfo
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import ClipBatch
 
@@ -21,30 +22,6 @@ __all__ = ["FrameInput", "MethodFactory", "Needs", "Plan", "State", "VideoMethod
 
 State = Mapping[str, Tensor]
 """What a stream remembers from frame to frame: tensors by name, the batch axis first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What data, runner and exporter must know of a method; it says so once.
-
-    Args:
-        motion: Where the motion field of a frame leads: to the last frame of a key role
-            (``keyframe``) or to the frame before it (``previous``); None if no motion is used.
-        frames: Frames of a training clip; the last one is labelled.
-        spacing: Distance from frame to frame in a training clip: ``consecutive``; ``keyframe``,
-            any distance that a keyframe and a later frame may have; or the least and the greatest.
-        lookahead: Later frames that are waited for before a frame is segmented.
-        independent: Whether frames of other than key roles leave the state alone, and those of
-            key roles do not read it: frames between keyframes may then be skipped or batched.
-        target: Whether training also takes clips of a second, unlabelled data set.
-    """
-
-    motion: Literal["keyframe", "previous"] | None = None
-    frames: int = 1
-    spacing: Literal["consecutive", "keyframe"] | tuple[int, int] = "consecutive"
-    lookahead: int = 0
-    independent: bool = False
-    target: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +88,7 @@ class VideoMethod(nn.Module, ABC):
         key_roles: Roles of keyframes: motion to the keyframe and distances start there.
         frozen: Names of submodules that never train; :meth:`train` leaves them in eval mode.
         clock: When a frame becomes a keyframe; None if the method has a schedule of its own.
+        has_own_clock: Whether the clock was chosen, instead of following the interval of the data.
         period: Frames after which the roles of a method without a clock repeat, whatever frames
             show; None if they depend on what frames show.
         adapts: Whether :meth:`adapt` learns at test time.
@@ -122,6 +100,7 @@ class VideoMethod(nn.Module, ABC):
     key_roles: frozenset[str] = frozenset()
     frozen: tuple[str, ...] = ()
     clock: Clock | None = None
+    has_own_clock: bool = False
     period: int | None = 1
     adapts: bool = False
     epoch: int = 0
@@ -151,6 +130,15 @@ class VideoMethod(nn.Module, ABC):
         """Whether its steps or its clock look at motion to the keyframe."""
         watches = self.clock is not None and self.clock.watches_motion
         return watches or self.needs.motion == "keyframe"
+
+    def use_clock(self, clock: Clock | None) -> None:
+        """Choose the clock; None follows the keyframe interval of the data."""
+        self.clock, self.has_own_clock = clock or EveryL(), clock is not None
+
+    def follow_interval(self, keyframe_interval: int) -> None:
+        """Make every L-th frame a keyframe, unless a clock was chosen (or there is none)."""
+        if self.clock is not None and not self.has_own_clock:
+            self.clock = EveryL(keyframe_interval)
 
     def begin(self) -> Any:
         """Make the memory of one stream, for what is no state: a policy that learns."""

@@ -45,6 +45,11 @@ class Accuracy:
         """The worst distance."""
         return min(self._known(), default=math.nan)
 
+    def by_distance(self, prefix: str) -> dict[str, float]:
+        """The distances that occur, by names such as ``PREFIX_d03``."""
+        values = enumerate(self.miou_at_distance)
+        return {f"{prefix}_d{d:02d}": value for d, value in values if not math.isnan(value)}
+
     def _known(self) -> list[float]:
         return [value for value in self.miou_at_distance if not math.isnan(value)]
 

@@ -12,12 +12,12 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
-from arseg_lightning.systems import EveryFrame, VideoSystem
-from arseg_lightning.tasks.base import SegmentationTask
+from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
-__all__ = ["Experiment"]
+__all__ = ["Experiment", "leave_out_pretrained"]
 
 _WITHOUT_MEANING = (
     *(
@@ -34,7 +34,7 @@ _WITHOUT_MEANING = (
 )
 """Keys of an experiment that do not decide what its systems are."""
 
-_WEIGHTS = ("checkpoint", "high_res_checkpoint", "low_res_checkpoint", "baseline_checkpoint")
+_WEIGHTS = ("weights", "compare_weights")
 
 
 class Experiment:
@@ -72,17 +72,13 @@ class Experiment:
         except (ArgumentError, OmegaConfBaseException) as error:
             raise ValueError(f"{self.names}: {error}") from error
         self.data: ClipDataModule = built["data"]
-        self.task: SegmentationTask = built["model"]
+        self.task: VideoTask = built["model"]
         if checkpoint is not None:
             self._load(checkpoint)
 
-    def systems(self) -> dict[str, VideoSystem]:
-        """What a test compares, with every frame at 1x in front."""
-        systems = self.task.systems()
-        first = next(iter(systems.values()))
-        if isinstance(first, EveryFrame) and first.resolution_ratio != 1.0:
-            systems = {"1x": EveryFrame(first.network)} | systems
-        return systems
+    def methods(self) -> dict[str, VideoMethod]:
+        """What a test compares; the last one is the experiment's own."""
+        return self.task.methods()
 
     def size(self) -> tuple[int, int]:
         """Height and width of the test data.
@@ -114,7 +110,7 @@ def _parser() -> ArgumentParser:
     """Understand what fit understands; parts that decide no system are taken as they are."""
     parser = ArgumentParser(parser_mode="omegaconf+", exit_on_error=False)
     parser.add_argument("--config", action="config")
-    parser.add_subclass_arguments(SegmentationTask, "model", fail_untyped=False)
+    parser.add_subclass_arguments(VideoTask, "model", fail_untyped=False)
     parser.add_class_arguments(ClipDataModule, "data", fail_untyped=False)
     for key in _WITHOUT_MEANING:
         parser.add_argument(f"--{key}", type=Any)
@@ -125,10 +121,21 @@ def _parser() -> ArgumentParser:
 
 def _leave_out_weights(content: Namespace, start_only: bool) -> None:
     """Leave out files that may not be there: costs need no weights, and a checkpoint has all."""
-    arguments = content["model"]["init_args"]
+    arguments = content["model"].get("init_args") or {}
     for key in () if start_only else _WEIGHTS:
         if key in arguments:
             arguments[key] = None
-    network = arguments["network"].get("init_args") or {}
-    if "pretrained" in network:
-        network["pretrained"] = None
+    leave_out_pretrained(arguments)
+
+
+def leave_out_pretrained(part: Any) -> None:
+    """Let no network of a configuration start from pretrained weights, wherever it stands."""
+    if isinstance(part, dict | Namespace):
+        for key in list(part.keys()):
+            if key == "pretrained" and not isinstance(part[key], dict | Namespace):
+                part[key] = None
+            else:
+                leave_out_pretrained(part[key])
+    elif isinstance(part, list):
+        for each in part:
+            leave_out_pretrained(each)

@@ -1,24 +1,21 @@
-"""Phase 1: the high-res branch, or a constant-resolution baseline."""
+"""Phase 1: the high-res keyframe branch, or a constant-resolution baseline."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss
+from arseg_lightning.methods import FeaturePropagation, MethodFactory, PerFrame, SegmentorFactory
 from arseg_lightning.propagation import Convention
-from arseg_lightning.systems import EveryFrame, VideoSystem, WarpedKey
-from arseg_lightning.tasks.base import SegmentationTask, SegmentorFactory, adam
 from arseg_lightning.tasks.schedule import Schedule
-from arseg_lightning.tasks.weights import Branch, load_branch
-from arseg_lightning.types import ClipBatch
+from arseg_lightning.tasks.video_task import VideoTask, adam
 
 __all__ = ["HighResTask"]
 
 
-class HighResTask(SegmentationTask):
+class HighResTask(VideoTask):
     """Trains a network on single frames at one resolution.
 
     At ratio 1.0 it is AR-Seg's high-res branch (phase 1) and the 1.0x baseline; below that it is
@@ -30,15 +27,17 @@ class HighResTask(SegmentationTask):
         num_classes: Number of classes; linked from the data.
         keyframe_interval: L; linked from the data, for accuracy over distance.
         resolution_ratio: Scale s of the network's input.
-        warp_between: Whether ``test`` also evaluates the network on keyframes alone, with its
-            feature carried by motion to the frames between them.
+        warp_between: Whether the network is evaluated on keyframes alone, with its feature
+            propagated by motion to the frames between them, next to every frame by itself.
         convention: ``exact``, or ``paper`` for what the published code does differently: sampling
             of the warp, truncated sizes.
-        checkpoint: Weights to start from, or to evaluate: a run's checkpoint or a published file
-            (HR for 1.0x, LR below).
+        weights: See :class:`VideoTask`; the network is called ``network``.
         optimizer: Builds the optimiser.
         schedule: Learning rate over the run.
         warmup_steps: Steps over which the learning rate first rises.
+
+    Raises:
+        ValueError: If features are to be propagated at another ratio than 1.
     """
 
     def __init__(
@@ -50,38 +49,28 @@ class HighResTask(SegmentationTask):
         resolution_ratio: float = 1.0,
         warp_between: bool = False,
         convention: Convention = "exact",
-        checkpoint: Path | None = None,
+        weights: dict[str, str] | None = None,
         optimizer: OptimizerCallable = adam,
         schedule: Schedule = "cosine",
         warmup_steps: int = 0,
     ) -> None:
-        super().__init__(num_classes, keyframe_interval, optimizer, schedule, warmup_steps)
-        self.every_frame = EveryFrame(network(num_classes), resolution_ratio, convention)
-        self.warp_between = warp_between
-        self.loss = loss
-        if checkpoint is None:
-            self.untrained = {"the network": "--model.checkpoint"}
-        else:
-            branch: Branch = "high_res" if resolution_ratio == 1.0 else "alone"
-            load_branch(self.every_frame.network, checkpoint, branch)
-
-    def systems(self) -> dict[str, VideoSystem]:
-        """Every frame at this task's resolution, and the keyframes alone if asked for."""
-        systems: dict[str, VideoSystem] = {
-            f"{self.every_frame.resolution_ratio:g}x": self.every_frame
-        }
-        if self.warp_between:
-            systems["warped key"] = WarpedKey(self.every_frame.network, self.every_frame.convention)
-        return systems
-
-    @property
-    def validated_system(self) -> VideoSystem:
-        """Every frame at this task's resolution: what is trained here."""
-        return self.every_frame
-
-    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
-        """Segment the last frame of each clip."""
-        output = self.every_frame.training_forward(batch.images[:, -1])
-        loss: Tensor = self.loss(output, batch.labels[:, -1])
-        self.log_loss("train/loss", loss, prog_bar=True)
-        return loss
+        if warp_between and resolution_ratio != 1.0:
+            raise ValueError(
+                f"warp_between propagates the feature of keyframes in full, got "
+                f"resolution_ratio={resolution_ratio}; leave one of the two out"
+            )
+        shared = {"network": network, "convention": convention, "loss": loss}
+        method: MethodFactory = (
+            partial(FeaturePropagation, **shared)
+            if warp_between
+            else partial(PerFrame, resolution_ratio=resolution_ratio, **shared)
+        )
+        super().__init__(
+            method,
+            num_classes,
+            keyframe_interval,
+            weights=weights,
+            optimizer=optimizer,
+            schedule=schedule,
+            warmup_steps=warmup_steps,
+        )

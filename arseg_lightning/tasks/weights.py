@@ -1,10 +1,13 @@
-"""Where the networks stand in the checkpoints of each task."""
+"""Weights of a method's submodules, out of checkpoints, published files and saved networks."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
+from torch import Tensor, nn
+
+from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models import load_segmentor_weights, read_checkpoint
 from arseg_lightning.models.published import (
     has_trained_fusion,
@@ -12,64 +15,63 @@ from arseg_lightning.models.published import (
     published_fusion_weights,
 )
 from arseg_lightning.models.segmentor import Segmentor
-from arseg_lightning.propagation import Fusion
 
-__all__ = ["Branch", "check_run_checkpoint", "load_branch", "load_fusion"]
+__all__ = ["check_run_checkpoint", "load_all", "refuse_published_low_res", "share_modules"]
+__all__ += ["untrained_parts"]
 
-Branch = Literal["high_res", "low_res", "alone"]
-
-_PREFIXES: dict[Branch, tuple[str, ...]] = {
-    "high_res": ("every_frame.network.", "arseg.high_res.", ""),
-    "low_res": ("arseg.low_res.", "every_frame.network.", ""),
-    "alone": ("every_frame.network.", "low_res_alone.network.", ""),
-}
-_FUSION_PREFIX = "arseg.fusion."
+_TASK_PREFIX = "method."
 
 
-def load_branch(network: Segmentor, path: Path, branch: Branch) -> None:
-    """Load one branch from a task's checkpoint, or from a published file.
+def load_all(method: VideoMethod, weights: Mapping[str, str]) -> None:
+    """Load submodules of a method.
 
     Args:
-        network: Receives the weights.
-        path: The checkpoint.
-        branch: Which network of the checkpoint is meant, where it holds several.
+        method: The method.
+        weights: A file by the name of the submodule; ``FILE#PART`` takes a part of a checkpoint.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint, or one of another network or branch.
+        ValueError: If there is no such submodule, or what is in the file does not fit it.
     """
-    load_segmentor_weights(network, path, prefixes=_PREFIXES[branch])
-    if branch == "high_res":
-        _refuse_published_low_res(path)
+    for name, source in weights.items():
+        _load(_submodule(method, name), name, str(source))
+    if weights:
+        method.after_loading()
 
 
-def load_fusion(fusion: Fusion, path: Path) -> bool:
-    """Load the fusion if the checkpoint holds a trained one.
+def untrained_parts(method: VideoMethod, loaded: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of a method's direct submodules that have weights to learn and none loaded.
 
-    Returns:
-        Whether the fusion has its weights now: phase-1 checkpoints and the published files of
-        the baselines bring none.
+    Args:
+        method: The method.
+        loaded: Names of the submodules that are loaded.
+    """
+    parameters = [name for name, _ in method.named_parameters()]
+    random = [n for n in parameters if not any(n.startswith(f"{part}.") for part in loaded)]
+    return tuple(dict.fromkeys(name.split(".")[0] for name in random))
+
+
+def share_modules(method: VideoMethod, other: VideoMethod, name: str) -> None:
+    """Let another method use a method's submodules of the same names and shapes.
+
+    Args:
+        method: Has the weights.
+        other: Has none of its own.
+        name: What the other is called.
 
     Raises:
-        ValueError: If it holds another fusion.
+        ValueError: If the other has a part that the method lacks.
     """
-    state = read_checkpoint(path)
-    own = {k: v for k, v in state.items() if k.startswith(_FUSION_PREFIX)}
-    weights = {k.removeprefix(_FUSION_PREFIX): v for k, v in own.items()}
-    if not weights:
-        published = published_fusion_weights(state)
-        weights = published if has_trained_fusion(published) else {}
-    if not weights:
-        return not fusion.state_dict()
-    expected = {name: tuple(value.shape) for name, value in fusion.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    if expected != found:
-        raise ValueError(
-            f"{path} holds another fusion: expected {expected}, found {found}; set the model's "
-            f"fusion to the checkpoint's"
-        )
-    fusion.load_state_dict(weights)
-    return True
+    own = dict(method.named_children())
+    for part, child in list(other.named_children()):
+        if not child.state_dict():
+            continue
+        if part not in own or _shapes(own[part].state_dict()) != _shapes(child.state_dict()):
+            raise ValueError(
+                f"compare.{name} has a part {part!r} that {method.name} has not (or in other "
+                f"shapes), so nothing brings its weights; give compare_weights.{name}"
+            )
+        setattr(other, part, own[part])
 
 
 def check_run_checkpoint(path: Path, flag: str = "--ckpt_path") -> None:
@@ -85,13 +87,12 @@ def check_run_checkpoint(path: Path, flag: str = "--ckpt_path") -> None:
     name = f"a published {published.network.__name__}" if published else "a network"
     raise ValueError(
         f"{path} holds the weights of {name}, but {flag} wants the checkpoint of a run; "
-        "give it as --model.high_res_checkpoint, --model.low_res_checkpoint or, for a baseline, "
-        "--model.checkpoint"
+        "give it as --model.weights.NAME, where NAME is the part of the method that it is for"
     )
 
 
-def _refuse_published_low_res(path: Path) -> None:
-    """Raise if the high-res branch was given a published file of the low-res branch."""
+def refuse_published_low_res(path: str | Path) -> None:
+    """Raise if a high-res branch was given a published file of the low-res branch."""
     state = read_checkpoint(path)
     published = published_format(state)
     if published is None or published.fusion_everywhere:
@@ -99,5 +100,88 @@ def _refuse_published_low_res(path: Path) -> None:
     if has_trained_fusion(published_fusion_weights(state)):
         raise ValueError(
             f"{path} is a published AR file: the low-res branch and its fusion; give a file of "
-            "the folder HR for the high-res branch, and this one as low_res_checkpoint"
+            "the folder HR for weights.high_res, and this one for weights.low_res and "
+            "weights.fusion"
         )
+
+
+def _submodule(method: VideoMethod, name: str) -> nn.Module:
+    try:
+        return method.get_submodule(name)
+    except AttributeError as error:
+        parts = [part for part, child in method.named_children() if child.state_dict()]
+        raise ValueError(
+            f"{method.name} has no part {name!r} that weights could be loaded into; it has "
+            f"{', '.join(parts)}"
+        ) from error
+
+
+def _load(target: nn.Module, name: str, source: str) -> None:
+    path, _, part = source.partition("#")
+    state = read_checkpoint(path)
+    if published_format(state) is not None:
+        _load_published(target, name, path, state)
+        return
+    prefix = _prefix(target, name, path, part, state)
+    if isinstance(target, Segmentor):
+        load_segmentor_weights(target, path, prefixes=(prefix,))
+        return
+    target.load_state_dict({k: state[prefix + k] for k in target.state_dict()})
+
+
+def _load_published(target: nn.Module, name: str, path: str, state: Mapping[str, Tensor]) -> None:
+    if isinstance(target, Segmentor):
+        load_segmentor_weights(target, path)
+        return
+    weights = published_fusion_weights(state)
+    if not has_trained_fusion(weights) or _shapes(weights) != _shapes(target.state_dict()):
+        raise ValueError(
+            f"{path} holds no trained weights for {name}; give a published AR file, or leave "
+            f"weights.{name} out"
+        )
+    target.load_state_dict(weights)
+
+
+def _prefix(target: nn.Module, name: str, path: str, part: str, state: Mapping[str, Tensor]) -> str:
+    """Where in a checkpoint the weights of a submodule stand."""
+    wanted = _shapes(target.state_dict())
+    first = next(iter(wanted), "")
+    places = [key.removesuffix(first) for key in state if key.endswith(first)]
+    fitting = [
+        place
+        for place in dict.fromkeys(places)
+        if all(place + k in state and tuple(state[place + k].shape) == v for k, v in wanted.items())
+    ]
+    if part:
+        fitting = [place for place in fitting if place in (f"{part}.", f"{_TASK_PREFIX}{part}.")]
+    same = [place for place in (f"{_TASK_PREFIX}{name}.", f"{name}.", "") if place in fitting]
+    if same or len(fitting) == 1:
+        return (same or fitting)[0]
+    if fitting:
+        parts = [place.removeprefix(_TASK_PREFIX).rstrip(".") for place in fitting]
+        raise ValueError(
+            f"several parts of {path} fit {name}: {', '.join(parts)}; say which, "
+            f"weights.{name}={path}#{parts[0]}"
+        )
+    if isinstance(target, Segmentor):  # its loader knows best what is wrong
+        ends = "classifier.weight"
+        found = [key.removesuffix(ends) for key in state if key.endswith(f".{ends}")]
+        return next((p for p in found if part in p), found[0] if found else "")
+    raise ValueError(_misfit(name, path, wanted, state))
+
+
+def _misfit(
+    name: str, path: str, wanted: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor]
+) -> str:
+    """Say what a file has instead of a part."""
+    inside = f".{name}."
+    found = {k.split(inside)[1]: tuple(v.shape) for k, v in state.items() if inside in f".{k}"}
+    return (
+        f"no part of {path} fits {name}: expected {dict(wanted)}, "
+        f"found {found or list(state)[:3]}; set the {name} of the model to that of the checkpoint, "
+        f"or give another file"
+    )
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}

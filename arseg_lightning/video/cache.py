@@ -82,6 +82,12 @@ class VideoMotion:
         self._require(frame)
         return read_motion(self.path, self.index, frame, frame + 1)[0]
 
+    def block_motions(self, start: int, stop: int) -> list[BlockMotion]:
+        """The motion of consecutive frames, each to the frame before it."""
+        self._require(start)
+        self._require(stop - 1)
+        return list(read_motion(self.path, self.index, start, stop))
+
     def motion(self, frame: int, keyframe: int) -> Motion:
         """Compose the motion of a frame to a keyframe before it.
 
