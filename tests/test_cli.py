@@ -176,7 +176,7 @@ def test_phase_2_follows_phase_1(tmp_path):
     phase1 = tmp_path / "phase1.ckpt"
     (tmp_path / "run" / "last.ckpt").rename(phase1)
     config = configuration(tmp_path, low_res())
-    flags = ["--run_dir", str(tmp_path / "run2"), "--model.high_res_checkpoint", str(phase1)]
+    flags = ["--run_dir", str(tmp_path / "run2"), "--model.weights.high_res", str(phase1)]
     cli = main(["fit", "--config", config, *flags])
     assert isinstance(cli.model, LowResTask)
     high_res = torch.load(phase1)["state_dict"]["every_frame.network.classifier.weight"]

@@ -119,7 +119,7 @@ def test_an_experiment_trains(path, fit, phase_1, capsys):
         phase_1(_network(path))
     elif path.stem.endswith("_ar"):
         checkpoint = phase_1(_network(path))
-        fit(path, **{"model.high_res_checkpoint": checkpoint, "model.epochs_without_fusion": 0})
+        fit(path, **{"model.weights.high_res": checkpoint, "model.epochs_without_fusion": 0})
     else:
         fit(path)
 
@@ -130,7 +130,7 @@ def test_an_overlay_trains(overlay, fit, phase_1):
     if overlay.stem in BEHIND_PHASE_1:
         fit(EXPERIMENTS / f"{network}_high.yaml", overlay)
         return
-    settings = {"model.high_res_checkpoint": phase_1(network), "model.epochs_without_fusion": 0}
+    settings = {"model.weights.high_res": phase_1(network), "model.epochs_without_fusion": 0}
     assert (fit(EXPERIMENTS / f"{network}_ar.yaml", overlay, **settings) / "last.ckpt").is_file()
 
 

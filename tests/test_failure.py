@@ -57,7 +57,7 @@ HIGH_RES = [
     "--model=HighResTask",
     "--model.network=tests.tiny.TinyNet",
     "--model.loss=CrossEntropy",
-    "--model.checkpoint=nothing.ckpt",
+    "--model.weights.network=nothing.ckpt",
     "--data.test=StreetVideos",
 ]
 

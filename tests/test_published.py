@@ -67,15 +67,15 @@ def small(tmp_path):
     network = PSPNet18(12, width=0.125)
     return {
         "model.network.width": 0.125,
-        "model.high_res_checkpoint": write_high(tmp_path / "hr.pth", network),
-        "model.low_res_checkpoint": write_low(tmp_path / "ar.pth", network),
+        "model.weights.high_res": write_high(tmp_path / "hr.pth", network),
+        "model.weights.low_res": write_low(tmp_path / "ar.pth", network),
     }
 
 
 def test_published_files_are_tested_and_predict_a_video(data, small, capsys):
     small["data.keyframe_interval"] = 3
     cli = command("test", data, *CAMVID, **small)
-    assert_weights_of(cli.model.arseg, small["model.low_res_checkpoint"])
+    assert_weights_of(cli.model.arseg, small["model.weights.low_res"])
     assert cli.model.arseg.convention == "paper"
     assert cli.datamodule.store.chaining == "integer"
     result = RunResult.read(data / "run" / "result.json")
@@ -99,7 +99,7 @@ def assert_weights_of(arseg, low_file):
 def test_published_baselines_are_tested(experiment, name, data, small):
     flags = {
         "model.network.width": 0.125,
-        "model.checkpoint": small["model.high_res_checkpoint"],
+        "model.weights.network": small["model.weights.high_res"],
         "data.keyframe_interval": 2,
     }
     command("test", data, f"camvid/psp18_{experiment}.yaml", "camvid/published.yaml", **flags)
@@ -124,7 +124,7 @@ def test_the_network_and_the_protocol_that_errors_name_are_flags(data, small):
 
 
 def test_a_published_file_is_no_run(data, small):
-    flags = {"ckpt_path": small["model.high_res_checkpoint"], "model.network.width": 0.125}
+    flags = {"ckpt_path": small["model.weights.high_res"], "model.network.width": 0.125}
     with pytest.raises(ValueError, match=r"published PSPNet18, but --ckpt_path wants .* of a run"):
         command("test", data, *CAMVID, **flags)
 
@@ -142,8 +142,8 @@ def test_the_authors_files_give_the_authors_numbers(published: Published, data):
     The stored networks do not share a classifier, as the authors' do.
     """
     flags = {
-        "model.high_res_checkpoint": published.high_file,
-        "model.low_res_checkpoint": published.low_file,
+        "model.weights.high_res": published.high_file,
+        "model.weights.low_res": published.low_file,
         "model.share_classifier": "false",
         "data.keyframe_interval": 2,
     }

@@ -1,10 +1,15 @@
 """A segmentor small enough for tests of what is around it."""
 
+import numpy as np
 import torch
 from torch import nn
 
+from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
+from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
-from arseg_lightning.types import ClipBatch
+from arseg_lightning.types import ClipBatch, Frame
+from arseg_lightning.video.live.frame import StreamedFrame
+from arseg_lightning.video.motion import BlockMotion
 
 
 class TinyNet(Segmentor):
@@ -31,7 +36,7 @@ class TinyNet(Segmentor):
 
 
 def clip_batch(batch=2, frames=2, size=(24, 32), num_classes=3, distance=5, seed=0):
-    """Random clips: a keyframe, then frames at growing distance."""
+    """Random clips: a keyframe, then frames at growing distance, with motion to the keyframe."""
     generator = torch.Generator().manual_seed(seed)
     lead = (batch, frames)
     distances = torch.tensor([0, *range(distance, distance + frames - 1)])
@@ -39,8 +44,27 @@ def clip_batch(batch=2, frames=2, size=(24, 32), num_classes=3, distance=5, seed
     motion[:, 0] = 0
     return ClipBatch(
         images=torch.randn(*lead, 3, *size, generator=generator),
-        motion=motion,
         labels=torch.randint(0, num_classes, (*lead, *size), generator=generator),
         distances=distances.expand(batch, frames),
         names=tuple(tuple(f"clip{b}/{t}" for t in range(frames)) for b in range(batch)),
+        motion=motion,
+        valid=torch.ones(*lead, *size, dtype=torch.bool),
     )
+
+
+def evaluation_clip(frames=3, size=(24, 32), num_classes=3, seed=0, labelled=None):
+    """A stream of noise from its start, every frame (or those named) labelled."""
+    generator = np.random.default_rng(seed)
+    cells = tuple(-(-side // 4) for side in size)
+    found = []
+    for t in range(frames):
+        image = generator.integers(0, 256, (*size, 3), dtype=np.uint8)
+        step = BlockMotion(
+            generator.integers(-8, 9, (2, *cells), dtype=np.int16), np.zeros(cells, np.bool_)
+        )
+        frame = Frame(t, t / 25, "P" if t else "I", image)
+        streamed = StreamedFrame(frame, step if t else None, None if t else "start")
+        label = generator.integers(0, num_classes, size, dtype=np.uint8)
+        counts = labelled is None or t in labelled
+        found.append(EvaluationFrame(streamed, label if counts else None, t, f"clip/{t}"))
+    return EvaluationClip(found, Normalisation(), "subpixel")

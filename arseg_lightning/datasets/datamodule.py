@@ -150,7 +150,7 @@ class ClipDataModule(LightningDataModule):
     @property
     def needs(self) -> Needs:
         """What the method that is trained needs; pairs with motion as long as there is none."""
-        return training_needs(self._task)
+        return training_needs(self._task, self.train_on)
 
     @property
     def trains_on_stills(self) -> bool:

@@ -58,10 +58,17 @@ _PAIRS = Needs(motion="keyframe", frames=2, spacing="keyframe", independent=True
 """What a video is cut into for training if nobody says what is trained."""
 
 
-def training_needs(task: object) -> Needs:
-    """What a LightningModule needs for training: its ``needs``, or pairs with motion."""
+def training_needs(task: object, train_on: str | None) -> Needs:
+    """What a LightningModule needs for training.
+
+    Args:
+        task: Says so in its ``needs``.
+        train_on: What the user wants, if it does not: single images, or pairs with motion.
+    """
     needs = getattr(task, "needs", None)
-    return needs if isinstance(needs, Needs) else _PAIRS
+    if isinstance(needs, Needs):
+        return needs
+    return Needs() if train_on == "stills" else _PAIRS
 
 
 def evaluation_needs(task: object, split: str) -> EvaluationNeeds:

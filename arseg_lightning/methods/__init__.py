@@ -12,7 +12,7 @@ from arseg_lightning.methods.method import (
     VideoMethod,
 )
 from arseg_lightning.methods.per_frame import PerFrame, shared
-from arseg_lightning.methods.result import Executed, StreamResult
+from arseg_lightning.methods.result import Executed, StreamResult, StreamTrace
 from arseg_lightning.methods.role_cycle import RoleCycle, blank_frame, nominal_steps, role_cycle
 from arseg_lightning.methods.runner import Stream, TakenFrame
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
@@ -39,6 +39,7 @@ __all__ = [
     "State",
     "Stream",
     "StreamResult",
+    "StreamTrace",
     "TakenFrame",
     "VideoMethod",
     "blank_frame",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import Frame
 
-__all__ = ["Executed", "StreamResult"]
+__all__ = ["Executed", "StreamResult", "StreamTrace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +59,19 @@ class StreamResult:
     def role(self) -> str:
         """The role that gave the scores."""
         return self.executed[-1].role
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTrace:
+    """What was done in streams that went alike.
+
+    Args:
+        first: Name of the first frame of one of them.
+        same: How many there are.
+        plan: The frames in order: roles (joined by ``+``), the reason that was given, the share
+            of the last role that was executed, and how many frames in a row went so.
+    """
+
+    first: str
+    same: int
+    plan: tuple[tuple[str, str | None, float, int], ...]

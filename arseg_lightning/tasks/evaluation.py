@@ -13,9 +13,8 @@ from torch import distributed
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.together import is_one_of_several
-from arseg_lightning.methods import EveryL, Stream, StreamResult, VideoMethod
+from arseg_lightning.methods import EveryL, Stream, StreamResult, StreamTrace, VideoMethod
 from arseg_lightning.metrics import Accuracy, DistanceAccuracy
-from arseg_lightning.report.result import StreamTrace
 from arseg_lightning.types import Frame
 from arseg_lightning.video.live.frame import StreamedFrame
 

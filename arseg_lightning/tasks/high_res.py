@@ -11,6 +11,7 @@ from arseg_lightning.methods import FeaturePropagation, MethodFactory, PerFrame,
 from arseg_lightning.propagation import Convention
 from arseg_lightning.tasks.schedule import Schedule
 from arseg_lightning.tasks.video_task import VideoTask, adam
+from arseg_lightning.tasks.weights import refuse_published_low_res
 
 __all__ = ["HighResTask"]
 
@@ -59,6 +60,8 @@ class HighResTask(VideoTask):
                 f"warp_between propagates the feature of keyframes in full, got "
                 f"resolution_ratio={resolution_ratio}; leave one of the two out"
             )
+        if resolution_ratio == 1.0 and "network" in (weights or {}):
+            refuse_published_low_res(str((weights or {})["network"]).partition("#")[0])
         shared = {"network": network, "convention": convention, "loss": loss}
         method: MethodFactory = (
             partial(FeaturePropagation, **shared)

@@ -11,7 +11,7 @@ from arseg_lightning.methods import ARSeg, Clock, FusionFactory, PerFrame, Segme
 from arseg_lightning.propagation import Convention, CReFF
 from arseg_lightning.tasks.schedule import Schedule
 from arseg_lightning.tasks.video_task import VideoTask, adam
-from arseg_lightning.tasks.weights import refuse_published_low_res
+from arseg_lightning.tasks.weights import holds_fusion, refuse_published_low_res
 
 __all__ = ["LowResTask"]
 
@@ -28,7 +28,8 @@ class LowResTask(VideoTask):
         fusion: Builds the fusion.
         weights: See :class:`VideoTask`. ``high_res``: the checkpoint of a phase-1 run, or a
             published file; ``fit`` needs it. ``low_res`` and ``fusion``: where those start, of
-            the same kinds; by default from the network's own initialisation, as in the paper.
+            the same kinds; by default from the network's own initialisation, as in the paper. A
+            file for ``low_res`` that holds a trained fusion brings that too.
             ``baseline``: the s x baseline; ``test`` then evaluates it as well.
         epochs_without_fusion: Epochs at the start in which the low-res network is trained
             alone; 50 of 100 for CamVid in the paper.
@@ -68,6 +69,8 @@ class LowResTask(VideoTask):
         files = dict(weights or {})
         if "high_res" in files:
             refuse_published_low_res(files["high_res"].partition("#")[0])
+        if "low_res" in files and holds_fusion(files["low_res"].partition("#")[0]):
+            files.setdefault("fusion", files["low_res"])
         low = f"{resolution_ratio:g}x"
         baseline = {low: files.pop("baseline")} if "baseline" in files else {}
         alone = partial(

@@ -16,7 +16,13 @@ from arseg_lightning.models.published import (
 )
 from arseg_lightning.models.segmentor import Segmentor
 
-__all__ = ["check_run_checkpoint", "load_all", "refuse_published_low_res", "share_modules"]
+__all__ = [
+    "check_run_checkpoint",
+    "holds_fusion",
+    "load_all",
+    "refuse_published_low_res",
+    "share_modules",
+]
 __all__ += ["untrained_parts"]
 
 _TASK_PREFIX = "method."
@@ -91,6 +97,14 @@ def check_run_checkpoint(path: Path, flag: str = "--ckpt_path") -> None:
     )
 
 
+def holds_fusion(path: str | Path) -> bool:
+    """Whether a file holds a trained fusion: an AR-Seg checkpoint or a published AR file."""
+    state = read_checkpoint(path)
+    if published_format(state) is not None:
+        return has_trained_fusion(published_fusion_weights(state))
+    return any(key.startswith(f"{_TASK_PREFIX}fusion.") for key in state)
+
+
 def refuse_published_low_res(path: str | Path) -> None:
     """Raise if a high-res branch was given a published file of the low-res branch."""
     state = read_checkpoint(path)
@@ -136,8 +150,8 @@ def _load_published(target: nn.Module, name: str, path: str, state: Mapping[str,
     weights = published_fusion_weights(state)
     if not has_trained_fusion(weights) or _shapes(weights) != _shapes(target.state_dict()):
         raise ValueError(
-            f"{path} holds no trained weights for {name}; give a published AR file, or leave "
-            f"weights.{name} out"
+            f"{path} holds no trained weights for {name} of this kind and in its shapes; set the "
+            f"{name} of the model to the file's, or give a published AR file"
         )
     target.load_state_dict(weights)
 

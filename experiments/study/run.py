@@ -66,7 +66,7 @@ class Row:
         words += ["--seed_everything", str(self.seed), "--data.seed", str(self.seed)]
         if self.experiment == "ar":
             high = RUNS / self.network / "high-seed0" / "last.ckpt"
-            words += [f"--model.{which}_checkpoint={high}" for which in ("high_res", "low_res")]
+            words += [f"--model.weights.{which}={high}" for which in ("high_res", "low_res")]
         if self.checkpoint:
             weights = RUNS / self.network / f"{self.checkpoint}-seed{self.seed}" / "last.ckpt"
             words += ["--ckpt_path", str(weights)]

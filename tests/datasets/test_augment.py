@@ -20,7 +20,7 @@ def shifted_clip(height=96, width=128):
     motion = torch.zeros(2, 2, height, width)
     motion[1] = torch.tensor(SHIFT)[:, None, None]
     labels = (images[:, 0] > 127).long()
-    return RawClip(images.contiguous(), motion, labels)
+    return RawClip(images.contiguous(), labels, motion)
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.8, 1.0, 1.7, 2.5])

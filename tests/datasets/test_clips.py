@@ -6,10 +6,10 @@ import pytest
 from arseg_lightning.datasets.clips import (
     ClipSpec,
     every_distance,
-    group_of_pictures,
     keyframes,
     reach,
     sample_distance,
+    streams,
 )
 
 
@@ -22,25 +22,39 @@ def test_an_i_frame_starts_a_new_count():
 
 
 def test_a_stream_is_cut_so_that_every_frame_counts_once():
-    clips = group_of_pictures(2, [0, 5], 12, 4, labelled=range(12))
-    seen = [frame for clip in clips for frame in (clip.keyframe, *clip.frames)]
-    assert seen == list(range(12))
-    assert all(frame - clip.keyframe < 4 for clip in clips for frame in clip.frames)
+    clips = streams(2, keyframes([0, 5], 12, 4), labelled=range(12))
+    assert [frame for clip in clips for frame in clip.shown] == list(range(12))
+    assert [frame for clip in clips for frame in clip.scored] == list(range(12))
+    assert all(clip.distance(frame) < 4 for clip in clips for frame in clip.shown)
     assert {clip.sequence for clip in clips} == {2}
 
 
 def test_periods_without_a_label_are_left_out():
-    assert group_of_pictures(0, [0], 12, 4, labelled=[6, 9]) == [
-        ClipSpec(0, 4, (6,)),
-        ClipSpec(0, 8, (9,)),
+    assert streams(0, keyframes([0], 12, 4), labelled=[6, 9]) == [
+        ClipSpec(0, (4, 6), (6,), (4,)),
+        ClipSpec(0, (8, 9), (9,), (8,)),
     ]
+
+
+def test_a_whole_stream_shows_every_frame_up_to_the_last_label():
+    (clip,) = streams(0, [0, 4, 8], labelled=[6, 9], whole=True)
+    assert clip.shown == tuple(range(10))
+    assert clip.scored == (6, 9)
+    assert [clip.distance(frame) for frame in (3, 4, 6, 9)] == [3, 0, 2, 1]
+    assert streams(0, [0, 4, 8], labelled=[], whole=True) == []
 
 
 def test_every_distance_is_measured_on_the_same_frames():
     clips = every_distance(0, [0], keyframe_interval=4, labelled=[2, 3, 7])
-    pairs = [(clip.frames or (clip.keyframe,))[-1] - clip.keyframe for clip in clips]
-    assert pairs == [0, 1, 2, 3] * 2
-    assert {(clip.frames or (clip.keyframe,))[-1] for clip in clips} == {3, 7}
+    assert [clip.distance(clip.shown[-1]) for clip in clips] == [0, 1, 2, 3] * 2
+    assert [clip.scored for clip in clips] == [(3,)] * 4 + [(7,)] * 4
+    assert {len(clip.shown) for clip in clips} == {1, 2}
+
+
+def test_every_distance_shows_all_frames_to_methods_that_remember_them():
+    """Cityscapes: label 19, L = 12; a recurrent method was shown frames 12 and 19 alone."""
+    clips = every_distance(0, [0], 12, labelled=[19], every_frame=True)
+    assert [clip.shown for clip in clips] == [tuple(range(19 - d, 20)) for d in range(12)]
 
 
 def test_motion_reaches_back_to_the_last_i_frame():

@@ -3,18 +3,34 @@
 import multiprocessing
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from lightning import Trainer
+from lightning.pytorch.trainer.states import TrainerFn
 from PIL import Image
 
-from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
+from arseg_lightning.datasets import (
+    ClipAugment,
+    ClipDataModule,
+    EvaluationNeeds,
+    Needs,
+    Normalisation,
+    StreetVideos,
+)
+from arseg_lightning.datasets.augment import to_tensor
 from arseg_lightning.datasets.dataset import TrainingClips
+from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, choose_clips
 from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.datasets.sequence import VideoSequence
 from arseg_lightning.propagation import warp
+from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.frame_reader import read_frames
+from tests.video.small_videos import moving_frames, write_stream
 
 SMALL = {"num_frames": 8, "height": 48, "width": 64}
 
@@ -25,6 +41,13 @@ def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
     prepare(module(folder))
     return folder
+
+
+PLAIN = ClipAugment(None, (1.0,), jitter=0, flip_probability=0)
+
+
+def video_size(path):
+    return read_frames(path, [0])[0].size
 
 
 def module(store, **changes):
@@ -38,6 +61,28 @@ def module(store, **changes):
         "num_workers": 0,
     }
     return ClipDataModule(**(arguments | changes))
+
+
+class Task:
+    """Stands for a LightningModule that says what it needs."""
+
+    def __init__(self, needs):
+        self.needs = needs
+
+    def evaluation_needs(self, split):
+        return EvaluationNeeds(motion=self.needs.motion is not None)
+
+
+def needing(data, needs):
+    """A data module beside a task that needs something."""
+    data.trainer = SimpleNamespace(
+        lightning_module=Task(needs),
+        state=SimpleNamespace(fn=None),
+        global_rank=0,
+        world_size=1,
+        fit_loop=Trainer(logger=False, barebones=True).fit_loop,
+    )
+    return data
 
 
 def prepare(data):
@@ -96,8 +141,18 @@ def motions(store, chaining):
     """Motion of what is trained on and tested on."""
     changes = {"keyframe_interval": 8, "train_distance": "last", "batch_size": 1}
     data = module(store, chaining=chaining, **changes)
-    loaders = data.train_dataloader(), data.test_dataloader()
-    return [next(iter(loader)).motion for loader in loaders]
+    trained = next(iter(data.train_dataloader())).motion
+    clip = next(iter(data.test_dataloader()))
+    tested = torch.from_numpy(motion_of(clip).xy)
+    return [trained, tested]
+
+
+def motion_of(clip):
+    """Motion of the last frame of a stream to its start."""
+    chain = MotionChain(clip.frames[0].streamed.frame.size, clip.chaining)
+    for frame in clip.frames[1:]:
+        chain.push(frame.streamed.step)
+    return chain.motion()
 
 
 def test_chaining_reaches_training_and_test(store):
@@ -111,37 +166,63 @@ def test_chaining_reaches_training_and_test(store):
 
 def test_the_motion_of_a_clip_leads_to_its_keyframe(store):
     clip = module(store, keyframe_interval=8).test_dataloader().dataset[0]
-    key, current, motion = clip.images[:1], clip.images[5:6], clip.motion[5:6]
-    warped = (warp(key, motion) - current).abs().mean()
-    assert warped < 0.6 * (key - current).abs().mean()
+    frames = EvaluationClip(clip.frames[:6], clip.normalise, clip.chaining)
+    first, last = (
+        to_tensor(f.streamed.frame.image[None]) for f in (clip.frames[0], clip.frames[5])
+    )
+    motion = torch.from_numpy(motion_of(frames).xy)[None]
+    assert (warp(first, motion) - last).abs().mean() < 0.6 * (first - last).abs().mean()
 
 
 def test_a_stream_counts_every_frame_once(store):
-    names = [name for batch in module(store).test_dataloader() for name in batch.names[0]]
+    clips = list(module(store).test_dataloader())
+    names = [frame.name for clip in clips for frame in clip.frames]
     assert names == [f"street_00100/{index:06d}" for index in range(8)]
+    starts = [f.streamed.restart for clip in clips for f in clip.frames]
+    assert starts == ["start", None, None, None] * 2
+
+
+def every_distance_frames(store, **changes):
+    data = module(store, test_pairs="every_distance", **changes)
+    return [frame for clip in data.test_dataloader() for frame in clip.frames]
 
 
 def test_every_distance_uses_the_same_frames(store):
-    data = module(store, test_pairs="every_distance")
     last = {}
-    for batch in data.test_dataloader():
-        last.setdefault(int(batch.distances[0, -1]), []).append(batch.names[0][-1])
+    for frame in every_distance_frames(store):
+        if frame.label is not None:
+            last.setdefault(frame.distance, []).append(frame.name)
     assert sorted(last) == [0, 1, 2, 3]
     assert all(frames == last[0] for frames in last.values())
 
 
 def test_at_every_distance_a_labelled_keyframe_counts_for_its_own_pair_alone(store):
-    data = module(store, test_pairs="every_distance")
-    counted = [
-        (int(distance), name)
-        for batch in data.test_dataloader()
-        for distance, name, label in zip(
-            batch.distances[0], batch.names[0], batch.labels[0], strict=True
-        )
-        if (label != 255).any()
-    ]
-    frames = [f"street_00100/{index:06d}" for index in range(3, 8)]
-    assert sorted(counted) == sorted((d, name) for d in range(4) for name in frames)
+    frames = every_distance_frames(store)
+    counted = [(f.distance, f.name) for f in frames if f.label is not None]
+    names = [f"street_00100/{index:06d}" for index in range(3, 8)]
+    assert sorted(counted) == sorted((d, name) for d in range(4) for name in names)
+
+
+def test_frames_between_a_pair_pass_by_with_their_motion(store):
+    frames = [f for f in every_distance_frames(store) if f.streamed.restart is None]
+    assert {len(f.passed) for f in frames} == {0, 1, 2}
+    assert all(len(f.passed) == f.distance - 1 for f in frames)
+
+
+def test_a_long_stream_comes_in_pieces_of_the_same_frames(store, tmp_path):
+    data = module(
+        tmp_path, test=StreetVideos(1, first_seed=100, num_frames=40, height=32, width=48)
+    )
+    prepare_missing(data.store, data.sequences("test"))
+    reader = ClipReader(data.sequences("test"), data.store)
+    clips = choose_clips(reader, 4, "stream", EvaluationNeeds(whole_streams=True, every_frame=True))
+    dataset = EvaluationClips(reader, clips, data.normalise)
+    assert dataset.streams == [0, 0, 0]
+    frames = [frame for piece in range(3) for frame in dataset[piece].frames]
+    assert [f.streamed.frame.index for f in frames] == list(range(40))
+    assert [f.streamed.restart for f in frames] == ["start"] + [None] * 39
+    assert [f.streamed.step is None for f in frames] == [True] + [False] * 39
+    assert [f.distance for f in frames] == [i % 4 for i in range(40)]
 
 
 def test_a_sample_depends_on_seed_epoch_and_index_alone(store):
@@ -173,12 +254,87 @@ def test_sweeping_interval_and_chaining_encodes_and_extracts_once(tmp_path, pair
         changes = {"keyframe_interval": interval, "chaining": chaining, "test_pairs": pairs}
         data = module(tmp_path, **changes)
         prepare(data)
-        distances = [int(batch.distances.max()) for batch in data.test_dataloader()]
+        distances = [f.distance for clip in data.test_dataloader() for f in clip.frames]
         assert max(distances) == interval - 1
         before = before or written()
         assert written() == before
     folders = [path.parent.name for path, _, _ in before]
     assert folders == ["motion", "motion", "videos", "videos"]
+
+
+@pytest.mark.parametrize("leads_to", ["keyframe", "previous", None])
+def test_clips_have_the_frames_and_the_motion_that_a_method_needs(store, leads_to):
+    data = needing(module(store), Needs(motion=leads_to, frames=3))
+    dataset = data.train_dataloader().dataset
+    assert len(dataset) == 6  # of eight frames, two have no two before them
+    clip = dataset[0, 5]
+    assert clip.names == tuple(f"street_00000/{index:06d}" for index in (5, 6, 7))
+    assert clip.distances.tolist() == [0, 1, 2]
+    if leads_to is None:
+        assert clip.motion is clip.valid is None
+        return
+    assert clip.valid.shape == (3, 32, 48)
+    assert not clip.motion[0].any()
+    base = {"keyframe": 5, "previous": 6}[leads_to]
+    motion = data.store.motion(data.sequences("train")[0])
+    plain = needing(module(store, augment=PLAIN), Needs(motion=leads_to, frames=3))
+    whole = plain.train_dataloader().dataset[0, 5]
+    assert np.array_equal(whole.motion[2].numpy(), motion.motion(7, base).xy)
+    assert np.array_equal(whole.valid[2].numpy(), motion.motion(7, base).valid)
+
+
+def test_clips_may_have_gaps_that_are_drawn(store):
+    dataset = needing(module(store), Needs(frames=2, spacing=(2, 4))).train_dataloader().dataset
+    gaps = {int(dataset[epoch, index].distances[1]) for epoch in range(8) for index in range(6)}
+    assert gaps == {2, 3, 4}
+
+
+def test_labels_without_neighbours_are_refused(store):
+    with pytest.raises(ValueError, match=r"no labelled frame has 8 frames before it, which clips"):
+        needing(module(store), Needs(frames=9)).train_dataloader()
+
+
+def test_stills_are_refused_for_a_method_that_needs_motion(store):
+    data = needing(module(store, train_on="stills"), Needs(motion="keyframe", frames=2))
+    with pytest.raises(ValueError, match=r"train_on=stills gives single images.*leave train_on"):
+        data.train_dataloader()
+
+
+def test_a_method_that_needs_no_motion_prepares_none(tmp_path):
+    """Single images train on the stills themselves: nothing is encoded before the first step."""
+    data = needing(module(tmp_path, test=None), Needs())
+    data.prepare_data()
+    batch = next(iter(data.train_dataloader()))
+    assert batch.images.shape == (2, 1, 3, 32, 48)
+    assert batch.motion is None
+    assert not any(tmp_path.iterdir())
+    data = needing(module(tmp_path), Needs())
+    data.trainer.state.fn = TrainerFn.TESTING
+    data.prepare_data()
+    assert len(list(tmp_path.glob("videos/*.mp4"))) == 1  # the test video is decoded
+    assert not list(tmp_path.glob("motion/*"))
+    assert len(list(data.test_dataloader())) == 2
+
+
+def test_a_video_without_usable_vectors_serves_a_method_that_needs_no_motion(store, tmp_path):
+    video = write_stream(tmp_path / "clip.mp4", "libx264", {"bf": "2"}, moving_frames(8))
+    blank = tmp_path / "000005.png"
+    Image.fromarray(np.zeros(video_size(video), np.uint8)).save(blank)
+    sequence = VideoSequence("video", video, {5: blank}, StreetVideos(1, **SMALL).classes)
+    reader = ClipReader([sequence], module(store).store, with_motion=False)
+    clips = choose_clips(reader, 4, "stream", EvaluationNeeds(motion=False))
+    (piece,) = [EvaluationClips(reader, clips, Normalisation(), False)[0]]
+    assert [f.distance for f in piece.frames] == [0, 1]
+
+
+def test_adaptation_sees_two_data_sets_side_by_side(store, tmp_path):
+    target = StreetVideos(1, first_seed=100, **SMALL)
+    data = needing(module(store, target=target), Needs(target=True))
+    (source, unlabelled), *_ = next(iter(data.train_dataloader()))
+    assert source.names[0][0].startswith("street_00000")
+    assert unlabelled.names[0][0].startswith("street_00100")
+    with pytest.raises(ValueError, match=r"adapts to a second data set: set data\.target"):
+        needing(module(store), Needs(target=True)).train_dataloader()
 
 
 def test_another_encoding_is_another_file(store):
@@ -194,10 +350,10 @@ def test_an_interrupted_preparation_goes_on(tmp_path, monkeypatch):
     encode = data.store.prepare
     done = []
 
-    def stop_at_the_second(sequence):
+    def stop_at_the_second(sequence, with_motion):
         if len(done) == 1:
             raise KeyboardInterrupt
-        encode(sequence)
+        encode(sequence, with_motion)
         done.append(sequence.name)
 
     monkeypatch.setattr(data.store, "prepare", stop_at_the_second)

@@ -24,10 +24,18 @@ def test_processes_share_an_epoch_without_overlap():
 
 
 def test_every_evaluation_sample_counts_exactly_once():
-    shares = [list(EvaluationSampler(7, rank, 2)) for rank in range(2)]
+    shares = [list(EvaluationSampler(range(7), rank, 2)) for rank in range(2)]
     assert sorted(index for share in shares for index in share) == list(range(7))
 
 
+def test_the_pieces_of_a_stream_stay_together_and_in_order():
+    streams = [0, 0, 0, 1, 2, 2]
+    assert [list(EvaluationSampler(streams, rank, 2)) for rank in range(2)] == [
+        [0, 1, 2, 4, 5],
+        [3],
+    ]
+
+
 def test_more_processes_than_samples_are_refused():
-    with pytest.raises(ValueError, match="1 evaluation clips cannot be shared by 2 processes"):
-        EvaluationSampler(1, 0, 2)
+    with pytest.raises(ValueError, match="1 evaluation streams cannot be shared by 2 processes"):
+        EvaluationSampler([0, 0], 0, 2)

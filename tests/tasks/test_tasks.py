@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.tasks import HighResTask, JointTask, LowResTask
-from tests.tiny import TinyNet, clip_batch
+from tests.tiny import TinyNet, clip_batch, evaluation_clip
 
 
 def fusion(channels):
@@ -52,65 +52,72 @@ def phase1(tmp_path):
 
 
 def low_res_task(checkpoint, **changes):
-    arguments = {"num_classes": 3, "fusion": fusion, "high_res_checkpoint": checkpoint}
+    weights = {"high_res": str(checkpoint)} if checkpoint else {}
+    weights |= {name: str(path) for name, path in changes.pop("weights", {}).items()}
+    arguments = {"num_classes": 3, "fusion": fusion, "weights": weights}
     return LowResTask(TinyNet, FST(CrossEntropy()), **(arguments | changes))
 
 
 def test_phase_1_trains_every_parameter(tmp_path):
     task = HighResTask(TinyNet, CrossEntropy(), num_classes=3)
-    before = snapshot(task.every_frame)
+    before = snapshot(task.method)
     fit(task, tmp_path)
-    assert changed(before, task.every_frame) == set(before)
+    assert changed(before, task.method) == set(before)
 
 
 def test_phase_2_leaves_the_high_res_branch_and_the_classifier_alone(phase1, tmp_path):
     checkpoint, teacher = phase1
     task = low_res_task(checkpoint)
-    high, low = snapshot(task.arseg.high_res), snapshot(task.arseg.low_res)
-    fuse = snapshot(task.arseg.fusion)
-    assert changed(snapshot(teacher.every_frame.network), task.arseg.high_res) == set()
+    high, low = snapshot(task.method.high_res), snapshot(task.method.low_res)
+    fuse = snapshot(task.method.fusion)
+    assert changed(snapshot(teacher.method.network), task.method.high_res) == set()
     fit(task, tmp_path)
-    assert changed(high, task.arseg.high_res) == set()  # BatchNorm statistics included
-    assert changed(low, task.arseg.low_res) == set(low) - {"classifier.weight", "classifier.bias"}
-    assert changed(fuse, task.arseg.fusion) == set(fuse)
-    assert task.arseg.low_res.classifier.weight.equal(teacher.every_frame.network.classifier.weight)
+    assert changed(high, task.method.high_res) == set()  # BatchNorm statistics included
+    assert changed(low, task.method.low_res) == set(low) - {"classifier.weight", "classifier.bias"}
+    assert changed(fuse, task.method.fusion) == set(fuse)
+    assert task.method.low_res.classifier.weight.equal(teacher.method.network.classifier.weight)
 
 
 def test_without_fusion_the_fusion_stands_still(phase1, tmp_path):
     task = low_res_task(phase1[0], epochs_without_fusion=1)
-    fuse = snapshot(task.arseg.fusion)
+    fuse = snapshot(task.method.fusion)
     fit(task, tmp_path)
-    assert changed(fuse, task.arseg.fusion) == set()
-    assert all(p.grad is not None for p in task.arseg.fusion.parameters())
+    assert changed(fuse, task.method.fusion) == set()
+    assert all(p.grad is not None for p in task.method.fusion.parameters())
 
 
 def test_phase_2_needs_a_teacher(tmp_path):
-    with pytest.raises(ValueError, match=r"give --model\.high_res_checkpoint"):
+    with pytest.raises(
+        ValueError,
+        match=r"high_res of AR 0.5x does not train here and has no weights: give model\.weights\.high_res",
+    ):
         fit(low_res_task(None), tmp_path)
 
 
 def test_a_low_res_branch_can_start_from_phase_1(phase1):
     checkpoint, teacher = phase1
-    task = low_res_task(checkpoint, low_res_checkpoint=checkpoint)
-    assert changed(snapshot(teacher.every_frame.network), task.arseg.low_res) == set()
+    task = low_res_task(checkpoint, weights={"low_res": checkpoint})
+    assert changed(snapshot(teacher.method.network), task.method.low_res) == set()
 
 
 def test_a_low_res_branch_with_its_fusion_can_start_from_phase_2(phase1, tmp_path):
     checkpoint, _ = phase1
     first = low_res_task(checkpoint)
     fit(first, tmp_path).save_checkpoint(tmp_path / "ar.ckpt")
-    second = low_res_task(checkpoint, low_res_checkpoint=tmp_path / "ar.ckpt")
-    assert changed(snapshot(first.arseg), second.arseg) == set()
+    second = low_res_task(checkpoint, weights={"low_res": tmp_path / "ar.ckpt"})
+    assert changed(snapshot(first.method), second.method) == set()
 
 
 def test_another_fusion_in_the_checkpoint_is_named(phase1, tmp_path):
     checkpoint, _ = phase1
     first = low_res_task(checkpoint)
     state = first.state_dict()
-    state["arseg.fusion.query.weight"] = torch.zeros(4, 1, 3, 3)
+    state["method.fusion.query.weight"] = torch.zeros(4, 1, 3, 3)
     torch.save({"state_dict": state}, tmp_path / "other.ckpt")
-    with pytest.raises(ValueError, match=r"other.ckpt holds another fusion.*set the model's"):
-        low_res_task(checkpoint, low_res_checkpoint=tmp_path / "other.ckpt")
+    with pytest.raises(
+        ValueError, match=r"no part of .*other.ckpt fits fusion.*set the fusion of the model"
+    ):
+        low_res_task(checkpoint, weights={"low_res": tmp_path / "other.ckpt"})
 
 
 def test_joint_training_keeps_the_branches_apart(tmp_path):
@@ -118,15 +125,15 @@ def test_joint_training_keeps_the_branches_apart(tmp_path):
     task = JointTask(TinyNet, CrossEntropy(), FST(CrossEntropy()), num_classes=3, fusion=fusion)
     task.log = lambda *_, **__: None  # there is no trainer to log to
     batch = clip_batch()
-    high_res = task.arseg.high_res.train()
-    output = high_res.training_forward(batch.images[:, -1], (24, 32))
-    task.loss(output, batch.labels[:, -1]).backward()
+    high_res = task.method.high_res.train()
+    output = high_res.output(batch.images[:, -1])
+    task.method.loss(output, batch.labels[:, -1]).backward()
     alone = {name: p.grad.clone() for name, p in high_res.named_parameters()}
     task.zero_grad()
     task.training_step(batch, 0).backward()
     together = {name: p.grad for name, p in high_res.named_parameters()}
     assert all(together[name].allclose(grad, atol=1e-6) for name, grad in alone.items())
-    assert task.arseg.low_res.classifier.weight.grad is None
+    assert task.method.low_res.classifier.weight.grad is None
 
 
 def test_joint_training_ends_with_one_classifier(tmp_path):
@@ -135,18 +142,18 @@ def test_joint_training_ends_with_one_classifier(tmp_path):
     fit(task, tmp_path)
     still = {name for name in before if "fusion" not in name} - changed(before, task)
     assert not still
-    assert task.arseg.low_res.classifier.weight.equal(task.arseg.high_res.classifier.weight)
+    assert task.method.low_res.classifier.weight.equal(task.method.high_res.classifier.weight)
 
 
 def test_all_systems_are_compared_and_the_own_one_comes_last(phase1, tmp_path):
-    task = low_res_task(phase1[0], baseline_checkpoint=phase1[0])
-    assert list(task.systems()) == ["1x", "0.5x", "AR 0.5x"]
+    task = low_res_task(phase1[0], weights={"baseline": phase1[0]})
+    assert list(task.methods()) == ["1x", "0.5x", "AR 0.5x"]
     joint = JointTask(TinyNet, CrossEntropy(), FST(CrossEntropy()), num_classes=3, fusion=fusion)
-    assert list(joint.systems()) == ["1x", "0.5x", "AR 0.5x"]
+    assert list(joint.methods()) == ["1x", "0.5x", "AR 0.5x"]
 
 
 def test_the_baseline_is_neither_trained_nor_saved(phase1):
-    task = low_res_task(phase1[0], baseline_checkpoint=phase1[0])
+    task = low_res_task(phase1[0], weights={"baseline": phase1[0]})
     assert set(task.state_dict()) == set(low_res_task(phase1[0]).state_dict())
 
 
@@ -156,15 +163,21 @@ def test_a_test_counts_every_frame_at_its_distance(phase1, tmp_path):
     trainer = Trainer(
         accelerator="cpu", logger=False, default_root_dir=tmp_path, enable_progress_bar=False
     )
-    trainer.test(task, batches(count=3), verbose=False)
-    counted = task.counts("AR 0.5x").accuracy().frames_at_distance
-    assert counted == (6, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0)
+    clips = [evaluation_clip(seed=seed, labelled=(0, 2)) for seed in range(3)]
+    loader = DataLoader(clips, batch_size=None, collate_fn=lambda clip: clip)
+    trainer.test(task, loader, verbose=False)
+    evaluation = task.evaluations["AR 0.5x"]
+    assert evaluation.accuracy().frames_at_distance == (3, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    assert evaluation.frames == {"keyframe": 3, "nonkeyframe": 6}
+    assert [(t.same, t.plan) for t in evaluation.traces()] == [
+        (3, (("keyframe", "start", 1.0, 1), ("nonkeyframe", None, 1.0, 2)))
+    ]
     assert trainer.callback_metrics["test/1x/miou_mean"] >= 0
 
 
 def test_the_fusion_may_learn_faster_than_its_network(phase1, tmp_path):
-    task = low_res_task(phase1[0], fusion_rate_factor=20.0)
+    task = low_res_task(phase1[0], rates={"fusion": 20.0})
     trainer = fit(task, tmp_path)
     network, fusion = trainer.optimizers[0].param_groups
     assert fusion["initial_lr"] == 20 * network["initial_lr"]
-    assert {id(p) for p in fusion["params"]} == {id(p) for p in task.arseg.fusion.parameters()}
+    assert {id(p) for p in fusion["params"]} == {id(p) for p in task.method.fusion.parameters()}
