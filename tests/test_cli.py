@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ import yaml
 
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
+from arseg_lightning.datasets.augment import to_tensor
+from arseg_lightning.methods import ARSeg, FrameInput
 from arseg_lightning.metrics import DistanceAccuracy
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.report import RunResult
-from arseg_lightning.systems import ARSeg
 from arseg_lightning.tasks import HighResTask, LowResTask
+from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.probe import probe
 from tests.tiny import TinyNet
 
@@ -83,10 +86,10 @@ def joint_run(tmp_path_factory):
 def test_one_command_trains_compares_and_shows(joint_run, capsys):
     run = joint_run / "run"
     result = RunResult.read(run / "result.json")
-    assert [system.name for system in result.systems] == ["1x", "0.5x", "AR 0.5x"]
+    assert [system.name for system in result.methods] == ["1x", "0.5x", "AR 0.5x"]
     assert result.num_samples == 8
-    assert result.systems[2].mean_gmacs < result.systems[0].mean_gmacs
-    assert result.systems[2].accuracy.frames_at_distance == (2, 2, 2, 2)
+    assert result.methods[2].mean_gmacs < result.methods[0].mean_gmacs
+    assert result.methods[2].accuracy.frames_at_distance == (2, 2, 2, 2)
     assert (run / "miou_over_distance.png").stat().st_size > 10_000
     assert probe(run / "predict" / "overlay.mp4").num_frames == 8
     assert len(list((run / "predict" / "labels").glob("*.png"))) == 8
@@ -134,14 +137,14 @@ def test_the_configuration_decides_and_the_checkpoint_brings_weights(
     folder = joint_run / f"changed_{ratio}_{interval}"
     cli = main(["test", "--config", config, *flags, str(folder), *changed])
     result = RunResult.read(folder / "result.json")
-    assert [system.name for system in result.systems] == ["1x", f"{ratio:g}x", f"AR {ratio:g}x"]
+    assert [system.name for system in result.methods] == ["1x", f"{ratio:g}x", f"AR {ratio:g}x"]
     assert result.keyframe_interval == interval
-    own = result.systems[-1]
+    own = result.methods[-1]
     by_hand = accuracy_by_hand(checkpoint, cli.datamodule, ratio, interval)
     assert own.accuracy.iou_per_class == pytest.approx(by_hand.iou_per_class, abs=1e-6, nan_ok=True)
     assert own.accuracy.miou_at_distance == pytest.approx(by_hand.miou_at_distance, abs=1e-6)
-    assert own.accuracy.miou_at_distance != trained.systems[-1].accuracy.miou_at_distance
-    assert own.mean_gmacs != trained.systems[-1].mean_gmacs
+    assert own.accuracy.miou_at_distance != trained.methods[-1].accuracy.miou_at_distance
+    assert own.mean_gmacs != trained.methods[-1].mean_gmacs
 
 
 def write_undecided(trained, path):
@@ -158,16 +161,23 @@ def write_undecided(trained, path):
 @torch.no_grad()
 def accuracy_by_hand(checkpoint, data, ratio, interval):
     """AR-Seg's accuracy with a checkpoint's weights, without the task and the command line."""
-    system = ARSeg(TinyNet(9), TinyNet(9), CReFF(8, window=3), ratio).eval()
+    method = ARSeg(9, TinyNet, partial(CReFF, window=3), ratio).eval()
     state = torch.load(checkpoint)["state_dict"]
-    weights = {k.removeprefix("arseg."): v for k, v in state.items() if k.startswith("arseg.")}
-    system.load_state_dict(weights)
+    weights = {k.removeprefix("method."): v for k, v in state.items()}
+    own = {k: v for k, v in weights.items() if not k.startswith("low_res_alone.")}
+    method.load_state_dict(own)
     accuracy = DistanceAccuracy(9, interval)
-    for batch in data.test_dataloader():
-        distances = [frame % interval for frame in range(batch.images.shape[1])]
-        for t, prediction in enumerate(system.run(batch.images, batch.motion, distances)):
-            classes = prediction.logits.argmax(dim=1)
-            accuracy.update(classes, batch.labels[:, t], distances[t])
+    for clip in data.test_dataloader():
+        chain = MotionChain(clip.frames[0].streamed.frame.size)
+        for distance, frame in enumerate(clip.frames):
+            image = clip.normalise(to_tensor(frame.streamed.frame.image[None]))
+            if distance:
+                chain.push(frame.streamed.step)
+            motion = torch.from_numpy(chain.motion().xy)[None]
+            role, state = ("nonkeyframe", state) if distance else ("keyframe", {})
+            output, state = method.step(role, FrameInput(image, motion), state)
+            classes = output.logits((48, 64)).argmax(dim=1)
+            accuracy.update(classes, torch.from_numpy(frame.label)[None], distance)
     return accuracy.accuracy()
 
 
@@ -179,8 +189,8 @@ def test_phase_2_follows_phase_1(tmp_path):
     flags = ["--run_dir", str(tmp_path / "run2"), "--model.weights.high_res", str(phase1)]
     cli = main(["fit", "--config", config, *flags])
     assert isinstance(cli.model, LowResTask)
-    high_res = torch.load(phase1)["state_dict"]["every_frame.network.classifier.weight"]
-    assert cli.model.arseg.low_res.classifier.weight.equal(high_res)
+    high_res = torch.load(phase1)["state_dict"]["method.network.classifier.weight"]
+    assert cli.model.method.low_res.classifier.weight.equal(high_res)
 
 
 def test_data_owns_classes_and_interval(tmp_path):
@@ -209,7 +219,7 @@ def test_two_processes_count_every_frame_once(joint_run):
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads((folder / "result.json").read_text())
     assert result["num_samples"] == 8
-    assert result["systems"][0]["accuracy"]["frames_at_distance"] == [3, 3, 2]
+    assert result["methods"][0]["accuracy"]["frames_at_distance"] == [3, 3, 2]
 
 
 def test_training_runs_on_two_processes(tmp_path):

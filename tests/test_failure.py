@@ -9,7 +9,7 @@ from lightning import Trainer
 
 from arseg_lightning.cli import main
 from arseg_lightning.failure import plain_message
-from arseg_lightning.systems.every_frame import check_resolution_ratio
+from arseg_lightning.methods.per_frame import check_resolution_ratio
 
 
 def caught(call, *arguments):

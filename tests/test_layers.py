@@ -20,12 +20,12 @@ ROOMS = (
     "datasets",
     "models",
     "propagation",
-    "systems",
     "inference",
-    "export",
     "losses",
     "metrics",
+    "methods",
     "cost",
+    "export",
     "report",
     "sweep",
     "tasks",
@@ -189,3 +189,52 @@ def test_a_function_fits_in_one_look():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
+
+
+METHOD_FILES = ("methods.method", "methods.clock", "methods.runner", "methods.result")
+"""Of the folder of methods: what is no method."""
+
+NAMED_TASKS = ("tasks.high_res", "tasks.low_res", "tasks.joint")
+"""AR-Seg's phases as LightningModules of their own: the only others that name a method."""
+
+
+def method_classes():
+    """Names of all method classes of the package."""
+    return {
+        node.name
+        for module, path in SOURCES.items()
+        if is_inside(module, ("methods",)) and module not in METHOD_FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base) in ("VideoMethod", "ARSeg") for base in node.bases)
+    }
+
+
+def test_there_are_methods():
+    assert method_classes() >= {"ARSeg", "FeaturePropagation", "JointARSeg", "PerFrame"}
+
+
+def test_nobody_else_names_a_method():
+    """What is not a method asks for roles and needs: it works for methods it has never met."""
+    names = method_classes()
+    violations = [
+        f"{path}:{node.lineno} names {name}"
+        for module, path in SOURCES.items()
+        if not is_inside(module, ("methods", *NAMED_TASKS))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in _names(node)
+        if name in names
+    ]
+    assert violations == []
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """Identifiers of a node, and its text where it is a constant that is no docstring."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.Attribute):
+        yield node.attr
+    elif isinstance(node, ast.alias):
+        yield node.name.rpartition(".")[2]
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value.rpartition(".")[2]

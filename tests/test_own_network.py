@@ -55,8 +55,8 @@ def test_the_network_trains_and_is_compared(folder):
     overlay = str(folder / "my_network.yaml")
     flags = ["--run_dir", str(folder / "run")]
     cli = main(["fit", "--config", str(experiment), "--config", overlay, *flags])
-    assert type(cli.model.arseg.low_res).__name__ == "SmallNet"
-    assert cli.model.arseg.low_res.feature_channels == 48
+    assert type(cli.model.method.low_res).__name__ == "SmallNet"
+    assert cli.model.method.low_res.feature_channels == 48
     assert cli.datamodule.normalise.mean == (0.5, 0.5, 0.5)
     assert cli.trainer.global_step > 0
 

@@ -50,7 +50,7 @@ def write_experiment(folder, task):
     epochs = 2 if task == "LowResTask" else 1  # its fusion joins in the second one
     arguments = dict(TASKS[task])
     if task == "LowResTask":
-        arguments["high_res_checkpoint"] = str(folder / "HighResTask-1" / "last.ckpt")
+        arguments["weights"] = {"high_res": str(folder / "HighResTask-1" / "last.ckpt")}
     network = {"class_path": "tests.test_processes.StandingNet"}
     content = {
         "trainer": {"max_epochs": epochs, "limit_train_batches": 2 // epochs, "accelerator": "cpu"}
@@ -96,7 +96,7 @@ def train_and_evaluate(rank, folder, count):
     for pairs in PAIRS:
         flags = ("--ckpt_path", str(folder / "undecided.ckpt"), "--data.test_pairs", pairs)
         cli = run(folder, "test", "JointTask", pairs, count, *flags)
-        counts = {name: cli.model.counts(name).compute() for name in cli.model.systems()}
+        counts = {n: e.metric.compute() for n, e in cli.model.evaluations.items()}
         torch.save(counts, folder / f"{pairs}-{count}-{rank}.pt")
 
 

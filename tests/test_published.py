@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from arseg_lightning.cli import main
+from arseg_lightning.methods import FrameInput
 from arseg_lightning.models import PSPNet18
 from arseg_lightning.report import RunResult
-from arseg_lightning.systems import StreamFrame
 from arseg_lightning.video.probe import probe
 from tests.parity import Published, assert_same, assert_same_after_attention, ratios, scores
 from tests.published_files import write_high, write_low
@@ -75,12 +75,12 @@ def small(tmp_path):
 def test_published_files_are_tested_and_predict_a_video(data, small, capsys):
     small["data.keyframe_interval"] = 3
     cli = command("test", data, *CAMVID, **small)
-    assert_weights_of(cli.model.arseg, small["model.weights.low_res"])
-    assert cli.model.arseg.convention == "paper"
+    assert_weights_of(cli.model.method, small["model.weights.low_res"])
+    assert cli.model.method.convention == "paper"
     assert cli.datamodule.store.chaining == "integer"
     result = RunResult.read(data / "run" / "result.json")
-    assert [system.name for system in result.systems] == ["1x", "AR 0.5x"]
-    assert result.systems[1].accuracy.frames_at_distance == (1, 1, 1)
+    assert [system.name for system in result.methods] == ["1x", "AR 0.5x"]
+    assert result.methods[1].accuracy.frames_at_distance == (1, 1, 1)
     video = next((data / "store" / "videos").glob("*.mp4"))
     files = [flag for config in CAMVID for flag in ("--config", str(EXPERIMENTS / config))]
     flags = [f"--{key}={value}" for key, value in small.items()]
@@ -104,7 +104,7 @@ def test_published_baselines_are_tested(experiment, name, data, small):
     }
     command("test", data, f"camvid/psp18_{experiment}.yaml", "camvid/published.yaml", **flags)
     result = RunResult.read(data / "run" / "result.json")
-    assert [system.name for system in result.systems] == [name]
+    assert [system.name for system in result.methods] == [name]
 
 
 def test_eleven_classes_of_data_refuse_a_published_file(data, small):
@@ -150,26 +150,23 @@ def test_the_authors_files_give_the_authors_numbers(published: Published, data):
     if published.name.startswith("cityscapes"):
         flags |= {f"data.{split}.frames": "stills" for split in ("train", "val", "test")}
     cli = command("test", data, *OVERLAYS[published.name], **flags)
-    assert len(RunResult.read(data / "run" / "result.json").systems) == 2
-    assert_authors_numbers(cli.model.arseg.eval(), published)
+    assert len(RunResult.read(data / "run" / "result.json").methods) == 2
+    assert_authors_numbers(cli.model.method.eval(), published)
 
 
 @torch.inference_mode()
 def assert_authors_numbers(arseg, published: Published) -> None:
     arrays, high_res = published.arrays, arseg.high_res
     motion = arrays["motion_xy"].permute(0, 3, 1, 2)
-    assert_same(
-        scores(
-            high_res, arseg.step(StreamFrame(arrays["current_image"], motion, 0), None)[0].logits
-        ),
-        arrays["hr_logits"],
-    )
-    _, state = arseg.step(StreamFrame(arrays["key_image"], motion, 0), None)
+    current, key = (FrameInput(arrays[f"{n}_image"], motion) for n in ("current", "key"))
+    output, _ = arseg.step("keyframe", current, {})
+    assert_same(scores(high_res, output.logits(current.size)), arrays["hr_logits"])
+    _, state = arseg.step("keyframe", key, {})
     for ratio in ratios(published):
         arseg.resolution_ratio = float(ratio)
-        prediction, _ = arseg.step(StreamFrame(arrays["current_image"], motion, 1), state)
+        output, _ = arseg.step("nonkeyframe", current, state)
         stored = arrays[f"ar_logits_{ratio}"]
-        assert_same_after_attention(scores(high_res, prediction.logits), stored)
+        assert_same_after_attention(scores(high_res, output.logits(current.size)), stored)
 
 
 @pytest.mark.parametrize(

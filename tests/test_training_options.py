@@ -95,7 +95,7 @@ def test_compiled_networks_leave_checkpoints_and_losses_as_they_are(plain):
     assert not counters["graph_break"]
     assert_same_keys(plain, "compiled")
     assert losses(plain, "compiled") == pytest.approx(losses(plain, "plain"), rel=1e-5)
-    assert "features_and_side" not in vars(cli.model.arseg.high_res)
+    assert "features_and_side" not in vars(cli.model.method.high_res)
 
 
 def test_synchronised_batch_norms_need_gpus(plain):

@@ -47,8 +47,7 @@ class ClipDataModule(LightningDataModule):
         keyframe_interval: L; every L-th frame is a keyframe, and so is each I-frame.
         target: Unlabelled data that a method adapts to, if it does.
         train_on: ``clips`` trains on frames decoded from compressed video; ``stills`` on the
-            labelled frames alone, uncompressed. By default what the method needs: stills if it
-            looks at single images.
+            labelled frames alone, uncompressed. By default what the method needs.
         train_distance: Distance within a training pair: ``uniform`` in 1..L-1, or ``last``:
             always L-1, as in the paper.
         train_frames: ``decoded`` trains on what a decoder gives, as in use; ``original`` on the

@@ -42,7 +42,7 @@ def whole_run(task, high_res, tmp_path, store):
         return high_res
     arguments = dict(TASKS[task])
     if task == "LowResTask":
-        arguments["high_res_checkpoint"] = str(high_res[1] / "best.ckpt")
+        arguments["weights"] = {"high_res": str(high_res[1] / "best.ckpt")}
     config = experiment(tmp_path, store, task, **arguments)
     fit(config, tmp_path / "whole")
     return config, tmp_path / "whole"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from jsonargparse import Namespace
 from PIL import Image
@@ -14,11 +13,11 @@ from wandb.proto import wandb_internal_pb2
 
 from arseg_lightning.callbacks import WandbPanels
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
-from arseg_lightning.callbacks.wandb_panels import farthest_pair
+from arseg_lightning.callbacks.wandb_panels import until_farthest
 from arseg_lightning.cli import main
 from arseg_lightning.report import RunResult
-from arseg_lightning.types import Clip
 from tests.test_cli import JOINT, configuration, street
+from tests.tiny import evaluation_clip
 
 
 def records(folder):
@@ -138,7 +137,7 @@ def test_test_leaves_its_tables_and_its_plot(finished):
     result = RunResult.read(finished[0] / "result.json")
     assert table["columns"] == ["class", "1x", "0.5x", "AR 0.5x"]
     assert [row[0] for row in table["data"]] == list(result.class_names)
-    own = [value for value in result.systems[2].accuracy.iou_per_class if value == value]
+    own = [value for value in result.methods[2].accuracy.iou_per_class if value == value]
     assert [row[3] for row in table["data"] if row[3] is not None] == pytest.approx(own)
     (plot,) = finished[0].glob("wandb/offline-run-*/files/media/images/test/miou_over_distance*")
     assert plot.read_bytes() == (finished[0] / "miou_over_distance.png").read_bytes()
@@ -166,18 +165,11 @@ def test_what_is_set_is_not_renamed():
 
 
 def test_the_pair_is_the_farthest_labelled_frame():
-    labels = torch.full((4, 8, 8), 255)
-    labels[[0, 2]] = 1
-    clip = Clip(
-        images=torch.zeros(4, 3, 8, 8),
-        motion=torch.zeros(4, 2, 8, 8),
-        labels=labels,
-        distances=torch.arange(4),
-        names=("a", "b", "c", "d"),
-    )
-    assert farthest_pair(clip).names == (("a", "c"),)
-    labels[2] = 255
-    assert farthest_pair(clip).names == (("a", "d"),)
+    def shown(labelled):
+        return [f.name for f in until_farthest(evaluation_clip(4, labelled=labelled)).frames]
+
+    assert shown((0, 2)) == ["clip/0", "clip/1", "clip/2"]
+    assert shown(()) == ["clip/0", "clip/1", "clip/2", "clip/3"]
 
 
 def test_negative_numbers_are_refused():

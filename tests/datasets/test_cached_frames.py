@@ -101,11 +101,12 @@ def test_a_worker_composes_motion_for_one_video_at_a_time(street):
 def test_evaluation_keeps_no_more_pictures_than_its_memory(street):
     dataset = module(street, test_pairs="every_distance").test_dataloader().dataset
     dataset.reader.kept_bytes = 5 * FRAME_BYTES // 2
-    images = [dataset[index].images for index in range(len(dataset))]
+    images = [[f.streamed.frame.image for f in dataset[i].frames] for i in range(len(dataset))]
     kept = dataset.reader._reader._kept.values()
     assert sum(plane.buffer_size for each in kept for plane in each.picture.planes) <= (
         dataset.reader.kept_bytes
     )
     whole = module(street, test_pairs="every_distance").test_dataloader().dataset
-    for index, image in enumerate(images):
-        np.testing.assert_array_equal(image, whole[index].images)
+    for index, found in enumerate(images):
+        for image, frame in zip(found, whole[index].frames, strict=True):
+            np.testing.assert_array_equal(image, frame.streamed.frame.image)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from arseg_lightning.datasets import ClipAugment, ClipDataModule
 from arseg_lightning.datasets.cityscapes import Cityscapes
@@ -146,7 +145,8 @@ def module(root, store, **changes):
 
 
 def pairs(data):
-    return [(int(b.distances[0, -1]), b.names[0][-1]) for b in data.test_dataloader()]
+    last = [clip.frames[-1] for clip in data.test_dataloader()]
+    return [(frame.distance, frame.name) for frame in last]
 
 
 def test_every_distance_is_measured_at_the_labelled_frame(root, tmp_path):
@@ -169,9 +169,10 @@ def test_real_snippets_give_every_distance(tmp_path):
     arguments = {"train": Cityscapes(REAL, "train"), "test": Cityscapes(REAL, "train")}
     data = module(REAL, tmp_path, test_pairs="every_distance", **arguments)
     distances = []
-    for batch in data.test_dataloader():
-        assert batch.images.shape[-2:] == (1024, 2048)
-        assert set(torch.unique(batch.labels[0, -1]).tolist()) <= {*range(19), 255}
-        assert (batch.labels[0, -1] != 255).float().mean() > 0.8
-        distances.append(int(batch.distances[0, -1]))
+    for clip in data.test_dataloader():
+        last = clip.frames[-1]
+        assert last.streamed.frame.size == (1024, 2048)
+        assert set(np.unique(last.label).tolist()) <= {*range(19), 255}
+        assert (last.label != 255).mean() > 0.8
+        distances.append(last.distance)
     assert sorted(distances) == sorted([*range(12), *range(12)])

@@ -9,7 +9,6 @@ from PIL import Image
 from arseg_lightning.cli import main
 from arseg_lightning.datasets import (
     ClipDataModule,
-    Normalisation,
     PublishedCamVid,
     PublishedCityscapes,
 )
@@ -79,46 +78,46 @@ def clips(test, **changes):
 
 
 def test_every_frame_comes_with_its_keyframe_at_every_distance(camvid):
-    batches = clips(PublishedCamVid(camvid))
-    assert [batch.distances[0].tolist() for batch in batches] == 2 * [[0]] + [
+    found = clips(PublishedCamVid(camvid))
+    assert [[f.distance for f in clip.frames] for clip in found] == 2 * [[0]] + [
         [0, d] for d in (1, 1, 2, 2)
     ]
-    names = [batch.names[0] for batch in batches]
-    assert names[0] == ("0001TP_006690",)
-    assert names[-1] == ("0006R0_000930", "0006R0_f00930")
+    names = [[f.name for f in clip.frames] for clip in found]
+    assert names[0] == ["0001TP_006690"]
+    assert names[-1] == ["0006R0_000930", "0006R0_f00930"]
 
 
 def test_images_motion_and_labels_are_the_files(camvid):
     clip = clips(PublishedCamVid(camvid))[-1]
-    shown = Normalisation().undo(clip.images[0]).permute(0, 2, 3, 1).numpy()
-    assert (shown == [picture(932, 2, 1), picture(932, 2)]).all()
-    assert not clip.motion[0, 0].any()
-    assert (clip.motion[0, 1, 0] == 2).all()
-    assert (clip.motion[0, 1, 1] == -4).all()
-    assert (clip.labels[0, 0] == 255).all()
-    assert (clip.labels[0, 1, :4] == 255).all()
-    assert (clip.labels[0, 1, 4:] == 11).all()
+    key, frame = clip.frames
+    assert (key.streamed.frame.image == picture(932, 2, 1)).all()
+    assert (frame.streamed.frame.image == picture(932, 2)).all()
+    assert (key.streamed.restart, key.label) == ("start", None)
+    assert (frame.streamed.to_keyframe.xy[0] == 2).all()
+    assert (frame.streamed.to_keyframe.xy[1] == -4).all()
+    assert (frame.label[:4] == 255).all()
+    assert (frame.label[4:] == 11).all()
 
 
 def test_the_ablation_without_motion_leaves_the_files_aside(camvid):
-    for batch in clips(PublishedCamVid(camvid), chaining="none"):
-        assert not batch.motion.any()
+    for clip in clips(PublishedCamVid(camvid), chaining="none"):
+        assert not any(frame.streamed.to_keyframe.xy.any() for frame in clip.frames[1:])
 
 
 def test_labels_may_lie_elsewhere(camvid, tmp_path):
     for name in CAMVID:
         save(tmp_path / "labels" / f"{name}.png", np.zeros((*SIZE, 3)))  # black: void
-    batches = clips(PublishedCamVid(camvid, labels=tmp_path / "labels"))
-    assert all((batch.labels[0, -1] == 11).all() for batch in batches)
+    found = clips(PublishedCamVid(camvid, labels=tmp_path / "labels"))
+    assert all((clip.frames[-1].label == 11).all() for clip in found)
 
 
 def test_cityscapes_has_a_folder_a_city(cityscapes):
-    batches = clips(PublishedCityscapes(cityscapes))
-    names = [batch.names[0][0] for batch in batches]
+    found = clips(PublishedCityscapes(cityscapes))
+    names = [clip.frames[0].name for clip in found]
     assert names[0] == "bonn_000001_000019_gtFine_leftImg8bit"
     assert names[-1] == "ulm_000001_000017_leftImg8bit"
-    assert (batches[-1].labels[0, 1] == 18).all()
-    assert (batches[-1].motion[0, 1, 0] == 1).all()
+    assert (found[-1].frames[1].label == 18).all()
+    assert (found[-1].frames[1].streamed.to_keyframe.xy[0] == 1).all()
 
 
 def test_the_command_line_tests_on_prepared_files_alone(camvid, tmp_path):
@@ -130,8 +129,7 @@ def test_the_command_line_tests_on_prepared_files_alone(camvid, tmp_path):
         "network": {"class_path": "tests.tiny.TinyNet"},
         "objective": {"class_path": "FST", "init_args": {"segmentation": cross_entropy}},
         "fusion": {"class_path": "CReFF"},
-        "high_res_checkpoint": str(weights),
-        "low_res_checkpoint": str(weights),
+        "weights": {"high_res": str(weights), "low_res": str(weights)},
     }
     test = {"class_path": "PublishedCamVid", "init_args": {"root": str(camvid)}}
     data = {"test": test, "test_pairs": "every_distance", "keyframe_interval": 3}
@@ -146,8 +144,8 @@ def test_the_command_line_tests_on_prepared_files_alone(camvid, tmp_path):
     main(["test", "--config", str(path)])
     result = RunResult.read(tmp_path / "run" / "result.json")
     assert (result.data, result.size) == ("camvid12", SIZE)
-    assert [system.name for system in result.systems] == ["1x", "AR 0.5x"]
-    assert [s.accuracy.frames_at_distance for s in result.systems] == 2 * [(2, 2, 2)]
+    assert [system.name for system in result.methods] == ["1x", "AR 0.5x"]
+    assert [s.accuracy.frames_at_distance for s in result.methods] == 2 * [(2, 2, 2)]
     assert not (tmp_path / "store").exists()
 
 

@@ -134,7 +134,7 @@ def test_points_run_on_what_the_first_has_prepared(agent, untrained, tmp_path, m
         main([*options(agent(path, values)), *flags, f"--run_dir={folder}"])
         result = RunResult.read(folder / "result.json")
         assert result.keyframe_interval == interval
-        assert result.systems[-1].name == f"AR {ratio}x"
+        assert result.methods[-1].name == f"AR {ratio}x"
         files = [file for file in store.rglob("*") if file.is_file()]
         prepared.append({file.name: file.stat().st_mtime_ns for file in files})
     assert len(prepared[0]) >= 2

@@ -116,7 +116,7 @@ def test_a_low_res_file_is_no_high_res_branch(build, files):
         ),
         (
             lambda: JointTask(network, CrossEntropy(), FST(CrossEntropy()), num_classes=3),
-            r"for high_res, low_res, fusion, low_res_alone; give ckpt_path \(a run's checkpoint\) or ",
+            r"for high_res, low_res, fusion, low_res_alone; give ckpt_path \(a run's",
         ),
     ],
     ids=["phase 1", "phase 2", "joint"],
