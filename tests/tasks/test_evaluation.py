@@ -1,0 +1,152 @@
+"""Evaluation: every method is shown the stream that it gets in use, with its own clock."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from arseg_lightning.datasets.needs import EvaluationNeeds
+from arseg_lightning.methods import (
+    Adaptive,
+    ARSeg,
+    CodecKeyframes,
+    EveryL,
+    FeaturePropagation,
+    Needs,
+    Output,
+    PerFrame,
+    Plan,
+    Stream,
+    VideoMethod,
+)
+from arseg_lightning.propagation import CReFF, carry
+from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
+from tests.tiny import TinyNet, evaluation_clip
+
+
+class Remembering(VideoMethod):
+    """Scores the mean feature of all frames so far, warped from frame to frame."""
+
+    needs = Needs(motion="previous", frames=2)
+    roles = ("start", "next")
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.network = TinyNet(num_classes)
+        self.keep = nn.Parameter(torch.tensor(0.5))
+
+    def plan(self, info, state, memory):
+        return Plan("start" if info.start else "next", reason=info.start)
+
+    def step(self, role, frame, state, **inputs):
+        feature = self.network.features(frame.image)
+        if role == "next":
+            past = carry(state["feature"], frame.field())
+            feature = feature + self.keep * (past - feature)
+        output = Output(self.network.classifier(feature), self.network.align_corners, feature)
+        return output, {"feature": feature}
+
+    def losses(self, clip):
+        return {}
+
+
+def arseg(clock=None):
+    torch.manual_seed(0)
+    return ARSeg(3, TinyNet, partial(CReFF, window=3), clock=clock).eval()
+
+
+def labels_of(method, clip):
+    stream = Stream(method, clip.normalise, clip.chaining)
+    return [stream.push(frame.streamed).labels for frame in clip.frames]
+
+
+def test_a_method_that_remembers_is_shown_every_frame():
+    """At the label, a recurrent method has seen all that it sees in use, and scores the same."""
+    needs = evaluation_needs([PerFrame(3, TinyNet), Remembering(3)], keyframe_interval=4)
+    assert needs == EvaluationNeeds(motion=True, every_frame=True, whole_streams=True)
+    clip = evaluation_clip(6, labelled=(5,))
+    method = Remembering(3).eval()
+    evaluation = Evaluation(method, 3, 12)
+    results = evaluation.add(clip)
+    used = labels_of(method, clip)
+    assert all(np.array_equal(r.labels, own) for r, own in zip(results, used, strict=True))
+    alone = evaluation_clip(6).frames[5].streamed
+    assert not np.array_equal(Stream(method).push(alone).labels, used[5])
+
+
+@pytest.mark.parametrize(
+    ("methods", "cut"),
+    [
+        ([PerFrame(3, TinyNet)], True),
+        ([PerFrame(3, TinyNet), arseg(EveryL(4))], True),
+        ([arseg(EveryL(5))], False),
+        ([arseg(EveryL(4, on_intra=False))], False),
+        ([arseg(Adaptive())], False),
+        ([arseg(CodecKeyframes())], False),
+        ([FeaturePropagation(3, TinyNet, clock=EveryL(4)), Remembering(3)], False),
+    ],
+    ids=["per frame", "every L", "another L", "no I-frames", "adaptive", "codec", "recurrent"],
+)
+def test_a_stream_is_cut_only_where_that_changes_nothing(methods, cut):
+    needs = evaluation_needs(methods, keyframe_interval=4)
+    assert needs.whole_streams is needs.every_frame is not cut
+
+
+def test_without_motion_none_is_needed():
+    assert not evaluation_needs([PerFrame(3, TinyNet)], 4).motion
+    assert evaluation_needs([PerFrame(3, TinyNet), arseg(EveryL(4))], 4).motion
+
+
+def test_an_adaptive_clock_is_evaluated_as_it_runs():
+    """Keyframes come where motion is lost; distances beyond the data's interval are counted."""
+    clock = Adaptive(min_interval=2, max_interval=7, intra_share=1.0, motion_energy=1.0)
+    evaluation = Evaluation(arseg(clock), 3, keyframe_interval=4)
+    evaluation.add(evaluation_clip(16))
+    assert evaluation.accuracy().frames_at_distance == (3, 3, 2, 2, 2, 2, 2)
+    assert evaluation.reasons == {"start": 1, "bound": 2}
+    (trace,) = evaluation.traces()
+    assert trace.plan == (
+        ("keyframe", "start", 1.0, 1),
+        ("nonkeyframe", None, 1.0, 6),
+        ("keyframe", "bound", 1.0, 1),
+        ("nonkeyframe", None, 1.0, 6),
+        ("keyframe", "bound", 1.0, 1),
+        ("nonkeyframe", None, 1.0, 1),
+    )
+
+
+def test_frames_that_pass_by_change_nothing_for_independent_methods():
+    clip = evaluation_clip(5, labelled=(4,))
+    method = arseg(EveryL(12))
+    whole = Evaluation(method, 3, 12)
+    pair = evaluation_clip(5, labelled=(4,))
+    passed = tuple(frame.streamed.step for frame in pair.frames[1:4])
+    pair.frames[4].passed = passed
+    pair.frames = [pair.frames[0], pair.frames[4]]
+    short = Evaluation(method, 3, 12)
+    assert np.array_equal(short.add(pair)[-1].labels, whole.add(clip)[-1].labels)
+    assert short.add(pair)[-1].distance == 4
+
+
+def test_pieces_of_a_stream_are_one_stream():
+    clip = evaluation_clip(8)
+    method = Remembering(3).eval()
+    whole, pieces = Evaluation(method, 3, 12), Evaluation(method, 3, 12)
+    whole.add(clip)
+    for part in (clip.frames[:3], clip.frames[3:4], clip.frames[4:]):
+        piece = evaluation_clip(1)
+        piece.frames = part
+        pieces.add(piece)
+    assert torch.equal(whole.metric.confusion, pieces.metric.confusion)
+    assert whole.traces() == pieces.traces()
+
+
+def test_methods_without_keyframes_are_counted_at_the_interval_of_the_data():
+    evaluation = Evaluation(PerFrame(3, TinyNet).eval(), 3, 4)
+    clip = evaluation_clip(4)
+    evaluation.add(clip)
+    evaluation.add(clip)
+    assert evaluation.accuracy().frames_at_distance == (2, 2, 2, 2)
+    assert [(trace.first, trace.same) for trace in evaluation.traces()] == [("clip/0", 2)]
