@@ -57,9 +57,9 @@ def arseg(clock=None):
     return ARSeg(3, TinyNet, partial(CReFF, window=3), clock=clock).eval()
 
 
-def labels_of(method, clip):
-    stream = Stream(method, clip.normalise, clip.chaining)
-    return [stream.push(frame.streamed).labels for frame in clip.frames]
+def scores_of(method, frames):
+    stream = Stream(method)
+    return [stream.push(frame.streamed).output.scores for frame in frames]
 
 
 def test_a_method_that_remembers_is_shown_every_frame():
@@ -70,10 +70,10 @@ def test_a_method_that_remembers_is_shown_every_frame():
     method = Remembering(3).eval()
     evaluation = Evaluation(method, 3, 12)
     results = evaluation.add(clip)
-    used = labels_of(method, clip)
-    assert all(np.array_equal(r.labels, own) for r, own in zip(results, used, strict=True))
-    alone = evaluation_clip(6).frames[5].streamed
-    assert not np.array_equal(Stream(method).push(alone).labels, used[5])
+    used = scores_of(method, clip.frames)
+    assert all(r.output.scores.equal(own) for r, own in zip(results, used, strict=True))
+    (without_past,) = scores_of(method, clip.frames[5:])
+    assert not without_past.allclose(used[5])
 
 
 @pytest.mark.parametrize(
