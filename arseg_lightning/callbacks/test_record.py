@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from arseg_lightning.callbacks.run_log import tell
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
+from arseg_lightning.methods import VideoMethod
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.report import (
     MethodResult,
@@ -23,7 +24,7 @@ from arseg_lightning.report import (
     recovered_share,
 )
 from arseg_lightning.tasks import VideoTask
-from arseg_lightning.tasks.evaluation import Evaluation
+from arseg_lightning.tasks.tally import Tally
 
 __all__ = ["TestRecord"]
 
@@ -49,13 +50,15 @@ class TestRecord(Callback):
             return
         evaluations = pl_module.evaluations
         accuracies = {name: each.accuracy() for name, each in evaluations.items()}
-        for each in evaluations.values():
-            each.gather()
+        tallies = {name: each.tally.gathered() for name, each in evaluations.items()}
         if not trainer.is_global_zero:
             return
         size = data.example_size("test")
         methods = tuple(
-            _method_result(name, accuracies[name], each, size, is_own=name == [*evaluations][-1])
+            _method_result(
+                *(name, each.method, accuracies[name], tallies[name], size),
+                is_own=name == [*evaluations][-1],
+            )
             for name, each in evaluations.items()
         )
         result = RunResult(
@@ -98,24 +101,28 @@ class TestRecord(Callback):
 
 
 def _method_result(
-    name: str, accuracy: Accuracy, evaluation: Evaluation, size: tuple[int, int], is_own: bool
+    name: str,
+    method: VideoMethod,
+    accuracy: Accuracy,
+    tally: Tally,
+    size: tuple[int, int],
+    is_own: bool,
 ) -> MethodResult:
     """Figures of one method; its mean cost is that of what repeats, or of what was run."""
-    method = evaluation.method
     cost = method_cost(method, size)
     mean = cost.mean_gmacs
     if not cost.repeats:
-        mean = cost.mean_over(evaluation.executed, evaluation.num_frames) / 1e9
+        mean = cost.mean_over(tally.executed, tally.num_frames) / 1e9
     return MethodResult(
         name=name,
         method=type(method).__name__,
         kind="own" if is_own else "baseline",
         accuracy=accuracy,
         roles={
-            role: RoleResult(gmacs, evaluation.frames[role], evaluation.executed[role])
+            role: RoleResult(gmacs, tally.frames[role], tally.executed.get(role, 0.0))
             for role, gmacs in cost.role_gmacs.items()
         },
         mean_gmacs=mean,
-        reasons=dict(evaluation.reasons),
-        trace=evaluation.traces(),
+        reasons=dict(tally.reasons),
+        trace=tally.traces(),
     )

@@ -62,12 +62,15 @@ class HighResTask(VideoTask):
             )
         if resolution_ratio == 1.0 and "network" in (weights or {}):
             refuse_published_low_res(str((weights or {})["network"]).partition("#")[0])
-        shared = {"network": network, "convention": convention, "loss": loss}
-        method: MethodFactory = (
-            partial(FeaturePropagation, **shared)
-            if warp_between
-            else partial(PerFrame, resolution_ratio=resolution_ratio, **shared)
+        method: MethodFactory = partial(
+            PerFrame,
+            network=network,
+            resolution_ratio=resolution_ratio,
+            convention=convention,
+            loss=loss,
         )
+        if warp_between:
+            method = partial(FeaturePropagation, network=network, convention=convention, loss=loss)
         super().__init__(
             method,
             num_classes,

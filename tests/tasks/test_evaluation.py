@@ -105,8 +105,8 @@ def test_an_adaptive_clock_is_evaluated_as_it_runs():
     evaluation = Evaluation(arseg(clock), 3, keyframe_interval=4)
     evaluation.add(evaluation_clip(16))
     assert evaluation.accuracy().frames_at_distance == (3, 3, 2, 2, 2, 2, 2)
-    assert evaluation.reasons == {"start": 1, "bound": 2}
-    (trace,) = evaluation.traces()
+    assert evaluation.tally.reasons == {"start": 1, "bound": 2}
+    (trace,) = evaluation.tally.traces()
     assert trace.plan == (
         ("keyframe", "start", 1.0, 1),
         ("nonkeyframe", None, 1.0, 6),
@@ -140,7 +140,7 @@ def test_pieces_of_a_stream_are_one_stream():
         piece.frames = part
         pieces.add(piece)
     assert torch.equal(whole.metric.confusion, pieces.metric.confusion)
-    assert whole.traces() == pieces.traces()
+    assert whole.tally.traces() == pieces.tally.traces()
 
 
 def test_methods_without_keyframes_are_counted_at_the_interval_of_the_data():
@@ -149,4 +149,4 @@ def test_methods_without_keyframes_are_counted_at_the_interval_of_the_data():
     evaluation.add(clip)
     evaluation.add(clip)
     assert evaluation.accuracy().frames_at_distance == (2, 2, 2, 2)
-    assert [(trace.first, trace.same) for trace in evaluation.traces()] == [("clip/0", 2)]
+    assert [(trace.first, trace.same) for trace in evaluation.tally.traces()] == [("clip/0", 2)]
