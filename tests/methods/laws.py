@@ -1,0 +1,306 @@
+"""What holds for every video method: a method's test is a class with a small instance of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from arseg_lightning.cost import method_cost
+from arseg_lightning.datasets.classes import CAMVID11
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.export import ExportSettings, export_method
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.methods import FrameInput, Output, Stream, VideoMethod, nominal_steps
+from arseg_lightning.methods.runner import check_state
+from arseg_lightning.types import BLOCK_SIZE, ClipBatch, Frame
+from arseg_lightning.video.chain import MotionChain
+from arseg_lightning.video.live import StreamedFrame
+from arseg_lightning.video.motion import BlockMotion
+from tests.tiny import clip_batch
+
+NUM_CLASSES = CAMVID11.num_classes
+SIZE = (24, 32)
+NUM_FRAMES = 5
+"""Of a stream; it starts with whatever is special about starts."""
+
+
+class MethodLaws:
+    """A subclass gives :meth:`method`; a law that does not fit is overridden with the reason."""
+
+    training_size = SIZE
+    """Of training clips, for networks with batch norms on coarse grids."""
+    export_refused: str | None = None
+    """What the refusal to export it says, if it is refused."""
+
+    def method(self) -> VideoMethod:
+        """A small instance of it with fresh weights, for 11 classes."""
+        raise NotImplementedError
+
+    def ready(self, seed: int = 0) -> VideoMethod:
+        """One whose scores differ from pixel to pixel, in eval mode."""
+        torch.manual_seed(seed)
+        method = self.method()
+        for name, parameter in method.named_parameters():
+            if parameter.dim() > 1 and not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.1)  # heads and attention may start at zero
+            elif name.endswith("classifier.weight"):
+                torch.nn.init.normal_(parameter)
+        method.after_loading()
+        return method.eval()
+
+    @pytest.mark.parametrize("size", [SIZE, (25, 33), (37, 51)])
+    def test_any_size_gives_labels_of_that_size(self, size):
+        stream = Stream(self.ready())
+        for frame in video(size=size):
+            result = stream.push(frame)
+            assert result.labels.shape == size
+            assert result.output.scores.shape[:2] == (1, NUM_CLASSES)
+
+    @torch.no_grad()
+    def test_batch_elements_do_not_mix(self):
+        method, frames = self.ready(), batch_of_frames(self.ready())
+        outputs = nominal_outputs(method, frames)
+        for place in range(2):
+            alone = nominal_outputs(method, [one(frame, place) for frame in frames])
+            for together, single in zip(outputs, alone, strict=True):
+                assert_same(together.scores[place], single.scores[0])
+
+    def test_reset_is_a_new_stream(self):
+        stream = Stream(self.ready())
+        first = [stream.push(frame) for frame in video()]
+        stream.reset()
+        again = [stream.push(frame) for frame in video()]
+        for one_result, other in zip(first, again, strict=True):
+            assert other.output.scores.equal(one_result.output.scores)
+            assert (other.executed, other.distance) == (one_result.executed, one_result.distance)
+
+    def test_every_trainable_parameter_gets_a_gradient(self):
+        torch.manual_seed(0)
+        method = self.method().train()
+        losses = method.losses(random_clip(method, self.training_size))
+        total = torch.stack([*losses.values()]).sum()
+        assert total.isfinite()
+        total.backward()
+        trained = {name: p for name, p in method.named_parameters() if p.requires_grad}
+        assert trained
+        assert [name for name, p in trained.items() if p.grad is None] == []
+
+    @torch.no_grad()
+    def test_training_sees_what_a_stream_gives(self):
+        method = self.ready()
+        footage = Footage.make(method.needs.frames)
+        stream = Stream(method)
+        streamed = [stream.push(frame) for frame in footage.frames()][-1]
+        assert_same(self.trained(method, footage.clip(method)).scores, streamed.output.scores)
+
+    def trained(self, method: VideoMethod, clip: ClipBatch) -> Output:
+        """The output for a clip's last frame that training looks at: of the last step it does."""
+        outputs, step = [], method.step
+
+        def recorded(*arguments, **inputs):
+            output, state = step(*arguments, **inputs)
+            outputs.append(output)
+            return output, state
+
+        method.step = recorded  # type: ignore[method-assign]
+        method.losses(clip)
+        return outputs[-1]
+
+    def test_each_role_is_reached_and_counted(self):
+        method = self.ready()
+        cost = method_cost(method, SIZE)
+        assert set(cost.role_gmacs) == set(method.roles)
+        assert all(gmacs > 0 for gmacs in cost.role_gmacs.values())
+        assert method.key_roles <= set(method.roles)
+
+    def test_each_role_exports_or_is_refused_by_name(self, tmp_path):
+        method, settings = self.ready(), ExportSettings(size=SIZE, classes=CAMVID11)
+        if self.export_refused is not None:
+            with pytest.raises(ValueError, match=self.export_refused):
+                export_method(method, tmp_path / "out", settings)
+            assert not (tmp_path / "out").exists()
+            return
+        # It is written only if every graph gives the labels that the method gives.
+        contract = export_method(method, tmp_path / "out", settings)
+        assert set(contract.graphs) == set(method.roles)
+
+    @torch.no_grad()
+    def test_for_inference_gives_the_same(self):
+        method = self.ready()
+        fast = method.for_inference(Optimisations())
+        frames = batch_of_frames(method, size=(32, 48))
+        for plain, other in zip(
+            nominal_outputs(method, frames), nominal_outputs(fast, frames), strict=True
+        ):
+            assert_same(other.logits((32, 48)), plain.logits((32, 48)), tolerance=1e-3)
+        assert not any(parameter.requires_grad for parameter in fast.parameters())
+
+    @torch.no_grad()
+    def test_the_state_is_tensors_by_name_with_the_batch_first(self):
+        method, states = self.ready(), []
+        nominal_outputs(method, batch_of_frames(method), states)
+        for state in states:
+            check_state(state, method.name)
+            assert all(value.shape[0] == 2 for value in state.values())
+
+    def test_frames_that_are_called_independent_are(self):
+        method = self.ready()
+        if not method.needs.independent:
+            pytest.skip("its frames depend on each other, and it says so")
+        with torch.no_grad():
+            frames = batch_of_frames(method)[:3]
+            forth = nominal_outputs(method, frames)
+            back = nominal_outputs(method, [frames[0], frames[2], frames[1]])
+        assert back[1].scores.equal(forth[2].scores)
+        assert back[2].scores.equal(forth[1].scores)
+
+    def test_weights_survive_a_file(self, tmp_path):
+        saved, other = self.ready(), self.ready(seed=1)
+        torch.save(saved.state_dict(), tmp_path / "plain.pth")
+        other.load_state_dict(torch.load(tmp_path / "plain.pth", weights_only=True))
+        frame = video()[0]
+        scores = [Stream(method).push(frame).output.scores for method in (saved, other)]
+        assert scores[0].equal(scores[1])
+
+    @torch.no_grad()
+    def test_forward_is_the_first_frame_of_a_stream(self):
+        method, footage = self.ready(), Footage.make(1)
+        result = Stream(method).push(footage.frames()[0])
+        assert_same(method(footage.clip(method).images[:, 0]), result.output.logits(SIZE))
+
+    def test_baselines_share_its_weights(self):
+        method = self.ready()
+        own = {id(parameter) for parameter in method.parameters()}
+        for baseline in method.baselines().values():
+            assert {id(parameter) for parameter in baseline.parameters()} <= own
+            assert Stream(baseline.eval()).push(video()[0]).labels.shape == SIZE
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Frames made up, with motion from each to the one before it."""
+
+    images: np.ndarray  # (T, H, W, 3), uint8
+    motion: list[BlockMotion]
+
+    @classmethod
+    def make(cls, num_frames: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Footage:
+        draw = np.random.default_rng(seed)
+        cells = tuple(-(-side // BLOCK_SIZE) for side in size)
+        images = draw.integers(0, 256, (num_frames, *size, 3), dtype=np.uint8)
+        motion = [
+            BlockMotion(
+                draw.integers(-20, 21, (2, *cells), dtype=np.int16), draw.random(cells) < 0.2
+            )
+            for _ in images
+        ]
+        return cls(images, motion)
+
+    def frames(self) -> list[StreamedFrame]:
+        """What a live source gives."""
+        return [
+            StreamedFrame(
+                Frame(index, index / 25, "P" if index else "I", image),
+                step if index else None,
+                None if index else "start",
+            )
+            for index, (image, step) in enumerate(zip(self.images, self.motion, strict=True))
+        ]
+
+    def clip(self, method: VideoMethod) -> ClipBatch:
+        """The same as a training clip, without labels."""
+        images = Normalisation()(torch.from_numpy(self.images).permute(0, 3, 1, 2).float())
+        fields = [*self._fields(method.needs.motion)]
+        motion, valid = (torch.from_numpy(np.stack(part)) for part in zip(*fields, strict=True))
+        num_frames, size = len(images), images.shape[-2:]
+        return needed(
+            method,
+            ClipBatch(
+                images=images[None],
+                labels=torch.full((1, num_frames, *size), 255),
+                distances=torch.arange(num_frames)[None],
+                names=(tuple(str(index) for index in range(num_frames)),),
+                motion=motion[None],
+                valid=valid[None],
+            ),
+        )
+
+    def _fields(self, leads: str | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        size = self.images.shape[1:3]
+        chain = MotionChain((size[0], size[1]))
+        chain.restart()
+        for index, step in enumerate(self.motion):
+            if index == 0:
+                yield np.zeros((2, *size), np.float32), np.ones(size, np.bool_)
+                continue
+            if leads == "previous":
+                chain.restart()
+            chain.push(step)
+            found = chain.motion()
+            yield found.xy.copy(), found.valid.copy()
+
+
+def video(num_frames: int = NUM_FRAMES, size: tuple[int, int] = SIZE) -> list[StreamedFrame]:
+    return Footage.make(num_frames, size).frames()
+
+
+def batch_of_frames(method: VideoMethod, size: tuple[int, int] = SIZE) -> list[FrameInput]:
+    """The frames of two streams, side by side."""
+    clips = [Footage.make(NUM_FRAMES, size, seed).clip(method) for seed in range(2)]
+    parts = ("images", "motion", "valid")
+    images, motion, valid = (
+        None if getattr(clips[0], part) is None else torch.cat([getattr(c, part) for c in clips])
+        for part in parts
+    )
+    if motion is None:
+        return [FrameInput(images[:, t]) for t in range(NUM_FRAMES)]
+    return [FrameInput(images[:, t], motion[:, t], valid[:, t, None]) for t in range(NUM_FRAMES)]
+
+
+def one(frame: FrameInput, place: int) -> FrameInput:
+    """One element of a batch."""
+    parts = (frame.image, frame.motion, frame.valid)
+    return FrameInput(*(None if x is None else x[place : place + 1] for x in parts))
+
+
+def random_clip(method: VideoMethod, size: tuple[int, int]) -> ClipBatch:
+    """Two labelled clips as the method needs them."""
+    frames = method.needs.frames
+    return needed(method, clip_batch(frames=frames, size=size, num_classes=NUM_CLASSES))
+
+
+def needed(method: VideoMethod, clip: ClipBatch) -> ClipBatch:
+    """A clip without the motion that the method does not ask for."""
+    return clip if method.needs.motion else replace(clip, motion=None, valid=None)
+
+
+def nominal_outputs(
+    method: VideoMethod, frames: list[FrameInput], states: list[object] | None = None
+) -> list[Output]:
+    """Run frames, which may be batches, as a stream that chooses roles without looking."""
+    outputs: list[Output] = []
+
+    def step(plan, _, state):
+        output, state = method.step(plan.role, frames[len(outputs)], state, **plan.inputs)
+        if states is not None:
+            states.append(state)
+        if plan.final:
+            outputs.append(output)
+        return output, state
+
+    for _ in islice(nominal_steps(method, frames[0], step), len(frames)):
+        pass
+    return outputs
+
+
+def assert_same(ours: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
+    """Equal up to rounding, in units of the expected values' spread."""
+    scale = float(expected.std())
+    assert scale > 0
+    torch.testing.assert_close(ours, expected, atol=tolerance * scale, rtol=tolerance)
