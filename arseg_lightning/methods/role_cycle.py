@@ -47,11 +47,10 @@ def role_cycle(method: VideoMethod, steps: Iterator[tuple[str, ...]]) -> RoleCyc
     length += 1 if method.cycle is None and method.most_distance is not None else 0
     rounds = -(-_WARM_UP // length)
     frames = list(islice(steps, (rounds + 1) * length))
-    cycle = tuple(frames[-length:])
-    start = frames[:-length]
-    while start and start[-length:] == list(cycle)[-len(start[-length:]) :]:
+    start, cycle = frames[:-length], frames[-length:]
+    while start[-length:] == cycle:
         start = start[:-length]
-    return RoleCycle(tuple(start), cycle, method.cycle is not None)
+    return RoleCycle(tuple(start), tuple(cycle), method.cycle is not None)
 
 
 def nominal_steps(
