@@ -1,4 +1,4 @@
-"""The command ``export``: a trained system as graphs for other runtimes."""
+"""The command ``export``: a trained method as graphs for other runtimes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from arseg_lightning.export import (
     Contract,
     ExportFormat,
     ExportSettings,
-    export_system,
+    export_method,
 )
 from arseg_lightning.streaming.run import load_experiment
+from arseg_lightning.types import size_text
 
 __all__ = ["export"]
 
@@ -28,14 +29,15 @@ def export(
     overwrite: bool = False,
     overrides: tuple[str, ...] = (),
 ) -> Contract:
-    """Write a trained system as graphs from pixels to labels, and prove them equal.
+    """Write a trained method as graphs from pixels to labels, and prove them equal.
 
-    The folder holds one graph for keyframes, one for the other frames, and contract.json, which
-    says what goes in and comes out: see docs/export.md. `predict` takes the folder for a run.
+    The folder holds one graph per role of the method, and contract.json, which says what goes in
+    and comes out, and which graph runs when: see docs/export.md. `predict` takes the folder for a
+    run.
 
     Args:
         configs: The folder of a run; or files of configuration (--config A --config B), whose
-            values are overridden as in `test`: --model.high_res_checkpoint FILE.
+            values are overridden as in `test`: --model.weights.high_res FILE.
         output: The folder to write; it appears when it is complete.
         checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.
         size: Size of the video that the graphs are for, such as 720x960 (height x width); read
@@ -50,21 +52,20 @@ def export(
 
     Raises:
         OSError: If the run is not there, or the folder is there already or cannot be written.
-        ValueError: If an option cannot be used, a package is missing, there are no weights, or a
-            graph does not give what the system gives.
+        ValueError: If an option cannot be used, a package is missing, there are no weights, the
+            method's roles depend on what frames show, or a graph does not give what it gives.
     """
     frame = parse_size(size) if size is not None else None
     experiment = load_experiment(configs, checkpoint, overrides, "export")
     settings = ExportSettings(
         size=frame or experiment.size(),
         classes=experiment.data.classes,
-        keyframe_interval=experiment.data.keyframe_interval,
         normalise=experiment.data.normalise,
         chaining=experiment.data.store.chaining,
         format=format,
         any_batch=any_batch,
     )
-    contract = export_system(experiment.task.system, output, settings, overwrite)
+    contract = export_method(experiment.task.method, output, settings, overwrite)
     print("\n".join(_lines(contract, output)))
     return contract
 
@@ -81,5 +82,5 @@ def _lines(contract: Contract, folder: Path) -> Iterator[str]:
                 f"  {check.example}: {check.equal_labels:.4%} of the labels equal, scores within "
                 f"{check.scores_difference:.1e} (greatest {check.scores_scale:.2g})"
             )
-    height, width = contract.size
-    yield f"for frames of {height}x{width}; what goes in and comes out: {folder / CONTRACT_NAME}"
+    size, cycle = size_text(contract.size), len(contract.schedule.cycle)
+    yield f"for frames of {size}; what goes in, and when ({cycle} frames): {folder / CONTRACT_NAME}"

@@ -1,15 +1,15 @@
-"""A system as graphs for other runtimes: ONNX and ``torch.export``, with a written contract."""
+"""A method as graphs for other runtimes: ONNX and ``torch.export``, with a written contract."""
 
 from arseg_lightning.export.contract import CONTRACT_NAME, Contract, ExportFormat, read_contract
-from arseg_lightning.export.export import ExportSettings, export_system
-from arseg_lightning.export.onnx_system import OnnxSystem
+from arseg_lightning.export.export import ExportSettings, export_method
+from arseg_lightning.export.onnx_method import OnnxMethod
 
 __all__ = [
     "CONTRACT_NAME",
     "Contract",
     "ExportFormat",
     "ExportSettings",
-    "OnnxSystem",
-    "export_system",
+    "OnnxMethod",
+    "export_method",
     "read_contract",
 ]

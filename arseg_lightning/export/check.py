@@ -1,18 +1,29 @@
-"""Holds exported graphs to the system that they were made from."""
+"""Compares exported graphs with the method that they were made from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from arseg_lightning.export.contract import Agreement
-from arseg_lightning.export.graphs import Graph, Inputs
-from arseg_lightning.systems.system import Role
+from arseg_lightning.export.graphs import RoleGraph, labels_of, normalised
+from arseg_lightning.export.signature import next_state
+from arseg_lightning.methods import (
+    FrameInput,
+    Output,
+    Plan,
+    RoleCycle,
+    State,
+    VideoMethod,
+    nominal_steps,
+)
 
-__all__ = ["EQUAL_LABELS", "SCORE_TOLERANCE", "Runner", "agreements", "examples", "require_equal"]
+__all__ = ["EQUAL_LABELS", "SCORE_TOLERANCE", "ExampleFrame", "Runner"]
+__all__ += ["agreements", "examples", "require_equal"]
 
 EQUAL_LABELS = 0.9999
 """Share of the pixels that need the same class: rounding may decide between equal scores."""
@@ -27,34 +38,48 @@ _BLOCK = 16
 """Side of a codec's blocks."""
 
 
-def agreements(
-    graphs: Mapping[Role, Graph],
-    runners: Mapping[Role, Runner],
-    clips: Mapping[str, tuple[Inputs, Inputs]],
-) -> dict[Role, tuple[Agreement, ...]]:
-    """Run exported graphs and the system on the same frames.
+ExampleFrame = Mapping[str, Tensor]
+"""``image`` (uint8, (B, H, W, 3)), ``motion`` (B, 2, H, W) and ``valid`` (bool, (B, 1, H, W))."""
 
-    Non-keyframes get what the exported keyframe graph carries, as they do in use.
+
+def agreements(
+    method: VideoMethod,
+    graphs: Mapping[str, RoleGraph],
+    runners: Mapping[str, Runner],
+    cycle: RoleCycle,
+    streams: Mapping[str, Iterator[ExampleFrame]],
+) -> dict[str, tuple[Agreement, ...]]:
+    """Run exported graphs and the method on the same streams, each with its own state.
+
+    A stream ends when every role has run twice (once where no frame but its keyframe has an
+    influence on another), or with the schedule.
 
     Args:
-        graphs: The system's own graphs, in eager mode.
-        runners: The exported ones.
-        clips: A keyframe and another frame each, by name.
+        method: The method, in evaluation mode.
+        graphs: Names of the inputs and outputs, by role.
+        runners: The exported graphs.
+        cycle: The schedule.
+        streams: Endless streams, by name.
     """
-    found: dict[Role, list[Agreement]] = {role: [] for role in graphs}
-    for name, frames in clips.items():
-        own_carried = their_carried = None
-        for (role, graph), frame in zip(graphs.items(), frames, strict=False):
-            with torch.inference_mode():
-                own = graph.named(graph(*graph.arguments(frame, own_carried)))
-            theirs = graph.named(runners[role](*graph.arguments(frame, their_carried)))
-            found[role].append(_compare(name, own, theirs))
-            own_carried, their_carried = own.get("carried"), theirs.get("carried")
-    return {role: tuple(each) for role, each in found.items()}
+    found: dict[str, tuple[Agreement, ...]] = dict.fromkeys(graphs, ())
+    enough = 1 if method.needs.independent else 2
+    for name, stream in streams.items():
+        compared = _Comparison(method, graphs, runners, name, stream)
+        ran: list[str] = []
+        with torch.no_grad():
+            steps = nominal_steps(method, compared.move_on(), compared.step)
+            for _, roles in zip((*cycle.start, *cycle.cycle), steps, strict=False):
+                ran += roles
+                if all(ran.count(role) >= enough for role in graphs):
+                    break
+                compared.move_on()
+        for role, each in compared.found.items():
+            found[role] += (_worst(each),)
+    return found
 
 
-def require_equal(checks: Mapping[Role, Sequence[Agreement]]) -> None:
-    """Raise unless all graphs give what the system gives.
+def require_equal(checks: Mapping[str, Sequence[Agreement]]) -> None:
+    """Raise unless all graphs give what the method gives.
 
     Raises:
         ValueError: If one does not.
@@ -64,7 +89,7 @@ def require_equal(checks: Mapping[Role, Sequence[Agreement]]) -> None:
             allowed = SCORE_TOLERANCE * check.scores_scale
             if check.equal_labels < EQUAL_LABELS or not check.scores_difference <= allowed:
                 raise ValueError(
-                    f"the exported {role} graph does not agree with the system on the "
+                    f"the exported {role} graph does not agree with the method on the "
                     f"{check.example}: {check.equal_labels:.4%} of the labels are equal "
                     f"({EQUAL_LABELS:.2%} needed), scores differ by up to "
                     f"{check.scores_difference:.3g} ({allowed:.3g} allowed); nothing was "
@@ -72,49 +97,91 @@ def require_equal(checks: Mapping[Role, Sequence[Agreement]]) -> None:
                 )
 
 
-def examples(size: tuple[int, int], batch: bool = False) -> dict[str, tuple[Inputs, Inputs]]:
-    """A keyframe and another frame of each kind: noise, and shapes that move as a video's do.
+def examples(size: tuple[int, int], batch: bool = False) -> dict[str, Iterator[ExampleFrame]]:
+    """Endless streams of each kind: noise, and shapes that move as a video's do.
 
     Args:
         size: Height and width of the frames.
         batch: Also give both kinds at once.
     """
-    generator = torch.Generator().manual_seed(0)
-    clips = {
-        "noise": (_noise(size, generator), _noise(size, generator)),
-        "moving shapes": _moving(size, generator),
-    }
+    streams = {"noise": _noise(size), "moving shapes": _moving(size)}
     if batch:
-        key, other = (_together(frames) for frames in zip(*clips.values(), strict=True))
-        clips["batch of both"] = key, other
-    return clips
+        both = zip(_noise(size), _moving(size), strict=True)
+        streams["batch of both"] = (_together(frames) for frames in both)
+    return streams
 
 
-def _noise(size: tuple[int, int], generator: torch.Generator) -> Inputs:
+class _Comparison:
+    """A stream through the method and through the graphs, step by step."""
+
+    def __init__(
+        self,
+        method: VideoMethod,
+        graphs: Mapping[str, RoleGraph],
+        runners: Mapping[str, Runner],
+        name: str,
+        stream: Iterator[ExampleFrame],
+    ) -> None:
+        self.method, self.graphs, self.runners = method, graphs, runners
+        self.name, self.stream = name, stream
+        self.found: dict[str, list[Agreement]] = {}
+        self.their_state: dict[str, Tensor] = {}
+
+    def move_on(self) -> FrameInput:
+        """Take the next frame."""
+        self.pixels = next(self.stream)
+        image = normalised(self.pixels["image"], next(iter(self.graphs.values())).normalise)
+        has_motion = self.method.needs.motion is not None
+        self.frame = (
+            FrameInput(**{**self.pixels, "image": image}) if has_motion else FrameInput(image)
+        )
+        return self.frame
+
+    def step(self, plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
+        """Take a step on both sides, on the current frame."""
+        output, state = self.method.step(plan.role, self.frame, state, **plan.inputs)
+        graph = self.graphs[plan.role]
+        known = {**self.pixels, **self.their_state, **plan.inputs}
+        results = self.runners[plan.role](*(known[name] for name in graph.inputs))
+        named = dict(zip(graph.outputs, results, strict=True))
+        self.their_state |= next_state(named)
+        if output is not None:
+            own = {"labels": labels_of(output, self.frame.size), "scores": output.scores}
+            self.found.setdefault(plan.role, []).append(_compare(self.name, own, named))
+        return output, state
+
+
+def _noise(size: tuple[int, int]) -> Iterator[ExampleFrame]:
     """Pixels and vectors without any order: whatever an edge does wrong shows."""
-    image = torch.randint(0, 256, (1, *size, 3), generator=generator, dtype=torch.uint8)
-    return Inputs(image, 8 * torch.randn(1, 2, *size, generator=generator))
+    generator = torch.Generator().manual_seed(0)
+    while True:
+        image = torch.randint(0, 256, (1, *size, 3), generator=generator, dtype=torch.uint8)
+        motion = 8 * torch.randn(1, 2, *size, generator=generator)
+        valid = torch.rand(1, 1, *size, generator=generator) < 0.5
+        yield {"image": image, "motion": motion, "valid": valid}
 
 
-def _moving(size: tuple[int, int], generator: torch.Generator) -> tuple[Inputs, Inputs]:
-    """A smooth picture and itself moved, with one vector a block as codecs have them."""
+def _moving(size: tuple[int, int]) -> Iterator[ExampleFrame]:
+    """A smooth image that moves, with one vector a block as codecs have them."""
+    generator = torch.Generator().manual_seed(1)
     height, width = size
     coarse = 255 * torch.rand(1, 3, 2 + height // 24, 2 + width // 24, generator=generator)
-    picture = F.interpolate(coarse, size=size, mode="bilinear", align_corners=True)
-    blocks = (1, 2, -(-height // _BLOCK), -(-width // _BLOCK))
-    vectors = torch.randint(-16, 17, blocks, generator=generator) / 4  # quarters of a pixel
-    motion = F.interpolate(vectors, scale_factor=_BLOCK)[:, :, :height, :width].contiguous()
-    key, other = (
-        Inputs(image.permute(0, 2, 3, 1).to(torch.uint8).contiguous(), motion)
-        for image in (picture, picture.roll((2, -3), (2, 3)))
-    )
-    return key, other
+    image = F.interpolate(coarse, size=size, mode="bilinear", align_corners=True)
+    blocks = (-(-height // _BLOCK), -(-width // _BLOCK))
+    while True:
+        vectors = torch.randint(-16, 17, (1, 2, *blocks), generator=generator) / 4  # quarter pixels
+        known = (torch.rand(1, 1, *blocks, generator=generator) < 0.9).float()
+        motion, valid = (
+            F.interpolate(each, scale_factor=_BLOCK)[:, :, :height, :width].contiguous()
+            for each in (vectors, known)
+        )
+        pixels = image.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
+        yield {"image": pixels, "motion": motion, "valid": valid.bool()}
+        image = image.roll((2, -3), (2, 3))
 
 
-def _together(frames: Sequence[Inputs]) -> Inputs:
-    return Inputs(
-        torch.cat([frame.image for frame in frames]), torch.cat([frame.motion for frame in frames])
-    )
+def _together(frames: Sequence[ExampleFrame]) -> ExampleFrame:
+    return {name: torch.cat([frame[name] for frame in frames]) for name in frames[0]}
 
 
 def _compare(name: str, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> Agreement:
@@ -123,4 +190,14 @@ def _compare(name: str, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor])
         equal_labels=(own["labels"] == theirs["labels"]).double().mean().item(),
         scores_difference=(own["scores"] - theirs["scores"]).abs().max().item(),
         scores_scale=own["scores"].abs().max().item(),
+    )
+
+
+def _worst(found: Sequence[Agreement]) -> Agreement:
+    """What holds for all frames; NumPy's extremes, unlike Python's, keep what is no number."""
+    return Agreement(
+        example=found[0].example,
+        equal_labels=float(np.min([each.equal_labels for each in found])),
+        scores_difference=float(np.max([each.scores_difference for each in found])),
+        scores_scale=float(np.min([each.scores_scale for each in found])),
     )

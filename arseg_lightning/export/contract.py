@@ -1,15 +1,15 @@
-"""What a folder of exported graphs promises to whoever runs them."""
+"""The contract of exported graphs: what goes into each, what comes out, and when each runs."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.systems.system import Role
+from arseg_lightning.methods import RoleCycle
 from arseg_lightning.types import RGB
 from arseg_lightning.video.chain import Chaining
 
@@ -25,7 +25,7 @@ __all__ = [
 
 CONTRACT_NAME = "contract.json"
 
-_VERSION = 1
+_VERSION = 2
 
 ExportFormat = Literal["onnx", "torch"]
 """``onnx`` for ONNX Runtime and others; ``torch`` for programs of ``torch.export``."""
@@ -50,10 +50,10 @@ class TensorContract:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far a graph agreed with the system that it was made from.
+    """How far a graph agreed with the method that it was made from, at its worst frame.
 
     Args:
-        example: What both were given.
+        example: The stream that both were given.
         equal_labels: Share of the pixels with the same class.
         scores_difference: Greatest difference of a score.
         scores_scale: Greatest absolute score.
@@ -67,18 +67,18 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class GraphContract:
-    """One graph.
+    """The graph of a role.
 
     Args:
         file: Its file in the folder.
-        resolution_ratio: Scale at which the network inside sees the frame.
+        align_corners: How its scores are brought to the size of the image; None without scores.
         inputs: Its inputs, in order.
         outputs: Its outputs, in order.
-        checks: How far it agreed with the system when it was exported.
+        checks: How far it agreed with the method when it was exported.
     """
 
     file: str
-    resolution_ratio: float
+    align_corners: bool | None
     inputs: tuple[TensorContract, ...]
     outputs: tuple[TensorContract, ...]
     checks: tuple[Agreement, ...]
@@ -86,44 +86,53 @@ class GraphContract:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All graphs of a system, and what they were made for.
+    """All graphs of a method, and what they were made for.
 
     Args:
-        system: Kind of system.
+        method: The method's class.
+        name: The method's name in tables.
         format: Kind of files.
         size: Height and width of the frames.
-        keyframe_interval: Frames from one keyframe to the next; 1 if every frame is one.
         class_names: Names of the classes; the position is the label.
         palette: Colour in which each class is shown.
-        chaining: How motion was composed over the frames since the keyframe.
         normalisation: What the graphs do with pixels; no one has to do it before.
-        align_corners: How scores are brought to the size of the image.
-        graphs: The graphs, by the frames that they are for.
+        motion: Where motion leads: to the last frame of a key role (``keyframe``), or to the frame
+            before (``previous``); None if no graph reads any.
+        chaining: How motion is composed over frames.
+        key_roles: Roles of keyframes.
+        independent: Whether frames of other roles depend on nothing but their keyframe.
+        schedule: Roles of each frame: of those at the start, and of those that repeat.
+        graphs: The graphs, by role.
         versions: Versions of what made the files.
     """
 
-    system: str
+    method: str
+    name: str
     format: ExportFormat
     size: tuple[int, int]
-    keyframe_interval: int
     class_names: tuple[str, ...]
     palette: tuple[RGB, ...]
-    chaining: Chaining
     normalisation: Normalisation
-    align_corners: bool
-    graphs: dict[Role, GraphContract]
+    motion: Literal["keyframe", "previous"] | None
+    chaining: Chaining
+    key_roles: tuple[str, ...]
+    independent: bool
+    schedule: RoleCycle
+    graphs: dict[str, GraphContract]
     versions: dict[str, str]
 
     def write(self, folder: Path) -> None:
         """Write the contract into a folder."""
-        content = {"version": _VERSION, **asdict(self), "motion": _MOTION}
+        content = {"version": _VERSION, **asdict(self)}
+        schedule = {"start": self.schedule.start, "cycle": self.schedule.cycle}
+        content |= {"schedule": schedule, "motion_law": _MOTION_LAW}
         text = json.dumps(content, indent=2, ensure_ascii=False)
         text = _SHORT_LIST.sub(lambda found: " ".join(found[0].split()), text)
         (folder / CONTRACT_NAME).write_text(f"{text}\n", encoding="utf-8")
 
 
-_MOTION = {
-    "law": "current(p) = key(p + motion(p))",
+_MOTION_LAW = {
+    "law": "current(p) = reference(p + motion(p))",
     "unit": "pixels of the image",
     "channels": ["x, positive to the right", "y, positive down"],
 }
@@ -147,7 +156,7 @@ def read_contract(folder: Path) -> Contract:
             "`python -m arseg_lightning export` has written"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = _tuples(json.loads(path.read_text(encoding="utf-8")))
         if content["version"] != _VERSION:
             raise ValueError(f"version {content['version']} instead of {_VERSION}")
         return _contract(content)
@@ -157,35 +166,25 @@ def read_contract(folder: Path) -> Contract:
         ) from error
 
 
-def _contract(content: dict[str, Any]) -> Contract:
+def _contract(facts: dict[str, Any]) -> Contract:
     """Build the contract from what JSON made of it."""
-    height, width = content["size"]
-    normalisation = content["normalisation"]
-    return Contract(
-        system=content["system"],
-        format=content["format"],
-        size=(int(height), int(width)),
-        keyframe_interval=content["keyframe_interval"],
-        class_names=tuple(content["class_names"]),
-        palette=tuple((r, g, b) for r, g, b in content["palette"]),
-        chaining=content["chaining"],
-        normalisation=Normalisation(tuple(normalisation["mean"]), tuple(normalisation["std"])),
-        align_corners=content["align_corners"],
-        graphs={role: _graph(graph) for role, graph in content["graphs"].items()},
-        versions=content["versions"],
-    )
+    parts = {
+        "normalisation": Normalisation(**facts["normalisation"]),
+        "schedule": RoleCycle(**facts["schedule"], repeats=True),
+        "graphs": {role: _graph(graph) for role, graph in facts["graphs"].items()},
+    }
+    return Contract(**{each.name: facts[each.name] for each in fields(Contract)} | parts)
 
 
-def _graph(content: dict[str, Any]) -> GraphContract:
+def _graph(facts: dict[str, Any]) -> GraphContract:
     """Build one graph's part."""
-    return GraphContract(
-        file=content["file"],
-        resolution_ratio=content["resolution_ratio"],
-        inputs=tuple(_tensor(each) for each in content["inputs"]),
-        outputs=tuple(_tensor(each) for each in content["outputs"]),
-        checks=tuple(Agreement(**each) for each in content["checks"]),
-    )
+    kinds = {"inputs": TensorContract, "outputs": TensorContract, "checks": Agreement}
+    parts = {name: tuple(kind(**each) for each in facts[name]) for name, kind in kinds.items()}
+    return GraphContract(**facts | parts)
 
 
-def _tensor(content: dict[str, Any]) -> TensorContract:
-    return TensorContract(**{**content, "shape": tuple(content["shape"])})
+def _tuples(value: Any) -> Any:
+    """What JSON has as lists, as tuples at any depth."""
+    if isinstance(value, dict):
+        return {key: _tuples(each) for key, each in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,151 +1,111 @@
-"""The graphs of a system: from pixels to labels, one for keyframes, one for the other frames."""
+"""The step of a role as a graph: from named tensors to named tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.systems.system import Prediction, Role, StreamFrame, VideoSystem
+from arseg_lightning.export.signature import NEXT, Signature
+from arseg_lightning.methods import FrameInput, Output, VideoMethod
 
-__all__ = ["Graph", "Inputs", "KeyframeGraph", "NonKeyframeGraph", "graphs_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a frame of a stream gives to the graphs.
-
-    Args:
-        image: RGB pixels, uint8, (B, H, W, 3).
-        motion: Backward motion to the keyframe in pixels of the image, (B, 2, H, W).
-    """
-
-    image: Tensor
-    motion: Tensor
+__all__ = ["RoleGraph", "labels_of", "normalised"]
 
 
-class Graph(nn.Module):
-    """A step of a system as a function of tensors, without state and without choices.
+class RoleGraph(nn.Module):
+    """A step of a method as a function of tensors, without state and without choices.
 
     Its inputs and outputs are those of ``forward`` in their order, named by the attributes.
 
     Args:
-        system: The system, in evaluation mode.
+        method: The method, in evaluation mode.
+        role: The role.
+        signature: What its step reads and gives.
         normalise: Normalisation of images, which becomes a part of the graph.
 
     Attributes:
-        role: The frames that the graph is for.
-        inputs: Names of the inputs.
-        outputs: Names of the outputs.
-        resolution_ratio: Scale at which the network sees the frame; known once tried out.
-        align_corners: How scores are brought to the image's size; known once tried out.
+        inputs: Names of the inputs: of ``image`` (uint8, (B, H, W, 3)), ``motion``, ``valid``,
+            the state and what is planned, those that the step reads.
+        outputs: Names of the outputs: ``labels`` (uint8, (B, H, W)) and ``scores``, if the role
+            gives scores, and ``next_NAME`` for each tensor of the state that it makes anew.
     """
 
-    role: Role
-    resolution_ratio: float
-    align_corners: bool
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...] = ("labels", "scores")
-
-    def __init__(self, system: VideoSystem, normalise: Normalisation) -> None:
+    def __init__(
+        self, method: VideoMethod, role: str, signature: Signature, normalise: Normalisation
+    ) -> None:
         super().__init__()
-        self.system = system
+        self.method = method
+        self.role = role
+        self.signature = signature
         self.normalise = normalise
+        self.inputs, self.outputs = signature.inputs, signature.outputs
+        self.size = (signature.frame["image"].shape[-2], signature.frame["image"].shape[-1])
         self.eval()
 
-    def named(self, outputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """Outputs by their names."""
-        return dict(zip(self.outputs, outputs, strict=True))
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Take the step."""
+        given = dict(zip(self.inputs, tensors, strict=True))
+        if "image" in given:
+            given["image"] = normalised(given["image"], self.normalise)
+        frame, state, planned = (
+            self._completed(names, given, tensors)
+            for names in (self.signature.frame, self.signature.state, self.signature.planned)
+        )
+        output, after = self.method.step(self.role, FrameInput(**frame), state, **planned)
+        results = {NEXT + name: tensor for name, tensor in after.items()}
+        if output is not None:
+            results |= {"labels": labels_of(output, self.size), "scores": output.scores}
+        # An input that comes out again under another name is copied: names are tensors.
+        return tuple(
+            each.clone() if any(each is tensor for tensor in tensors) else each
+            for each in (results[name] for name in self.outputs)
+        )
 
-    def arguments(self, inputs: Inputs, carried: Tensor | None) -> tuple[Tensor, ...]:
-        """Choose the graph's inputs from what a stream has."""
-        known = {"image": inputs.image, "carried": carried, "motion": inputs.motion}
-        return tuple(tensor for name in self.inputs if (tensor := known[name]) is not None)
+    def batch_axes(self) -> tuple[bool, ...]:
+        """Whether the first axis of each input counts frames: it does but for what is planned."""
+        return tuple(name not in self.signature.planned for name in self.inputs)
 
-    def try_out(self, inputs: Inputs, carried: Tensor | None) -> Tensor | None:
-        """Take one step to see what it is like, and return what it carries."""
-        prediction, carried = self._step(inputs.image, carried, inputs.motion)
-        self.resolution_ratio = prediction.resolution_ratio
-        self.align_corners = prediction.align_corners
-        return carried
+    def dynamic_shapes(self) -> tuple[tuple[dict[int, Any], ...]]:
+        """Which axes may have any length, as torch's exporters want to know it."""
+        batch = torch.export.Dim("batch")
+        return (tuple({0: batch} if each else {} for each in self.batch_axes()),)
 
-    def _step(
-        self, image: Tensor, carried: Tensor | None, motion: Tensor
-    ) -> tuple[Prediction, Tensor | None]:
-        distance = 0 if self.role == "keyframe" else 1
-        frame = StreamFrame(self._normalised(image), motion, distance)
-        prediction, carried = self.system.step(frame, carried)
-        return prediction, carried
+    def example(self, batch: int = 1) -> tuple[Tensor, ...]:
+        """Inputs of zeros, in order."""
+        made = []
+        for name, is_batch in zip(self.inputs, self.batch_axes(), strict=True):
+            like = self.signature.given[name]
+            shape, dtype = tuple(like.shape), like.dtype
+            if name == "image":
+                shape, dtype = (1, *self.size, 3), torch.uint8
+            shape = (batch, *shape[1:]) if is_batch else shape
+            made.append(torch.zeros(shape, dtype=dtype))
+        return tuple(made)
 
-    def _normalised(self, image: Tensor) -> Tensor:
-        return self.normalise(image.permute(0, 3, 1, 2).to(torch.float32))
-
-
-class KeyframeGraph(Graph):
-    """Segments a keyframe, and every frame of a system without keyframes.
-
-    Shapes:
-        image: (B, H, W, 3) uint8
-        returns: labels (B, H, W) uint8, scores (B, K, h, w), and, where another frame may refer
-        to this one, carried (B, C, h', w')
-    """
-
-    role = "keyframe"
-    inputs = ("image",)
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Segment."""
-        still = image.new_zeros((image.shape[0], 2, *image.shape[1:3]), dtype=torch.float32)
-        prediction, carried = self._step(image, None, still)
-        results = (_labels(prediction), prediction.scores)
-        return results if carried is None else (*results, carried)
-
-    def try_out(self, inputs: Inputs, carried: Tensor | None) -> Tensor | None:
-        """Take one step to see whether anything is carried."""
-        carried = super().try_out(inputs, None)
-        self.outputs = ("labels", "scores") if carried is None else ("labels", "scores", "carried")
-        return carried
-
-
-class NonKeyframeGraph(Graph):
-    """Segments another frame with what its keyframe carries.
-
-    Shapes:
-        image: (B, H, W, 3) uint8   carried: (B, C, h', w')   motion: (B, 2, H, W)
-        returns: labels (B, H, W) uint8, scores (B, K, h, w)
-    """
-
-    role = "nonkeyframe"
-    inputs = ("image", "carried", "motion")
-
-    def forward(self, image: Tensor, carried: Tensor, motion: Tensor) -> tuple[Tensor, ...]:
-        """Segment."""
-        prediction, _ = self._step(image, carried, motion)
-        return _labels(prediction), prediction.scores
+    def _completed(
+        self, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], inputs: tuple[Tensor, ...]
+    ) -> dict[str, Tensor]:
+        """Put zeros where the step is given what it does not read; they leave no trace."""
+        first = inputs[self.batch_axes().index(True)]
+        batch = () if wanted is self.signature.planned else (first.shape[0],)
+        return {
+            name: given[name]
+            if name in given
+            else torch.zeros((*batch, *like.shape[len(batch) :]), dtype=like.dtype)
+            for name, like in wanted.items()
+        }
 
 
-def graphs_of(
-    system: VideoSystem, normalise: Normalisation, example: Inputs
-) -> Mapping[Role, Graph]:
-    """Make the graphs that a system needs: one if it carries nothing, two otherwise.
-
-    Args:
-        system: The system, in evaluation mode.
-        normalise: Normalisation of images.
-        example: A frame of the size that the graphs are for.
-    """
-    graphs: dict[Role, Graph] = {"keyframe": KeyframeGraph(system, normalise)}
-    with torch.inference_mode():
-        carried = graphs["keyframe"].try_out(example, None)
-        if carried is not None:
-            graphs["nonkeyframe"] = NonKeyframeGraph(system, normalise)
-            graphs["nonkeyframe"].try_out(example, carried)
-    return graphs
+def normalised(image: Tensor, normalise: Normalisation) -> Tensor:
+    """Pixels as networks want them: uint8 (B, H, W, 3) -> float32 (B, 3, H, W)."""
+    return normalise(image.permute(0, 3, 1, 2).to(torch.float32))
 
 
-def _labels(prediction: Prediction) -> Tensor:
-    """Best class of every pixel, by standard operators whatever the prediction's own way is."""
-    return prediction.logits.argmax(dim=1).to(torch.uint8)
+def labels_of(output: Output, size: tuple[int, int]) -> Tensor:
+    """Best class of every pixel, by standard operators whatever PyTorch's fastest way is."""
+    if output.found_labels is not None:
+        return output.found_labels
+    return output.logits(size).argmax(dim=1).to(torch.uint8)

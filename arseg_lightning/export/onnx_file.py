@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
-from arseg_lightning.export.graphs import Graph
+from arseg_lightning.export.graphs import RoleGraph
 from arseg_lightning.export.packages import require
 
 __all__ = ["CPU", "OPSET", "OnnxGraph", "write_onnx"]
@@ -26,7 +26,7 @@ CPU = ("CPUExecutionProvider",)
 
 
 def write_onnx(
-    graph: Graph, arguments: tuple[Tensor, ...], path: Path, any_batch: bool = False
+    graph: RoleGraph, arguments: tuple[Tensor, ...], path: Path, any_batch: bool = False
 ) -> None:
     """Write a graph as an ONNX file, its weights inside.
 
@@ -50,7 +50,7 @@ def write_onnx(
             opset_version=OPSET,
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
-            dynamic_shapes={name: {0: "batch"} for name in graph.inputs} if any_batch else None,
+            dynamic_shapes=graph.dynamic_shapes() if any_batch else None,
             verbose=False,
         )
         if program is None:
@@ -92,7 +92,7 @@ class OnnxGraph:
         values = [self._value(argument) for argument in arguments]
         feeds = dict(zip(self.inputs, values, strict=True))
         results = self.session.run_with_ort_values(self.outputs, feeds)
-        return tuple(from_dlpack(result) for result in results)
+        return tuple(self._tensor(result) for result in results)
 
     def _open(self, path: Path, options: Any, providers: list[str]) -> Any:
         """Read the file."""
@@ -107,8 +107,17 @@ class OnnxGraph:
             ) from error
 
     def _value(self, tensor: Tensor) -> Any:
-        """Lend a tensor's memory to ONNX Runtime."""
-        return self._runtime.OrtValue.from_dlpack(tensor.detach().contiguous())
+        """Lend a tensor's memory to ONNX Runtime; it does not know torch's booleans."""
+        lend = self._runtime.OrtValue
+        tensor = tensor.detach().contiguous()
+        if tensor.dtype == torch.bool:
+            return lend.ortvalue_from_numpy(tensor.cpu().numpy())
+        return lend.from_dlpack(tensor)
+
+    def _tensor(self, result: Any) -> Tensor:
+        """Take over the memory of a result; booleans come as bytes."""
+        tensor = from_dlpack(result)
+        return tensor.view(torch.bool) if result.data_type() == "tensor(bool)" else tensor
 
 
 @contextmanager
@@ -122,6 +131,8 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             # torch 2.13 copies its own trees in a way that it deprecates
             warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)", FutureWarning)
+            # all inputs share the axis of frames, which is meant
+            warnings.filterwarnings("ignore", r".* axis name: batch will not be used", UserWarning)
             yield
     finally:
         logger.setLevel(level)

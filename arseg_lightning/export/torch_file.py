@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from arseg_lightning.export.graphs import Graph
+from arseg_lightning.export.graphs import RoleGraph
 
 __all__ = ["TorchGraph", "write_torch"]
 
 
 def write_torch(
-    graph: Graph, arguments: tuple[Tensor, ...], path: Path, any_batch: bool = False
+    graph: RoleGraph, arguments: tuple[Tensor, ...], path: Path, any_batch: bool = False
 ) -> None:
     """Write a graph as a program of ``torch.export``.
 
@@ -24,12 +24,11 @@ def write_torch(
         any_batch: Whether the first axis of inputs and outputs may have any length; the example
             then needs another one than 1.
     """
-    batch = {0: torch.export.Dim("batch")} if any_batch else None
     with torch.no_grad():
         program = torch.export.export(
             graph,
             arguments,
-            dynamic_shapes=dict.fromkeys(graph.inputs, batch) if any_batch else None,
+            dynamic_shapes=graph.dynamic_shapes() if any_batch else None,
             strict=False,
         )
         torch.export.save(program, path)

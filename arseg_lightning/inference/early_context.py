@@ -16,7 +16,7 @@ class EarlyContext(nn.Module):
 
     A 1x1 convolution and a bilinear enlargement may be exchanged, because both are linear and
     the weights of the latter add up to one. So each level of the pyramid is mixed on its grid of
-    at most 6x6 places, where its own 1x1 convolution and its part of the bottleneck are one.
+    at most 6x6 pixels, where its own 1x1 convolution and its part of the bottleneck are one.
 
     Args:
         context: What is replaced.

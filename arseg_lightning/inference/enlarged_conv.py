@@ -1,4 +1,4 @@
-"""A 3x3 convolution behind a twofold enlargement, for a quarter of its multiplications."""
+"""A 3x3 convolution after a twofold enlargement, for a quarter of its multiplications."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FactoredEnlargedConv(nn.Module):
 
     A 3x3 convolution is a sum of nine displaced 1x1 convolutions. Those are linear, as the
     enlargement is, and may be exchanged with it: nine 1x1 convolutions on the small map, then
-    enlarge, displace and add up the nine results. The large map has four times as many places, so
+    enlarge, displace and add up the nine results. The large map has four times as many pixels, so
     a quarter of the multiplications is left. The second half is a kernel in C, in bands of rows
     that stay in the cache.
 
@@ -80,7 +80,7 @@ class FactoredEnlargedConv(nn.Module):
         return output.numel() * (9 * self.in_channels // 4 + 15)
 
     def _enlarge(self, x: Tensor, out: Tensor) -> None:
-        """Go down one picture in bands of rows: (h, w, C) -> (2h, 2w, C')."""
+        """Go down one image in bands of rows: (h, w, C) -> (2h, 2w, C')."""
         height, width, _ = x.shape
         row_bytes = width * self.taps.shape[1] * x.element_size()
         rows = min(max(_BAND_BYTES // row_bytes, 4), height)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from arseg_lightning.inference.folded_creff import FoldedCReFF, uncut
+from arseg_lightning.inference.folded_creff import FoldedCReFF
 from arseg_lightning.inference.fused_creff import FusedCReFF
 from arseg_lightning.inference.kernels import may_use
+from arseg_lightning.inference.network import InferenceNetwork
 from arseg_lightning.inference.options import Optimisations
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation import Convention, CReFF, Fusion
@@ -26,7 +27,12 @@ def fold_creff(
     Returns:
         The two as one, in the precision wanted; None if they stay two.
     """
-    if not (optimisations.fold_classifier and isinstance(fusion, CReFF) and uncut(low_res)):
+    if not (optimisations.fold_classifier and isinstance(fusion, CReFF)):
+        return None
+    network = low_res.network if isinstance(low_res, InferenceNetwork) else low_res
+    # Overrides compute something else: a fusion of another kind, layers after the cut.
+    is_plain = type(fusion).forward is CReFF.forward
+    if not is_plain or type(network).after_cut is not Segmentor.after_cut:
         return None
     wanted = optimisations.fused_fusion and FusedCReFF.fits(fusion)
     if wanted and may_use("fused_creff", fusion, optimisations):

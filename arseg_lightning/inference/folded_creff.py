@@ -1,4 +1,4 @@
-"""CReFF and the classifier behind it as one, for inference."""
+"""CReFF and the classifier after it as one, for inference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class FoldedCReFF(nn.Module):
     """From the two features straight to class scores: averages K classes instead of C channels.
 
     The classifier is linear, and so are the average over a window and the enlargement, whose
-    weights add up to one (places outside the picture have value zero before and after). So values
+    weights add up to one (pixels outside the image have value zero before and after). So values
     are classified before they are averaged, and the low-res feature before it is enlarged.
 
     Args:
@@ -70,9 +70,3 @@ class FoldedCReFF(nn.Module):
         """The motion on the feature's grid, in its pixels, (B, 2, h, w)."""
         size = (key_feature.shape[-2], key_feature.shape[-1])
         return motion_to_grid(motion, size, self.convention)
-
-
-def uncut(network: nn.Module) -> bool:
-    """Whether nothing but the classifier is behind what a network carries from frame to frame."""
-    carried = getattr(network, "carried_channels", None)
-    return carried == getattr(network, "feature_channels", None)

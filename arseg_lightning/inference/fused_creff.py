@@ -1,4 +1,4 @@
-"""CReFF and the classifier in one pass over the picture, by a kernel in C."""
+"""CReFF and the classifier in one pass over the image, by a kernel in C."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Arguments(ctypes.Structure):
 class FusedCReFF(FoldedCReFF):
     """What :class:`FoldedCReFF` computes, without intermediate results in memory.
 
-    The picture is worked off in columns, top to bottom; of the warped feature, keys, values and
+    The image is worked off in columns, top to bottom; of the warped feature, keys, values and
     queries, only the rows of a window are there at a time. Features are float32 or bfloat16, with
     channels innermost; all sums are float32.
 

@@ -1,4 +1,4 @@
-"""Where kernels in C can take the place of parts of a system."""
+"""Where kernels in C can take the place of parts of a method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to a system so that it computes the same in less time."""
+"""Inference optimisations, each of which can be switched off."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Optimisations:
     Args:
         fold_batch_norms: Batch norms go into the convolutions before them.
         early_context: PSPNet18's bottleneck runs before the pyramid's levels are enlarged: on
-            6x6 places and fewer instead of on all.
-        factored_enlargement: A 3x3 convolution behind a twofold enlargement multiplies on the small
+            6x6 pixels and fewer instead of on all.
+        factored_enlargement: A 3x3 convolution after a twofold enlargement multiplies on the small
             map, a quarter of the work, and enlarges the nine products (CPU with a C compiler).
         fold_classifier: Window attention averages class scores instead of features, and the
             low-res feature is classified before it is enlarged.
-        fused_fusion: Warp, window attention and enlargement in one pass over the picture, without
+        fused_fusion: Warp, window attention and enlargement in one pass over the image, without
             anything in between in memory (CPU with a C compiler).
         channels_last: Channels innermost in memory.
         precision: In what the networks compute. ``bfloat16`` and ``float16`` change the output a
@@ -44,7 +44,7 @@ class Optimisations:
 
     @classmethod
     def none(cls) -> Optimisations:
-        """Nothing: the system as it was trained."""
+        """Nothing: the method as it was trained."""
         return cls(False, False, False, False, False, False)
 
     @property

@@ -15,10 +15,18 @@ from torch import Tensor, nn
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.inference import Optimisations, replace_networks
 from arseg_lightning.methods.clock import Clock, EveryL, FrameInfo
-from arseg_lightning.models.segmentor import Output
+from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["FrameInput", "MethodFactory", "Needs", "Plan", "State", "VideoMethod"]
+__all__ = [
+    "FrameInput",
+    "MethodFactory",
+    "Needs",
+    "NetworkMethodFactory",
+    "Plan",
+    "State",
+    "VideoMethod",
+]
 
 State = Mapping[str, Tensor]
 """What a stream remembers from frame to frame: tensors by name, the batch axis first."""
@@ -227,8 +235,9 @@ class VideoMethod(nn.Module, ABC):
         if self.needs.motion is not None:
             still = image.new_zeros(image.shape[0], 2, *frame.size)
             frame = FrameInput(image, still, torch.ones_like(still[:, :1], dtype=torch.bool))
+        info = FrameInfo(0, 0, start="start", size=frame.size)
         while True:
-            plan = self.plan(FrameInfo(0, 0, start="start", size=frame.size), state, memory)
+            plan = self.plan(info, state, memory)
             output, state = self.step(plan.role, frame, state, **plan.inputs)
             if plan.final:
                 break
@@ -239,3 +248,6 @@ class VideoMethod(nn.Module, ABC):
 
 MethodFactory = Callable[[int], VideoMethod]
 """Builds a method from the number of classes."""
+
+NetworkMethodFactory = Callable[[int, SegmentorFactory], VideoMethod]
+"""Builds a method from the number of classes and what builds its networks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.methods.batch import batch_frames, expand_state, may_join, output_of
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
@@ -83,7 +84,9 @@ class Stream:
 
     def reset(self) -> None:
         """Forget the stream; the next frame is the first of another."""
-        self._memory = self.method.begin()
+        with _no_gradients():
+            self._memory = self.method.begin()
+        self._state: State = {}
         self._size: tuple[int, int] | None = None
         self._begin_again()
 
@@ -106,11 +109,17 @@ class Stream:
             streamed: A frame that may not restart the stream; its image is not looked at.
 
         Raises:
-            ValueError: If the method's state depends on every frame.
+            ValueError: If the method's state depends on every frame, or on this one.
         """
         if not self.method.needs.independent:
             raise ValueError(f"{self.method.name} has to see every frame; push it")
-        self._plan(streamed)
+        _, plan = self._plan(streamed)
+        if plan.role in self.method.key_roles:
+            raise ValueError(f"later frames refer to this one, a keyframe ({plan.reason}); push it")
+
+    def goes_with(self, taken: TakenFrame, other: TakenFrame) -> bool:
+        """Whether two taken frames may be segmented at once."""
+        return may_join(taken.plan, other.plan, self.method)
 
     def take(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> TakenFrame:
         """Decide what becomes of the next frame, and prepare it: the first half of a push.
@@ -133,19 +142,22 @@ class Stream:
         """Segment taken frames at once, in the order in which they were taken.
 
         Args:
-            taken: One frame; or, of a method whose frames are independent, several of one role
-                that refer to the last keyframe segmented.
+            taken: One frame; or several in a row that go with each other (:meth:`goes_with`).
+
+        Raises:
+            ValueError: If they do not.
         """
         for each in taken:
             each.watch.lap("queue")
         with _no_gradients():
-            output, executed, reason = self._run(taken)
+            run = self._run if len(taken) == 1 else self._run_batch
+            output, executed, reason = run(taken)
             for each in taken:
                 each.watch.lap("network")
             labels = output.labels(taken[0].given.size).cpu().numpy()
         return [
-            self._result(each, _one(output, place, len(taken)), executed, reason, labels[place])
-            for place, each in enumerate(taken)
+            self._result(each, output_of(output, i, len(taken)), executed, reason, labels[i])
+            for i, each in enumerate(taken)
         ]
 
     def _plan(self, streamed: StreamedFrame) -> tuple[FrameInfo, Plan]:
@@ -166,11 +178,12 @@ class Stream:
             compose=self._motion.to_keyframe,
         )
         self._distance += 1
-        return info, self._next_plan(info)
+        # Frames before a restart may still wait for their turn, and need the state.
+        return info, self._next_plan(info, self._state if start is None else {})
 
-    def _next_plan(self, info: FrameInfo) -> Plan:
+    def _next_plan(self, info: FrameInfo, state: State) -> Plan:
         """Have the method plan, and start distances and motion again at a keyframe."""
-        plan = self.method.plan(info, self._state, self._memory)
+        plan = self.method.plan(info, state, self._memory)
         if plan.role not in self.method.roles:
             raise ValueError(
                 f"{self.method.name} plans the role {plan.role!r}, which is none of its roles "
@@ -195,42 +208,46 @@ class Stream:
         return None
 
     def _begin_again(self) -> None:
-        self._state: State = {}
         self._index = self._distance = -1
         self._motion = MotionTrack(
             self.method.needs.motion, self.method.composes_motion, self.chaining
         )
 
     def _run(self, taken: Sequence[TakenFrame]) -> tuple[Output, list[Executed], str | None]:
-        """Run the steps of a frame, or one step of a batch of independent frames."""
-        first = taken[0]
-        plan, executed, reason = first.plan, list[Executed](), first.plan.reason
-        given = first.given if len(taken) == 1 else _batched([each.given for each in taken])
+        """Run the steps of a frame."""
+        (frame,) = taken
+        plan, executed, reason = frame.plan, list[Executed](), frame.plan.reason
+        if frame.info.start is not None:
+            self._state = {}
         while True:
-            state = self._state
-            if len(taken) > 1:
-                self._refuse_batches(plan)
-                state = {k: v.expand(len(taken), *v.shape[1:]) for k, v in state.items()}
-            output, state = self.method.step(plan.role, given, state, **plan.inputs)
-            if len(taken) == 1:
-                self._state = check_state(state, self.method.name)
+            output, state = self.method.step(plan.role, frame.given, self._state, **plan.inputs)
+            self._state = check_state(state, self.method.name)
             executed.append(Executed(plan.role, plan.executed))
             if plan.final:
                 break
-            plan = self._next_plan(first.info)
+            plan = self._next_plan(frame.info, self._state)
             reason = plan.reason or reason
-        if output is None:
-            raise ValueError(f"{self.method.name} ends a frame with {plan.role}: it has no scores")
+        output = self._scored(output, plan)
         if self.method.adapts:
             self.method.adapt(self._memory, plan, output, self._state)
         return output, executed, reason
 
-    def _refuse_batches(self, plan: Plan) -> None:
-        if not self.method.needs.independent or not plan.final:
+    def _run_batch(self, taken: Sequence[TakenFrame]) -> tuple[Output, list[Executed], str | None]:
+        """Run one step of a batch of frames, which leave the state alone."""
+        plan = taken[0].plan
+        if not all(self.goes_with(taken[0], each) for each in taken):
             raise ValueError(
-                f"batch_frames segments frames at once that do not depend on each other; each "
-                f"frame of {self.method.name} depends on the one before it: use batch_frames 1"
+                f"frames that are segmented at once have one role and do not depend on each other; "
+                f"got {', '.join(each.plan.role for each in taken)} of {self.method.name}"
             )
+        frames = batch_frames([each.given for each in taken])
+        output, _ = self.method.step(plan.role, frames, expand_state(self._state, len(taken)))
+        return self._scored(output, plan), [Executed(plan.role, plan.executed)], plan.reason
+
+    def _scored(self, output: Output | None, plan: Plan) -> Output:
+        if output is None:
+            raise ValueError(f"{self.method.name} ends a frame with {plan.role}: it has no scores")
+        return output
 
     def _result(
         self,
@@ -283,16 +300,3 @@ def _no_gradients() -> Iterator[None]:
     """Record no gradients, but let methods learn: tensors of inference mode never could."""
     with torch.inference_mode(False), torch.no_grad():
         yield
-
-
-def _batched(given: Sequence[FrameInput]) -> FrameInput:
-    """Several frames as one batch."""
-    images, motion, valid = zip(*((g.image, g.motion, g.valid) for g in given), strict=True)
-    if motion[0] is None:
-        return FrameInput(torch.cat(images))
-    return FrameInput(torch.cat(images), torch.cat(motion), torch.cat(valid))
-
-
-def _one(output: Output, place: int, count: int) -> Output:
-    """The output of one frame of a batch."""
-    return output if count == 1 else replace(output, scores=output.scores[place : place + 1])
