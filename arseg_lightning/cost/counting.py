@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["CountsMacs", "Rule", "count_macs", "exact_macs", "measure"]
+__all__ = ["CountsMacs", "count_macs", "measure", "measure_on_meta", "on_meta"]
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 ResultT = TypeVar("ResultT")
 
-Rule = Callable[[nn.Module, Tensor, Tensor], int]
-"""From a module, the first input and the output of one call to its cost, without its children's."""
+_WITHOUT_PRODUCTS = (nn.Embedding, nn.EmbeddingBag, nn.LayerNorm, nn.RMSNorm)
+"""Layers whose weights are looked up or scale their input: their cost is none."""
+
+_FLOPS: dict[Any, Callable[..., int]] = {
+    torch.ops.aten.dot: lambda one, other, **_: 2 * math.prod(one),
+    torch.ops.aten.mv: lambda matrix, vector, **_: 2 * math.prod(matrix),
+    torch.ops.aten.addmv: lambda added, matrix, vector, **_: 2 * math.prod(matrix),
+    torch.ops.aten.addbmm: lambda added, one, other, **_: 2 * math.prod(one) * other[-1],
+}
+"""Products that PyTorch's counter leaves out: FLOPs by the shapes of the operands."""
 
 
 @runtime_checkable
@@ -26,86 +36,82 @@ class CountsMacs(Protocol):
     """
 
     def macs(self, x: Tensor, output: Tensor) -> int:
-        """Multiply-accumulates of one call, from its first input and its output.
-
-        Without those of submodules.
-        """
+        """Multiply-accumulates of one call, with all submodules, from first input and output."""
 
 
 def count_macs(module: nn.Module, *inputs: Tensor) -> int:
     """Count the multiply-accumulates (MACs) of one call in eval mode, without computing it.
 
-    One multiplication with its addition is one MAC. Convolutions, linear layers and whatever says
-    its own cost (:class:`CountsMacs`) count, each as often as it is called; biases, norms,
-    activations, pooling, interpolation and warping do not.
+    One multiplication with its addition is one MAC. Convolutions and products of matrices count,
+    whoever calls them: layers, attention, functions; and whatever a module says of itself
+    (:class:`CountsMacs`) instead of what runs inside it. Biases, norms, activations, pooling,
+    interpolation and warping do not.
 
     Args:
         module: Network or layer; stays as it is.
         inputs: What it is called with, on any device; only the shapes matter.
 
     Raises:
-        ValueError: If a module has weights but no rule.
+        ValueError: If a module has weights, and nothing that can be counted is done with them.
     """
-    on_meta = [x.to("meta") for x in inputs]
-    return measure(module, lambda weightless: weightless(*on_meta))[0]
+    weightless_inputs = [x.to("meta") for x in inputs]
+    return measure(module, lambda weightless: weightless(*weightless_inputs))[0]
 
 
-def exact_macs(module: nn.Module, x: Tensor, output: Tensor) -> int:
-    """Cost of one call of one module, without its children's.
-
-    Raises:
-        ValueError: If it has a weight (of two or more axes) but no rule.
-    """
-    if isinstance(module, CountsMacs):
-        return module.macs(x, output)
-    if isinstance(module, nn.Conv2d):
-        return output.numel() * module.weight[0].numel()
-    if isinstance(module, nn.Linear):
-        return output.numel() * module.in_features
-    if any(parameter.dim() > 1 for parameter in module.parameters(recurse=False)):
-        raise ValueError(
-            f"no rule counts the multiply-accumulates of {type(module).__name__}, which has "
-            "weights; give it a method macs(x, output) -> int"
-        )
-    return 0
-
-
-def measure(
-    module: ModuleT,
-    call: Callable[[ModuleT], ResultT],
-    rule: Rule = exact_macs,
-    repeats: Mapping[str, int] | None = None,
-) -> tuple[int, ResultT]:
-    """Add up what a rule says of every call of every submodule.
+def measure(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, ResultT]:
+    """Count what a call of a module does.
 
     Args:
         module: Stays as it is.
         call: Uses a copy of the module in eval mode, whose weights are on the meta device.
-        rule: Cost of one call of one module.
-        repeats: How many times the calls inside a submodule (by name) count; once by default.
 
     Returns:
-        The sum, and what ``call`` returned.
+        The multiply-accumulates, and what ``call`` returned.
+
+    Raises:
+        ValueError: As :func:`count_macs`.
     """
-    weightless = _without_numbers(module)
-    total = 0
-
-    def listen(submodule: nn.Module, times: int) -> None:
-        def add(_: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-            nonlocal total
-            total += times * rule(submodule, args[0] if args else output, output)
-
-        submodule.register_forward_hook(add)
-
-    for name, submodule in weightless.named_modules():
-        times = [n for part, n in (repeats or {}).items() if f"{name}.".startswith(f"{part}.")]
-        listen(submodule, times[0] if times else 1)
-    with torch.no_grad():
-        result = call(weightless)
-    return total, result
+    return measure_on_meta(on_meta(module), call)
 
 
-def _without_numbers(module: ModuleT) -> ModuleT:
+def measure_on_meta(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, ResultT]:
+    """Count what a call of a module does whose weights are on the meta device already."""
+    counter = FlopCounterMode(display=False, custom_mapping=_FLOPS)
+    replaced = 0  # MACs that modules say of themselves, less those that were seen inside them
+    starts: list[int] = []
+
+    def total() -> int:
+        return counter.get_total_flops() // 2 + replaced
+
+    def enter(submodule: nn.Module, _: tuple[Any, ...]) -> None:
+        starts.append(total())
+
+    def leave(submodule: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        nonlocal replaced
+        seen = total() - starts.pop()
+        if isinstance(submodule, CountsMacs):
+            replaced += submodule.macs(args[0] if args else output, output) - seen
+        elif not seen:
+            _check_has_no_products(submodule)
+
+    hooks = [
+        hook
+        for submodule in module.modules()
+        for hook in (
+            submodule.register_forward_pre_hook(enter),
+            submodule.register_forward_hook(leave),
+        )
+    ]
+    try:
+        with torch.no_grad(), counter:
+            result = call(module)
+        return total(), result
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def on_meta(module: ModuleT) -> ModuleT:
     """Copy a module onto the meta device; the weights are never copied, whatever their size."""
     memo: dict[int, Any] = {
         id(tensor): torch.empty_like(tensor, device="meta") for tensor in module.buffers()
@@ -114,3 +120,14 @@ def _without_numbers(module: ModuleT) -> ModuleT:
         empty = torch.empty_like(parameter, device="meta")
         memo[id(parameter)] = nn.Parameter(empty, requires_grad=False)
     return copy.deepcopy(module, memo).eval()
+
+
+def _check_has_no_products(module: nn.Module) -> None:
+    """Raise if a call of which nothing was counted is that of a module with weights."""
+    if isinstance(module, _WITHOUT_PRODUCTS):
+        return
+    if any(parameter.dim() > 1 for parameter in module.parameters(recurse=False)):
+        raise ValueError(
+            f"nothing was counted in a call of {type(module).__name__}, which has weights; give "
+            f"it a method macs(x, output) -> int, which says how many multiply-accumulates it takes"
+        )

@@ -99,11 +99,6 @@ class GlobalAttention(Fusion):
         )
         return upsampled + attended.transpose(1, 2).reshape(upsampled.shape)
 
-    def macs(self, low: Tensor, output: Tensor) -> int:
-        """Multiply-accumulates of comparing and averaging, without the convolutions'."""
-        rows, columns = self._key_grid(output)
-        return 2 * rows * columns * output.numel()
-
     def _key_grid(self, feature: Tensor) -> tuple[int, int]:
         height, width = feature.shape[-2:]
         return max(1, int(height / self.reduction)), max(1, int(width / self.reduction))

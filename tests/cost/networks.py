@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from arseg_lightning.cost import Counting, GopCost, arseg_cost, every_frame_cost
+from arseg_lightning.cost import MethodCost, method_cost
+from arseg_lightning.methods import ARSeg, PerFrame
 from arseg_lightning.models import BiSeNet18, PSPNet18, PSPNet18Stride8, Segmentor
-from arseg_lightning.propagation.creff import CReFF
+from arseg_lightning.report.paper_cost import recipe_cost
+from arseg_lightning.report.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -19,25 +21,19 @@ class Pair:
     num_classes: int
     size: tuple[int, int]
 
-    def every_frame(self, counting: Counting, resolution_ratio: float = 1.0) -> GopCost:
+    def per_frame(self) -> MethodCost:
         with torch.device("meta"):
-            network = self.network(self.num_classes)
-        return every_frame_cost(
-            network, self.size, resolution_ratio=resolution_ratio, counting=counting
-        )
+            method = PerFrame(self.num_classes, self.network)
+        return method_cost(method, self.size)
 
-    def arseg(self, counting: Counting, resolution_ratio: float) -> GopCost:
+    def arseg(self, resolution_ratio: float) -> MethodCost:
         with torch.device("meta"):
-            network = self.network(self.num_classes)
-            fusion = CReFF(network.feature_channels)
-        return arseg_cost(
-            network,
-            network,
-            fusion,
-            self.size,
-            resolution_ratio=resolution_ratio,
-            counting=counting,
-        )
+            method = ARSeg(self.num_classes, self.network, resolution_ratio=resolution_ratio)
+        return method_cost(method, self.size)
+
+    def as_the_paper(self, **recipe: object) -> MethodCost:
+        recipe = Recipe(self.network.__name__, **recipe)
+        return recipe_cost(recipe, self.num_classes, self.size, "paper")
 
 
 PAIRS = {

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from arseg_lightning.cost import every_frame_cost
-from arseg_lightning.cost.paper import paper_macs
+from arseg_lightning.cost.paper import paper_macs, paper_segmentor_macs
 from arseg_lightning.models import BiSeNet18
 from tests.cost.networks import PAIRS
 
@@ -36,13 +35,13 @@ ARSEG = {
 
 @pytest.mark.parametrize(("name", "ratio"), NETWORKS)
 def test_slides_networks(name, ratio):
-    cost = PAIRS[name].every_frame("paper", ratio)
+    cost = PAIRS[name].as_the_paper(method="per_frame", resolution_ratio=ratio)
     assert cost.mean_gmacs == pytest.approx(NETWORKS[name, ratio], rel=1e-3)
 
 
 @pytest.mark.parametrize(("name", "ratio"), ARSEG)
 def test_slides_averages(name, ratio):
-    cost = PAIRS[name].arseg("paper", ratio)
+    cost = PAIRS[name].as_the_paper(resolution_ratio=ratio)
     assert cost.mean_gmacs == pytest.approx(ARSEG[name, ratio], rel=1e-3)
 
 
@@ -69,4 +68,4 @@ def test_a_network_that_the_paper_does_not_have_is_refused():
     with pytest.raises(
         ValueError, match=r"defined for PSPNet18, .* got Other; use counting='exact'"
     ):
-        every_frame_cost(Other(3, width=0.125), (64, 64), counting="paper")
+        paper_segmentor_macs(Other(3, width=0.125), torch.empty(1, 3, 64, 64, device="meta"))
