@@ -7,6 +7,7 @@ from arseg_lightning.methods.method import (
     FrameInput,
     MethodFactory,
     Needs,
+    NetworkMethodFactory,
     Plan,
     State,
     VideoMethod,
@@ -17,7 +18,11 @@ from arseg_lightning.methods.role_cycle import RoleCycle, blank_frame, nominal_s
 from arseg_lightning.methods.runner import Stream, TakenFrame
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
+DEFAULT_METHOD: NetworkMethodFactory = ARSeg
+"""What is measured where no method is named."""
+
 __all__ = [
+    "DEFAULT_METHOD",
     "ARSeg",
     "Adaptive",
     "Clock",
@@ -31,6 +36,7 @@ __all__ = [
     "JointARSeg",
     "MethodFactory",
     "Needs",
+    "NetworkMethodFactory",
     "Output",
     "PerFrame",
     "Plan",

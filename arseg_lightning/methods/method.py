@@ -26,6 +26,7 @@ __all__ = [
     "Plan",
     "State",
     "VideoMethod",
+    "check_state",
 ]
 
 State = Mapping[str, Tensor]
@@ -244,6 +245,25 @@ class VideoMethod(nn.Module, ABC):
         if output is None:
             raise ValueError(f"the last step of a frame, {plan.role}, gives scores")
         return output.logits(frame.size)
+
+
+def check_state(state: State, name: str) -> State:
+    """Return a state, or raise if it is not tensors by name.
+
+    Args:
+        state: What a step has returned.
+        name: The method's name.
+    """
+    is_mapping = hasattr(state, "items")
+    wrong = {k: type(v).__name__ for k, v in state.items()} if is_mapping else {}
+    wrong = {k: kind for k, kind in wrong.items() if not isinstance(state[k], Tensor)}
+    if is_mapping and not wrong:
+        return state
+    what = ", ".join(f"{k}: {kind}" for k, kind in wrong.items()) or type(state).__name__
+    raise TypeError(
+        f"the state of {name} is a mapping of names to tensors, got {what}; what is no tensor "
+        f"belongs into its memory (begin)"
+    )
 
 
 MethodFactory = Callable[[int], VideoMethod]

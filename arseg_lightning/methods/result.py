@@ -60,6 +60,11 @@ class StreamResult:
         """The role that gave the scores."""
         return self.executed[-1].role
 
+    @property
+    def roles(self) -> str:
+        """The roles of all steps, joined by ``+``."""
+        return "+".join(each.role for each in self.executed)
+
 
 @dataclass(frozen=True, slots=True)
 class StreamTrace:

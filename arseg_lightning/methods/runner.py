@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods.batch import batch_frames, expand_state, may_join, output_of
 from arseg_lightning.methods.clock import FrameInfo
-from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
+from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod, check_state
 from arseg_lightning.methods.motion_track import MotionTrack
 from arseg_lightning.methods.result import Executed, StreamResult
 from arseg_lightning.methods.stopwatch import Stopwatch
@@ -209,9 +208,8 @@ class Stream:
 
     def _begin_again(self) -> None:
         self._index = self._distance = -1
-        self._motion = MotionTrack(
-            self.method.needs.motion, self.method.composes_motion, self.chaining
-        )
+        wanted, composes = self.method.needs.motion, self.method.composes_motion
+        self._motion = MotionTrack(wanted, composes, self.chaining)
 
     def _run(self, taken: Sequence[TakenFrame]) -> tuple[Output, list[Executed], str | None]:
         """Run the steps of a frame."""
@@ -273,26 +271,6 @@ class Stream:
         rows = on_device.view(height, 3 * width).to(torch.float32)
         rows.div_(255.0).sub_(self._mean.repeat(width)).div_(self._std.repeat(width))
         return rows.view(1, height, width, 3).permute(0, 3, 1, 2)
-
-
-def check_state(state: Any, name: str) -> State:
-    """Return a state, or raise if it is not tensors by name.
-
-    Args:
-        state: What a step has returned.
-        name: The method's name.
-    """
-    is_mapping = hasattr(state, "items")
-    wrong = {k: type(v).__name__ for k, v in state.items()} if is_mapping else {}
-    wrong = {k: kind for k, kind in wrong.items() if not isinstance(state[k], Tensor)}
-    if is_mapping and not wrong:
-        found: State = state
-        return found
-    what = ", ".join(f"{k}: {kind}" for k, kind in wrong.items()) or type(state).__name__
-    raise TypeError(
-        f"the state of {name} is a mapping of names to tensors, got {what}; what is no tensor "
-        f"belongs into its memory (begin)"
-    )
 
 
 @contextmanager
