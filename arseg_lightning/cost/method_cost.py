@@ -1,0 +1,146 @@
+"""What a video method costs: in each role, and per frame on average."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from statistics import fmean
+
+from torch import Tensor
+
+from arseg_lightning.cost.counting import measure_on_meta, on_meta
+from arseg_lightning.methods import FrameInput, Output, Plan, State, VideoMethod
+from arseg_lightning.methods.role_cycle import blank_frame, nominal_steps, role_cycle
+
+__all__ = ["MethodCost", "method_cost"]
+
+_Steps = list[tuple[str, int, float]]
+"""The steps of a frame: role, MACs of a full execution, executed share."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCost:
+    """Multiply-accumulates (MACs) of a method.
+
+    Args:
+        roles: MACs of one step in each role, executed in full.
+        mean_macs: MACs per frame, averaged over the frames of one cycle.
+        frames: Frames of a cycle.
+        repeats: Whether the cycle repeats whatever frames show; otherwise it is one way in which
+            a stream may go, and :meth:`mean_over` says what one that was run has cost.
+    """
+
+    roles: Mapping[str, float]
+    mean_macs: float
+    frames: int = 1
+    repeats: bool = True
+
+    @property
+    def mean_gmacs(self) -> float:
+        """Cost per frame in units of 1e9."""
+        return self.mean_macs / 1e9
+
+    @property
+    def role_gmacs(self) -> dict[str, float]:
+        """Cost of each role in units of 1e9."""
+        return {role: macs / 1e9 for role, macs in self.roles.items()}
+
+    def mean_over(self, executed: Mapping[str, float], frames: int) -> float:
+        """Cost per frame of what was run.
+
+        Args:
+            executed: By role, the sum of the shares that its steps executed.
+            frames: Number of frames; NaN comes of none.
+
+        Raises:
+            ValueError: If a role was run whose cost is not known.
+        """
+        unknown = sorted(executed.keys() - self.roles.keys())
+        if unknown:
+            raise ValueError(
+                f"no cost is known of {', '.join(unknown)}; roles were counted: "
+                f"{', '.join(self.roles)}"
+            )
+        total = sum(share * self.roles[role] for role, share in executed.items())
+        return total / frames if frames else math.nan
+
+
+def method_cost(method: VideoMethod, size: tuple[int, int]) -> MethodCost:
+    """Count what a method computes in each role and per frame, by running its steps.
+
+    Args:
+        method: The method; not one that is compiled. It stays as it is.
+        size: Height and width of the video.
+
+    Raises:
+        ValueError: If frames never have one of its roles, or a step cannot be counted.
+    """
+    counter = _StepCounter(on_meta(method))
+    cycle = role_cycle(counter.method, counter.frames(size))
+    steady = counter.counted[-len(cycle.cycle) :]
+    # A role may cost less at the start, where there is nothing yet to reuse: the cycle has its say.
+    roles = _role_macs(counter.counted) | _role_macs(steady)
+    _check_reached(method, roles)
+    total = sum(share * macs for steps in steady for _, macs, share in steps)
+    return MethodCost(roles, total / len(steady), len(steady), cycle.repeats)
+
+
+class _StepCounter:
+    """Counts the steps of nominal frames, each different one once.
+
+    Args:
+        method: On the meta device.
+    """
+
+    def __init__(self, method: VideoMethod) -> None:
+        self.method = method
+        self.counted: list[_Steps] = []
+        self._known: dict[object, tuple[int, State]] = {}
+
+    def frames(self, size: tuple[int, int]) -> Iterator[tuple[str, ...]]:
+        """Count frame by frame, and say the roles of each."""
+        nominal = nominal_steps(self.method, blank_frame(self.method, size), self._step)
+        while True:
+            self.counted.append([])
+            yield next(nominal)
+
+    def _step(self, plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
+        """Count a step, or know its cost: it depends on the role and on shapes alone."""
+        key = (plan.role, _shapes(plan.inputs), _shapes(state))
+        if key not in self._known:
+            inputs = {name: tensor.to("meta") for name, tensor in plan.inputs.items()}
+            macs, (_, after) = measure_on_meta(
+                self.method, lambda method: method.step(plan.role, frame, state, **inputs)
+            )
+            self._known[key] = macs, after
+        macs, after = self._known[key]
+        self.counted[-1].append((plan.role, macs, plan.executed))
+        return None, after
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> tuple[object, ...]:
+    return tuple((name, tuple(x.shape), x.dtype) for name, x in sorted(tensors.items()))
+
+
+def _role_macs(frames: Sequence[_Steps]) -> dict[str, float]:
+    """MACs of a step in each role, on average over steps."""
+    by_role: dict[str, list[int]] = defaultdict(list)
+    for role, macs, _ in chain.from_iterable(frames):
+        by_role[role].append(macs)
+    return {role: fmean(macs) for role, macs in by_role.items()}
+
+
+def _check_reached(method: VideoMethod, reached: Mapping[str, float]) -> None:
+    """Raise unless every role has been run that a stream can come to."""
+    all_are_keyframes = method.most_distance == 0
+    expected = method.key_roles if all_are_keyframes else method.roles
+    missing = [role for role in expected if role not in reached]
+    if missing:
+        raise ValueError(
+            f"the cost of {method.name} in the role {', '.join(missing)} is not known: where "
+            f"frames are only counted, its plan never chooses it; let it do so for info.is_nominal "
+            f"(it chose {', '.join(reached)}), or leave it out of the roles"
+        )
