@@ -1,4 +1,4 @@
-"""Says at the start of a run what its systems cost."""
+"""Says at the start of a run what its methods cost."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import logging
 from lightning import Callback, LightningModule, Trainer
 
 from arseg_lightning.callbacks.run_log import tell
-from arseg_lightning.cost import system_cost
+from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
-from arseg_lightning.tasks import SegmentationTask
+from arseg_lightning.tasks import VideoTask
 
 __all__ = ["CostLine", "cost_line"]
 
@@ -32,7 +32,7 @@ class CostLine(Callback):
 
     def _say(self, trainer: Trainer, task: LightningModule, splits: tuple[str, ...]) -> None:
         data = getattr(trainer, "datamodule", None)
-        if not isinstance(task, SegmentationTask) or not isinstance(data, ClipDataModule):
+        if not isinstance(task, VideoTask) or not isinstance(data, ClipDataModule):
             return
         if not trainer.is_global_zero:
             return
@@ -41,25 +41,25 @@ class CostLine(Callback):
             return
         try:
             tell(cost_line(task, data.example_size(split)))
-        except Exception as error:  # whatever an own network does: a figure ends no run
+        except Exception as error:  # whatever a method of one's own does: a figure ends no run
             _log.warning("the cost per frame is not known: %r", error)
 
 
-def cost_line(task: SegmentationTask, size: tuple[int, int]) -> str:
-    """One line with the cost of each of a task's systems.
+def cost_line(task: VideoTask, size: tuple[int, int]) -> str:
+    """One line with the mean cost of each of a task's methods.
 
     Args:
         task: The task.
         size: Height and width of the video.
     """
-    interval = task.keyframe_interval
-    costs = {
-        name: system_cost(system, size, interval).mean_gmacs
-        for name, system in task.systems().items()
-    }
-    full = costs.get("1x")
-    parts = [f"{name} {cost:.3g}{_saving(cost, full)}" for name, cost in costs.items()]
-    return f"GMACs/frame at {size[1]}x{size[0]}, L = {interval}: {', '.join(parts)}"
+    costs = {name: method_cost(method, size) for name, method in task.methods().items()}
+    full = costs["1x"].mean_gmacs if "1x" in costs else None
+    parts = [
+        f"{name} {cost.mean_gmacs:.3g}{_saving(cost.mean_gmacs, full)}"
+        f"{'' if cost.repeats else ' (depends on what frames show)'}"
+        for name, cost in costs.items()
+    ]
+    return f"GMACs/frame at {size[1]}x{size[0]}, L = {task.keyframe_interval}: {', '.join(parts)}"
 
 
 def _saving(cost: float, full: float | None) -> str:

@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.commands.size import parse_size
-from arseg_lightning.cost import Counting, GopCost, system_cost
-from arseg_lightning.inference import Optimisations, optimise
-from arseg_lightning.report.cost_table import cost_table, slip_notes, system_cost_table
+from arseg_lightning.cost import MethodCost, method_cost
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.report.cost_table import cost_table, method_cost_table, slip_notes
 from arseg_lightning.report.grid import Table, check_format
 from arseg_lightning.report.paper import PaperRow, paper_rows
 from arseg_lightning.report.paper_cost import row_cost
-from arseg_lightning.systems import VideoSystem
 from arseg_lightning.tasks.experiment import Experiment
 
 __all__ = ["cost"]
-
-_WAYS: tuple[Counting, ...] = ("exact", "paper")
 
 
 def cost(
@@ -33,17 +30,17 @@ def cost(
 
     Costs are 1e9 multiply-accumulates (GMACs) a frame, on average over the keyframe interval;
     the paper calls them GFLOPs. Where its figure is a slip, the slip is explained, with the
-    difference that it leaves.
+    difference that it leaves. Of an experiment, each method's roles are counted exactly.
 
     Args:
-        configs: Experiment whose systems are counted instead of the paper's rows, and overlays:
+        configs: Experiment whose methods are counted instead of the paper's rows, and overlays:
             --config A.yaml --config B.yaml.
         counting: exact counts every layer once, without heads that only training needs; paper
-            counts as the published figures do; both shows both.
+            counts as the published figures do, and is for the paper's rows only; both shows both.
         size: Size of the video of an experiment, such as 720x960 (height x width); read from its
             test data by default.
         rows: Only the paper's rows in whose table, data, network or name this text occurs.
-        optimised: Also count an experiment's systems as `predict` and `bench` run them, adding one
+        optimised: Also count an experiment's methods as `predict` and `bench` run them, adding one
             optimisation that saves multiply-accumulates after the other.
         out: Also write the table to this file, as its ending says: .md, .csv or .json.
 
@@ -51,8 +48,7 @@ def cost(
         The table.
 
     Raises:
-        ValueError: If an option or the experiment is not valid, or the paper's counting is asked
-            for a network that the paper does not have.
+        ValueError: If an option or the experiment is not valid.
     """
     if out is not None:
         check_format(out)
@@ -60,8 +56,13 @@ def cost(
         raise ValueError(f"--rows {rows} chooses rows of the paper; leave out it or --config")
     if optimised and not configs:
         raise ValueError("--optimised counts an experiment: add --config FILE")
+    if configs and counting == "paper":
+        raise ValueError(
+            "--counting paper reproduces the published figures, for the paper's rows only; an "
+            "experiment is counted exactly: leave out it or --config"
+        )
     if configs:
-        table, notes = _own(configs, counting, size, optimised), ""
+        table, notes = _own(configs, size, optimised), ""
     else:
         costs = [row_cost(row, counting) for row in _chosen(rows)]
         table = cost_table(costs, counting)
@@ -87,20 +88,17 @@ def _chosen(text: str) -> list[PaperRow]:
     return chosen
 
 
-def _own(configs: list[Path], counting: str, size: str | None, optimised: bool) -> Table:
-    """Count the systems of an experiment."""
+def _own(configs: list[Path], size: str | None, optimised: bool) -> Table:
+    """Count the methods of an experiment."""
     frame = parse_size(size) if size is not None else None
     experiment = Experiment(configs)
     frame = frame or experiment.size()
-    interval = experiment.task.keyframe_interval
-    costs = {}
-    for name, system in experiment.systems().items():
-        costs[name] = _counted(system, frame, interval, counting)
-        if optimised:
-            for steps, wanted in _steps().items():
-                fast = optimise(system, wanted)
-                costs[f"{name}, {steps}"] = {"exact": system_cost(fast, frame, interval)}
-    return system_cost_table(costs)
+    costs: dict[str, MethodCost] = {}
+    for name, method in experiment.methods().items():
+        costs[name] = method_cost(method, frame)
+        for steps, wanted in _steps().items() if optimised else ():
+            costs[f"{name}, {steps}"] = method_cost(method.for_inference(wanted), frame)
+    return method_cost_table(costs)
 
 
 def _steps() -> dict[str, Optimisations]:
@@ -113,18 +111,3 @@ def _steps() -> dict[str, Optimisations]:
         "+ fold_classifier": folded,
         "+ factored_enlargement": factored,
     }
-
-
-def _counted(
-    system: VideoSystem, size: tuple[int, int], interval: int, counting: str
-) -> dict[str, GopCost]:
-    """Count one system; of both ways, the paper's is left out for networks it does not have."""
-    costs: dict[str, GopCost] = {}
-    for way in _WAYS:
-        try:
-            if counting in (way, "both"):
-                costs[way] = system_cost(system, size, interval, way)
-        except ValueError:
-            if counting == "paper":
-                raise
-    return costs

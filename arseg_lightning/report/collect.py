@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arseg_lightning.report.result import RunResult, SystemResult
+from arseg_lightning.report.result import MethodResult, RunResult
 from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex
 
 __all__ = ["Collection", "Run", "collect", "without_seed"]
@@ -35,9 +35,9 @@ class Run:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def own(self) -> SystemResult:
-        """The system that the run is about."""
-        return self.result.systems[-1]
+    def own(self) -> MethodResult:
+        """The method that the run is about."""
+        return self.result.methods[-1]
 
     @property
     def seed(self) -> int | None:
@@ -49,9 +49,9 @@ class Run:
         """The run's configuration; empty if it is not known."""
         return self.result.provenance.config
 
-    def system(self, name: str) -> SystemResult | None:
-        """One of its systems by name."""
-        return next((system for system in self.result.systems if system.name == name), None)
+    def method(self, name: str) -> MethodResult | None:
+        """One of its methods by name."""
+        return next((method for method in self.result.methods if method.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _is_result(file: Path, wanted: bool) -> bool:
         content = json.loads(file.read_text())
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    return isinstance(content, dict) and {"systems", "provenance"} <= content.keys()
+    return isinstance(content, dict) and {"methods", "provenance"} <= content.keys()
 
 
 def _name(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which row of the paper a system is, and whether the two accuracies may be compared."""
+"""Which row of the paper a method is, and whether the two accuracies may be compared."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class PaperChange:
     network: str
 
 
-def compare(result: RunResult, system: str) -> Comparison | None:
-    """Find the paper's row of a system; None unless the configuration says that there is one.
+def compare(result: RunResult, method: str) -> Comparison | None:
+    """Find the paper's row of a method; None unless the configuration says that there is one.
 
     Args:
         result: The result.
-        system: The system's name in it.
+        method: The method's name in it.
     """
-    recipe = recipe_of(result, system)
+    recipe = recipe_of(result, method)
     data = next((name for name in _TESTS_LIKE_THE_PAPER if result.data.startswith(name)), None)
     if recipe is None or data is None:
         return None

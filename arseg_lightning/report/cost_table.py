@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
-from arseg_lightning.cost import GopCost
+from arseg_lightning.cost import MethodCost
 from arseg_lightning.report.grid import Table
 from arseg_lightning.report.paper_cost import RowCost, WantedCounting
 
-__all__ = ["cost_table", "slip_notes", "system_cost_table"]
+__all__ = ["cost_table", "method_cost_table", "slip_notes"]
 
 _NAMES: tuple[str, ...] = ("table", "data", "network", "row")
 _PAPER = ("paper GFLOPs", "ours, its counting", "difference", "slip", "with the slip")
@@ -42,21 +43,27 @@ def slip_notes(costs: Sequence[RowCost]) -> str:
     return "\n".join(f"[{number}] {text}" for text, number in _slip_numbers(costs).items())
 
 
-def system_cost_table(costs: dict[str, dict[str, GopCost]]) -> Table:
-    """Lay out what the systems of an experiment cost.
+def method_cost_table(costs: Mapping[str, MethodCost]) -> Table:
+    """Lay out what methods cost in each of their roles and on average, in GMACs.
 
     Args:
-        costs: By system and by way of counting. The first system is what the others are
-            compared with.
+        costs: By method; what the others are compared with is called ``1x``.
     """
-    full = next(iter(costs.values()), {})
-    rows = tuple(
-        (name, way, *_system_cells(cost, cost.mean_macs / full[way].mean_macs))
-        for name, counted in costs.items()
-        for way, cost in counted.items()
-    )
-    header = ("system", "counting", "keyframe GMACs", "other frame", "mean", "of 1x", "saved")
-    return Table(header, rows, num_names=2)
+    full = costs["1x"].mean_macs if "1x" in costs else math.nan
+    header = ("method", "roles (GMACs)", "mean over", "mean", "of 1x", "saved")
+    rows = []
+    for name, cost in costs.items():
+        roles = ", ".join(f"{role}={gmacs:.4g}" for role, gmacs in cost.role_gmacs.items())
+        share = cost.mean_macs / full
+        shares = ("-", "-") if math.isnan(share) else (f"{share:.1%}", f"{1 - share:.1%}")
+        rows.append((name, roles, _frames(cost), f"{cost.mean_gmacs:.4g}", *shares))
+    return Table(header, tuple(rows), num_names=3)
+
+
+def _frames(cost: MethodCost) -> str:
+    """The frames that a mean is over, and whether streams are sure to go so."""
+    frames = "1 frame" if cost.frames == 1 else f"{cost.frames} frames"
+    return frames if cost.repeats else f"{frames} (nominal: it depends on what frames show)"
 
 
 def _paper_cells(cost: RowCost, numbers: dict[str, int]) -> list[str]:
@@ -75,13 +82,8 @@ def _paper_cells(cost: RowCost, numbers: dict[str, int]) -> list[str]:
 def _exact_cells(cost: RowCost) -> list[str]:
     if cost.exact is None:
         raise ValueError(f"{cost.row.name} was not counted exactly")
-    exact = cost.exact
-    return [f"{value:.2f}" for value in (exact.key_gmacs, exact.nonkey_gmacs, exact.mean_gmacs)]
-
-
-def _system_cells(cost: GopCost, share: float) -> tuple[str, ...]:
-    gmacs = (cost.key_gmacs, cost.nonkey_gmacs, cost.mean_gmacs)
-    return (*(f"{value:.4g}" for value in gmacs), f"{share:.1%}", f"{1 - share:.1%}")
+    roles = [*cost.exact.role_gmacs.values()]
+    return [f"{value:.2f}" for value in (roles[0], roles[-1], cost.exact.mean_gmacs)]
 
 
 def _printed(cost: RowCost) -> str:

@@ -68,7 +68,7 @@ class RunGroup:
 
     @property
     def recipe(self) -> Recipe | None:
-        """What its own system is, if the configurations tell, and the same for all runs."""
+        """What its own method is, if the configurations tell, and the same for all runs."""
         recipes = {recipe_of(run.result, run.own.name) for run in self.runs}
         return recipes.pop() if len(recipes) == 1 else None
 

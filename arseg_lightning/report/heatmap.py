@@ -46,7 +46,7 @@ def heat_maps(groups: Sequence[RunGroup]) -> list[HeatMap]:
     families: dict[str, dict[tuple[float, int], list[RunGroup]]] = {}
     for group in groups:
         recipe = group.recipe
-        if recipe is not None and recipe.system == "arseg":
+        if recipe is not None and recipe.method == "arseg":
             cells = families.setdefault(_rest(group, recipe), {})
             place = (recipe.resolution_ratio, recipe.keyframe_interval)
             cells.setdefault(place, []).append(group)
@@ -100,10 +100,10 @@ def _grid(cells: Mapping[tuple[float, int], Sequence[RunGroup]]) -> HeatMap:
 
 def _value(groups: Sequence[RunGroup], figure: str) -> float:
     """Mean over all runs of a cell."""
-    systems = [run.own for group in groups for run in group.runs]
+    methods = [run.own for group in groups for run in group.runs]
     if figure == "gmacs":
-        return Spread.of(system.mean_gmacs for system in systems).mean
-    return Spread.of(system.accuracy.miou_mean for system in systems).mean
+        return Spread.of(method.mean_gmacs for method in methods).mean
+    return Spread.of(method.accuracy.miou_mean for method in methods).mean
 
 
 def _rest(group: RunGroup, recipe: Recipe) -> str:
@@ -120,9 +120,10 @@ def _pruned(value: Any) -> Any:
     """Leave out of a configuration what differs between the points of a grid."""
     if isinstance(value, Mapping):
         varied = ("keyframe_interval", "resolution_ratio", "seed", "store", "num_workers")
+        weights = ("weights", "compare_weights")
         return {
             key: _pruned(part)
             for key, part in value.items()
-            if key not in varied and not key.endswith("checkpoint")
+            if key not in (*varied, *weights) and not key.endswith("checkpoint")
         }
     return [_pruned(part) for part in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What several systems make of a frame as one picture: labels in colour, errors, tiles."""
+"""What several methods make of a frame as one image: labels in colour, errors, tiles."""
 
 from __future__ import annotations
 

@@ -7,16 +7,11 @@ from functools import cache
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from arseg_lightning.cost import (
-    Counting,
-    GopCost,
-    arseg_cost,
-    count_macs,
-    every_frame_cost,
-    warped_key_cost,
-)
+from arseg_lightning.cost import MethodCost, count_macs
+from arseg_lightning.cost.counting import measure
+from arseg_lightning.cost.paper import paper_nonkey_macs, paper_segmentor_macs
 from arseg_lightning.models import (
     BiSeNet18,
     EfficientNetLite0,
@@ -28,9 +23,12 @@ from arseg_lightning.models import (
 from arseg_lightning.propagation import ConvFusion, CReFF, Fusion, GlobalAttention, NoFusion
 from arseg_lightning.report.paper import PaperData, PaperRow, Slip, paper_data
 from arseg_lightning.report.recipe import Recipe
-from arseg_lightning.systems.system import scaled_size
+from arseg_lightning.types import scaled_size
 
-__all__ = ["RowCost", "WantedCounting", "recipe_cost", "row_cost"]
+__all__ = ["Counting", "RowCost", "WantedCounting", "recipe_cost", "row_cost"]
+
+Counting = Literal["exact", "paper"]
+"""``exact``: every layer once, no training-only heads. ``paper``: as the published figures."""
 
 WantedCounting = Literal["exact", "paper", "both"]
 
@@ -52,8 +50,8 @@ class RowCost:
     """
 
     row: PaperRow
-    paper: GopCost | None
-    exact: GopCost | None
+    paper: MethodCost | None
+    exact: MethodCost | None
     explained: float | None
 
     @property
@@ -72,7 +70,7 @@ class RowCost:
 def row_cost(row: PaperRow, counting: WantedCounting = "both") -> RowCost:
     """Count a row of the paper's tables from our modules."""
     data = paper_data(row.data)
-    costs: dict[Counting, GopCost] = {
+    costs: dict[Counting, MethodCost] = {
         way: recipe_cost(row.recipe, data.num_classes, data.size, way)
         for way in ("exact", "paper")
         if counting in (way, "both")
@@ -86,11 +84,11 @@ def row_cost(row: PaperRow, counting: WantedCounting = "both") -> RowCost:
 
 def recipe_cost(
     recipe: Recipe, num_classes: int, size: tuple[int, int], counting: Counting = "exact"
-) -> GopCost:
-    """Count the systems that the paper's tables are made of.
+) -> MethodCost:
+    """Count what the paper's tables are made of, by its networks and fusions.
 
     Args:
-        recipe: What the system is.
+        recipe: What the method is.
         num_classes: Number of classes.
         size: Height and width of the video.
         counting: ``exact``, or ``paper`` for the published figures' way.
@@ -101,22 +99,57 @@ def recipe_cost(
     trained_otherwise = replace(
         recipe, keyframe_interval=12, motion=True, similarity="mse", share_classifier=True
     )
-    cost = _cost(trained_otherwise, num_classes, size, counting)
-    if recipe.system == "every_frame":
-        return cost
-    return replace(cost, keyframe_interval=recipe.keyframe_interval)
+    key, nonkey = _frame_macs(trained_otherwise, num_classes, size, counting)
+    if recipe.method == "per_frame":
+        return MethodCost({"frame": key}, key)
+    return _over_interval(key, nonkey, recipe.keyframe_interval)
+
+
+def _over_interval(key: float, nonkey: float, keyframe_interval: int) -> MethodCost:
+    """The cost of a keyframe and of the other frames up to the next."""
+    mean = (key + (keyframe_interval - 1) * nonkey) / keyframe_interval
+    return MethodCost({"keyframe": key, "nonkeyframe": nonkey}, mean, keyframe_interval)
 
 
 @cache
-def _cost(recipe: Recipe, num_classes: int, size: tuple[int, int], counting: Counting) -> GopCost:
-    """Count a recipe; rows that cost the same are counted once."""
-    network, ratio = _network(recipe, num_classes), recipe.resolution_ratio
-    if recipe.system == "every_frame":
-        return every_frame_cost(network, size, resolution_ratio=ratio, counting=counting)
-    if recipe.system == "warped_key":
-        return warped_key_cost(network, size, counting=counting)
+def _frame_macs(
+    recipe: Recipe, num_classes: int, size: tuple[int, int], counting: Counting
+) -> tuple[int, int]:
+    """Count a keyframe and another frame; rows that cost the same are counted once."""
+    network, is_paper = _network(recipe, num_classes), counting == "paper"
+    small = _image(scaled_size(size, recipe.resolution_ratio, truncates=is_paper))
+    image = small if recipe.method == "per_frame" else _image(size)
+    key, carried, feature = (paper_segmentor_macs if is_paper else _exact_macs)(network, image)
+    if recipe.method == "per_frame":
+        return key, key
+    if recipe.method == "motion_only":
+        return key, 0 if is_paper else count_macs(network.classifier, feature)
     fusion = _fusion(recipe, network.carried_channels)
-    return arseg_cost(network, network, fusion, size, resolution_ratio=ratio, counting=counting)
+    nonkey_macs = paper_nonkey_macs if is_paper else _exact_nonkey_macs
+    return key, nonkey_macs(network, fusion, small, carried)
+
+
+def _exact_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor, Tensor]:
+    """Count one image; also what is carried to other frames, and the feature."""
+
+    def segment(net: Segmentor) -> tuple[Tensor, Tensor]:
+        carried, _ = net.before_cut(image)
+        feature, _ = net.after_cut(carried)
+        net.classifier(feature)
+        return carried, feature
+
+    macs, (carried, feature) = measure(network, segment)
+    return macs, carried, feature
+
+
+def _exact_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, carried: Tensor) -> int:
+    """Count a frame between keyframes: each layer where it runs."""
+    fusing, fused = measure(
+        nn.ModuleDict({"low_res": low_res, "fusion": fusion}),
+        lambda parts: parts["fusion"](parts["low_res"].before_cut(small)[0], carried),
+    )
+    finishing, _ = measure(low_res, lambda net: net.classifier(net.after_cut(fused)[0]))
+    return fusing + finishing
 
 
 def _explained(recipe: Recipe, slip: Slip, data: PaperData) -> float:
@@ -124,24 +157,29 @@ def _explained(recipe: Recipe, slip: Slip, data: PaperData) -> float:
     recipe = replace(recipe, **slip.changes)
     cost = recipe_cost(recipe, data.num_classes, data.size, "paper")
     if slip.counted == "nonkey":
-        return cost.nonkey_gmacs + slip.plus
+        return cost.role_gmacs["nonkeyframe"] + slip.plus
     if slip.counted == "mean_without_shift":
-        cost = replace(cost, nonkey_macs=_nonkey_without_shift(recipe, data))
+        nonkey = _nonkey_without_shift(recipe, data)
+        cost = _over_interval(cost.roles["keyframe"], nonkey, recipe.keyframe_interval)
     return cost.mean_gmacs + slip.plus
 
 
-def _nonkey_without_shift(recipe: Recipe, data: PaperData) -> int:
+def _nonkey_without_shift(recipe: Recipe, data: PaperData) -> float:
     """A frame between keyframes whose last convolution stays on the low-res grid."""
     unfused = replace(recipe, fusion="NoFusion")
-    low_res = recipe_cost(unfused, data.num_classes, data.size, "paper").nonkey_macs
+    low_res = recipe_cost(unfused, data.num_classes, data.size, "paper").roles["nonkeyframe"]
     network = _network(recipe, data.num_classes)
-    small = scaled_size(data.size, recipe.resolution_ratio, "paper")
+    small = scaled_size(data.size, recipe.resolution_ratio, truncates=True)
     features = [_feature(network, size) for size in (small, data.size)]
     return low_res + count_macs(_fusion(recipe, network.carried_channels), *features)
 
 
 def _relative(value: float | None, reference: float | None) -> float | None:
     return None if value is None or reference is None else value / reference - 1
+
+
+def _image(size: tuple[int, int]) -> Tensor:
+    return torch.empty(1, 3, *size, device="meta")
 
 
 def _feature(network: Segmentor, size: tuple[int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Accuracy over cost, and which systems no other beats in both."""
+"""Accuracy over cost, and which methods no other beats in both."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def plot_pareto(rows: Sequence[Row], path: Path) -> None:
-    """Draw mIoU over GMACs, with the systems that no other beats joined by a line.
+    """Draw mIoU over GMACs, with the methods that no other beats joined by a line.
 
     Args:
-        rows: The systems; spread over seeds is drawn as a bar.
+        rows: The methods; spread over seeds is drawn as a bar.
         path: The picture to write.
     """
     from matplotlib.figure import Figure

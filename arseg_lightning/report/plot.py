@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,19 +18,25 @@ _MAX_LINES = 10
 
 
 def plot_distances(result: RunResult, path: Path) -> None:
-    """Draw mIoU over the distance to the keyframe, a line a system."""
+    """Draw mIoU over the distance to the keyframe, a line a method.
+
+    A method that has one value for all frames is a level line.
+    """
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 5), constrained_layout=True)
-    for system, marker in zip(result.systems, "os^Dv*" * len(result.systems), strict=False):
-        values = [100 * value for value in system.accuracy.miou_at_distance]
-        mean = 100 * system.accuracy.miou_mean
-        label = f"{system.name}: {mean:.1f} % at {system.mean_gmacs:.3g} GMACs/frame"
-        axes.plot(range(len(values)), values, marker=marker, label=label)
+    for method, marker in zip(result.methods, "os^Dv*" * len(result.methods), strict=False):
+        mean = 100 * method.accuracy.miou_mean
+        label = f"{method.name}: {mean:.1f} % at {method.mean_gmacs:.3g} GMACs/frame"
+        values = [100 * value for value in method.at_distance]
+        if values:
+            axes.plot(range(len(values)), values, marker=marker, label=label)
+        elif not math.isnan(mean):
+            axes.axhline(mean, color=f"C{result.methods.index(method)}", label=label)
     axes.set_xlabel("distance to the keyframe (frames)")
     axes.set_ylabel("mIoU (%)")
-    axes.set_xticks(range(result.keyframe_interval))
+    axes.set_xticks(range(result.num_distances))
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center")
     axes.set_title(
@@ -46,7 +53,7 @@ def plot_row_distances(rows: Sequence[Row], path: Path) -> None:
     The first lines are named; if there are many, the others are grey.
 
     Args:
-        rows: The systems.
+        rows: The methods.
         path: The picture to write.
     """
     from matplotlib.figure import Figure

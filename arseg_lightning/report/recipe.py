@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from arseg_lightning.report.result import RunResult
 
 __all__ = ["Recipe", "class_name", "recipe_of"]
 
-SystemKind = Literal["arseg", "every_frame", "warped_key"]
+MethodKind = Literal["arseg", "per_frame", "motion_only"]
+
+_TASKS = ("HighResTask", "LowResTask", "JointTask")
+"""Tasks of the paper's experiments: their arguments are those of the method."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A system by what the paper varies; the defaults are AR-Seg as it proposes it.
+    """A method by what the paper varies; the defaults are AR-Seg as it proposes it.
 
     Args:
         network: Class name of the network.
-        system: Kind of system.
+        method: Which of the methods that the paper compares.
         resolution_ratio: Scale s of what the (low-res) network sees.
         keyframe_interval: L.
         fusion: Class name of the fusion.
@@ -36,7 +39,7 @@ class Recipe:
     """
 
     network: str
-    system: SystemKind = "arseg"
+    method: MethodKind = "arseg"
     resolution_ratio: float = 0.5
     keyframe_interval: int = 12
     fusion: str = "CReFF"
@@ -51,47 +54,38 @@ class Recipe:
     share_classifier: bool = True
 
 
-def recipe_of(result: RunResult, system: str) -> Recipe | None:
-    """Say what a system in a result was, by the configuration in the result's provenance.
+def recipe_of(result: RunResult, method: str) -> Recipe | None:
+    """Say what a method in a result was, by the configuration in the result's provenance.
 
     Args:
         result: The result.
-        system: The system's name in it.
+        method: The method's name in it.
 
     Returns:
         The recipe, or None if the configuration does not tell.
     """
     config = result.provenance.config
-    model = _part(config, "model")
-    arguments = _part(model, "init_args")
+    arguments = _arguments(_part(config, "model"), method)
     if not _part(arguments, "network"):
         return None
-    if class_name(model) == "HighResTask":
-        own = _ratio(arguments, 1.0)
-        known: dict[str, tuple[SystemKind, float]] = {
-            f"{own:g}x": ("every_frame", own),
-            "warped key": ("warped_key", 0.5),
-        }
-    elif class_name(model) in ("LowResTask", "JointTask"):
-        own = _ratio(arguments, 0.5)
-        known = {f"{own:g}x": ("every_frame", own), "1x": ("every_frame", 1.0)}
-        known[f"AR {own:g}x"] = ("arseg", own)
-    else:
+    fuses = "fusion" in arguments
+    own = float(arguments.get("resolution_ratio", 0.5 if fuses else 1.0))
+    known: dict[str, tuple[MethodKind, float]] = {f"{own:g}x": ("per_frame", own)}
+    if fuses:
+        known |= {"1x": ("per_frame", 1.0), f"AR {own:g}x": ("arseg", own)}
+    elif own == 1.0:
+        known["motion only"] = ("motion_only", 0.5)
+    if method not in known:
         return None
-    if system not in known:
-        return None
-    kind, ratio = known[system]
+    kind, ratio = known[method]
     network, cut = _network(_part(arguments, "network"))
     alone = Recipe(network, kind, ratio, result.keyframe_interval)
     if kind != "arseg":
         return alone
     chaining = _part(config, "data").get("chaining", "subpixel")
     fusion = _fusion(_part(arguments, "fusion"))
-    return Recipe(
-        network,
-        kind,
-        ratio,
-        result.keyframe_interval,
+    return replace(
+        alone,
         cut=cut,
         motion=chaining != "none" or fusion["fusion"] == "NoFusion",
         similarity=_similarity(_part(arguments, "objective")),
@@ -113,8 +107,13 @@ def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
-def _ratio(arguments: Mapping[str, Any], default: float) -> float:
-    return float(arguments.get("resolution_ratio", default))
+def _arguments(model: Mapping[str, Any], method: str) -> Mapping[str, Any]:
+    """What a method was made of, by the configuration of its task; empty if it does not tell."""
+    arguments = _part(model, "init_args")
+    if "method" in arguments:
+        other = _part(_part(arguments, "compare"), method)
+        return _part(other or _part(arguments, "method"), "init_args")
+    return arguments if class_name(model) in _TASKS else {}
 
 
 def _network(network: Mapping[str, Any]) -> tuple[str, str]:

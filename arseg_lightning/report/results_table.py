@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from arseg_lightning.report.grid import Table
 from arseg_lightning.report.groups import Spread
 from arseg_lightning.report.rows import Row
-from arseg_lightning.report.table import gmacs_text, percent_text
+from arseg_lightning.report.table import gmacs_text, percent_text, share_text
 
 __all__ = ["comparison_notes", "distances_table", "percent_with_spread", "results_table"]
 
 _HEADER = (
-    *("run", "system", "mIoU %", "worst", "pooled", "GMACs", "cost", "seeds"),
+    *("run", "method", "mIoU %", "worst", "pooled", "GMACs", "cost", "seeds"),
     *("paper's row", "paper's mIoU %", "difference"),
 )
 
 
 def results_table(rows: Sequence[Row]) -> Table:
-    """Lay out accuracy and cost of every system, and the paper's figure where it has one.
+    """Lay out accuracy and cost of every method, and the paper's figure where it has one.
 
     Accuracies are means over seeds with their standard deviation behind ±. The difference is in
     points; where the accuracies may not be compared, a number refers to the reason in
@@ -51,8 +51,8 @@ def distances_table(rows: Sequence[Row]) -> Table:
     for row in rows:
         values = [percent_text(spread.mean) for spread in row.at_distance]
         run = row.run if row.is_own else ""
-        cells.append((run, row.system, *values, *["-"] * (count - len(values))))
-    return Table(("run", "system", *map(str, range(count))), tuple(cells), num_names=2)
+        cells.append((run, row.name, *values, *["-"] * (count - len(values))))
+    return Table(("run", "method", *map(str, range(count))), tuple(cells), num_names=2)
 
 
 def percent_with_spread(spread: Spread, digits: int = 1) -> str:
@@ -64,12 +64,12 @@ def percent_with_spread(spread: Spread, digits: int = 1) -> str:
 def _cells(row: Row, full: float | None, numbers: dict[str, int]) -> tuple[str, ...]:
     return (
         row.run if row.is_own else "",
-        row.system,
+        row.name,
         percent_with_spread(row.miou),
-        percent_text(row.spread(lambda system: system.accuracy.miou_min).mean),
-        percent_text(row.spread(lambda system: system.accuracy.miou_pooled).mean),
+        percent_text(row.spread(lambda method: method.worst).mean),
+        percent_text(row.spread(lambda method: method.accuracy.miou_pooled).mean),
         gmacs_text(row.gmacs),
-        f"{row.gmacs / full:.0%}" if full else "-",
+        share_text(row.gmacs / full) if full else "-",
         str(row.seeds) if row.seeds == len(row.measured) else f"{row.seeds} ({len(row.measured)})",
         *_paper_cells(row, numbers),
     )
@@ -77,7 +77,7 @@ def _cells(row: Row, full: float | None, numbers: dict[str, int]) -> tuple[str, 
 
 def _full_gmacs(row: Row, rows: Sequence[Row]) -> float | None:
     """Cost of every frame at 1x by a row's network on the same data, if that is a row too."""
-    alike = (r for r in rows if r.system == "1x" and (r.network, r.data) == (row.network, row.data))
+    alike = (r for r in rows if r.name == "1x" and (r.network, r.data) == (row.network, row.data))
     return next((other.gmacs for other in alike), None)
 
 

@@ -1,4 +1,4 @@
-"""The systems of many runs as rows of one table, baselines once."""
+"""The methods of many runs as rows of one table, baselines once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from arseg_lightning.report.comparison import Comparison, compare
 from arseg_lightning.report.groups import RunGroup, Spread
 from arseg_lightning.report.recipe import recipe_of
-from arseg_lightning.report.result import SystemResult
+from arseg_lightning.report.result import MethodResult
 from arseg_lightning.types import size_text
 
 __all__ = ["Row", "rows_of"]
@@ -17,23 +17,23 @@ __all__ = ["Row", "rows_of"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One system with all its measurements.
+    """One method with all its measurements.
 
     Args:
         run: Name of the runs it is from.
-        system: The system's name.
+        name: The method's name.
         data: What it was tested on.
         measured: One entry a run; of a baseline, one a different measurement.
         seeds: Number of different seeds.
         network: Name of its network; None if the configuration does not tell.
         comparison: The paper's row, if it is one.
-        is_own: Whether the runs are about this system.
+        is_own: Whether the runs are about this method.
     """
 
     run: str
-    system: str
+    name: str
     data: str
-    measured: tuple[SystemResult, ...]
+    measured: tuple[MethodResult, ...]
     seeds: int
     network: str | None
     comparison: Comparison | None
@@ -41,28 +41,28 @@ class Row:
 
     @property
     def label(self) -> str:
-        """A name for legends: the run's if it is about this system, or else the system's."""
-        return self.run if self.is_own else self.system
+        """A name for legends: the run's if it is about this method, or else the method's."""
+        return self.run if self.is_own else self.name
 
     @property
     def gmacs(self) -> float:
-        """Cost per frame over the keyframe interval."""
-        return self.spread(lambda system: system.mean_gmacs).mean
+        """Cost per frame."""
+        return self.spread(lambda method: method.mean_gmacs).mean
 
     @property
     def miou(self) -> Spread:
         """Mean over distances, in [0, 1]."""
-        return self.spread(lambda system: system.accuracy.miou_mean)
+        return self.spread(lambda method: method.accuracy.miou_mean)
 
     @property
     def at_distance(self) -> tuple[Spread, ...]:
-        """MIoU at each distance."""
-        count = max(len(system.accuracy.miou_at_distance) for system in self.measured)
+        """MIoU at each distance; empty for a method that has one value for all frames."""
+        count = max(len(method.at_distance) for method in self.measured)
         return tuple(self.spread(_at(distance)) for distance in range(count))
 
-    def spread(self, figure: Callable[[SystemResult], float]) -> Spread:
-        """Mean and spread of a figure of the system."""
-        return Spread.of(figure(system) for system in self.measured)
+    def spread(self, figure: Callable[[MethodResult], float]) -> Spread:
+        """Mean and spread of a figure of the method."""
+        return Spread.of(figure(method) for method in self.measured)
 
 
 def rows_of(groups: Sequence[RunGroup]) -> list[Row]:
@@ -77,7 +77,7 @@ def rows_of(groups: Sequence[RunGroup]) -> list[Row]:
     own = [_row(group, group.runs[0].own.name) for group in groups]
     baselines: list[Row] = []
     for group in groups:
-        for name in [system.name for system in group.runs[0].result.systems[:-1]]:
+        for name in [method.name for method in group.runs[0].result.methods[:-1]]:
             row = _row(group, name)
             if not any(_holds(other, row) for other in (*own, *baselines)):
                 baselines = [other for other in baselines if not _holds(row, other)] + [row]
@@ -86,8 +86,8 @@ def rows_of(groups: Sequence[RunGroup]) -> list[Row]:
 
 def _row(group: RunGroup, name: str) -> Row:
     is_own = name == group.runs[0].own.name
-    found = [system for run in group.runs if (system := run.system(name)) is not None]
-    different = {_figures(system): system for system in found}  # runs may share a baseline
+    found = [method for run in group.runs if (method := run.method(name)) is not None]
+    different = {_figures(method): method for method in found}  # runs may share a baseline
     measured = tuple(found if is_own else different.values())
     seeds = group.seeds if is_own else len(measured)
     result = group.runs[0].result
@@ -99,18 +99,18 @@ def _row(group: RunGroup, name: str) -> Row:
 
 def _holds(row: Row, other: Row) -> bool:
     """Whether one row has all measurements of another of the same name."""
-    mine, others = ({_figures(system) for system in each.measured} for each in (row, other))
-    return row.system == other.system and others <= mine
+    mine, others = ({_figures(method) for method in each.measured} for each in (row, other))
+    return row.name == other.name and others <= mine
 
 
-def _figures(system: SystemResult) -> str:
+def _figures(method: MethodResult) -> str:
     """What two measurements by the same weights share, whatever the keyframe interval."""
-    return f"{system.mean_gmacs:.6f} {system.accuracy.miou_pooled:.6f}"
+    return f"{method.mean_gmacs:.6f} {method.accuracy.miou_pooled:.6f}"
 
 
-def _at(distance: int) -> Callable[[SystemResult], float]:
-    def figure(system: SystemResult) -> float:
-        values = system.accuracy.miou_at_distance
+def _at(distance: int) -> Callable[[MethodResult], float]:
+    def figure(method: MethodResult) -> float:
+        values = method.at_distance
         return values[distance] if distance < len(values) else math.nan
 
     return figure

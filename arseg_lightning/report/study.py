@@ -79,11 +79,11 @@ class Study:
         """Cost of every frame at 1x, from the row's own runs or from the reference's."""
         groups = (group, self.reference) if self.reference else (group,)
         runs = (run for each in groups for run in each.runs)
-        systems = (system for run in runs if (system := run.system("1x")) is not None)
-        return next((system.mean_gmacs for system in systems), math.nan)
+        found = (method for run in runs if (method := run.method("1x")) is not None)
+        return next((method.mean_gmacs for method in found), math.nan)
 
     def _recovered(self, run: Run) -> float:
-        full, low = run.system("1x"), self._low(run)
+        full, low = run.method("1x"), self._low(run)
         if full is None:
             return math.nan
         lost = full.accuracy.miou_pooled - low
@@ -94,7 +94,7 @@ class Study:
         if not run.own.name.startswith("AR "):
             return math.nan
         name = run.own.name.removeprefix("AR ")
-        if (own := run.system(name)) is not None:
+        if (own := run.method(name)) is not None:
             return own.accuracy.miou_pooled
         other = self.baseline
         if other is None or _data(other) != (run.result.data, run.result.size):
@@ -130,7 +130,7 @@ def studies_of(
 
 
 def pooled(run: Run) -> float:
-    """MIoU of a run's own system over all frames."""
+    """MIoU of a run's own method over all frames."""
     return run.own.accuracy.miou_pooled
 
 
@@ -160,7 +160,7 @@ def _alone(groups: Sequence[RunGroup], reference: RunGroup | None) -> RunGroup |
     if reference is None or recipe is None:
         return None
     ratio, interval = recipe.resolution_ratio, recipe.keyframe_interval
-    wanted = Recipe(recipe.network, "every_frame", ratio, interval)
+    wanted = Recipe(recipe.network, "per_frame", ratio, interval)
     found = [g for g in groups if g.recipe == wanted and _data(g) == _data(reference)]
     return found[0] if len(found) == 1 else None
 

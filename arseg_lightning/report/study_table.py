@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from arseg_lightning.report.comparison import paper_change
 from arseg_lightning.report.grid import Table
 from arseg_lightning.report.groups import RunGroup, Spread
 from arseg_lightning.report.results_table import percent_with_spread
 from arseg_lightning.report.study import Study, pooled
-from arseg_lightning.report.table import gmacs_text, percent_text
+from arseg_lightning.report.table import gmacs_text, percent_text, share_text
 
 __all__ = ["study_table"]
 
@@ -39,9 +37,9 @@ def _cells(study: Study, group: RunGroup) -> tuple[str, ...]:
         percent_text(group.spread(pooled).mean),
         "reference" if group is study.reference else _points(study.change(group)),
         _share(study.recovered(group)),
-        percent_text(group.spread(lambda run: run.own.accuracy.miou_min).mean),
+        percent_text(group.spread(lambda run: run.own.worst).mean),
         gmacs_text(gmacs),
-        "-" if math.isnan(cost) else f"{cost:.0%}",
+        share_text(cost),
         str(group.seeds),
         _paper(study, group),
     )

@@ -7,36 +7,39 @@ import math
 from arseg_lightning.report.grid import Table
 from arseg_lightning.report.result import RunResult
 
-__all__ = ["distance_table", "gmacs_text", "percent_text", "recovered_share"]
+__all__ = ["distance_table", "gmacs_text", "percent_text", "recovered_share", "share_text"]
 
 
 def distance_table(result: RunResult) -> str:
-    """Lay out mIoU over distance, its mean, minimum and pooled value, and cost, as Markdown."""
-    distances = range(result.keyframe_interval)
-    header = ["mIoU % at distance", *map(str, distances), "mean", "min", "pooled", "GMACs", "cost"]
+    """Lay out mIoU over distance, its mean, minimum and pooled value, and cost, as Markdown.
+
+    Methods without distances have a value for all frames only.
+    """
+    count = result.num_distances
+    names = ("mIoU % at distance", *map(str, range(count)), "mean", "min", "pooled")
+    header = (*(names if count else ("mIoU %", "pooled")), "GMACs", "cost")
     rows = []
-    full = result.systems[0].mean_gmacs
-    for system in result.systems:
-        accuracy = system.accuracy
-        values = (
-            *accuracy.miou_at_distance,
-            accuracy.miou_mean,
-            accuracy.miou_min,
-            accuracy.miou_pooled,
-        )
-        cost = [gmacs_text(system.mean_gmacs), f"{system.mean_gmacs / full:.0%}"]
-        rows.append((system.name, *map(percent_text, values), *cost))
-    return Table(tuple(header), tuple(rows)).markdown()
+    for method in result.methods:
+        pooled = method.accuracy.miou_pooled
+        if count:
+            unknown = (math.nan,) * (count - len(method.at_distance))
+            mean = method.accuracy.miou_mean if method.at_distance else math.nan
+            values = (*method.at_distance, *unknown, mean, method.worst, pooled)
+        else:
+            values = (pooled,)
+        cost = (gmacs_text(method.mean_gmacs), share_text(method.mean_gmacs / result.full_gmacs))
+        rows.append((method.name, *map(percent_text, values), *cost))
+    return Table(header, tuple(rows)).markdown()
 
 
 def recovered_share(result: RunResult) -> float:
-    """Share of what the s x baseline loses against 1.0x that AR-Seg wins back.
+    """Share of what the s x baseline loses against 1x that the run's own method wins back.
 
-    NaN unless the result holds exactly the three systems, and the baseline loses something.
+    NaN unless the result holds exactly these three, and the baseline loses something.
     """
-    if len(result.systems) != 3:
+    if [each.kind for each in result.methods] != ["baseline", "baseline", "own"]:
         return math.nan
-    full, low, own = (system.accuracy.miou_mean for system in result.systems)
+    full, low, own = (method.accuracy.miou_mean for method in result.methods)
     return (own - low) / (full - low) if full > low else math.nan
 
 
@@ -45,6 +48,13 @@ def percent_text(share: float, digits: int = 1) -> str:
     return "-" if math.isnan(share) else f"{100 * share:.{digits}f}"
 
 
+def share_text(share: float) -> str:
+    """A share in whole percent; a dash if it is not known."""
+    return "-" if math.isnan(share) else f"{share:.0%}"
+
+
 def gmacs_text(gmacs: float) -> str:
-    """A cost, with as many digits as mean something."""
+    """A cost, with as many digits as mean something; a dash if it is not known."""
+    if math.isnan(gmacs):
+        return "-"
     return f"{gmacs:.2f}" if gmacs >= 1 else f"{gmacs:.3f}"
