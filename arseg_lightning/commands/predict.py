@@ -11,7 +11,8 @@ from typing import Self
 from tqdm import tqdm
 
 from arseg_lightning.inference import Optimisations, Precision
-from arseg_lightning.streaming import EveryL, KeyframePolicy, Segmenter, load_run
+from arseg_lightning.methods import Clock, EveryL
+from arseg_lightning.streaming import Segmenter, load_run
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segment_to_folder
 from arseg_lightning.streaming.record import StreamRecord
@@ -31,7 +32,7 @@ def predict(
     output: Path,
     checkpoint: str | None = None,
     keyframe_interval: int | None = None,
-    policy: KeyframePolicy | None = None,
+    clock: Clock | None = None,
     motion: LiveMotion = "auto",
     live: LiveOptions = LiveOptions(),  # noqa: B008
     outputs: str = "overlay,labels",
@@ -49,15 +50,15 @@ def predict(
 
     Args:
         configs: The folder of a run; or files of configuration (--config A --config B), whose
-            values are overridden as in `test`: --model.high_res_checkpoint FILE.
+            values are overridden as in `test`: --model.weights.high_res FILE.
         video: A video file, a folder of images, camera:0, an address (rtsp://, http://), or - for
             standard input.
         output: Folder of the results: overlay.mp4, labels/, npz/ and the figures, predict.json.
         checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
-        policy: Another choice of keyframes: CodecKeyframes or Adaptive (--policy.max_interval 30).
+        clock: Another choice of keyframes: CodecKeyframes or Adaptive (--clock.max_interval 30).
         motion: The codec's own or a refusal; found by encoding on the fly; or auto, which finds
-            none for a system that looks at none.
+            none for a method that looks at none.
         live: How a camera or an address is read.
         outputs: What is written, of overlay, labels and npz, with commas.
         device: auto, cpu, cuda or cuda:N.
@@ -79,7 +80,7 @@ def predict(
     names = tuple(word.strip() for word in outputs.split(",") if word.strip())
     settings = FolderSettings(names, motion, limit, batch_frames, opacity, overwrite, live)
     fast = Optimisations(precision=precision)
-    chosen = _policy(keyframe_interval, policy)
+    chosen = _clock(keyframe_interval, clock)
     segmenter = load_run(configs, checkpoint, overrides, chosen, device, fast)
     record = segment_and_show(segmenter, video, output, settings)
     if record.ended == "interrupted":
@@ -97,12 +98,12 @@ def segment_and_show(
     return record
 
 
-def _policy(keyframe_interval: int | None, policy: KeyframePolicy | None) -> KeyframePolicy | None:
-    """The policy that the flags name, if they name one."""
+def _clock(keyframe_interval: int | None, clock: Clock | None) -> Clock | None:
+    """The clock that the flags name, if they name one."""
     if keyframe_interval is None:
-        return policy
-    if policy is not None:
-        raise ValueError("give one of --keyframe_interval and --policy, which has its own")
+        return clock
+    if clock is not None:
+        raise ValueError("give one of --keyframe_interval and --clock, which has its own")
     return EveryL(keyframe_interval)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from time import monotonic
 from typing import Any
 
-from arseg_lightning.streaming.result import StreamResult
+from arseg_lightning.methods import StreamResult
 
 __all__ = ["Figures", "Latencies"]
 
@@ -29,12 +29,16 @@ class Latencies:
         self._total += milliseconds
         self._max = max(self._max, milliseconds)
 
+    @property
+    def frames(self) -> int:
+        """Number of times."""
+        return self._counts.total()
+
     def summary(self) -> dict[str, float]:
         """Milliseconds as ``mean``, ``p50``, ``p95`` and ``max``, and the number of ``frames``."""
-        frames = self._counts.total()
         return {
-            "frames": frames,
-            "mean": self._total / max(frames, 1),
+            "frames": self.frames,
+            "mean": self._total / max(self.frames, 1),
             "p50": self._percentile(0.50),
             "p95": self._percentile(0.95),
             "max": self._max,
@@ -42,7 +46,7 @@ class Latencies:
 
     def _percentile(self, share: float) -> float:
         """The least time that so large a share of all does not exceed."""
-        wanted = max(1, math.ceil(share * self._counts.total()))
+        wanted = max(1, math.ceil(share * self.frames))
         for step in sorted(self._counts):
             wanted -= self._counts[step]
             if wanted <= 0:
@@ -55,14 +59,21 @@ _LEAST = 1e-3
 
 
 class Figures:
-    """What a stream has come to so far."""
+    """What a stream has come to so far.
 
-    def __init__(self) -> None:
+    Args:
+        with_keyframes: Whether the method tells keyframes from other frames.
+    """
+
+    def __init__(self, with_keyframes: bool = True) -> None:
+        self.with_keyframes = with_keyframes
         self.num_frames = 0
         self.num_keyframes = 0
         self.reasons: Counter[str] = Counter()
         self.latency_ms = 0.0
-        self._latencies = {"all": Latencies(), "keyframe": Latencies(), "nonkeyframe": Latencies()}
+        self._latencies: dict[str, Latencies] = defaultdict(Latencies)
+        self._steps: Counter[str] = Counter()
+        self._executed: dict[str, float] = defaultdict(float)
         self._stages: Counter[str] = Counter()
         self._start = self._mark = monotonic()
         self._frames_at_mark = 0
@@ -71,11 +82,14 @@ class Figures:
         """Count a frame."""
         self.num_frames += 1
         self.latency_ms = result.latency_ms
+        self.num_keyframes += result.is_keyframe
         if result.reason is not None:
-            self.num_keyframes += 1
             self.reasons[_kind(result.reason)] += 1
-        self._latencies["all"].add(result.latency_ms)
-        self._latencies["keyframe" if result.is_keyframe else "nonkeyframe"].add(result.latency_ms)
+        for name in ("all", result.roles):
+            self._latencies[name].add(result.latency_ms)
+        for step in result.executed:
+            self._steps[step.role] += 1
+            self._executed[step.role] += step.share
         self._stages.update(result.stages)
 
     @property
@@ -98,18 +112,18 @@ class Figures:
         now = monotonic()
         rate = (self.num_frames - self._frames_at_mark) / max(now - self._mark, 1e-9)
         self._mark, self._frames_at_mark = now, self.num_frames
-        return (
-            f"{rate:.1f} fps, {100 * self.keyframe_share:.0f} % keyframes, "
-            f"latency {self.latency_ms:.0f} ms"
-        )
+        keyframes = f"{100 * self.keyframe_share:.0f} % keyframes, " * self.with_keyframes
+        return f"{rate:.1f} fps, {keyframes}latency {self.latency_ms:.0f} ms"
 
     def summary(self) -> dict[str, Any]:
         """Everything, for a record."""
         frames = max(self.num_frames, 1)
         return {
             "frames": self.num_frames,
-            "keyframes": self.num_keyframes,
-            "keyframe_reasons": dict(self.reasons),
+            "keyframes": self.num_keyframes if self.with_keyframes else None,
+            "reasons": dict(self.reasons),
+            "roles": {name: each.frames for name, each in self._latencies.items() if name != "all"},
+            "executed": {role: self._executed[role] / n for role, n in self._steps.items()},
             "seconds": self.seconds,
             "fps": self.fps,
             "latency_ms": {name: each.summary() for name, each in self._latencies.items()},

@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.interrupt import Interrupt
 from arseg_lightning.streaming.outputs import (
@@ -18,7 +19,6 @@ from arseg_lightning.streaming.outputs import (
 )
 from arseg_lightning.streaming.outputs.output import make_folder
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, stream_record
-from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.video.live import LiveMotion, LiveSource
 
@@ -100,7 +100,7 @@ def segment_to_folder(
     What was written is complete in itself whatever ends the stream; Ctrl-C ends it at a frame.
 
     Args:
-        segmenter: The networks.
+        segmenter: The method.
         source: What :func:`open_live` takes.
         folder: Where results are written.
         settings: Which.
@@ -115,6 +115,7 @@ def segment_to_folder(
         ValueError: If the source cannot be used.
     """
     settings = settings or FolderSettings()
+    segmenter.check_batch(settings.batch_frames)
     _check_folder(folder, settings.overwrite)
     with (
         Interrupt() as interrupt,
@@ -143,7 +144,7 @@ class _Stream:
         self.live = live
         self.outputs = outputs
         self.watch = watch
-        self.figures = Figures()
+        self.figures = Figures(bool(segmenter.method.key_roles))
 
     def run(self, interrupt: Interrupt, settings: FolderSettings) -> None:
         """Go on to the end, or until someone wants to stop."""

@@ -14,7 +14,6 @@ from arseg_lightning import __version__
 from arseg_lightning.streaming.device import device_name
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.outputs import Output
-from arseg_lightning.streaming.policy import KeyframePolicy
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.video.live import LiveSource
 
@@ -34,13 +33,16 @@ class StreamRecord:
             frames were dropped because they came too late.
         ended: ``complete``, ``interrupted``, or the error that ended it.
         frames: Number of frames.
-        keyframes: How many of them were keyframes.
-        keyframe_reasons: And why.
+        keyframes: How many of them were keyframes; None if the method knows no keyframes.
+        reasons: Why frames had the roles that they had, where the method says so.
+        roles: Number of frames by the roles of their steps, joined by ``+``.
+        executed: By role, the mean share of its multiply-accumulates that a step executed.
         seconds: From the first frame to the last, with all that was done for them.
         fps: Frames a second of it.
-        latency_ms: Mean, median, 95th percentile and maximum, by role.
+        latency_ms: Mean, median, 95th percentile and maximum, by the roles of a frame's steps.
         stage_ms: Mean milliseconds a frame by stage.
-        policy: The keyframe policy and its settings.
+        method: The method's name.
+        clock: Its clock and the clock's settings; None if it has none.
         device: What the networks ran on.
         precision: In what they computed.
         outputs: What was written.
@@ -50,13 +52,16 @@ class StreamRecord:
     source: dict[str, Any]
     ended: str
     frames: int
-    keyframes: int
-    keyframe_reasons: dict[str, int]
+    keyframes: int | None
+    reasons: dict[str, int]
+    roles: dict[str, int]
+    executed: dict[str, float]
     seconds: float
     fps: float
     latency_ms: dict[str, dict[str, float]]
     stage_ms: dict[str, float]
-    policy: dict[str, Any]
+    method: str
+    clock: dict[str, Any] | None
     device: str
     precision: str
     outputs: tuple[str, ...]
@@ -70,17 +75,18 @@ class StreamRecord:
 
     def text(self) -> str:
         """The record in some lines for a reader."""
-        share = 100 * self.keyframes / max(self.frames, 1)
+        keyframes = ""
+        if self.keyframes is not None:
+            keyframes = f"{100 * self.keyframes / max(self.frames, 1):.0f} % keyframes, "
         lines = [
             f"{self.frames} frames in {self.seconds:.1f} s: {self.fps:.1f} fps, "
-            f"{share:.0f} % keyframes, on {self.device} ({self.ended})"
+            f"{keyframes}on {self.device} ({self.ended})"
         ]
-        for role, each in self.latency_ms.items():
-            if each["frames"]:
-                lines.append(
-                    f"{role:>12}: {each['mean']:.1f} ms a frame (p50 {each['p50']:.1f}, "
-                    f"p95 {each['p95']:.1f}, max {each['max']:.1f})"
-                )
+        lines += [
+            f"{roles:>12}: {each['mean']:.1f} ms a frame (p50 {each['p50']:.1f}, "
+            f"p95 {each['p95']:.1f}, max {each['max']:.1f})"
+            for roles, each in self.latency_ms.items()
+        ]
         return "\n".join([*lines, *(f"written: {output}" for output in self.outputs)])
 
 
@@ -98,18 +104,16 @@ def stream_record(
         "fps": live.fps,
         "dropped": live.num_dropped,
     }
+    clock = segmenter.method.clock
     versions = {"arseg_lightning": __version__, "python": platform.python_version()}
     return StreamRecord(
         source=source,
         ended=ended,
-        policy=_described(segmenter.policy),
+        method=segmenter.method.name,
+        clock=None if clock is None else {"name": type(clock).__name__} | vars(clock),
         device=device_name(segmenter.device),
         precision=segmenter.precision,
         outputs=tuple(output.summary for output in outputs),
         versions=versions | {name: version(name) for name in _PACKAGES},
         **figures.summary(),
     )
-
-
-def _described(policy: KeyframePolicy) -> dict[str, Any]:
-    return {"name": type(policy).__name__} | vars(policy)

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.export import CONTRACT_NAME, OnnxSystem
-from arseg_lightning.inference import Optimisations, optimise
+from arseg_lightning.export import CONTRACT_NAME, OnnxMethod
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.methods import Clock, VideoMethod
 from arseg_lightning.streaming.device import choose_device
-from arseg_lightning.streaming.policy import EveryL, KeyframePolicy
 from arseg_lightning.streaming.segmenter import Segmenter
-from arseg_lightning.systems import EveryFrame
-from arseg_lightning.tasks import SegmentationTask
+from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.types import ClassSet
 
-__all__ = ["load_experiment", "load_run", "segmenter_of"]
+__all__ = ["choose_clock", "load_experiment", "load_run", "recorded_run", "segmenter_of"]
 
 _RECORD = "fit.yaml"
 
@@ -27,7 +26,7 @@ def load_run(
     run: Path | str | Sequence[Path | str],
     checkpoint: Path | str | Literal["best", "last"] | None = None,
     overrides: Sequence[str] = (),
-    policy: KeyframePolicy | None = None,
+    clock: Clock | None = None,
     device: str = "auto",
     optimisations: Optimisations = Optimisations(),  # noqa: B008
 ) -> Segmenter:
@@ -40,23 +39,23 @@ def load_run(
         checkpoint: ``best`` or ``last`` of the run, or a run's checkpoint. By default the best of
             a folder (the last if nothing was validated), and for files the weights that they name.
         overrides: What wins over the files: ``--model.resolution_ratio 0.7``.
-        policy: Which frames become keyframes; by default every L-th, L as in the configuration.
+        clock: When a frame becomes a keyframe; the configuration's by default.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         optimisations: What is done so that the same takes less time.
 
     Raises:
         FileNotFoundError: If the run or its checkpoint is not there.
-        ValueError: If they do not fit together, networks have no weights, or there is no such
-            device.
+        ValueError: If they do not fit together, networks have no weights, there is no such
+            device, or the method has no clock that another one could replace.
     """
-    choose_device(device)  # a slip is said before anything is built
+    choose_device(device)  # a mistake is named before anything is built
     paths = [Path(run)] if isinstance(run, Path | str) else [Path(path) for path in run]
     if not paths:
         raise ValueError("name the folder of a run, or files of configuration; got neither")
     if (paths[0] / CONTRACT_NAME).is_file():
-        return _exported(paths[0], policy)
+        return _exported(paths[0], clock)
     experiment = load_experiment(paths, checkpoint, overrides, "predict")
-    return segmenter_of(experiment.task, experiment.data, policy, device, optimisations)
+    return segmenter_of(experiment.task, experiment.data, clock, device, optimisations)
 
 
 def load_experiment(
@@ -78,7 +77,7 @@ def load_experiment(
         ValueError: If they do not fit together, or networks have no weights.
     """
     folder = paths[0] if paths[0].is_dir() else None
-    files = [_record(path) for path in paths]
+    files = [recorded_run(path) for path in paths]
     found = _checkpoint(folder, checkpoint)
     experiment = Experiment(files, overrides, weights=True, checkpoint=found)
     experiment.task.refuse_random_weights(command, "--checkpoint")
@@ -86,55 +85,75 @@ def load_experiment(
 
 
 def segmenter_of(
-    task: SegmentationTask,
+    task: VideoTask,
     data: ClipDataModule,
-    policy: KeyframePolicy | None = None,
+    clock: Clock | None = None,
     device: str = "auto",
     optimisations: Optimisations = Optimisations(),  # noqa: B008
 ) -> Segmenter:
-    """Make a segmenter of a task's own system, with what its data say of its input.
+    """Make a segmenter of a task's own method, with what its data say of its input.
 
     Args:
-        task: The task; its system is left as it is.
+        task: The task; its method is left as it is.
         data: Its data.
-        policy: See :func:`load_run`.
+        clock: See :func:`load_run`.
         device: See :func:`load_run`.
         optimisations: See :func:`load_run`.
 
     Raises:
-        ValueError: If there is no such device, or it does not compute in that precision.
+        ValueError: If there is no such device, it does not compute in that precision, or the
+            method has no clock that another one could replace.
     """
     place = choose_device(device)
     if optimisations.precision == "float16" and place.type == "cpu":
         raise ValueError("precision float16 is for GPUs, got cpu; choose float32 or bfloat16")
+    method = copy.deepcopy(task.method).to(place)
+    choose_clock(method, clock)
     return Segmenter(
-        optimise(copy.deepcopy(task.system).to(place), optimisations),
+        method.for_inference(optimisations),
         data.classes,
         normalise=data.normalise,
         chaining=data.store.chaining,
-        policy=policy or EveryL(data.keyframe_interval),
-        uses_motion=not isinstance(task.system, EveryFrame),
         device=device,
         precision=optimisations.precision,
     )
 
 
-def _exported(folder: Path, policy: KeyframePolicy | None) -> Segmenter:
+def choose_clock(method: VideoMethod, clock: Clock | None) -> None:
+    """Give a method another clock.
+
+    Args:
+        method: The method.
+        clock: The clock; None leaves the method its own.
+
+    Raises:
+        ValueError: If the method has none.
+    """
+    if clock is None:
+        return
+    if method.clock is None:
+        raise ValueError(
+            f"{method.name} has no keyframes that a clock could choose, got "
+            f"{type(clock).__name__}; leave out --clock and --keyframe_interval"
+        )
+    method.use_clock(clock)
+
+
+def _exported(folder: Path, clock: Clock | None) -> Segmenter:
     """Run exported graphs in the place of networks."""
-    system = OnnxSystem(folder)
-    contract = system.contract
+    method = OnnxMethod(folder)
+    choose_clock(method, clock)
+    contract = method.contract
     return Segmenter(
-        system,
-        ClassSet(contract.system, contract.class_names, contract.palette),
+        method,
+        ClassSet(contract.name, contract.class_names, contract.palette),
         normalise=contract.normalisation,
         chaining=contract.chaining,
-        policy=policy or EveryL(contract.keyframe_interval),
-        uses_motion="nonkeyframe" in contract.graphs,
         device="cpu",
     )
 
 
-def _record(path: Path) -> Path:
+def recorded_run(path: Path) -> Path:
     """The configuration in a run's folder, or the file itself."""
     record = path / _RECORD if path.is_dir() else path
     if not record.is_file():

@@ -1,4 +1,4 @@
-"""Segments video as a stream: the networks, and what their input needs."""
+"""Segments video as a stream: a source, a device, a method."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.methods import Stream, StreamResult, TakenFrame, VideoMethod
 from arseg_lightning.streaming.device import choose_device
-from arseg_lightning.streaming.policy import EveryL, KeyframePolicy
-from arseg_lightning.streaming.result import StreamResult
-from arseg_lightning.streaming.session import Session, TakenFrame
-from arseg_lightning.systems import EveryFrame, VideoSystem
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live import LiveMotion, LiveSource, StreamedFrame, open_live
@@ -27,17 +19,15 @@ __all__ = ["Segmenter"]
 
 
 class Segmenter:
-    """Segments frames as they come, with the state of each stream in a session of its own.
+    """Segments frames as they come; every source is a stream of its own.
 
     Args:
-        system: The video method; it is moved to the device and only evaluated from here on.
+        method: The video method; it is moved to the device and only evaluated from here on.
         classes: Its classes.
         normalise: How its networks want their images.
-        chaining: How motion is composed to the keyframe.
-        policy: Which frames become keyframes; every 12th by default.
-        uses_motion: Whether the system looks at motion; it is neither found nor composed if not.
+        chaining: How motion is composed over frames.
         device: See :func:`choose_device`.
-        precision: In what the system computes, for records.
+        precision: In what the method computes, for records.
 
     Raises:
         ValueError: If there is no such device.
@@ -45,30 +35,28 @@ class Segmenter:
 
     def __init__(
         self,
-        system: VideoSystem,
+        method: VideoMethod,
         classes: ClassSet,
         *,
         normalise: Normalisation | None = None,
         chaining: Chaining = "subpixel",
-        policy: KeyframePolicy | None = None,
-        uses_motion: bool = True,
         device: str = "auto",
         precision: str = "float32",
     ) -> None:
         self.device = choose_device(device)
-        self.system = system.to(self.device).eval()
+        self.method = method.to(self.device).eval()
         self.classes = classes
+        self.normalise = normalise
         self.chaining: Chaining = chaining
         self.precision = precision
-        self.policy = policy or EveryL()
-        self.uses_motion = uses_motion and not isinstance(system, EveryFrame)
-        normalise = normalise or Normalisation()
-        statistics = torch.tensor([normalise.mean, normalise.std], device=self.device)
-        self._mean, self._std = statistics  # (3,) each
 
-    def session(self, policy: KeyframePolicy | None = None) -> Session:
-        """Start a stream; policies keep no state, so streams may share one."""
-        return Session(self, policy or self.policy)
+    def session(self) -> Stream:
+        """Start a stream.
+
+        Raises:
+            ValueError: If the method cannot be streamed.
+        """
+        return Stream(self.method, self.normalise, self.chaining)
 
     def stream(
         self,
@@ -97,11 +85,33 @@ class Segmenter:
 
         Args:
             source: See :meth:`stream`.
-            motion: See :func:`open_live`; ``auto`` finds none for a system that uses none.
+            motion: See :func:`open_live`; ``auto`` finds none for a method that uses none.
             options: Further options of :func:`open_live`.
+
+        Raises:
+            ValueError: If the method cannot be streamed, or the source cannot be used.
         """
-        wanted = None if motion == "auto" and not self.uses_motion else motion
+        try:
+            self.session()
+        except ValueError as error:
+            raise ValueError(f"{source} cannot be segmented as a stream: {error}") from error
+        wanted = None if motion == "auto" and not self.method.uses_motion else motion
         return open_live(source, motion=wanted, **options)
+
+    def check_batch(self, batch_frames: int) -> None:
+        """Refuse batches that there cannot be.
+
+        Raises:
+            ValueError: If a batch is to have no frames, or several that depend on each other.
+        """
+        if batch_frames < 1:
+            raise ValueError(f"batch_frames is at least 1, got {batch_frames}")
+        if batch_frames > 1 and not self.method.needs.independent:
+            raise ValueError(
+                f"batch_frames {batch_frames} segments frames at once that do not depend on each "
+                f"other; each frame of {self.method.name} depends on the one before it: use "
+                f"batch_frames 1"
+            )
 
     def results(
         self, live: LiveSource, limit: int | None = None, batch_frames: int = 1
@@ -116,31 +126,21 @@ class Segmenter:
                 it waits for.
 
         Raises:
-            ValueError: If a batch is to have no frames.
+            ValueError: If there cannot be such batches.
         """
-        if batch_frames < 1:
-            raise ValueError(f"batch_frames is at least 1, got {batch_frames}")
-        session, waiting = self.session(), list[TakenFrame]()
+        self.check_batch(batch_frames)
+        stream, waiting = self.session(), list[TakenFrame]()
         for wait_ms, streamed in _timed(islice(live, limit)):
-            taken = session.take(streamed, wait_ms)
-            if taken.reason is not None and waiting:
-                yield from session.segment(waiting)
+            taken = stream.take(streamed, wait_ms)
+            if waiting and not stream.goes_with(taken, waiting[0]):
+                yield from stream.segment(waiting)
                 waiting = []
             waiting.append(taken)
-            if taken.reason is not None or len(waiting) >= batch_frames:
-                yield from session.segment(waiting)
+            if len(waiting) >= batch_frames or not stream.goes_with(taken, taken):
+                yield from stream.segment(waiting)
                 waiting = []
         if waiting:
-            yield from session.segment(waiting)
-
-    def image(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Bring a frame to what networks see: normalised, on the device, (1, 3, H, W)."""
-        height, width, _ = pixels.shape
-        on_device = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
-        # Channels stay innermost, and a row is one long vector: three passes at full speed.
-        rows = on_device.view(height, 3 * width).to(torch.float32)
-        rows.div_(255.0).sub_(self._mean.repeat(width)).div_(self._std.repeat(width))
-        return rows.view(1, height, width, 3).permute(0, 3, 1, 2)
+            yield from stream.segment(waiting)
 
 
 def _timed(frames: Iterator[StreamedFrame]) -> Iterator[tuple[float, StreamedFrame]]:

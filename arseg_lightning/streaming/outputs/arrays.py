@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.outputs.output import Output, make_folder, naming_errors
-from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.types import ClassSet
 
 __all__ = ["LabelArrays"]
@@ -22,8 +22,10 @@ class LabelArrays(Output):
     """Compressed archives of some frames each, ``000000.npz`` after their first frame.
 
     An archive holds ``labels`` (N, H, W) uint8; for each frame ``index``, ``pts_seconds``,
-    ``keyframe``, ``distance``, ``resolution_ratio`` and ``latency_ms``; and ``classes``, a JSON
-    text of names and colours. Memory holds the frames of one archive.
+    ``keyframe``, ``distance`` to the last one, ``role`` (of its steps, joined by ``+``),
+    ``executed`` (of its last step, the share of the role's multiply-accumulates) and
+    ``latency_ms``; and ``classes``, a JSON text of names and colours. Memory holds the frames of
+    one archive.
 
     Args:
         folder: Where they are written.
@@ -48,15 +50,15 @@ class LabelArrays(Output):
         """Keep a frame until its archive is full."""
         if self._chunk and self._chunk[0]["labels"].shape != result.labels.shape:
             self._flush()
-        prediction = result.prediction
         self._chunk.append(
             {
                 "labels": result.labels,
                 "index": result.frame.index,
                 "pts_seconds": result.frame.pts_seconds,
                 "keyframe": result.is_keyframe,
-                "distance": prediction.distance,
-                "resolution_ratio": prediction.resolution_ratio,
+                "distance": result.distance,
+                "role": result.roles,
+                "executed": result.executed[-1].share,
                 "latency_ms": result.latency_ms,
             }
         )

@@ -7,8 +7,8 @@ from queue import Queue
 from types import TracebackType
 from typing import Self
 
+from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.outputs.output import Output
-from arseg_lightning.streaming.result import StreamResult
 
 __all__ = ["InBackground"]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.outputs.output import Output, make_folder, naming_errors
 from arseg_lightning.streaming.outputs.palette import palette_table
-from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.types import ClassSet
 
 __all__ = ["LabelImages", "write_label"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from arseg_lightning.streaming.result import StreamResult
+from arseg_lightning.methods import StreamResult
 from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["CannotWriteOutput", "Output", "ToFunction", "make_folder", "naming_errors"]

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.outputs.output import Output
 from arseg_lightning.streaming.outputs.palette import palette_table
-from arseg_lightning.streaming.result import StreamResult
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.durable import DurableWriter
 from arseg_lightning.video.encode import EncodeSettings
