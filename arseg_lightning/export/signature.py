@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,7 +135,7 @@ def _refuse_unknown_schedule(method: VideoMethod) -> None:
 
 
 class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes which of the named tensors operators read: handing one on is no reading."""
+    """Notes which of the named tensors operators read: to hand one on is no reading."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -146,9 +146,12 @@ class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Do what an operator does."""
-        leaves = tree_leaves((args, kwargs))
-        self.names |= {self._names[id(leaf)] for leaf in leaves if id(leaf) in self._names}
+        self.note(tree_leaves((args, kwargs)))
         return func(*args, **(kwargs or {}))
+
+    def note(self, values: Iterable[object]) -> None:
+        """Note those of the named tensors that are among some values."""
+        self.names |= {self._names[id(each)] for each in values if id(each) in self._names}
 
 
 def _observe(
@@ -166,6 +169,7 @@ def _observe(
     if output is not None:
         results = {"labels": output.labels(frame.size), "scores": output.scores}
     results |= {NEXT + key: each for key, each in after.items() if each is not of_state.get(key)}
+    reads.note(results.values())  # it comes out under another name
     # A graph is called with a frame at least: the number of frames is that of its first input.
     read = reads.names if reads.names - set(planned) else reads.names | {"image"}
     inputs = tuple(name for name in given if name in read)

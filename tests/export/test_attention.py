@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from arseg_lightning.export.attention import GatheredWindowAttention, Tiles, gather_attention
-from arseg_lightning.inference import optimise
+from arseg_lightning.inference import Optimisations
 from arseg_lightning.propagation import WindowAttention
 from tests.export.made import tiny_arseg
 
@@ -40,7 +40,7 @@ def test_values_may_have_channels_of_their_own_and_come_in_batches():
     )
 
 
-def test_large_pictures_are_not_written_out_in_more_steps_than_32():
+def test_large_images_are_not_written_out_in_more_steps_than_32():
     for size in ((360, 480), (1024, 2048), (4000, 6)):
         tiles = Tiles(size, margin=3)
         bands = tiles.bands()
@@ -49,10 +49,10 @@ def test_large_pictures_are_not_written_out_in_more_steps_than_32():
 
 
 def test_attention_is_replaced_under_every_name_it_has():
-    system = optimise(tiny_arseg())
-    assert any(isinstance(part, WindowAttention) for part in system.modules())
-    gather_attention(system)
-    assert not any(isinstance(part, WindowAttention) for part in system.modules())
+    method = tiny_arseg().for_inference(Optimisations(fused_fusion=False))
+    assert any(isinstance(part, WindowAttention) for part in method.modules())
+    gather_attention(method)
+    assert not any(isinstance(part, WindowAttention) for part in method.modules())
 
 
 def test_other_modules_stay():

@@ -1,56 +1,98 @@
-"""Graphs are held to their system: what counts as equal, and on what."""
+"""Graphs are held to their method: what counts as equal, and on what."""
+
+from itertools import islice
 
 import pytest
 import torch
 
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.export.check import agreements, examples, require_equal
-from arseg_lightning.export.graphs import graphs_of
-from tests.export.made import SIZE, tiny_arseg
+from arseg_lightning.export.graphs import RoleGraph
+from arseg_lightning.export.signature import lay_out
+from tests.export.made import SIZE, Recurrent, decided, tiny_arseg
 
 
-@pytest.fixture(scope="module")
-def graphs():
-    return graphs_of(tiny_arseg(), Normalisation(), examples(SIZE)["noise"][0])
+def compare(method, broken=None):
+    """Check a method's own graphs, with some of them replaced."""
+    cycle, signatures = lay_out(method, SIZE)
+    graphs = {
+        role: RoleGraph(method, role, each, Normalisation()) for role, each in signatures.items()
+    }
+    runners = graphs | {role: make(graphs[role]) for role, make in (broken or {}).items()}
+    return agreements(method, graphs, runners, cycle, examples(SIZE))
 
 
 def test_examples_are_the_same_every_time_and_have_the_size():
     for batch in (False, True):
-        for (key, other), again in zip(
+        for one, again in zip(
             examples(SIZE, batch).values(), examples(SIZE, batch).values(), strict=True
         ):
-            assert key.image.equal(again[0].image)
-            assert other.motion.equal(again[1].motion)
-            assert key.image.shape[1:] == (*SIZE, 3)
-            assert other.motion.shape[1:] == (2, *SIZE)
-            assert key.image.dtype == torch.uint8
-    assert examples(SIZE, True)["batch of both"][0].image.shape[0] == 2
+            for frame, same in islice(zip(one, again, strict=True), 2):
+                assert all(frame[name].equal(same[name]) for name in frame)
+                assert frame["image"].shape[1:] == (*SIZE, 3)
+                assert frame["motion"].shape[1:] == (2, *SIZE)
+                assert frame["image"].dtype == torch.uint8
+    assert next(examples(SIZE, True)["batch of both"])["image"].shape[0] == 2
 
 
-def test_a_system_agrees_with_itself(graphs):
-    checks = agreements(graphs, graphs, examples(SIZE))
+@pytest.mark.parametrize("method", [tiny_arseg, lambda: decided(Recurrent())])
+def test_a_method_agrees_with_itself(method):
+    checks = compare(method())
     assert {check.equal_labels for each in checks.values() for check in each} == {1.0}
     require_equal(checks)
 
 
-@pytest.mark.parametrize("broken", [0.3, float("nan")])
-def test_another_result_is_an_error_that_says_how_far_off(graphs, broken):
-    def off(*arguments):
-        labels, scores = graphs["nonkeyframe"](*arguments)
-        scores = scores.clone()
-        scores[0, 0, 0, 0] += broken * scores.abs().max()
-        return labels, scores
+def test_a_role_without_scores_is_checked_by_those_that_follow():
+    checks = compare(decided(Recurrent()))
+    assert {role: len(each) for role, each in checks.items()} == {"start": 2, "look": 0, "score": 2}
 
-    checks = agreements(graphs, {**graphs, "nonkeyframe": off}, examples(SIZE))
+    def forgetful(graph):
+        return lambda *tensors: tuple(torch.zeros_like(each) for each in graph(*tensors))
+
+    with pytest.raises(ValueError, match="score graph does not agree"):
+        require_equal(compare(decided(Recurrent()), {"look": forgetful}))
+
+
+@pytest.mark.parametrize("broken", [0.3, float("nan")])
+def test_another_result_is_an_error_that_says_how_far_off(broken):
+    def off(graph):
+        def run(*arguments):
+            labels, scores = graph(*arguments)
+            scores = scores.clone()
+            scores[0, 0, 0, 0] += broken * scores.abs().max()
+            return labels, scores
+
+        return run
+
+    checks = compare(tiny_arseg(), {"nonkeyframe": off})
     with pytest.raises(ValueError, match=r"nonkeyframe graph does not .* noise: 100\.0000% of the"):
         require_equal(checks)
 
 
-def test_other_labels_are_an_error(graphs):
-    def off(image):
-        labels, *rest = graphs["keyframe"](image)
-        return ((labels + (torch.arange(SIZE[1]) < 1)).to(torch.uint8), *rest)
+def test_other_labels_are_an_error():
+    def off(graph):
+        def run(image):
+            labels, *rest = graph(image)
+            return ((labels + (torch.arange(SIZE[1]) < 1)).to(torch.uint8), *rest)
 
-    checks = agreements(graphs, {**graphs, "keyframe": off}, examples(SIZE))
+        return run
+
+    checks = compare(tiny_arseg(), {"keyframe": off})
     with pytest.raises(ValueError, match=r"keyframe graph .* 98\.5714% of the labels are equal \("):
         require_equal(checks)
+
+
+def test_an_error_in_one_frame_of_many_is_kept():
+    runs = []
+
+    def off(graph):
+        def run(*arguments):
+            runs.append(graph.role)
+            labels, scores, *rest = graph(*arguments)
+            return (labels, scores * (float("nan") if len(runs) == 1 else 1), *rest)
+
+        return run
+
+    with pytest.raises(ValueError, match=r"score graph .* scores differ by up to nan"):
+        require_equal(compare(decided(Recurrent()), {"score": off}))
+    assert len(runs) > 2

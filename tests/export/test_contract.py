@@ -6,6 +6,7 @@ import pytest
 
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.export import CONTRACT_NAME, read_contract
+from arseg_lightning.methods import RoleCycle
 from tests.export.made import SETTINGS, SIZE
 
 NUMPY_TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
@@ -27,16 +28,18 @@ def test_it_is_true_to_the_graphs(exported):
 def test_it_says_what_the_graphs_are_for(exported):
     contract = read_contract(exported)
     assert contract.size == SIZE
-    assert contract.keyframe_interval == 4
+    assert (contract.method, contract.name) == ("ARSeg", "AR 0.5x")
+    assert (contract.motion, contract.key_roles, contract.independent) == (
+        "keyframe",
+        ("keyframe",),
+        True,
+    )
+    assert contract.schedule == RoleCycle((), (("keyframe",), *[("nonkeyframe",)] * 3), True)
     assert contract.class_names == CAMVID11.names
     assert contract.palette == CAMVID11.palette
     assert contract.normalisation == SETTINGS.normalise
     assert contract.chaining == "subpixel"
-    assert contract.align_corners is True
-    assert {role: graph.resolution_ratio for role, graph in contract.graphs.items()} == {
-        "keyframe": 1.0,
-        "nonkeyframe": 0.5,
-    }
+    assert {graph.align_corners for graph in contract.graphs.values()} == {True}
     assert {"torch", "onnx", "onnxruntime", "opset"} <= set(contract.versions)
     assert all(check.equal_labels == 1 for g in contract.graphs.values() for check in g.checks)
 
@@ -45,8 +48,11 @@ def test_what_is_written_is_read_again(exported, tmp_path):
     contract = read_contract(exported)
     contract.write(tmp_path)
     assert read_contract(tmp_path) == contract
-    assert json.loads((tmp_path / CONTRACT_NAME).read_text())["motion"] == {
-        "law": "current(p) = key(p + motion(p))",
+    content = json.loads((tmp_path / CONTRACT_NAME).read_text())
+    assert content["version"] == 2
+    assert content["schedule"] == {"start": [], "cycle": [["keyframe"], *[["nonkeyframe"]] * 3]}
+    assert content["motion_law"] == {
+        "law": "current(p) = reference(p + motion(p))",
         "unit": "pixels of the image",
         "channels": ["x, positive to the right", "y, positive down"],
     }

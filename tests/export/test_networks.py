@@ -2,13 +2,14 @@
 
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from arseg_lightning.export import export_system
+from arseg_lightning.export import export_method
+from arseg_lightning.methods import ARSeg, PerFrame
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18, PSPNet18Stride8
 from arseg_lightning.propagation import ConvFusion, CReFF, GlobalAttention
-from arseg_lightning.systems import ARSeg, EveryFrame
 from tests.export.made import SETTINGS, tiny_arseg
 
 NETWORKS = (PSPNet18, PSPNet18Stride8, BiSeNet18, EfficientNetLite0)
@@ -25,8 +26,8 @@ def scores_agree(contract):
 @pytest.mark.parametrize("network", NETWORKS[:3])
 def test_a_network_at_an_odd_size_is_the_same_on_onnx_runtime(network, tmp_path):
     pytest.importorskip("onnxruntime")
-    system = EveryFrame(network(11, width=0.125))
-    scores_agree(export_system(system, tmp_path / "out", ODD))
+    method = PerFrame(11, partial(network, width=0.125))
+    scores_agree(export_method(method, tmp_path / "out", ODD))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_a_network_at_an_odd_size_is_the_same_on_onnx_runtime(network, tmp_path)
 )
 def test_every_fusion_is_the_same_as_a_program(fusion, convention, tmp_path):
     settings = replace(SETTINGS, format="torch")
-    scores_agree(export_system(tiny_arseg(fusion, convention), tmp_path / "out", settings))
+    scores_agree(export_method(tiny_arseg(fusion, convention), tmp_path / "out", settings))
 
 
 def test_the_published_warp_and_attention_without_an_outside_are_the_same(tmp_path, capfd):
@@ -48,7 +49,7 @@ def test_the_published_warp_and_attention_without_an_outside_are_the_same(tmp_pa
     fusion = CReFF(8, window=7, zero_padding=False, spread=2.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scores_agree(export_system(tiny_arseg(fusion, "paper"), tmp_path / "out", SETTINGS))
+        scores_agree(export_method(tiny_arseg(fusion, "paper"), tmp_path / "out", SETTINGS))
     assert capfd.readouterr() == ("", "")
 
 
@@ -57,7 +58,6 @@ def test_the_published_warp_and_attention_without_an_outside_are_the_same(tmp_pa
 @pytest.mark.parametrize("convention", ["exact", "paper"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_ar_seg_of_every_network_is_the_same(network, convention, format, tmp_path):
-    high, low = (network(11, width=0.25) for _ in range(2))
-    fusion = CReFF(high.feature_channels, zero_padding=convention == "paper", spread=2.0)
-    system = ARSeg(high, low, fusion, 0.3, convention)
-    scores_agree(export_system(system, tmp_path / "out", replace(ODD, format=format)))
+    fusion = partial(CReFF, zero_padding=convention == "paper", spread=2.0)
+    method = ARSeg(11, partial(network, width=0.25), fusion, 0.3, convention)
+    scores_agree(export_method(method, tmp_path / "out", replace(ODD, format=format)))
