@@ -42,7 +42,7 @@ class Made(VideoMethod):
 class Rotating(Made):
     """As TDNet: sub-networks take turns, without keyframes."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_classes: int = 3) -> None:
         super().__init__({"path1": 2, "path2": 4, "path3": 8, "path4": 16})
         self.period = 4
 

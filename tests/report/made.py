@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from arseg_lightning.metrics import Accuracy
-from arseg_lightning.report import Provenance, RunResult, SystemResult
+from arseg_lightning.report import MethodResult, Provenance, RoleResult, RunResult
 
 CAMVID_TEST = {
     "class_path": "arseg_lightning.datasets.CamVid",
@@ -11,11 +13,20 @@ CAMVID_TEST = {
 }
 
 
-def system(name, miou, gmacs, interval=12):
-    """A system whose accuracy falls by two points from the first distance to the last."""
+def method(name, miou, gmacs, interval=12, roles=("frame",)):
+    """A method whose accuracy falls by two points from the first distance to the last."""
     values = tuple(miou + 0.01 - 0.02 * d / (interval - 1) for d in range(interval))
     accuracy = Accuracy(values, miou, (miou, miou), (3,) * interval)
-    return SystemResult(name, accuracy, gmacs, gmacs, gmacs)
+    costs = {role: RoleResult(gmacs, 6, 6.0) for role in roles}
+    return MethodResult(name, "Made", "own", accuracy, costs, gmacs)
+
+
+def pooled_method(name, miou, gmacs):
+    """A method without distances: one value for all frames."""
+    costs = {"shallow": RoleResult(gmacs / 2, 6, 6.0), "deep": RoleResult(gmacs, 3, 3.0)}
+    return MethodResult(
+        name, "Made", "own", Accuracy((miou,), miou, (miou,) * 2, (6,)), costs, gmacs
+    )
 
 
 def config(
@@ -33,7 +44,7 @@ def config(
     model = {
         "network": {"class_path": f"arseg_lightning.models.{network}", "init_args": {}},
         "resolution_ratio": ratio,
-        "high_res_checkpoint": "runs/high-seed0/last.ckpt",
+        "weights": {"high_res": "runs/high-seed0/last.ckpt"},
         **arguments,
     }
     if task == "LowResTask":
@@ -52,13 +63,16 @@ def config(
     }
 
 
-def result(systems, settings, classes=2, size=(48, 64), data="camvid11", interval=12):
+def result(methods, settings, classes=2, size=(48, 64), data="camvid11", interval=12):
     return RunResult(
         data=data,
         class_names=tuple(f"class {i}" for i in range(classes)),
         keyframe_interval=interval,
         size=size,
-        systems=tuple(systems),
+        methods=(
+            *(replace(each, kind="baseline") for each in methods[:-1]),
+            *methods[-1:],
+        ),
         num_samples=6,
         provenance=Provenance("abc", settings.get("seed_everything"), {}, "CPU", settings),
     )
@@ -66,7 +80,7 @@ def result(systems, settings, classes=2, size=(48, 64), data="camvid11", interva
 
 def study(folder):
     """Write a study of five rows, two of them with two seeds; returns the folder."""
-    full, low = system("1x", 0.60, 10.0), system("0.5x", 0.50, 2.5)
+    full, low = method("1x", 0.60, 10.0), method("0.5x", 0.50, 2.5)
     rows = {
         "high-seed0": ([full], config("HighResTask", ratio=1.0)),
         "half-seed0": ([low], config("HighResTask", ratio=0.5)),
@@ -74,14 +88,14 @@ def study(folder):
     for seed, own, conv in ((0, 0.56, 0.53), (1, 0.58, 0.53)):
         conv_fusion = {"class_path": "arseg_lightning.propagation.ConvFusion"}
         rows |= {
-            f"ar-seed{seed}": ([full, system("AR 0.5x", own, 3.0)], config(seed=seed)),
+            f"ar-seed{seed}": ([full, method("AR 0.5x", own, 3.0)], config(seed=seed)),
             f"conv-seed{seed}": (
-                [full, system("AR 0.5x", conv, 4.0)],
+                [full, method("AR 0.5x", conv, 4.0)],
                 config(seed=seed, fusion=conv_fusion),
             ),
         }
     window = {"class_path": "CReFF", "init_args": {"window": 3}}
-    rows["window_3-seed0"] = ([full, system("AR 0.5x", 0.55, 2.9)], config(fusion=window))
-    for name, (systems, settings) in rows.items():
-        result(systems, settings).write(folder / f"{name}.json")
+    rows["window_3-seed0"] = ([full, method("AR 0.5x", 0.55, 2.9)], config(fusion=window))
+    for name, (methods, settings) in rows.items():
+        result(methods, settings).write(folder / f"{name}.json")
     return folder

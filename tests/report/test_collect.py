@@ -4,11 +4,11 @@ import pytest
 
 from arseg_lightning.report.collect import collect, without_seed
 from arseg_lightning.report.sweep_index import SweepIndex, SweepPoint
-from tests.report.made import config, result, study, system
+from tests.report.made import config, method, result, study
 
 
 def one(seed=0):
-    return result([system("AR 0.5x", 0.5 + seed / 100, 3.0)], config(seed=seed))
+    return result([method("AR 0.5x", 0.5 + seed / 100, 3.0)], config(seed=seed))
 
 
 def names(found):
@@ -62,8 +62,8 @@ def test_seeds_are_left_out_of_names(name, seedless):
 def test_what_cannot_be_read_is_named_and_does_not_stop_the_rest(tmp_path):
     one().write(tmp_path / "good" / "result.json")
     (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "result.json").write_text('{"systems": [')
-    (tmp_path / "cut.json").write_text('{"systems"')
+    (tmp_path / "bad" / "result.json").write_text('{"methods": [')
+    (tmp_path / "cut.json").write_text('{"methods"')
     (tmp_path / "motion.json").write_text("[1, 2]")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe")
     found = collect([tmp_path])

@@ -4,13 +4,13 @@ import pytest
 
 from arseg_lightning.report.comparison import compare, paper_change
 from arseg_lightning.report.recipe import Recipe
-from tests.report.made import CAMVID_TEST, config, result, system
+from tests.report.made import CAMVID_TEST, config, method, result
 
 AS_THE_PAPER = {"classes": 12, "size": (720, 960), "data": "camvid12", "interval": 12}
 
 
 def comparison(settings, name="AR 0.5x", **changes):
-    made = result([system(name, 0.70, 100.0)], settings, **AS_THE_PAPER | changes)
+    made = result([method(name, 0.70, 100.0)], settings, **AS_THE_PAPER | changes)
     return compare(made, name)
 
 

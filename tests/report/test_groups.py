@@ -6,12 +6,12 @@ import pytest
 
 from arseg_lightning.report.collect import Run
 from arseg_lightning.report.groups import RunGroup, Spread, group_runs, look_up
-from tests.report.made import config, result, system
+from tests.report.made import config, method, result
 
 
 def run(name="ar", seed=0, miou=0.5, settings=None, **changes):
     settings = settings or config(seed=seed, run_dir=f"runs/{name}-seed{seed}", **changes)
-    made = result([system("AR 0.5x", miou, 3.0)], settings)
+    made = result([method("AR 0.5x", miou, 3.0)], settings)
     return Run(name, f"{name}{seed}.json", made)
 
 
@@ -35,7 +35,7 @@ def test_runs_that_differ_in_the_seed_alone_are_one_row():
         {"ratio": 0.7},
         {"interval": 6},
         {"fusion": {"class_path": "ConvFusion"}},
-        {"low_res_checkpoint": "runs/other/last.ckpt"},
+        {"weights": {"low_res": "runs/other/last.ckpt"}},
     ],
 )
 def test_runs_that_differ_in_more_are_not(changes):
@@ -43,7 +43,9 @@ def test_runs_that_differ_in_more_are_not(changes):
 
 
 def test_weights_of_another_seed_and_another_machine_make_no_difference():
-    runs = [run(seed=seed, low_res_checkpoint=f"runs/high-seed{seed}/last.ckpt") for seed in (0, 1)]
+    runs = [
+        run(seed=seed, weights={"high_res": f"runs/high-seed{seed}/last.ckpt"}) for seed in (0, 1)
+    ]
     runs[1].result.provenance.config["data"] |= {"num_workers": 7, "store": "elsewhere"}
     assert len(group_runs(runs)) == 1
 

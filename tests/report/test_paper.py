@@ -50,7 +50,7 @@ def test_what_could_not_be_read_is_marked():
 
 def test_a_keyframe_at_distance_0_costs_and_scores_as_1x():
     for data, network in [("camvid", "PSPNet18"), ("cityscapes", "BiSeNet18")]:
-        high = find_row(data, Recipe(network, "every_frame", 1.0))
+        high = find_row(data, Recipe(network, "per_frame", 1.0))
         own = find_row(data, Recipe(network))
         assert own.miou_at_distance[0] == high.miou_at_distance[0]
 
@@ -62,7 +62,7 @@ def test_a_row_is_found_by_its_recipe_only():
 
 
 def test_the_slides_and_the_repository_differ_where_they_do():
-    row = find_row("cityscapes", Recipe("PSPNet18Stride8", "every_frame", 1.0))
+    row = find_row("cityscapes", Recipe("PSPNet18Stride8", "per_frame", 1.0))
     assert (row.miou_slides, row.miou_repository, row.miou) == (69.00, 68.297, 68.297)
 
 

@@ -13,7 +13,7 @@ from arseg_lightning.report.pareto import pareto_front, plot_pareto
 from arseg_lightning.report.plot import plot_changes, plot_row_distances
 from arseg_lightning.report.rows import rows_of
 from arseg_lightning.report.study import Study
-from tests.report.made import config, result, study, system
+from tests.report.made import config, method, result, study
 
 
 def beats(one, other):
@@ -41,8 +41,8 @@ def sweep(folder, cells, **changes):
     """Write one result for each (ratio, interval), trained with weights of its own."""
     for ratio, interval in cells:
         settings = config(ratio=ratio, interval=interval, run_dir=f"{ratio}-{interval}")
-        settings["model"]["init_args"]["low_res_checkpoint"] = f"runs/{ratio}/last.ckpt"
-        own = system(f"AR {ratio:g}x", ratio, 10 * ratio / interval, interval)
+        settings["model"]["init_args"]["weights"] = {"low_res": f"runs/{ratio}/last.ckpt"}
+        own = method(f"AR {ratio:g}x", ratio, 10 * ratio / interval, interval)
         made = result([own], settings, interval=interval, **changes)
         made.write(folder / f"{ratio}-{interval}" / "result.json")
     return group_runs(collect([folder]).runs)

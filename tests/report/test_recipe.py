@@ -1,13 +1,13 @@
-"""Recipes: what a configuration says a system is, and nothing more."""
+"""Recipes: what a configuration says a method is, and nothing more."""
 
 import pytest
 
 from arseg_lightning.report.recipe import Recipe, recipe_of
-from tests.report.made import config, result, system
+from tests.report.made import config, method, result
 
 
 def recipe(name, settings, interval=12):
-    return recipe_of(result([system(name, 0.5, 1.0)], settings, interval=interval), name)
+    return recipe_of(result([method(name, 0.5, 1.0)], settings, interval=interval), name)
 
 
 def overlay(**data):
@@ -60,11 +60,35 @@ def test_the_early_cut_is_the_same_network_cut_elsewhere():
 
 def test_baselines_have_the_parts_that_they_use():
     conv = config(fusion={"class_path": "ConvFusion"}, share_classifier=False)
-    assert recipe("1x", conv) == Recipe("BiSeNet18", "every_frame", 1.0)
-    assert recipe("0.5x", conv) == Recipe("BiSeNet18", "every_frame", 0.5)
+    assert recipe("1x", conv) == Recipe("BiSeNet18", "per_frame", 1.0)
+    assert recipe("0.5x", conv) == Recipe("BiSeNet18", "per_frame", 0.5)
     high = config("HighResTask", ratio=1.0)
-    assert recipe("1x", high) == Recipe("BiSeNet18", "every_frame", 1.0)
-    assert recipe("warped key", high) == Recipe("BiSeNet18", "warped_key")
+    assert recipe("1x", high) == Recipe("BiSeNet18", "per_frame", 1.0)
+    assert recipe("motion only", high) == Recipe("BiSeNet18", "motion_only")
+
+
+def video_task(settings, **compare):
+    """The same configuration, of the task that takes any method."""
+    arguments = settings["model"]["init_args"]
+    method = {"class_path": "arseg_lightning.methods.Method", "init_args": arguments}
+    model = {"method": method, "compare": compare, "weights": {"high_res": "last.ckpt"}}
+    return settings | {"model": {"class_path": "VideoTask", "init_args": model}}
+
+
+def test_the_task_of_any_method_says_the_same():
+    settings = config(fusion={"class_path": "CReFF", "init_args": {"window": 3}}, ratio=0.7)
+    assert recipe("AR 0.7x", video_task(settings)) == recipe("AR 0.7x", settings)
+    assert recipe("1x", video_task(settings)) == Recipe("BiSeNet18", "per_frame", 1.0)
+    high = config("HighResTask", ratio=1.0)
+    assert recipe("motion only", video_task(high)) == Recipe("BiSeNet18", "motion_only")
+    assert recipe("AR 0.5x", video_task(high)) is None
+
+
+def test_what_is_compared_has_a_configuration_of_its_own():
+    half = {"init_args": {"network": {"class_path": "PSPNet18"}, "resolution_ratio": 0.5}}
+    settings = video_task(config(), **{"0.5x": half, "half": half})
+    assert recipe("0.5x", settings) == Recipe("PSPNet18", "per_frame", 0.5)
+    assert recipe("half", settings) is None
 
 
 def test_the_interval_is_the_tests():
@@ -78,7 +102,7 @@ def test_the_interval_is_the_tests():
         ("AR 0.5x", config(ratio=0.7)),
         ("AR 0.5x", config("HighResTask")),
         ("AR 0.5x", config("TaskOfOnesOwn")),
-        ("my system", config()),
+        ("my method", config()),
     ],
 )
 def test_what_the_configuration_does_not_say_is_not_claimed(name, settings):

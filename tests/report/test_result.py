@@ -2,23 +2,33 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
+from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.report import (
+    MethodResult,
     Provenance,
+    RoleResult,
     RunResult,
-    SystemResult,
     distance_table,
     plot_distances,
     recovered_share,
 )
 
+TRACE = (
+    StreamTrace("a/000.png", 2, (("keyframe", "start", 1.0, 1), ("nonkeyframe", None, 1.0, 11))),
+    StreamTrace("b/000.png", 1, (("shallow+deep", None, 0.25, 3),)),
+)
 
-def system(name, values, gmacs):
+
+def method(name, values, gmacs, kind="baseline", trace=()):
     accuracy = Accuracy(tuple(values), 0.5, (0.25, math.nan), (3, 0))
-    return SystemResult(name, accuracy, gmacs, gmacs, gmacs)
+    roles = {"keyframe": RoleResult(gmacs, 2, 2.0), "nonkeyframe": RoleResult(gmacs, 10, 2.5)}
+    reasons = {"start": 1, "interval": 1}
+    return MethodResult(name, "Made", kind, accuracy, roles, gmacs, reasons, trace)
 
 
 @pytest.fixture
@@ -28,10 +38,10 @@ def result():
         class_names=("a", "b"),
         keyframe_interval=2,
         size=(48, 64),
-        systems=(
-            system("1x", (0.8, math.nan), 3.0),
-            system("0.5x", (0.6, math.nan), 0.75),
-            system("AR 0.5x", (0.75, math.nan), 1.0),
+        methods=(
+            method("1x", (0.8, math.nan), 3.0),
+            method("0.5x", (0.6, math.nan), 0.75),
+            method("AR 0.5x", (0.75, math.nan), 1.0, "own", TRACE),
         ),
         num_samples=3,
         provenance=Provenance("abc", 7, {"torch": "2"}, "CPU", {"run_dir": "runs/x"}),
@@ -43,22 +53,61 @@ def test_a_result_survives_its_file(result, tmp_path):
     again = RunResult.read(tmp_path / "deep" / "result.json")
     assert distance_table(again) == distance_table(result)
     assert again.provenance == result.provenance
-    assert math.isnan(again.systems[0].accuracy.iou_per_class[1])
+    assert math.isnan(again.methods[0].accuracy.iou_per_class[1])
+    for read, written in zip(again.methods, result.methods, strict=True):
+        assert read.roles == written.roles
+        assert read.reasons == written.reasons
+        assert read.trace == written.trace
 
 
 def test_unknown_values_are_null_and_the_mean_is_there(result, tmp_path):
     result.write(tmp_path / "result.json")
-    entry = json.loads((tmp_path / "result.json").read_text())["systems"][0]["accuracy"]
+    entry = json.loads((tmp_path / "result.json").read_text())["methods"][0]["accuracy"]
     assert entry["miou_at_distance"] == [0.8, None]
     assert entry["miou_mean"] == 0.8
 
 
+def cells(line):
+    return [cell.strip() for cell in line.split("|")[1:-1]]
+
+
 def test_the_table_shows_accuracy_and_cost(result):
     lines = distance_table(result).splitlines()
-    assert [cell.strip() for cell in lines[-1].split("|")[1:-1]] == [
+    assert cells(lines[-1]) == [
         "AR 0.5x", "75.0", "-", "75.0", "75.0", "50.0", "1.00", "33%",
     ]  # fmt: skip
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_cost_that_is_not_known_is_a_dash(result, tmp_path):
+    own = replace(result.methods[-1], mean_gmacs=math.nan, roles={"deep": RoleResult(math.nan)})
+    replace(result, methods=(own,)).write(tmp_path / "result.json")
+    again = RunResult.read(tmp_path / "result.json")
+    assert math.isnan(again.methods[0].roles["deep"].gmacs)
+    assert again.methods[0].roles["deep"].frames is None
+    assert distance_table(again).splitlines()[-1].split("|")[-3:-1] == ["     - ", "    - "]
+
+
+def pooled(name, miou, gmacs, kind):
+    accuracy = Accuracy((miou,), miou, (miou, miou), (3,))
+    roles = {"shallow": RoleResult(gmacs, 3, 3.0), "deep": RoleResult(gmacs, 1, 1.0)}
+    return MethodResult(name, "Clockwork", kind, accuracy, roles, gmacs)
+
+
+def test_methods_without_distances_have_one_value(result, tmp_path):
+    own = pooled("Clockwork", 0.7, 1.5, "own")
+    alone = replace(result, methods=(pooled("deeplab", 0.8, 3.0, "baseline"), own))
+    assert [cells(line) for line in distance_table(alone).splitlines()[::2]] == [
+        ["mIoU %", "pooled", "GMACs", "cost"],
+        ["deeplab", "80.0", "3.00", "100%"],
+    ]
+    beside = replace(result, methods=(result.methods[0], own))
+    assert cells(distance_table(beside).splitlines()[-1]) == [
+        *("Clockwork", "-", "-", "-", "-", "70.0", "1.50", "50%"),
+    ]
+    for number, each in enumerate((alone, beside)):
+        plot_distances(each, tmp_path / f"{number}.png")
+        assert (tmp_path / f"{number}.png").is_file()
 
 
 def test_what_is_recovered_is_a_share_of_what_was_lost(result):

@@ -8,7 +8,7 @@ from arseg_lightning.report.results_table import (
     results_table,
 )
 from arseg_lightning.report.rows import rows_of
-from tests.report.made import config, result, study, system
+from tests.report.made import config, method, pooled_method, result, study
 
 
 def rows(folder):
@@ -20,7 +20,7 @@ def cells(table):
 
 
 def test_a_baseline_of_many_runs_is_listed_once(tmp_path):
-    found = [(row.run, row.system) for row in rows(study(tmp_path))]
+    found = [(row.run, row.name) for row in rows(study(tmp_path))]
     assert found == [
         ("ar", "AR 0.5x"),
         ("conv", "AR 0.5x"),
@@ -32,10 +32,10 @@ def test_a_baseline_of_many_runs_is_listed_once(tmp_path):
 
 def test_baselines_of_different_weights_are_averaged(tmp_path):
     for seed, miou in ((0, 0.6), (1, 0.7)):
-        made = result([system("1x", miou, 10.0), system("AR 0.5x", 0.5, 3.0)], config(seed=seed))
+        made = result([method("1x", miou, 10.0), method("AR 0.5x", 0.5, 3.0)], config(seed=seed))
         made.write(tmp_path / f"ar-seed{seed}.json")
     high, own = rows(tmp_path)
-    assert (high.system, high.is_own, high.seeds, round(high.miou.mean, 3)) == (
+    assert (high.name, high.is_own, high.seeds, round(high.miou.mean, 3)) == (
         "1x", False, 2, 0.65,
     )  # fmt: skip
     assert (own.label, own.seeds) == ("ar", 2)
@@ -46,7 +46,7 @@ def test_the_table_shows_means_spreads_and_costs(tmp_path):
     first = cells(results_table(rows(study(tmp_path))))[0]
     assert first == {
         "run": "ar",
-        "system": "AR 0.5x",
+        "method": "AR 0.5x",
         "mIoU %": "57.0 ± 1.4",
         "worst": "56.0",
         "pooled": "57.0",
@@ -60,7 +60,7 @@ def test_the_table_shows_means_spreads_and_costs(tmp_path):
 
 
 def test_different_data_are_named(tmp_path):
-    one = [system("1x", 0.6, 10.0)]
+    one = [method("1x", 0.6, 10.0)]
     result(one, config("HighResTask", ratio=1.0)).write(tmp_path / "a.json")
     result(one, config("HighResTask", ratio=1.0), size=(96, 128)).write(tmp_path / "b.json")
     table = cells(results_table(rows(tmp_path)))
@@ -69,7 +69,7 @@ def test_different_data_are_named(tmp_path):
 
 def test_the_papers_figure_stands_beside_ours(tmp_path):
     paper = {"classes": 12, "size": (720, 960), "data": "camvid12", "interval": 12}
-    own = [system("AR 0.5x", 0.71, 101.9, 12)]
+    own = [method("AR 0.5x", 0.71, 101.9, 12)]
     result(own, config(network="PSPNet18"), **paper).write(tmp_path / "a.json")
     result(
         own, config(network="PSPNet18", share_classifier=False), **paper | {"classes": 11}
@@ -90,8 +90,21 @@ def test_the_papers_figure_stands_beside_ours(tmp_path):
 
 
 def test_distances_are_columns_and_shorter_intervals_end_earlier(tmp_path):
-    result([system("AR 0.5x", 0.5, 3.0, 2)], config(), interval=2).write(tmp_path / "a.json")
-    result([system("AR 0.5x", 0.5, 3.0, 3)], config(), interval=3).write(tmp_path / "b.json")
+    result([method("AR 0.5x", 0.5, 3.0, 2)], config(), interval=2).write(tmp_path / "a.json")
+    result([method("AR 0.5x", 0.5, 3.0, 3)], config(), interval=3).write(tmp_path / "b.json")
     table = distances_table(rows(tmp_path))
-    assert table.header == ("run", "system", "0", "1", "2")
+    assert table.header == ("run", "method", "0", "1", "2")
     assert [row[2:] for row in table.rows] == [("51.0", "49.0", "-"), ("51.0", "50.0", "49.0")]
+
+
+def test_a_method_of_ones_own_has_its_row_whatever_its_roles(tmp_path):
+    own = [method("deeplab", 0.6, 10.0), pooled_method("Clockwork", 0.55, 4.0)]
+    settings = {"model": {"class_path": "VideoTask", "init_args": {"method": {}}}}
+    result(own, settings).write(tmp_path / "clockwork" / "result.json")
+    found = rows(tmp_path)
+    table = [list(row.values())[:7] for row in cells(results_table(found))]
+    assert table == [
+        ["", "deeplab", "60.0", "59.0", "60.0", "10.00", "-"],
+        ["clockwork", "Clockwork", "55.0", "-", "55.0", "4.00", "-"],
+    ]
+    assert distances_table(found).rows[1][2:] == ("-",) * 12

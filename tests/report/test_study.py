@@ -8,7 +8,7 @@ from arseg_lightning.report.collect import collect
 from arseg_lightning.report.groups import group_runs
 from arseg_lightning.report.study import Study, studies_of
 from arseg_lightning.report.study_table import study_table
-from tests.report.made import config, result, study, system
+from tests.report.made import config, method, result, study
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def test_the_recovered_share_is_of_what_the_baseline_loses(groups):
 
 
 def test_another_ratio_has_another_baseline(groups, tmp_path):
-    own = [system("1x", 0.6, 10.0), system("AR 0.3x", 0.5, 1.5)]
+    own = [method("1x", 0.6, 10.0), method("AR 0.3x", 0.5, 1.5)]
     result(own, config(ratio=0.3)).write(tmp_path / "ratio.json")
     with_ratio = group_runs(collect([tmp_path]).runs)
     assert Study.of(with_ratio).recovered(row(with_ratio, "ratio")).count == 0
-    own.insert(1, system("0.3x", 0.4, 1.0))
+    own.insert(1, method("0.3x", 0.4, 1.0))
     result(own, config(ratio=0.3)).write(tmp_path / "ratio.json")
     with_ratio = group_runs(collect([tmp_path]).runs)
     share = Study.of(with_ratio).recovered(row(with_ratio, "ratio"))
@@ -76,7 +76,7 @@ def test_names_that_are_no_rows_are_refused(groups):
 
 
 def test_a_name_of_two_rows_is_refused(groups, tmp_path):
-    result([system("AR 0.5x", 0.5, 3.0)], config(ratio=0.5, epochs=3)).write(
+    result([method("AR 0.5x", 0.5, 3.0)], config(ratio=0.5, epochs=3)).write(
         tmp_path / "other" / "ar.json"
     )
     both = group_runs(collect([tmp_path]).runs)
@@ -86,8 +86,8 @@ def test_a_name_of_two_rows_is_refused(groups, tmp_path):
 
 def test_each_network_and_data_has_a_study_of_its_own(groups, tmp_path):
     other = config(network="PSPNet18")
-    result([system("AR 0.5x", 0.7, 9.0)], other).write(tmp_path / "psp.json")
-    result([system("AR 0.5x", 0.7, 9.0)], config(), size=(96, 128)).write(tmp_path / "large.json")
+    result([method("AR 0.5x", 0.7, 9.0)], other).write(tmp_path / "psp.json")
+    result([method("AR 0.5x", 0.7, 9.0)], config(), size=(96, 128)).write(tmp_path / "large.json")
     both = group_runs(collect([tmp_path]).runs)
     assert [found.reference.name for found in studies_of(both)] == ["ar"]
     assert [found.reference.name for found in studies_of(both, reference="conv")] == ["conv"]
