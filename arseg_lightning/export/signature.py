@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from arseg_lightning.cost.counting import on_meta
 from arseg_lightning.methods import (
     FrameInput,
     Output,
@@ -93,7 +93,7 @@ def lay_out(method: VideoMethod, size: tuple[int, int]) -> tuple[RoleCycle, dict
             of a role is not one function of tensors.
     """
     _refuse_unknown_schedule(method)
-    blank = copy.deepcopy(method).to("meta").eval()
+    blank = on_meta(method)
     found: dict[str, Signature] = {}
 
     def step(plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
