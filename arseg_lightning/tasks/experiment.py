@@ -131,11 +131,12 @@ def _leave_out_weights(content: Namespace, start_only: bool) -> None:
 def leave_out_pretrained(part: Any) -> None:
     """Let no network of a configuration start from pretrained weights, wherever it stands."""
     if isinstance(part, dict | Namespace):
-        for key in list(part.keys()):
-            if key == "pretrained" and not isinstance(part[key], dict | Namespace):
-                part[key] = None
+        entries = part if isinstance(part, dict) else vars(part)  # keys() of it are dotted
+        for key in list(entries):
+            if key == "pretrained" and not isinstance(entries[key], dict | Namespace):
+                entries[key] = None
             else:
-                leave_out_pretrained(part[key])
+                leave_out_pretrained(entries[key])
     elif isinstance(part, list):
         for each in part:
             leave_out_pretrained(each)
