@@ -70,14 +70,16 @@ def share_modules(method: VideoMethod, other: VideoMethod, name: str) -> None:
     """
     own = dict(method.named_children())
     for part, child in list(other.named_children()):
-        if not child.state_dict():
+        state = child.state_dict()
+        if not state:
             continue
-        if part not in own or _shapes(own[part].state_dict()) != _shapes(child.state_dict()):
+        if part in own and _shapes(own[part].state_dict()) == _shapes(state):
+            setattr(other, part, own[part])
+        elif not any(tensor.is_meta for tensor in state.values()):  # to count, shapes are enough
             raise ValueError(
                 f"compare.{name} has a part {part!r} that {method.name} has not (or in other "
                 f"shapes), so nothing brings its weights; give compare_weights.{name}"
             )
-        setattr(other, part, own[part])
 
 
 def check_run_checkpoint(path: Path, flag: str = "--ckpt_path") -> None:

@@ -1,10 +1,10 @@
-"""The cost line: its figures are system_cost's, and it ends no run."""
+"""The cost line: its figures are method_cost's, and it ends no run."""
 
 import pytest
 from torch import nn
 
 from arseg_lightning.callbacks.cost_line import CostLine, cost_line
-from arseg_lightning.cost import system_cost
+from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.street import StreetVideos
 from arseg_lightning.losses import FST, CrossEntropy
@@ -19,9 +19,9 @@ def joint(network=TinyNet):
     return JointTask(network, loss, FST(loss), 3, 12, fusion=fusion)
 
 
-def test_each_system_is_compared_with_1x():
+def test_each_method_is_compared_with_1x():
     task = joint()
-    costs = [system_cost(s, (96, 128), 12).mean_gmacs for s in task.systems().values()]
+    costs = [method_cost(each, (96, 128)).mean_gmacs for each in task.methods().values()]
     line = cost_line(task, (96, 128))
     assert line.startswith(f"GMACs/frame at 128x96, L = 12: 1x {costs[0]:.3g}, 0.5x ")
     own = costs[2] / costs[0]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from arseg_lightning.cost import system_cost
+from arseg_lightning.cost import method_cost
 from arseg_lightning.tasks.experiment import Experiment
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
@@ -54,6 +54,6 @@ def test_an_ablation_costs_what_its_parts_add_up_to(name):
     kind = "high" if name == "motion_only" else "ar"
     whole = EXPERIMENTS / "camvid" / f"psp18_{kind}.yaml"
     experiment = Experiment([whole, EXPERIMENTS / "ablations" / f"{name}.yaml"])
-    own = list(experiment.systems().values())[-1]
-    cost = system_cost(own, (720, 960), experiment.task.keyframe_interval)
+    own = list(experiment.methods().values())[-1]
+    cost = method_cost(own, (720, 960))
     assert cost.mean_gmacs == pytest.approx(ABLATIONS[name], abs=0.02)

@@ -40,16 +40,27 @@ def test_rows_that_the_paper_does_not_have_are_refused():
         cost(rows="main", configs=[BISE])
 
 
+def records(table):
+    return [dict(zip(table.header, row, strict=True)) for row in table.rows]
+
+
 def test_ones_own_experiment_is_counted_without_data_or_weights():
-    table = cost(configs=[BISE], counting="exact", size="720x960")
-    own = dict(zip(table.header, table.rows[-1], strict=True))
-    assert (own["system"], own["of 1x"], own["saved"]) == ("AR 0.5x", "32.5%", "67.5%")
+    first, own = records(cost(configs=[BISE], size="720x960"))
+    assert (first["method"], first["roles (GMACs)"]) == ("1x", "frame=39.12")
+    assert own == {
+        "method": "AR 0.5x",
+        "roles (GMACs)": "keyframe=39.12, nonkeyframe=10.3",
+        "mean over": "12 frames",
+        "mean": "12.7",
+        "of 1x": "32.5%",
+        "saved": "67.5%",
+    }
 
 
 def test_optimisations_are_counted_one_after_the_other():
     config = EXPERIMENTS / "camvid" / "psp18_ar.yaml"
-    table = cost(configs=[config], counting="exact", size="720x960", optimised=True)
-    means = {row[0]: float(row[4]) for row in table.rows}
+    table = cost(configs=[config], size="720x960", optimised=True)
+    means = {row["method"]: float(row["mean"]) for row in records(table)}
     names = ["AR 0.5x", "AR 0.5x, early_context", "AR 0.5x, + fold_classifier"]
     assert means[names[0]] > means[names[1]] > means[names[2]]
     assert means[names[2]] < 95
@@ -61,21 +72,43 @@ def test_optimisations_are_counted_one_after_the_other():
 def test_overlays_are_stacked():
     overlay = EXPERIMENTS / "ablations" / "interval_30.yaml"
     files = ["--config", str(BISE), f"--config={overlay}"]
-    table = main(["cost", *files, "--counting", "exact", "--size", "720x960"])
-    assert float(table.rows[-1][4]) == pytest.approx((39.12 + 29 * 10.30) / 30, rel=1e-3)
+    own = records(main(["cost", *files, "--size", "720x960"]))[-1]
+    assert float(own["mean"]) == pytest.approx((39.12 + 29 * 10.30) / 30, rel=1e-3)
+    assert own["mean over"] == "30 frames"
 
 
-def test_a_baseline_is_compared_with_1x():
+def test_without_1x_there_is_nothing_to_compare_with():
     config = EXPERIMENTS / "camvid" / "bise18_half.yaml"
-    table = cost(configs=[config], counting="exact", size="720x960")
-    assert [row[0] for row in table.rows] == ["1x", "0.5x"]
+    (own,) = records(cost(configs=[config], size="720x960"))
+    assert (own["method"], own["of 1x"]) == ("0.5x", "-")
 
 
-def test_a_network_of_ones_own_has_no_paper_counting():
-    config = [EXPERIMENTS / "camvid" / "efflite0_high.yaml"]
-    assert {row[1] for row in cost(configs=config, size="64x96").rows} == {"exact"}
-    with pytest.raises(ValueError, match="use counting='exact'"):
-        cost(configs=config, size="64x96", counting="paper")
+def test_any_task_and_any_method_is_counted(tmp_path):
+    config = tmp_path / "rotating.yaml"
+    config.write_text(
+        """
+        model:
+          class_path: VideoTask
+          init_args:
+            method: {class_path: tests.cost.test_method_cost.Rotating}
+            compare:
+              motion:
+                class_path: FeaturePropagation
+                init_args:
+                  network: {class_path: tests.tiny.TinyNet}
+                  clock: {class_path: Adaptive}
+        data: {keyframe_interval: 6, test: {class_path: StreetVideos}}
+        """
+    )
+    motion, own = records(cost(configs=[config], size="24x32"))
+    assert motion["mean over"] == "30 frames (nominal: it depends on what frames show)"
+    assert (own["method"], own["mean over"]) == ("Rotating", "4 frames")
+    assert own["roles (GMACs)"].startswith("path1=4.608e-06, path2=9.216e-06")
+
+
+def test_an_experiment_is_not_counted_as_the_paper_counts():
+    with pytest.raises(ValueError, match=r"--counting paper .* for the paper's rows only"):
+        cost(configs=[BISE], size="64x96", counting="paper")
 
 
 @pytest.mark.parametrize("size", ["720", "0x960", "720*960"])
