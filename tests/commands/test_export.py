@@ -18,11 +18,18 @@ def test_a_run_becomes_graphs_of_its_test_datas_size(tmp_path, capsys):
     flags = ["--checkpoint", "last", "--format", "torch", "--size", "48x64"]
     contract = main(["export", str(run), "--output", str(output), *flags])
     assert contract == read_contract(output)
-    assert (contract.size, contract.keyframe_interval) == ((48, 64), 4)
+    assert (contract.size, len(contract.schedule.cycle)) == ((48, 64), 4)
     text = capsys.readouterr().out
     assert f"keyframe: {output / 'keyframe.pt2'} (" in text
-    assert "image, carried, motion -> labels, scores" in text
+    assert "image, motion, feature -> labels, scores" in text
     assert "  moving shapes: 100.0000% of the labels equal, scores within " in text
+
+
+def test_a_clock_that_looks_at_frames_is_refused(tmp_path):
+    run, flags = write_run(tmp_path), ("--model.method.clock", "Adaptive")
+    with pytest.raises(ValueError, match=r"clock Adaptive of AR 0\.5x looks at frames"):
+        export(configs=[run], output=tmp_path / "out", size="48x64", overrides=flags)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_without_weights_is_refused(tmp_path):

@@ -9,14 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from arseg_lightning.export import read_contract
+from arseg_lightning.export import export_method, read_contract
+from arseg_lightning.methods import Needs
 from arseg_lightning.streaming import load_run
-from tests.export.made import SIZE
+from tests.export.made import SETTINGS, SIZE, Recurrent, decided
 from tests.video.small_videos import write_video
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "export.md"
-PROGRAMS = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+TEXT = DOCUMENT.read_text()
+PROGRAMS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -45,19 +48,35 @@ def test_the_python_interface_is_as_shown(folder):
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
         exec(compile(PROGRAMS[1], DOCUMENT.name, "exec"), {})
-    assert shown.getvalue().splitlines() == [f"{n} {SIZE}" for n in range(10)]
+    roles = ["keyframe", *["nonkeyframe"] * 9]
+    assert shown.getvalue().splitlines() == [f"{n} {role} {SIZE}" for n, role in enumerate(roles)]
 
 
-def test_the_table_of_the_contract_names_every_tensor(exported):
-    row = re.compile(r"^\| ([^|]*), (in|out) \| `(\w+)` \| (\w+) \((.*?)\)", re.MULTILINE)
-    rows = row.findall(DOCUMENT.read_text())
-    stated = set()
-    for graphs, way, name, dtype, shape in rows:
-        for graph in ("keyframe", "nonkeyframe") if graphs == "both" else (graphs.strip("`"),):
-            stated.add((graph, way, name, dtype, shape.count(",")))
-    assert stated == {
-        (role, way, tensor.name, tensor.dtype, len(tensor.shape) - 1)
-        for role, graph in read_contract(exported).graphs.items()
-        for way, tensors in (("in", graph.inputs), ("out", graph.outputs))
-        for tensor in tensors
+def test_the_program_runs_methods_of_several_steps_a_frame(folder):
+    torch.manual_seed(0)
+    method = decided(Recurrent())
+    method.needs = Needs(motion="keyframe")  # as the program composes it: from the start
+    export_method(method, folder / "exported", SETTINGS, overwrite=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAMS[0]], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    names = SETTINGS.classes.names
+    assert done.stdout.splitlines() == [
+        f"{n} {(1, *SIZE)} {names[result.labels[-1, 0]]}"
+        for n, result in enumerate(load_run("exported").stream("drive.mp4"))
+    ]
+
+
+def test_the_table_names_every_tensor(exported):
+    row = re.compile(r"^\| (in|out): `(\w+)` \| (?:(\w+) \((.*?)\)|as in the contract) \|", re.M)
+    stated = {
+        (way, name): (dtype, shape.count(",")) for way, name, dtype, shape in row.findall(TEXT)
     }
+    for graph in read_contract(exported).graphs.values():
+        for way, tensors in (("in", graph.inputs), ("out", graph.outputs)):
+            for tensor in tensors:
+                name = tensor.name.replace("feature", "NAME")
+                known = ("", 0) if "NAME" in name else (tensor.dtype, len(tensor.shape) - 1)
+                assert stated.pop((way, name), known) == known
+    assert set(stated) == {("in", "valid")}
