@@ -26,7 +26,7 @@ def test_a_run_becomes_graphs_of_its_test_datas_size(tmp_path, capsys):
 
 
 def test_a_clock_that_looks_at_frames_is_refused(tmp_path):
-    run, flags = write_run(tmp_path), ("--model.method.clock", "Adaptive")
+    run, flags = write_run(tmp_path), ("--model.clock", "Adaptive")
     with pytest.raises(ValueError, match=r"clock Adaptive of AR 0\.5x looks at frames"):
         export(configs=[run], output=tmp_path / "out", size="48x64", overrides=flags)
     assert not (tmp_path / "out").exists()
