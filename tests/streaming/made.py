@@ -1,8 +1,9 @@
-"""A small system that decides many classes, streams made of decoded video, and results by hand."""
+"""A small method that decides many classes, streams made of decoded video, and results by hand."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 
 import av
 import numpy as np
@@ -10,10 +11,9 @@ import torch
 import yaml
 
 from arseg_lightning.datasets.classes import CAMVID11
-from arseg_lightning.models import BiSeNet18
+from arseg_lightning.methods import ARSeg, Executed, Output, StreamResult
 from arseg_lightning.propagation import CReFF
-from arseg_lightning.streaming import Segmenter, StreamResult
-from arseg_lightning.systems import ARSeg, Prediction
+from arseg_lightning.streaming import Segmenter
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.types import Frame
 from arseg_lightning.video.decode import decode
@@ -25,21 +25,16 @@ from tests.video.small_videos import moving_frames
 CLASSES = CAMVID11
 
 
-def tiny_system(seed=0):
-    torch.manual_seed(seed)
-    system = ARSeg(TinyNet(11), TinyNet(11), CReFF(8, window=3), 0.5)
-    for network in (system.high_res, system.low_res):
-        torch.nn.init.normal_(network.classifier.weight)
-    return system.eval()
+def tiny_method(clock=None, network=TinyNet):
+    torch.manual_seed(0)
+    method = ARSeg(11, network, partial(CReFF, window=3), clock=clock)
+    torch.nn.init.normal_(method.high_res.classifier.weight)
+    method.share_classifier()
+    return method.eval()
 
 
-def bisenet_system():
-    networks = [BiSeNet18(11, width=0.125) for _ in range(2)]
-    return ARSeg(*networks, CReFF(networks[0].feature_channels, window=3), 0.5).eval()
-
-
-def segmenter(system=None, **settings):
-    return Segmenter(system or tiny_system(), CLASSES, device="cpu", **settings)
+def segmenter(method=None, clock=None, **settings):
+    return Segmenter(method or tiny_method(clock), CLASSES, device="cpu", **settings)
 
 
 def streamed(path):
@@ -72,7 +67,7 @@ def times(path):
     return [frame.pts_seconds for frame in decode(path)]
 
 
-def result(index=0, size=(48, 64), seconds=None, reason="start", latency_ms=5.0):
+def result(index=0, size=(48, 64), seconds=None, reason="start", latency_ms=5.0, executed=None):
     """A result made by hand: the frame's index is in its picture and its labels."""
     frame = Frame(
         index,
@@ -80,11 +75,18 @@ def result(index=0, size=(48, 64), seconds=None, reason="start", latency_ms=5.0)
         "P",
         np.full((*size, 3), 40 + index % 200, np.uint8),
     )
-    scores = torch.zeros(1, 11, 2, 2)
-    role = "nonkeyframe" if reason is None else "keyframe"
-    prediction = Prediction(scores, size, False, role, 1.0, 0 if reason else 3)
-    labels = np.full(size, index % 11, np.uint8)
-    return StreamResult(frame, labels, prediction, reason, latency_ms, {"network": latency_ms})
+    executed = executed or (Executed("nonkeyframe" if reason is None else "keyframe"),)
+    return StreamResult(
+        frame=frame,
+        output=Output(torch.zeros(1, 11, 2, 2), align_corners=False),
+        executed=executed,
+        distance=0 if reason else 3,
+        is_keyframe=reason is not None,
+        reason=reason,
+        labels=np.full(size, index % 11, np.uint8),
+        latency_ms=latency_ms,
+        stages={"network": latency_ms},
+    )
 
 
 MODEL = {

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arseg_lightning.streaming import Adaptive, EveryL
+from arseg_lightning.methods import Adaptive, EveryL, PerFrame
 from arseg_lightning.streaming.folder import FolderSettings, segment_to_folder
 from arseg_lightning.streaming.outputs import CannotWriteOutput
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.probe import probe
+from tests.methods.toys import LookingAhead, RunningMean
 from tests.streaming.made import segmenter, streamed, times, write_at
+from tests.tiny import TinyNet
 from tests.video.small_videos import moving_frames, write_video
 
 
@@ -23,7 +25,7 @@ def video(tmp_path_factory):
 
 
 def test_a_folder_holds_what_the_stream_gave(video, tmp_path):
-    own = segmenter(policy=EveryL(5))
+    own = segmenter(clock=EveryL(5))
     settings = FolderSettings(("overlay", "labels", "npz"))
     record = segment_to_folder(own, video, tmp_path / "out", settings)
     results = list(own.stream(video))
@@ -37,13 +39,15 @@ def test_a_folder_holds_what_the_stream_gave(video, tmp_path):
 
 
 def test_the_record_says_what_was_done_with_what(video, tmp_path):
-    segment_to_folder(segmenter(policy=Adaptive(2, 9)), video, tmp_path, FolderSettings(()))
+    segment_to_folder(segmenter(clock=Adaptive(2, 9)), video, tmp_path, FolderSettings(()))
     content = json.loads((tmp_path / "predict.json").read_text())
     assert content["source"] == {"name": str(video), "size": [64, 96], "fps": 25.0, "dropped": 0}
-    assert content["policy"]["name"] == "Adaptive"
-    assert content["policy"]["max_interval"] == 9
+    assert content["clock"]["name"] == "Adaptive"
+    assert content["clock"]["max_interval"] == 9
     assert (content["device"], content["precision"]) == ("cpu", "float32")
     assert {"torch", "av", "arseg_lightning"} <= set(content["versions"])
+    assert content["method"] == "AR 0.5x"
+    assert content["executed"] == {"keyframe": 1.0, "nonkeyframe": 1.0}
     assert set(content["latency_ms"]["nonkeyframe"]) == {"frames", "mean", "p50", "p95", "max"}
 
 
@@ -108,7 +112,7 @@ def test_impossible_settings_are_named(settings, message):
 
 def test_memory_does_not_grow_with_the_stream(video):
     """What Python and NumPy hold after 300 frames is what they held after 100."""
-    session = segmenter(policy=EveryL(6)).session()
+    session = segmenter(clock=EveryL(6)).session()
     frames = itertools.cycle(streamed(video))
     tracemalloc.start()
     held = []
@@ -119,3 +123,27 @@ def test_memory_does_not_grow_with_the_stream(video):
     tracemalloc.stop()
     one_frame = next(moving_frames(1)).nbytes
     assert held[1] - held[0] < 3 * one_frame
+
+
+def test_batches_of_frames_that_depend_on_each_other_are_refused_before_anything_is_written(
+    video, tmp_path
+):
+    segment_to_folder(segmenter(), video, tmp_path)
+    settings = FolderSettings(batch_frames=4, overwrite=True)
+    message = r"batch_frames 4 segments .*each frame of RunningMean depends on .*use batch_frames 1"
+    with pytest.raises(ValueError, match=message):
+        segment_to_folder(segmenter(RunningMean()), video, tmp_path, settings)
+    assert (tmp_path / "overlay.mp4").exists()
+
+
+def test_a_method_that_waits_for_later_frames_is_refused_with_the_source(video, tmp_path):
+    message = r"camera:0 cannot be segmented as a stream: RunningMean waits for 2 later frames"
+    with pytest.raises(ValueError, match=message):
+        segment_to_folder(segmenter(LookingAhead()), "camera:0", tmp_path)
+
+
+def test_the_record_of_a_method_without_keyframes_counts_none(video, tmp_path):
+    method = PerFrame(11, TinyNet)
+    record = segment_to_folder(segmenter(method), video, tmp_path, FolderSettings(batch_frames=5))
+    assert (record.keyframes, record.clock, record.roles) == (None, None, {"frame": 12})
+    assert "keyframes" not in record.text()

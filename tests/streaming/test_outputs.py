@@ -100,6 +100,8 @@ def test_archives_hold_labels_and_what_was_done(tmp_path):
     assert np.concatenate([a["index"] for a in archives]).tolist() == list(range(10))
     assert archives[1]["keyframe"].tolist() == [True, False, False, False]
     assert archives[1]["distance"].tolist() == [0, 3, 3, 3]
+    assert archives[1]["role"].tolist() == ["keyframe", *["nonkeyframe"] * 3]
+    assert archives[1]["executed"].tolist() == [1.0] * 4
     assert archives[2]["pts_seconds"] == pytest.approx([8 / 25, 9 / 25])
     assert json.loads(str(archives[0]["classes"]))["names"] == list(CAMVID11.names)
 

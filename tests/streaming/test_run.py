@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from arseg_lightning.export import ExportSettings, export_system
+from arseg_lightning.export import ExportSettings, export_method
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.streaming import EveryL, load_run
-from tests.streaming.made import CLASSES, segmenter, streamed, tiny_system, write_run
+from arseg_lightning.methods import CodecKeyframes, EveryL, PerFrame
+from arseg_lightning.streaming import load_run, segmenter_of
+from arseg_lightning.tasks import VideoTask
+from arseg_lightning.tasks.experiment import Experiment
+from tests.streaming.made import CLASSES, segmenter, streamed, tiny_method, write_run
+from tests.tiny import TinyNet
 from tests.video.small_videos import write_video
 
 
@@ -26,9 +30,9 @@ def plain(run, checkpoint=None, overrides=(), **settings):
 def holds(segmenter, checkpoint):
     """Whether a segmenter's classifiers are those of a checkpoint."""
     state = torch.load(checkpoint)["state_dict"]
-    own = [value for name, value in segmenter.system.state_dict().items() if "classifier" in name]
-    theirs = [v for k, v in state.items() if k.startswith("arseg.") and "classifier" in k]
-    return len(own) == 4 and all(map(torch.equal, own, theirs))
+    own = [value for name, value in segmenter.method.state_dict().items() if "classifier" in name]
+    theirs = [v for k, v in state.items() if k.startswith("method.") and "classifier" in k]
+    return len(own) == 6 and all(map(torch.equal, own, theirs))
 
 
 def test_the_best_weights_are_loaded_else_the_last(run):
@@ -41,7 +45,7 @@ def test_the_best_weights_are_loaded_else_the_last(run):
 
 def test_the_configuration_says_what_the_input_needs(run):
     segmenter = plain(run, overrides=["--data.chaining", "integer"])
-    assert segmenter.policy.keyframe_interval == 4
+    assert segmenter.method.clock.keyframe_interval == 4
     assert segmenter.classes.num_classes == 9
     assert segmenter.chaining == "integer"
 
@@ -49,8 +53,8 @@ def test_the_configuration_says_what_the_input_needs(run):
 def test_what_wins_over_the_configuration_decides(run):
     overrides = ["--model.resolution_ratio=0.25", "--data.keyframe_interval=6"]
     segmenter = plain(run, overrides=overrides)
-    assert segmenter.system.resolution_ratio == 0.25
-    assert segmenter.policy.keyframe_interval == 6
+    assert segmenter.method.resolution_ratio == 0.25
+    assert segmenter.method.clock.keyframe_interval == 6
 
 
 def test_files_of_configuration_take_a_checkpoint(run, tmp_path):
@@ -58,32 +62,33 @@ def test_files_of_configuration_take_a_checkpoint(run, tmp_path):
     overlay.write_text("data: {keyframe_interval: 7}")
     segmenter = plain([run / "fit.yaml", overlay], run / "last.ckpt")
     assert holds(segmenter, run / "last.ckpt")
-    assert segmenter.policy.keyframe_interval == 7
+    assert segmenter.method.clock.keyframe_interval == 7
     assert holds(plain([run, overlay]), run / "best.ckpt")
 
 
 def test_loaded_networks_segment(run, tmp_path):
     video = write_video(tmp_path / "clip.mp4", 6)
-    session = load_run(run, policy=EveryL(3), device="cpu").session()
-    assert [session.push(frame).prediction.distance for frame in streamed(video)] == [0, 1, 2] * 2
+    session = load_run(run, clock=EveryL(3), device="cpu").session()
+    assert [session.push(frame).distance for frame in streamed(video)] == [0, 1, 2] * 2
 
 
 def test_exported_graphs_stream_like_the_networks(tmp_path):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    video, system = write_video(tmp_path / "clip.mp4", 7), tiny_system()
-    settings = ExportSettings((64, 96), CLASSES, keyframe_interval=3, chaining="integer")
-    export_system(system, tmp_path / "export", settings)
+    video, method = write_video(tmp_path / "clip.mp4", 7), tiny_method(EveryL(3))
+    settings = ExportSettings((64, 96), CLASSES, chaining="integer")
+    export_method(method, tmp_path / "export", settings)
     exported = load_run(tmp_path / "export")
-    assert (exported.policy.keyframe_interval, exported.chaining) == (3, "integer")
+    assert (exported.method.clock.keyframe_interval, exported.chaining) == (3, "integer")
     found = [result.labels for result in exported.stream(video)]
-    plain = segmenter(system, policy=EveryL(3), chaining="integer").stream(video)
+    plain = segmenter(method, chaining="integer").stream(video)
     assert np.mean(np.stack(found) == np.stack([result.labels for result in plain])) > 0.9999
 
 
 def test_random_weights_are_refused(run):
     message = (
-        "predict would use random weights for all networks; give --checkpoint (a run's checkpoint)"
+        "predict would use random weights for high_res, low_res, fusion, low_res_alone; give "
+        "--checkpoint (a run's checkpoint)"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         plain([run / "fit.yaml"])
@@ -114,10 +119,18 @@ def test_what_is_not_there_is_named(run, change, message):
         change(run)
 
 
-def test_slips_are_named(run):
+def test_mistakes_are_named(run):
     with pytest.raises(ValueError, match="name the folder of a run, or files of configuration"):
         load_run([])
     with pytest.raises(ValueError, match="checkpoint 'best' is one of a run's folder"):
         load_run([run / "fit.yaml"], "best", device="cpu")
     with pytest.raises(ValueError, match="precision float16 is for GPUs"):
         load_run(run, device="cpu", optimisations=Optimisations(precision="float16"))
+
+
+def test_a_method_without_keyframes_takes_no_clock(run):
+    task = VideoTask(lambda num_classes: PerFrame(num_classes, TinyNet), num_classes=9)
+    data = Experiment([run / "fit.yaml"]).data
+    with pytest.raises(ValueError, match="1x has no keyframes that a clock could choose, got Code"):
+        segmenter_of(task, data, CodecKeyframes(), "cpu")
+    assert segmenter_of(task, data, device="cpu").method.clock is None

@@ -1,23 +1,16 @@
-"""Keyframe policies: their laws, on situations made by hand."""
+"""Clocks: their laws, on frames made by hand."""
 
 import numpy as np
 import pytest
 
-from arseg_lightning.streaming import Adaptive, CodecKeyframes, EveryL
-from arseg_lightning.streaming.policy import Situation
-from arseg_lightning.types import Frame, Motion
-from arseg_lightning.video.live import StreamedFrame
-from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.methods import Adaptive, CodecKeyframes, EveryL, FrameInfo
+from arseg_lightning.types import Motion
 
 HEIGHT, WIDTH = 72, 96  # a diagonal of 120 pixels
 
 
-def situation(distance=1, kind="P", intra=0.0, lost=0.0, pixels=0.0):
+def frame_info(distance=1, kind="P", intra=0.0, lost=0.0, pixels=0.0):
     """A frame with such a share of intra-coded blocks, whose motion is such."""
-    cells = np.zeros((18, 24), np.bool_)
-    cells[: round(18 * intra)] = True
-    step = BlockMotion(np.zeros((2, 18, 24), np.int16), cells)
-    frame = Frame(distance, 0.0, kind, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
 
     def compose():
         xy = np.zeros((2, HEIGHT, WIDTH), np.float32)
@@ -26,30 +19,30 @@ def situation(distance=1, kind="P", intra=0.0, lost=0.0, pixels=0.0):
         valid[:, : round(WIDTH * lost)] = False
         return Motion(xy, valid)
 
-    return Situation(StreamedFrame(frame, step), distance, compose)
+    size = HEIGHT, WIDTH
+    return FrameInfo(distance, distance, None, size, kind == "I", intra, compose)
 
 
-def keyframes(policy, **frame):
+def keyframes(clock, **frame):
     """Distances at which a stream of equal frames gets its keyframes."""
     found, distance = [], 0
     for _ in range(100):
         distance += 1
-        if policy.reason(situation(distance, **frame)):
+        if clock.reason(frame_info(distance, **frame)):
             found.append(distance)
             distance = 0
     return set(found)
 
 
 def test_the_statistics_are_what_they_say():
-    frame = situation(intra=0.5, lost=0.25, pixels=12.0)
-    assert frame.intra_share == 0.5
+    frame = frame_info(lost=0.25, pixels=12.0)
     assert frame.lost_share == 0.25
     assert frame.motion_energy == pytest.approx(0.1)
 
 
 def test_motion_is_composed_once_and_only_if_asked_for():
     calls = []
-    frame = Situation(situation().streamed, 1, lambda: calls.append(1) or Motion.zero(4, 4))
+    frame = FrameInfo(1, 1, compose=lambda: calls.append(1) or Motion.zero(4, 4))
     EveryL(3).reason(frame)
     assert calls == []
     assert frame.motion is frame.motion
@@ -61,15 +54,15 @@ def test_every_l_is_every_l(interval):
     assert keyframes(EveryL(interval)) == {interval}
 
 
-@pytest.mark.parametrize(("policy", "reason"), [(EveryL(9), "I-frame"), (EveryL(9, False), None)])
-def test_an_intra_frame_is_a_keyframe_if_wanted(policy, reason):
-    assert policy.reason(situation(1, "I")) == reason
+@pytest.mark.parametrize(("clock", "reason"), [(EveryL(9), "I-frame"), (EveryL(9, False), None)])
+def test_an_intra_frame_is_a_keyframe_if_wanted(clock, reason):
+    assert clock.reason(frame_info(1, "I")) == reason
 
 
 def test_the_codecs_keyframes_are_bounded():
-    policy = CodecKeyframes(max_interval=30)
-    assert policy.reason(situation(3, "I")) == "I-frame"
-    assert keyframes(policy) == {30}
+    clock = CodecKeyframes(max_interval=30)
+    assert clock.reason(frame_info(3, "I")) == "I-frame"
+    assert keyframes(clock) == {30}
 
 
 @pytest.mark.parametrize(
@@ -84,16 +77,16 @@ def test_the_codecs_keyframes_are_bounded():
     ids=["rest", "lost motion", "far motion", "some intra blocks", "scene cut"],
 )
 def test_an_adaptive_interval_follows_the_motion_within_its_bounds(frame, interval):
-    policy = Adaptive(min_interval=4, max_interval=30)
-    assert keyframes(policy, **frame) == {interval}
+    clock = Adaptive(min_interval=4, max_interval=30)
+    assert keyframes(clock, **frame) == {interval}
 
 
 def test_more_motion_means_no_fewer_keyframes():
-    policy = Adaptive(min_interval=2, max_interval=20, motion_energy=0.05)
+    clock = Adaptive(min_interval=2, max_interval=20, motion_energy=0.05)
 
     def interval(speed):
         """Motion grows by so many pixels a frame."""
-        return next(d for d in range(1, 99) if policy.reason(situation(d, pixels=speed * d)))
+        return next(d for d in range(1, 99) if clock.reason(frame_info(d, pixels=speed * d)))
 
     intervals = [interval(speed) for speed in (0.0, 0.25, 0.5, 1.0, 2.0, 50.0)]
     assert intervals == sorted(intervals, reverse=True)
