@@ -9,7 +9,7 @@ from typing import Literal
 from arseg_lightning.commands.size import parse_size
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.report.cost_table import cost_table, method_cost_table, slip_notes
+from arseg_lightning.report.cost_table import cost_table, erratum_notes, method_cost_table
 from arseg_lightning.report.grid import Table, check_format
 from arseg_lightning.report.paper import PaperRow, paper_rows
 from arseg_lightning.report.paper_cost import row_cost
@@ -29,7 +29,7 @@ def cost(
     """Print what every row of the paper's tables costs: the paper's figure and ours.
 
     Costs are 1e9 multiply-accumulates (GMACs) a frame, on average over the keyframe interval;
-    the paper calls them GFLOPs. Where its figure is a slip, the slip is explained, with the
+    the paper calls them GFLOPs. Where its figure is an erratum, the erratum is explained, with the
     difference that it leaves. Of an experiment, each method's roles are counted exactly.
 
     Args:
@@ -66,7 +66,7 @@ def cost(
     else:
         costs = [row_cost(row, counting) for row in _chosen(rows)]
         table = cost_table(costs, counting)
-        notes = slip_notes(costs) if counting != "exact" else ""
+        notes = erratum_notes(costs) if counting != "exact" else ""
     print(f"{table.markdown()}\n\n{notes}".rstrip())
     if out is not None:
         table.write(out, notes)

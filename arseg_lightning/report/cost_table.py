@@ -9,10 +9,10 @@ from arseg_lightning.cost import MethodCost
 from arseg_lightning.report.grid import Table
 from arseg_lightning.report.paper_cost import RowCost, WantedCounting
 
-__all__ = ["cost_table", "method_cost_table", "slip_notes"]
+__all__ = ["cost_table", "erratum_notes", "method_cost_table"]
 
 _NAMES: tuple[str, ...] = ("table", "data", "network", "row")
-_PAPER = ("paper GFLOPs", "ours, its counting", "difference", "slip", "with the slip")
+_PAPER = ("paper GFLOPs", "ours, its counting", "difference", "erratum", "corrected")
 _EXACT = ("exact key", "exact non-key", "exact mean")
 
 
@@ -23,7 +23,7 @@ def cost_table(costs: Sequence[RowCost], counting: WantedCounting) -> Table:
         costs: The rows.
         counting: Which columns to show.
     """
-    numbers = _slip_numbers(costs)
+    numbers = _erratum_numbers(costs)
     header = _NAMES
     rows = []
     for cost in costs:
@@ -38,9 +38,9 @@ def cost_table(costs: Sequence[RowCost], counting: WantedCounting) -> Table:
     return Table(header, tuple(rows), num_names=len(_NAMES))
 
 
-def slip_notes(costs: Sequence[RowCost]) -> str:
-    """Explain the slips that a table refers to by number."""
-    return "\n".join(f"[{number}] {text}" for text, number in _slip_numbers(costs).items())
+def erratum_notes(costs: Sequence[RowCost]) -> str:
+    """Explain the errata that a table refers to by number."""
+    return "\n".join(f"[{number}] {text}" for text, number in _erratum_numbers(costs).items())
 
 
 def method_cost_table(costs: Mapping[str, MethodCost]) -> Table:
@@ -69,13 +69,13 @@ def _frames(cost: MethodCost) -> str:
 def _paper_cells(cost: RowCost, numbers: dict[str, int]) -> list[str]:
     if cost.paper is None:
         raise ValueError(f"{cost.row.name} was not counted as the paper counts")
-    slip = cost.row.slip
+    erratum = cost.row.erratum
     return [
         _printed(cost),
         f"{cost.paper.mean_gmacs:.2f}",
         _percent(cost.difference),
-        f"[{numbers[slip.text]}]" if slip else "",
-        _percent(cost.unexplained) if slip else "",
+        f"[{numbers[erratum.text]}]" if erratum else "",
+        _percent(cost.residual) if erratum else "",
     ]
 
 
@@ -96,7 +96,7 @@ def _percent(share: float | None) -> str:
     return f"{round(100 * share, 2) or 0:+.2f} %".replace("+0.00", "0.00")
 
 
-def _slip_numbers(costs: Sequence[RowCost]) -> dict[str, int]:
-    """Number the slips in order of appearance; rows may share one."""
-    texts = dict.fromkeys(cost.row.slip.text for cost in costs if cost.row.slip)
+def _erratum_numbers(costs: Sequence[RowCost]) -> dict[str, int]:
+    """Number the errata in order of appearance; rows may share one."""
+    texts = dict.fromkeys(cost.row.erratum.text for cost in costs if cost.row.erratum)
     return {text: number for number, text in enumerate(texts, 1)}

@@ -1,4 +1,4 @@
-"""The paper's tables as data: quoted figures, and their known slips."""
+"""The paper's tables as data: quoted figures, and their known errata."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from arseg_lightning.report.recipe import Recipe
 
-__all__ = ["PaperData", "PaperRow", "Slip", "find_row", "paper_data", "paper_rows"]
+__all__ = ["Erratum", "PaperData", "PaperRow", "find_row", "paper_data", "paper_rows"]
 
 Counted = Literal["mean", "nonkey", "mean_without_shift"]
 """``mean``: per frame over the interval; ``nonkey``: one frame between keyframes;
@@ -35,7 +35,7 @@ class PaperData:
 
 
 @dataclass(frozen=True, slots=True)
-class Slip:
+class Erratum:
     """Why a printed cost is not that of its row.
 
     Args:
@@ -67,7 +67,7 @@ class PaperRow:
         miou_at_distance: Values in those files at distances 0 to 11.
         unreliable: Whether the mIoU could not be read with certainty.
         gflops: GFLOPs as printed, which are 1e9 multiply-accumulates; None if not quoted.
-        slip: Why ``gflops`` is not the cost of the recipe, if it is not.
+        erratum: Why ``gflops`` is not the cost of the recipe, if it is not.
     """
 
     table: str
@@ -79,7 +79,7 @@ class PaperRow:
     miou_at_distance: tuple[float, ...] = ()
     unreliable: bool = False
     gflops: float | None = None
-    slip: Slip | None = None
+    erratum: Erratum | None = None
 
     @property
     def miou(self) -> float:
@@ -121,7 +121,7 @@ def _figures() -> Any:
 
 
 def _row(table: Mapping[str, Any], entry: Mapping[str, Any]) -> PaperRow:
-    slip = entry.get("slip")
+    erratum = entry.get("erratum")
     return PaperRow(
         table=table["table"],
         data=table["data"],
@@ -132,5 +132,5 @@ def _row(table: Mapping[str, Any], entry: Mapping[str, Any]) -> PaperRow:
         miou_at_distance=tuple(entry.get("at_distance", ())),
         unreliable=entry.get("unreliable", False),
         gflops=entry.get("gflops"),
-        slip=Slip(**slip) if slip is not None else None,
+        erratum=Erratum(**erratum) if erratum is not None else None,
     )

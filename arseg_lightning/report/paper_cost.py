@@ -7,7 +7,7 @@ from functools import cache
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from arseg_lightning.cost import MethodCost, count_macs
 from arseg_lightning.cost.counting import measure
@@ -21,7 +21,7 @@ from arseg_lightning.models import (
     Segmentor,
 )
 from arseg_lightning.propagation import ConvFusion, CReFF, Fusion, GlobalAttention, NoFusion
-from arseg_lightning.report.paper import PaperData, PaperRow, Slip, paper_data
+from arseg_lightning.report.paper import Erratum, PaperData, PaperRow, paper_data
 from arseg_lightning.report.recipe import Recipe
 from arseg_lightning.types import scaled_size
 
@@ -46,7 +46,7 @@ class RowCost:
         row: The paper's row.
         paper: Our count of its recipe under the paper's counting, if it was wanted.
         exact: Our exact count of its recipe, if it was wanted.
-        explained: GMACs that the row's slip predicts, or else the mean of ``paper``.
+        explained: GMACs that the row's erratum predicts, or else the mean of ``paper``.
     """
 
     row: PaperRow
@@ -60,10 +60,12 @@ class RowCost:
         return _relative(self.paper.mean_gmacs if self.paper else None, self.row.gflops)
 
     @property
-    def unexplained(self) -> float | None:
-        """Relative difference that remains when the slip is taken into account."""
-        slip = self.row.slip
-        printed = slip.meant if slip is not None and slip.meant is not None else self.row.gflops
+    def residual(self) -> float | None:
+        """Relative difference that remains when the erratum is taken into account."""
+        erratum = self.row.erratum
+        printed = (
+            erratum.meant if erratum is not None and erratum.meant is not None else self.row.gflops
+        )
         return _relative(self.explained, printed)
 
 
@@ -77,8 +79,8 @@ def row_cost(row: PaperRow, counting: WantedCounting = "both") -> RowCost:
     }
     paper = costs.get("paper")
     explained = paper.mean_gmacs if paper else None
-    if paper and row.slip:
-        explained = _explained(row.recipe, row.slip, data)
+    if paper and row.erratum:
+        explained = _explained(row.recipe, row.erratum, data)
     return RowCost(row, paper, costs.get("exact"), explained)
 
 
@@ -144,24 +146,22 @@ def _exact_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor, Tensor]
 
 def _exact_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, carried: Tensor) -> int:
     """Count a frame between keyframes: each layer where it runs."""
-    fusing, fused = measure(
-        nn.ModuleDict({"low_res": low_res, "fusion": fusion}),
-        lambda parts: parts["fusion"](parts["low_res"].before_cut(small)[0], carried),
-    )
-    finishing, _ = measure(low_res, lambda net: net.classifier(net.after_cut(fused)[0]))
-    return fusing + finishing
+    before, low = measure(low_res, lambda net: net.before_cut(small)[0])
+    fusing, fused = measure(fusion, lambda module: module(low, carried))
+    after, _ = measure(low_res, lambda net: net.classifier(net.after_cut(fused)[0]))
+    return before + fusing + after
 
 
-def _explained(recipe: Recipe, slip: Slip, data: PaperData) -> float:
-    """GMACs that a slip predicts."""
-    recipe = replace(recipe, **slip.changes)
+def _explained(recipe: Recipe, erratum: Erratum, data: PaperData) -> float:
+    """GMACs that an erratum predicts."""
+    recipe = replace(recipe, **erratum.changes)
     cost = recipe_cost(recipe, data.num_classes, data.size, "paper")
-    if slip.counted == "nonkey":
-        return cost.role_gmacs["nonkeyframe"] + slip.plus
-    if slip.counted == "mean_without_shift":
+    if erratum.counted == "nonkey":
+        return cost.role_gmacs["nonkeyframe"] + erratum.plus
+    if erratum.counted == "mean_without_shift":
         nonkey = _nonkey_without_shift(recipe, data)
         cost = _over_interval(cost.roles["keyframe"], nonkey, recipe.keyframe_interval)
-    return cost.mean_gmacs + slip.plus
+    return cost.mean_gmacs + erratum.plus
 
 
 def _nonkey_without_shift(recipe: Recipe, data: PaperData) -> float:

@@ -28,7 +28,7 @@ def test_the_papers_rows_are_printed_and_written(tmp_path, capsys):
     assert f"written to {out}" in capsys.readouterr().out
 
 
-def test_a_slip_is_explained_below_the_table(capsys):
+def test_an_erratum_is_explained_below_the_table(capsys):
     cost(counting="paper", rows="11x11")
     assert "[1] a misprint of 107.82" in capsys.readouterr().out
 

@@ -7,13 +7,13 @@ import pytest
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.report import report
-from tests.report.made import config, result, study, system
+from tests.report.made import config, method, result, study
 
 
 def test_the_command_is_on_the_command_line(tmp_path, capsys):
     assert COMMANDS["report"] is report
     folders = [study(tmp_path / "a"), tmp_path / "b"]
-    result([system("1x", 0.5, 10.0)], config("HighResTask", ratio=1.0)).write(
+    result([method("1x", 0.5, 10.0)], config("HighResTask", ratio=1.0)).write(
         tmp_path / "b" / "result.json"
     )
     main(["report", *map(str, folders), "--out", str(tmp_path / "out"), "--reference", "conv"])
@@ -42,7 +42,7 @@ def test_tables_pictures_and_what_is_left_out_are_written(tmp_path, capsys):
 def test_every_picture_of_the_report_is_there(tmp_path):
     runs = study(tmp_path / "runs")
     for ratio, interval in ((0.3, 6), (0.5, 6), (0.3, 12)):
-        own = [system(f"AR {ratio}x", ratio, 3.0, interval)]
+        own = [method(f"AR {ratio}x", ratio, 3.0, interval)]
         settings = config(ratio=ratio, interval=interval)
         made = result(own, settings, interval=interval, size=(96, 128))
         made.write(runs / f"{ratio}-{interval}.json")

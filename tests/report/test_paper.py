@@ -1,8 +1,8 @@
-"""The paper's figures: quoted completely, and each explained by our count or by its slip."""
+"""The paper's figures: quoted completely, and each explained by our count or by its erratum."""
 
 import pytest
 
-from arseg_lightning.report.cost_table import cost_table, slip_notes
+from arseg_lightning.report.cost_table import cost_table, erratum_notes
 from arseg_lightning.report.paper import find_row, paper_rows
 from arseg_lightning.report.paper_cost import recipe_cost, row_cost
 from arseg_lightning.report.recipe import Recipe
@@ -17,10 +17,10 @@ def label(row):
 
 
 @pytest.mark.parametrize("row", PRINTED, ids=label)
-def test_a_cost_is_the_papers_or_its_slip_is_explained(row):
+def test_a_cost_is_the_papers_or_its_erratum_is_explained(row):
     cost = row_cost(row, "paper")
-    assert abs(cost.unexplained) < WITHIN
-    assert abs(cost.difference) < WITHIN or row.slip is not None
+    assert abs(cost.residual) < WITHIN
+    assert abs(cost.difference) < WITHIN or row.erratum is not None
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.miou_at_distance], ids=label)
@@ -66,15 +66,15 @@ def test_the_slides_and_the_repository_differ_where_they_do():
     assert (row.miou_slides, row.miou_repository, row.miou) == (69.00, 68.297, 68.297)
 
 
-def test_the_table_shows_both_countings_and_numbers_its_slips():
+def test_the_table_shows_both_countings_and_numbers_its_errata():
     rows = [row for row in PRINTED if row.name in ("W_MV only", "1.0x") and row.data == "camvid"]
     costs = [row_cost(row) for row in rows]
     last = dict(
         zip(cost_table(costs, "both").header, cost_table(costs, "both").rows[-1], strict=True)
     )
     assert last["paper GFLOPs"] == last["ours, its counting"] == "25.75"
-    assert (last["slip"], last["exact non-key"], last["exact mean"]) == ("[1]", "0.53", "26.21")
-    assert slip_notes(costs).startswith("[1] counts nothing between keyframes")
+    assert (last["erratum"], last["exact non-key"], last["exact mean"]) == ("[1]", "0.53", "26.21")
+    assert erratum_notes(costs).startswith("[1] counts nothing between keyframes")
 
 
 def test_one_counting_shows_its_columns_alone():
