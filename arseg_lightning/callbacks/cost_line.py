@@ -37,7 +37,7 @@ class CostLine(Callback):
         if not trainer.is_global_zero:
             return
         split = next((split for split in splits if data.layouts[split] is not None), None)
-        if split is None or (split == "train" and data.train_on == "stills"):  # no video prepared
+        if split is None:
             return
         try:
             tell(cost_line(task, data.example_size(split)))

@@ -124,8 +124,7 @@ class ClipDataModule(LightningDataModule):
     def prepare_data(self) -> None:
         """Encode and cache what is missing; runs on one process of each node.
 
-        If it fails beside other processes, all of them say so when they meet in ``setup``: the
-        others would wait for this one.
+        If it fails beside other processes, all say so in ``setup``: they would wait for this one.
         """
         try:
             self._prepare()
@@ -142,7 +141,7 @@ class ClipDataModule(LightningDataModule):
     def _prepare(self) -> None:
         workers = available_cores() if self.num_workers else 1
         for with_motion in (True, False):
-            splits = [name for name in self._needed_splits() if self.moves(name) is with_motion]
+            splits = (name for name in self._needed_splits() if self.moves(name) is with_motion)
             needed = [each for split in splits for each in self.sequences(split)]
             prepare_missing(self.store, needed, workers, with_motion)
 
@@ -153,11 +152,7 @@ class ClipDataModule(LightningDataModule):
 
     @property
     def trains_on_stills(self) -> bool:
-        """Whether training looks at single uncompressed images.
-
-        Raises:
-            ValueError: If it should, and the method needs more.
-        """
+        """Whether training looks at single uncompressed images; refused if it needs more."""
         return on_stills(self.needs, self.train_on)
 
     def moves(self, split: str) -> bool:
@@ -249,10 +244,14 @@ class ClipDataModule(LightningDataModule):
         """Height and width of a split's first frame."""
         layout = self.layouts.get(split)
         if isinstance(layout, PreparedLayout):
-            height, width, _ = read_image(layout.clips(self.keyframe_interval)[0].images[0]).shape
-            return height, width
-        video = self.store.video(self.sequences(split)[0], self.moves(split))
-        return read_frames(video, [0])[0].size
+            image = read_image(layout.clips(self.keyframe_interval)[0].images[0])
+        elif split == "train" and self.trains_on_stills:
+            first = next(each for each in self.sequences(split) if each.labelled)
+            image = first.image(first.labelled[0])
+        else:
+            video = self.store.video(self.sequences(split)[0], self.moves(split))
+            image = read_frames(video, [0])[0].image
+        return image.shape[0], image.shape[1]
 
     def _evaluation_loader(self, split: str, pairs: EvaluationPairs) -> Loader:
         layout = self.layouts[split]
@@ -269,8 +268,8 @@ class ClipDataModule(LightningDataModule):
         return clip_loader(dataset, sampler, 1, self.num_workers, whole=True)
 
     def _stage(self) -> str:
-        fn = self.trainer.state.fn if self.trainer is not None else None
-        return fn.value if fn is not None else "fit"
+        fn = self.trainer.state.fn if self.trainer else None
+        return fn.value if fn else "fit"
 
     def _needed_splits(self) -> list[str]:
         wanted = {"fit": ("train", "target", "val"), "validate": ("val",), "test": ("test",)}
