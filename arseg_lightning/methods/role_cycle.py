@@ -43,8 +43,8 @@ def role_cycle(method: VideoMethod, steps: Iterator[tuple[str, ...]]) -> RoleCyc
         method: The method.
         steps: The roles of each frame of an endless stream, as :func:`nominal_steps` gives them.
     """
-    length = method.cycle or method.most_distance or 1
-    length += 1 if method.cycle is None and method.most_distance is not None else 0
+    most = method.most_distance
+    length = method.cycle or (_WARM_UP if most is None else most + 1)
     rounds = -(-_WARM_UP // length)
     frames = list(islice(steps, (rounds + 1) * length))
     start, cycle = frames[:-length], frames[-length:]

@@ -85,6 +85,11 @@ def test_a_frame_may_take_several_steps():
     assert found.start == ()
 
 
+def test_without_a_period_several_frames_stand_for_a_stream():
+    found = cycle_of(Planned(lambda index: ("even",) if index % 2 == 0 else ("odd",), period=None))
+    assert found == RoleCycle((), (("even",), ("odd",)) * 4, repeats=False)
+
+
 def test_a_plan_that_looks_at_values_is_named():
     method = PerFrame(3, TinyNet).eval().to("meta")
     state = {"seen": torch.ones(1, device="meta")}
