@@ -29,8 +29,10 @@ OVERLAYS = {
 }
 
 
-def street(folder):
-    """An overlay: a synthetic street and narrow networks, for one step."""
+def street(folder, experiment):
+    """An overlay: a synthetic street and narrow networks, for one step of an experiment."""
+    network = {"network": {"init_args": {"width": 0.125, "pretrained": None}}}
+    names_its_method = "method" in yaml.safe_load(experiment.read_text())["model"]["init_args"]
     videos = {"num_videos": 1, "num_frames": 36, "height": 64, "width": 96}
     content = {
         "run_dir": str(folder / "run"),
@@ -46,7 +48,7 @@ def street(folder):
             "batch_size": 2,
             "num_workers": 0,
         },
-        "model": {"init_args": {"network": {"init_args": {"width": 0.125, "pretrained": None}}}},
+        "model": {"init_args": {"method": {"init_args": network}} if names_its_method else network},
     }
     path = folder / "street.yaml"
     path.write_text(yaml.safe_dump(content))
@@ -61,7 +63,8 @@ def fit(tmp_path_factory, monkeypatch):
 
     def run(*files, **settings):
         folder = tmp_path_factory.mktemp("experiment")
-        flags = [flag for file in (*files, street(folder)) for flag in ("--config", str(file))]
+        overlay = street(folder, files[0])
+        flags = [flag for file in (*files, overlay) for flag in ("--config", str(file))]
         flags += [f"--{name}={value}" for name, value in settings.items()]
         main(["fit", *flags])
         return folder / "run"
