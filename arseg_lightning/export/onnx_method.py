@@ -64,7 +64,7 @@ class OnnxMethod(VideoMethod):
         needs = Needs(motion=contract.motion, independent=contract.independent)
         self.needs = needs  # type: ignore[misc]
         self.period = len(contract.schedule.cycle)
-        self.clock = self._clock()
+        self.clock, self.has_own_clock = self._clock(), True
         self.graphs = {
             role: OnnxGraph(Path(folder) / graph.file, providers, threads)
             for role, graph in contract.graphs.items()
