@@ -2,6 +2,7 @@
 
 from arseg_lightning.methods.arseg import ARSeg, FusionFactory, JointARSeg
 from arseg_lightning.methods.clock import Adaptive, Clock, CodecKeyframes, EveryL, FrameInfo
+from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
 from arseg_lightning.methods.method import (
     FrameInput,
@@ -26,6 +27,7 @@ __all__ = [
     "ARSeg",
     "Adaptive",
     "Clock",
+    "Clockwork",
     "CodecKeyframes",
     "EveryL",
     "Executed",

@@ -1,0 +1,249 @@
+"""Clockwork: a network's stages run at different rates, and stale scores stay as they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.losses import CrossEntropy, SegmentationLoss
+from arseg_lightning.methods.clock import FrameInfo
+from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
+from arseg_lightning.methods.per_frame import shared
+from arseg_lightning.models.label_map import resize_scores
+from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
+from arseg_lightning.models.timing import section
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["Clockwork", "Mode", "changed_share"]
+
+Mode = Literal["every_frame", "alternating", "pipelined2", "pipelined3", "adaptive"]
+Filling = Literal["release", "notebook"]
+
+_STAGES = ("shallow", "middle")
+_ROLES: Mapping[Mode, tuple[str, ...]] = {
+    "every_frame": ("full",),
+    "alternating": ("full", "shallow"),
+    "pipelined2": ("full", "two_stages"),
+    "pipelined3": ("full", "two_stages", "three_stages"),
+    "adaptive": ("probe", "fire", "reuse"),
+}
+_Stages = Callable[[Tensor, State], tuple[Output | None, State]]
+
+
+class Clockwork(VideoMethod):
+    """Scores of a network's shallow, middle and deep stage, added up; each has its own clock.
+
+    Two 1x1 convolutions score the shallow and the middle stage. They start at zero, so that the
+    method starts as the network itself. All scores are brought to the finest of their grids
+    (bilinearly, with the network's convention) and added. Nothing is warped. Trained per frame.
+
+    Args:
+        num_classes: Number of classes.
+        network: Builds a network with the stages ``shallow`` and ``middle``.
+        mode: ``every_frame``: all stages of every frame. ``alternating``: the deep stage on every
+            second frame. ``pipelined2``: the deep stage reads what the frame before left it, so
+            that the stages can run side by side. ``pipelined3``: so does the middle stage.
+            ``adaptive``: the deep stage runs when the middle scores' best classes have changed.
+        threshold: Share of positions that have to change in ``adaptive``; tuned by hand.
+        filling: How ``pipelined3`` starts: with a frame of two stages (``release``), or with
+            three at once (``notebook``).
+        loss: What the network is trained with; cross entropy by default.
+
+    Raises:
+        ValueError: If the network lacks a stage, or a setting is none of those above.
+
+    Source: Shelhamer et al., Clockwork Convnets for Video Semantic Segmentation, ECCVW 2016.
+    Differs: any network with the stages; the scores are added on one grid, not pair by pair.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        network: SegmentorFactory,
+        mode: Mode = "alternating",
+        threshold: float = 0.25,
+        filling: Filling = "release",
+        loss: SegmentationLoss | None = None,
+    ) -> None:
+        super().__init__()
+        known = {"mode": (mode, _ROLES), "filling": (filling, ("release", "notebook"))}
+        for name, (value, values) in known.items():
+            if value not in values:
+                raise ValueError(f"{name} is one of {', '.join(values)}, got {value!r}")
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(f"threshold is a share and lies in [0, 1], got {threshold}")
+        self.mode: Mode = mode
+        self.threshold = threshold
+        self.roles = _ROLES[mode]
+        if mode == "pipelined3" and filling == "notebook":
+            self.roles = ("full", "three_stages")
+        if "pipelined" not in mode:  # where no frame but the first has deep scores of its own
+            self.key_roles = frozenset({"full", "fire"} & set(self.roles))
+        self.period = {"alternating": 2, "adaptive": None}.get(mode, 1)
+        self.network = network(num_classes)
+        self.heads = _heads(self.network)
+        self.loss = loss or CrossEntropy()
+
+    @property
+    def name(self) -> str:
+        """The mode, and its threshold."""
+        threshold = f" {self.threshold:g}" if self.mode == "adaptive" else ""
+        return f"Clockwork {self.mode.replace('_', ' ')}{threshold}"
+
+    def plan(self, info: FrameInfo, state: State, memory: Any) -> Plan:
+        """Choose which stages run; with values only where the clock is adaptive."""
+        adaptive = self.mode == "adaptive"
+        if adaptive and "middle_scores" not in state:
+            return Plan("probe", final=False)
+        if info.index == 0:
+            return Plan("fire" if adaptive else "full", reason=info.start)
+        every_second = info.index % 2 == 0
+        if adaptive:
+            fires = every_second
+            if not info.is_nominal:
+                fires = changed_share(state["middle_scores"], state["reference"]) >= self.threshold
+            return Plan("fire", reason="changed") if fires else Plan("reuse")
+        if self.mode == "alternating" and every_second:
+            return Plan("full", reason="interval")
+        return Plan(self.roles[min(info.index, len(self.roles) - 1)])
+
+    def step(
+        self, role: str, frame: FrameInput, state: State, **inputs: Tensor
+    ) -> tuple[Output | None, State]:
+        """Run the stages of a role; the state is what they leave for later frames."""
+        stages: _Stages = getattr(self, f"_{role}")
+        with section("network"):
+            return stages(frame.image, state)
+
+    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
+        """Segment the last frame of each clip with all of its stages."""
+        output, _ = self.step("full", FrameInput(clip.images[:, -1]), {})
+        assert output is not None
+        return {"segmentation": self.loss(output, clip.labels[:, -1])}
+
+    def baselines(self) -> dict[str, VideoMethod]:
+        """The same network and heads on every frame."""
+        if self.mode == "every_frame":
+            return {}
+        every_frame = Clockwork(self.network.num_classes, shared(self.network), "every_frame")
+        every_frame.heads = self.heads
+        return {"1x": every_frame}
+
+    def rewrite(self, optimisations: Optimisations) -> None:
+        """Also bring the heads to the networks' precision."""
+        super().rewrite(optimisations)
+        self.heads.to(optimisations.dtype)
+
+    def _full(self, image: Tensor, state: State) -> tuple[Output, State]:
+        """All stages of this frame."""
+        values, side = self._until_middle(image)
+        deep, deep_side = self._deep(values)
+        output = self._output(*self._scores(values), deep, side + deep_side)
+        if self.mode == "alternating":
+            return output, {"deep_scores": deep}
+        return output, self._left(values, values) if "pipelined" in self.mode else {}
+
+    def _shallow(self, image: Tensor, state: State) -> tuple[Output, State]:
+        """Shallow and middle stage of this frame beside deep scores of an earlier one."""
+        values, _ = self._until_middle(image)
+        return self._output(*self._scores(values), state["deep_scores"]), state
+
+    def _two_stages(self, image: Tensor, state: State) -> tuple[Output, State]:
+        """The deep stage of the frame before, shallow and middle stage of this one."""
+        deep, _ = self._deep(_read(state, "for_deep_"))
+        values, _ = self._until_middle(image)
+        return self._output(*self._scores(values), deep), self._left(values, values)
+
+    def _three_stages(self, image: Tensor, state: State) -> tuple[Output, State]:
+        """The deep stage of two frames before, the middle of the one before, the shallow one."""
+        deep, _ = self._deep(_read(state, "for_deep_"))
+        before = _read(state, "for_middle_")
+        before["middle"], _ = self.network.run("middle", before)
+        shallow, _ = self.network.run("shallow", {"image": image})
+        scores = self._scores({"shallow": shallow, "middle": before["middle"]})
+        left = self._left(before, {"image": image, "shallow": shallow})
+        return self._output(*scores, deep), left
+
+    def _probe(self, image: Tensor, state: State) -> tuple[None, State]:
+        """Shallow and middle stage, and what a deep stage that may follow would read."""
+        values, _ = self._until_middle(image)
+        shallow, middle = self._scores(values)
+        needs = self.network.feature_needs
+        left = {f"for_deep_{name}": values[name] for name in needs if name != "image"}
+        return None, {**state, "shallow_scores": shallow, "middle_scores": middle, **left}
+
+    def _fire(self, image: Tensor, state: State) -> tuple[Output, State]:
+        """The deep stage after a probe; this frame is what later ones are compared with."""
+        deep, _ = self._deep({"image": image, **_read(state, "for_deep_")})
+        output = self._output(state["shallow_scores"], state["middle_scores"], deep)
+        return output, {"deep_scores": deep, "reference": state["middle_scores"]}
+
+    def _reuse(self, image: Tensor, state: State) -> tuple[Output, State]:
+        """Deep scores of the last frame that fired, after a probe."""
+        kept = {key: state[key] for key in ("deep_scores", "reference")}
+        deep = kept["deep_scores"]
+        return self._output(state["shallow_scores"], state["middle_scores"], deep), kept
+
+    def _until_middle(self, image: Tensor) -> tuple[dict[str, Tensor], SideOutputs]:
+        """Run shallow and middle stage."""
+        values, side = {"image": image}, SideOutputs()
+        for stage in _STAGES:
+            values[stage], added = self.network.run(stage, values, self.training)
+            side = side + added
+        return values, side
+
+    def _deep(self, values: Mapping[str, Tensor]) -> tuple[Tensor, SideOutputs]:
+        """Run the deep stage, and score it."""
+        feature, side = self.network.run("feature", values, self.training)
+        return self.network.classifier(feature), side
+
+    def _scores(self, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Score shallow and middle stage."""
+        return self.heads["shallow"](values["shallow"]), self.heads["middle"](values["middle"])
+
+    def _output(
+        self, shallow: Tensor, middle: Tensor, deep: Tensor, side: SideOutputs | None = None
+    ) -> Output:
+        """Add the scores up on the finest grid, (B, K, h, w)."""
+        scores, align_corners = (shallow, middle, deep), self.network.align_corners
+        height, width = max((each.shape[-2:] for each in scores), key=math.prod)
+        resized = [resize_scores(each, (height, width), align_corners) for each in scores]
+        return Output(sum(resized[1:], resized[0]), align_corners, side=side or SideOutputs())
+
+    def _left(self, deep: Mapping[str, Tensor], middle: Mapping[str, Tensor]) -> State:
+        """What the next frame's deep stage and, of three, middle stage will read."""
+        needs = self.network.feature_needs
+        left = {f"for_deep_{name}": deep[name] for name in needs}
+        if self.mode == "pipelined3":
+            # What the middle stage's frame hands on to the deep stage waits with it.
+            waits = [name for name in ("shallow", *needs) if name != "middle"]
+            left |= {f"for_middle_{name}": middle[name] for name in waits}
+        return left
+
+
+def changed_share(scores: Tensor, reference: Tensor) -> float:
+    """Share of positions whose best class is not that of the reference; both (B, K, h, w)."""
+    return (scores.argmax(1) != reference.argmax(1)).double().mean().item()
+
+
+def _read(state: State, prefix: str) -> dict[str, Tensor]:
+    """What was left for a stage, by the names that it reads."""
+    return {k.removeprefix(prefix): tensor for k, tensor in state.items() if k.startswith(prefix)}
+
+
+def _heads(network: Segmentor) -> nn.ModuleDict:
+    """Heads, at zero, on the stages that a network has to have."""
+    if missing := [stage for stage in _STAGES if stage not in network.stages]:
+        raise ValueError(
+            f"Clockwork cuts a network after its stages {' and '.join(_STAGES)}, and "
+            f"{type(network).__name__} has no {' and no '.join(missing)}; use PSPNet18 or BiSeNet18"
+        )
+    classes = network.num_classes
+    heads = nn.ModuleDict({s: nn.Conv2d(network.stages[s], classes, 1) for s in _STAGES})
+    for parameter in heads.parameters():
+        nn.init.zeros_(parameter)
+    return heads
