@@ -9,7 +9,6 @@ from arseg_lightning.cost.paper import paper_macs
 from arseg_lightning.inference.batch_norms import fold_batch_norms
 from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.models.blocks import AnyBatchNorm
-from arseg_lightning.tasks.base import freeze
 
 IMAGE = torch.linspace(-1, 1, 3 * 64 * 96).reshape(1, 3, 64, 96)
 
@@ -38,8 +37,7 @@ def test_a_network_keeps_its_weights_and_its_output(network, change):
 
 
 def test_norms_that_stand_still_stay_so():
-    network = BiSeNet18(3, width=0.25)
-    freeze(network)
+    network = BiSeNet18(3, width=0.25).requires_grad_(False).eval()
     norms = [m for m in synchronised(network).modules() if isinstance(m, nn.SyncBatchNorm)]
     assert norms
     assert not any(norm.training for norm in norms)
