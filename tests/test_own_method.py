@@ -117,7 +117,7 @@ class TestLaws(MethodLaws):
     def method(self):
         from my_method import RunningFeature
 
-        return RunningFeature(3, TinyNet)
+        return RunningFeature(11, TinyNet)
 
 
 @torch.no_grad()
