@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import islice
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.classes import CAMVID11
-from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.export import ExportSettings, export_method
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import FrameInput, Output, Stream, VideoMethod, nominal_steps
 from arseg_lightning.methods.runner import check_state
-from arseg_lightning.types import BLOCK_SIZE, ClipBatch, Frame
-from arseg_lightning.video.chain import MotionChain
-from arseg_lightning.video.live import StreamedFrame
-from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.types import ClipBatch
+from tests.methods.footage import NUM_FRAMES, SIZE, Footage, needed, video
 from tests.tiny import clip_batch
 
 NUM_CLASSES = CAMVID11.num_classes
-SIZE = (24, 32)
-NUM_FRAMES = 5
-"""Of a stream; it starts with whatever is special about starts."""
 
 
 class MethodLaws:
@@ -187,74 +178,6 @@ class MethodLaws:
             assert Stream(baseline.eval()).push(video()[0]).labels.shape == SIZE
 
 
-@dataclass(frozen=True)
-class Footage:
-    """Frames made up, with motion from each to the one before it."""
-
-    images: np.ndarray  # (T, H, W, 3), uint8
-    motion: list[BlockMotion]
-
-    @classmethod
-    def make(cls, num_frames: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Footage:
-        draw = np.random.default_rng(seed)
-        cells = tuple(-(-side // BLOCK_SIZE) for side in size)
-        images = draw.integers(0, 256, (num_frames, *size, 3), dtype=np.uint8)
-        motion = [
-            BlockMotion(
-                draw.integers(-20, 21, (2, *cells), dtype=np.int16), draw.random(cells) < 0.2
-            )
-            for _ in images
-        ]
-        return cls(images, motion)
-
-    def frames(self) -> list[StreamedFrame]:
-        """What a live source gives."""
-        return [
-            StreamedFrame(
-                Frame(index, index / 25, "P" if index else "I", image),
-                step if index else None,
-                None if index else "start",
-            )
-            for index, (image, step) in enumerate(zip(self.images, self.motion, strict=True))
-        ]
-
-    def clip(self, method: VideoMethod) -> ClipBatch:
-        """The same as a training clip, without labels."""
-        images = Normalisation()(torch.from_numpy(self.images).permute(0, 3, 1, 2).float())
-        fields = [*self._fields(method.needs.motion)]
-        motion, valid = (torch.from_numpy(np.stack(part)) for part in zip(*fields, strict=True))
-        num_frames, size = len(images), images.shape[-2:]
-        return needed(
-            method,
-            ClipBatch(
-                images=images[None],
-                labels=torch.full((1, num_frames, *size), 255),
-                distances=torch.arange(num_frames)[None],
-                names=(tuple(str(index) for index in range(num_frames)),),
-                motion=motion[None],
-                valid=valid[None],
-            ),
-        )
-
-    def _fields(self, leads: str | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        size = self.images.shape[1:3]
-        chain = MotionChain((size[0], size[1]))
-        chain.restart()
-        for index, step in enumerate(self.motion):
-            if index == 0:
-                yield np.zeros((2, *size), np.float32), np.ones(size, np.bool_)
-                continue
-            if leads == "previous":
-                chain.restart()
-            chain.push(step)
-            found = chain.motion()
-            yield found.xy.copy(), found.valid.copy()
-
-
-def video(num_frames: int = NUM_FRAMES, size: tuple[int, int] = SIZE) -> list[StreamedFrame]:
-    return Footage.make(num_frames, size).frames()
-
-
 def batch_of_frames(method: VideoMethod, size: tuple[int, int] = SIZE) -> list[FrameInput]:
     """The frames of two streams, side by side."""
     clips = [Footage.make(NUM_FRAMES, size, seed).clip(method) for seed in range(2)]
@@ -278,11 +201,6 @@ def random_clip(method: VideoMethod, size: tuple[int, int]) -> ClipBatch:
     """Two labelled clips as the method needs them."""
     frames = method.needs.frames
     return needed(method, clip_batch(frames=frames, size=size, num_classes=NUM_CLASSES))
-
-
-def needed(method: VideoMethod, clip: ClipBatch) -> ClipBatch:
-    """A clip without the motion that the method does not ask for."""
-    return clip if method.needs.motion else replace(clip, motion=None, valid=None)
 
 
 def nominal_outputs(
