@@ -1,9 +1,10 @@
-"""How fast systems run against each other and against their arithmetic, measured in one run."""
+"""How fast methods run against their baselines and against their arithmetic, in one run."""
 
-from arseg_lightning.bench.case import BenchCase, BenchSettings
+from arseg_lightning.bench.case import BenchCase
 from arseg_lightning.bench.measure import bench
 from arseg_lightning.bench.plot import plot_bench
-from arseg_lightning.bench.result import BenchResult, CaseResult, VariantResult
+from arseg_lightning.bench.result import BenchResult, CaseResult, RoleResult, VariantResult
+from arseg_lightning.bench.settings import BenchSettings
 from arseg_lightning.bench.table import bench_table, stage_table
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "BenchResult",
     "BenchSettings",
     "CaseResult",
+    "RoleResult",
     "VariantResult",
     "bench",
     "bench_table",

@@ -1,108 +1,172 @@
-"""What is measured: a network at a size, and how."""
+"""What is measured: a network in a method, or an experiment, at a size."""
 
 from __future__ import annotations
 
 import importlib
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from pathlib import Path
+
+import torch
+from torch import nn
 
 from arseg_lightning import models
-from arseg_lightning.inference import Compile, Precision
+from arseg_lightning.bench.settings import BenchSettings
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory, VideoMethod
 from arseg_lightning.models import Segmentor
+from arseg_lightning.streaming.run import choose_clock, own_checkpoint, recorded_run
+from arseg_lightning.tasks.experiment import Experiment
+from arseg_lightning.types import ClassSet
+from arseg_lightning.video.chain import Chaining
 
-__all__ = ["Backend", "BenchCase", "BenchSettings"]
+__all__ = ["BenchCase", "Compared"]
 
-Backend = Literal["torch", "onnxruntime"]
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Methods that are compared, and what their input needs.
+
+    Args:
+        baselines: What the others are compared with, by name, the reference first.
+        own: The methods in question, by name.
+        classes: Classes that they tell apart.
+        normalise: How their networks want their images.
+        chaining: How motion is composed over frames.
+    """
+
+    baselines: Mapping[str, VideoMethod]
+    own: Mapping[str, VideoMethod]
+    classes: ClassSet
+    normalise: Normalisation = field(default_factory=Normalisation)
+    chaining: Chaining = "subpixel"
+
+    @property
+    def methods(self) -> dict[str, VideoMethod]:
+        """All of them, baselines first."""
+        return {**self.baselines, **self.own}
 
 
 @dataclass(frozen=True, slots=True)
 class BenchCase:
-    """A network at a size.
+    """A network or an experiment at a size.
 
     Args:
-        network: Name of one of our networks, or the dotted path of one's own.
+        name: One of our networks or the dotted path of another; or the folder of a run or a file
+            of configuration, whose methods and weights are taken.
         size: Height and width of the video.
     """
 
-    network: str
+    name: str
     size: tuple[int, int]
 
     @classmethod
     def parse(cls, text: str) -> BenchCase:
-        """Read ``NETWORK@HEIGHTxWIDTH``.
+        """Read ``NETWORK@HEIGHTxWIDTH`` or ``RUN@HEIGHTxWIDTH``.
 
         Raises:
             ValueError: If it is something else.
         """
-        found = re.fullmatch(r"([\w.]+)@(\d+)x(\d+)", text)
+        found = re.fullmatch(r"(.+)@(\d+)x(\d+)", text)
         if found is None or "0" in found.groups():
             raise ValueError(
-                f"a case is NETWORK@HEIGHTxWIDTH, such as BiSeNet18@720x960; got {text!r}"
+                f"a case is NETWORK@HEIGHTxWIDTH, such as BiSeNet18@720x960, or a run's folder or "
+                f"file of configuration with @HEIGHTxWIDTH; got {text!r}"
             )
         return cls(found[1], (int(found[2]), int(found[3])))
 
-    def build(self, num_classes: int) -> Segmentor:
-        """The network with random weights, on which speed does not depend.
+    def build(
+        self, settings: BenchSettings, method: NetworkMethodFactory = DEFAULT_METHOD
+    ) -> Compared:
+        """Build what is compared.
+
+        Args:
+            settings: Number of classes, keyframe interval and resolution ratios.
+            method: Builds the method around a network; an experiment has its own.
+
+        Raises:
+            FileNotFoundError: If an experiment names weights that are not there.
+            ValueError: If there is no such network or experiment, or no such ratio or interval
+                can be chosen.
+        """
+        torch.manual_seed(0)
+        is_experiment = Path(self.name).exists()
+        compared = self._experiment(settings) if is_experiment else self._built(settings, method)
+        if settings.keyframe_interval is not None:
+            for each in compared.own.values():
+                choose_clock(each, EveryL(settings.keyframe_interval))
+        for each in compared.methods.values():
+            if isinstance(each.clock, EveryL):
+                interval = settings.keyframe_interval or each.clock.keyframe_interval
+                each.use_clock(EveryL(interval, on_intra=False))
+            each.eval()
+        return compared
+
+    def network(self) -> Callable[[int], Segmentor]:
+        """The class of the network.
 
         Raises:
             ValueError: If there is no such network.
         """
-        module, _, name = self.network.rpartition(".")
+        module, _, name = self.name.rpartition(".")
         try:
             kind = getattr(importlib.import_module(module) if module else models, name)
         except (ImportError, AttributeError) as error:
             raise ValueError(
-                f"no network {self.network!r} ({error}); name one of arseg_lightning.models, such "
-                f"as BiSeNet18, or the dotted path of your own"
+                f"no network {self.name!r} ({error}); name one of arseg_lightning.models, such as "
+                f"BiSeNet18, the dotted path of your own, or a run's folder that is there"
             ) from error
         if not (isinstance(kind, type) and issubclass(kind, Segmentor)):
-            raise ValueError(f"{self.network} is no Segmentor; see docs/own_network.md")
-        network: Segmentor = kind(num_classes)
-        return network
+            raise ValueError(f"{self.name} is no Segmentor; see docs/own_network.md")
+        return kind
+
+    def _built(self, settings: BenchSettings, make: Callable[..., VideoMethod]) -> Compared:
+        """The method around the network, with random weights, and its baselines."""
+        network, num_classes = self.network(), settings.num_classes
+        built = [make(num_classes, network)]
+        if settings.resolution_ratios:
+            kind = type(built[0])
+            if "resolution_ratio" not in signature(kind).parameters:
+                raise ValueError(
+                    f"{kind.__name__} takes no resolution_ratio, got "
+                    f"{', '.join(map(str, settings.resolution_ratios))}; leave out --ratio"
+                )
+            built = [
+                make(num_classes, network, resolution_ratio=ratio)
+                for ratio in settings.resolution_ratios
+            ]
+        for method in built:
+            _fill_batch_norms(method)
+        baselines: dict[str, VideoMethod] = {}
+        for method in built:
+            baselines = method.baselines() | baselines
+        return Compared(
+            baselines, {each.name: each for each in built}, numbered_classes(num_classes)
+        )
+
+    def _experiment(self, settings: BenchSettings) -> Compared:
+        """The method of an experiment, with its weights if it has some, and its baselines."""
+        if settings.resolution_ratios:
+            raise ValueError(f"{self.name} has its own resolution ratio; leave out --ratio")
+        path = Path(self.name)
+        checkpoint = own_checkpoint(path) if path.is_dir() else None
+        experiment = Experiment([recorded_run(path)], weights=True, checkpoint=checkpoint)
+        methods, data = experiment.methods(), experiment.data
+        own = {experiment.task.method.name: methods.popitem()[1]}
+        return Compared(methods, own, data.classes, data.normalise, data.store.chaining)
 
 
-@dataclass(frozen=True, slots=True)
-class BenchSettings:
-    """How everything is measured.
+def numbered_classes(num_classes: int) -> ClassSet:
+    """Classes for networks that were not trained."""
+    names = tuple(f"class {k}" for k in range(num_classes))
+    return ClassSet("numbered", names, tuple((k, k, k) for k in range(num_classes)))
 
-    Args:
-        keyframe_interval: L.
-        resolution_ratios: Scales s of non-keyframes, one variant each.
-        num_classes: Number of classes.
-        window: Side of CReFF's window.
-        precisions: In what the optimised variants compute, one variant each.
-        backends: Who runs them. ONNX Runtime computes in float32 on a CPU.
-        compile: Mode of ``torch.compile`` for the optimised variants.
-        device: See :func:`arseg_lightning.streaming.choose_device`.
-        repeats: Rounds; in each, every variant runs once.
-        plain_frames: Frames a round of the variants that see every frame in full: they are all
-            alike, and slow.
 
-    Raises:
-        ValueError: If a number makes no sense.
-    """
-
-    keyframe_interval: int = 12
-    resolution_ratios: tuple[float, ...] = (0.5,)
-    num_classes: int = 11
-    window: int = 7
-    precisions: tuple[Precision, ...] = ("float32",)
-    backends: tuple[Backend, ...] = ("torch",)
-    compile: Compile = "no"
-    device: str = "auto"
-    repeats: int = 5
-    plain_frames: int = 3
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        if self.keyframe_interval < 2:
-            raise ValueError(
-                f"without frames between keyframes there is nothing to compare: keyframe_interval "
-                f"is at least 2, got {self.keyframe_interval}"
-            )
-        if self.repeats < 1 or self.plain_frames < 1:
-            raise ValueError(
-                f"repeats and plain_frames are at least 1, got {self.repeats} and "
-                f"{self.plain_frames}"
-            )
+def _fill_batch_norms(method: VideoMethod) -> None:
+    """Give batch norms the statistics of a trained network's, roughly: not exactly 0 and 1."""
+    for module in method.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.1, 0.1)  # type: ignore[arg-type]
+            nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A keyframe period of a real stream to run on: made up, encoded, decoded with its motion."""
+"""A short stream to run on: a synthetic driving scene, encoded, and decoded with its motion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BenchClip:
     """Frames in memory, as a stream delivers them.
 
     Args:
-        frames: A keyframe and those behind it.
+        frames: The frames; the first one starts the stream.
         decode_ms: What decoding with motion vectors took per frame.
     """
 
@@ -28,11 +28,11 @@ class BenchClip:
 
 
 def make_clip(size: tuple[int, int], num_frames: int) -> BenchClip:
-    """Make a drive down a synthetic street, encode it as H.264 and decode it.
+    """Make a synthetic driving scene, encode it as H.264 and decode it.
 
     Args:
         size: Height and width.
-        num_frames: Length, the keyframe included.
+        num_frames: Length.
     """
     scene = StreetScene(height=size[0], width=size[1], num_frames=num_frames)
     with tempfile.TemporaryDirectory() as folder:

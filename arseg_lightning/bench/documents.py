@@ -17,7 +17,7 @@ _MARKER = re.compile(
 
 
 def with_current_bench(text: str, document: Path) -> str:
-    """Make the benchmark tables of a Markdown document anew from their result files.
+    """Regenerate the benchmark tables of a Markdown document from their result files.
 
     A table stands directly below ``<!-- bench: FILE -->``, or ``<!-- bench-stages: FILE -->`` for
     where the time goes; the machine is named below the former. Files are found relative to the

@@ -1,12 +1,12 @@
-"""A benchmark's result as a picture."""
+"""A benchmark's result as a plot."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arseg_lightning.bench.result import BenchResult, CaseResult, VariantResult
-from arseg_lightning.types import size_text
+from arseg_lightning.bench.result import BenchResult, CaseResult, RoleResult, VariantResult
+from arseg_lightning.bench.table import case_title, stage_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,12 +22,16 @@ def plot_bench(result: BenchResult, path: Path) -> None:
 
     Args:
         result: The benchmark.
-        path: The picture to write.
+        path: The image to write.
     """
     from matplotlib.figure import Figure
 
     rows = [(case, variant) for case in result.cases for variant in case.variants]
-    parts = [row for row in rows if row[1].resolution_ratio != 1 and row[1].backend == "torch"]
+    parts = [
+        (f"{case_title(case)}: {title}", role)
+        for case in result.cases
+        for title, role in stage_rows(case.variants)
+    ]
     height = 2.6 + _INCH_PER_ROW * (len(rows) + len(parts))
     figure = Figure(figsize=(10, height), layout="constrained")
     speed, stages = figure.subplots(2, 1, height_ratios=[len(rows), max(len(parts), 1)])
@@ -39,42 +43,37 @@ def plot_bench(result: BenchResult, path: Path) -> None:
 
 
 def _draw_speed(rows: list[tuple[CaseResult, VariantResult]], axes: Axes) -> None:
-    """Bars of speed-up over plain 1.0x; a tick where AR-Seg would reach its arithmetic."""
+    """Bars of speed-up over plain 1.0x; a tick where a method would reach its arithmetic."""
     for place, (case, variant) in enumerate(rows):
         value = case.speedup_over_plain(variant)
         axes.barh(place, value, color=_COLOURS.get(variant.group, "tab:blue"))
         end = value
-        if variant.resolution_ratio != 1:
-            bound = case.speedup_over_plain(case.full(variant)) * case.bound(variant)
+        if case.reference(variant) is not variant:
+            bound = case.speedup_over_plain(case.reference(variant)) * case.bound(variant)
             axes.plot([bound, bound], [place - 0.4, place + 0.4], color="black", linewidth=2)
             end = max(value, bound)
         axes.text(end, place, f"  {value:.2f}", va="center", fontsize="small")
     axes.margins(x=0.08)
-    _name_rows(rows, axes)
+    _name_rows([f"{case_title(case)}: {variant.name}" for case, variant in rows], axes)
     axes.set_xlabel("times as fast as 1x in plain PyTorch; line: what the arithmetic allows")
     axes.grid(alpha=0.3, axis="x")
 
 
-def _draw_stages(rows: list[tuple[CaseResult, VariantResult]], axes: Axes) -> None:
-    """Stacked shares of a non-keyframe's time, a row a variant."""
-    names = list(dict.fromkeys(name for _, v in rows for name in v.nonkeyframe_stages_ms))
+def _draw_stages(rows: list[tuple[str, RoleResult]], axes: Axes) -> None:
+    """Stacked shares of a non-keyframe's time, a row a role of a variant."""
+    names = list(dict.fromkeys(name for _, role in rows for name in role.stages_ms))
     names.sort(key=lambda name: name != "network")
     left = [0.0] * len(rows)
     for name in names:
-        totals = [sum(variant.nonkeyframe_stages_ms.values()) for _, variant in rows]
-        widths = [
-            variant.nonkeyframe_stages_ms.get(name, 0.0) / total
-            for (_, variant), total in zip(rows, totals, strict=True)
-        ]
+        widths = [role.stages_ms.get(name, 0.0) / sum(role.stages_ms.values()) for _, role in rows]
         axes.barh(range(len(rows)), widths, left=left, label=name)
         left = [start + width for start, width in zip(left, widths, strict=True)]
-    _name_rows(rows, axes)
+    _name_rows([title for title, _ in rows], axes)
     axes.set_xlabel("share of a non-keyframe's time")
     axes.set_xlim(0, 1)
 
 
-def _name_rows(rows: list[tuple[CaseResult, VariantResult]], axes: Axes) -> None:
+def _name_rows(names: list[str], axes: Axes) -> None:
     """Name rows from the top down."""
-    names = [f"{c.network} {size_text(c.size)}: {v.name}" for c, v in rows]
-    axes.set_yticks(range(len(rows)), names, fontsize="small")
+    axes.set_yticks(range(len(names)), names, fontsize="small")
     axes.invert_yaxis()

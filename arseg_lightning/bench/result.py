@@ -1,4 +1,4 @@
-"""What a benchmark found, as a file."""
+"""A benchmark's figures, and the file that holds them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,32 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["BenchResult", "CaseResult", "VariantResult"]
+__all__ = ["BenchResult", "CaseResult", "RoleResult", "VariantResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleResult:
+    """Frames of one role, or of the same several.
+
+    Args:
+        frequency: Share of the frames of a stream.
+        ms: Median of the milliseconds.
+        gmacs: 1e9 multiply-accumulates of its steps, executed in full.
+        is_keyframe: Whether such frames are keyframes.
+        stages_ms: Where the time goes.
+    """
+
+    frequency: float
+    ms: float
+    gmacs: float
+    is_keyframe: bool
+    stages_ms: Mapping[str, float]
+
+    @property
+    def outside_network_share(self) -> float:
+        """Share of the time that goes to anything but the networks."""
+        total = sum(self.stages_ms.values())
+        return 1 - self.stages_ms.get("network", 0.0) / total if total else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,39 +43,32 @@ class VariantResult:
 
     Args:
         name: What it is called.
+        method: What its method is called.
+        is_baseline: Whether others are compared with it.
         kind: ``plain`` or ``optimised``.
         backend: Who ran it.
         precision: In what it computed.
-        resolution_ratio: Scale s of non-keyframes; 1 if every frame is seen in full.
-        mean_ms: Milliseconds per frame over a keyframe period, from the medians of keyframes and
-            of the other frames.
+        mean_ms: Milliseconds per frame: the medians of the roles, weighted by their frequencies.
         p50_ms: Half of the frames take at most so long.
         p95_ms: 95 % of the frames take at most so long.
         max_ms: The slowest frame.
-        keyframe_ms: Median of the keyframes.
-        nonkeyframe_ms: Median of the other frames.
-        key_gmacs: 1e9 multiply-accumulates of a keyframe.
-        nonkey_gmacs: 1e9 multiply-accumulates of another frame.
         mean_gmacs: 1e9 multiply-accumulates per frame.
-        nonkeyframe_stages_ms: Where the time of another frame goes.
+        roles: Figures by the roles of a frame's steps, joined by ``+``.
         peak_megabytes: What memory rises by when it first runs, at its peak.
     """
 
     name: str
+    method: str
+    is_baseline: bool
     kind: str
     backend: str
     precision: str
-    resolution_ratio: float
     mean_ms: float
     p50_ms: float
     p95_ms: float
     max_ms: float
-    keyframe_ms: float
-    nonkeyframe_ms: float
-    key_gmacs: float
-    nonkey_gmacs: float
     mean_gmacs: float
-    nonkeyframe_stages_ms: Mapping[str, float]
+    roles: Mapping[str, RoleResult]
     peak_megabytes: float | None
 
     @property
@@ -66,26 +84,29 @@ class VariantResult:
         return 1e3 / self.mean_ms
 
     @property
-    def outside_network_share(self) -> float:
-        """Share of a non-keyframe's time that goes to anything but the networks."""
-        total = sum(self.nonkeyframe_stages_ms.values())
-        return 1 - self.nonkeyframe_stages_ms.get("network", 0.0) / total if total else math.nan
+    def between_keyframes(self) -> dict[str, RoleResult]:
+        """The roles of frames that are no keyframes, as far as their stages were timed."""
+        return {
+            k: each for k, each in self.roles.items() if each.stages_ms and not each.is_keyframe
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """A network at a size.
+    """A network or an experiment at a size.
 
     Args:
-        network: The network.
+        name: The network, or the experiment.
         size: Height and width.
+        keyframe_interval: L; None if no method has a fixed one.
         decode_ms: Decoding with motion vectors, per frame; in a stream it runs beside the rest.
-        variants: Everything that was compared; 1.0x in plain PyTorch comes first.
+        variants: Everything that was compared; the first baseline in plain PyTorch comes first.
         shown: What tables show; everything by default.
     """
 
-    network: str
+    name: str
     size: tuple[int, int]
+    keyframe_interval: int | None
     decode_ms: float
     variants: tuple[VariantResult, ...]
     shown: tuple[VariantResult, ...] = ()
@@ -94,26 +115,21 @@ class CaseResult:
         """Show everything by default."""
         object.__setattr__(self, "shown", self.shown or self.variants)
 
-    def full(self, variant: VariantResult) -> VariantResult:
-        """1.0x on every frame with the same optimisations, backend and precision."""
-        same = (variant.kind, variant.backend, variant.precision)
-        return next(
-            v
-            for v in self.variants
-            if v.resolution_ratio == 1 and (v.kind, v.backend, v.precision) == same
-        )
+    def reference(self, variant: VariantResult) -> VariantResult:
+        """The first baseline with the same optimisations, backend and precision."""
+        return next(v for v in self.variants if v.kind == variant.kind and v.group == variant.group)
 
     def speedup(self, variant: VariantResult) -> float:
-        """Against 1.0x on every frame with the same optimisations."""
-        return self.full(variant).mean_ms / variant.mean_ms
+        """Against the first baseline with the same optimisations."""
+        return self.reference(variant).mean_ms / variant.mean_ms
 
     def speedup_over_plain(self, variant: VariantResult) -> float:
-        """Against 1.0x on every frame in plain PyTorch."""
+        """Against the first baseline in plain PyTorch."""
         return self.variants[0].mean_ms / variant.mean_ms
 
     def bound(self, variant: VariantResult) -> float:
         """What the multiply-accumulates allow for the speed-up."""
-        return self.full(variant).mean_gmacs / variant.mean_gmacs
+        return self.reference(variant).mean_gmacs / variant.mean_gmacs
 
     def reached(self, variant: VariantResult) -> float:
         """Share of the bound that the speed-up reaches."""
@@ -147,7 +163,10 @@ class BenchResult:
                     "speedup_over_plain": case.speedup_over_plain(variant),
                     "bound": case.bound(variant),
                     "reached": case.reached(variant),
-                    "outside_network_share": variant.outside_network_share,
+                    "outside_network_share": {
+                        name: role.outside_network_share
+                        for name, role in variant.between_keyframes.items()
+                    },
                 }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(_rounded(content), indent=1) + "\n", "utf-8")
@@ -185,13 +204,15 @@ class BenchResult:
 
 
 def _case(content: dict[str, Any]) -> CaseResult:
-    rows = [
-        {key: value for key, value in row.items() if key != "derived"}
-        for row in content["variants"]
-    ]
-    variants = tuple(VariantResult(**row) for row in rows)
     height, width = content["size"]
-    return CaseResult(content["network"], (height, width), content["decode_ms"], variants)
+    variants = tuple(_variant(row) for row in content["variants"])
+    return CaseResult(**{**content, "size": (height, width), "variants": variants})
+
+
+def _variant(row: dict[str, Any]) -> VariantResult:
+    roles = {name: RoleResult(**each) for name, each in row["roles"].items()}
+    facts = {key: value for key, value in row.items() if key != "derived"}
+    return VariantResult(**{**facts, "roles": roles})
 
 
 def _rounded(value: Any) -> Any:

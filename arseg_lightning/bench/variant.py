@@ -1,25 +1,27 @@
-"""The systems that are compared, each in the shape in which it runs."""
+"""The methods that are compared, each in the form in which it runs."""
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
 
-from arseg_lightning.bench.case import Backend, BenchCase, BenchSettings
-from arseg_lightning.cost import GopCost, system_cost
-from arseg_lightning.export import ExportSettings, OnnxSystem, export_system
-from arseg_lightning.inference import Optimisations, Precision, optimise
-from arseg_lightning.propagation import CReFF
-from arseg_lightning.systems import ARSeg, EveryFrame, Prediction, StreamFrame, VideoSystem
-from arseg_lightning.types import ClassSet
+from arseg_lightning.bench.case import Compared
+from arseg_lightning.bench.plain_method import PlainMethod
+from arseg_lightning.bench.settings import Backend, BenchSettings
+from arseg_lightning.cost import MethodCost, method_cost
+from arseg_lightning.cost.counting import on_meta
+from arseg_lightning.export import ExportSettings, OnnxMethod, export_method
+from arseg_lightning.inference import Optimisations, Precision
+from arseg_lightning.methods import RoleCycle, VideoMethod, blank_frame, nominal_steps, role_cycle
+from arseg_lightning.streaming import choose_device
 
-__all__ = ["Variant", "numbered_classes", "variants"]
+__all__ = ["Kind", "Variant", "variants"]
 
 Kind = Literal["plain", "optimised"]
 
@@ -29,139 +31,98 @@ _FOR_ONNX = Optimisations(factored_enlargement=False, fused_fusion=False, channe
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A system in the shape in which it runs.
+    """A method in the form in which it runs.
 
     Args:
-        name: What it is called in tables.
-        system: The system, ready to run.
+        method_name: What the method is called.
+        method: The method, ready to run on its device.
+        is_baseline: Whether others are compared with it.
         kind: As it was trained, in plain PyTorch; or optimised.
         backend: Who runs it.
         precision: In what it computes.
-        resolution_ratio: Scale s of non-keyframes; 1 if every frame is seen in full.
         cost: Its multiply-accumulates.
+        cycle: The roles of its frames.
     """
 
-    name: str
-    system: VideoSystem
+    method_name: str
+    method: VideoMethod
+    is_baseline: bool
     kind: Kind
     backend: Backend
     precision: Precision
-    resolution_ratio: float
-    cost: GopCost
+    cost: MethodCost
+    cycle: RoleCycle
 
     @property
-    def is_every_frame(self) -> bool:
-        """Whether each frame is seen in full."""
-        return self.resolution_ratio == 1.0
+    def name(self) -> str:
+        """What it is called in tables."""
+        how = "plain PyTorch" if self.kind == "plain" else self.precision
+        return f"{self.method_name}, {how}{', ONNX Runtime' * (self.backend == 'onnxruntime')}"
 
 
-class PlainSystem(VideoSystem):
-    """A system as a few lines of PyTorch run it: labels are the argmax of enlarged scores.
+def variants(
+    compared: Compared, size: tuple[int, int], settings: BenchSettings
+) -> Iterator[Variant]:
+    """Bring everything that is compared into the forms in which it is measured.
+
+    The first baseline in plain PyTorch comes first.
 
     Args:
-        system: The system.
-    """
-
-    def __init__(self, system: VideoSystem) -> None:
-        super().__init__()
-        self.system = system
-
-    def step(self, frame: StreamFrame, state: Any) -> tuple[Prediction, Any]:
-        """Segment the next frame, with channels outermost as PyTorch has them by default."""
-        frame = replace(frame, image=frame.image.contiguous())
-        prediction, state = self.system.step(frame, state)
-        return _PlainPrediction(
-            *(prediction.scores, prediction.size, prediction.align_corners, prediction.role),
-            *(prediction.resolution_ratio, prediction.distance),
-        ), state
-
-
-class _PlainPrediction(Prediction):
-    """A prediction whose labels are found without a kernel of ours."""
-
-    @property
-    def labels(self) -> Tensor:
-        """The best class of every pixel, uint8 of shape (B, H, W)."""
-        return self.logits.argmax(dim=1).to(torch.uint8)
-
-
-def variants(case: BenchCase, settings: BenchSettings) -> Iterator[Variant]:
-    """Build everything that is compared on a case; 1.0x in plain PyTorch comes first.
+        compared: The methods.
+        size: Height and width of the video.
+        settings: How they are measured.
 
     Raises:
-        ValueError: If there is no such network, or a backend's package is missing.
+        ValueError: If a method cannot run on a backend, or a backend's package is missing.
     """
-    torch.manual_seed(0)
-    systems = _systems(case, settings)
-    for ratio, system in systems.items():
-        cost = _cost(system, case, settings)
-        name = _name(ratio, "plain PyTorch")
-        yield Variant(name, PlainSystem(system), "plain", "torch", "float32", ratio, cost)
+    device = choose_device(settings.device)
+    plain = []
+    for name, method in compared.methods.items():
+        method.to(device)
+        weightless = on_meta(method)
+        cycle = role_cycle(weightless, nominal_steps(weightless, blank_frame(weightless, size)))
+        variant = Variant(
+            method_name=name,
+            method=PlainMethod(method),
+            is_baseline=name not in compared.own,
+            kind="plain",
+            backend="torch",
+            precision="float32",
+            cost=method_cost(method, size),
+            cycle=cycle,
+        )
+        plain.append((method, variant))
+        yield variant
     for backend in settings.backends:
         for precision in settings.precisions if backend == "torch" else ("float32",):
-            for ratio, system in systems.items():
-                yield _optimised(system, ratio, case, settings, backend, precision)
-
-
-def _systems(case: BenchCase, settings: BenchSettings) -> dict[float, VideoSystem]:
-    """1.0x every frame, and AR-Seg by ratio; they share their networks."""
-    high_res, low_res = (_seen_data(case.build(settings.num_classes)) for _ in range(2))
-    fusion = CReFF(high_res.carried_channels, settings.window)
-    systems: dict[float, VideoSystem] = {1.0: EveryFrame(high_res)}
-    for ratio in settings.resolution_ratios:
-        systems[ratio] = ARSeg(high_res, low_res, fusion, ratio)
-    return {ratio: system.eval().requires_grad_(False) for ratio, system in systems.items()}
+            for method, variant in plain:
+                as_optimised = replace(
+                    variant, kind="optimised", backend=backend, precision=precision
+                )
+                if backend == "torch":
+                    yield _optimised(method, as_optimised, size, settings)
+                else:
+                    yield _exported(method, as_optimised, size, compared)
 
 
 def _optimised(
-    system: VideoSystem,
-    ratio: float,
-    case: BenchCase,
-    settings: BenchSettings,
-    backend: Backend,
-    precision: Precision,
+    method: VideoMethod, variant: Variant, size: tuple[int, int], settings: BenchSettings
 ) -> Variant:
-    name = _name(ratio, precision if backend == "torch" else f"{precision}, ONNX Runtime")
-    if backend == "onnxruntime":
-        system = optimise(system, _FOR_ONNX)
-        cost = _cost(system, case, settings)
-        running = _on_onnx_runtime(system, case, settings)
-        return Variant(name, running, "optimised", backend, precision, ratio, cost)
-    wanted = Optimisations(precision=precision, compile=settings.compile)
-    countable = optimise(system, replace(wanted, compile="no"))
-    fast = optimise(system, wanted) if settings.compile != "no" else countable
-    cost = _cost(countable, case, settings)
-    return Variant(name, fast, "optimised", backend, precision, ratio, cost)
+    wanted = Optimisations(precision=variant.precision, compile=settings.compile)
+    countable = method.for_inference(replace(wanted, compile="no"))
+    fast = countable if settings.compile == "no" else method.for_inference(wanted)
+    return replace(variant, method=fast, cost=method_cost(countable, size))
 
 
-def _on_onnx_runtime(system: VideoSystem, case: BenchCase, settings: BenchSettings) -> OnnxSystem:
-    """Export a system and open it: the runtime has read the files when they are removed."""
+def _exported(
+    method: VideoMethod, variant: Variant, size: tuple[int, int], compared: Compared
+) -> Variant:
+    """Export a method and open it: the runtime has read the files when they are removed."""
+    method = copy.deepcopy(method).to(torch.device("cpu")).for_inference(_FOR_ONNX)
+    wanted = ExportSettings(size, compared.classes, compared.normalise, compared.chaining)
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "export"
-        classes = numbered_classes(settings.num_classes)
-        wanted = ExportSettings(case.size, classes, settings.keyframe_interval)
-        export_system(system, folder, wanted)
-        return OnnxSystem(folder)
-
-
-def _cost(system: VideoSystem, case: BenchCase, settings: BenchSettings) -> GopCost:
-    return system_cost(system, case.size, settings.keyframe_interval)
-
-
-def numbered_classes(num_classes: int) -> ClassSet:
-    """Classes for networks that were not trained."""
-    names = tuple(f"class {k}" for k in range(num_classes))
-    return ClassSet("numbered", names, tuple((k, k, k) for k in range(num_classes)))
-
-
-def _name(ratio: float, what: str) -> str:
-    return f"{'1x' if ratio == 1 else f'AR {ratio:g}x'}, {what}"
-
-
-def _seen_data(network: nn.Module) -> Any:
-    """Give batch norms the statistics of a trained network's, roughly: not exactly 0 and 1."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.1, 0.1)  # type: ignore[arg-type]
-            nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
-    return network
+        export_method(method, Path(place) / "export", wanted)
+        running = OnnxMethod(Path(place) / "export")
+    if running.clock is not None:
+        running.clock = method.clock
+    return replace(variant, method=running, cost=method_cost(method, size))

@@ -17,9 +17,10 @@ from arseg_lightning.bench import (
     stage_table,
 )
 from arseg_lightning.bench import bench as run_bench
-from arseg_lightning.bench.case import Backend
+from arseg_lightning.bench.settings import Backend
 from arseg_lightning.bench.table import machine_line
 from arseg_lightning.inference import Compile, Precision
+from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory
 
 __all__ = ["bench"]
 
@@ -28,8 +29,9 @@ _DEFAULT = ("PSPNet18@360x480", "BiSeNet18@720x960")
 
 def bench(
     cases: list[str] | None = None,
-    keyframe_interval: int = 12,
-    ratios: list[float] = [0.5],  # noqa: B006
+    method: NetworkMethodFactory | None = None,
+    keyframe_interval: int | None = None,
+    ratios: list[float] = [],  # noqa: B006
     precisions: list[Precision] = ["float32"],  # noqa: B006
     backends: list[Backend] = ["torch"],  # noqa: B006
     compile: Compile = "no",
@@ -39,22 +41,24 @@ def bench(
     repeats: int = 5,
     out: Path | None = None,
 ) -> BenchResult:
-    """Measure AR-Seg against 1.0x on every frame, in plain PyTorch and optimised, in one run.
+    """Measure a video method against its baselines, in plain PyTorch and optimised, in one run.
 
-    Networks have random weights, on which speed does not depend. Times run from the decoded frame
-    to its labels.
+    Networks that are named have random weights, on which speed does not depend. Times run from the
+    decoded frame to its labels.
 
     Args:
         cases: Networks and sizes as NETWORK@HEIGHTxWIDTH; PSPNet18@360x480 and BiSeNet18@720x960
-            by default. A network is one of ours, or the dotted path of your own.
-        keyframe_interval: L.
-        ratios: Scales s of non-keyframes.
+            by default. A network is one of ours, or the dotted path of your own. Or experiments:
+            the folder of a run or a file of configuration, with @HEIGHTxWIDTH.
+        method: Method that networks run in, AR-Seg by default; experiments have their own.
+        keyframe_interval: L, for methods with a clock; the method's own by default.
+        ratios: Scales s of the method (resolution_ratio), each compared; its own by default.
         precisions: In what the optimised variants compute.
         backends: torch, and onnxruntime (float32, on the CPU).
         compile: Mode of torch.compile for the optimised variants.
         device: auto, cpu, cuda or cuda:N.
         threads: Threads on the CPU; all cores by default.
-        classes: Number of classes.
+        classes: Number of classes of networks that are named.
         repeats: Rounds in which every variant runs once.
         out: JSON file to write; a plot of the same name goes beside it.
     """
@@ -76,8 +80,8 @@ def bench(
     def progress(what: str) -> None:
         print(f"[{time.monotonic() - start:5.0f} s] {what}", file=sys.stderr, flush=True)
 
-    result = run_bench(wanted, settings, progress)
-    print(f"{bench_table(result).markdown()}\n\nA non-keyframe's milliseconds:\n")
+    result = run_bench(wanted, settings, progress, method or DEFAULT_METHOD)
+    print(f"{bench_table(result).markdown()}\n\nMilliseconds of frames between keyframes:\n")
     print(f"{stage_table(result).markdown()}\n\n{machine_line(result)}")
     if out is not None:
         result.write(out)

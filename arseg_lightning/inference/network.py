@@ -66,7 +66,7 @@ class InferenceNetwork(Segmentor):
         self.feature_channels = network.feature_channels
         self.feature_stride = network.feature_stride
         self.align_corners = network.align_corners
-        self.stages = network.stages
+        self.stages = dict(network.stages)
         self.feature_needs = network.feature_needs
         self._before_cut = _compiled(self._plain_before_cut, optimisations)
         self._run = _compiled(self._plain_run, optimisations)

@@ -17,7 +17,14 @@ from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.types import ClassSet
 
-__all__ = ["choose_clock", "load_experiment", "load_run", "recorded_run", "segmenter_of"]
+__all__ = [
+    "choose_clock",
+    "load_experiment",
+    "load_run",
+    "own_checkpoint",
+    "recorded_run",
+    "segmenter_of",
+]
 
 _RECORD = "fit.yaml"
 
@@ -164,6 +171,12 @@ def recorded_run(path: Path) -> Path:
     return record
 
 
+def own_checkpoint(folder: Path) -> Path | None:
+    """The best checkpoint in a run's folder, else the last; None if it holds none."""
+    found = (folder / f"{name}.ckpt" for name in ("best", "last"))
+    return next((path for path in found if path.is_file()), None)
+
+
 def _checkpoint(folder: Path | None, wanted: Path | str | None) -> Path | None:
     """The file that brings the weights; None if the configuration names its own."""
     if wanted in ("best", "last"):
@@ -174,11 +187,10 @@ def _checkpoint(folder: Path | None, wanted: Path | str | None) -> Path | None:
         return Path(wanted)
     if folder is None:
         return None
-    found = [folder / f"{name}.ckpt" for name in ("best", "last")]
-    for path in found:
-        if path.is_file():
-            return path
-    raise FileNotFoundError(
-        f"{folder} holds no checkpoint ({found[0].name} or {found[1].name}): was its training "
-        f"finished? Give one with --checkpoint FILE"
-    )
+    found = own_checkpoint(folder)
+    if found is None:
+        raise FileNotFoundError(
+            f"{folder} holds no checkpoint (best.ckpt or last.ckpt): was its training finished? "
+            f"Give one with --checkpoint FILE"
+        )
+    return found

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import pytest
+import torch
 
 from arseg_lightning import native
 from arseg_lightning.bench import (
@@ -11,6 +13,7 @@ from arseg_lightning.bench import (
     BenchResult,
     BenchSettings,
     CaseResult,
+    RoleResult,
     VariantResult,
     bench,
     bench_table,
@@ -18,52 +21,54 @@ from arseg_lightning.bench import (
     stage_table,
 )
 from arseg_lightning.bench.documents import with_current_bench
+from arseg_lightning.bench.plain_method import PlainMethod
+from arseg_lightning.methods import Adaptive, ARSeg, FeaturePropagation, PerFrame, Stream
 from arseg_lightning.models import BiSeNet18, Segmentor
+from tests.methods.laws import video
+from tests.methods.toys import InParts, Learning, LookingAhead, RunningMean
+from tests.streaming.made import tiny_method, write_run
+from tests.tiny import TinyNet
 
 
-def variant(name, kind, ratio, mean_ms, mean_gmacs, **changes):
-    values = {
-        "name": name,
-        "kind": kind,
-        "backend": "torch",
-        "precision": "float32",
-        "resolution_ratio": ratio,
+def variant(name, kind, is_baseline, mean_ms, mean_gmacs):
+    stages = {"network": 0.7 * mean_ms, "motion": 0.3 * mean_ms}
+    return VariantResult(
+        name=name,
+        method=name.split(",")[0],
+        is_baseline=is_baseline,
+        kind=kind,
+        backend="torch",
+        precision="float32",
         **{f"{part}_ms": mean_ms for part in ("mean", "p50", "p95", "max")},
-        "keyframe_ms": mean_ms,
-        "nonkeyframe_ms": mean_ms,
-        "key_gmacs": mean_gmacs,
-        "nonkey_gmacs": mean_gmacs,
-        "mean_gmacs": mean_gmacs,
-        "nonkeyframe_stages_ms": {"network": 0.7 * mean_ms, "motion": 0.3 * mean_ms},
-        "peak_megabytes": 10.0,
-    }
-    return VariantResult(**(values | changes))
+        mean_gmacs=mean_gmacs,
+        roles={"frame": RoleResult(1.0, mean_ms, mean_gmacs, False, stages)},
+        peak_megabytes=10.0,
+    )
 
 
 @pytest.fixture
 def result():
     variants = (
-        variant("1x, plain PyTorch", "plain", 1.0, 120.0, 40.0),
-        variant("AR 0.5x, plain PyTorch", "plain", 0.5, 60.0, 13.0),
-        variant("1x, float32", "optimised", 1.0, 100.0, 40.0),
-        variant("AR 0.5x, float32", "optimised", 0.5, 40.0, 13.0),
+        variant("1x, plain PyTorch", "plain", True, 120.0, 40.0),
+        variant("AR 0.5x, plain PyTorch", "plain", False, 60.0, 13.0),
+        variant("1x, float32", "optimised", True, 100.0, 40.0),
+        variant("AR 0.5x, float32", "optimised", False, 40.0, 13.0),
     )
     machine = {"device": "cpu", "cpu": "a CPU", "threads": 2, "torch": "2", "native": "native: on"}
-    settings = {"keyframe_interval": 12, "repeats": 5}
-    case = CaseResult("BiSeNet18", (720, 960), 5.0, variants)
-    return BenchResult(machine | {"date": "today"}, settings, (case,))
+    case = CaseResult("BiSeNet18", (720, 960), 12, 5.0, variants)
+    return BenchResult(machine | {"date": "today"}, {"repeats": 5}, (case,))
 
 
 def test_speedups_are_against_what_they_say(result):
     (case,) = result.cases
     own = case.variants[3]
-    assert case.full(own) is case.variants[2]
+    assert case.reference(own) is case.variants[2]
     assert case.speedup(own) == 2.5
     assert case.speedup_over_plain(own) == 3.0
     assert case.bound(own) == pytest.approx(40 / 13)
     assert case.reached(own) == pytest.approx(2.5 / (40 / 13))
     assert own.fps == 25.0
-    assert own.outside_network_share == pytest.approx(0.3)
+    assert own.roles["frame"].outside_network_share == pytest.approx(0.3)
 
 
 def test_the_tables_show_every_variant_and_where_its_time_goes(result):
@@ -124,12 +129,22 @@ class SmallBiSeNet(BiSeNet18):
         super().__init__(num_classes, width=0.25)
 
 
+CASE = BenchCase(f"{__name__}.SmallBiSeNet", (64, 96))
+
+
+def run(method, **settings):
+    """The variants of a small run, by name."""
+    chosen = BenchSettings(repeats=1, **settings)
+    (measured,) = bench([CASE], chosen, lambda _: None, method).cases
+    return {each.name: each for each in measured.variants}
+
+
 def test_a_small_run_measures_every_variant(tmp_path):
-    case = BenchCase(f"{__name__}.SmallBiSeNet", (64, 96))
     settings = BenchSettings(keyframe_interval=3, repeats=1, precisions=("float32", "bfloat16"))
     told = []
-    result = bench([case], settings, told.append)
+    result = bench([CASE], settings, told.append)
     (measured,) = result.cases
+    assert measured.keyframe_interval == 3
     assert [v.name for v in measured.variants] == [
         *("1x, plain PyTorch", "AR 0.5x, plain PyTorch", "1x, float32", "AR 0.5x, float32"),
         *("1x, bfloat16", "AR 0.5x, bfloat16"),
@@ -137,30 +152,133 @@ def test_a_small_run_measures_every_variant(tmp_path):
     for each in measured.variants:
         assert each.mean_ms > 0
         assert each.p50_ms <= each.p95_ms <= each.max_ms
-        assert each.nonkeyframe_stages_ms["network"] > 0
-    assert measured.variants[3].mean_gmacs < measured.variants[2].mean_gmacs
-    assert told[0].endswith("making the clip")
+        assert all(role.stages_ms["network"] > 0 for role in each.roles.values())
+    own = measured.variants[3]
+    assert own.roles["nonkeyframe"].frequency == pytest.approx(2 / 3)
+    assert own.roles["keyframe"].is_keyframe
+    assert own.mean_gmacs == pytest.approx(
+        (own.roles["keyframe"].gmacs + 2 * own.roles["nonkeyframe"].gmacs) / 3
+    )
+    assert own.mean_gmacs < measured.variants[2].mean_gmacs
+    assert told[1].endswith("making the clip")
     assert result.machine["native"] == native.status()
     result.write(tmp_path / "bench.json")
-    assert BenchResult.read(tmp_path / "bench.json").cases[0].network == case.network
+    assert BenchResult.read(tmp_path / "bench.json").cases[0].name == CASE.name
+    assert [row[1] for row in stage_table(result).rows] == [
+        f"AR 0.5x, {how}" for how in ("plain PyTorch", "float32", "bfloat16")
+    ]
+
+
+def test_each_ratio_is_a_method():
+    found = run(ARSeg, keyframe_interval=2, resolution_ratios=(0.25, 0.75))
+    assert [each.method for each in found.values()][:3] == ["1x", "AR 0.25x", "AR 0.75x"]
+    with pytest.raises(ValueError, match=r"FeaturePropagation takes no resolution_ratio, got 0\.3"):
+        run(FeaturePropagation, resolution_ratios=(0.3,))
+
+
+def toy(kind):
+    """A toy around a network that is chosen."""
+
+    def make(num_classes, network):
+        method = kind(num_classes)
+        method.network = network(num_classes)
+        return method
+
+    return make
+
+
+def test_a_method_without_keyframes_is_timed_at_its_pace():
+    """The first frame of a recurrent method is not counted; nothing is compared with a baseline."""
+    found = run(toy(RunningMean))["RunningMean, float32"]
+    assert found.roles["next"].frequency == 1.0
+    assert not found.is_baseline
+
+
+def test_frames_of_several_steps_weigh_by_their_frequency():
+    found = run(lambda num_classes, _: InParts(num_classes))["InParts, plain PyTorch"]
+    both, one = found.roles["shallow+deep"], found.roles["shallow"]
+    assert (both.frequency, one.frequency) == pytest.approx((1 / 3, 2 / 3))
+    assert found.mean_ms == pytest.approx((both.ms + 2 * one.ms) / 3)
+    assert both.gmacs > one.gmacs > found.mean_gmacs / 2
+
+
+def test_a_clock_that_looks_at_frames_is_timed_as_it_runs():
+    method = partial(ARSeg, clock=Adaptive(2, 4))
+    found = run(method, free_frames=9)["AR 0.5x, float32"]
+    role = found.roles["keyframe"]
+    assert role.frequency * 9 == pytest.approx(round(role.frequency * 9))
+    assert 2 / 9 < role.frequency < 5 / 9
+    other = found.roles["nonkeyframe"]
+    expected = role.frequency * role.gmacs + other.frequency * other.gmacs
+    assert found.mean_gmacs == pytest.approx(expected)
+
+
+def test_a_method_that_waits_for_later_frames_is_refused():
+    with pytest.raises(ValueError, match="waits for 2 later frames"):
+        run(toy(LookingAhead))
+
+
+def test_exported_graphs_run_on_onnx_runtime():
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    found = run(ARSeg, keyframe_interval=2, backends=("onnxruntime",))
+    assert [*found][2:] == ["1x, float32, ONNX Runtime", "AR 0.5x, float32, ONNX Runtime"]
+    assert found["AR 0.5x, float32, ONNX Runtime"].roles.keys() == {"keyframe", "nonkeyframe"}
+
+
+def test_an_experiment_brings_its_methods_and_its_weights(tmp_path):
+    folder = write_run(tmp_path)
+    case = BenchCase.parse(f"{folder}@48x64")
+    compared = case.build(BenchSettings())
+    assert [*compared.baselines] == ["1x", "0.5x"]
+    (own,) = compared.own.values()
+    assert own.clock.keyframe_interval == 4
+    weights = torch.load(folder / "best.ckpt")["state_dict"]
+    assert own.high_res.classifier.weight.equal(weights["method.high_res.classifier.weight"])
+    assert compared.classes.num_classes == 9
+    (result,) = bench([case], BenchSettings(repeats=1), lambda _: None).cases
+    assert [v.is_baseline for v in result.variants] == [True, True, False] * 2
+    with pytest.raises(ValueError, match="has its own resolution ratio; leave out --ratio"):
+        case.build(BenchSettings(resolution_ratios=(0.3,)))
+
+
+def test_an_interval_is_for_methods_with_a_clock():
+    settings = BenchSettings(keyframe_interval=3)
+    with pytest.raises(ValueError, match="1x has no keyframes that a clock could choose"):
+        CASE.build(settings, PerFrame)
+
+
+@pytest.mark.parametrize(
+    "method", [tiny_method(), PerFrame(11, TinyNet).eval(), RunningMean(), InParts(), Learning()]
+)
+def test_the_plain_form_of_a_method_gives_its_labels(method):
+    plain, own = Stream(PlainMethod(method)), Stream(method)
+    for frame in video(5):
+        found, expected = plain.push(frame), own.push(frame)
+        torch.testing.assert_close(found.output.scores, expected.output.scores)
+        assert (found.labels == expected.labels).mean() > 0.999
+        assert found.executed == expected.executed
+    assert PlainMethod(method).name == method.name
+    assert PlainMethod(method).uses_motion == method.uses_motion
 
 
 @pytest.mark.parametrize("text", ["BiSeNet18", "BiSeNet18@720", "BiSeNet18@0x96", "@64x64"])
 def test_a_case_that_says_no_size_is_refused(text):
-    with pytest.raises(ValueError, match=r"a case is NETWORK@HEIGHTxWIDTH, such as"):
+    with pytest.raises(ValueError, match="a case is NETWORK@HEIGHTxWIDTH, such as"):
         BenchCase.parse(text)
 
 
 def test_cases_name_networks():
     case = BenchCase.parse("BiSeNet18@720x960")
     assert case == BenchCase("BiSeNet18", (720, 960))
-    assert isinstance(case.build(3), Segmentor)
+    assert isinstance(case.network()(3), Segmentor)
     for wrong, message in (
         ("Missing", "no network 'Missing'"),
         ("torch.nn.Conv2d", "no Segmentor"),
+        ("runs/gone", "a run's folder that is there"),
     ):
         with pytest.raises(ValueError, match=message):
-            dataclasses.replace(case, network=wrong).build(3)
+            dataclasses.replace(case, name=wrong).network()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from arseg_lightning.cli import main
-from arseg_lightning.streaming import Adaptive
+from arseg_lightning.methods import Adaptive
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.record import StreamRecord
 from tests.streaming.made import times, write_at, write_run
@@ -59,26 +59,26 @@ def test_files_of_configuration_take_overrides_as_test_does(run, video, tmp_path
     ("flags", "name", "keyframes"),
     [
         (["--keyframe_interval", "5"], "EveryL", 2),
-        (["--policy", "CodecKeyframes", "--policy.max_interval", "3"], "CodecKeyframes", 4),
-        (["--policy", "Adaptive", "--policy.motion_energy", "0"], "Adaptive", 3),
+        (["--clock", "CodecKeyframes", "--clock.max_interval", "3"], "CodecKeyframes", 4),
+        (["--clock", "Adaptive", "--clock.motion_energy", "0"], "Adaptive", 3),
     ],
 )
 def test_keyframes_are_chosen_as_said(run, video, tmp_path, flags, name, keyframes):
     record = predict(run, "--video", video, *flags, "--outputs", "", output=tmp_path / "out")
-    assert (record.policy["name"], record.keyframes) == (name, keyframes)
+    assert (record.clock["name"], record.keyframes) == (name, keyframes)
 
 
-def test_a_policy_stands_in_a_file_too(run, video, tmp_path):
-    policy = tmp_path / "policy.yaml"
-    policy.write_text("class_path: Adaptive\ninit_args: {min_interval: 2, max_interval: 3}\n")
-    words = [run, "--video", video, "--policy", policy, "--outputs", ""]
+def test_a_clock_stands_in_a_file_too(run, video, tmp_path):
+    clock = tmp_path / "clock.yaml"
+    clock.write_text("class_path: Adaptive\ninit_args: {min_interval: 2, max_interval: 3}\n")
+    words = [run, "--video", video, "--clock", clock, "--outputs", ""]
     record = predict(*words, output=tmp_path / "out")
-    assert record.policy == {"name": "Adaptive"} | vars(Adaptive(2, 3))
+    assert record.clock == {"name": "Adaptive"} | vars(Adaptive(2, 3))
 
 
-def test_an_interval_and_a_policy_are_two(run, video, tmp_path):
-    flags = ["--keyframe_interval", "5", "--policy", "CodecKeyframes"]
-    with pytest.raises(ValueError, match="give one of --keyframe_interval and --policy"):
+def test_an_interval_and_a_clock_are_two(run, video, tmp_path):
+    flags = ["--keyframe_interval", "5", "--clock", "CodecKeyframes"]
+    with pytest.raises(ValueError, match="give one of --keyframe_interval and --clock"):
         predict(run, "--video", video, *flags, output=tmp_path / "out")
 
 
@@ -119,7 +119,7 @@ def test_ctrl_c_leaves_a_valid_video_of_all_frames_so_far(
 def start(run, video, output):
     command = [sys.executable, "-m", "arseg_lightning", "predict", run, "--video", video]
     return subprocess.Popen(
-        [*map(str, command), "--output", str(output), "--device", "cpu", "--policy", "EveryL"],
+        [*map(str, command), "--output", str(output), "--device", "cpu", "--clock", "EveryL"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,9 +1,10 @@
-"""Methods made up for the laws of streams: one that remembers, one of several steps, one that learns."""
+"""Methods made up for the laws of streams: they remember, take several steps, or learn."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from arseg_lightning.methods import Needs, Output, Plan, VideoMethod
 from arseg_lightning.propagation import carry
@@ -51,7 +52,7 @@ class RunningMean(Toy):
 class LookingAhead(RunningMean):
     """Would like to see what comes."""
 
-    needs = Needs(lookahead=2)
+    needs = Needs(motion="previous", lookahead=2)
 
     @property
     def name(self):
@@ -64,18 +65,25 @@ class InParts(Toy):
     roles = ("shallow", "deep")
     period = 3
 
+    def begin(self):
+        return {"index": -1}
+
     def plan(self, info, state, memory):
-        if "shallow" not in state or int(state["seen"]) < info.index:
-            return Plan("shallow", final=info.index % 3 != 0)
-        return Plan("deep", executed=0.5, reason="third")
+        if memory["index"] == info.index:
+            return Plan("deep", executed=0.5, reason="third")
+        memory["index"] = info.index
+        return Plan("shallow", final=info.index % 3 != 0)
 
     def step(self, role, frame, state, **inputs):
         if role == "deep":
-            deep = self.network.body(state["shallow"])
+            deep = self.network.features(frame.image)
             return self.score(deep), {**state, "deep": deep}
-        seen = state["seen"] + 1 if state else torch.zeros(1, dtype=torch.long)
-        state = {**state, "shallow": self.network.stem(frame.image), "seen": seen}
-        return (self.score(state["deep"]) if "deep" in state else None), state
+        small = self.network.features(functional.avg_pool2d(frame.image, 2))
+        state = {**state, "small": small}
+        if "deep" not in state:
+            return None, state
+        deep = state["deep"]
+        return self.score(deep + functional.interpolate(small, deep.shape[-2:])), state
 
 
 class Learning(Toy):
