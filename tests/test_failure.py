@@ -85,7 +85,7 @@ def test_the_program_ends_with_the_message():
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is(tmp_path, command, flag, message):
-    without_weights = [word for word in HIGH_RES[1:] if "checkpoint" not in word]
+    without_weights = [word for word in HIGH_RES[1:] if "weights" not in word]
     error = caught(main, [command, *without_weights, flag, f"--run_dir={tmp_path / 'run'}"])
     assert plain_message(error).startswith(message)
     assert not (tmp_path / "run").exists()

@@ -63,7 +63,7 @@ class ClipSpans:
             )
         return (
             f"no labelled frame has {self.least} frames before it"
-            f"{' since the last I-frame' if self.needs.motion else ''}, which clips of "
+            f"{' since the last I-frame' if self.needs.clip_motion else ''}, which clips of "
             f"{self.needs.frames} frames need; use videos (or frames in order) in which labels "
             f"have neighbours"
         )

@@ -158,7 +158,7 @@ class ClipDataModule(LightningDataModule):
     def moves(self, split: str) -> bool:
         """Whether anyone looks at the motion of a split."""
         if split in ("train", "target"):
-            return self.needs.motion is not None
+            return self.needs.clip_motion is not None
         return evaluation_needs(self._task, split).motion
 
     @property

@@ -51,7 +51,7 @@ class TrainingClips(Dataset[Clip]):
         frames: FrameSource = "decoded",
         frame_cache_bytes: int = 0,
     ) -> None:
-        self.reader = ClipReader(sequences, store, frames, with_motion=needs.motion is not None)
+        self.reader = ClipReader(sequences, store, frames, with_motion=needs.clip_motion is not None)
         self.spans = ClipSpans(needs, keyframe_interval, distance)
         self.needs = needs
         self.augment, self.normalise, self.seed = augment, normalise, seed
@@ -64,7 +64,7 @@ class TrainingClips(Dataset[Clip]):
         """Sequence, frame and reach of every usable labelled frame."""
         targets = []
         for index, sequence in enumerate(self.reader.sequences):
-            intra = self.reader.motion_of(index).intra_frames if self.needs.motion else (0,)
+            intra = self.reader.motion_of(index).intra_frames if self.needs.clip_motion else (0,)
             ranges = ((frame, reach(frame, intra)) for frame in sequence.labelled)
             targets += [(index, frame, past) for frame, past in ranges if past >= self.spans.least]
         return targets
@@ -98,8 +98,8 @@ class TrainingClips(Dataset[Clip]):
         size = (images.shape[1], images.shape[2])
         labels = torch.from_numpy(self.reader.labels(sequence, frames, size)).long()
         motion, valid = None, None
-        if self.needs.motion is not None:
-            motion, valid = self.reader.motion(sequence, frames, self.needs.motion)
+        if self.needs.clip_motion is not None:
+            motion, valid = self.reader.motion(sequence, frames, self.needs.clip_motion)
         raw = RawClip(to_tensor(images), labels, motion, valid)
         names = tuple(self.reader.name(sequence, f) for f in frames)
         distances = torch.tensor([f - frames[0] for f in frames])

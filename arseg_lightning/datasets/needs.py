@@ -36,7 +36,12 @@ class Needs:
     @property
     def is_still(self) -> bool:
         """Whether single images are all that training looks at."""
-        return self.frames == 1 and self.motion is None
+        return self.frames == 1
+
+    @property
+    def clip_motion(self) -> Literal["keyframe", "previous"] | None:
+        """Where motion leads in a training clip; in one of a single frame, nowhere."""
+        return None if self.is_still else self.motion
 
 
 @dataclass(frozen=True, slots=True)
