@@ -168,9 +168,8 @@ def _train(name: str, batches: Any, arguments: argparse.Namespace) -> list[dict[
         start = Path(folder) / "high_res.ckpt"
         high_res = HighResTask(NETWORKS[name], loss, num_classes)
         torch.save({"state_dict": high_res.state_dict(), "pytorch-lightning_version": "2"}, start)
-        task = LowResTask(
-            NETWORKS[name], FST(loss), num_classes, interval, high_res_checkpoint=start
-        )
+        weights = {"high_res": str(start)}
+        task = LowResTask(NETWORKS[name], FST(loss), num_classes, interval, weights=weights)
     trainer = Trainer(
         accelerator="gpu" if arguments.device == "cuda" else "cpu",
         devices=1,

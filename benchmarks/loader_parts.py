@@ -15,6 +15,7 @@ from PIL import Image
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.augment import RawClip, to_tensor
 from arseg_lightning.datasets.dataset import TrainingClips
+from arseg_lightning.datasets.loader import Loader
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
@@ -83,8 +84,7 @@ class Pair:
 
     def motion_read(self) -> Any:
         """The same, from the cache."""
-        key, _ = self._frames
-        return self.dataset.reader.motion(self._sequence, key, self._frames)
+        return self.dataset.reader.motion(self._sequence, self._frames, "keyframe")
 
     def labels_read(self) -> Any:
         """The label, from its PNG."""
@@ -151,7 +151,8 @@ def parts_rows(parts: dict[str, float]) -> list[dict[str, str]]:
 
 def training_set(data: ClipDataModule) -> TrainingClips:
     """The training pairs of the data."""
-    dataset = data.train_dataloader().dataset
+    loader = data.train_dataloader()
+    dataset = loader.dataset if isinstance(loader, Loader) else None
     if not isinstance(dataset, TrainingClips):
         raise TypeError("the data are no pairs")
     return dataset

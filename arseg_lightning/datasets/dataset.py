@@ -51,7 +51,8 @@ class TrainingClips(Dataset[Clip]):
         frames: FrameSource = "decoded",
         frame_cache_bytes: int = 0,
     ) -> None:
-        self.reader = ClipReader(sequences, store, frames, with_motion=needs.clip_motion is not None)
+        moves = needs.clip_motion is not None
+        self.reader = ClipReader(sequences, store, frames, with_motion=moves)
         self.spans = ClipSpans(needs, keyframe_interval, distance)
         self.needs = needs
         self.augment, self.normalise, self.seed = augment, normalise, seed

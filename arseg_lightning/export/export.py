@@ -15,7 +15,6 @@ from torch import Tensor
 
 from arseg_lightning import __version__
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.export.attention import gather_attention
 from arseg_lightning.export.check import Runner, agreements, examples, require_equal
 from arseg_lightning.export.contract import (
     Agreement,
@@ -30,6 +29,7 @@ from arseg_lightning.export.signature import NEXT, lay_out
 from arseg_lightning.export.torch_file import TorchGraph, write_torch
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import RoleCycle, VideoMethod
+from arseg_lightning.propagation.gathered_attention import gather_attention
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from arseg_lightning.cost import MethodCost, count_macs
 from arseg_lightning.cost.counting import measure
-from arseg_lightning.cost.paper import paper_nonkey_macs, paper_segmentor_macs
 from arseg_lightning.models import (
     BiSeNet18,
     EfficientNetLite0,
@@ -22,6 +21,7 @@ from arseg_lightning.models import (
 )
 from arseg_lightning.propagation import ConvFusion, CReFF, Fusion, GlobalAttention, NoFusion
 from arseg_lightning.report.paper import Erratum, PaperData, PaperRow, paper_data
+from arseg_lightning.report.paper_counting import paper_nonkey_macs, paper_segmentor_macs
 from arseg_lightning.report.recipe import Recipe
 from arseg_lightning.types import scaled_size
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-
-from lightning.pytorch.cli import OptimizerCallable
+from typing import Any
 
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods import FeaturePropagation, MethodFactory, PerFrame, SegmentorFactory
 from arseg_lightning.propagation import Convention
-from arseg_lightning.tasks.schedule import Schedule
-from arseg_lightning.tasks.video_task import VideoTask, adam
+from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import refuse_published_low_res
 
 __all__ = ["HighResTask"]
@@ -33,9 +31,7 @@ class HighResTask(VideoTask):
         convention: ``exact``, or ``paper`` for what the published code does differently: sampling
             of the warp, truncated sizes.
         weights: See :class:`VideoTask`; the network is called ``network``.
-        optimizer: Builds the optimiser.
-        schedule: Learning rate over the run.
-        warmup_steps: Steps over which the learning rate first rises.
+        options: What else :class:`VideoTask` takes.
 
     Raises:
         ValueError: If features are to be propagated at another ratio than 1.
@@ -51,9 +47,7 @@ class HighResTask(VideoTask):
         warp_between: bool = False,
         convention: Convention = "exact",
         weights: dict[str, str] | None = None,
-        optimizer: OptimizerCallable = adam,
-        schedule: Schedule = "cosine",
-        warmup_steps: int = 0,
+        **options: Any,
     ) -> None:
         if warp_between and resolution_ratio != 1.0:
             raise ValueError(
@@ -71,12 +65,4 @@ class HighResTask(VideoTask):
         )
         if warp_between:
             method = partial(FeaturePropagation, network=network, convention=convention, loss=loss)
-        super().__init__(
-            method,
-            num_classes,
-            keyframe_interval,
-            weights=weights,
-            optimizer=optimizer,
-            schedule=schedule,
-            warmup_steps=warmup_steps,
-        )
+        super().__init__(method, num_classes, keyframe_interval, weights=weights, **options)

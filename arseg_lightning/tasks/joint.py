@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-
-from lightning.pytorch.cli import OptimizerCallable
+from typing import Any
 
 from arseg_lightning.losses import FST, SegmentationLoss
 from arseg_lightning.methods import Clock, FusionFactory, JointARSeg, SegmentorFactory
 from arseg_lightning.propagation import CReFF
-from arseg_lightning.tasks.schedule import Schedule
-from arseg_lightning.tasks.video_task import VideoTask, adam
+from arseg_lightning.tasks.video_task import VideoTask
 
 __all__ = ["JointTask"]
 
@@ -26,12 +24,9 @@ class JointTask(VideoTask):
         keyframe_interval: L; linked from the data.
         resolution_ratio: Scale s of non-keyframes and of the baseline.
         fusion: Builds the fusion.
-        weights: See :class:`VideoTask`: where ``high_res``, ``low_res`` and ``fusion`` start.
         with_baseline: Also train the s x baseline.
         clock: When a frame becomes a keyframe; every L-th by default.
-        optimizer: Builds the optimiser.
-        schedule: Learning rate over the run.
-        warmup_steps: Steps over which the learning rate first rises.
+        options: What else :class:`VideoTask` takes.
     """
 
     def __init__(
@@ -43,12 +38,9 @@ class JointTask(VideoTask):
         keyframe_interval: int = 12,
         resolution_ratio: float = 0.5,
         fusion: FusionFactory = CReFF,
-        weights: dict[str, str] | None = None,
         with_baseline: bool = True,
         clock: Clock | None = None,
-        optimizer: OptimizerCallable = adam,
-        schedule: Schedule = "cosine",
-        warmup_steps: int = 0,
+        **options: Any,
     ) -> None:
         super().__init__(
             partial(
@@ -63,8 +55,5 @@ class JointTask(VideoTask):
             ),
             num_classes,
             keyframe_interval,
-            weights=weights,
-            optimizer=optimizer,
-            schedule=schedule,
-            warmup_steps=warmup_steps,
+            **options,
         )

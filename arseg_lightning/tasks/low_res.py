@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-
-from lightning.pytorch.cli import OptimizerCallable
+from typing import Any
 
 from arseg_lightning.losses import FST
 from arseg_lightning.methods import ARSeg, Clock, FusionFactory, PerFrame, SegmentorFactory
 from arseg_lightning.propagation import Convention, CReFF
-from arseg_lightning.tasks.schedule import Schedule
-from arseg_lightning.tasks.video_task import VideoTask, adam
+from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import holds_fusion, refuse_published_low_res
 
 __all__ = ["LowResTask"]
@@ -37,13 +35,10 @@ class LowResTask(VideoTask):
             convolution, frozen (FST's implicit constraint), or learns its own.
         convention: ``exact``, or ``paper`` for what the published code does differently: sampling
             of the warp, nearest vectors in training, truncated sizes.
-        rates: Factors on learning rates: ``fusion`` 1 in the paper. A short run wants more,
-            because Adam moves a weight by no more than the sum of its learning rates, and the
-            fusion has a long way to go from its start.
         clock: When a frame becomes a keyframe; every L-th by default.
-        optimizer: Builds the optimiser.
-        schedule: Learning rate over the run.
-        warmup_steps: Steps over which the learning rate first rises.
+        options: What else :class:`VideoTask` takes. Of ``rates``, ``fusion`` is 1 in the paper; a
+            short run wants more, because Adam moves a weight by no more than the sum of its
+            learning rates, and the fusion has a long way to go from its start.
 
     Source: Hu et al., CVPR 2023, sections 3.3 and 3.4.
     """
@@ -60,11 +55,8 @@ class LowResTask(VideoTask):
         epochs_without_fusion: int = 0,
         share_classifier: bool = True,
         convention: Convention = "exact",
-        rates: dict[str, float] | None = None,
         clock: Clock | None = None,
-        optimizer: OptimizerCallable = adam,
-        schedule: Schedule = "cosine",
-        warmup_steps: int = 0,
+        **options: Any,
     ) -> None:
         files = dict(weights or {})
         if "high_res" in files:
@@ -93,8 +85,5 @@ class LowResTask(VideoTask):
             weights=files,
             compare={low: alone} if baseline else {},
             compare_weights=baseline,
-            rates=rates,
-            optimizer=optimizer,
-            schedule=schedule,
-            warmup_steps=warmup_steps,
+            **options,
         )

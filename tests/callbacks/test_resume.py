@@ -83,7 +83,9 @@ def test_every_task_goes_on_as_if_it_had_not_been_interrupted(
 
 
 @pytest.mark.parametrize(
-    ("steps", "epochs"), [(1, 0), (4, 1), (10, 2)], ids=["no checkpoint", "between epochs", "in one"]
+    ("steps", "epochs"),
+    [(1, 0), (4, 1), (10, 2)],
+    ids=["no checkpoint", "between epochs", "in one"],
 )
 def test_wherever_it_was_interrupted(steps, epochs, high_res, tmp_path, capsys):
     config, whole = high_res

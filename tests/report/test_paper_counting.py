@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from arseg_lightning.cost.paper import paper_macs, paper_segmentor_macs
 from arseg_lightning.models import BiSeNet18
+from arseg_lightning.report.paper_counting import paper_macs, paper_segmentor_macs
 from tests.cost.networks import PAIRS
 
 NETWORKS = {

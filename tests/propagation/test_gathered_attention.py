@@ -4,9 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from arseg_lightning.export.attention import GatheredWindowAttention, Tiles, gather_attention
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.propagation import WindowAttention
+from arseg_lightning.propagation.gathered_attention import (
+    GatheredWindowAttention,
+    Tiles,
+    gather_attention,
+)
 from tests.export.made import tiny_arseg
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.propagation import WindowAttention
+from arseg_lightning.propagation.window_attention import WindowAttention
 
 __all__ = ["GatheredWindowAttention", "Tiles", "gather_attention"]
 
