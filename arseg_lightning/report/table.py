@@ -35,9 +35,13 @@ def distance_table(result: RunResult) -> str:
 def recovered_share(result: RunResult) -> float:
     """Share of what the s x baseline loses against 1x that the run's own method wins back.
 
-    NaN unless the result holds exactly these three, and the baseline loses something.
+    NaN unless the result holds exactly these three (both baselines do one thing, the same, for
+    every frame), and the baseline loses something.
     """
     if [each.kind for each in result.methods] != ["baseline", "baseline", "own"]:
+        return math.nan
+    roles = [set(method.roles) for method in result.methods[:2]]
+    if roles[0] != roles[1] or len(roles[0]) != 1:
         return math.nan
     full, low, own = (method.accuracy.miou_mean for method in result.methods)
     return (own - low) / (full - low) if full > low else math.nan

@@ -1,96 +1,105 @@
-"""What a method did over the streams of an evaluation: roles, reasons and the course of each."""
+"""What a method did over the streams of an evaluation: the course of each."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
 from itertools import groupby
 
 from torch import distributed
 
 from arseg_lightning.datasets.together import is_one_of_several
-from arseg_lightning.methods import StreamResult, StreamTrace
+from arseg_lightning.methods import Executed, StreamResult, StreamTrace
 
 __all__ = ["Tally"]
 
-_Plan = tuple[tuple[str, str | None, float, int], ...]
-"""Roles, reason, executed share and number of frames that went alike in a row."""
+_Step = tuple[tuple[Executed, ...], str | None]
+"""What was executed for a frame, and why."""
+
+_Course = tuple[tuple[_Step, int], ...]
+"""The frames of a stream: what was done, and for how many in a row."""
 
 
-@dataclass
 class Tally:
-    """Counts what was executed.
+    """Keeps what was done in each stream, those that went alike together."""
 
-    Args:
-        frames: Number of frames by role that was run for them.
-        executed: Sum of executed shares by role.
-        reasons: Number of frames by the reason that was given.
-        num_frames: Number of frames.
-        courses: Name of a first frame and number of streams, by what was done in them.
-    """
+    def __init__(self) -> None:
+        self._courses: dict[_Course, tuple[str, int]] = {}  # a first frame, number of streams
+        self._steps: list[_Step] = []
+        self._first = ""
 
-    frames: Counter[str] = field(default_factory=Counter)
-    executed: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    reasons: Counter[str] = field(default_factory=Counter)
-    num_frames: int = 0
-    courses: dict[_Plan, tuple[str, int]] = field(default_factory=dict)
-    _steps: list[tuple[str, str | None, float]] = field(default_factory=list)
-    _first: str = ""
-
-    def start(self, first: str) -> None:
-        """End the stream before, and start another one.
-
-        Args:
-            first: Name of its first frame.
-        """
+    def start(self, first: str = "") -> None:
+        """End the stream before, and start another one, whose first frame has a name."""
         if self._steps:
-            plan = tuple((*what, len(list(alike))) for what, alike in groupby(self._steps))
-            self._add_course(plan, self._first, 1)
+            course = tuple((step, len(list(alike))) for step, alike in groupby(self._steps))
+            self._add(course, self._first, 1)
         self._first, self._steps = first, []
 
     def note(self, result: StreamResult) -> None:
-        """Count a frame of the current stream."""
-        self.num_frames += 1
-        for each in result.executed:
-            self.frames[each.role] += 1
-            self.executed[each.role] += each.share
-        if result.reason is not None:
-            self.reasons[result.reason] += 1
-        roles = "+".join(each.role for each in result.executed)
-        self._steps.append((roles, result.reason, result.executed[-1].share))
-
-    def traces(self) -> tuple[StreamTrace, ...]:
-        """What was done in the streams, those that went alike together."""
-        self.start("")
-        courses = self.courses.items()
-        return tuple(StreamTrace(first, same, plan) for plan, (first, same) in courses)
+        """Keep what was done for a frame of the current stream."""
+        self._steps.append((result.executed, result.reason))
 
     def gathered(self) -> Tally:
         """Those of all processes in one; every process has to call this."""
-        self.start("")
+        self.start()
         if not is_one_of_several():
             return self
-        parts: list[Tally | None] = [None] * distributed.get_world_size()
-        distributed.all_gather_object(parts, self)
+        parts: list[dict[_Course, tuple[str, int]]] = [{}] * distributed.get_world_size()
+        distributed.all_gather_object(parts, self._courses)
         whole = Tally()
-        for part in parts:
-            if part is not None:
-                whole._add(part)
+        for course, (first, same) in (item for part in parts for item in part.items()):
+            whole._add(course, first, same)
         return whole
 
-    def __getstate__(self) -> dict[str, object]:
-        """Plain dictionaries travel between processes."""
-        return {**self.__dict__, "executed": dict(self.executed)}
+    @property
+    def num_frames(self) -> int:
+        """Number of frames."""
+        return sum(number for _, number in self._frames())
 
-    def _add(self, part: Tally) -> None:
-        self.frames += part.frames
-        self.reasons += part.reasons
-        self.num_frames += part.num_frames
-        for role, share in part.executed.items():
-            self.executed[role] += share
-        for plan, (first, same) in part.courses.items():
-            self._add_course(plan, first, same)
+    @property
+    def frames(self) -> Counter[str]:
+        """Number of frames by role that was run for them."""
+        counts: Counter[str] = Counter()
+        for (executed, _), number in self._frames():
+            for each in executed:
+                counts[each.role] += number
+        return counts
 
-    def _add_course(self, plan: _Plan, first: str, same: int) -> None:
-        known, count = self.courses.get(plan, (first, 0))
-        self.courses[plan] = min(known, first), count + same
+    @property
+    def executed(self) -> dict[str, float]:
+        """Sum of executed shares by role."""
+        sums = dict.fromkeys(self.frames, 0.0)
+        for (executed, _), number in self._frames():
+            for each in executed:
+                sums[each.role] += each.share * number
+        return sums
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Number of frames by the reason that was given."""
+        counts: Counter[str] = Counter()
+        for (_, reason), number in self._frames():
+            if reason is not None:
+                counts[reason] += number
+        return dict(counts)
+
+    def traces(self) -> tuple[StreamTrace, ...]:
+        """The courses, as they are written down."""
+        self.start()
+        return tuple(
+            StreamTrace(first, same, tuple(_written(*frames) for frames in course))
+            for course, (first, same) in self._courses.items()
+        )
+
+    def _frames(self) -> list[tuple[_Step, int]]:
+        self.start()
+        courses = self._courses.items()
+        return [(step, number * same) for course, (_, same) in courses for step, number in course]
+
+    def _add(self, course: _Course, first: str, same: int) -> None:
+        known, count = self._courses.get(course, (first, 0))
+        self._courses[course] = min(known, first), count + same
+
+
+def _written(step: _Step, number: int) -> tuple[str, str | None, float, int]:
+    executed, reason = step
+    return "+".join(each.role for each in executed), reason, executed[-1].share, number
