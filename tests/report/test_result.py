@@ -111,7 +111,13 @@ def test_methods_without_distances_have_one_value(result, tmp_path):
 
 
 def test_what_is_recovered_is_a_share_of_what_was_lost(result):
-    assert recovered_share(result) == pytest.approx(0.75)
+    full, low, own = result.methods
+    frame = {"frame": RoleResult(1.0, 12, 12.0)}
+    baselines = replace(full, roles=frame), replace(low, roles=frame)
+    assert recovered_share(replace(result, methods=(*baselines, own))) == pytest.approx(0.75)
+    assert math.isnan(recovered_share(result))  # neither baseline is of every frame by itself
+    other = replace(low, roles={"full": RoleResult(1.0, 12, 12.0)})
+    assert math.isnan(recovered_share(replace(result, methods=(baselines[0], other, own))))
 
 
 def test_another_file_is_no_result(tmp_path):
