@@ -63,7 +63,7 @@ def main() -> None:
         make_videos(Path(folder), arguments.videos, arguments.frames)
         data = _data(Path(folder), arguments, arguments.keyframe_interval)
         data.prepare_data()
-        record = machine() | {"frame": [HEIGHT, WIDTH], **_plain(vars(arguments))}
+        record: dict[str, Any] = machine() | {"frame": [HEIGHT, WIDTH], **_plain(vars(arguments))}
         record["parts"] = measure_parts(data, arguments.samples)
         record["loader"] = {f"{n} workers": measure_loader(data, n) for n in (0, arguments.workers)}
         record["sweep"] = files_of_a_sweep(Path(folder), arguments)

@@ -96,7 +96,7 @@ class Pair:
         motion, labels = torch.zeros(2, 2, HEIGHT, WIDTH), torch.zeros(2, HEIGHT, WIDTH).long()
         generator = np.random.default_rng(self.index)
         images = self.dataset.augment.colours(images, generator)
-        raw = RawClip(to_tensor(images), motion, labels)
+        raw = RawClip(to_tensor(images), labels, motion)
         return self.dataset.normalise(self.dataset.augment.geometry(raw, generator).images)
 
 
