@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from arseg_lightning.cli import main
+from arseg_lightning.tasks.experiment import Experiment
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 WHOLE = sorted(
@@ -15,6 +16,7 @@ WHOLE = sorted(
 )
 ABLATIONS = sorted((EXPERIMENTS / "ablations").glob("*.yaml"))
 BEHIND_PHASE_1 = {"motion_only"}
+MODES = EXPERIMENTS / "camvid" / "clockwork_modes.yaml"
 OVERLAYS = {
     **dict.fromkeys(ABLATIONS, "camvid/psp18"),
     EXPERIMENTS / "camvid" / "short_360x480.yaml": "camvid/bise18",
@@ -101,7 +103,7 @@ def test_there_are_experiments():
     known = {*WHOLE, *OVERLAYS}
     parts = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "parts"}
     others = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "sweeps"}
-    others.add(EXPERIMENTS / "study" / "study.yaml")
+    others |= {EXPERIMENTS / "study" / "study.yaml", MODES}
     assert {*EXPERIMENTS.rglob("*.yaml")} == known | parts | others
 
 
@@ -146,3 +148,12 @@ def test_an_ablation_changes_one_thing():
 
 def _network(path):
     return f"{path.parent.name}/{path.stem.rsplit('_', 1)[0]}"
+
+
+def test_modes_of_one_method_share_its_weights():
+    experiment = Experiment([MODES.with_name("bise18_clockwork.yaml"), MODES])
+    *others, own = experiment.methods().values()
+    assert len(others) == 6
+    assert all(method.network is own.network for method in others)
+    assert all(method.heads is own.heads for method in others)
+    assert [method.cycle for method in others] == [1, 1, 1, None, None, None]

@@ -22,6 +22,7 @@ from arseg_lightning.report import (
     distance_table,
     plot_distances,
     recovered_share,
+    roles_table,
 )
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.tally import Tally
@@ -79,6 +80,8 @@ class TestRecord(Callback):
         result.write(json_path)
         plot_distances(result, plot_path)
         lines = ["", distance_table(result)]
+        if any(len(method.roles) > 1 for method in result.methods):
+            lines += ["", roles_table(result)]
         share = recovered_share(result)
         if share == share:  # known
             low, own = result.methods[1].name, result.methods[2].name

@@ -80,3 +80,8 @@ class StreamTrace:
     first: str
     same: int
     plan: tuple[tuple[str, str | None, float, int], ...]
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames in all of these streams."""
+        return self.same * sum(number for *_, number in self.plan)

@@ -2,7 +2,7 @@
 
 from arseg_lightning.report.plot import plot_distances
 from arseg_lightning.report.result import MethodResult, Provenance, RoleResult, RunResult
-from arseg_lightning.report.table import distance_table, recovered_share
+from arseg_lightning.report.table import distance_table, recovered_share, roles_table
 
 __all__ = [
     "MethodResult",
@@ -12,4 +12,5 @@ __all__ = [
     "distance_table",
     "plot_distances",
     "recovered_share",
+    "roles_table",
 ]

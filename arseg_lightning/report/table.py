@@ -7,7 +7,8 @@ import math
 from arseg_lightning.report.grid import Table
 from arseg_lightning.report.result import RunResult
 
-__all__ = ["distance_table", "gmacs_text", "percent_text", "recovered_share", "share_text"]
+__all__ = ["distance_table", "gmacs_text", "percent_text", "recovered_share", "roles_table"]
+__all__ += ["share_text"]
 
 
 def distance_table(result: RunResult) -> str:
@@ -30,6 +31,23 @@ def distance_table(result: RunResult) -> str:
         cost = (gmacs_text(method.mean_gmacs), share_text(method.mean_gmacs / result.full_gmacs))
         rows.append((method.name, *map(percent_text, values), *cost))
     return Table(header, tuple(rows)).markdown()
+
+
+def roles_table(result: RunResult) -> str:
+    """Lay out what each method did: the share of frames that ran each role, and its cost."""
+    rows = []
+    for method in result.methods:
+        frames = sum(trace.num_frames for trace in method.trace)
+        roles = ", ".join(
+            f"{name} {share_text(role.frames / frames if frames and role.frames else math.nan)}"
+            f" x {gmacs_text(role.gmacs)}"
+            for name, role in method.roles.items()
+        )
+        cost = (gmacs_text(method.mean_gmacs), share_text(method.mean_gmacs / result.full_gmacs))
+        miou = percent_text(method.accuracy.miou_pooled)
+        rows.append((method.name, roles, miou, *cost))
+    header = ("method", "frames that ran a role x its GMACs", "mIoU %", "GMACs", "cost")
+    return Table(header, tuple(rows), num_names=2).markdown()
 
 
 def recovered_share(result: RunResult) -> float:

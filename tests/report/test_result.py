@@ -16,6 +16,7 @@ from arseg_lightning.report import (
     distance_table,
     plot_distances,
     recovered_share,
+    roles_table,
 )
 
 TRACE = (
@@ -108,6 +109,19 @@ def test_methods_without_distances_have_one_value(result, tmp_path):
     for number, each in enumerate((alone, beside)):
         plot_distances(each, tmp_path / f"{number}.png")
         assert (tmp_path / f"{number}.png").is_file()
+
+
+def test_roles_say_how_many_frames_ran_them(result):
+    shallow = replace(pooled("Clockwork", 0.7, 1.5, "own"), trace=TRACE[1:])
+    lines = roles_table(replace(result, methods=(result.methods[0], shallow))).splitlines()
+    assert cells(lines[2])[1] == "keyframe - x 3.00, nonkeyframe - x 3.00"  # no trace
+    assert cells(lines[3]) == [
+        "Clockwork",
+        "shallow 100% x 1.50, deep 33% x 1.50",
+        "70.0",
+        "1.50",
+        "50%",
+    ]
 
 
 def test_what_is_recovered_is_a_share_of_what_was_lost(result):
