@@ -45,7 +45,8 @@ class MotionTrack:
         """Share of the current frame's area that the codec did not predict."""
         if self._streamed is None or self._streamed.step is None:
             return 1.0
-        return float(self._streamed.step.intra.mean())
+        intra = self._streamed.step.intra
+        return np.count_nonzero(intra) / intra.size
 
     def take(self, streamed: StreamedFrame, restarts: bool) -> None:
         """Move on to the next frame."""
