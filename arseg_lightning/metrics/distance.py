@@ -46,7 +46,9 @@ class Accuracy:
         return min(self._known(), default=math.nan)
 
     def by_distance(self, prefix: str) -> dict[str, float]:
-        """The distances that occur, by names such as ``PREFIX_d03``."""
+        """The distances that occur, by names such as ``PREFIX_d03``; nothing if all are one."""
+        if len(self.miou_at_distance) == 1:
+            return {}
         values = enumerate(self.miou_at_distance)
         return {f"{prefix}_d{d:02d}": value for d, value in values if not math.isnan(value)}
 

@@ -24,13 +24,15 @@ class Evaluation:
     Args:
         method: The method, in eval mode.
         num_classes: Number of classes.
-        keyframe_interval: L, for methods without a clock of their own.
+        distances: Number of distances at which methods without a clock are counted: L, or 1 where
+            distances mean nothing.
     """
 
-    def __init__(self, method: VideoMethod, num_classes: int, keyframe_interval: int) -> None:
+    def __init__(self, method: VideoMethod, num_classes: int, distances: int) -> None:
         self.method = method
+        self.distances = distances
         most = method.most_distance
-        self.metric = DistanceAccuracy(num_classes, keyframe_interval if most is None else most + 1)
+        self.metric = DistanceAccuracy(num_classes, distances if most is None else most + 1)
         self.tally = Tally()
         self._stream: Stream | None = None
 
@@ -55,12 +57,14 @@ class Evaluation:
         result = stream.push(streamed)
         self.tally.note(result)
         if frame.label is not None:
-            has_clock = self.method.most_distance is not None
+            distance = frame.distance if self.distances > 1 else 0
+            if self.method.most_distance is not None:
+                distance = result.distance
             labels, truth = (
                 torch.from_numpy(each)[None].to(self.metric.device)
                 for each in (result.labels, frame.label)
             )
-            self.metric.update(labels, truth, result.distance if has_clock else frame.distance)
+            self.metric.update(labels, truth, distance)
         return result
 
 

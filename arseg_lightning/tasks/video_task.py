@@ -228,13 +228,20 @@ class VideoTask(LightningModule):
     def _start(self, methods: Mapping[str, VideoMethod]) -> None:
         for method in methods.values():
             method.eval()  # Lightning has done so for what is part of this module
+        has_clock = any(method.clock is not None for method in methods.values())
+        distances = self.keyframe_interval if has_clock or self._tests_every_distance() else 1
         self.evaluations = {
-            name: Evaluation(method, self.num_classes, self.keyframe_interval)
+            name: Evaluation(method, self.num_classes, distances)
             for name, method in methods.items()
         }
         # Lightning moves what is a module, and resets what is a metric.
         metrics = {str(i): each.metric for i, each in enumerate(self.evaluations.values())}
         self.metrics = nn.ModuleDict(metrics).to(self.device)
+
+    def _tests_every_distance(self) -> bool:
+        """Whether streams are started at each distance before a label, whatever the method."""
+        data = getattr(self.trainer, "datamodule", None)
+        return self.trainer.testing and getattr(data, "test_pairs", "") == "every_distance"
 
     def _prepare_compared(self, weights: Mapping[str, str]) -> None:
         (compared,) = self._compared

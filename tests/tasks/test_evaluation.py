@@ -102,7 +102,7 @@ def test_without_motion_none_is_needed():
 def test_an_adaptive_clock_is_evaluated_as_it_runs():
     """Keyframes come where motion is lost; distances beyond the data's interval are counted."""
     clock = Adaptive(min_interval=2, max_interval=7, intra_share=1.0, motion_energy=1.0)
-    evaluation = Evaluation(arseg(clock), 3, keyframe_interval=4)
+    evaluation = Evaluation(arseg(clock), 3, distances=4)
     evaluation.add(evaluation_clip(16))
     assert evaluation.accuracy().frames_at_distance == (3, 3, 2, 2, 2, 2, 2)
     assert evaluation.tally.reasons == {"start": 1, "bound": 2}
@@ -150,3 +150,10 @@ def test_methods_without_keyframes_are_counted_at_the_interval_of_the_data():
     evaluation.add(clip)
     assert evaluation.accuracy().frames_at_distance == (2, 2, 2, 2)
     assert [(trace.first, trace.same) for trace in evaluation.tally.traces()] == [("clip/0", 2)]
+
+
+def test_without_a_clock_all_frames_may_count_together():
+    evaluation = Evaluation(PerFrame(3, TinyNet).eval(), 3, distances=1)
+    evaluation.add(evaluation_clip(4))
+    assert evaluation.accuracy().frames_at_distance == (4,)
+    assert evaluation.accuracy().by_distance("val/miou") == {}
