@@ -47,9 +47,8 @@ def bench(
     decoded frame to its labels.
 
     Args:
-        cases: Networks and sizes as NETWORK@HEIGHTxWIDTH; PSPNet18@360x480 and BiSeNet18@720x960
-            by default. A network is one of ours, or the dotted path of your own. Or experiments:
-            the folder of a run or a file of configuration, with @HEIGHTxWIDTH.
+        cases: NETWORK@HEIGHTxWIDTH, one of our networks or the dotted path of yours; or a run's
+            folder or file of configuration in its place. Two of our networks by default.
         method: Method that networks run in, AR-Seg by default; experiments have their own.
         keyframe_interval: L, for methods with a clock; the method's own by default.
         ratios: Scales s of the method (resolution_ratio), each compared; its own by default.
