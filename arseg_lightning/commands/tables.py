@@ -14,7 +14,7 @@ def tables(document: Path) -> None:
     """Make the tables of a Markdown document anew from the result files that it names.
 
     A table stands directly below a line ``<!-- result: FILE -->`` (one test, over the distance to
-    the keyframe) or ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs
+    the keyframe), ``<!-- roles: FILE -->`` (what its methods did) or ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs
     that differ in the seed only; also with baseline=NAME and rows=NAME,NAME,…),
     ``<!-- table: FILE.json -->`` (what a command wrote with --out), or
     ``<!-- bench: FILE -->`` and ``<!-- bench-stages: FILE -->`` (a benchmark).

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from arseg_lightning.report.bench_result import BenchResult
+from arseg_lightning.report.bench_table import bench_table, machine_line, stage_table
 from arseg_lightning.report.collect import collect
 from arseg_lightning.report.grid import Table
 from arseg_lightning.report.groups import group_runs
@@ -15,11 +18,19 @@ from arseg_lightning.report.table import distance_table
 
 __all__ = ["with_current_tables"]
 
-_TABLE = r"(?P<table>(?:\|.*\n)*)"
-_RESULT = re.compile(rf"(?P<head><!-- result: (?P<file>\S+) -->\n){_TABLE}")
-_STUDY = re.compile(rf"(?P<head><!-- results: (?P<words>[^>]+?)\s*-->\n){_TABLE}")
-_RECORDS = re.compile(rf"(?P<head><!-- table: (?P<file>\S+) -->\n){_TABLE}")
-_OPTIONS = ("reference", "baseline", "rows")
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "result": (),
+    "results": ("reference", "baseline", "rows"),
+    "table": (),
+    "bench": ("only",),
+    "bench-stages": ("only",),
+}
+"""Options of each kind of table."""
+
+_MARKER = re.compile(
+    rf"(?P<head><!-- (?:(?P<bench>bench)|(?P<other>{'|'.join(_OPTIONS)})): (?P<words>[^>]+?)\s*-->\n)"
+    r"(?:\|.*\n)*(?(bench)(?:\n\*.*\n)?)"
+)
 
 
 def with_current_tables(document: Path) -> str:
@@ -32,55 +43,67 @@ def with_current_tables(document: Path) -> str:
     with, of the s x baseline, and of the rows that come first, in order:
     ``<!-- results: study/*.json reference=ar baseline=half rows=full,half,ar -->``.
     ``<!-- table: FILE.json -->`` shows a table that a command wrote with ``--out FILE.json``.
+    ``<!-- bench: FILE -->`` shows a benchmark and names the machine below it, ``<!-- bench-stages:
+    FILE -->`` where its time goes. ``only=plain,float32`` behind the file shows some variants:
+    ``plain``, or what the optimised ones compute in, or their backend.
 
     Args:
         document: The Markdown file; it is not changed.
 
     Raises:
         FileNotFoundError: If the document or a result file is missing.
-        ValueError: If a file is no result, or a row or an option does not exist.
+        ValueError: If a file is no result, or a row, a variant or an option does not exist.
     """
 
-    def one(block: re.Match[str]) -> str:
-        file = document.parent / block["file"]
-        if not file.is_file():
-            raise FileNotFoundError(f"{document} shows {file}, which is missing")
-        return f"{block['head']}{distance_table(RunResult.read(file))}\n"
-
-    def records(block: re.Match[str]) -> str:
-        file = document.parent / block["file"]
-        if not file.is_file():
-            raise FileNotFoundError(f"{document} shows {file}, which is missing")
-        return f"{block['head']}{Table.read(file).markdown()}\n"
-
-    def study(block: re.Match[str]) -> str:
-        return f"{block['head']}{_study(document, block['words'].split())}\n"
+    def table(block: re.Match[str]) -> str:
+        kind = block["bench"] or block["other"]
+        words = block["words"].split()
+        names = [word for word in words if "=" not in word]
+        options = dict(word.split("=", 1) for word in words if "=" in word)
+        for unknown in sorted(options.keys() - set(_OPTIONS[kind])):
+            raise ValueError(
+                f"{document} has a table of {kind} with the option {unknown!r}; there are "
+                f"{', '.join(_OPTIONS[kind]) or 'none'}"
+            )
+        files = [file for name in names for file in sorted(document.parent.glob(name))]
+        if not files:
+            number = "are" if kind == "results" else "is"
+            raise FileNotFoundError(f"{document} shows {' '.join(names)}, which {number} missing")
+        if len(files) > 1 and kind != "results":
+            raise ValueError(f"{document} shows {' '.join(names)}; name one file for {kind}")
+        try:
+            return f"{block['head']}{_table(kind, files, options)}\n"
+        except ValueError as error:
+            raise ValueError(f"{document}: {error}") from error
 
     if not document.is_file():
         raise FileNotFoundError(f"no document at {document}; give the path of a Markdown file")
-    return _RECORDS.sub(records, _STUDY.sub(study, _RESULT.sub(one, document.read_text())))
+    return _MARKER.sub(table, document.read_text())
 
 
-def _study(document: Path, words: list[str]) -> str:
-    """The table of a study, from the words of its marker."""
-    patterns = [word for word in words if "=" not in word]
-    options = dict(word.split("=", 1) for word in words if "=" in word)
-    unknown = sorted(options.keys() - set(_OPTIONS))
-    if unknown:
-        raise ValueError(
-            f"{document} has a table of results with the option {unknown[0]!r}; there are "
-            f"{', '.join(_OPTIONS)}"
-        )
-    files = [file for pattern in patterns for file in sorted(document.parent.glob(pattern))]
-    if not files:
-        raise FileNotFoundError(f"{document} shows {' '.join(patterns)}, which are missing")
+def _table(kind: str, files: Sequence[Path], options: Mapping[str, str]) -> str:
+    """The table of a marker, with what stands below it."""
+    if kind == "results":
+        return _study(files, options)
+    if kind == "result":
+        return distance_table(RunResult.read(files[0]))
+    if kind == "table":
+        return Table.read(files[0]).markdown()
+    result = BenchResult.read(files[0])
+    only = _list(options.get("only"))
+    if kind == "bench-stages":
+        return stage_table(result, only).markdown()
+    return f"{bench_table(result, only).markdown()}\n\n*{machine_line(result)}*"
+
+
+def _study(files: Sequence[Path], options: Mapping[str, str]) -> str:
     found = collect(dict.fromkeys(files))
     if found.problems:
-        raise ValueError(f"{document}: {found.problems[0]}")
-    rows = [name for name in options.get("rows", "").split(",") if name]
-    groups = group_runs(found.runs)
-    try:
-        study = Study.of(groups, options.get("reference"), options.get("baseline"), rows)
-    except ValueError as error:
-        raise ValueError(f"{document}: {error}") from error
-    return study_table(study).markdown()
+        raise ValueError(found.problems[0])
+    reference, baseline = options.get("reference"), options.get("baseline")
+    rows = _list(options.get("rows"))
+    return study_table(Study.of(group_runs(found.runs), reference, baseline, rows)).markdown()
+
+
+def _list(text: str | None) -> list[str]:
+    return [name for name in (text or "").split(",") if name]
