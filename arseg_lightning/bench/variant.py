@@ -7,21 +7,30 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from arseg_lightning.bench.case import Compared
-from arseg_lightning.bench.plain_method import PlainMethod
 from arseg_lightning.bench.settings import Backend, BenchSettings
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.cost.counting import on_meta
 from arseg_lightning.export import ExportSettings, OnnxMethod, export_method
 from arseg_lightning.inference import Optimisations, Precision
-from arseg_lightning.methods import RoleCycle, VideoMethod, blank_frame, nominal_steps, role_cycle
+from arseg_lightning.methods import (
+    FrameInput,
+    Output,
+    RoleCycle,
+    State,
+    VideoMethod,
+    blank_frame,
+    nominal_steps,
+    role_cycle,
+)
 from arseg_lightning.streaming import choose_device
 
-__all__ = ["Kind", "Variant", "variants"]
+__all__ = ["Kind", "Variant", "plain_form", "variants"]
 
 Kind = Literal["plain", "optimised"]
 
@@ -83,7 +92,7 @@ def variants(
         cycle = role_cycle(weightless, nominal_steps(weightless, blank_frame(weightless, size)))
         variant = Variant(
             method_name=name,
-            method=PlainMethod(method),
+            method=plain_form(method),
             is_baseline=name not in compared.own,
             kind="plain",
             backend="torch",
@@ -126,3 +135,36 @@ def _exported(
     if running.clock is not None:
         running.clock = method.clock
     return replace(variant, method=running, cost=method_cost(method, size))
+
+
+def plain_form(method: VideoMethod) -> VideoMethod:
+    """A method as a few lines of PyTorch run it: labels are the argmax of upsampled scores.
+
+    Args:
+        method: The method; its networks are shared.
+    """
+    kind: Any = type(method)
+
+    class Plain(kind):  # type: ignore[misc]
+        def step(
+            self, role: str, frame: FrameInput, state: State, **inputs: Tensor
+        ) -> tuple[Output | None, State]:
+            # Channels are outermost, as PyTorch has them by default.
+            frame = replace(frame, image=frame.image.contiguous())
+            output, state = super().step(role, frame, state, **inputs)
+            if output is not None:
+                output = _PlainOutput(output.scores, output.align_corners, output.feature)
+            return output, state
+
+    Plain.__name__ = kind.__name__
+    plain = copy.copy(method)
+    plain.__class__ = Plain
+    return plain
+
+
+class _PlainOutput(Output):
+    """An output whose labels are found without a kernel of ours."""
+
+    def labels(self, size: tuple[int, int]) -> Tensor:
+        """The best class of every pixel, uint8 of shape (B, *size)."""
+        return self.logits(size).argmax(dim=1).to(torch.uint8)

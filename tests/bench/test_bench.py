@@ -21,7 +21,7 @@ from arseg_lightning.bench import (
     stage_table,
 )
 from arseg_lightning.bench.documents import with_current_bench
-from arseg_lightning.bench.plain_method import PlainMethod
+from arseg_lightning.bench.variant import plain_form
 from arseg_lightning.methods import Adaptive, ARSeg, FeaturePropagation, PerFrame, Stream
 from arseg_lightning.models import BiSeNet18, Segmentor
 from tests.methods.laws import video
@@ -252,14 +252,14 @@ def test_an_interval_is_for_methods_with_a_clock():
     "method", [tiny_method(), PerFrame(11, TinyNet).eval(), RunningMean(), InParts(), Learning()]
 )
 def test_the_plain_form_of_a_method_gives_its_labels(method):
-    plain, own = Stream(PlainMethod(method)), Stream(method)
+    plain, own = Stream(plain_form(method)), Stream(method)
     for frame in video(5):
         found, expected = plain.push(frame), own.push(frame)
         torch.testing.assert_close(found.output.scores, expected.output.scores)
         assert (found.labels == expected.labels).mean() > 0.999
         assert found.executed == expected.executed
-    assert PlainMethod(method).name == method.name
-    assert PlainMethod(method).uses_motion == method.uses_motion
+    assert plain_form(method).name == method.name
+    assert plain_form(method).uses_motion == method.uses_motion
 
 
 @pytest.mark.parametrize("text", ["BiSeNet18", "BiSeNet18@720", "BiSeNet18@0x96", "@64x64"])
