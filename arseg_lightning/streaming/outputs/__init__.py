@@ -1,9 +1,9 @@
-"""Where results go: overlay video, label pictures, NumPy archives, a function."""
+"""Where results go: overlay video, label pictures, NumPy archives."""
 
 from arseg_lightning.streaming.outputs.arrays import LabelArrays
 from arseg_lightning.streaming.outputs.background import InBackground
 from arseg_lightning.streaming.outputs.labels import LabelImages, write_label
-from arseg_lightning.streaming.outputs.output import CannotWriteOutput, Output, ToFunction
+from arseg_lightning.streaming.outputs.output import CannotWriteOutput, Output
 from arseg_lightning.streaming.outputs.overlay import OverlayVideo, OverlayWarning, overlay
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Output",
     "OverlayVideo",
     "OverlayWarning",
-    "ToFunction",
     "overlay",
     "write_label",
 ]

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from arseg_lightning.methods import StreamResult
-from arseg_lightning.streaming.outputs.output import Output, make_folder, naming_errors
+from arseg_lightning.streaming.outputs.output import FolderOutput
 from arseg_lightning.types import ClassSet
 
 __all__ = ["LabelArrays"]
 
-_CHUNK_BYTES = 32 * 2**20
 
-
-class LabelArrays(Output):
+class LabelArrays(FolderOutput):
     """Compressed archives of some frames each, ``000000.npz`` after their first frame.
 
     An archive holds ``labels`` (N, H, W) uint8; for each frame ``index``, ``pts_seconds``,
@@ -33,18 +30,10 @@ class LabelArrays(Output):
         chunk_bytes: About how many bytes of labels an archive holds before it is compressed.
     """
 
-    def __init__(self, folder: Path, classes: ClassSet, chunk_bytes: int = _CHUNK_BYTES) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path, classes: ClassSet, chunk_bytes: int = 32 * 2**20) -> None:
+        super().__init__(folder, classes)
         self.chunk_bytes = chunk_bytes
-        content = {"names": classes.names, "palette": classes.palette}
-        self._classes = json.dumps(content, ensure_ascii=False)
         self._chunk: list[dict[str, Any]] = []
-        self.num_frames = 0
-
-    def __enter__(self) -> Self:
-        """Make the folder, and see whether it takes files."""
-        make_folder(self.folder)
-        return self
 
     def write(self, result: StreamResult) -> None:
         """Keep a frame until its archive is full."""
@@ -65,33 +54,18 @@ class LabelArrays(Output):
         if len(self._chunk) * result.labels.nbytes >= self.chunk_bytes:
             self._flush()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: Any) -> None:
         """Write the last archive."""
         if self._chunk:
             self._flush()
 
-    @property
-    def summary(self) -> str:
-        """The folder."""
-        return f"{self.folder} ({self.num_frames} frames)"
-
     def _flush(self) -> None:
-        """Write an archive; it appears when it is complete."""
         chunk, self._chunk = self._chunk, []
-        path = self.folder / f"{chunk[0]['index']:06d}.npz"
-        partial = path.with_name(f".{path.stem}.partial.npz")
+        content = {"names": self.classes.names, "palette": self.classes.palette}
         columns: dict[str, Any] = {
-            name: np.stack([frame[name] for frame in chunk]) for name in chunk[0]
+            "classes": np.array(json.dumps(content, ensure_ascii=False)),
+            **{name: np.stack([frame[name] for frame in chunk]) for name in chunk[0]},
         }
-        try:
-            with naming_errors(path, f"the {self.num_frames} frames before it are complete"):
-                np.savez_compressed(partial, classes=np.array(self._classes), **columns)
-                partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with self._file(chunk[0]["index"], ".npz", f"{self.num_frames} frames") as path:
+            np.savez_compressed(path, **columns)
         self.num_frames += len(chunk)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from queue import Queue
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.outputs.output import Output
@@ -41,12 +40,7 @@ class InBackground(Output):
             raise self._error
         self._queue.put(result)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         """Wait for the last result, and end the output."""
         self._queue.put(None)
         self._thread.join()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from arseg_lightning.methods import StreamResult
+from arseg_lightning.types import ClassSet
 from arseg_lightning.video.writing import remedy_for
 
-__all__ = ["CannotWriteOutput", "Output", "ToFunction", "make_folder", "naming_errors"]
+__all__ = ["CannotWriteOutput", "FolderOutput", "Output", "make_folder"]
 
 
 class CannotWriteOutput(OSError):
@@ -27,21 +27,15 @@ class Output(ABC):
     decoded, and its end keeps what was written, however the block ends.
     """
 
-    @abstractmethod
     def __enter__(self) -> Self:
         """Make sure that results can be written."""
+        return self
 
     @abstractmethod
     def write(self, result: StreamResult) -> None:
         """Take the next result."""
 
-    @abstractmethod
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: Any) -> None:  # noqa: B027 - others need none
         """Finish what was written."""
 
     @property
@@ -50,37 +44,39 @@ class Output(ABC):
         """What was written, and where."""
 
 
-class ToFunction(Output):
-    """Hands results to a function.
+class FolderOutput(Output):
+    """Files in a folder, each complete when it appears, named after their first frame.
 
     Args:
-        function: Is called with each result.
+        folder: Where they are written.
+        classes: The classes.
     """
 
-    def __init__(self, function: Callable[[StreamResult], object]) -> None:
-        self.function = function
+    def __init__(self, folder: Path, classes: ClassSet) -> None:
+        self.folder = Path(folder)
+        self.classes = classes
         self.num_frames = 0
 
     def __enter__(self) -> Self:
+        make_folder(self.folder)
         return self
-
-    def write(self, result: StreamResult) -> None:
-        """Call the function."""
-        self.function(result)
-        self.num_frames += 1
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing to finish."""
 
     @property
     def summary(self) -> str:
-        """How often the function was called."""
-        return f"a function ({self.num_frames} frames)"
+        """The folder."""
+        return f"{self.folder} ({self.num_frames} frames)"
+
+    @contextmanager
+    def _file(self, first: int, suffix: str, before: str) -> Iterator[Path]:
+        """Where to write a file, which gets its own name when it is whole."""
+        path = self.folder / f"{first:06d}{suffix}"
+        partial = path.with_name(f".{path.stem}.partial{suffix}")
+        try:
+            with _naming_errors(path, f"the {before} before it are complete"):
+                yield partial
+                partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:
@@ -89,14 +85,14 @@ def make_folder(folder: Path) -> None:
     Raises:
         CannotWriteOutput: If it cannot be made, or takes none.
     """
-    with naming_errors(folder, "nothing was decoded"):
+    with _naming_errors(folder, "nothing was decoded"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
 
 
 @contextmanager
-def naming_errors(path: Path, kept: str) -> Iterator[None]:
+def _naming_errors(path: Path, kept: str) -> Iterator[None]:
     """Say what could not be written, what to do, and what stays."""
     try:
         yield

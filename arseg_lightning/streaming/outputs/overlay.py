@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from arseg_lightning.methods import StreamResult
+from arseg_lightning.streaming.outputs.labels import palette_table
 from arseg_lightning.streaming.outputs.output import Output
-from arseg_lightning.streaming.outputs.palette import palette_table
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.durable import DurableWriter
 from arseg_lightning.video.encode import EncodeSettings
 
 __all__ = ["OverlayVideo", "OverlayWarning", "overlay"]
+
+
+_SECONDS_TO_SEEK = 2.0
+"""From one keyframe of the overlay to the next: how far apart players can start."""
+
+_SHORTEST = 1e-4
+"""Seconds between two frames that a video file can tell apart."""
 
 
 class OverlayWarning(UserWarning):
@@ -54,7 +60,8 @@ class OverlayVideo(Output):
         self.opacity = opacity
         self._size: tuple[int, int] | None = None
         self._scaled = False
-        self._clock = _Clock(1.0 / fps)
+        self._frame_seconds = 1.0 / fps
+        self._offset = self._earliest = self._next = 0.0
 
     def __enter__(self) -> Self:
         """Create the file."""
@@ -66,64 +73,37 @@ class OverlayVideo(Output):
         image = overlay(result.frame.image, result.labels, self.classes, self.opacity)
         self._size = self._size or result.frame.size
         if result.frame.size != self._size:
-            self._say_once(result)
-            height, width = self._size
-            image = np.asarray(Image.fromarray(image).resize((width, height)))
-        self.writer.write(image, self._clock.time(result.frame.pts_seconds))
+            if not self._scaled:
+                self._warn(result, self._size)
+            self._scaled = True
+            image = np.asarray(Image.fromarray(image).resize(self._size[::-1]))
+        self.writer.write(image, self._time(result.frame.pts_seconds))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: Any) -> None:
         """Finish the video."""
-        self.writer.__exit__(kind, error, trace)
+        self.writer.__exit__(*exception)
 
     @property
     def summary(self) -> str:
         """The file."""
         return f"{self.writer.path} ({self.writer.num_frames} frames)"
 
-    def _say_once(self, result: StreamResult) -> None:
-        if self._scaled or self._size is None:
-            return
-        self._scaled = True
+    def _time(self, pts_seconds: float) -> float:
+        """Times as they are, as long as they grow; where they jump back, they go on by a frame."""
+        shown = pts_seconds + self._offset
+        if shown < self._earliest:
+            shown, self._offset = self._next, self._next - pts_seconds
+        self._earliest, self._next = shown + _SHORTEST, shown + self._frame_seconds
+        return shown
+
+    def _warn(self, result: StreamResult, size: tuple[int, int]) -> None:
         warnings.warn(
             f"frame {result.frame.index} is {size_text(result.frame.size)}, the first is "
-            f"{size_text(self._size)} (height x width): it and what follows is scaled to that in "
+            f"{size_text(size)} (height x width): it and what follows is scaled to that in "
             f"{self.writer.path.name}; label files keep their own size",
             OverlayWarning,
             stacklevel=3,
         )
-
-
-_SECONDS_TO_SEEK = 2.0
-"""From one keyframe of the overlay to the next: how far apart players can start."""
-
-
-class _Clock:
-    """Times as they are, as long as they grow; where they jump back, they go on by a frame."""
-
-    def __init__(self, frame_seconds: float) -> None:
-        self._frame_seconds = frame_seconds
-        self._offset = 0.0
-        self._last: float | None = None
-
-    def time(self, pts_seconds: float) -> float:
-        shown = pts_seconds + self._offset
-        if self._last is not None and shown - self._last < _SHORTEST:
-            self._offset = self._last + self._frame_seconds - pts_seconds
-            shown = pts_seconds + self._offset
-        elif shown < 0:
-            self._offset -= shown
-            shown = 0.0
-        self._last = shown
-        return shown
-
-
-_SHORTEST = 1e-4
-"""Seconds between two frames that a video file can tell apart."""
 
 
 def overlay(
