@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from time import monotonic
 from typing import Any
@@ -29,16 +30,12 @@ class Latencies:
         self._total += milliseconds
         self._max = max(self._max, milliseconds)
 
-    @property
-    def frames(self) -> int:
-        """Number of times."""
-        return self._counts.total()
-
     def summary(self) -> dict[str, float]:
         """Milliseconds as ``mean``, ``p50``, ``p95`` and ``max``, and the number of ``frames``."""
+        frames = self._counts.total()
         return {
-            "frames": self.frames,
-            "mean": self._total / max(self.frames, 1),
+            "frames": frames,
+            "mean": self._total / max(frames, 1),
             "p50": self._percentile(0.50),
             "p95": self._percentile(0.95),
             "max": self._max,
@@ -46,7 +43,7 @@ class Latencies:
 
     def _percentile(self, share: float) -> float:
         """The least time that so large a share of all does not exceed."""
-        wanted = max(1, math.ceil(share * self.frames))
+        wanted = max(1, math.ceil(share * self._counts.total()))
         for step in sorted(self._counts):
             wanted -= self._counts[step]
             if wanted <= 0:
@@ -84,23 +81,14 @@ class Figures:
         self.latency_ms = result.latency_ms
         self.num_keyframes += result.is_keyframe
         if result.reason is not None:
-            self.reasons[_kind(result.reason)] += 1
+            # Without its figures: "reconnected after 3.2 s" is counted with the others.
+            self.reasons[re.split(" after | from ", result.reason)[0]] += 1
         for name in ("all", result.roles):
             self._latencies[name].add(result.latency_ms)
         for step in result.executed:
             self._steps[step.role] += 1
             self._executed[step.role] += step.share
         self._stages.update(result.stages)
-
-    @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return monotonic() - self._start
-
-    @property
-    def fps(self) -> float:
-        """Frames a second since the start, with all that was done for them."""
-        return self.num_frames / max(self.seconds, 1e-9)
 
     @property
     def keyframe_share(self) -> float:
@@ -117,20 +105,16 @@ class Figures:
 
     def summary(self) -> dict[str, Any]:
         """Everything, for a record."""
-        frames = max(self.num_frames, 1)
+        seconds, frames = monotonic() - self._start, max(self.num_frames, 1)
+        latencies = {name: each.summary() for name, each in self._latencies.items()}
         return {
             "frames": self.num_frames,
             "keyframes": self.num_keyframes if self.with_keyframes else None,
             "reasons": dict(self.reasons),
-            "roles": {name: each.frames for name, each in self._latencies.items() if name != "all"},
+            "roles": {name: each["frames"] for name, each in latencies.items() if name != "all"},
             "executed": {role: self._executed[role] / n for role, n in self._steps.items()},
-            "seconds": self.seconds,
-            "fps": self.fps,
-            "latency_ms": {name: each.summary() for name, each in self._latencies.items()},
+            "seconds": seconds,
+            "fps": self.num_frames / max(seconds, 1e-9),
+            "latency_ms": latencies,
             "stage_ms": {name: total / frames for name, total in self._stages.items()},
         }
-
-
-def _kind(reason: str) -> str:
-    """A reason without its figures: ``reconnected after 3.2 s`` is counted with the others."""
-    return reason.split(" after ")[0].split(" from ")[0]

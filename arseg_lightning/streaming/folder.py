@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.interrupt import Interrupt
 from arseg_lightning.streaming.outputs import (
@@ -20,6 +20,7 @@ from arseg_lightning.streaming.outputs import (
 from arseg_lightning.streaming.outputs.output import make_folder
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, stream_record
 from arseg_lightning.streaming.segmenter import Segmenter
+from arseg_lightning.types import ClassSet
 from arseg_lightning.video.live import LiveMotion, LiveSource
 
 __all__ = ["FolderSettings", "LiveOptions", "Watch", "segment_to_folder"]
@@ -60,7 +61,7 @@ class FolderSettings:
             ``npz`` (archives of labels and what was done for them).
         motion: Where motion comes from, see :meth:`Segmenter.open`.
         limit: Most frames.
-        batch_frames: Most frames that are segmented at once, see :meth:`Segmenter.results`.
+        batch_frames: See :meth:`Segmenter.results`.
         opacity: Weight of the classes' colours in the overlay.
         overwrite: Replace the results that are in the folder already.
         live: How the source is read.
@@ -82,8 +83,6 @@ class FolderSettings:
         for name in self.outputs:
             if name not in _OUTPUTS:
                 raise ValueError(f"outputs are of {', '.join(_OUTPUTS)}, got {name!r}")
-        if self.batch_frames < 1:
-            raise ValueError(f"batch_frames is at least 1, got {self.batch_frames}")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit counts frames and is at least 1, got {self.limit}")
 
@@ -121,50 +120,28 @@ def segment_to_folder(
         Interrupt() as interrupt,
         segmenter.open(source, settings.motion, **asdict(settings.live)) as live,
     ):
+        figures = Figures(bool(segmenter.method.key_roles))
+        outputs = _outputs(segmenter, live, folder, settings)
         _clear(folder)
-        stream = _Stream(segmenter, live, _outputs(segmenter, live, folder, settings), watch)
         try:
-            stream.run(interrupt, settings)
+            with ExitStack() as stack:
+                for output in outputs:
+                    stack.enter_context(output)
+                results = segmenter.results(live, settings.limit, settings.batch_frames)
+                for result in interrupt.until_wanted(results):
+                    for output in outputs:
+                        output.write(result)
+                    figures.add(result)
+                    if watch is not None:
+                        watch(figures, live.num_frames)
         except Exception as error:
             with suppress(OSError):  # it may be what ended the stream
-                stream.record(str(error)).write(folder)
+                stream_record(segmenter, live, figures, outputs, str(error)).write(folder)
             raise
-        record = stream.record("interrupted" if interrupt.wanted else "complete")
+        ended = "interrupted" if interrupt.wanted else "complete"
+        record = stream_record(segmenter, live, figures, outputs, ended)
     record.write(folder)
     return record
-
-
-class _Stream:
-    """A stream on its way to its outputs."""
-
-    def __init__(
-        self, segmenter: Segmenter, live: LiveSource, outputs: list[Output], watch: Watch | None
-    ) -> None:
-        self.segmenter = segmenter
-        self.live = live
-        self.outputs = outputs
-        self.watch = watch
-        self.figures = Figures(bool(segmenter.method.key_roles))
-
-    def run(self, interrupt: Interrupt, settings: FolderSettings) -> None:
-        """Go on to the end, or until someone wants to stop."""
-        with ExitStack() as stack:
-            for output in self.outputs:
-                stack.enter_context(output)
-            results = self.segmenter.results(self.live, settings.limit, settings.batch_frames)
-            for result in interrupt.until_wanted(results):
-                self._write(result)
-
-    def record(self, ended: str) -> StreamRecord:
-        """What the stream came to."""
-        return stream_record(self.segmenter, self.live, self.figures, self.outputs, ended)
-
-    def _write(self, result: StreamResult) -> None:
-        for output in self.outputs:
-            output.write(result)
-        self.figures.add(result)
-        if self.watch is not None:
-            self.watch(self.figures, self.live.num_frames)
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
@@ -189,12 +166,12 @@ def _outputs(
     segmenter: Segmenter, live: LiveSource, folder: Path, settings: FolderSettings
 ) -> list[Output]:
     """What is to be written."""
-    classes = segmenter.classes
-    makers: dict[str, Callable[[], Output]] = {
-        "overlay": lambda: OverlayVideo(
-            folder / "overlay.mp4", classes, live.fps, settings.opacity
-        ),
-        "labels": lambda: LabelImages(folder / "labels", classes),
-        "npz": lambda: LabelArrays(folder / "npz", classes),
+    makers: dict[str, Callable[[Path, ClassSet], Output]] = {
+        "overlay": partial(OverlayVideo, fps=live.fps, opacity=settings.opacity),
+        "labels": LabelImages,
+        "npz": LabelArrays,
     }
-    return [InBackground(makers[name]()) for name in dict.fromkeys(settings.outputs)]
+    return [
+        InBackground(makers[name](folder / _OUTPUTS[name], segmenter.classes))
+        for name in dict.fromkeys(settings.outputs)
+    ]

@@ -13,7 +13,7 @@ from arseg_lightning.methods import Stream, StreamResult, TakenFrame, VideoMetho
 from arseg_lightning.streaming.device import choose_device
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
-from arseg_lightning.video.live import LiveMotion, LiveSource, StreamedFrame, open_live
+from arseg_lightning.video.live import LiveMotion, LiveSource, open_live
 
 __all__ = ["Segmenter"]
 
@@ -129,9 +129,9 @@ class Segmenter:
             ValueError: If there cannot be such batches.
         """
         self.check_batch(batch_frames)
-        stream, waiting = self.session(), list[TakenFrame]()
-        for wait_ms, streamed in _timed(islice(live, limit)):
-            taken = stream.take(streamed, wait_ms)
+        stream, waiting, start = self.session(), list[TakenFrame](), perf_counter()
+        for streamed in islice(live, limit):
+            taken = stream.take(streamed, 1e3 * (perf_counter() - start))
             if waiting and not stream.goes_with(taken, waiting[0]):
                 yield from stream.segment(waiting)
                 waiting = []
@@ -139,15 +139,6 @@ class Segmenter:
             if len(waiting) >= batch_frames or not stream.goes_with(taken, taken):
                 yield from stream.segment(waiting)
                 waiting = []
+            start = perf_counter()
         if waiting:
             yield from stream.segment(waiting)
-
-
-def _timed(frames: Iterator[StreamedFrame]) -> Iterator[tuple[float, StreamedFrame]]:
-    """Frames with the milliseconds that each was waited for."""
-    while True:
-        start = perf_counter()
-        streamed = next(frames, None)
-        if streamed is None:
-            return
-        yield 1e3 * (perf_counter() - start), streamed
