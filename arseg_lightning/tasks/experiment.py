@@ -20,21 +20,10 @@ from arseg_lightning.tasks.weights import check_run_checkpoint
 __all__ = ["Experiment", "leave_out_pretrained"]
 
 _WITHOUT_MEANING = (
-    *(
-        "after_fit",
-        "best",
-        "ckpt_path",
-        "compile",
-        "last",
-        "overwrite",
-        "resume",
-        "return_predictions",
-    ),
-    *("run_dir", "seed_everything", "trainer", "verbose", "wandb", "weights_only"),
+    *("after_fit", "best", "ckpt_path", "compile", "last", "overwrite", "resume", "run_dir"),
+    *("return_predictions", "seed_everything", "trainer", "verbose", "wandb", "weights_only"),
 )
-"""Keys of an experiment that do not decide what its systems are."""
-
-_WEIGHTS = ("weights", "compare_weights")
+"""Keys of an experiment that do not decide what its methods are."""
 
 
 class Experiment:
@@ -66,7 +55,7 @@ class Experiment:
         parser = _parser()
         try:
             content = parser.parse_args([*words, *overrides])
-            _leave_out_weights(content, start_only=weights and checkpoint is None)
+            _leave_out_weights(content["model"].get("init_args") or {}, weights, checkpoint)
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
         except (ArgumentError, OmegaConfBaseException) as error:
@@ -119,13 +108,16 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _leave_out_weights(content: Namespace, start_only: bool) -> None:
-    """Leave out files that may not be there: costs need no weights, and a checkpoint has all."""
-    arguments = content["model"].get("init_args") or {}
-    for key in () if start_only else _WEIGHTS:
-        if key in arguments:
-            arguments[key] = None
-    leave_out_pretrained(arguments)
+def _leave_out_weights(model: Any, weights: bool, checkpoint: Path | None) -> None:
+    """Leave out files that may not be there: costs need no weights, and a run has its own."""
+    if checkpoint is not None and model.get("compare"):
+        others = model.get("compare_weights") or {}  # no part of a run's checkpoint
+        model["compare"] = {k: v for k, v in model["compare"].items() if k not in others}
+    if not weights or checkpoint is not None:
+        for key in ("weights", "compare_weights"):
+            if key in model:
+                model[key] = None
+    leave_out_pretrained(model)
 
 
 def leave_out_pretrained(part: Any) -> None:

@@ -102,12 +102,10 @@ class VideoTask(LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Optimise all parameters that want a gradient, with a rate set at every step."""
         parts = {name: set(self.method.get_submodule(name).parameters()) for name in self.rates}
-        wanted = [p for p in self.parameters() if p.requires_grad]
-        others = [p for p in wanted if not any(p in part for part in parts.values())]
-        groups = {"": others} | {
-            name: [p for p in wanted if p in part] for name, part in parts.items()
-        }
-        groups = {name: group for name, group in groups.items() if group}
+        groups: dict[str, list[nn.Parameter]] = {}
+        for parameter in filter(lambda p: p.requires_grad, self.parameters()):
+            name = next((name for name, part in parts.items() if parameter in part), "")
+            groups.setdefault(name, []).append(parameter)
         optimizer = self.make_optimizer([{"params": group} for group in groups.values()])
         for name, group in zip(groups, optimizer.param_groups, strict=True):
             group["lr"] *= self.rates.get(name, 1.0)
@@ -119,11 +117,7 @@ class VideoTask(LightningModule):
         }
 
     def on_fit_start(self) -> None:
-        """Refuse to learn from what is frozen without weights.
-
-        Raises:
-            ValueError: If a frozen part has none.
-        """
+        """Refuse to learn from what is frozen without weights."""
         random = [name for name in self.method.frozen if name in self.untrained]
         if random and self.trainer.ckpt_path is None:
             raise ValueError(

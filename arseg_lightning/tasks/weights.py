@@ -135,22 +135,16 @@ def _submodule(method: VideoMethod, name: str) -> nn.Module:
 def _load(target: nn.Module, name: str, source: str) -> None:
     path, _, part = source.partition("#")
     state = read_checkpoint(path)
-    if published_format(state) is not None:
-        _load_published(target, name, path, state)
-        return
-    prefix = _prefix(target, name, path, part, state)
+    is_published = published_format(state) is not None
     if isinstance(target, Segmentor):
+        prefix = "" if is_published else _prefix(target, name, path, part, state)
         load_segmentor_weights(target, path, prefixes=(prefix,))
         return
-    target.load_state_dict({k: state[prefix + k] for k in target.state_dict()})
-
-
-def _load_published(target: nn.Module, name: str, path: str, state: Mapping[str, Tensor]) -> None:
-    if isinstance(target, Segmentor):
-        load_segmentor_weights(target, path)
-        return
     weights = published_fusion_weights(state)
-    if not has_trained_fusion(weights) or _shapes(weights) != _shapes(target.state_dict()):
+    if not is_published:
+        prefix = _prefix(target, name, path, part, state)
+        weights = {key: state[prefix + key] for key in target.state_dict()}
+    elif not has_trained_fusion(weights) or _shapes(weights) != _shapes(target.state_dict()):
         raise ValueError(
             f"{path} holds no trained weights for {name} of this kind and in its shapes; set the "
             f"{name} of the model to the file's, or give a published AR file"
@@ -183,19 +177,11 @@ def _prefix(target: nn.Module, name: str, path: str, part: str, state: Mapping[s
         ends = "classifier.weight"
         found = [key.removesuffix(ends) for key in state if key.endswith(f".{ends}")]
         return next((p for p in found if part in p), found[0] if found else "")
-    raise ValueError(_misfit(name, path, wanted, state))
-
-
-def _misfit(
-    name: str, path: str, wanted: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor]
-) -> str:
-    """Say what a file has instead of a part."""
     inside = f".{name}."
-    found = {k.split(inside)[1]: tuple(v.shape) for k, v in state.items() if inside in f".{k}"}
-    return (
-        f"no part of {path} fits {name}: expected {dict(wanted)}, "
-        f"found {found or list(state)[:3]}; set the {name} of the model to that of the checkpoint, "
-        f"or give another file"
+    there = {k.split(inside)[1]: tuple(v.shape) for k, v in state.items() if inside in f".{k}"}
+    raise ValueError(
+        f"no part of {path} fits {name}: expected {wanted}, found {there or list(state)[:3]}; set "
+        f"the {name} of the model to that of the checkpoint, or give another file"
     )
 
 

@@ -1,13 +1,16 @@
 """The tasks: what is trained, what stands still, and what a checkpoint may decide."""
 
+from functools import partial
+
 import pytest
 import torch
 from lightning import Trainer
 from torch.utils.data import DataLoader
 
 from arseg_lightning.losses import FST, CrossEntropy
+from arseg_lightning.methods import ARSeg, EveryL, FeaturePropagation, PerFrame
 from arseg_lightning.propagation import CReFF
-from arseg_lightning.tasks import HighResTask, JointTask, LowResTask
+from arseg_lightning.tasks import HighResTask, JointTask, LowResTask, VideoTask
 from tests.tiny import TinyNet, clip_batch, evaluation_clip
 
 
@@ -179,3 +182,26 @@ def test_the_fusion_may_learn_faster_than_its_network(phase1, tmp_path):
     network, fusion = trainer.optimizers[0].param_groups
     assert fusion["initial_lr"] == 20 * network["initial_lr"]
     assert {id(p) for p in fusion["params"]} == {id(p) for p in task.method.fusion.parameters()}
+
+
+def test_a_method_that_is_compared_shares_the_weights_of_the_own_one():
+    compare = {"slow": partial(FeaturePropagation, network=TinyNet, clock=EveryL(2))}
+    task = VideoTask(partial(PerFrame, network=TinyNet), 3, compare=compare)
+    assert list(task.methods()) == ["slow", "1x"]
+    assert task.methods()["slow"].network is task.method.network
+    assert task.methods()["slow"].clock.keyframe_interval == 2  # its own, whatever the data's is
+    assert all(name.startswith("method.network.") for name in task.state_dict())
+
+
+def test_a_method_that_cannot_share_needs_weights(tmp_path):
+    compare = {"AR": partial(ARSeg, network=TinyNet, fusion=fusion)}
+    with pytest.raises(ValueError, match=r"compare.AR has a part 'high_res' .* compare_weights.AR"):
+        VideoTask(partial(PerFrame, network=TinyNet), 3, compare=compare)
+    trained = low_res_task(None)
+    torch.save({"state_dict": trained.state_dict()}, tmp_path / "ar.ckpt")
+    files = {"AR": str(tmp_path / "ar.ckpt")}
+    task = VideoTask(partial(PerFrame, network=TinyNet), 3, compare=compare, compare_weights=files)
+    compared = task.methods()["AR"]
+    assert compared.low_res.stem[0].weight.equal(trained.method.low_res.stem[0].weight)
+    with pytest.raises(ValueError, match=r"compare_weights names 'other', which is not compared"):
+        VideoTask(partial(PerFrame, network=TinyNet), 3, compare_weights={"other": "x.ckpt"})
