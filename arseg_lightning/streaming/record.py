@@ -78,16 +78,16 @@ class StreamRecord:
         keyframes = ""
         if self.keyframes is not None:
             keyframes = f"{100 * self.keyframes / max(self.frames, 1):.0f} % keyframes, "
-        lines = [
-            f"{self.frames} frames in {self.seconds:.1f} s: {self.fps:.1f} fps, "
-            f"{keyframes}on {self.device} ({self.ended})"
-        ]
-        lines += [
+        latencies = (
             f"{roles:>12}: {each['mean']:.1f} ms a frame (p50 {each['p50']:.1f}, "
             f"p95 {each['p95']:.1f}, max {each['max']:.1f})"
             for roles, each in self.latency_ms.items()
-        ]
-        return "\n".join([*lines, *(f"written: {output}" for output in self.outputs)])
+        )
+        first = (
+            f"{self.frames} frames in {self.seconds:.1f} s: {self.fps:.1f} fps, "
+            f"{keyframes}on {self.device} ({self.ended})"
+        )
+        return "\n".join([first, *latencies, *(f"written: {output}" for output in self.outputs)])
 
 
 def stream_record(
@@ -98,16 +98,11 @@ def stream_record(
     ended: str,
 ) -> StreamRecord:
     """Put together what a stream came to."""
-    source = {
-        "name": live.name,
-        "size": list(live.size),
-        "fps": live.fps,
-        "dropped": live.num_dropped,
-    }
+    size, dropped = list(live.size), live.num_dropped
     clock = segmenter.method.clock
     versions = {"arseg_lightning": __version__, "python": platform.python_version()}
     return StreamRecord(
-        source=source,
+        source={"name": live.name, "size": size, "fps": live.fps, "dropped": dropped},
         ended=ended,
         method=segmenter.method.name,
         clock=None if clock is None else {"name": type(clock).__name__} | vars(clock),

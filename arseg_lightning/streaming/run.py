@@ -60,7 +60,11 @@ def load_run(
     if not paths:
         raise ValueError("name the folder of a run, or files of configuration; got neither")
     if (paths[0] / CONTRACT_NAME).is_file():
-        return _exported(paths[0], clock)
+        method = OnnxMethod(paths[0])
+        choose_clock(method, clock)
+        made = method.contract
+        classes = ClassSet(made.name, made.class_names, made.palette)
+        return Segmenter(method, classes, made.normalisation, made.chaining, device="cpu")
     experiment = load_experiment(paths, checkpoint, overrides, "predict")
     return segmenter_of(experiment.task, experiment.data, clock, device, optimisations)
 
@@ -71,21 +75,16 @@ def load_experiment(
     overrides: Sequence[str],
     command: str,
 ) -> Experiment:
-    """Build the experiment of a run, with its weights.
+    """Build the experiment of a run, with its weights; see :func:`load_run`.
 
     Args:
-        paths: The folder of a run, or files of configuration, see :func:`load_run`.
-        checkpoint: See :func:`load_run`.
-        overrides: See :func:`load_run`.
+        paths: The folder of a run, or files of configuration.
+        checkpoint: Where its weights are.
+        overrides: What wins over the files.
         command: Who refuses if networks have no weights.
-
-    Raises:
-        FileNotFoundError: If the run or its checkpoint is not there.
-        ValueError: If they do not fit together, or networks have no weights.
     """
-    folder = paths[0] if paths[0].is_dir() else None
     files = [recorded_run(path) for path in paths]
-    found = _checkpoint(folder, checkpoint)
+    found = _checkpoint(paths[0] if paths[0].is_dir() else None, checkpoint)
     experiment = Experiment(files, overrides, weights=True, checkpoint=found)
     experiment.task.refuse_random_weights(command, "--checkpoint")
     return experiment
@@ -103,9 +102,9 @@ def segmenter_of(
     Args:
         task: The task; its method is left as it is.
         data: Its data.
-        clock: See :func:`load_run`.
-        device: See :func:`load_run`.
-        optimisations: See :func:`load_run`.
+        clock: See :func:`load_run`, as for the others.
+        device: Where it runs.
+        optimisations: How.
 
     Raises:
         ValueError: If there is no such device, it does not compute in that precision, or the
@@ -118,20 +117,14 @@ def segmenter_of(
     choose_clock(method, clock)
     return Segmenter(
         method.for_inference(optimisations),
-        data.classes,
-        normalise=data.normalise,
-        chaining=data.store.chaining,
+        *(data.classes, data.normalise, data.store.chaining),
         device=device,
         precision=optimisations.precision,
     )
 
 
 def choose_clock(method: VideoMethod, clock: Clock | None) -> None:
-    """Give a method another clock.
-
-    Args:
-        method: The method.
-        clock: The clock; None leaves the method its own.
+    """Give a method another clock; None leaves it its own.
 
     Raises:
         ValueError: If the method has none.
@@ -144,20 +137,6 @@ def choose_clock(method: VideoMethod, clock: Clock | None) -> None:
             f"{type(clock).__name__}; leave out --clock and --keyframe_interval"
         )
     method.use_clock(clock)
-
-
-def _exported(folder: Path, clock: Clock | None) -> Segmenter:
-    """Run exported graphs in the place of networks."""
-    method = OnnxMethod(folder)
-    choose_clock(method, clock)
-    contract = method.contract
-    return Segmenter(
-        method,
-        ClassSet(contract.name, contract.class_names, contract.palette),
-        normalise=contract.normalisation,
-        chaining=contract.chaining,
-        device="cpu",
-    )
 
 
 def recorded_run(path: Path) -> Path:
@@ -183,10 +162,8 @@ def _checkpoint(folder: Path | None, wanted: Path | str | None) -> Path | None:
         if folder is None:
             raise ValueError(f"checkpoint {wanted!r} is one of a run's folder; give the file")
         return folder / f"{wanted}.ckpt"
-    if wanted is not None:
-        return Path(wanted)
-    if folder is None:
-        return None
+    if wanted is not None or folder is None:
+        return None if wanted is None else Path(wanted)
     found = own_checkpoint(folder)
     if found is None:
         raise FileNotFoundError(

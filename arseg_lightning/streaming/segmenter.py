@@ -37,7 +37,6 @@ class Segmenter:
         self,
         method: VideoMethod,
         classes: ClassSet,
-        *,
         normalise: Normalisation | None = None,
         chaining: Chaining = "subpixel",
         device: str = "auto",
@@ -51,11 +50,7 @@ class Segmenter:
         self.precision = precision
 
     def session(self) -> Stream:
-        """Start a stream.
-
-        Raises:
-            ValueError: If the method cannot be streamed.
-        """
+        """Start a stream, see :class:`Stream`."""
         return Stream(self.method, self.normalise, self.chaining)
 
     def stream(
@@ -72,10 +67,10 @@ class Segmenter:
         Args:
             source: A video file, a folder of images, a camera (``camera:0``), an address, or
                 ``-`` for standard input: what :func:`open_live` takes.
-            motion: Where motion comes from, see :meth:`open`.
-            limit: Most frames.
-            batch_frames: See :meth:`results`.
-            options: Further options of :func:`open_live`.
+            motion: See :meth:`open`, as for ``options``.
+            limit: See :meth:`results`, as for ``batch_frames``.
+            batch_frames: Most frames at once.
+            options: How the source is read.
         """
         with self.open(source, motion, **options) as live:
             yield from self.results(live, limit, batch_frames)
@@ -99,11 +94,7 @@ class Segmenter:
         return open_live(source, motion=wanted, **options)
 
     def check_batch(self, batch_frames: int) -> None:
-        """Refuse batches that there cannot be.
-
-        Raises:
-            ValueError: If a batch is to have no frames, or several that depend on each other.
-        """
+        """Refuse batches of no frames, or of several that depend on each other."""
         if batch_frames < 1:
             raise ValueError(f"batch_frames is at least 1, got {batch_frames}")
         if batch_frames > 1 and not self.method.needs.independent:
