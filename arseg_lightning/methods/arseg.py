@@ -80,7 +80,7 @@ class ARSeg(VideoMethod):
         self.shares_classifier = share_classifier
         self.epochs_without_fusion = epochs_without_fusion
         self.folded: FoldedCReFF | None = None
-        self.share_classifier()
+        self.after_loading()
         self.freeze("high_res")
 
     @property
@@ -121,40 +121,37 @@ class ARSeg(VideoMethod):
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Pull the fused feature of the last frame towards its high-res feature."""
-        fuses = self.epoch >= self.epochs_without_fusion
         with torch.no_grad():
             teacher = self.high_res.features(clip.images[:, -1])
-            key_feature = self.high_res.before_cut(clip.images[:, 0])[0] if fuses else None
-        return self.low_res_losses(clip, teacher, key_feature)
+        return self.low_res_losses(clip, teacher, self.epoch >= self.epochs_without_fusion)
 
     def low_res_losses(
-        self, clip: ClipBatch, teacher: Tensor, key_feature: Tensor | None
+        self, clip: ClipBatch, teacher: Tensor, fuses: bool = True
     ) -> dict[str, Tensor]:
         """Compute the FST objective on the last frame of each clip.
 
         Args:
             clip: The clips.
             teacher: The high-res feature of their last frames.
-            key_feature: What their keyframes hand on; None leaves the fusion out.
+            fuses: Whether keyframes are fused in, or the low-res network is trained alone.
         """
-        image = clip.images[:, -1]
-        if key_feature is not None:
-            frame = FrameInput(image, clip.motion_of(-1))
+        frame = FrameInput(clip.images[:, -1], clip.motion_of(-1))
+        if fuses:
+            with torch.no_grad():
+                key_feature = self.high_res.before_cut(clip.images[:, 0])[0]
             output, _ = self.step("nonkeyframe", frame, {"feature": key_feature})
         else:
-            small = downscale(image, self.resolution_ratio, self.convention)
+            small = downscale(frame.image, self.resolution_ratio, self.convention)
             output = self.low_res.output(small)
         classifier = self.high_res.classifier
         found = self.objective(output, teacher, clip.labels[:, -1], classifier)
-        losses = {
-            "segmentation": found.segmentation,
-            "similarity": self.objective.similarity_weight * found.similarity,
-        }
-        idle = [parameter.sum() for parameter in self.fusion.parameters()]
-        if key_feature is None and idle:
+        segmentation = found.segmentation
+        idle = [] if fuses else [parameter.sum() for parameter in self.fusion.parameters()]
+        if idle:
             # Several processes expect a gradient for every parameter: the idle fusion gets zeros.
-            losses["segmentation"] = losses["segmentation"] + 0.0 * torch.stack(idle).sum()
-        return losses
+            segmentation = segmentation + 0.0 * torch.stack(idle).sum()
+        similarity = self.objective.similarity_weight * found.similarity
+        return {"segmentation": segmentation, "similarity": similarity}
 
     def baselines(self) -> dict[str, VideoMethod]:
         """The high-res branch on every frame."""
@@ -168,12 +165,8 @@ class ARSeg(VideoMethod):
         if self.folded is None:
             self.fusion.to(optimisations.dtype)
 
-    def after_loading(self) -> None:
-        """Take over the classifier of the high-res branch that has been loaded."""
-        self.share_classifier()
-
     @torch.no_grad()
-    def share_classifier(self) -> None:
+    def after_loading(self) -> None:
         """Give the low-res network the high-res network's last convolution, frozen."""
         if self.shares_classifier:
             self.low_res.classifier.load_state_dict(self.high_res.classifier.state_dict())
@@ -231,19 +224,17 @@ class JointARSeg(ARSeg):
         output = self.high_res.output(image)
         if output.feature is None:
             raise ValueError("FST compares features, and the network gives none")
-        # In training mode like the teacher: before BatchNorm has statistics of its own, features
-        # in evaluation mode are far off, and Adam remembers their gradients for long.
-        with torch.no_grad():
-            key_feature = self.high_res.before_cut(clip.images[:, 0])[0]
+        # Teacher and keyframe come in training mode: before BatchNorm has statistics of its own,
+        # features in evaluation mode are far off, and Adam remembers their gradients for long.
         losses = {"high_res": self.loss(output, label)}
-        losses |= self.low_res_losses(clip, output.feature.detach(), key_feature)
+        losses |= self.low_res_losses(clip, output.feature.detach())
         if self.low_res_alone is not None:
             losses["low_res_alone"] = self.low_res_alone.losses(clip)["segmentation"]
         return losses
 
     def after_step(self) -> None:
         """Follow the classifier that the high-res branch has just learned."""
-        self.share_classifier()
+        self.after_loading()
 
     def baselines(self) -> dict[str, VideoMethod]:
         """The high-res branch on every frame, and the s x baseline if it is trained."""

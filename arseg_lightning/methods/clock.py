@@ -12,7 +12,7 @@ import numpy as np
 
 from arseg_lightning.types import BLOCK_SIZE, Motion
 
-__all__ = ["Adaptive", "Clock", "CodecKeyframes", "EveryL", "FrameInfo"]
+__all__ = ["Adaptive", "Clock", "CodecKeyframes", "EveryL", "FrameInfo", "check_share"]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class CodecKeyframes(Clock):
         return "bound" if info.distance >= self.max_interval else None
 
 
-class Adaptive(Clock):
+class Adaptive(CodecKeyframes):
     """A new keyframe when the motion propagated from the last one is no longer reliable.
 
     Args:
@@ -165,20 +165,15 @@ class Adaptive(Clock):
         motion_energy: float = 0.025,
         scene_cut: float = 0.6,
     ) -> None:
+        super().__init__(max_interval)
         self.min_interval = _at_least_1("min_interval", min_interval)
-        self.max_interval = _at_least_1("max_interval", max_interval)
         if min_interval > max_interval:
             raise ValueError(
                 f"min_interval is at most max_interval, got {min_interval} and {max_interval}"
             )
-        self.intra_share = _share("intra_share", intra_share)
-        self.motion_energy = _share("motion_energy", motion_energy)
-        self.scene_cut = _share("scene_cut", scene_cut)
-
-    @property
-    def most_frames(self) -> int:
-        """The bound."""
-        return self.max_interval
+        self.intra_share = check_share("intra_share", intra_share)
+        self.motion_energy = check_share("motion_energy", motion_energy)
+        self.scene_cut = check_share("scene_cut", scene_cut)
 
     def reason(self, info: FrameInfo) -> str | None:
         """A scene cut or the bound at once; lost area or far motion after the least interval."""
@@ -201,7 +196,8 @@ def _at_least_1(name: str, value: int) -> int:
     return value
 
 
-def _share(name: str, value: float) -> float:
+def check_share(name: str, value: float) -> float:
+    """Return a share, or raise if it is not in [0, 1]."""
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{name} is a share and lies in [0, 1], got {value}")
     return value

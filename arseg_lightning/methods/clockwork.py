@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import CrossEntropy, SegmentationLoss
-from arseg_lightning.methods.clock import FrameInfo
+from arseg_lightning.methods.clock import FrameInfo, check_share
 from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
 from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.models.label_map import resize_scores
@@ -74,10 +74,8 @@ class Clockwork(VideoMethod):
         for name, (value, values) in known.items():
             if value not in values:
                 raise ValueError(f"{name} is one of {', '.join(values)}, got {value!r}")
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(f"threshold is a share and lies in [0, 1], got {threshold}")
         self.mode: Mode = mode
-        self.threshold = threshold
+        self.threshold = check_share("threshold", threshold)
         self.roles = _ROLES[mode]
         if mode == "pipelined3" and filling == "notebook":
             self.roles = ("full", "three_stages")

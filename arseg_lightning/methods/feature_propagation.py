@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from arseg_lightning.losses import CrossEntropy, SegmentationLoss
+from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock
 from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention, carry
-from arseg_lightning.types import ClipBatch
 
 __all__ = ["FeaturePropagation"]
 
 
-class FeaturePropagation(VideoMethod):
+class FeaturePropagation(PerFrame):
     """Segments keyframes; on other frames the keyframe's feature is warped and classified.
 
     The network is trained on single frames; what is between keyframes has nothing to learn.
@@ -35,6 +34,7 @@ class FeaturePropagation(VideoMethod):
     needs = Needs(motion="keyframe", independent=True)
     roles = ("keyframe", "nonkeyframe")
     key_roles = frozenset({"keyframe"})
+    name = "motion only"
 
     def __init__(
         self,
@@ -44,16 +44,8 @@ class FeaturePropagation(VideoMethod):
         loss: SegmentationLoss | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes, network, convention=convention, loss=loss)
         self.use_clock(clock)
-        self.network = network(num_classes)
-        self.convention: Convention = convention
-        self.loss = loss or CrossEntropy()
-
-    @property
-    def name(self) -> str:
-        """Motion only."""
-        return "motion only"
 
     def step(
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
@@ -71,12 +63,6 @@ class FeaturePropagation(VideoMethod):
             scores = self.network.classifier(warped)
         return Output(scores, self.network.align_corners, warped), state
 
-    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
-        """Segment the last frame of each clip."""
-        output, _ = self.step("keyframe", FrameInput(clip.images[:, -1]), {})
-        return {"segmentation": self.loss(output, clip.labels[:, -1])}
-
     def baselines(self) -> dict[str, VideoMethod]:
         """Its network on every frame."""
-        per_frame = PerFrame(0, shared(self.network))
-        return {per_frame.name: per_frame}
+        return {"1x": PerFrame(0, shared(self.network))}

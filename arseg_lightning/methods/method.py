@@ -6,7 +6,6 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import torch
@@ -46,7 +45,7 @@ class Plan:
     """
 
     role: str
-    inputs: Mapping[str, Tensor] = field(default_factory=lambda: MappingProxyType({}))
+    inputs: Mapping[str, Tensor] = field(default_factory=dict)
     executed: float = 1.0
     reason: str | None = None
     final: bool = True
@@ -224,6 +223,17 @@ class VideoMethod(nn.Module, ABC):
         for name in names:
             self.get_submodule(name).requires_grad_(False).eval()
 
+    def still(self, image: Tensor) -> FrameInput:
+        """Images as a step takes them: with motion, all zero, if the method needs some.
+
+        Args:
+            image: (B, 3, H, W).
+        """
+        if self.needs.motion is None:
+            return FrameInput(image)
+        motion = image.new_zeros(image.shape[0], 2, *image.shape[-2:])
+        return FrameInput(image, motion, torch.ones_like(motion[:, :1], dtype=torch.bool))
+
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel of single images: the first frame of a stream each.
 
@@ -231,11 +241,7 @@ class VideoMethod(nn.Module, ABC):
             image: (B, 3, H, W)   returns: (B, K, H, W)
         """
         state: State = {}
-        memory = self.begin()
-        frame = FrameInput(image)
-        if self.needs.motion is not None:
-            still = image.new_zeros(image.shape[0], 2, *frame.size)
-            frame = FrameInput(image, still, torch.ones_like(still[:, :1], dtype=torch.bool))
+        memory, frame = self.begin(), self.still(image)
         info = FrameInfo(0, 0, start="start", size=frame.size)
         while True:
             plan = self.plan(info, state, memory)
@@ -254,12 +260,12 @@ def check_state(state: State, name: str) -> State:
         state: What a step has returned.
         name: The method's name.
     """
-    is_mapping = hasattr(state, "items")
-    wrong = {k: type(v).__name__ for k, v in state.items()} if is_mapping else {}
-    wrong = {k: kind for k, kind in wrong.items() if not isinstance(state[k], Tensor)}
-    if is_mapping and not wrong:
-        return state
-    what = ", ".join(f"{k}: {kind}" for k, kind in wrong.items()) or type(state).__name__
+    what = type(state).__name__
+    if isinstance(state, Mapping):
+        wrong = {k: type(v).__name__ for k, v in state.items() if not isinstance(v, Tensor)}
+        if not wrong:
+            return state
+        what = ", ".join(f"{name}: {kind}" for name, kind in wrong.items())
     raise TypeError(
         f"the state of {name} is a mapping of names to tensors, got {what}; what is no tensor "
         f"belongs into its memory (begin)"

@@ -31,7 +31,7 @@ class PerFrame(VideoMethod):
     """
 
     needs = Needs(independent=True)
-    roles = ("frame",)
+    roles: tuple[str, ...] = ("frame",)
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class PerFrame(VideoMethod):
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Segment the last frame of each clip."""
-        output, _ = self.step("frame", FrameInput(clip.images[:, -1]), {})
+        output, _ = self.step(self.roles[0], FrameInput(clip.images[:, -1]), {})
         return {"segmentation": self.loss(output, clip.labels[:, -1])}
 
 

@@ -93,11 +93,7 @@ def blank_frame(
     method: VideoMethod, size: tuple[int, int], device: torch.device | str = "meta"
 ) -> FrameInput:
     """A frame without content, as a method's steps take it."""
-    image = torch.zeros(1, 3, *size, device=device)
-    if method.needs.motion is None:
-        return FrameInput(image)
-    valid = torch.ones(1, 1, *size, dtype=torch.bool, device=device)
-    return FrameInput(image, torch.zeros(1, 2, *size, device=device), valid)
+    return method.still(torch.zeros(1, 3, *size, device=device))
 
 
 def _planned(method: VideoMethod, info: FrameInfo, state: State, memory: object) -> Plan:

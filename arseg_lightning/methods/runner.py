@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,39 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.methods.batch import batch_frames, expand_state, may_join, output_of
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod, check_state
 from arseg_lightning.methods.motion_track import MotionTrack
 from arseg_lightning.methods.result import Executed, StreamResult
-from arseg_lightning.methods.stopwatch import Stopwatch
+from arseg_lightning.methods.taken_frame import Stopwatch, TakenFrame, batch_frames, output_of
 from arseg_lightning.models.segmentor import Output
-from arseg_lightning.types import Frame, size_text
+from arseg_lightning.types import size_text
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live.frame import StreamedFrame
 
 __all__ = ["Stream", "TakenFrame", "check_state"]
-
-
-@dataclass(frozen=True, slots=True)
-class TakenFrame:
-    """A frame on its way through a stream.
-
-    Args:
-        frame: The frame.
-        given: What a step is given of it.
-        info: What is known of it.
-        plan: The first thing to do with it.
-        distance: Frames since the last frame of a key role.
-        watch: Times its stages.
-    """
-
-    frame: Frame
-    given: FrameInput
-    info: FrameInfo
-    plan: Plan
-    distance: int
-    watch: Stopwatch
 
 
 class Stream:
@@ -87,7 +64,6 @@ class Stream:
             self._memory = self.method.begin()
         self._state: State = {}
         self._size: tuple[int, int] | None = None
-        self._begin_again()
 
     def push(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> StreamResult:
         """Segment the next frame.
@@ -117,8 +93,12 @@ class Stream:
             raise ValueError(f"later frames refer to this one, a keyframe ({plan.reason}); push it")
 
     def goes_with(self, taken: TakenFrame, other: TakenFrame) -> bool:
-        """Whether two taken frames may be segmented at once."""
-        return may_join(taken.plan, other.plan, self.method)
+        """Whether two taken frames may be segmented at once: they leave the state alone."""
+        role, method = taken.plan.role, self.method
+        if not method.needs.independent or method.adapts or role in method.key_roles:
+            return False
+        plans = (taken.plan, other.plan)
+        return all(plan.role == role and plan.final and not plan.inputs for plan in plans)
 
     def take(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> TakenFrame:
         """Decide what becomes of the next frame, and prepare it: the first half of a push.
@@ -127,15 +107,14 @@ class Stream:
             streamed: See :meth:`push`.
             wait_ms: See :meth:`push`.
         """
-        watch = Stopwatch(self.device, {"wait": wait_ms})
+        watch = Stopwatch(self.device, wait_ms)
         with _no_gradients():
             image = self._image(streamed.frame.image)
             watch.lap("image")
             info, plan = self._plan(streamed)
             motion, valid = self._motion.field(plan.role in self.method.key_roles, self.device)
             watch.lap("motion")
-        given = FrameInput(image, motion, valid)
-        return TakenFrame(streamed.frame, given, info, plan, self._distance, watch)
+        return TakenFrame(streamed.frame, FrameInput(image, motion, valid), info, plan, watch)
 
     def segment(self, taken: Sequence[TakenFrame]) -> list[StreamResult]:
         """Segment taken frames at once, in the order in which they were taken.
@@ -149,34 +128,50 @@ class Stream:
         for each in taken:
             each.watch.lap("queue")
         with _no_gradients():
-            run = self._run if len(taken) == 1 else self._run_batch
-            output, executed, reason = run(taken)
+            output, executed, reason = self._run(taken)
             for each in taken:
                 each.watch.lap("network")
             labels = output.labels(taken[0].given.size).cpu().numpy()
-        return [
-            self._result(each, output_of(output, i, len(taken)), executed, reason, labels[i])
-            for i, each in enumerate(taken)
-        ]
+        is_keyframe = any(step.role in self.method.key_roles for step in executed)
+        results = []
+        for index, each in enumerate(taken):
+            each.watch.lap("labels")
+            results.append(
+                StreamResult(
+                    frame=each.frame,
+                    output=output if len(taken) == 1 else output_of(output, index),
+                    executed=executed,
+                    distance=0 if is_keyframe else each.info.distance,
+                    is_keyframe=is_keyframe,
+                    reason=reason,
+                    labels=labels[index],
+                    latency_ms=each.watch.total_ms,
+                    stages=each.watch.laps,
+                )
+            )
+        return results
 
     def _plan(self, streamed: StreamedFrame) -> tuple[FrameInfo, Plan]:
         """Place a frame in the stream, and have the method plan its role."""
         start = self._start_reason(streamed)
-        if start is not None:
-            self._begin_again()
+        if start is None:
+            self._motion.take(streamed)
+        else:
+            self._index = self._distance = -1
             self._size = streamed.frame.size
+            wanted, composes = self.method.needs.motion, self.method.composes_motion
+            self._motion: MotionTrack = MotionTrack(streamed, wanted, composes, self.chaining)
         self._index += 1
-        self._motion.take(streamed, restarts=start is not None)
+        self._distance += 1
         info = FrameInfo(
             index=self._index,
-            distance=self._distance + 1,
+            distance=self._distance,
             start=start,
             size=streamed.frame.size,
             is_intra=streamed.frame.picture_type == "I",
             intra_share=self._motion.intra_share,
             compose=self._motion.to_keyframe,
         )
-        self._distance += 1
         # Frames before a restart may still wait for their turn, and need the state.
         return info, self._next_plan(info, self._state if start is None else {})
 
@@ -206,62 +201,36 @@ class Stream:
             return "no motion"
         return None
 
-    def _begin_again(self) -> None:
-        self._index = self._distance = -1
-        wanted, composes = self.method.needs.motion, self.method.composes_motion
-        self._motion = MotionTrack(wanted, composes, self.chaining)
-
-    def _run(self, taken: Sequence[TakenFrame]) -> tuple[Output, list[Executed], str | None]:
-        """Run the steps of a frame."""
-        (frame,) = taken
-        plan, executed, reason = frame.plan, list[Executed](), frame.plan.reason
-        if frame.info.start is not None:
+    def _run(self, taken: Sequence[TakenFrame]) -> tuple[Output, tuple[Executed, ...], str | None]:
+        """Run the steps of a frame, or the one step of frames that go with each other."""
+        first, plan, count = taken[0], taken[0].plan, len(taken)
+        if first.info.start is not None:
             self._state = {}
+        frame, state = first.given, self._state
+        if count > 1:
+            if not all(self.goes_with(first, each) for each in taken):
+                raise ValueError(
+                    f"frames that are segmented at once have one role and do not depend on each "
+                    f"other; got {', '.join(each.plan.role for each in taken)} of "
+                    f"{self.method.name}"
+                )
+            frame = batch_frames([each.given for each in taken])
+            state = {name: x.expand(count, *x.shape[1:]) for name, x in state.items()}
+        executed, reason = list[Executed](), plan.reason
         while True:
-            output, state = self.method.step(plan.role, frame.given, self._state, **plan.inputs)
-            self._state = check_state(state, self.method.name)
+            output, state = self.method.step(plan.role, frame, state, **plan.inputs)
+            if count == 1:
+                self._state = check_state(state, self.method.name)
             executed.append(Executed(plan.role, plan.executed))
             if plan.final:
                 break
-            plan = self._next_plan(frame.info, self._state)
+            plan = self._next_plan(first.info, state)
             reason = plan.reason or reason
-        output = self._scored(output, plan)
-        if self.method.adapts:
-            self.method.adapt(self._memory, plan, output, self._state)
-        return output, executed, reason
-
-    def _run_batch(self, taken: Sequence[TakenFrame]) -> tuple[Output, list[Executed], str | None]:
-        """Run one step of a batch of frames, which leave the state alone."""
-        plan = taken[0].plan
-        if not all(self.goes_with(taken[0], each) for each in taken):
-            raise ValueError(
-                f"frames that are segmented at once have one role and do not depend on each other; "
-                f"got {', '.join(each.plan.role for each in taken)} of {self.method.name}"
-            )
-        frames = batch_frames([each.given for each in taken])
-        output, _ = self.method.step(plan.role, frames, expand_state(self._state, len(taken)))
-        return self._scored(output, plan), [Executed(plan.role, plan.executed)], plan.reason
-
-    def _scored(self, output: Output | None, plan: Plan) -> Output:
         if output is None:
             raise ValueError(f"{self.method.name} ends a frame with {plan.role}: it has no scores")
-        return output
-
-    def _result(
-        self,
-        taken: TakenFrame,
-        output: Output,
-        executed: Sequence[Executed],
-        reason: str | None,
-        labels: NDArray[np.uint8],
-    ) -> StreamResult:
-        taken.watch.lap("labels")
-        is_keyframe = any(each.role in self.method.key_roles for each in executed)
-        distance = 0 if is_keyframe else taken.distance
-        return StreamResult(
-            *(taken.frame, output, tuple(executed), distance, is_keyframe, reason),
-            *(labels, taken.watch.total_ms, taken.watch.laps),
-        )
+        if self.method.adapts:
+            self.method.adapt(self._memory, plan, output, self._state)
+        return output, tuple(executed), reason
 
     def _image(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Bring a frame to what networks see: normalised, on the device, (1, 3, H, W)."""

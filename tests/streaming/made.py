@@ -29,7 +29,7 @@ def tiny_method(clock=None, network=TinyNet):
     torch.manual_seed(0)
     method = ARSeg(11, network, partial(CReFF, window=3), clock=clock)
     torch.nn.init.normal_(method.high_res.classifier.weight)
-    method.share_classifier()
+    method.after_loading()
     return method.eval()
 
 
