@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from arseg_lightning.bench.documents import with_current_bench
 from arseg_lightning.commands.tables import tables
 from arseg_lightning.report.documents import with_current_tables
 from tests.report.made import study
@@ -23,7 +22,7 @@ DOCUMENTS = [
 def test_tables_are_those_of_the_result_files(document):
     text = document.read_text()
     assert re.search("<!-- (result|bench|table)", text)
-    assert with_current_bench(with_current_tables(document), document) == text, (
+    assert with_current_tables(document) == text, (
         f"run: python -m arseg_lightning tables --document {document}"
     )
 
@@ -33,6 +32,13 @@ def test_a_missing_result_file_is_named(tmp_path):
     document.write_text("<!-- result: gone.json -->\n")
     with pytest.raises(FileNotFoundError, match=r"notes\.md shows .*gone\.json, which is missing"):
         with_current_tables(document)
+
+
+def test_a_table_of_one_test_names_one_file(tmp_path):
+    study(tmp_path / "study")
+    (tmp_path / "notes.md").write_text("<!-- result: study/*.json -->\n")
+    with pytest.raises(ValueError, match=r"study/\*\.json; name one file for result"):
+        with_current_tables(tmp_path / "notes.md")
 
 
 def document_of(folder, marker):
@@ -64,6 +70,7 @@ def test_a_marker_of_a_study_may_take_several_lines(tmp_path):
     ("marker", "message"),
     [
         ("study/*.json referenc=ar", r"notes\.md .* the option 'referenc'; there are reference, b"),
+        ("study/*.json only=plain", r"the option 'only'; there are reference, baseline, rows"),
         ("study/*.json reference=arr", r"notes\.md: no row of the name 'arr'"),
         ("study/a*.json study/broken.txt", r"notes\.md: not readable, left out: .*broken\.txt"),
     ],

@@ -10,7 +10,6 @@ from inspect import signature
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from arseg_lightning import models
 from arseg_lightning.bench.settings import BenchSettings
@@ -94,13 +93,13 @@ class BenchCase:
         torch.manual_seed(0)
         is_experiment = Path(self.name).exists()
         compared = self._experiment(settings) if is_experiment else self._built(settings, method)
-        if settings.keyframe_interval is not None:
-            for each in compared.own.values():
-                choose_clock(each, EveryL(settings.keyframe_interval))
+        interval = settings.keyframe_interval
+        for each in compared.own.values():
+            choose_clock(each, EveryL(interval) if interval else None)
         for each in compared.methods.values():
             if isinstance(each.clock, EveryL):
-                interval = settings.keyframe_interval or each.clock.keyframe_interval
-                each.use_clock(EveryL(interval, on_intra=False))
+                fixed = interval or each.clock.keyframe_interval
+                each.use_clock(EveryL(fixed, on_intra=False))
             each.eval()
         return compared
 
@@ -124,27 +123,26 @@ class BenchCase:
 
     def _built(self, settings: BenchSettings, make: Callable[..., VideoMethod]) -> Compared:
         """The method around the network, with random weights, and its baselines."""
-        network, num_classes = self.network(), settings.num_classes
+        network, num_classes, ratios = (
+            self.network(),
+            settings.num_classes,
+            settings.resolution_ratios,
+        )
         built = [make(num_classes, network)]
-        if settings.resolution_ratios:
+        if ratios:
             kind = type(built[0])
             if "resolution_ratio" not in signature(kind).parameters:
                 raise ValueError(
                     f"{kind.__name__} takes no resolution_ratio, got "
-                    f"{', '.join(map(str, settings.resolution_ratios))}; leave out --ratio"
+                    f"{', '.join(map(str, ratios))}; leave out --ratio"
                 )
-            built = [
-                make(num_classes, network, resolution_ratio=ratio)
-                for ratio in settings.resolution_ratios
-            ]
-        for method in built:
-            _fill_batch_norms(method)
+            built = [make(num_classes, network, resolution_ratio=ratio) for ratio in ratios]
         baselines: dict[str, VideoMethod] = {}
         for method in built:
             baselines = method.baselines() | baselines
-        return Compared(
-            baselines, {each.name: each for each in built}, numbered_classes(num_classes)
-        )
+        names = tuple(f"class {k}" for k in range(num_classes))
+        classes = ClassSet("numbered", names, tuple((k, k, k) for k in range(num_classes)))
+        return Compared(baselines, {each.name: each for each in built}, classes)
 
     def _experiment(self, settings: BenchSettings) -> Compared:
         """The method of an experiment, with its weights if it has some, and its baselines."""
@@ -156,17 +154,3 @@ class BenchCase:
         methods, data = experiment.methods(), experiment.data
         own = {experiment.task.method.name: methods.popitem()[1]}
         return Compared(methods, own, data.classes, data.normalise, data.store.chaining)
-
-
-def numbered_classes(num_classes: int) -> ClassSet:
-    """Classes for networks that were not trained."""
-    names = tuple(f"class {k}" for k in range(num_classes))
-    return ClassSet("numbered", names, tuple((k, k, k) for k in range(num_classes)))
-
-
-def _fill_batch_norms(method: VideoMethod) -> None:
-    """Give batch norms the statistics of a trained network's, roughly: not exactly 0 and 1."""
-    for module in method.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.1, 0.1)  # type: ignore[arg-type]
-            nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
+import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import asdict, replace
+from pathlib import Path
+from time import perf_counter
 
 import torch
 
 from arseg_lightning import native
-from arseg_lightning.bench.case import BenchCase, Compared
-from arseg_lightning.bench.clip import make_clip
-from arseg_lightning.bench.result import BenchResult, CaseResult
+from arseg_lightning.bench.case import BenchCase
 from arseg_lightning.bench.runner import VariantRunner
 from arseg_lightning.bench.settings import BenchSettings
 from arseg_lightning.bench.variant import variants
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory
+from arseg_lightning.report.bench_result import BenchResult, CaseResult
 from arseg_lightning.streaming import choose_device
 from arseg_lightning.streaming.device import device_name
 from arseg_lightning.types import size_text
+from arseg_lightning.video.encode import EncodeSettings, VideoWriter
+from arseg_lightning.video.live import StreamedFrame, open_live
+from arseg_lightning.video.synthetic import StreetScene
 
 __all__ = ["bench"]
 
@@ -51,7 +55,9 @@ def bench(
         ValueError: If there is no such case or device, or a method does not run as wanted.
     """
     found = tuple(_measure(case, settings, progress, method) for case in cases)
-    return BenchResult(_machine(settings), dataclasses.asdict(settings), found)
+    machine = {"device": device_name(choose_device(settings.device))} | native.machine()
+    machine |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    return BenchResult(machine, asdict(settings), found)
 
 
 def _measure(
@@ -62,33 +68,38 @@ def _measure(
     progress(f"{name}: building the variants")
     compared = case.build(settings, method)
     runners = [
-        VariantRunner(variant, compared, settings)
-        for variant in variants(compared, case.size, settings)
+        VariantRunner(variant, compared) for variant in variants(compared, case.size, settings)
     ]
     progress(f"{name}: making the clip")
     length = max(_LEAST_FRAMES, *(runner.num_frames for runner in runners))
-    clip = make_clip(case.size, length)
+    frames, decode_ms = _clip(case.size, length)
     for runner in runners:
-        progress(f"{name}: warming up {runner.variant.name}")
-        runner.warm_up(clip.frames)
+        progress(f"{name}: warming up {runner.variant.form.name}")
+        runner.warm_up(frames)
     for repeat in range(settings.repeats):
         for runner in runners:
-            progress(f"{name}: round {repeat + 1} of {settings.repeats}, {runner.variant.name}")
-            runner.round(clip.frames)
+            what = runner.variant.form.name
+            progress(f"{name}: round {repeat + 1} of {settings.repeats}, {what}")
+            runner.round(frames)
     for runner in runners:
-        runner.time_stages(clip.frames)
+        runner.time_stages(frames)
+    clocks = [each.clock for each in compared.own.values()]
+    interval = next((c.keyframe_interval for c in clocks if isinstance(c, EveryL)), None)
     results = tuple(runner.result() for runner in runners)
-    return CaseResult(case.name, case.size, _interval(compared), clip.decode_ms, results)
+    return CaseResult(case.name, case.size, interval, decode_ms, results)
 
 
-def _interval(compared: Compared) -> int | None:
-    """The keyframe interval of the first method that has a fixed one."""
-    clocks = [method.clock for method in compared.own.values()]
-    return next((c.keyframe_interval for c in clocks if isinstance(c, EveryL)), None)
-
-
-def _machine(settings: BenchSettings) -> dict[str, Any]:
-    """Where and when the figures were taken."""
-    device = device_name(choose_device(settings.device))
-    torch_facts = {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    return {"device": device} | native.machine() | torch_facts
+def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[StreamedFrame], float]:
+    """Encode a synthetic driving scene, and decode it with its motion: in so many ms a frame."""
+    scene = StreetScene(height=size[0], width=size[1], num_frames=num_frames)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "street.mp4"
+        with VideoWriter(path, EncodeSettings(keyframe_interval=None, fps=30.0)) as writer:
+            for image, _ in scene.frames():
+                writer.write(image)
+        start = perf_counter()
+        with open_live(path, motion="codec") as live:
+            frames = list(live)
+        seconds = perf_counter() - start
+    frames[0] = replace(frames[0], restart="start")
+    return frames, 1e3 * seconds / len(frames)

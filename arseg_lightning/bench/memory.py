@@ -11,8 +11,7 @@ import torch
 
 __all__ = ["PeakMemory"]
 
-_STATUS = Path("/proc/self/status")
-_FORGET = Path("/proc/self/clear_refs")
+_PROCESS = Path("/proc/self")
 
 
 class PeakMemory:
@@ -26,9 +25,10 @@ class PeakMemory:
         self.device = device
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        elif _FORGET.exists():
-            _give_back()
-            _FORGET.write_text("5")
+        elif (_PROCESS / "clear_refs").exists():
+            with suppress(AttributeError, OSError):  # other C libraries have no such function
+                ctypes.CDLL(None).malloc_trim(0)  # so that using again what is free shows
+            (_PROCESS / "clear_refs").write_text("5")
         self._before = self._now("VmRSS")
 
     def megabytes(self) -> float | None:
@@ -39,11 +39,6 @@ class PeakMemory:
         return None if peak is None or self._before is None else (peak - self._before) / 1e6
 
     def _now(self, name: str) -> int | None:
-        found = re.search(rf"{name}:\s+(\d+) kB", _STATUS.read_text()) if _STATUS.exists() else None
+        status = _PROCESS / "status"
+        found = re.search(rf"{name}:\s+(\d+) kB", status.read_text()) if status.exists() else None
         return 1024 * int(found[1]) if found else None
-
-
-def _give_back() -> None:
-    """Return what is free to the system, so that using it again shows."""
-    with suppress(AttributeError, OSError):  # other C libraries have no such function
-        ctypes.CDLL(None).malloc_trim(0)

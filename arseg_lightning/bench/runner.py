@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import chain
 from statistics import median
 
@@ -11,11 +12,10 @@ import numpy as np
 
 from arseg_lightning.bench.case import Compared
 from arseg_lightning.bench.memory import PeakMemory
-from arseg_lightning.bench.result import RoleResult, VariantResult
-from arseg_lightning.bench.settings import BenchSettings
 from arseg_lightning.bench.variant import Variant
 from arseg_lightning.methods import Stream, StreamResult
 from arseg_lightning.models.timing import SectionClock
+from arseg_lightning.report.bench_result import RoleResult, VariantResult
 from arseg_lightning.video.live import StreamedFrame
 
 __all__ = ["VariantRunner"]
@@ -23,29 +23,31 @@ __all__ = ["VariantRunner"]
 _WARM_UP = 3
 """Frames that warm up, at least."""
 
+_ALIKE = 3
+"""Frames a round of methods whose frames are all alike: they are slow."""
+
+_FREE = 24
+"""Frames a round of methods whose roles depend on what frames show."""
+
 
 class VariantRunner:
     """Pushes the frames of a clip through a variant, and keeps the times by role.
 
-    Of a method whose roles repeat, a round is the start and one cycle, of which the cycle counts;
-    of another, as many frames as the settings say.
+    Of a method whose roles repeat, a round is the start and one cycle, of which the cycle counts.
 
     Args:
         variant: The variant.
         compared: What its input needs.
-        settings: How many frames a round has.
     """
 
-    def __init__(self, variant: Variant, compared: Compared, settings: BenchSettings) -> None:
+    def __init__(self, variant: Variant, compared: Compared) -> None:
         self.variant = variant
         self.stream = Stream(variant.method, compared.normalise, compared.chaining)
-        cycle = variant.cycle
-        self.cycle = Counter("+".join(roles) for roles in cycle.cycle)
-        self.num_start = len(cycle.start)
-        length = settings.plain_frames if len(cycle.cycle) == 1 else len(cycle.cycle)
+        start, cycle = variant.cycle.start, variant.cycle.cycle
+        self.num_start, length = len(start), _ALIKE if len(cycle) == 1 else len(cycle)
+        if not variant.cycle.repeats:
+            self.num_start, length = 0, _FREE
         self.num_frames = self.num_start + length
-        if not cycle.repeats:
-            self.num_start, self.num_frames = 0, settings.free_frames
         self.times_ms: dict[str, list[float]] = defaultdict(list)
         self.stages_ms: dict[str, dict[str, float]] = {}
         self.executed: dict[str, float] = defaultdict(float)
@@ -54,7 +56,8 @@ class VariantRunner:
 
     def warm_up(self, frames: Sequence[StreamedFrame]) -> None:
         """Run some frames, until every role has run, and see what memory that takes."""
-        memory, waiting = PeakMemory(self.stream.device), set(self.cycle)
+        memory = PeakMemory(self.stream.device)
+        waiting = {"+".join(roles) for roles in self.variant.cycle.cycle}
         for index, result in enumerate(self._run(frames)):
             waiting.discard(result.roles)
             if index + 1 >= _WARM_UP and not waiting:
@@ -91,36 +94,25 @@ class VariantRunner:
 
     def result(self) -> VariantResult:
         """What came of all rounds."""
-        variant, cost = self.variant, self.variant.cost
-        seen = Counter({roles: len(times) for roles, times in self.times_ms.items()})
-        is_nominal = variant.cycle.repeats and seen.keys() == self.cycle.keys()
-        frequencies = _shares(self.cycle if is_nominal else seen)
-        mean_gmacs = cost.mean_gmacs
-        if not is_nominal:
-            mean_gmacs = cost.mean_over(self.executed, seen.total()) / 1e9
+        cost = self.variant.cost
+        times = np.array([*chain.from_iterable(self.times_ms.values())])
         roles = {
             name: RoleResult(
-                frequency=share,
-                ms=median(self.times_ms[name]),
+                frequency=len(times_ms) / len(times),
+                ms=median(times_ms),
                 gmacs=sum(cost.role_gmacs[role] for role in name.split("+")),
                 is_keyframe=name in self.keyframes,
                 stages_ms=self.stages_ms.get(name, {}),
             )
-            for name, share in frequencies.items()
+            for name, times_ms in self.times_ms.items()
         }
-        times = np.array([*chain.from_iterable(self.times_ms.values())])
         return VariantResult(
-            name=variant.name,
-            method=variant.method_name,
-            is_baseline=variant.is_baseline,
-            kind=variant.kind,
-            backend=variant.backend,
-            precision=variant.precision,
+            **asdict(self.variant.form),
             mean_ms=sum(role.frequency * role.ms for role in roles.values()),
             p50_ms=float(np.percentile(times, 50)),
             p95_ms=float(np.percentile(times, 95)),
             max_ms=float(times.max()),
-            mean_gmacs=mean_gmacs,
+            mean_gmacs=cost.mean_over(self.executed, len(times)) / 1e9,
             roles=roles,
             peak_megabytes=self.peak_megabytes,
         )
@@ -128,8 +120,3 @@ class VariantRunner:
     def _run(self, frames: Sequence[StreamedFrame]) -> Iterator[StreamResult]:
         self.stream.reset()
         return map(self.stream.push, frames[: self.num_frames])
-
-
-def _shares(counts: Mapping[str, int]) -> dict[str, float]:
-    total = sum(counts.values())
-    return {name: count / total for name, count in counts.items()}

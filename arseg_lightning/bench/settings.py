@@ -26,8 +26,6 @@ class BenchSettings:
         compile: Mode of ``torch.compile`` for the optimised variants.
         device: See :func:`arseg_lightning.streaming.choose_device`.
         repeats: Rounds; in each, every variant runs once.
-        plain_frames: Frames a round of methods whose frames are all alike: they are slow.
-        free_frames: Frames a round of methods whose roles depend on what frames show.
 
     Raises:
         ValueError: If a number makes no sense.
@@ -41,8 +39,6 @@ class BenchSettings:
     compile: Compile = "no"
     device: str = "auto"
     repeats: int = 5
-    plain_frames: int = 3
-    free_frames: int = 24
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -51,9 +47,5 @@ class BenchSettings:
                 f"without frames between keyframes there is nothing to compare: keyframe_interval "
                 f"is at least 2, got {self.keyframe_interval}"
             )
-        frames = (self.repeats, self.plain_frames, self.free_frames)
-        if min(frames) < 1:
-            raise ValueError(
-                f"repeats, plain_frames and free_frames are at least 1, got "
-                f"{', '.join(map(str, frames))}"
-            )
+        if self.repeats < 1:
+            raise ValueError(f"repeats are at least 1, got {self.repeats}")

@@ -7,13 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from arseg_lightning.bench.case import Compared
-from arseg_lightning.bench.settings import Backend, BenchSettings
+from arseg_lightning.bench.settings import BenchSettings
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.cost.counting import on_meta
 from arseg_lightning.export import ExportSettings, OnnxMethod, export_method
@@ -28,11 +27,10 @@ from arseg_lightning.methods import (
     nominal_steps,
     role_cycle,
 )
+from arseg_lightning.report.bench_result import Form
 from arseg_lightning.streaming import choose_device
 
-__all__ = ["Kind", "Variant", "plain_form", "variants"]
-
-Kind = Literal["plain", "optimised"]
+__all__ = ["Variant", "plain_form", "variants"]
 
 _FOR_ONNX = Optimisations(factored_enlargement=False, fused_fusion=False, channels_last=False)
 """What the graphs of an export can say: the algebra, but no kernels of ours."""
@@ -43,30 +41,16 @@ class Variant:
     """A method in the form in which it runs.
 
     Args:
-        method_name: What the method is called.
+        form: Which it is.
         method: The method, ready to run on its device.
-        is_baseline: Whether others are compared with it.
-        kind: As it was trained, in plain PyTorch; or optimised.
-        backend: Who runs it.
-        precision: In what it computes.
         cost: Its multiply-accumulates.
         cycle: The roles of its frames.
     """
 
-    method_name: str
+    form: Form
     method: VideoMethod
-    is_baseline: bool
-    kind: Kind
-    backend: Backend
-    precision: Precision
     cost: MethodCost
     cycle: RoleCycle
-
-    @property
-    def name(self) -> str:
-        """What it is called in tables."""
-        how = "plain PyTorch" if self.kind == "plain" else self.precision
-        return f"{self.method_name}, {how}{', ONNX Runtime' * (self.backend == 'onnxruntime')}"
 
 
 def variants(
@@ -85,86 +69,69 @@ def variants(
         ValueError: If a method cannot run on a backend, or a backend's package is missing.
     """
     device = choose_device(settings.device)
-    plain = []
+    cycles = {}
     for name, method in compared.methods.items():
         method.to(device)
         weightless = on_meta(method)
-        cycle = role_cycle(weightless, nominal_steps(weightless, blank_frame(weightless, size)))
-        variant = Variant(
-            method_name=name,
-            method=plain_form(method),
-            is_baseline=name not in compared.own,
-            kind="plain",
-            backend="torch",
-            precision="float32",
-            cost=method_cost(method, size),
-            cycle=cycle,
+        cycles[name] = role_cycle(
+            weightless, nominal_steps(weightless, blank_frame(weightless, size))
         )
-        plain.append((method, variant))
-        yield variant
+        is_baseline = name not in compared.own
+        form = Form(f"{name}, plain PyTorch", name, is_baseline, "plain", "torch", "float32")
+        yield Variant(form, plain_form(method), method_cost(method, size), cycles[name])
     for backend in settings.backends:
-        for precision in settings.precisions if backend == "torch" else ("float32",):
-            for method, variant in plain:
-                as_optimised = replace(
-                    variant, kind="optimised", backend=backend, precision=precision
-                )
+        precisions: tuple[Precision, ...] = ("float32",)
+        for precision in settings.precisions if backend == "torch" else precisions:
+            for name, method in compared.methods.items():
                 if backend == "torch":
-                    yield _optimised(method, as_optimised, size, settings)
+                    wanted = Optimisations(precision=precision, compile=settings.compile)
+                    countable = method.for_inference(replace(wanted, compile="no"))
+                    fast = countable if wanted.compile == "no" else method.for_inference(wanted)
                 else:
-                    yield _exported(method, as_optimised, size, compared)
+                    countable = copy.deepcopy(method).to("cpu").for_inference(_FOR_ONNX)
+                    fast = _exported(countable, size, compared)
+                title = f"{name}, {precision}{', ONNX Runtime' * (backend == 'onnxruntime')}"
+                is_baseline = name not in compared.own
+                form = Form(title, name, is_baseline, "optimised", backend, precision)
+                yield Variant(form, fast, method_cost(countable, size), cycles[name])
 
 
-def _optimised(
-    method: VideoMethod, variant: Variant, size: tuple[int, int], settings: BenchSettings
-) -> Variant:
-    wanted = Optimisations(precision=variant.precision, compile=settings.compile)
-    countable = method.for_inference(replace(wanted, compile="no"))
-    fast = countable if settings.compile == "no" else method.for_inference(wanted)
-    return replace(variant, method=fast, cost=method_cost(countable, size))
+def plain_form(method: VideoMethod) -> VideoMethod:
+    """A method as a few lines of PyTorch run it, for comparison: without a kernel of ours.
+
+    Args:
+        method: The method, whose networks and clock are shared.
+    """
+
+    def step(
+        role: str, frame: FrameInput, state: State, **inputs: Tensor
+    ) -> tuple[Output | None, State]:
+        """Do what a role says, with channels outermost as PyTorch has them by default."""
+        frame = replace(frame, image=frame.image.contiguous())
+        output, state = method.step(role, frame, state, **inputs)
+        if output is None:
+            return None, state
+        return _PlainOutput(output.scores, output.align_corners, output.feature), state
+
+    plain = copy.copy(method)
+    plain.step = step  # type: ignore[method-assign]
+    return plain
 
 
-def _exported(
-    method: VideoMethod, variant: Variant, size: tuple[int, int], compared: Compared
-) -> Variant:
+class _PlainOutput(Output):
+    """An output whose labels are the argmax of upsampled scores."""
+
+    def labels(self, size: tuple[int, int]) -> Tensor:
+        """The best class of every pixel, uint8 of shape (B, *size)."""
+        return self.logits(size).argmax(dim=1).to(torch.uint8)
+
+
+def _exported(method: VideoMethod, size: tuple[int, int], compared: Compared) -> VideoMethod:
     """Export a method and open it: the runtime has read the files when they are removed."""
-    method = copy.deepcopy(method).to(torch.device("cpu")).for_inference(_FOR_ONNX)
     wanted = ExportSettings(size, compared.classes, compared.normalise, compared.chaining)
     with tempfile.TemporaryDirectory() as place:
         export_method(method, Path(place) / "export", wanted)
         running = OnnxMethod(Path(place) / "export")
     if running.clock is not None:
         running.clock = method.clock
-    return replace(variant, method=running, cost=method_cost(method, size))
-
-
-def plain_form(method: VideoMethod) -> VideoMethod:
-    """A method as a few lines of PyTorch run it: labels are the argmax of upsampled scores.
-
-    Args:
-        method: The method; its networks are shared.
-    """
-    kind: Any = type(method)
-
-    class Plain(kind):  # type: ignore[misc]
-        def step(
-            self, role: str, frame: FrameInput, state: State, **inputs: Tensor
-        ) -> tuple[Output | None, State]:
-            # Channels are outermost, as PyTorch has them by default.
-            frame = replace(frame, image=frame.image.contiguous())
-            output, state = super().step(role, frame, state, **inputs)
-            if output is not None:
-                output = _PlainOutput(output.scores, output.align_corners, output.feature)
-            return output, state
-
-    Plain.__name__ = kind.__name__
-    plain = copy.copy(method)
-    plain.__class__ = Plain
-    return plain
-
-
-class _PlainOutput(Output):
-    """An output whose labels are found without a kernel of ours."""
-
-    def labels(self, size: tuple[int, int]) -> Tensor:
-        """The best class of every pixel, uint8 of shape (B, *size)."""
-        return self.logits(size).argmax(dim=1).to(torch.uint8)
+    return running

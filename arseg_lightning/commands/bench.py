@@ -8,19 +8,14 @@ from pathlib import Path
 
 import torch
 
-from arseg_lightning.bench import (
-    BenchCase,
-    BenchResult,
-    BenchSettings,
-    bench_table,
-    plot_bench,
-    stage_table,
-)
+from arseg_lightning.bench import BenchCase, BenchSettings
 from arseg_lightning.bench import bench as run_bench
 from arseg_lightning.bench.settings import Backend
-from arseg_lightning.bench.table import machine_line
 from arseg_lightning.inference import Compile, Precision
 from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory
+from arseg_lightning.report.bench_plot import plot_bench
+from arseg_lightning.report.bench_result import BenchResult
+from arseg_lightning.report.bench_table import bench_table, machine_line, stage_table
 
 __all__ = ["bench"]
 
@@ -73,12 +68,12 @@ def bench(
         device=device,
         repeats=repeats,
     )
-    wanted = [BenchCase.parse(text) for text in cases or _DEFAULT]
     start = time.monotonic()
 
     def progress(what: str) -> None:
         print(f"[{time.monotonic() - start:5.0f} s] {what}", file=sys.stderr, flush=True)
 
+    wanted = [BenchCase.parse(text) for text in cases or _DEFAULT]
     result = run_bench(wanted, settings, progress, method or DEFAULT_METHOD)
     print(f"{bench_table(result).markdown()}\n\nMilliseconds of frames between keyframes:\n")
     print(f"{stage_table(result).markdown()}\n\n{machine_line(result)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arseg_lightning.bench.documents import with_current_bench
 from arseg_lightning.report.documents import with_current_tables
 
 __all__ = ["tables"]
@@ -14,15 +13,16 @@ def tables(document: Path) -> None:
     """Make the tables of a Markdown document anew from the result files that it names.
 
     A table stands directly below a line ``<!-- result: FILE -->`` (one test, over the distance to
-    the keyframe), ``<!-- roles: FILE -->`` (what its methods did) or ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs
-    that differ in the seed only; also with baseline=NAME and rows=NAME,NAME,…),
-    ``<!-- table: FILE.json -->`` (what a command wrote with --out), or
-    ``<!-- bench: FILE -->`` and ``<!-- bench-stages: FILE -->`` (a benchmark).
+    the keyframe), ``<!-- roles: FILE -->`` (what its methods did),
+    ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs that differ in the
+    seed only; also with baseline=NAME and rows=NAME,NAME,…), ``<!-- table: FILE.json -->`` (what a
+    command wrote with --out), or ``<!-- bench: FILE -->`` and ``<!-- bench-stages: FILE -->`` (a
+    benchmark).
 
     Args:
         document: The Markdown file to change.
     """
-    after = with_current_bench(with_current_tables(document), document)
+    after = with_current_tables(document)
     before = document.read_text()
     document.write_text(after)
     print(f"{document}: {'changed' if before != after else 'up to date'}")

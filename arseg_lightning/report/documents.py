@@ -14,12 +14,13 @@ from arseg_lightning.report.groups import group_runs
 from arseg_lightning.report.result import RunResult
 from arseg_lightning.report.study import Study
 from arseg_lightning.report.study_table import study_table
-from arseg_lightning.report.table import distance_table
+from arseg_lightning.report.table import distance_table, roles_table
 
 __all__ = ["with_current_tables"]
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "result": (),
+    "roles": (),
     "results": ("reference", "baseline", "rows"),
     "table": (),
     "bench": ("only",),
@@ -28,8 +29,8 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 """Options of each kind of table."""
 
 _MARKER = re.compile(
-    rf"(?P<head><!-- (?:(?P<bench>bench)|(?P<other>{'|'.join(_OPTIONS)})): (?P<words>[^>]+?)\s*-->\n)"
-    r"(?:\|.*\n)*(?(bench)(?:\n\*.*\n)?)"
+    rf"(?P<head><!-- (?:(?P<bench>bench)|(?P<other>{'|'.join(_OPTIONS)})): "
+    r"(?P<words>[^>]+?)\s*-->\n)(?:\|.*\n)*(?(bench)(?:\n\*.*\n)?)"
 )
 
 
@@ -37,7 +38,8 @@ def with_current_tables(document: Path) -> str:
     """Give a Markdown document's text with each table made anew from its result files.
 
     A table stands directly below a line that says what it shows; files are found relative to the
-    document. ``<!-- result: FILE -->`` shows one test over the distance to the keyframe.
+    document. ``<!-- result: FILE -->`` shows one test over the distance to the keyframe,
+    ``<!-- roles: FILE -->`` what its methods did.
     ``<!-- results: FILES… -->`` shows a study, a row for all runs that differ in the seed only;
     FILES may hold ``*``. Behind them may stand the names of the row that the others are compared
     with, of the s x baseline, and of the rows that come first, in order:
@@ -85,12 +87,13 @@ def _table(kind: str, files: Sequence[Path], options: Mapping[str, str]) -> str:
     """The table of a marker, with what stands below it."""
     if kind == "results":
         return _study(files, options)
-    if kind == "result":
-        return distance_table(RunResult.read(files[0]))
+    if kind in ("result", "roles"):
+        shown = distance_table if kind == "result" else roles_table
+        return shown(RunResult.read(files[0]))
     if kind == "table":
         return Table.read(files[0]).markdown()
     result = BenchResult.read(files[0])
-    only = _list(options.get("only"))
+    only = _list(options.get("only", ""))
     if kind == "bench-stages":
         return stage_table(result, only).markdown()
     return f"{bench_table(result, only).markdown()}\n\n*{machine_line(result)}*"
@@ -101,9 +104,9 @@ def _study(files: Sequence[Path], options: Mapping[str, str]) -> str:
     if found.problems:
         raise ValueError(found.problems[0])
     reference, baseline = options.get("reference"), options.get("baseline")
-    rows = _list(options.get("rows"))
+    rows = _list(options.get("rows", ""))
     return study_table(Study.of(group_runs(found.runs), reference, baseline, rows)).markdown()
 
 
-def _list(text: str | None) -> list[str]:
-    return [name for name in (text or "").split(",") if name]
+def _list(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
