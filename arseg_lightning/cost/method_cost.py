@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean
@@ -12,7 +12,7 @@ from statistics import fmean
 from torch import Tensor
 
 from arseg_lightning.cost.counting import measure_on_meta, on_meta
-from arseg_lightning.methods import FrameInput, Output, Plan, State, VideoMethod
+from arseg_lightning.methods import FrameInput, Plan, State, VideoMethod
 from arseg_lightning.methods.role_cycle import blank_frame, nominal_steps, role_cycle
 
 __all__ = ["MethodCost", "method_cost"]
@@ -78,47 +78,32 @@ def method_cost(method: VideoMethod, size: tuple[int, int]) -> MethodCost:
     Raises:
         ValueError: If frames never have one of its roles, or a step cannot be counted.
     """
-    counter = _StepCounter(on_meta(method))
-    cycle = role_cycle(counter.method, counter.frames(size))
-    steady = counter.counted[-len(cycle.cycle) :]
+    method, counted = on_meta(method), list[_Steps]([[]])
+    known: dict[object, tuple[int, State]] = {}
+
+    def step(plan: Plan, frame: FrameInput, state: State) -> tuple[None, State]:
+        """Count a step, or know its cost: it depends on the role and on shapes alone."""
+        key = (plan.role, _shapes(plan.inputs), _shapes(state))
+        if key not in known:
+            inputs = {name: tensor.to("meta") for name, tensor in plan.inputs.items()}
+            macs, (_, after) = measure_on_meta(
+                method, lambda method: method.step(plan.role, frame, state, **inputs)
+            )
+            known[key] = macs, after
+        macs, after = known[key]
+        counted[-1].append((plan.role, macs, plan.executed))
+        if plan.final:
+            counted.append([])
+        return None, after
+
+    cycle = role_cycle(method, nominal_steps(method, blank_frame(method, size), step))
+    counted.pop()  # the frame after the last
+    steady = counted[-len(cycle.cycle) :]
     # A role may cost less at the start, where there is nothing yet to reuse: the cycle has its say.
-    roles = _role_macs(counter.counted) | _role_macs(steady)
+    roles = _role_macs(counted) | _role_macs(steady)
     _check_reached(method, roles)
     total = sum(share * macs for steps in steady for _, macs, share in steps)
     return MethodCost(roles, total / len(steady), len(steady), cycle.repeats)
-
-
-class _StepCounter:
-    """Counts the steps of nominal frames, each different one once.
-
-    Args:
-        method: On the meta device.
-    """
-
-    def __init__(self, method: VideoMethod) -> None:
-        self.method = method
-        self.counted: list[_Steps] = []
-        self._known: dict[object, tuple[int, State]] = {}
-
-    def frames(self, size: tuple[int, int]) -> Iterator[tuple[str, ...]]:
-        """Count frame by frame, and say the roles of each."""
-        nominal = nominal_steps(self.method, blank_frame(self.method, size), self._step)
-        while True:
-            self.counted.append([])
-            yield next(nominal)
-
-    def _step(self, plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
-        """Count a step, or know its cost: it depends on the role and on shapes alone."""
-        key = (plan.role, _shapes(plan.inputs), _shapes(state))
-        if key not in self._known:
-            inputs = {name: tensor.to("meta") for name, tensor in plan.inputs.items()}
-            macs, (_, after) = measure_on_meta(
-                self.method, lambda method: method.step(plan.role, frame, state, **inputs)
-            )
-            self._known[key] = macs, after
-        macs, after = self._known[key]
-        self.counted[-1].append((plan.role, macs, plan.executed))
-        return None, after
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> tuple[object, ...]:

@@ -222,8 +222,7 @@ class JointARSeg(ARSeg):
         """Add up the losses of the networks; none reaches another's parameters."""
         image, label = clip.images[:, -1], clip.labels[:, -1]
         output = self.high_res.output(image)
-        if output.feature is None:
-            raise ValueError("FST compares features, and the network gives none")
+        assert output.feature is not None
         # Teacher and keyframe come in training mode: before BatchNorm has statistics of its own,
         # features in evaluation mode are far off, and Adam remembers their gradients for long.
         losses = {"high_res": self.loss(output, label)}

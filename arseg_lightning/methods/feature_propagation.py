@@ -54,8 +54,7 @@ class FeaturePropagation(PerFrame):
         if role == "keyframe":
             with section("network"):
                 output = self.network.output(frame.image)
-            if output.feature is None:
-                raise ValueError("there is no feature to propagate")
+            assert output.feature is not None
             return output, {"feature": output.feature}
         with section("warp"):
             warped = carry(state["feature"], frame.field(), self.convention)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.types import BLOCK_SIZE, Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.live.frame import StreamedFrame
@@ -21,20 +20,13 @@ class MotionTrack:
 
     Args:
         first: The frame that starts it.
-        wanted: Where the fields of :meth:`field` lead; None gives none.
-        composes: Whether anyone asks for motion to the keyframe, the method or its clock.
+        method: What the motion is for.
         chaining: How motion is composed.
     """
 
-    def __init__(
-        self,
-        first: StreamedFrame,
-        wanted: Literal["keyframe", "previous"] | None,
-        composes: bool,
-        chaining: Chaining,
-    ) -> None:
-        self.wanted = wanted
-        self.composes = composes
+    def __init__(self, first: StreamedFrame, method: VideoMethod, chaining: Chaining) -> None:
+        self.wanted = method.needs.motion
+        self.composes = method.composes_motion
         self.chaining: Chaining = chaining
         self._current, self._is_first = first, True
         self._chain: MotionChain | None = None

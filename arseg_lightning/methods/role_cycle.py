@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 import torch
 
@@ -66,27 +66,23 @@ def nominal_steps(
     Raises:
         ValueError: If a plan needs to see frames although there are none.
     """
+    step = step or (lambda plan, frame, state: method.step(plan.role, frame, state, **plan.inputs))
     state: State = {}
-    memory = method.begin()
-    index, distance = 0, -1
-    while True:
+    memory, distance = method.begin(), -1
+    for index in count():
         distance += 1
-        start = "start" if index == 0 else None
+        start = None if index else "start"
         info = FrameInfo(index, distance, start, frame.size, is_nominal=True)
         roles: list[str] = []
         while True:
             plan = _planned(method, info, state, memory)
             if plan.role in method.key_roles:
                 distance = 0
-            if step is None:
-                _, state = method.step(plan.role, frame, state, **plan.inputs)
-            else:
-                _, state = step(plan, frame, state)
+            _, state = step(plan, frame, state)
             roles.append(plan.role)
             if plan.final:
                 break
         yield tuple(roles)
-        index += 1
 
 
 def blank_frame(

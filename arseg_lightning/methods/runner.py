@@ -159,8 +159,7 @@ class Stream:
         else:
             self._index = self._distance = -1
             self._size = streamed.frame.size
-            wanted, composes = self.method.needs.motion, self.method.composes_motion
-            self._motion: MotionTrack = MotionTrack(streamed, wanted, composes, self.chaining)
+            self._motion: MotionTrack = MotionTrack(streamed, self.method, self.chaining)
         self._index += 1
         self._distance += 1
         info = FrameInfo(
