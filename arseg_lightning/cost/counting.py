@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["CountsMacs", "count_macs", "measure", "measure_on_meta", "on_meta"]
+__all__ = ["CountsMacs", "count_macs", "measure", "on_meta"]
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 ResultT = TypeVar("ResultT")
@@ -71,11 +71,7 @@ def measure(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, R
     Raises:
         ValueError: As :func:`count_macs`.
     """
-    return measure_on_meta(on_meta(module), call)
-
-
-def measure_on_meta(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, ResultT]:
-    """Count what a call of a module does whose weights are on the meta device already."""
+    module = on_meta(module)
     counter = FlopCounterMode(display=False, custom_mapping=_FLOPS)
     replaced = 0  # MACs that modules say of themselves, less those that were seen inside them
     starts: list[int] = []
@@ -94,21 +90,12 @@ def measure_on_meta(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tupl
         elif not seen:
             _check_has_no_products(submodule)
 
-    hooks = [
-        hook
-        for submodule in module.modules()
-        for hook in (
-            submodule.register_forward_pre_hook(enter),
-            submodule.register_forward_hook(leave),
-        )
-    ]
-    try:
-        with torch.no_grad(), counter:
-            result = call(module)
-        return total(), result
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for submodule in module.modules():
+        submodule.register_forward_pre_hook(enter)
+        submodule.register_forward_hook(leave)
+    with torch.no_grad(), counter:
+        result = call(module)
+    return total(), result
 
 
 def on_meta(module: ModuleT) -> ModuleT:

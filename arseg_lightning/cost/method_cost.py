@@ -11,7 +11,7 @@ from statistics import fmean
 
 from torch import Tensor
 
-from arseg_lightning.cost.counting import measure_on_meta, on_meta
+from arseg_lightning.cost.counting import measure, on_meta
 from arseg_lightning.methods import FrameInput, Plan, State, VideoMethod
 from arseg_lightning.methods.role_cycle import blank_frame, nominal_steps, role_cycle
 
@@ -86,7 +86,7 @@ def method_cost(method: VideoMethod, size: tuple[int, int]) -> MethodCost:
         key = (plan.role, _shapes(plan.inputs), _shapes(state))
         if key not in known:
             inputs = {name: tensor.to("meta") for name, tensor in plan.inputs.items()}
-            macs, (_, after) = measure_on_meta(
+            macs, (_, after) = measure(
                 method, lambda method: method.step(plan.role, frame, state, **inputs)
             )
             known[key] = macs, after

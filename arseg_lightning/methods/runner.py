@@ -101,12 +101,7 @@ class Stream:
         return all(plan.role == role and plan.final and not plan.inputs for plan in plans)
 
     def take(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> TakenFrame:
-        """Decide what becomes of the next frame, and prepare it: the first half of a push.
-
-        Args:
-            streamed: See :meth:`push`.
-            wait_ms: See :meth:`push`.
-        """
+        """Decide what becomes of the next frame, and prepare it: the first half of :meth:`push`."""
         watch = Stopwatch(self.device, wait_ms)
         with _no_gradients():
             image = self._image(streamed.frame.image)
