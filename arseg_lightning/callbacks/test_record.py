@@ -112,20 +112,20 @@ def _method_result(
     is_own: bool,
 ) -> MethodResult:
     """Figures of one method; its mean cost is that of what repeats, or of what was run."""
-    cost = method_cost(method, size)
+    cost, totals = method_cost(method, size), tally.totals()
     mean = cost.mean_gmacs
     if not cost.repeats:
-        mean = cost.mean_over(tally.executed, tally.num_frames) / 1e9
+        mean = cost.mean_over(totals.executed, totals.num_frames) / 1e9
     return MethodResult(
         name=name,
         method=type(method).__name__,
         kind="own" if is_own else "baseline",
         accuracy=accuracy,
         roles={
-            role: RoleResult(gmacs, tally.frames[role], tally.executed.get(role, 0.0))
+            role: RoleResult(gmacs, totals.frames[role], totals.executed.get(role, 0.0))
             for role, gmacs in cost.role_gmacs.items()
         },
         mean_gmacs=mean,
-        reasons=dict(tally.reasons),
+        reasons=dict(totals.reasons),
         trace=tally.traces(),
     )

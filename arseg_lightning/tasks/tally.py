@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from itertools import groupby
 
 from torch import distributed
@@ -10,13 +11,30 @@ from torch import distributed
 from arseg_lightning.datasets.together import is_one_of_several
 from arseg_lightning.methods import Executed, StreamResult, StreamTrace
 
-__all__ = ["Tally"]
+__all__ = ["Tally", "Totals"]
 
 _Step = tuple[tuple[Executed, ...], str | None]
 """What was executed for a frame, and why."""
 
 _Course = tuple[tuple[_Step, int], ...]
 """The frames of a stream: what was done, and for how many in a row."""
+
+
+@dataclass
+class Totals:
+    """What was executed in all streams.
+
+    Args:
+        num_frames: Number of frames.
+        frames: Number of frames by role that was run for them.
+        executed: Sum of executed shares by role.
+        reasons: Number of frames by the reason that was given.
+    """
+
+    num_frames: int
+    frames: Counter[str]
+    executed: dict[str, float]
+    reasons: Counter[str]
 
 
 class Tally:
@@ -50,37 +68,19 @@ class Tally:
             whole._add(course, first, same)
         return whole
 
-    @property
-    def num_frames(self) -> int:
-        """Number of frames."""
-        return sum(number for _, number in self._frames())
-
-    @property
-    def frames(self) -> Counter[str]:
-        """Number of frames by role that was run for them."""
-        counts: Counter[str] = Counter()
-        for (executed, _), number in self._frames():
-            for each in executed:
-                counts[each.role] += number
-        return counts
-
-    @property
-    def executed(self) -> dict[str, float]:
-        """Sum of executed shares by role."""
-        sums = dict.fromkeys(self.frames, 0.0)
-        for (executed, _), number in self._frames():
-            for each in executed:
-                sums[each.role] += each.share * number
-        return sums
-
-    @property
-    def reasons(self) -> dict[str, int]:
-        """Number of frames by the reason that was given."""
-        counts: Counter[str] = Counter()
-        for (_, reason), number in self._frames():
-            if reason is not None:
-                counts[reason] += number
-        return dict(counts)
+    def totals(self) -> Totals:
+        """Add up what was done in all streams."""
+        self.start()
+        totals = Totals(0, Counter(), defaultdict(float), Counter())
+        for course, (_, same) in self._courses.items():
+            for (executed, reason), in_a_row in course:
+                number = in_a_row * same
+                totals.num_frames += number
+                totals.reasons.update({reason: number} if reason is not None else {})
+                for each in executed:
+                    totals.frames[each.role] += number
+                    totals.executed[each.role] += each.share * number
+        return totals
 
     def traces(self) -> tuple[StreamTrace, ...]:
         """The courses, as they are written down."""
@@ -89,11 +89,6 @@ class Tally:
             StreamTrace(first, same, tuple(_written(*frames) for frames in course))
             for course, (first, same) in self._courses.items()
         )
-
-    def _frames(self) -> list[tuple[_Step, int]]:
-        self.start()
-        courses = self._courses.items()
-        return [(step, number * same) for course, (_, same) in courses for step, number in course]
 
     def _add(self, course: _Course, first: str, same: int) -> None:
         known, count = self._courses.get(course, (first, 0))

@@ -105,7 +105,7 @@ def test_an_adaptive_clock_is_evaluated_as_it_runs():
     evaluation = Evaluation(arseg(clock), 3, distances=4)
     evaluation.add(evaluation_clip(16))
     assert evaluation.accuracy().frames_at_distance == (3, 3, 2, 2, 2, 2, 2)
-    assert evaluation.tally.reasons == {"start": 1, "bound": 2}
+    assert evaluation.tally.totals().reasons == {"start": 1, "bound": 2}
     (trace,) = evaluation.tally.traces()
     assert trace.plan == (
         ("keyframe", "start", 1.0, 1),
