@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from arseg_lightning.export.contract import Agreement
-from arseg_lightning.export.graphs import RoleGraph, labels_of, normalised
-from arseg_lightning.export.signature import next_state
+from arseg_lightning.export.graphs import RoleGraph, normalised
+from arseg_lightning.export.signature import named_results, next_state
 from arseg_lightning.methods import (
     FrameInput,
     Output,
@@ -34,12 +34,11 @@ SCORE_TOLERANCE = 1e-3
 Runner = Callable[..., tuple[Tensor, ...]]
 """Runs an exported graph: its inputs in order to its outputs in order."""
 
-_BLOCK = 16
-"""Side of a codec's blocks."""
-
-
 ExampleFrame = Mapping[str, Tensor]
 """``image`` (uint8, (B, H, W, 3)), ``motion`` (B, 2, H, W) and ``valid`` (bool, (B, 1, H, W))."""
+
+_BLOCK = 16
+"""Side of a codec's blocks."""
 
 
 def agreements(
@@ -64,7 +63,7 @@ def agreements(
     found: dict[str, tuple[Agreement, ...]] = dict.fromkeys(graphs, ())
     enough = 1 if method.needs.independent else 2
     for name, stream in streams.items():
-        compared = _Comparison(method, graphs, runners, name, stream)
+        compared = _Comparison(method, graphs, runners, stream)
         ran: list[str] = []
         with torch.no_grad():
             steps = nominal_steps(method, compared.move_on(), compared.step)
@@ -73,8 +72,10 @@ def agreements(
                 if all(ran.count(role) >= enough for role in graphs):
                     break
                 compared.move_on()
-        for role, each in compared.found.items():
-            found[role] += (_worst(each),)
+        for role, figures in compared.found.items():
+            # NumPy's extremes, unlike Python's, keep what is no number.
+            worst = zip((np.min, np.max, np.min), zip(*figures, strict=True), strict=True)
+            found[role] += (Agreement(name, *(float(of(column)) for of, column in worst)),)
     return found
 
 
@@ -107,47 +108,53 @@ def examples(size: tuple[int, int], batch: bool = False) -> dict[str, Iterator[E
     streams = {"noise": _noise(size), "moving shapes": _moving(size)}
     if batch:
         both = zip(_noise(size), _moving(size), strict=True)
-        streams["batch of both"] = (_together(frames) for frames in both)
+        streams["batch of both"] = (
+            {name: torch.cat([one[name], other[name]]) for name in one} for one, other in both
+        )
     return streams
 
 
 class _Comparison:
-    """A stream through the method and through the graphs, step by step."""
+    """A stream through the method and through the graphs, step by step.
+
+    Attributes:
+        found: By role, for each step: share of equal labels, greatest difference of a score, and
+            greatest score.
+    """
 
     def __init__(
         self,
         method: VideoMethod,
         graphs: Mapping[str, RoleGraph],
         runners: Mapping[str, Runner],
-        name: str,
         stream: Iterator[ExampleFrame],
     ) -> None:
-        self.method, self.graphs, self.runners = method, graphs, runners
-        self.name, self.stream = name, stream
-        self.found: dict[str, list[Agreement]] = {}
-        self.their_state: dict[str, Tensor] = {}
+        self.method, self.graphs, self.runners, self.stream = method, graphs, runners, stream
+        self.found: dict[str, list[tuple[float, float, float]]] = {}
+        self.known: dict[str, Tensor] = {}
 
     def move_on(self) -> FrameInput:
         """Take the next frame."""
-        self.pixels = next(self.stream)
-        image = normalised(self.pixels["image"], next(iter(self.graphs.values())).normalise)
-        has_motion = self.method.needs.motion is not None
-        self.frame = (
-            FrameInput(**{**self.pixels, "image": image}) if has_motion else FrameInput(image)
-        )
+        any_graph = next(iter(self.graphs.values()))
+        pixels = next(self.stream)
+        self.known |= pixels
+        seen = {**pixels, "image": normalised(pixels["image"], any_graph.normalise)}
+        self.frame = FrameInput(**{name: seen[name] for name in any_graph.signature.frame})
         return self.frame
 
     def step(self, plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
         """Take a step on both sides, on the current frame."""
         output, state = self.method.step(plan.role, self.frame, state, **plan.inputs)
-        graph = self.graphs[plan.role]
-        known = {**self.pixels, **self.their_state, **plan.inputs}
+        own = named_results(output, state, self.frame.size)
+        graph, known = self.graphs[plan.role], {**self.known, **plan.inputs}
         results = self.runners[plan.role](*(known[name] for name in graph.inputs))
-        named = dict(zip(graph.outputs, results, strict=True))
-        self.their_state |= next_state(named)
+        theirs = dict(zip(graph.outputs, results, strict=True))
+        self.known |= next_state(theirs)
         if output is not None:
-            own = {"labels": labels_of(output, self.frame.size), "scores": output.scores}
-            self.found.setdefault(plan.role, []).append(_compare(self.name, own, named))
+            equal = (own["labels"] == theirs["labels"]).double().mean().item()
+            off = (own["scores"] - theirs["scores"]).abs().max().item()
+            figures = (equal, off, own["scores"].abs().max().item())
+            self.found.setdefault(plan.role, []).append(figures)
         return output, state
 
 
@@ -178,26 +185,3 @@ def _moving(size: tuple[int, int]) -> Iterator[ExampleFrame]:
         pixels = image.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
         yield {"image": pixels, "motion": motion, "valid": valid.bool()}
         image = image.roll((2, -3), (2, 3))
-
-
-def _together(frames: Sequence[ExampleFrame]) -> ExampleFrame:
-    return {name: torch.cat([frame[name] for frame in frames]) for name in frames[0]}
-
-
-def _compare(name: str, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> Agreement:
-    return Agreement(
-        example=name,
-        equal_labels=(own["labels"] == theirs["labels"]).double().mean().item(),
-        scores_difference=(own["scores"] - theirs["scores"]).abs().max().item(),
-        scores_scale=own["scores"].abs().max().item(),
-    )
-
-
-def _worst(found: Sequence[Agreement]) -> Agreement:
-    """What holds for all frames; NumPy's extremes, unlike Python's, keep what is no number."""
-    return Agreement(
-        example=found[0].example,
-        equal_labels=float(np.min([each.equal_labels for each in found])),
-        scores_difference=float(np.max([each.scores_difference for each in found])),
-        scores_scale=float(np.min([each.scores_scale for each in found])),
-    )

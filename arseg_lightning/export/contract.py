@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,12 @@ __all__ = [
 CONTRACT_NAME = "contract.json"
 
 _VERSION = 2
+
+_MOTION_LAW = {
+    "law": "current(p) = reference(p + motion(p))",
+    "unit": "pixels of the image",
+    "channels": ["x, positive to the right", "y, positive down"],
+}
 
 ExportFormat = Literal["onnx", "torch"]
 """``onnx`` for ONNX Runtime and others; ``torch`` for programs of ``torch.export``."""
@@ -123,23 +129,12 @@ class Contract:
 
     def write(self, folder: Path) -> None:
         """Write the contract into a folder."""
-        content = {"version": _VERSION, **asdict(self)}
-        schedule = {"start": self.schedule.start, "cycle": self.schedule.cycle}
-        content |= {"schedule": schedule, "motion_law": _MOTION_LAW}
+        content = {"version": _VERSION, **asdict(self), "motion_law": _MOTION_LAW}
+        del content["schedule"]["repeats"]  # it always does
         text = json.dumps(content, indent=2, ensure_ascii=False)
-        text = _SHORT_LIST.sub(lambda found: " ".join(found[0].split()), text)
+        # A list without others in it, a shape or a colour, is better read on one line.
+        text = re.sub(r"\[[^\[\]{}]{,100}\]", lambda found: " ".join(found[0].split()), text)
         (folder / CONTRACT_NAME).write_text(f"{text}\n", encoding="utf-8")
-
-
-_MOTION_LAW = {
-    "law": "current(p) = reference(p + motion(p))",
-    "unit": "pixels of the image",
-    "channels": ["x, positive to the right", "y, positive down"],
-}
-
-
-_SHORT_LIST = re.compile(r"\[[^\[\]{}]{,100}\]")
-"""A list in a JSON text that is better read on one line: a shape, a colour."""
 
 
 def read_contract(folder: Path) -> Contract:
@@ -156,28 +151,22 @@ def read_contract(folder: Path) -> Contract:
             "`python -m arseg_lightning export` has written"
         )
     try:
-        content = _tuples(json.loads(path.read_text(encoding="utf-8")))
-        if content["version"] != _VERSION:
-            raise ValueError(f"version {content['version']} instead of {_VERSION}")
-        return _contract(content)
-    except (KeyError, TypeError, ValueError) as error:
+        facts = _tuples(json.loads(path.read_text(encoding="utf-8")))
+        if facts.pop("version") != _VERSION:
+            raise ValueError(f"another version than {_VERSION}")
+        del facts["motion_law"]
+        facts["normalisation"] = Normalisation(**facts["normalisation"])
+        facts["schedule"] = RoleCycle(**facts["schedule"], repeats=True)
+        facts["graphs"] = {role: _graph(graph) for role, graph in facts["graphs"].items()}
+        return Contract(**facts)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is not a contract that this version understands ({error!r}); export again"
         ) from error
 
 
-def _contract(facts: dict[str, Any]) -> Contract:
-    """Build the contract from what JSON made of it."""
-    parts = {
-        "normalisation": Normalisation(**facts["normalisation"]),
-        "schedule": RoleCycle(**facts["schedule"], repeats=True),
-        "graphs": {role: _graph(graph) for role, graph in facts["graphs"].items()},
-    }
-    return Contract(**{each.name: facts[each.name] for each in fields(Contract)} | parts)
-
-
 def _graph(facts: dict[str, Any]) -> GraphContract:
-    """Build one graph's part."""
+    """Build one graph's part of what JSON made of it."""
     kinds = {"inputs": TensorContract, "outputs": TensorContract, "checks": Agreement}
     parts = {name: tuple(kind(**each) for each in facts[name]) for name, kind in kinds.items()}
     return GraphContract(**facts | parts)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import copy
 import gc
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from arseg_lightning import __version__
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.export.check import Runner, agreements, examples, require_equal
 from arseg_lightning.export.contract import (
-    Agreement,
     Contract,
     ExportFormat,
     GraphContract,
@@ -26,9 +25,8 @@ from arseg_lightning.export.contract import (
 from arseg_lightning.export.graphs import RoleGraph
 from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
 from arseg_lightning.export.signature import NEXT, lay_out
-from arseg_lightning.export.torch_file import TorchGraph, write_torch
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.methods import RoleCycle, VideoMethod
+from arseg_lightning.methods import VideoMethod
 from arseg_lightning.propagation.gathered_attention import gather_attention
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
@@ -100,58 +98,43 @@ def export_method(
     return contract
 
 
-def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Contract:
-    """Write and check the graphs."""
-    cycle, signatures = lay_out(method, settings.size)
-    traced = _traceable(method)
-    graphs: dict[str, RoleGraph] = {}
-    runners: dict[str, Runner] = {}
-    for role, signature in signatures.items():
-        graphs[role] = RoleGraph(traced, role, signature, settings.normalise)
-        runners[role] = _write(graphs[role], folder, settings)
-    streams = examples(settings.size, settings.any_batch)
-    checks = agreements(copy.deepcopy(method).eval(), graphs, runners, cycle, streams)
-    require_equal(checks)
-    return _contract(method, settings, cycle, graphs, checks)
-
-
-def _write(graph: RoleGraph, folder: Path, settings: ExportSettings) -> Runner:
-    """Write a graph, and open what was written."""
-    kind = _FORMATS[settings.format]
-    path = folder / f"{graph.role}.{kind.ending}"
-    # An example of one frame would fix the number of frames.
-    example = graph.example(2 if settings.any_batch else 1)
-    try:
-        kind.write(graph, example, path, settings.any_batch)
-    except RuntimeError as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ValueError(
-            f"the step of {graph.method.name} for the role {graph.role} cannot be written as a "
-            f"graph ({reason}); a step is made of operators on tensors, and what branches belongs "
-            f"into plan"
-        ) from error
-    return kind.run(path)
-
-
-def _traceable(method: VideoMethod) -> VideoMethod:
-    """Copy a method with less arithmetic, and with nothing but operators that runtimes know."""
-    fast = method.for_inference(_ALGEBRA)
-    gather_attention(fast)
-    return fast
-
-
 _ALGEBRA = Optimisations(factored_enlargement=False, fused_fusion=False, channels_last=False)
 """What needs no kernels of ours; the layout in memory is the runtime's own choice."""
 
+_ENDINGS: dict[ExportFormat, str] = {"onnx": "onnx", "torch": "pt2"}
 
-def _contract(
-    method: VideoMethod,
-    settings: ExportSettings,
-    cycle: RoleCycle,
-    graphs: Mapping[str, RoleGraph],
-    checks: Mapping[str, tuple[Agreement, ...]],
-) -> Contract:
-    """Say what was written."""
+
+def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Contract:
+    """Write and check the graphs."""
+    cycle, signatures = lay_out(method, settings.size)
+    traced = method.for_inference(_ALGEBRA)
+    gather_attention(traced)  # nothing but operators that runtimes know
+    graphs = {
+        role: RoleGraph(traced, role, signature, settings.normalise)
+        for role, signature in signatures.items()
+    }
+    files = {role: f"{role}.{_ENDINGS[settings.format]}" for role in graphs}
+    runners = {
+        role: _write(graph, folder / files[role], settings) for role, graph in graphs.items()
+    }
+    streams = examples(settings.size, settings.any_batch)
+    checks = agreements(copy.deepcopy(method).eval(), graphs, runners, cycle, streams)
+    require_equal(checks)
+    parts = {
+        role: GraphContract(
+            file=files[role],
+            align_corners=graph.signature.align_corners,
+            inputs=_tensors(
+                dict(zip(graph.inputs, graph.example(), strict=True)),
+                *(graph, settings.any_batch, f"state: the last {NEXT}{{}} that a graph gave"),
+            ),
+            outputs=_tensors(
+                *(graph.signature.results, graph, settings.any_batch, "state {} from here on")
+            ),
+            checks=checks[role],
+        )
+        for role, graph in graphs.items()
+    }
     return Contract(
         method=type(method).__name__,
         name=method.name,
@@ -165,63 +148,52 @@ def _contract(
         key_roles=tuple(role for role in method.roles if role in method.key_roles),
         independent=method.needs.independent,
         schedule=cycle,
-        graphs={
-            role: GraphContract(
-                file=f"{role}.{_FORMATS[settings.format].ending}",
-                align_corners=graph.signature.align_corners,
-                inputs=_inputs(graph, settings.any_batch),
-                outputs=_outputs(graph, settings.any_batch),
-                checks=checks[role],
-            )
-            for role, graph in graphs.items()
-        },
+        graphs=parts,
         versions=_versions(settings.format),
     )
 
 
-def _inputs(graph: RoleGraph, any_batch: bool) -> tuple[TensorContract, ...]:
-    """What goes into a graph."""
-    planned = "made by the method's plan"
-    state = "state: the last next_{0} that a graph gave"
-    return tuple(
-        _tensor(name, like, any_batch and is_batch, state.format(name) if is_batch else planned)
-        for name, like, is_batch in zip(
-            graph.inputs, graph.example(), graph.batch_axes(), strict=True
-        )
-    )
+def _write(graph: RoleGraph, path: Path, settings: ExportSettings) -> Runner:
+    """Write a graph, and open what was written."""
+    # An example of one frame would fix the number of frames.
+    example = graph.example(2 if settings.any_batch else 1)
+    axes = graph.dynamic_shapes(torch.export.Dim("batch")) if settings.any_batch else None
+    try:
+        with torch.no_grad():
+            program = torch.export.export(graph, example, dynamic_shapes=axes, strict=False)
+            if settings.format == "onnx":
+                write_onnx(program, graph, path)
+                return OnnxGraph(path)
+            torch.export.save(program, path)
+            return torch.export.load(path).module()
+    except RuntimeError as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ValueError(
+            f"the step of {graph.method.name} for the role {graph.role} cannot be written as a "
+            f"graph ({reason}); a step is made of operators on tensors, and what branches belongs "
+            f"into plan"
+        ) from error
 
 
-def _outputs(graph: RoleGraph, any_batch: bool) -> tuple[TensorContract, ...]:
-    """What comes out of a graph."""
-    return tuple(
-        _tensor(name, like, any_batch, f"state {name.removeprefix(NEXT)} from here on")
-        for name, like in graph.signature.results.items()
-    )
-
-
-def _tensor(name: str, like: Tensor, any_batch: bool, meaning: str) -> TensorContract:
-    shape = ("batch", *like.shape[1:]) if any_batch else tuple(like.shape)
-    dtype = str(like.dtype).removeprefix("torch.")
-    return TensorContract(name, dtype, shape, _MEANINGS.get(name, meaning))
-
-
-class _Format(NamedTuple):
-    """How a kind of files is written and run."""
-
-    write: Callable[[RoleGraph, tuple[Tensor, ...], Path, bool], None]
-    run: Callable[[Path], Runner]
-    ending: str
-
-
-_FORMATS: dict[ExportFormat, _Format] = {
-    "onnx": _Format(write_onnx, OnnxGraph, "onnx"),
-    "torch": _Format(write_torch, TorchGraph, "pt2"),
-}
+def _tensors(
+    likes: Mapping[str, Tensor], graph: RoleGraph, any_batch: bool, state: str
+) -> tuple[TensorContract, ...]:
+    """What goes into a graph or comes out of it; ``state`` says what a tensor of the state is."""
+    found = []
+    for name, like in likes.items():
+        meaning = state.format(name.removeprefix(NEXT))
+        shape: tuple[int | str, ...] = tuple(like.shape)
+        if name in graph.signature.planned:
+            meaning = "made by the method's plan"
+        elif any_batch:
+            shape = ("batch", *shape[1:])
+        dtype = str(like.dtype).removeprefix("torch.")
+        found.append(TensorContract(name, dtype, shape, _MEANINGS.get(name, meaning)))
+    return tuple(found)
 
 
 def _versions(format: ExportFormat) -> dict[str, str]:
     """Versions of what made the files."""
-    packages = ["torch", *(("onnx", "onnxscript", "onnxruntime") if format == "onnx" else ())]
-    versions = {name: version(name) for name in packages}
-    opset = {"opset": str(OPSET)} if format == "onnx" else {}
-    return {"arseg_lightning": __version__, **versions, **opset}
+    packages = ("torch", "onnx", "onnxscript", "onnxruntime") if format == "onnx" else ("torch",)
+    versions = {"arseg_lightning": __version__} | {name: version(name) for name in packages}
+    return versions | ({"opset": str(OPSET)} if format == "onnx" else {})

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.export.signature import NEXT, Signature
-from arseg_lightning.methods import FrameInput, Output, VideoMethod
+from arseg_lightning.export.signature import Signature, named_results
+from arseg_lightning.methods import FrameInput, VideoMethod
 
-__all__ = ["RoleGraph", "labels_of", "normalised"]
+__all__ = ["RoleGraph", "normalised"]
 
 
 class RoleGraph(nn.Module):
@@ -27,85 +26,56 @@ class RoleGraph(nn.Module):
         normalise: Normalisation of images, which becomes a part of the graph.
 
     Attributes:
-        inputs: Names of the inputs: of ``image`` (uint8, (B, H, W, 3)), ``motion``, ``valid``,
-            the state and what is planned, those that the step reads.
-        outputs: Names of the outputs: ``labels`` (uint8, (B, H, W)) and ``scores``, if the role
-            gives scores, and ``next_NAME`` for each tensor of the state that it makes anew.
+        inputs: Names of the inputs, those that the step reads; ``image`` is uint8, (B, H, W, 3).
+        outputs: Names of the outputs; ``labels`` are uint8, (B, H, W).
     """
 
     def __init__(
         self, method: VideoMethod, role: str, signature: Signature, normalise: Normalisation
     ) -> None:
         super().__init__()
-        self.method = method
-        self.role = role
-        self.signature = signature
-        self.normalise = normalise
-        self.inputs, self.outputs = signature.inputs, signature.outputs
-        self.size = (signature.frame["image"].shape[-2], signature.frame["image"].shape[-1])
+        self.method, self.role = method, role
+        self.signature, self.normalise = signature, normalise
+        self.inputs, self.outputs = signature.inputs, tuple(signature.results)
+        self.size = FrameInput(**signature.frame).size
         self.eval()
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Take the step."""
+        """Take the step; what it is given and does not read is zeros, which leave no trace."""
         given = dict(zip(self.inputs, tensors, strict=True))
         if "image" in given:
             given["image"] = normalised(given["image"], self.normalise)
+        parts = self.signature.frame, self.signature.state, self.signature.planned
+        batch = next(t for name, t in given.items() if name not in parts[-1]).shape[0]
         frame, state, planned = (
-            self._completed(names, given, tensors)
-            for names in (self.signature.frame, self.signature.state, self.signature.planned)
+            {name: given[name] if name in given else self._zeros(name, batch) for name in part}
+            for part in parts
         )
         output, after = self.method.step(self.role, FrameInput(**frame), state, **planned)
-        results = {NEXT + name: tensor for name, tensor in after.items()}
-        if output is not None:
-            results |= {"labels": labels_of(output, self.size), "scores": output.scores}
+        results = named_results(output, after, self.size)
         # An input that comes out again under another name is copied: names are tensors.
         return tuple(
             each.clone() if any(each is tensor for tensor in tensors) else each
             for each in (results[name] for name in self.outputs)
         )
 
-    def batch_axes(self) -> tuple[bool, ...]:
-        """Whether the first axis of each input counts frames: it does but for what is planned."""
-        return tuple(name not in self.signature.planned for name in self.inputs)
-
-    def dynamic_shapes(self) -> tuple[tuple[dict[int, Any], ...]]:
-        """Which axes may have any length, as torch's exporters want to know it."""
-        batch = torch.export.Dim("batch")
-        return (tuple({0: batch} if each else {} for each in self.batch_axes()),)
-
     def example(self, batch: int = 1) -> tuple[Tensor, ...]:
         """Inputs of zeros, in order."""
-        made = []
-        for name, is_batch in zip(self.inputs, self.batch_axes(), strict=True):
-            like = self.signature.given[name]
-            shape, dtype = tuple(like.shape), like.dtype
-            if name == "image":
-                shape, dtype = (1, *self.size, 3), torch.uint8
-            shape = (batch, *shape[1:]) if is_batch else shape
-            made.append(torch.zeros(shape, dtype=dtype))
-        return tuple(made)
+        image = torch.zeros(batch, *self.size, 3, dtype=torch.uint8)
+        return tuple(image if name == "image" else self._zeros(name, batch) for name in self.inputs)
 
-    def _completed(
-        self, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], inputs: tuple[Tensor, ...]
-    ) -> dict[str, Tensor]:
-        """Put zeros where the step is given what it does not read; they leave no trace."""
-        first = inputs[self.batch_axes().index(True)]
-        batch = () if wanted is self.signature.planned else (first.shape[0],)
-        return {
-            name: given[name]
-            if name in given
-            else torch.zeros((*batch, *like.shape[len(batch) :]), dtype=like.dtype)
-            for name, like in wanted.items()
-        }
+    def dynamic_shapes(self, batch: Any) -> tuple[tuple[dict[int, Any], ...]]:
+        """The axis of frames of each input, as torch's exporters want it named."""
+        planned = self.signature.planned
+        return (tuple({} if name in planned else {0: batch} for name in self.inputs),)
+
+    def _zeros(self, name: str, batch: int) -> Tensor:
+        """Zeros in the place of what the step is given; what is planned counts no frames."""
+        like = self.signature.given[name]
+        shape = like.shape if name in self.signature.planned else (batch, *like.shape[1:])
+        return torch.zeros(shape, dtype=like.dtype)
 
 
 def normalised(image: Tensor, normalise: Normalisation) -> Tensor:
     """Pixels as networks want them: uint8 (B, H, W, 3) -> float32 (B, 3, H, W)."""
     return normalise(image.permute(0, 3, 1, 2).to(torch.float32))
-
-
-def labels_of(output: Output, size: tuple[int, int]) -> Tensor:
-    """Best class of every pixel, by standard operators whatever PyTorch's fastest way is."""
-    if output.found_labels is not None:
-        return output.found_labels
-    return output.logits(size).argmax(dim=1).to(torch.uint8)

@@ -6,56 +6,51 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
 from torch.utils.dlpack import from_dlpack
 
 from arseg_lightning.export.graphs import RoleGraph
-from arseg_lightning.export.packages import require
 
 __all__ = ["CPU", "OPSET", "OnnxGraph", "write_onnx"]
 
 OPSET = 20
 """Version of ONNX's operators: the oldest with the GridSample that all runtimes agree on."""
 
-
 CPU = ("CPUExecutionProvider",)
 
 
-def write_onnx(
-    graph: RoleGraph, arguments: tuple[Tensor, ...], path: Path, any_batch: bool = False
-) -> None:
+def write_onnx(program: ExportedProgram, graph: RoleGraph, path: Path) -> None:
     """Write a graph as an ONNX file, its weights inside.
 
     Args:
-        graph: The graph.
-        arguments: Example inputs, which decide the shapes.
+        program: The graph as a program.
+        graph: It names inputs and outputs.
         path: The file.
-        any_batch: Whether the first axis of inputs and outputs may have any length; the example
-            then needs another one than 1.
 
     Raises:
         ValueError: If a package is missing.
     """
     for package in ("onnx", "onnxscript"):
         require(package)
-    with torch.no_grad(), _quiet():
-        program = torch.onnx.export(
-            graph,
-            arguments,
+    with _quiet():
+        written = torch.onnx.export(
+            program,
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(graph.inputs),
-            output_names=list(graph.outputs),
-            dynamic_shapes=graph.dynamic_shapes() if any_batch else None,
+            input_names=graph.inputs,
+            output_names=graph.outputs,
+            dynamic_shapes=graph.dynamic_shapes("batch"),  # a program has lost the name
             verbose=False,
         )
-        if program is None:
+        if written is None:
             raise TypeError("torch.onnx.export returned no program")
-        program.save(str(path), external_data=False)
+        written.save(str(path), external_data=False)
 
 
 class OnnxGraph:
@@ -136,3 +131,20 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def require(package: str) -> Any:
+    """Import a package of the extra ``onnx``.
+
+    Raises:
+        ValueError: If it is not installed.
+    """
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise ValueError(
+            f"ONNX graphs need the package {package}: pip install 'arseg_lightning[onnx]'; "
+            f"those of `export --format torch` need nothing more"
+        ) from error

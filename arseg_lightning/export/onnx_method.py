@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from arseg_lightning.export.contract import read_contract
 from arseg_lightning.export.onnx_file import CPU, OnnxGraph
-from arseg_lightning.export.signature import FRAME, next_state
+from arseg_lightning.export.signature import next_state
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import (
     EveryL,
@@ -75,20 +73,20 @@ class OnnxMethod(VideoMethod):
         """The name of the method that was exported."""
         return self.contract.name
 
-    def begin(self) -> _Position:
-        """Where a stream is in its schedule."""
-        return _Position()
+    def begin(self) -> list[str]:
+        """The roles of a frame that are still to come."""
+        return []
 
-    def plan(self, info: FrameInfo, state: State, memory: Any) -> Plan:
+    def plan(self, info: FrameInfo, state: State, memory: list[str]) -> Plan:
         """Choose the next role of the exported schedule, or the clock's."""
         if self.clock is not None:
             return super().plan(info, state, memory)
-        memory.part = memory.part + 1 if memory.info is info else 0
-        memory.info = info
-        start, cycle = self.contract.schedule.start, self.contract.schedule.cycle
-        late = info.index - len(start)
-        roles = start[info.index] if late < 0 else cycle[late % len(cycle)]
-        return Plan(roles[memory.part], final=memory.part + 1 == len(roles))
+        if not memory:
+            start, cycle = self.contract.schedule.start, self.contract.schedule.cycle
+            late = info.index - len(start)
+            memory += start[info.index] if late < 0 else cycle[late % len(cycle)]
+        role = memory.pop(0)
+        return Plan(role, final=not memory)
 
     def step(
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
@@ -100,13 +98,21 @@ class OnnxMethod(VideoMethod):
                 one of the graph's inputs.
         """
         self._check_size(frame.image)
-        known: dict[str, Tensor | None] = {**state, **inputs}
-        known |= {name: getattr(frame, name) for name in FRAME}
         graph, contract = self.graphs[role], self.contract.graphs[role]
+        known = {**state, **inputs}
+        if frame.motion is not None and frame.valid is not None:
+            known |= {"motion": frame.motion, "valid": frame.valid}
         if "image" in graph.inputs:
-            pixels = self.contract.normalisation.undo(frame.image)
-            known["image"] = pixels.permute(0, 2, 3, 1)
-        results = graph(*(self._known(role, name, known) for name in graph.inputs))
+            known["image"] = self.contract.normalisation.undo(frame.image).permute(0, 2, 3, 1)
+        if missing := [name for name in graph.inputs if name not in known]:
+            first = (*self.contract.schedule.start, *self.contract.schedule.cycle)[0]
+            raise ValueError(
+                f"the graph {role} reads {', '.join(missing)}, and there is none: motion comes "
+                f"with the frame, state from graphs before (a stream starts with "
+                f"{', '.join(first)}), and what a method's plan makes has to be made by the plan "
+                f"of a subclass of OnnxMethod"
+            )
+        results = graph(*(known[name] for name in graph.inputs))
         named = dict(zip(graph.outputs, results, strict=True))
         output = None
         if contract.align_corners is not None:
@@ -137,18 +143,6 @@ class OnnxMethod(VideoMethod):
             return EveryL(len(cycle))
         return None
 
-    def _known(self, role: str, name: str, known: Mapping[str, Tensor | None]) -> Tensor:
-        """The tensor for an input of a graph."""
-        tensor = known.get(name)
-        if tensor is not None:
-            return tensor
-        first = (*self.contract.schedule.start, *self.contract.schedule.cycle)[0]
-        raise ValueError(
-            f"the graph {role} reads {name}, and there is none: motion comes with the frame, state "
-            f"from graphs before (a stream starts with {', '.join(first)}), and what a method's "
-            f"plan makes has to be made by the plan of a subclass of OnnxMethod"
-        )
-
     def _check_size(self, image: Tensor) -> None:
         """Raise if images do not fit the graphs."""
         height, width = self.contract.size
@@ -164,11 +158,3 @@ class OnnxMethod(VideoMethod):
                 f"these graphs take one frame at a time, got {image.shape[0]}; "
                 "export with --any_batch true"
             )
-
-
-@dataclass(slots=True)
-class _Position:
-    """The frame that was planned last, and which of its roles."""
-
-    info: FrameInfo | None = None
-    part: int = 0

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from arseg_lightning.export import export, export_method, read_contract
-from arseg_lightning.export.torch_file import TorchGraph
+from arseg_lightning.export.onnx_file import OnnxGraph
 from arseg_lightning.methods import Needs, Output, VideoMethod
 from arseg_lightning.models.segmentor import Segmentor
 from tests.export.made import SETTINGS, SIZE, Recurrent, decided, tiny_arseg, tiny_per_frame
@@ -59,22 +59,21 @@ def test_graphs_take_any_number_of_frames_where_asked_to(format, tmp_path):
     graph = contract.graphs["nonkeyframe"]
     assert {each.shape[0] for each in (*graph.inputs, *graph.outputs)} == {"batch"}
     assert [check.example for check in graph.checks] == ["noise", "moving shapes", "batch of both"]
-    run = export._FORMATS[format].run(tmp_path / "out" / contract.graphs["keyframe"].file)
+    path = tmp_path / "out" / contract.graphs["keyframe"].file
+    run = OnnxGraph(path) if format == "onnx" else torch.export.load(path).module()
     assert run(torch.zeros(3, *SIZE, 3, dtype=torch.uint8))[0].shape == (3, *SIZE)
 
 
 def test_recurrent_methods_are_programs_too(tmp_path):
     contract = export_method(decided(Recurrent()), tmp_path / "out", TORCH)
     assert contract.schedule.cycle == (("start",), ("look", "score"), ("look", "score"))
-    look = TorchGraph(tmp_path / "out" / "look.pt2")
+    look = torch.export.load(tmp_path / "out" / "look.pt2").module()
     image, newer = torch.zeros(1, *SIZE, 3, dtype=torch.uint8), torch.randn(1, 8, 13, 18)
     assert look(image, newer)[1].equal(newer)
 
 
 def test_a_graph_that_does_not_agree_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setitem(
-        export._FORMATS, "torch", export._FORMATS["torch"]._replace(run=lambda path: _other)
-    )
+    monkeypatch.setattr(export, "_write", lambda graph, path, settings: _other)
     with pytest.raises(ValueError, match=r"graph does not agree .*; nothing was written"):
         export_method(tiny_per_frame(), tmp_path / "out", TORCH)
     assert list(tmp_path.iterdir()) == []
@@ -103,7 +102,7 @@ def test_without_the_exporter_the_command_that_brings_it_is_said(tmp_path, monke
     def absent(name):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    monkeypatch.setattr("arseg_lightning.export.packages.import_module", absent)
+    monkeypatch.setattr("arseg_lightning.export.onnx_file.import_module", absent)
     with pytest.raises(ValueError, match=r"need the package onnx: pip install 'arseg_lightning"):
         export_method(tiny_per_frame(), tmp_path / "out", SETTINGS)
     assert list(tmp_path.iterdir()) == []

@@ -196,6 +196,6 @@ def test_without_onnx_runtime_the_command_that_brings_it_is_said(exported, monke
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *rest)
 
-    monkeypatch.setattr("arseg_lightning.export.packages.import_module", absent)
+    monkeypatch.setattr("arseg_lightning.export.onnx_file.import_module", absent)
     with pytest.raises(ValueError, match=r"package onnxruntime: pip install 'arseg_lightning\[onn"):
         OnnxMethod(exported)

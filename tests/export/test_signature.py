@@ -20,7 +20,7 @@ from tests.tiny import TinyNet
 
 def names(method):
     cycle, signatures = lay_out(method, SIZE)
-    return cycle, {role: (each.inputs, each.outputs) for role, each in signatures.items()}
+    return cycle, {role: (each.inputs, tuple(each.results)) for role, each in signatures.items()}
 
 
 def test_ar_seg_reads_motion_and_the_feature_on_other_frames_only():
