@@ -7,13 +7,11 @@ import gc
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from arseg_lightning import __version__
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.export.check import Runner, agreements, examples, require_equal
 from arseg_lightning.export.contract import (
@@ -27,6 +25,7 @@ from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
 from arseg_lightning.export.signature import NEXT, lay_out
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import VideoMethod
+from arseg_lightning.native import package_versions
 from arseg_lightning.propagation.gathered_attention import gather_attention
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
@@ -195,5 +194,4 @@ def _tensors(
 def _versions(format: ExportFormat) -> dict[str, str]:
     """Versions of what made the files."""
     packages = ("torch", "onnx", "onnxscript", "onnxruntime") if format == "onnx" else ("torch",)
-    versions = {"arseg_lightning": __version__} | {name: version(name) for name in packages}
-    return versions | ({"opset": str(OPSET)} if format == "onnx" else {})
+    return package_versions(*packages) | ({"opset": str(OPSET)} if format == "onnx" else {})

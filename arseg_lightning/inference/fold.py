@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from arseg_lightning.inference.folded_creff import FoldedCReFF
-from arseg_lightning.inference.fused_creff import FusedCReFF
-from arseg_lightning.inference.kernels import may_use
 from arseg_lightning.inference.network import InferenceNetwork
 from arseg_lightning.inference.options import Optimisations
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation import Convention, CReFF, Fusion
+from arseg_lightning.propagation.folded_creff import FoldedCReFF
+from arseg_lightning.propagation.fused_creff import FusedCReFF
 
 __all__ = ["fold_creff"]
 
@@ -35,7 +34,7 @@ def fold_creff(
     if not is_plain or type(network).after_cut is not Segmentor.after_cut:
         return None
     wanted = optimisations.fused_fusion and FusedCReFF.fits(fusion)
-    if wanted and may_use("fused_creff", fusion, optimisations):
+    if wanted and optimisations.may_use("fused_creff", fusion):
         return FusedCReFF(fusion, low_res.classifier, convention)
     fusion.to(optimisations.dtype)
     return FoldedCReFF(fusion, low_res.classifier, convention)

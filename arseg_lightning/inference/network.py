@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from arseg_lightning.inference.batch_norms import fold_batch_norms
 from arseg_lightning.inference.early_context import EarlyContext
 from arseg_lightning.inference.enlarged_conv import FactoredEnlargedConv
-from arseg_lightning.inference.kernels import may_use
 from arseg_lightning.inference.options import Optimisations
 from arseg_lightning.models.blocks import DoubledConv, EnlargedConv
 from arseg_lightning.models.pspnet import PyramidContext
@@ -127,7 +126,7 @@ def _rewrite(network: Segmentor, optimisations: Optimisations) -> None:
 def _factored(part: EnlargedConv | DoubledConv, optimisations: Optimisations) -> bool:
     """Whether the kernel takes the part."""
     wanted = optimisations.factored_enlargement and FactoredEnlargedConv.fits(part)
-    return wanted and may_use("enlarged_conv", part, optimisations)
+    return wanted and optimisations.may_use("enlarged_conv", part)
 
 
 def _compiled(function: Callable[..., Tensor], optimisations: Optimisations) -> Any:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import nn
+
+from arseg_lightning.native import load
 
 __all__ = ["Compile", "Optimisations", "Precision"]
 
@@ -55,3 +58,8 @@ class Optimisations:
             "bfloat16": torch.bfloat16,
             "float16": torch.float16,
         }[self.precision]
+
+    def may_use(self, kernel: str, part: nn.Module) -> bool:
+        """Whether a kernel in C is there, and computes in a part's place and this precision."""
+        place = next(part.parameters()).device.type
+        return self.precision != "float16" and place in ("cpu", "meta") and load(kernel) is not None

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
 from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = [
     "PublishedFormat",
     "has_trained_fusion",
     "published_format",
     "published_fusion_weights",
+    "refuse_published_low_res",
 ]
 
 _FUSION = {
@@ -163,3 +166,21 @@ def has_trained_fusion(fusion: Mapping[str, Tensor]) -> bool:
         fusion: Weights of CReFF, as :func:`published_fusion_weights` gives them.
     """
     return any(bool(value.any()) for name, value in fusion.items() if name.endswith("bias"))
+
+
+def refuse_published_low_res(path: str | Path) -> None:
+    """Raise if a high-res branch was given a published file of the low-res branch.
+
+    Raises:
+        ValueError: If it was.
+    """
+    state = read_checkpoint(path)
+    published = published_format(state)
+    if published is None or published.fusion_everywhere:
+        return
+    if has_trained_fusion(published_fusion_weights(state)):
+        raise ValueError(
+            f"{path} is a published AR file: the low-res branch and its fusion; give a file of "
+            "the folder HR for weights.high_res, and this one for weights.low_res and "
+            "weights.fusion"
+        )

@@ -2,6 +2,6 @@
 
 from arseg_lightning.native.arrays import pointer, tensor_pointer
 from arseg_lightning.native.libraries import enabled, load, status
-from arseg_lightning.native.machine import machine
+from arseg_lightning.native.machine import machine, package_versions
 
-__all__ = ["enabled", "load", "machine", "pointer", "status", "tensor_pointer"]
+__all__ = ["enabled", "load", "machine", "package_versions", "pointer", "status", "tensor_pointer"]

@@ -6,11 +6,13 @@ import os
 import platform
 import re
 import time
+from importlib.metadata import version
 from pathlib import Path
 
+from arseg_lightning import __version__
 from arseg_lightning.native.libraries import status
 
-__all__ = ["machine"]
+__all__ = ["machine", "package_versions"]
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -27,3 +29,9 @@ def machine() -> dict[str, object]:
         "native": status(),
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def package_versions(*packages: str) -> dict[str, str]:
+    """Versions of this package, of Python and of other packages, for records."""
+    own = {"arseg_lightning": __version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in packages}

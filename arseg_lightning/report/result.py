@@ -7,15 +7,14 @@ import math
 import platform
 import subprocess
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from arseg_lightning import __version__
 from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
+from arseg_lightning.native import package_versions
 
 __all__ = ["MethodResult", "Provenance", "RoleResult", "RunResult", "commit_of"]
 
@@ -96,8 +95,7 @@ class Provenance:
         """Describe this process."""
         on_gpu = torch.cuda.is_available()
         device = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU"
-        versions = {"arseg_lightning": __version__, "python": platform.python_version()}
-        versions |= {name: version(name) for name in _PACKAGES}
+        versions = package_versions(*_PACKAGES)
         return cls(commit_of(Path(__file__).parent), seed, versions, device, config)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from arseg_lightning import __version__
+from arseg_lightning.native import package_versions
 from arseg_lightning.streaming.device import device_name
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.outputs import Output
@@ -20,8 +18,6 @@ from arseg_lightning.video.live import LiveSource
 __all__ = ["RECORD_NAME", "StreamRecord", "stream_record"]
 
 RECORD_NAME = "predict.json"
-
-_PACKAGES = ("torch", "av", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,6 @@ def stream_record(
     """Put together what a stream came to."""
     size, dropped = list(live.size), live.num_dropped
     clock = segmenter.method.clock
-    versions = {"arseg_lightning": __version__, "python": platform.python_version()}
     return StreamRecord(
         source={"name": live.name, "size": size, "fps": live.fps, "dropped": dropped},
         ended=ended,
@@ -109,6 +104,6 @@ def stream_record(
         device=device_name(segmenter.device),
         precision=segmenter.precision,
         outputs=tuple(output.summary for output in outputs),
-        versions=versions | {name: version(name) for name in _PACKAGES},
+        versions=package_versions("torch", "av", "numpy"),
         **figures.summary(),
     )

@@ -87,12 +87,8 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
     )
 
 
-def _may_be_cut(method: VideoMethod, keyframe_interval: int) -> bool:
+def _may_be_cut(method: VideoMethod, interval: int) -> bool:
     clock = method.clock
-    if not method.needs.independent:
-        return False
-    if clock is None:
-        return not method.key_roles
-    if not isinstance(clock, EveryL):
-        return False
-    return clock.on_intra and clock.keyframe_interval == keyframe_interval
+    if not method.needs.independent or clock is None:
+        return method.needs.independent and not method.key_roles
+    return isinstance(clock, EveryL) and clock.on_intra and clock.keyframe_interval == interval

@@ -7,9 +7,9 @@ from typing import Any
 
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods import FeaturePropagation, MethodFactory, PerFrame, SegmentorFactory
+from arseg_lightning.models.published import refuse_published_low_res
 from arseg_lightning.propagation import Convention
 from arseg_lightning.tasks.video_task import VideoTask
-from arseg_lightning.tasks.weights import refuse_published_low_res
 
 __all__ = ["HighResTask"]
 

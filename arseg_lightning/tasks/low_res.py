@@ -7,9 +7,10 @@ from typing import Any
 
 from arseg_lightning.losses import FST
 from arseg_lightning.methods import ARSeg, Clock, FusionFactory, PerFrame, SegmentorFactory
+from arseg_lightning.models.published import refuse_published_low_res
 from arseg_lightning.propagation import Convention, CReFF
 from arseg_lightning.tasks.video_task import VideoTask
-from arseg_lightning.tasks.weights import holds_fusion, refuse_published_low_res
+from arseg_lightning.tasks.weights import holds_fusion
 
 __all__ = ["LowResTask"]
 

@@ -155,18 +155,14 @@ class VideoTask(LightningModule):
         Between the steps that loggers see, the bar shows the first process's own: a sum over
         processes makes them wait for each other.
         """
-        if is_one_of_several() and self._loss_is_kept():
-            loss = self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")
+        if is_one_of_several():
+            every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+            if (self.trainer.global_step + 1) % every == 0 or self.trainer.is_last_batch:
+                loss = self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")
         self.log(name, loss, prog_bar=prog_bar)
-
-    def _loss_is_kept(self) -> bool:
-        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        return (self.trainer.global_step + 1) % every == 0 or self.trainer.is_last_batch
 
     def on_validation_start(self) -> None:
         """Start the evaluation of the method that is being trained."""
-        if not self.trainer.sanity_checking:
-            self._refuse_random_weights()
         self._start({self.method.name: self.method})
 
     def validation_step(self, batch: EvaluationClip, batch_idx: int) -> None:
@@ -182,7 +178,6 @@ class VideoTask(LightningModule):
 
     def on_test_start(self) -> None:
         """Start the evaluation of every method."""
-        self._refuse_random_weights()
         self._start(self.methods())
 
     def test_step(self, batch: EvaluationClip, batch_idx: int) -> None:
@@ -216,10 +211,9 @@ class VideoTask(LightningModule):
                 f"{', '.join(f'model.weights.{name}' for name in self.untrained)}"
             )
 
-    def _refuse_random_weights(self) -> None:
-        self.refuse_random_weights(self.trainer.state.fn.value if self.trainer.state.fn else "this")
-
     def _start(self, methods: Mapping[str, VideoMethod]) -> None:
+        if not self.trainer.sanity_checking:
+            self.refuse_random_weights("test" if self.trainer.testing else "validate")
         for method in methods.values():
             method.eval()  # Lightning has done so for what is part of this module
         has_clock = any(method.clock is not None for method in methods.values())

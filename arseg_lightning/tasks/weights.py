@@ -16,14 +16,7 @@ from arseg_lightning.models.published import (
 )
 from arseg_lightning.models.segmentor import Segmentor
 
-__all__ = [
-    "check_run_checkpoint",
-    "holds_fusion",
-    "load_all",
-    "refuse_published_low_res",
-    "share_modules",
-]
-__all__ += ["untrained_parts"]
+__all__ = ["check_run_checkpoint", "holds_fusion", "load_all", "share_modules", "untrained_parts"]
 
 _TASK_PREFIX = "method."
 
@@ -105,20 +98,6 @@ def holds_fusion(path: str | Path) -> bool:
     if published_format(state) is not None:
         return has_trained_fusion(published_fusion_weights(state))
     return any(key.startswith(f"{_TASK_PREFIX}fusion.") for key in state)
-
-
-def refuse_published_low_res(path: str | Path) -> None:
-    """Raise if a high-res branch was given a published file of the low-res branch."""
-    state = read_checkpoint(path)
-    published = published_format(state)
-    if published is None or published.fusion_everywhere:
-        return
-    if has_trained_fusion(published_fusion_weights(state)):
-        raise ValueError(
-            f"{path} is a published AR file: the low-res branch and its fusion; give a file of "
-            "the folder HR for weights.high_res, and this one for weights.low_res and "
-            "weights.fusion"
-        )
 
 
 def _submodule(method: VideoMethod, name: str) -> nn.Module:

@@ -12,7 +12,6 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.inference import FoldedCReFF, InferenceNetwork, Optimisations
 from arseg_lightning.inference.early_context import EarlyContext
 from arseg_lightning.inference.enlarged_conv import FactoredEnlargedConv
-from arseg_lightning.inference.fused_creff import FusedCReFF
 from arseg_lightning.methods import (
     ARSeg,
     EveryL,
@@ -28,6 +27,7 @@ from arseg_lightning.methods import (
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.pspnet_cuts import PSPNet18EarlyCut
 from arseg_lightning.propagation import ConvFusion, CReFF, NoFusion
+from arseg_lightning.propagation.fused_creff import FusedCReFF
 
 NETWORKS = (PSPNet18, PSPNet18Stride8, BiSeNet18, EfficientNetLite0)
 ONE_BY_ONE = [

@@ -9,10 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.inference.folded_creff import FoldedCReFF
 from arseg_lightning.models.timing import section
 from arseg_lightning.native import load, tensor_pointer
 from arseg_lightning.propagation import Convention, CReFF
+from arseg_lightning.propagation.folded_creff import FoldedCReFF
 
 __all__ = ["FusedCReFF"]
 
