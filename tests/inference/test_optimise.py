@@ -250,8 +250,8 @@ def test_stages_are_those_of_the_plain_network(network, channels_last, precision
 
 
 def test_without_a_compiler_the_algebra_remains(monkeypatch):
-    for room in ("kernels", "fused_creff", "enlarged_conv"):
-        module = importlib.import_module(f"arseg_lightning.inference.{room}")
+    for name in ("inference.options", "inference.enlarged_conv", "propagation.fused_creff"):
+        module = importlib.import_module(f"arseg_lightning.{name}")
         monkeypatch.setattr(module, "load", lambda name: None)
     method = arseg()
     fast = optimised(method)
