@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from lightning.fabric.utilities import move_data_to_device
+from lightning.pytorch.plugins.precision import HalfPrecision
 
 from arseg_lightning.types import ClassSet, Clip, ClipBatch, Frame, Motion, size_text
 
@@ -23,14 +25,19 @@ def test_a_clip_names_the_part_that_does_not_fit():
         make_clip(motion=torch.zeros(2, 2, 4, 5))
 
 
-def test_a_batch_moves_all_its_tensors_and_keeps_its_names():
+def test_lightning_moves_and_converts_a_batch_and_keeps_its_names():
     clip = make_clip()
-    stacked = {
-        name: getattr(clip, name)[None] for name in ("images", "motion", "labels", "distances")
-    }
-    batch = ClipBatch(**stacked, names=(clip.names,)).to("meta")
-    assert all(getattr(batch, name).is_meta for name in ("images", "motion", "labels", "distances"))
-    assert batch.names == (("a", "b"),)
+    names = ("images", "motion", "labels", "distances")
+    parts = {name: getattr(clip, name)[None] for name in names}
+    batch = ClipBatch(**parts, names=(clip.names,))
+    moved = move_data_to_device(batch, torch.device("meta"))
+    assert type(moved) is type(batch)
+    assert all(getattr(moved, name).is_meta for name in names)
+    assert moved.names == batch.names
+    assert not batch.images.is_meta
+    halved = HalfPrecision("bf16-true").convert_input(batch)
+    assert halved.images.dtype == halved.motion.dtype == torch.bfloat16
+    assert halved.labels.dtype == torch.int64
 
 
 def test_a_frame_is_an_rgb_picture():
