@@ -44,7 +44,7 @@ from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks import VideoTask
-from arseg_lightning.tasks.experiment import leave_out_pretrained
+from arseg_lightning.tasks.hyperparameters import leave_out_pretrained
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
 __all__ = ["SegmentationCLI", "main"]

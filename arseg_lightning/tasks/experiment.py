@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser
 from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
+from arseg_lightning.tasks.hyperparameters import leave_out_pretrained, leave_out_weights
 from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
-__all__ = ["Experiment", "leave_out_pretrained"]
+__all__ = ["Experiment"]
 
 _WITHOUT_MEANING = (
     *("after_fit", "best", "ckpt_path", "compile", "last", "overwrite", "resume", "run_dir"),
@@ -55,7 +56,10 @@ class Experiment:
         parser = _parser()
         try:
             content = parser.parse_args([*words, *overrides])
-            _leave_out_weights(content["model"].get("init_args") or {}, weights, checkpoint)
+            model = content["model"].get("init_args") or {}
+            if not weights or checkpoint is not None:  # costs need none, and a run has its own
+                leave_out_weights(model, with_compared=checkpoint is None)
+            leave_out_pretrained(model)
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
         except (ArgumentError, OmegaConfBaseException) as error:
@@ -106,29 +110,3 @@ def _parser() -> ArgumentParser:
     for fact, moment in (("num_classes", "instantiate"), ("keyframe_interval", "parse")):
         parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on=moment)
     return parser
-
-
-def _leave_out_weights(model: Any, weights: bool, checkpoint: Path | None) -> None:
-    """Leave out files that may not be there: costs need no weights, and a run has its own."""
-    if checkpoint is not None and model.get("compare"):
-        others = model.get("compare_weights") or {}  # no part of a run's checkpoint
-        model["compare"] = {k: v for k, v in model["compare"].items() if k not in others}
-    if not weights or checkpoint is not None:
-        for key in ("weights", "compare_weights"):
-            if key in model:
-                model[key] = None
-    leave_out_pretrained(model)
-
-
-def leave_out_pretrained(part: Any) -> None:
-    """Let no network of a configuration start from pretrained weights, wherever it stands."""
-    if isinstance(part, dict | Namespace):
-        entries = part if isinstance(part, dict) else vars(part)  # keys() of it are dotted
-        for key in list(entries):
-            if key == "pretrained" and not isinstance(entries[key], dict | Namespace):
-                entries[key] = None
-            else:
-                leave_out_pretrained(entries[key])
-    elif isinstance(part, list):
-        for each in part:
-            leave_out_pretrained(each)
