@@ -1,47 +1,60 @@
-"""What went wrong, in the words that were written for a reader instead of a traceback."""
+"""Short error messages of the program, in the place of tracebacks."""
 
 from __future__ import annotations
 
 import errno
+import linecache
 import os
-import re
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from traceback import FrameSummary, extract_tb, walk_tb
+from types import FrameType
+from typing import Any
 
-__all__ = ["plain_message"]
+from arseg_lightning.messages import CommandError, find_cause, listed, nearest
+
+__all__ = ["exit_status", "plain_message"]
 
 _VARIABLE = "ARSEG_LIGHTNING_TRACEBACK"
-_UNION = "Does not validate against any of the Union subtypes"
-_ATTEMPT = re.compile(r"^  - (?P<message>.*(?:\n    .*)*)", re.MULTILINE)
 _DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR))
 """What a disk says that takes nothing, to whoever happens to write next."""
-_OF_LIGHTNING = "MisconfigurationException"
-_MEANINGLESS = "Expected a <class 'NoneType'>"
+_SPEAKING = ("arseg_lightning", "lightning")
+"""Packages whose own ``raise`` is a message for users; any other's needs the place as well."""
+_LINES = 5
+"""Of an error's text that are shown."""
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
+
+
+def exit_status(error: BaseException) -> int:
+    """2 for a wrong command line or configuration, 1 for what fails later.
+
+    Args:
+        error: What ended the program.
+    """
+    return 2 if isinstance(error, CommandError) else 1
 
 
 def plain_message(error: BaseException) -> str | None:
-    """Say what went wrong, if the error was raised on purpose by this package.
+    """Say in at most ten lines what went wrong.
 
     Args:
         error: What ended the program.
 
     Returns:
-        The message; None if only the traceback tells enough: for an error from elsewhere that is
-        not the disk's and no setting that Lightning refuses, or when the variable
-        ``ARSEG_LIGHTNING_TRACEBACK`` is set.
+        The message: of an error that was raised for a reader its text; of any other its type, its
+        text, and the innermost lines of the user's code, or of ours. None if the variable
+        ``ARSEG_LIGHTNING_TRACEBACK`` is set: then the traceback tells more.
     """
     if os.environ.get(_VARIABLE):
         return None
-    if type(error).__name__ == _OF_LIGHTNING:
-        return _with_hint(str(error))
-    if not isinstance(error, ValueError | OSError | TypeError):
-        return None
-    message = _from_constructor(str(error)) if _UNION in str(error) else None
-    message = message or _of_a_disk(error)
-    if message is None and _raised_here(error):
+    if isinstance(error, CommandError):
+        return str(error)
+    error = find_cause(error).error if isinstance(error, ValueError) else error
+    message = _of_a_metric(error) or _of_a_disk(error)
+    if message is None and _is_meant_for_users(error):
         message = str(error)
-    return message and _with_hint(message)
-
-
-def _with_hint(message: str) -> str:
+    message = message or "\n".join(_with_place(error))
     return f"{message}\n({_VARIABLE}=1 shows where it was raised)"
 
 
@@ -58,19 +71,48 @@ def _of_a_disk(error: BaseException) -> str | None:
     )
 
 
-def _raised_here(error: BaseException) -> bool:
-    """Tell whether the innermost frame is this package's."""
+def _of_a_metric(error: BaseException) -> str | None:
+    """Of a callback that watches a metric that nobody logs: name it, and those there are."""
+    for frame in _frames(error):
+        callback = frame.f_locals.get("self")
+        monitor: Any = getattr(callback, "monitor", None) or frame.f_locals.get("monitor_key")
+        metrics = getattr(frame.f_locals.get("trainer"), "callback_metrics", None)
+        if isinstance(monitor, str) and metrics is not None and monitor not in metrics:
+            if monitor not in str(error):
+                continue
+            near = nearest(monitor, metrics)
+            return (
+                f"{type(callback).__name__} monitors {monitor}: there is no such metric\n"
+                f"{f'nearest: {near[0]}; ' if near else ''}logged are {listed(sorted(metrics))}"
+            )
+    return None
+
+
+def _is_meant_for_users(error: BaseException) -> bool:
+    """Tell whether the innermost line is a ``raise`` of a package that writes for users."""
     trace = error.__traceback__
     if trace is None:
         return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    name = str(trace.tb_frame.f_globals.get("__name__", ""))
-    return name.split(".")[0] == "arseg_lightning"
+    *_, (frame, line) = walk_tb(trace)
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
+    return package in _SPEAKING and text.startswith("raise ")
 
 
-def _from_constructor(text: str) -> str | None:
-    """Find what a constructor said in what the parser made of it: a list of failed attempts."""
-    attempts = [match["message"].strip() for match in _ATTEMPT.finditer(text)]
-    meant = [attempt for attempt in attempts if attempt != _MEANINGLESS and _UNION not in attempt]
-    return meant[0] if len(meant) == 1 else None
+def _with_place(error: BaseException) -> Iterator[str]:
+    """The type, the text, and the lines where it happened: the user's, or else the innermost."""
+    text = str(error).strip().splitlines()
+    yield f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")
+    yield from text[1:_LINES]
+    lines = extract_tb(error.__traceback__)
+    for line in [line for line in lines if _is_users(line)][-1:] or lines[-1:]:
+        yield f"  in {line.filename}, line {line.lineno}, in {line.name}: {line.line}"
+
+
+def _is_users(line: FrameSummary) -> bool:
+    package = str(Path(__file__).parent)
+    return not line.filename.startswith((package, *_LIBRARIES, "<"))
+
+
+def _frames(error: BaseException) -> Iterator[FrameType]:
+    return (frame for frame, _ in walk_tb(error.__traceback__))

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "arseg_lightning"
 ROOMS = (
     "types",
     "geometry",
+    "messages",
     "native",
     "video",
     "datasets",

@@ -12,9 +12,9 @@ from operator import or_
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-__all__ = ["PROGRAM", "help_texts", "named", "read_counts_first"]
+from arseg_lightning.messages import PROGRAM
 
-PROGRAM = "python -m arseg_lightning"
+__all__ = ["help_texts", "named", "read_counts_first"]
 
 
 def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
