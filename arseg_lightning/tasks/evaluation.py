@@ -85,10 +85,12 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
     """
     methods = list(methods)
     cut = all(_may_be_cut(method, keyframe_interval) for method in methods)
+    motion = any(method.uses_motion for method in methods)
     return EvaluationNeeds(
-        motion=any(method.uses_motion for method in methods),
+        motion=motion,
         every_frame=not cut,
         whole_streams=not cut,
+        single=cut and not motion and all(method.clock is None for method in methods),
     )
 
 
