@@ -37,10 +37,10 @@ from arseg_lightning.callbacks import (
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
-from arseg_lightning.commands.arguments import help_texts, named, read_counts_first
+from arseg_lightning.commands.arguments import check_command, help_texts, named, read_counts_first
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages, nearest
+from arseg_lightning.messages import PROGRAM, PlainMessages
 from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
@@ -253,7 +253,7 @@ def main(arguments: list[str] | None = None) -> Any:
         texts: dict[str, Any] = help_texts(name, command)
         texts["parser_class"] = PlainMessages
         return auto_cli(command, args=named(command, words), as_positional=False, **texts)
-    _check_command(arguments)
+    check_command(arguments, [*_STAGES, *COMMANDS])
     with own_wandb_run(), warnings.catch_warnings():
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
@@ -262,20 +262,6 @@ def main(arguments: list[str] | None = None) -> Any:
             return _run_experiment(arguments if given else None)
         except SIGTERMException:  # Lightning's status would be 0: done
             raise SystemExit(_status_of_stopped()) from None
-
-
-def _check_command(arguments: list[str]) -> None:
-    """Refuse a command line whose first word is no command."""
-    names = [*_STAGES, *COMMANDS]
-    word = next((word for word in arguments if not word.startswith("-")), None)
-    if arguments and (arguments[0].startswith("-") or word in names):
-        return
-    near = nearest(word, names) if word else []
-    raise CommandError(
-        f"{f'there is no command {word}' if word else 'no command was given'}\n"
-        f"{f'nearest: {near[0]}' if near else 'commands: ' + ', '.join(names)}\n"
-        f"`{PROGRAM} --help` shows what there is"
-    )
 
 
 def _status_of_stopped() -> int:

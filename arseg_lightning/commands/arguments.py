@@ -12,9 +12,30 @@ from operator import or_
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from arseg_lightning.messages import PROGRAM
+from arseg_lightning.messages import PROGRAM, CommandError, nearest
 
-__all__ = ["help_texts", "named", "read_counts_first"]
+__all__ = ["check_command", "help_texts", "named", "read_counts_first"]
+
+
+def check_command(arguments: list[str], names: list[str]) -> None:
+    """Refuse a command line that names no command.
+
+    Args:
+        arguments: The command line.
+        names: The commands.
+
+    Raises:
+        CommandError: If its first word is none of them.
+    """
+    word = next((word for word in arguments if not word.startswith("-")), None)
+    if arguments and (arguments[0].startswith("-") or word in names):
+        return
+    near = nearest(word, names) if word else []
+    raise CommandError(
+        f"{f'there is no command {word}' if word else 'no command was given'}\n"
+        f"{f'nearest: {near[0]}' if near else 'commands: ' + ', '.join(names)}\n"
+        f"`{PROGRAM} --help` shows what there is"
+    )
 
 
 def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
