@@ -159,9 +159,9 @@ def _plain(value: Any) -> Any:
 def _plain_object(value: Any) -> dict[str, Any]:
     """Write an object of this package, whose attributes are called as its arguments."""
     kind = type(value)
-    names = [name for name in inspect.signature(kind).parameters if name != "self"]
     if kind.__module__.split(".")[0] != __name__.split(".")[0]:
         raise _NotPlainError
+    names = list(inspect.signature(kind).parameters)
     if not all(hasattr(value, name) for name in names):
         raise _NotPlainError
     arguments = {name: _plain(getattr(value, name)) for name in names}
