@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -15,6 +14,7 @@ from arseg_lightning.datasets.check import check_data as look_at
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.inventory import named
 from arseg_lightning.datasets.recognise import recognise
+from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages
 
 __all__ = ["check_data"]
 
@@ -52,14 +52,14 @@ def check_data(
 
 def _data_section(files: list[Path]) -> ClipDataModule:
     """Build the data module of an experiment, and nothing else of it."""
-    parser = ArgumentParser(exit_on_error=False)
+    parser = PlainMessages(prog=f"{PROGRAM} fit")
     parser.add_class_arguments(ClipDataModule, "data", fail_untyped=False)
     content = parser.get_defaults()
     try:
         for file in files:
             content = parser.parse_object({"data": _read(file)}, content)
         module: ClipDataModule = parser.instantiate_classes(content)["data"]
-    except (ArgumentError, OmegaConfBaseException) as error:
+    except (CommandError, OmegaConfBaseException) as error:
         raise ValueError(f"{', '.join(map(str, files))}: {error}") from error
     return module
 

@@ -87,6 +87,7 @@ class Explanation:
                 yield f"{flag} may be {listed(known)}"
         if self.parser.usage:
             yield f"usage: {self.parser.usage}"
+            yield self._help()
         else:
             yield "give it as a flag, or in a YAML file: --config FILE (experiments/ holds some)"
 

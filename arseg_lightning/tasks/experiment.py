@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentError, ArgumentParser
 from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.messages import PROGRAM, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
 from arseg_lightning.tasks.hyperparameters import leave_out_pretrained, leave_out_weights
@@ -62,7 +62,7 @@ class Experiment:
             leave_out_pretrained(model)
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
-        except (ArgumentError, OmegaConfBaseException) as error:
+        except OmegaConfBaseException as error:
             raise ValueError(f"{self.names}: {error}") from error
         self.data: ClipDataModule = built["data"]
         self.task: VideoTask = built["model"]
@@ -99,9 +99,9 @@ class Experiment:
             ) from error
 
 
-def _parser() -> ArgumentParser:
+def _parser() -> PlainMessages:
     """Understand what fit understands; parts that decide no system are taken as they are."""
-    parser = ArgumentParser(parser_mode="omegaconf+", exit_on_error=False)
+    parser = PlainMessages(prog=f"{PROGRAM} fit", parser_mode="omegaconf+")
     parser.add_argument("--config", action="config")
     parser.add_subclass_arguments(VideoTask, "model", fail_untyped=False)
     parser.add_class_arguments(ClipDataModule, "data", fail_untyped=False)
