@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "arseg_lightning"
 ROOMS = (
     "types",
     "geometry",
+    "file_lock",
     "messages",
     "native",
     "video",
@@ -43,6 +44,7 @@ OWNERS = {
     "av": ("video",),
     "albumentations": ("datasets.augment",),
     "cv2": (),
+    "filelock": ("file_lock",),
     "onnx": ("export",),
     "onnxruntime": ("export",),
     "triton": ("propagation",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from omegaconf import OmegaConf
 
 from arseg_lightning.callbacks.run_folder import RunFolder
 from arseg_lightning.callbacks.whole_file import write_whole
+from arseg_lightning.file_lock import FileLock
 
 __all__ = ["RunRecord"]
 
@@ -25,7 +25,7 @@ class RunRecord(SaveConfigCallback):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lock: int | None = None
+        self._lock: FileLock | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the record once, when the command starts.
@@ -64,7 +64,7 @@ class RunRecord(SaveConfigCallback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let others train in the folder."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def on_exception(

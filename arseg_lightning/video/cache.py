@@ -10,13 +10,13 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from arseg_lightning.file_lock import building
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.motion import BlockMotion, block_motion
 from arseg_lightning.video.motion_file import MotionIndex, read_index, read_motion, write_motion
-from arseg_lightning.video.once import building
 from arseg_lightning.video.probe import probe
 from arseg_lightning.video.references import require_previous_frame
 from arseg_lightning.video.writing import remedy_for
