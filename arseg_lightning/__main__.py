@@ -4,12 +4,9 @@ if __name__ == "__main__":  # with the imports: processes that help this one nee
     import sys
 
     from arseg_lightning.cli import main
-    from arseg_lightning.failure import exit_status, plain_message
+    from arseg_lightning.failure import report
 
     try:
         main()
     except Exception as error:
-        if (message := plain_message(error)) is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(exit_status(error))
+        sys.exit(report(error))

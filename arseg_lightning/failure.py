@@ -5,16 +5,17 @@ from __future__ import annotations
 import errno
 import linecache
 import os
+import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from traceback import FrameSummary, extract_tb, walk_tb
+from traceback import extract_tb, walk_tb
 from types import FrameType
 from typing import Any
 
 from arseg_lightning.messages import CommandError, find_cause, listed, nearest
 
-__all__ = ["exit_status", "plain_message"]
+__all__ = ["plain_message", "report"]
 
 _VARIABLE = "ARSEG_LIGHTNING_TRACEBACK"
 _DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR))
@@ -23,16 +24,32 @@ _SPEAKING = ("arseg_lightning", "lightning")
 """Packages whose own ``raise`` is a message for users; any other's needs the place as well."""
 _LINES = 5
 """Of an error's text that are shown."""
+_OURS = str(Path(__file__).parent)
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
-def exit_status(error: BaseException) -> int:
-    """2 for a wrong command line or configuration, 1 for what fails later.
+def report(error: BaseException) -> int:
+    """Print what went wrong, and give the exit status.
+
+    Of several processes that read the same command line, the first one speaks.
 
     Args:
         error: What ended the program.
+
+    Returns:
+        2 for a wrong command line or configuration, 1 for what fails later.
+
+    Raises:
+        BaseException: The error itself, if its traceback is wanted.
     """
-    return 2 if isinstance(error, CommandError) else 1
+    message = plain_message(error)
+    if message is None:
+        raise error
+    process = os.environ.get("LOCAL_RANK", "0")
+    is_first, is_wrong_command = process == "0", isinstance(error, CommandError)
+    if is_first or not is_wrong_command:
+        print(f"error{'' if is_first else f' in process {process}'}: {message}", file=sys.stderr)
+    return 2 if is_wrong_command else 1
 
 
 def plain_message(error: BaseException) -> str | None:
@@ -105,13 +122,12 @@ def _with_place(error: BaseException) -> Iterator[str]:
     yield f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")
     yield from text[1:_LINES]
     lines = extract_tb(error.__traceback__)
-    for line in [line for line in lines if _is_users(line)][-1:] or lines[-1:]:
-        yield f"  in {line.filename}, line {line.lineno}, in {line.name}: {line.line}"
-
-
-def _is_users(line: FrameSummary) -> bool:
-    package = str(Path(__file__).parent)
-    return not line.filename.startswith((package, *_LIBRARIES, "<"))
+    ours = [line for line in lines if line.filename.startswith(_OURS)]
+    users = [line for line in lines if not line.filename.startswith((_OURS, *_LIBRARIES, "<"))]
+    last = [part[-1] for part in (users, ours) if part] or lines[-1:]
+    for line in sorted(last, key=lines.index):
+        file = line.filename.removeprefix(f"{Path(_OURS).parent}{os.sep}")
+        yield f"  in {file}, line {line.lineno}, in {line.name}: {line.line}"
 
 
 def _frames(error: BaseException) -> Iterator[FrameType]:

@@ -25,11 +25,11 @@ def check_command(arguments: list[str], names: list[str]) -> None:
         names: The commands.
 
     Raises:
-        CommandError: If its first word is none of them.
+        CommandError: If it has none of them.
     """
-    word = next((word for word in arguments if not word.startswith("-")), None)
-    if arguments and (arguments[0].startswith("-") or word in names):
+    if {*arguments} & {*names, "-h", "--help", "--version"}:
         return
+    word = next((word for word in arguments[:1] if not word.startswith("-")), None)
     near = nearest(word, names) if word else []
     raise CommandError(
         f"{f'there is no command {word}' if word else 'no command was given'}\n"

@@ -14,7 +14,7 @@ from arseg_lightning.datasets.check import check_data as look_at
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.inventory import named
 from arseg_lightning.datasets.recognise import recognise
-from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages
+from arseg_lightning.messages import PROGRAM, PlainMessages
 
 __all__ = ["check_data"]
 
@@ -57,9 +57,11 @@ def _data_section(files: list[Path]) -> ClipDataModule:
     content = parser.get_defaults()
     try:
         for file in files:
-            content = parser.parse_object({"data": _read(file)}, content)
+            section = _read(file)
+            parser.remember(file)
+            content = parser.parse_object({"data": section}, content)
         module: ClipDataModule = parser.instantiate_classes(content)["data"]
-    except (CommandError, OmegaConfBaseException) as error:
+    except OmegaConfBaseException as error:
         raise ValueError(f"{', '.join(map(str, files))}: {error}") from error
     return module
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from traceback import walk_tb
 from types import FrameType
 from typing import Any, Literal, Union
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 __all__ = ["Cause", "find_cause"]
 
 _KEY = re.compile(r'Parser key "(?P<key>[^"]+)"')
 _UNKNOWN = "unrecognized arguments: "
 
-Kind = Literal["class", "key", "missing", "type", "raised"]
+Kind = Literal["class", "subclass", "key", "missing", "type", "raised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Cause:
     """The innermost reason for a refusal.
 
     Args:
-        kind: An unknown class, an unknown key, missing keys, a value of another type, or what
-            somebody raised: a constructor, or a reader of files.
+        kind: An unknown class, one of another kind, an unknown key, missing keys, a value of
+            another type, or what somebody raised: a constructor, or a reader of files.
         error: The innermost exception.
         keys: Where in the configuration, outermost first; each may be dotted.
         names: Of the class, of the unknown keys, or of the missing ones.
@@ -93,15 +93,18 @@ def _innermost(error: BaseException) -> Cause:
         return Cause("key", error, names=(str(key),), parser=parser)
     if message.startswith(_UNKNOWN):
         words = message.removeprefix(_UNKNOWN).split()
-        names = tuple(word.lstrip("-").partition("=")[0] for word in words if word.startswith("-"))
+        flags = (word for word in words if word.startswith("-"))
+        names = tuple(flag.lstrip("-").rstrip("+").partition("=")[0] for flag in flags)
         parser = _variable(error, "error", "self")
         return Cause("key", error, names=names or tuple(words), parser=parser)
     typehint = _variable(error, "adapt_typehints", "typehint")
     name = _variable(error, "import_object", "name")
     if name is not None:
         return Cause("class", error, names=(str(name),), typehint=typehint)
-    if typehint is not None and "raise_unexpected_value" in map(_function, _frames(error)):
-        value = _variable(error, "adapt_typehints", "val")
+    value = _variable(error, "adapt_typehints", "val")
+    if typehint is not None and _is_of_parser(error):
+        if isinstance(value, Mapping | Namespace) and isinstance(value.get("class_path"), str):
+            return Cause("subclass", error, names=(value["class_path"],), typehint=typehint)
         return Cause("type", error, typehint=typehint, value=value)
     return Cause("raised", error)
 

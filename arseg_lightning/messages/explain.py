@@ -44,6 +44,7 @@ class Explanation:
         says = {
             "key": self._unknown_key,
             "class": self._unknown_class,
+            "subclass": self._no_subclass,
             "missing": self._missing,
             "type": self._wrong_type,
             "raised": self._raised,
@@ -52,12 +53,18 @@ class Explanation:
         return "\n".join(line[:400] for line in lines[:_LINES])
 
     def _unknown_key(self) -> Iterator[str]:
-        owner = self.cause.owner
-        known = _options(self.cause.parser if owner and self.cause.parser else self.parser)
+        owner, outer = self.cause.owner, _options(self.parser)
+        known = _options(self.cause.parser) if owner and self.cause.parser else outer
         for name in map(self._bare, self.cause.names[:2]):
-            of_owner = f" of {owner}" if owner else ""
-            yield f"{self._place(self._path(name))}: there is no such option{of_owner}"
-            yield from self._meant(nearest(name, known), known if owner else [])
+            path = self._path(name)
+            place = self._place(path)
+            near = [self._path(each) for each in nearest(name, known)] or nearest(path, outer)
+            if not owner and "--" in place and not any(name in word for word in self._flags()):
+                yield f"{name}: no option takes this word; a value follows its flag"
+                continue
+            yield f"{place}: there is no such option{f' of {owner}' if owner else ''}"
+            dashes = "--" if place.startswith("--") else ""
+            yield from self._meant([f"{dashes}{each}" for each in near], known if owner else [])
         yield self._help()
 
     def _unknown_class(self) -> Iterator[str]:
@@ -65,14 +72,26 @@ class Explanation:
         kind = base.__name__ if base else "class"
         place = self._place(self.cause.path)
         if "." in name:
-            yield f"{place}: {name} cannot be imported ({_type_and_text(self.cause.error)})"
-            yield "a class is named by its import path, package.module.Class; its package has to be"
-            yield "installed, or in a folder of PYTHONPATH (the current folder is one)"
+            error = self.cause.error
+            yield f"{place}: {name} cannot be imported ({type(error).__name__}: {error})"
+            package = str(getattr(error, "name", None) or name)
+            if isinstance(error, ModuleNotFoundError) and not name.startswith(package):
+                yield f"its file needs a package that is not installed: pip install {package}"
+            else:
+                yield "a class is named by its import path, package.module.Class; its package is"
+                yield "installed, or in a folder of PYTHONPATH (the current folder is one)"
             return
         yield f"{place}: there is no {kind} called {name}"
-        names = class_names(base)
-        yield from self._meant(nearest(name, names), names)
+        near = nearest(name, class_names(base))
+        yield from self._meant(near, class_names(base, of_others=False))
         yield "a class of your own is named by its import path: package.module.Class"
+
+    def _no_subclass(self) -> Iterator[str]:
+        name, base = self.cause.names[0], base_class(self.cause.typehint)
+        kind = base.__name__ if base else "class"
+        reason = "abstract" if "is abstract" in str(self.cause.error) else f"no {kind}"
+        yield f"{self._place(self.cause.path)}: {name} is {reason}"
+        yield from self._meant([], class_names(base, of_others=False))
 
     def _missing(self) -> Iterator[str]:
         owner = self.cause.owner
@@ -83,7 +102,7 @@ class Explanation:
         flags = [_flag(self._path(name), hints.get(name)) for name in names]
         yield f"{who} needs {' and '.join(flags)}"
         for name, flag in zip(names[:4], flags, strict=False):
-            if known := class_names(base_class(hints.get(name))):
+            if known := class_names(base_class(hints.get(name)), of_others=False):
                 yield f"{flag} may be {listed(known)}"
         if self.parser.usage:
             yield f"usage: {self.parser.usage}"
@@ -111,7 +130,8 @@ class Explanation:
         elif isinstance(error, OmegaConfBaseException):
             yield from self._unresolved(error)
         else:
-            yield f"{self._place(path)}: {error}" if path else str(error)
+            said = str(error).removeprefix("argument ")
+            yield f"{self._place(path)}: {said}" if path else said
             if not path:
                 yield self._help()
 
@@ -134,6 +154,9 @@ class Explanation:
 
     def _place(self, path: str) -> str:
         return place_of(path, self.words, self.files) if path else "the command line"
+
+    def _flags(self) -> list[str]:
+        return [word for word in self.words if word.startswith("-")]
 
     def _meant(self, near: list[str], known: list[str]) -> Iterator[str]:
         if near:
@@ -163,10 +186,6 @@ def _flag(path: str, hint: Any) -> str:
 def _plain(value: Any) -> Any:
     """The value of a flag of a class's argument, which the parser wraps with its key."""
     return value.val if hasattr(value, "val") and hasattr(value, "key") else value
-
-
-def _type_and_text(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
 
 
 def _no_file(path: Path) -> Iterator[str]:

@@ -79,8 +79,19 @@ class PlainMessages(ArgumentParser):
             CommandError: If the file is no YAML, no mapping, or has a key twice.
         """
         if "://" not in str(path):
-            file = ConfigFile(str(path), Path(path).read_text(encoding="utf-8"))
-            if fault := file.fault():
-                raise CommandError(fault)
-            self._files.append(file)
+            self.remember(Path(path))
         return super().parse_path(path, *args, **kwargs)
+
+    def remember(self, path: Path) -> None:
+        """Name a file and its lines in messages about what it holds.
+
+        Args:
+            path: A configuration file.
+
+        Raises:
+            CommandError: If the file is no YAML, no mapping, or has a key twice.
+        """
+        file = ConfigFile(str(path), path.read_text(encoding="utf-8"))
+        if fault := file.fault():
+            raise CommandError(fault)
+        self._files.append(file)

@@ -90,22 +90,23 @@ def base_class(hint: Any) -> type | None:
     return next((found for part in parts if (found := base_class(part))), None)
 
 
-def class_names(base: type | None) -> list[str]:
+def class_names(base: type | None, of_others: bool = True) -> list[str]:
     """Short names of the classes that can stand for one: those that are loaded.
 
     Args:
         base: A class; itself counts unless it is abstract.
+        of_others: Whether classes outside the package of the base count.
     """
     if base is None:
         return []
-    found = {base, *_subclasses(base)}
-    return sorted(
-        {
-            each.__name__
-            for each in found
-            if not inspect.isabstract(each) and each.__name__[0] != "_"
-        }
-    )
+    package = _package(base)
+    found = [each for each in {base, *_subclasses(base)} if not inspect.isabstract(each)]
+    shown = [each for each in found if of_others or _package(each) == package]
+    return sorted({each.__name__ for each in shown if not each.__name__.startswith("_")})
+
+
+def _package(which: type) -> str:
+    return which.__module__.partition(".")[0]
 
 
 def _subclasses(base: type) -> Iterable[type]:
