@@ -124,8 +124,10 @@ def _with_place(error: BaseException) -> Iterator[str]:
     lines = extract_tb(error.__traceback__)
     ours = [line for line in lines if line.filename.startswith(_OURS)]
     users = [line for line in lines if not line.filename.startswith((_OURS, *_LIBRARIES, "<"))]
-    last = [part[-1] for part in (users, ours) if part] or lines[-1:]
-    for line in sorted(last, key=lines.index):
+    shown = users[-1:]
+    if ours and (not users or lines.index(ours[-1]) > lines.index(users[-1])):
+        shown.append(ours[-1])  # what the user called, and where it ended
+    for line in shown or lines[-1:]:
         file = line.filename.removeprefix(f"{Path(_OURS).parent}{os.sep}")
         yield f"  in {file}, line {line.lineno}, in {line.name}: {line.line}"
 

@@ -168,7 +168,7 @@ class Explanation:
         return f"`{self._program()} --help` shows what there is"
 
     def _program(self) -> str:
-        return self.parser.prog.replace(" [options]", "")
+        return str(self.parser.prog).replace(" [options]", "")
 
 
 def _options(parser: ArgumentParser) -> list[str]:

@@ -80,7 +80,8 @@ class PlainMessages(ArgumentParser):
         """
         if "://" not in str(path):
             self.remember(Path(path))
-        return super().parse_path(path, *args, **kwargs)
+        content: Namespace = super().parse_path(path, *args, **kwargs)
+        return content
 
     def remember(self, path: Path) -> None:
         """Name a file and its lines in messages about what it holds.

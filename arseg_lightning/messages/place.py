@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import yaml
-from yaml.nodes import MappingNode, Node, SequenceNode
+import yaml  # type: ignore[import-untyped]  # what OmegaConf reads with
+from yaml.nodes import MappingNode, Node, SequenceNode  # type: ignore[import-untyped]
 
 __all__ = ["ConfigFile", "place_of"]
 

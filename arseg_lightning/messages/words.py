@@ -109,8 +109,8 @@ def _package(which: type) -> str:
     return which.__module__.partition(".")[0]
 
 
-def _subclasses(base: type) -> Iterable[type]:
-    for each in type.__subclasses__(base):
+def _subclasses(base: type[Any]) -> Iterable[type[Any]]:
+    for each in base.__subclasses__():
         yield each
         yield from _subclasses(each)
 
@@ -130,8 +130,8 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 def _likeness(name: str, other: str) -> float:
     whole = difflib.SequenceMatcher(None, name, other).ratio()
-    words = (each.rpartition(".")[2] for each in (name, other))
-    return max(whole, 0.9 * difflib.SequenceMatcher(None, *words).ratio())
+    word, last = (each.rpartition(".")[2] for each in (name, other))
+    return max(whole, 0.9 * difflib.SequenceMatcher(None, word, last).ratio())
 
 
 def listed(names: Sequence[str]) -> str:
