@@ -30,7 +30,7 @@ def losses(folder, run):
     (path,) = (folder / run).rglob("metrics.csv")
     names, first = (line.split(",") for line in path.read_text().splitlines()[:2])
     pairs = zip(names, first, strict=True)
-    return {name: float(value) for name, value in pairs if "loss" in name}
+    return {name: float(value) for name, value in pairs if name.startswith("train/loss")}
 
 
 @pytest.fixture(scope="module")
