@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -90,8 +91,10 @@ def find_compiler() -> Compiler:
     """The compiler that ``CC`` names, else the first of cc, gcc and clang.
 
     Raises:
-        NoNativeKernel: If there is none.
+        NoNativeKernel: If there is none, or the system is not one that the kernels are written for.
     """
+    if platform.system() == "Windows":
+        raise NoNativeKernel("they are written for Linux and macOS; NumPy and PyTorch do the same")
     named = os.environ.get("CC", "").strip()
     for candidate in [named] if named else ["cc", "gcc", "clang"]:
         command = tuple(shlex.split(candidate))

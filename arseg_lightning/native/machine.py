@@ -24,7 +24,7 @@ def machine() -> dict[str, object]:
     return {
         "cpu": model.group(1) if model else platform.processor(),
         "cores": os.cpu_count(),
-        "load_average_1min": os.getloadavg()[0],
+        "load_average_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "native": status(),
         "date": time.strftime("%Y-%m-%d"),

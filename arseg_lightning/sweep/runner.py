@@ -114,7 +114,7 @@ class _Runner:
         """A point's command line, once its folder is ready for it."""
         folder.mkdir(parents=True, exist_ok=True)
         values = folder / VALUES_NAME
-        values.write_text(json.dumps(point.values, indent=1) + "\n")
+        values.write_text(json.dumps(point.values, indent=1) + "\n", "utf-8")
         (folder / "result.json").unlink(missing_ok=True)  # of an earlier attempt
         extra = self._extra
         if (folder / "fit.yaml").is_file():
