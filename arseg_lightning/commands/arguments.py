@@ -41,6 +41,7 @@ def check_command(arguments: list[str], names: list[str]) -> None:
 def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
     """Name a first argument that is given without its name, and what stands behind ``--``.
 
+    A flag needs no value: ``--all`` is ``--all true``.
     Of a command that takes ``overrides``, words about the experiment's model and data are those.
     A parameter that is a list, such as ``configs``, is given by its singular, again for each entry;
     if it is the first one, several words may come without a name.
@@ -55,6 +56,9 @@ def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
     parameters = signature(command).parameters
     if "overrides" in parameters:
         arguments = _with_overrides(arguments)
+    arguments = _with_truth(
+        arguments, {f"--{name}" for name, each in parameters.items() if _is_flag(each)}
+    )
     lists = [name for name, each in parameters.items() if _is_list(each)]
     if arguments and not arguments[0].startswith("-"):
         first = next(iter(parameters))
@@ -94,6 +98,10 @@ def _is_list(parameter: Parameter) -> bool:
     return str(parameter.annotation).startswith("list[")
 
 
+def _is_flag(parameter: Parameter) -> bool:
+    return parameter.annotation in (bool, "bool")
+
+
 def _is_required(parameter: Parameter) -> bool:
     return parameter.default is Parameter.empty
 
@@ -115,6 +123,15 @@ def _with_overrides(arguments: list[str]) -> list[str]:
         else:
             overrides += [word, *[value for value in [next(words, None)] if value is not None]]
     return [*own, f"--overrides={json.dumps(overrides)}"] if overrides else own
+
+
+def _with_truth(arguments: list[str], flags: set[str]) -> list[str]:
+    """Read a flag without a value as ``true``."""
+    following = [*arguments[1:], "-"]
+    return [
+        f"{word}=true" if word in flags and after.startswith("-") else word
+        for word, after in zip(arguments, following, strict=False)
+    ]
 
 
 def read_counts_first(function: Callable[..., Any]) -> None:

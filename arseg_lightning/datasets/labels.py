@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,10 @@ from PIL import Image, UnidentifiedImageError
 from arseg_lightning.types import ClassSet, size_text
 
 __all__ = ["LabelError", "image_size", "read_image", "read_label"]
+
+
+_LOSSY = ("JPEG", "MPO")
+"""Pillow's names of formats that lose values; WebP has a form that does not."""
 
 
 class LabelError(ValueError):
@@ -27,7 +33,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not an image.
     """
-    with _open(path) as image:
+    with _opened(path) as image:
         return np.asarray(image.convert("RGB"))
 
 
@@ -38,7 +44,7 @@ def image_size(path: Path) -> tuple[int, int]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not an image.
     """
-    with _open(path) as image:
+    with _opened(path) as image:
         return image.height, image.width
 
 
@@ -60,9 +66,16 @@ def read_label(
 
     Raises:
         FileNotFoundError: If the label is missing.
-        LabelError: If its size is another, a value is no class, or its colours are unknown.
+        LabelError: If its size is another, a value is no class, or its colours are unknown, or
+            it is a JPEG whatever its name.
     """
-    with _open(path) as image:
+    with _opened(path) as image:
+        if image.format in _LOSSY:
+            raise LabelError(
+                f"{path} is a {image.format} under another name, and cannot be trusted with "
+                f"classes: its compression changes values at every border; export the label as "
+                f"PNG from where it was made"
+            )
         pixels = np.asarray(
             image if image.mode in ("L", "P", "I;16", "I") else image.convert("RGB")
         )
@@ -77,14 +90,18 @@ def read_label(
     return _from_indices(path, pixels, classes)
 
 
-def _open(path: Path) -> Image.Image:
-    """Open an image file or say what is wrong with it."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image file, or say which one it is if it cannot be opened or read to its end."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; every labelled frame needs its file")
     try:
-        return Image.open(path)
+        with Image.open(path) as image:
+            yield image
     except UnidentifiedImageError as error:
         raise ValueError(f"{path} is not an image that can be read; replace it") from error
+    except (OSError, SyntaxError) as error:  # what Pillow calls a broken PNG
+        raise ValueError(f"{path} ends too early or is damaged ({error}); replace it") from error
 
 
 def _from_indices(path: Path, pixels: NDArray[np.integer], classes: ClassSet) -> NDArray[np.uint8]:

@@ -57,6 +57,13 @@ def test_what_is_missing_is_named_with_the_command_that_helps():
     assert "python -m arseg_lightning predict --help" in str(refused.value)
 
 
+def test_a_flag_needs_no_value():
+    command = COMMANDS["check-data"]
+    assert named(command, ["all", "--all"]) == ["--data", "all", "--all=true"]
+    assert named(command, ["x", "--all", "--classes", "y"])[2] == "--all=true"
+    assert named(command, ["x", "--all", "false"])[2:] == ["--all", "false"]
+
+
 def test_words_without_a_name_are_those_by_name():
     predict = COMMANDS["predict"]
     by_name = named(predict, ["--config", "a.yaml", "--config=b.yaml", "--limit", "3"])
