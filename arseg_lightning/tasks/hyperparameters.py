@@ -11,7 +11,10 @@ from typing import Any, TypeVar
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from lightning import LightningModule
-from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
+from lightning.pytorch.core.mixins.hparams_mixin import (
+    _given_hyperparameters,
+    _given_hyperparameters_context,
+)
 
 from arseg_lightning.tasks.trusted import refuse_untrusted
 
@@ -19,6 +22,9 @@ __all__ = ["build_task", "keep_hyperparameters", "leave_out_pretrained", "leave_
 
 _LEFT_OUT = "_left_out"
 """Names of arguments that are no plain values."""
+
+_INSTANTIATOR = "lightning.pytorch.cli.instantiate_module"
+"""Who builds a module of such values, for Lightning's own way to load one."""
 
 _OF_LIGHTNING = ("_class_path", "_instantiator", _LEFT_OUT)
 
@@ -39,14 +45,7 @@ def keep_hyperparameters(task: LightningModule) -> None:
     if _given_hyperparameters.get() is not None:
         task.save_hyperparameters(logger=False)  # RunRecord logs the whole configuration
         return
-    plain: dict[str, Any] = {"_class_path": _path_of(type(task))}
-    left_out = []
-    for name, value in _arguments_of(task).items():
-        try:
-            plain[name] = _plain(value)
-        except _NotPlainError:
-            left_out.append(name)
-    task.save_hyperparameters(plain | {_LEFT_OUT: left_out})
+    task.save_hyperparameters(_in_plain_values(type(task), _arguments_of(task)))
 
 
 def build_task(
@@ -76,7 +75,7 @@ def build_task(
             f"built with in Python has no name by which to import it; give it again: "
             f"load_from_checkpoint(path, {', '.join(f'{name}=…' for name in missing)})"
         )
-    path = hyperparameters.get("_class_path") or _path_of(cls)
+    path = str(hyperparameters.get("_class_path") or _path_of(cls))
     refuse_untrusted({"class_path": path, "init_args": known}, trusted)
     leave_out_weights(known)
     parser = ArgumentParser(exit_on_error=False)
@@ -85,7 +84,11 @@ def build_task(
         content = parser.parse_object(
             {"task": {"class_path": path, "init_args": known | dict(arguments)}}
         )
-        task: Task = parser.instantiate_classes(content).task
+        kept = _in_plain_values(cls, arguments)
+        left_out = kept.pop(_LEFT_OUT)
+        kept = dict(hyperparameters) | kept | {"_class_path": path, _LEFT_OUT: left_out}
+        with _given_hyperparameters_context(kept, _INSTANTIATOR):
+            task: Task = parser.instantiate_classes(content).task
     except ArgumentError as error:
         raise ValueError(f"the checkpoint's {path} cannot be built again: {error}") from error
     return task
@@ -119,6 +122,17 @@ def leave_out_pretrained(part: Any) -> None:
     elif isinstance(part, list):
         for each in part:
             leave_out_pretrained(each)
+
+
+def _in_plain_values(cls: type[LightningModule], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Write arguments as a checkpoint keeps them."""
+    plain: dict[str, Any] = {"_class_path": _path_of(cls), _LEFT_OUT: []}
+    for name, value in arguments.items():
+        try:
+            plain[name] = _plain(value)
+        except _NotPlainError:
+            plain[_LEFT_OUT].append(name)
+    return plain
 
 
 def _arguments_of(task: LightningModule) -> dict[str, Any]:

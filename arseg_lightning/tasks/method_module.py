@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from lightning import LightningModule
-from numpy.typing import NDArray
 from torch import Tensor
 
 from arseg_lightning.datasets.evaluation import EvaluationClip
@@ -26,17 +26,17 @@ _INTERVAL = 12
 """L where neither arguments nor data say one: the paper's."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LabelMaps:
     """Labels of consecutive frames of a video.
 
     Args:
         names: Names of the frames: the video's, and the frame's number.
-        labels: Class indices, uint8 of shape (T, H, W).
+        labels: Class indices, uint8 tensor of shape (T, H, W).
     """
 
     names: tuple[str, ...]
-    labels: NDArray[np.uint8]
+    labels: Tensor
 
 
 class MethodModule(LightningModule):
@@ -207,7 +207,7 @@ class MethodModule(LightningModule):
             self._stream = Stream(self.method, batch.normalise, batch.chaining)
         results = [push(self._stream, frame) for frame in batch.frames]
         names = tuple(frame.name for frame in batch.frames)
-        return LabelMaps(names, np.stack([result.labels for result in results]))
+        return LabelMaps(names, torch.from_numpy(np.stack([each.labels for each in results])))
 
     def refuse_random_weights(self, command: str, checkpoint: str = "ckpt_path") -> None:
         """Refuse to show what networks without weights do.
