@@ -24,6 +24,7 @@ from arseg_lightning.datasets.layout import (
 )
 from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence, VideoSequence
+from arseg_lightning.ranges import check_above, check_range
 
 __all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]
 
@@ -97,6 +98,7 @@ class FrameFolder(Layout):
     def __init__(self, root: Path, classes: str, fps: float = 25.0) -> None:
         self.root = Path(root)
         self.classes = class_set(classes)
+        check_above(0, fps=fps)
         self.fps = fps
 
     def sequences(self) -> list[Sequence]:
@@ -133,6 +135,12 @@ class CameraPath:
     num_frames: int = 12
     seed: int = 0
     fps: float = 15.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(1, num_frames=self.num_frames)
+        check_range(0, seed=self.seed)
+        check_above(0, fps=self.fps)
 
 
 class StillFolder(Layout):
