@@ -35,6 +35,7 @@ from arseg_lightning.datasets.split_datasets import (
 )
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.together import fail_together, is_one_of_several
+from arseg_lightning.ranges import check_range
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.frame_reader import read_frames
@@ -109,8 +110,8 @@ class ClipDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _at_least(1, keyframe_interval=keyframe_interval, batch_size=batch_size)
-        _at_least(0, num_workers=num_workers, frame_cache_gib=frame_cache_gib)
+        check_range(1, keyframe_interval=keyframe_interval, batch_size=batch_size)
+        check_range(0, num_workers=num_workers, frame_cache_gib=frame_cache_gib, seed=seed)
         self.layouts: dict[str, Layout | PreparedLayout | None]
         self.layouts = {"train": train, "val": val, "test": test}
         self.classes = common_classes(list(self.layouts.values()))
@@ -292,9 +293,3 @@ class ClipDataModule(LightningDataModule):
         wanted["predict"] = (predicted_split(self),)
         splits = wanted.get(self._stage(), ("train", "target", "val", "test"))
         return [split for split in self.splits_on_video() if split in splits]
-
-
-def _at_least(least: int, **values: float) -> None:
-    for name, value in values.items():
-        if value < least:
-            raise ValueError(f"{name} is at least {least}, got {value}")
