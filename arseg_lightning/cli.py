@@ -15,25 +15,20 @@ import torch
 from jsonargparse import auto_cli, set_parsing_settings
 from lightning import Trainer
 from lightning.fabric.plugins import CheckpointIO
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from arseg_lightning.callbacks import (
     CompiledNetworks,
-    CostLine,
-    EpochLines,
-    GeneratorStates,
     Resume,
+    RunCheckpoint,
     RunFolder,
-    RunLog,
     RunRecord,
-    StopSignal,
-    TestRecord,
-    Throughput,
     WandbPanels,
     WholeCheckpoints,
 )
+from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
@@ -120,7 +115,7 @@ class SegmentationCLI(LightningCLI):
         parser.add_lightning_class_args(CompiledNetworks, "compile")
         parser.add_lightning_class_args(WandbPanels, "wandb")
         for name in ("best", "last"):
-            parser.add_lightning_class_args(ModelCheckpoint, name)
+            parser.add_lightning_class_args(RunCheckpoint, name)
             parser.link_arguments("run_dir", f"{name}.dirpath")
             parser.set_defaults({f"{name}.filename": name, f"{name}.enable_version_counter": False})
         parser.set_defaults({"best.monitor": "val/miou", "best.mode": "max"})
@@ -151,25 +146,17 @@ class SegmentationCLI(LightningCLI):
             before = self._folder.previous("trainer.logger") if self._checkpoint else None
             keep_wandb_run(config.trainer.logger, before)
 
-    def instantiate_trainer(self, **kwargs: Any) -> Any:
-        """Add the callbacks that keep a run's results in its folder."""
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Any:
+        """Add the callbacks that keep a run's results in its folder, and whole checkpoints."""
+        check_trainer(config)
         run_dir = Path(self._get(self.config, "run_dir"))
-        watched = sys.stderr.isatty()
-        self.trainer_defaults["callbacks"] = [
-            RunLog(run_dir),
-            CostLine(),
-            Throughput(),  # before who shows it
-            EpochLines(printed=not watched),
-            *([TQDMProgressBar()] if watched else []),
-            GeneratorStates(),
-            StopSignal(),
-            TestRecord(run_dir),
-        ]
-        plugins = self._get(self.config_init, "trainer").plugins or []
-        plugins = [*plugins] if isinstance(plugins, list) else [plugins]
-        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            plugins.append(WholeCheckpoints())
-        return super().instantiate_trainer(plugins=plugins, **kwargs)
+        own = run_callbacks(config, callbacks, run_dir)
+        config["enable_progress_bar"] = has_bar(config)
+        config["callbacks"] = own
+        config["plugins"] = as_list(config["plugins"])
+        if not any(isinstance(plugin, CheckpointIO) for plugin in config["plugins"]):
+            config["plugins"].append(WholeCheckpoints())
+        return super()._instantiate_trainer(config, [])
 
     @property
     def _folder(self) -> RunFolder:
@@ -193,8 +180,8 @@ class SegmentationCLI(LightningCLI):
             self.config_init["fit"]["ckpt_path"] = str(self._checkpoint)
         if self.datamodule.layouts["val"] is None:
             self.trainer.limit_val_batches = 0
-            callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
-            callbacks.remove(self._get(self.config_init, "best"))
+            best, callbacks = self._get(self.config_init, "best"), self.trainer.callbacks
+            callbacks[:] = [each for each in callbacks if each is not best]
 
     def before_validate(self) -> None:
         """Refuse to validate nothing.
@@ -216,8 +203,8 @@ class SegmentationCLI(LightningCLI):
         if wanted == "nothing":
             return
         data = self.datamodule
-        if data.layouts["val"] is not None:
-            best = Path(self._get(self.config, "run_dir")) / "best.ckpt"
+        best = self._get(self.config_init, "best").best_model_path  # none without validation
+        if best:
             state = torch.load(best, map_location="cpu", weights_only=True)
             self.model.load_state_dict(state["state_dict"])
         self.trainer.test(self.model, datamodule=data, verbose=False)
@@ -292,7 +279,6 @@ def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
         trainer_defaults={
             "use_distributed_sampler": False,  # ours repeat no sample in evaluation
             "enable_model_summary": False,  # its costs leave out what is not one tensor in, one out
-            "enable_progress_bar": sys.stderr.isatty(),
         },
         parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in _STAGES},
         parser_class=_Parser,

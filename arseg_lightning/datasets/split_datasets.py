@@ -44,7 +44,7 @@ class LossClips(Dataset[Clip]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> Clip:
-        return self.samples[0, index]
+        return self.samples[index]
 
 
 def training_dataset(
