@@ -134,7 +134,7 @@ def _held(split: SplitCheck) -> Iterator[str]:
             split.empty
         )
     if split.absent:
-        yield f"absent: no pixel of {', '.join(split.absent)} in {read}"
+        yield f"absent: no pixel of {', '.join(split.absent)} in them"
 
 
 def _count(number: int, what: str) -> str:

@@ -115,7 +115,7 @@ def faults():
     }
     for layout, label in first.items():
         yield "a JPEG", layout, label, as_jpeg, jpeg
-        yield "numpy", layout, label, renamed("{}.webp"), r"is a WebP, and cannot be trusted"
+        yield "WebP", layout, label, renamed("{}.webp"), r"is a WebP, and cannot be trusted"
     for layout in (stills, clip, camvid, pseudo):
         label = first[layout]
         for name in ("{}.npy", "{}.tif", "{}.BMP"):
