@@ -102,7 +102,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_source_is_opened(
     ("settings", "message"),
     [
         ({"outputs": ("overlay", "movie")}, "outputs are of overlay, labels, npz, got 'movie'"),
-        ({"limit": 0}, "limit counts frames and is at least 1, got 0"),
+        ({"limit": 0}, "limit is at least 1, got 0"),
     ],
 )
 def test_impossible_settings_are_named(settings, message):
