@@ -21,6 +21,7 @@ from arseg_lightning.datasets.progress import (
     finished_epochs,
     processes,
     refuse_other_steps,
+    resumes,
     samples_per_step,
 )
 from arseg_lightning.datasets.reader import FrameSource
@@ -81,6 +82,10 @@ class ClipDataModule(LightningDataModule):
             otherwise all cores do that if it takes long.
         seed: Decides order and augmentation.
 
+    Attributes:
+        task: The task that the data are for, where no trainer says so: a training loop of one's
+            own sets it. Its needs decide what a training sample is.
+
     Raises:
         ValueError: If the keyframe interval or batch size is below 1, another number below 0, there
             are no data, or the splits' classes differ.
@@ -127,6 +132,7 @@ class ClipDataModule(LightningDataModule):
         self.augment = augment or ClipAugment()
         self.normalise = normalise
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.task: object = None
         self._sequences: dict[str, list[Sequence]] = {}
         self._first_epoch = 0
         self._failure: Exception | None = None
@@ -178,7 +184,7 @@ class ClipDataModule(LightningDataModule):
 
     @property
     def _task(self) -> object:
-        return self.trainer.lightning_module if self.trainer is not None else None
+        return self.trainer.lightning_module if self.trainer is not None else self.task
 
     def sequences(self, split: str) -> list[Sequence]:
         """The sequences of a split.
@@ -223,7 +229,7 @@ class ClipDataModule(LightningDataModule):
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Know the epoch before the loader is made: workers load ahead before Lightning tells."""
-        if self._stage() == "fit":
+        if self.trainer is not None and self._stage() == "fit" and resumes(self.trainer):
             steps = samples_per_step(self.trainer, self.batch_size)
             refuse_other_steps(state_dict.get("samples_per_step"), steps)
         self._first_epoch = state_dict["first_epoch"]
