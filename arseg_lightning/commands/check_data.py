@@ -15,6 +15,7 @@ from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.inventory import named
 from arseg_lightning.datasets.recognise import recognise
 from arseg_lightning.messages import PROGRAM, PlainMessages
+from arseg_lightning.ranges import check_range
 
 __all__ = ["check_data"]
 
@@ -40,6 +41,7 @@ def check_data(
         ValueError: If the folder has no known layout, or the file no valid data section.
         SystemExit: If nothing can be used.
     """
+    check_range(1, keyframe_interval=keyframe_interval)
     paths = data if isinstance(data, list) else [data]
     source = ", ".join(map(str, paths))
     if len(paths) == 1 and paths[0].suffix not in (".yaml", ".yml"):

@@ -136,3 +136,8 @@ def test_classes_of_ones_own_data_are_chosen(tmp_path, capsys):
         check_data(tmp_path)
     assert "wrong: " in capsys.readouterr().out
     assert check_data(tmp_path, classes="cityscapes19").is_usable
+
+
+def test_an_interval_of_no_frames_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="keyframe_interval is at least 1, got 0"):
+        main(["check-data", "--data", str(tmp_path), "--keyframe_interval", "0"])
