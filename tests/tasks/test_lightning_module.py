@@ -209,6 +209,13 @@ def test_a_task_learns_from_the_data_what_it_was_not_told(run):
     assert "val/miou_d04" not in trainer.callback_metrics
 
 
+def test_single_frames_have_no_distances_and_nothing_that_is_logged_is_no_number(run):
+    trainer = small_trainer(max_epochs=1, limit_train_batches=1)
+    trainer.fit(HighResTask(TinyNet), data(run, val=StreetVideos(1, 8, 48, 64)))
+    assert not [name for name in trainer.callback_metrics if name.startswith("val/miou_d")]
+    assert all(value.isfinite() for value in trainer.callback_metrics.values())
+
+
 def test_what_a_task_was_told_has_to_be_what_the_data_say(run):
     with pytest.raises(ValueError, match=r"the task has 3 classes, the data have 9"):
         small_trainer().validate(HighResTask(TinyNet, num_classes=3), data(run))
