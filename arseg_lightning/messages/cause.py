@@ -65,10 +65,10 @@ def find_cause(error: BaseException) -> Cause:
     if attempts:
         found = [find_cause(each) for each in attempts if isinstance(each, BaseException)]
         best = max(found, key=lambda cause: (len(cause.keys), cause.kind != "type"))
-        if best.kind == "type" and not best.keys:  # none came further than the value itself
+        if best.kind in ("class", "type") and not best.keys:  # none came further than the value
             subtypes = tuple(_variable(error, "raise_union_unexpected_value", "subtypes"))
             value = _variable(error, "raise_union_unexpected_value", "val")
-            best = replace(best, error=error, typehint=Union[subtypes], value=value)  # noqa: UP007
+            best = replace(best, typehint=Union[subtypes], value=value)  # noqa: UP007
     elif inner is not None and _is_of_parser(error):  # others chain for reasons of their own
         best = find_cause(inner)
     else:

@@ -12,7 +12,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.messages.cause import Cause
 from arseg_lightning.messages.place import ConfigFile, place_of
-from arseg_lightning.messages.words import base_class, class_names, listed, nearest, type_words
+from arseg_lightning.messages.words import (
+    base_class,
+    choices,
+    class_names,
+    listed,
+    nearest,
+    type_words,
+)
 
 __all__ = ["Explanation"]
 
@@ -82,8 +89,9 @@ class Explanation:
                 yield "installed, or in a folder of PYTHONPATH (the current folder is one)"
             return
         yield f"{place}: there is no {kind} called {name}"
-        near = nearest(name, class_names(base))
-        yield from self._meant(near, class_names(base, of_others=False))
+        words = choices(self.cause.typehint)
+        near = nearest(name, [*words, *class_names(base)])
+        yield from self._meant(near, [*words, *class_names(base, of_others=False)])
         yield "a class of your own is named by its import path: package.module.Class"
 
     def _no_subclass(self) -> Iterator[str]:
@@ -119,9 +127,7 @@ class Explanation:
         if pair is not None and isinstance(value, int | float | str) and ... not in pair.__args__:
             yield f"for example [{', '.join([str(value)] * len(pair.__args__))}]"
         if isinstance(value, str):
-            choices = [each for part in parts for each in getattr(part, "__args__", ())]
-            names = [each for each in choices if isinstance(each, str)]
-            yield from self._meant(nearest(value, names), [])
+            yield from self._meant(nearest(value, choices(hint)), [])
 
     def _raised(self) -> Iterator[str]:
         error, path = self.cause.error, self.cause.path

@@ -76,7 +76,8 @@ class PlainMessages(ArgumentParser):
             **kwargs: See jsonargparse.
 
         Raises:
-            CommandError: If the file is no YAML, no mapping, or has a key twice.
+            CommandError: If the file is no YAML or no mapping, or has a key twice or a value for
+                a section.
         """
         if "://" not in str(path):
             self.remember(Path(path))
@@ -90,9 +91,13 @@ class PlainMessages(ArgumentParser):
             path: A configuration file.
 
         Raises:
-            CommandError: If the file is no YAML, no mapping, or has a key twice.
+            CommandError: If the file is no YAML or no mapping, or has a key twice or a value for
+                a section.
         """
-        file = ConfigFile(str(path), path.read_text(encoding="utf-8"))
-        if fault := file.fault():
+        try:
+            file = ConfigFile(str(path), path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise CommandError(f"{path} is no text in UTF-8 ({error.reason}); save it so") from None
+        if fault := file.fault(sections=self.groups or ()):
             raise CommandError(fault)
         self._files.append(file)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]  # what OmegaConf reads with
 from yaml.nodes import MappingNode, Node, SequenceNode  # type: ignore[import-untyped]
 
 __all__ = ["ConfigFile", "place_of"]
+
+
+_NUMBERS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +28,26 @@ class ConfigFile:
     name: str
     text: str
 
-    def fault(self) -> str | None:
-        """Say why this is no configuration; None if it is one."""
+    def fault(self, sections: Container[str] = ()) -> str | None:
+        """Say why this is no configuration; None if it is one.
+
+        Args:
+            sections: Keys that hold keys.
+        """
         try:
             node = yaml.compose(self.text, yaml.SafeLoader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f", line {mark.line + 1}" if mark else ""
             return f"{self.name}{where}: no valid YAML: {getattr(error, 'problem', error)}"
-        if node is not None and not isinstance(node, MappingNode):
-            found = "a list" if isinstance(node, SequenceNode) else "a text"
-            return f"{self.name}: holds {found}; a configuration is made of keys: `data:` and so on"
+        if not isinstance(node, MappingNode):
+            found = "a list" if isinstance(node, SequenceNode) else "a text" if node else "nothing"
+            return f"{self.name} holds {found}; a configuration is made of keys: `data:` and so on"
+        for key, value in node.value:
+            is_list, line = isinstance(value, SequenceNode), key.start_mark.line + 1
+            if key.value in sections and (is_list or value.tag in _NUMBERS):
+                found = "a list" if is_list else value.value
+                return f"{self.name}, line {line}: {key.value} holds {found}; it is made of keys"
         for mapping in _mappings(node):
             lines: dict[str, int] = {}
             for key, _ in mapping.value:
@@ -98,12 +112,16 @@ def place_of(path: str, words: Sequence[str], files: Sequence[ConfigFile]) -> st
         found, line = file.line_of(keys)
         if found and found >= depth:
             depth, place = found, f"{file.name}, line {line}: {path}"
-    for word in words:
-        flag = word.partition("=")[0]
+    for word, following in pairwise([*words, ""]):
+        flag, equals, value = word.partition("=")
         given = flag.lstrip("-").rstrip("+").replace("init_args.", "").split(".")
         is_part = flag.startswith("--") and given == keys[: len(given)]
         if is_part and len(given) >= depth:
             depth, place = len(given), _shown(flag, path)
+            part = Path(value if equals else following)
+            if len(given) < len(keys) and part.suffix in (".yaml", ".yml") and part.is_file():
+                file = ConfigFile(str(part), part.read_text(encoding="utf-8"))
+                place = f"{part}, line {file.line_of(keys[len(given) :])[1]}: {path}"
     return place
 
 

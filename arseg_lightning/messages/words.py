@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-__all__ = ["base_class", "class_names", "listed", "nearest", "type_words"]
+__all__ = ["base_class", "choices", "class_names", "listed", "nearest", "type_words"]
 
 _SHOWN = 12
 """Names of a list that are shown."""
@@ -38,11 +38,12 @@ def type_words(hint: Any) -> str:
     """
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        choices = [value for part in parts for value in _choices(part)]
         others = [type_words(part) for part in parts if get_origin(part) is not Literal]
-        return ", or ".join(dict.fromkeys([*_one_of(choices), *sorted(others, key="null".__eq__)]))
+        return ", or ".join(
+            dict.fromkeys([*_one_of(choices(hint)), *sorted(others, key="null".__eq__)])
+        )
     if origin is Literal:
-        return _one_of(parts)[0]
+        return _one_of(choices(hint))[0]
     if origin is tuple and Ellipsis not in parts:
         return f"a list of {len(parts)} {_plural(parts[0])}"
     if origin in (list, tuple, set) or (inspect.isclass(origin) and issubclass(origin, Iterable)):
@@ -63,17 +64,25 @@ def _plural(hint: Any) -> str:
     return f"entries, each {words}"
 
 
-def _choices(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) is Literal else ()
-
-
-def _one_of(choices: Sequence[Any]) -> list[str]:
-    texts = list(dict.fromkeys(str(each) for each in choices))
+def _one_of(words: Sequence[str]) -> list[str]:
+    texts = list(dict.fromkeys(words))
     return [f"one of {', '.join(texts)}" if len(texts) > 1 else texts[0]] if texts else []
 
 
 def _name(hint: Any) -> str:
     return str(getattr(hint, "__name__", hint))
+
+
+def choices(hint: Any) -> list[str]:
+    """The words that a type takes besides other values.
+
+    Args:
+        hint: A type as it stands in a signature.
+    """
+    if get_origin(hint) is Literal:
+        return [str(each) for each in get_args(hint)]
+    is_union = get_origin(hint) in (Union, types.UnionType)
+    return [word for part in get_args(hint) for word in choices(part)] if is_union else []
 
 
 def base_class(hint: Any) -> type | None:
