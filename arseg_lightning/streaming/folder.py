@@ -173,7 +173,9 @@ def _outputs(
 ) -> list[Output]:
     """What is to be written."""
     makers: dict[str, Callable[[Path, ClassSet], Output]] = {
-        "overlay": partial(OverlayVideo, fps=live.fps, opacity=settings.opacity),
+        "overlay": partial(
+            OverlayVideo, fps=live.fps, opacity=settings.opacity, sound_of=live.path
+        ),
         "labels": LabelImages,
         "npz": LabelArrays,
     }
