@@ -14,7 +14,7 @@ from typing import Any, Union, get_args, get_origin
 
 from arseg_lightning.messages import PROGRAM, CommandError, nearest
 
-__all__ = ["check_command", "help_texts", "named", "read_counts_first"]
+__all__ = ["check_command", "help_texts", "named", "read_counts_first", "without_trusted"]
 
 
 def check_command(arguments: list[str], names: list[str]) -> None:
@@ -69,6 +69,27 @@ def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
     return [singular.sub(r"--\1s+", word) for word in arguments] if lists else arguments
 
 
+def without_trusted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Take ``--trust PACKAGE`` out of a command line: the other words, and the packages.
+
+    Raises:
+        ValueError: If no package follows.
+    """
+    others: list[str] = []
+    packages: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name != "--trust":
+            others.append(word)
+            continue
+        package = value if equals else next(rest, "")
+        if not package or package.startswith("-"):
+            raise ValueError("--trust wants the name of a package: --trust my_networks")
+        packages.append(package)
+    return others, packages
+
+
 def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
     """What a command's help says of all this, as arguments of ``jsonargparse.auto_cli``.
 
@@ -87,7 +108,8 @@ def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
     texts = {
         "prog": f"{PROGRAM} {name}",
         "usage": " ".join(usage),
-        "epilog": f"{shown} may be given by name: --{word} {word.upper()}{again}.",
+        "epilog": f"{shown} may be given by name: --{word} {word.upper()}{again}. --trust PACKAGE, "
+        f"again for each: a package of your own whose classes a run's configuration may name.",
     }
     if first.name == "configs":  # or it would be jsonargparse's own option of that name
         texts["config_help"] = "One of the configs, again for each."

@@ -15,6 +15,11 @@ from arseg_lightning.messages import PROGRAM, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
 from arseg_lightning.tasks.hyperparameters import leave_out_pretrained, leave_out_weights
+from arseg_lightning.tasks.trusted import (
+    named_on_command_line,
+    refuse_untrusted,
+    refuse_untrusted_file,
+)
 from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
@@ -37,10 +42,13 @@ class Experiment:
         weights: Whether the networks get numbers: from ``checkpoint``, or from the files that the
             configuration names. Without, their weights have shapes only, and no file is read.
         checkpoint: The checkpoint of a run; weights that the configuration names are left out.
+        trusted: Packages of the user's own that the files may name; those of classes that the
+            overrides name are trusted too.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ValueError: If they are no valid experiment, or the checkpoint is none of its networks.
+        ValueError: If the files name what is not trusted (nothing of theirs is run then), are no
+            valid experiment, or the checkpoint is none of its networks.
     """
 
     def __init__(
@@ -50,12 +58,18 @@ class Experiment:
         *,
         weights: bool = False,
         checkpoint: Path | None = None,
+        trusted: Sequence[str] = (),
     ) -> None:
         self.names = ", ".join(map(str, configs))
+        trusted = [*trusted, *named_on_command_line(overrides)]
+        for path in configs:
+            refuse_untrusted_file(path, trusted)  # before its modules are imported
         words = [word for path in configs for word in ("--config", str(path))]
         parser = _parser()
         try:
             content = parser.parse_args([*words, *overrides])
+            for part in ("model", "data"):
+                refuse_untrusted(content[part], self.names, trusted)
             model = content["model"].get("init_args") or {}
             if not weights or checkpoint is not None:  # costs need none, and a run has its own
                 leave_out_weights(model, with_compared=checkpoint is None)

@@ -76,7 +76,7 @@ def build_task(
             f"load_from_checkpoint(path, {', '.join(f'{name}=…' for name in missing)})"
         )
     path = str(hyperparameters.get("_class_path") or _path_of(cls))
-    refuse_untrusted({"class_path": path, "init_args": known}, trusted)
+    refuse_untrusted({"class_path": path, "init_args": known}, "the checkpoint", trusted)
     leave_out_weights(known)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(cls, "task", fail_untyped=False)

@@ -158,10 +158,13 @@ def test_what_no_file_can_hold_is_asked_for_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("os.system", r"names os\.system, which is no network, optimiser or schedule"),
-        ("subprocess.Popen", r"names subprocess\.Popen, which is no network"),
-        ("torch.hub.load", r"names torch\.hub\.load, which is no network"),
-        ("antigravity.fly", r"import antigravity before, or say trust=\['antigravity'\]"),
+        ("os.system", r"names os\.system, no network, optimiser or schedule"),
+        ("subprocess.Popen", r"names subprocess\.Popen, no network"),
+        ("torch.hub.load", r"names torch\.hub\.load, no network"),
+        (
+            "antigravity.fly",
+            r"names antigravity\.fly, which is not known .*trust=\['antigravity'\]",
+        ),
     ],
 )
 @pytest.mark.parametrize("form", ["class_path", "text", "nested"])
