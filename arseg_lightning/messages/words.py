@@ -140,7 +140,8 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 def _likeness(name: str, other: str) -> float:
     whole = difflib.SequenceMatcher(None, name, other).ratio()
     word, last = (each.rpartition(".")[2] for each in (name, other))
-    return max(whole, 0.9 * difflib.SequenceMatcher(None, word, last).ratio())
+    is_part = word in last.split("_")  # ratio of resolution_ratio
+    return max(whole, 0.9 * difflib.SequenceMatcher(None, word, last).ratio(), 0.75 * is_part)
 
 
 def listed(names: Sequence[str]) -> str:
