@@ -28,11 +28,21 @@ from arseg_lightning.callbacks import (
     WandbPanels,
     WholeCheckpoints,
 )
+from arseg_lightning.callbacks.recorded_values import (
+    read_back_devices_and_enumerations,
+    refuse_what_is_not_recorded,
+)
 from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
-from arseg_lightning.commands.arguments import check_command, help_texts, named, read_counts_first
+from arseg_lightning.commands.arguments import (
+    check_command,
+    help_texts,
+    named,
+    read_counts_first,
+    without_trusted,
+)
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.messages import PROGRAM, PlainMessages
@@ -41,6 +51,7 @@ from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.hyperparameters import leave_out_pretrained
+from arseg_lightning.tasks.trusted import refuse_dangerous, trusting
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
 __all__ = ["SegmentationCLI", "main"]
@@ -135,10 +146,14 @@ class SegmentationCLI(LightningCLI):
             check_run_checkpoint(Path(path))
         if self.subcommand != "fit":
             leave_out_pretrained(self._get(self.config, "model"))
+        for part in ("model", "data"):
+            refuse_dangerous(self._get(self.config, part), f"the configuration's {part}")
         config = self.config["fit"] if self.subcommand == "fit" else None
+        options = self.config[self.subcommand]
+        text = self._parser(self.subcommand).dump(options, skip_none=False, skip_link_targets=False)
+        refuse_what_is_not_recorded(text)
         is_told = path in _CHECKPOINTS_OF_LIGHTNING or (path != "" and self._folder.holds(path))
         if config and not (is_told or config.overwrite or config.trainer.fast_dev_run):
-            text = self._parser("fit").dump(config, skip_none=False, skip_link_targets=False)
             self._checkpoint = self._folder.checkpoint_to_resume(text, config.resume)
             if self._checkpoint:
                 read_checkpoint(self._checkpoint)  # a damaged one is refused now, in plain words
@@ -213,7 +228,7 @@ class SegmentationCLI(LightningCLI):
         if self.trainer.is_global_zero:
             device = self.trainer.strategy.root_device
             segmenter = segmenter_of(
-                self.model, data, device=str(device) if device.type == "cuda" else "cpu"
+                self.model, data, device=str(device) if device.type in ("cuda", "mps") else "cpu"
             )
             folder = Path(self._get(self.config, "run_dir")) / "predict"
             video = data.store.video(data.sequences("test")[0])
@@ -239,7 +254,9 @@ def main(arguments: list[str] | None = None) -> Any:
         command: Callable[..., Any] = COMMANDS[name]
         texts: dict[str, Any] = help_texts(name, command)
         texts["parser_class"] = PlainMessages
-        return auto_cli(command, args=named(command, words), as_positional=False, **texts)
+        words, trusted = without_trusted(words)
+        with trusting(trusted):
+            return auto_cli(command, args=named(command, words), as_positional=False, **texts)
     check_command(arguments, [*_STAGES, *COMMANDS])
     with own_wandb_run(), warnings.catch_warnings():
         for message in _NOISE:
@@ -263,6 +280,7 @@ def _is_no_advertisement(record: logging.LogRecord) -> bool:
 def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
     """Hand the command line to LightningCLI."""
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+    read_back_devices_and_enumerations()
     read_counts_first(Trainer.__init__)
     settings = {
         "prog": PROGRAM,

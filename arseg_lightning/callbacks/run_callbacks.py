@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,14 +30,20 @@ _AT_LEAST_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")
 
 
 def check_trainer(options: Mapping[str, Any]) -> None:
-    """Refuse numbers that Lightning takes, and divides by.
+    """Refuse what Lightning takes, and then divides by, or hangs on.
 
     Args:
         options: Arguments of the trainer.
 
     Raises:
-        ValueError: If one is below 1.
+        ValueError: If a number is below 1, or a strategy forks.
     """
+    strategy = options.get("strategy")
+    if isinstance(strategy, str) and re.search("_(fork|notebook)", strategy):
+        raise ValueError(
+            f"trainer.strategy={strategy} forks a process that has threads, and its children wait "
+            f"for them forever; give ddp, or ddp_spawn"
+        )
     for name in _AT_LEAST_ONE:
         value = options.get(name)
         if value is not None and value < 1:

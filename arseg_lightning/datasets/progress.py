@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from lightning import Trainer
+from pathlib import Path
 
-__all__ = ["finished_epochs", "processes", "refuse_other_steps", "samples_per_step"]
+from lightning import Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+
+__all__ = ["finished_epochs", "processes", "refuse_other_steps", "resumes", "samples_per_step"]
+
+_OF_A_SEARCH = (".lr_find_", ".scale_batch_size_")
+"""How names of checkpoints begin that Lightning's finders write, and read when they are done."""
 
 
 def finished_epochs(trainer: Trainer | None) -> int:
@@ -12,6 +18,12 @@ def finished_epochs(trainer: Trainer | None) -> int:
     if trainer is None:
         return 0
     return int(trainer.fit_loop.epoch_progress.state_dict()["current"]["processed"])
+
+
+def resumes(trainer: Trainer) -> bool:
+    """Whether a training goes on from a checkpoint; not whether a search has put one back."""
+    path = trainer.ckpt_path if trainer.state.fn == TrainerFn.FITTING else None
+    return path is not None and not Path(path).name.startswith(_OF_A_SEARCH)
 
 
 def processes(trainer: Trainer | None) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from lightning import LightningModule
+from lightning import Callback, LightningModule
 from torch import Tensor
 
 from arseg_lightning.datasets.evaluation import EvaluationClip
@@ -17,6 +17,7 @@ from arseg_lightning.methods import MethodFactory, Stream, VideoMethod
 from arseg_lightning.models.weight_file import read_content
 from arseg_lightning.tasks.compared import build_compared
 from arseg_lightning.tasks.evaluation import push
+from arseg_lightning.tasks.finders import FoundSettings
 from arseg_lightning.tasks.hyperparameters import build_task, keep_hyperparameters
 from arseg_lightning.tasks.weights import load_all, spelled_out, untrained_parts
 
@@ -183,6 +184,10 @@ class MethodModule(LightningModule):
         for method in others.values():
             method.to(self.device).follow_interval(self.keyframe_interval)
         return others | {self.method.name: self.method}
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Let what Lightning's finders find be used."""
+        return [FoundSettings()]
 
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel of single images, each the first frame of a stream.

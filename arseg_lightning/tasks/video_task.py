@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
-from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch.optim import Optimizer
 
 from arseg_lightning.datasets.evaluation import EvaluationClip
 from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
+from arseg_lightning.datasets.progress import resumes
 from arseg_lightning.datasets.together import is_one_of_several
 from arseg_lightning.methods import MethodFactory, VideoMethod
 from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
@@ -152,7 +152,7 @@ class VideoTask(MethodModule):
         Raises:
             ValueError: If this run's cannot have its state.
         """
-        if self._trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
+        if self._trainer is None or not resumes(self.trainer):
             return
         self._restored = OptimiserSettings.read(checkpoint)
         if self._restored is not None and self._optimiser is not None:
@@ -161,7 +161,7 @@ class VideoTask(MethodModule):
     def on_fit_start(self) -> None:
         """Refuse to learn from what is frozen without weights."""
         random = [name for name in self.method.frozen if name in self.untrained]
-        if random and self.trainer.ckpt_path is None:
+        if random and not resumes(self.trainer):
             raise ValueError(
                 f"{', '.join(random)} of {self.method.name} does not train here and has no "
                 f"weights: give model.weights.{random[0]} (the best.ckpt of its own training, or "
