@@ -16,6 +16,7 @@ ROOMS = (
     "types",
     "geometry",
     "file_lock",
+    "accelerator",
     "messages",
     "ranges",
     "native",

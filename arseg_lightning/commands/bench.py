@@ -51,7 +51,7 @@ def bench(
         precisions: In what the optimised variants compute.
         backends: torch, and onnxruntime (float32, on the CPU).
         compile: Mode of torch.compile for the optimised variants.
-        device: auto, cpu, cuda or cuda:N.
+        device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         threads: Threads on the CPU; all cores by default.
         classes: Number of classes of networks that are named.
         repeats: Rounds in which every variant runs once.

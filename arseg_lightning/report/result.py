@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
+from arseg_lightning.accelerator import default_device, device_name
 from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.native import package_versions
@@ -93,8 +92,8 @@ class Provenance:
     @classmethod
     def collect(cls, seed: int | None, config: dict[str, Any]) -> Provenance:
         """Describe this process."""
-        on_gpu = torch.cuda.is_available()
-        device = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU"
+        gpu = default_device()
+        device = f"{platform.machine()} CPU" if gpu.type == "cpu" else device_name(gpu)
         versions = package_versions(*_PACKAGES)
         return cls(commit_of(Path(__file__).parent), seed, versions, device, config)
 
