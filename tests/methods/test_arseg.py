@@ -16,7 +16,7 @@ def fusion(channels):
     return CReFF(channels, window=3)
 
 
-class TestARSeg(MethodLaws):
+class TestARSeg(ExportedLikeAnother, MethodLaws):
     def method(self):
         return ARSeg(NUM_CLASSES, TinyNet, fusion, clock=EveryL(4))
 
