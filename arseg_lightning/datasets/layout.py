@@ -10,9 +10,10 @@ from pathlib import Path
 from arseg_lightning.datasets.inventory import Inventory
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.types import ClassSet
+from arseg_lightning.video.images import natural_key
 
 __all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "Layout", "PreparedClip", "PreparedLayout"]
-__all__ += ["common_classes", "files", "frame_number", "natural_key", "one_per_name", "present"]
+__all__ += ["common_classes", "files", "frame_number", "one_per_name", "present"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h264", ".264")
@@ -116,12 +117,6 @@ def one_per_name(paths: list[Path]) -> list[Path]:
                 f"take one of them away or rename it with its label"
             )
     return paths
-
-
-def natural_key(path: Path) -> tuple[tuple[int, str], ...]:
-    """Sort key that puts frame 9 before frame 10."""
-    parts = re.findall(r"\d+|\D+", path.stem)
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
 
 
 def frame_number(path: Path) -> int:

@@ -13,9 +13,9 @@ from arseg_lightning.datasets.layout import (
     IMAGE_SUFFIXES,
     Layout,
     frame_number,
-    natural_key,
     present,
 )
+from arseg_lightning.video.images import natural_key
 
 __all__ = ["recognise"]
 
