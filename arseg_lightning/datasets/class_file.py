@@ -139,11 +139,11 @@ def _void_values(
     rule = f"a list of whole numbers from 0 to {_MOST_VALUE}"
     if not isinstance(given, list):
         raise wrong("void_values", given, rule)
-    taken = values or dict(enumerate(names))
+    taken = values or {index: index for index in range(len(names))}
     for value in given:
         if type(value) is not int or not 0 <= value <= _MOST_VALUE:
             raise wrong("void_values", value, rule)
         if value in taken:
-            name = names[values[value]] if values else names[value]
+            name = names[taken[value]]
             raise wrong("void_values", value, f"no value of a class; it is that of {name}")
     return tuple(given)

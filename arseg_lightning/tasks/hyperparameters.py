@@ -9,13 +9,14 @@ from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any, TypeVar
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import Namespace
 from lightning import LightningModule
 from lightning.pytorch.core.mixins.hparams_mixin import (
     _given_hyperparameters,
     _given_hyperparameters_context,
 )
 
+from arseg_lightning.messages import CommandError, PlainMessages
 from arseg_lightning.tasks.trusted import refuse_untrusted
 
 __all__ = ["build_task", "keep_hyperparameters", "leave_out_pretrained", "leave_out_weights"]
@@ -78,7 +79,7 @@ def build_task(
     path = str(hyperparameters.get("_class_path") or _path_of(cls))
     refuse_untrusted({"class_path": path, "init_args": known}, "the checkpoint", trusted)
     leave_out_weights(known)
-    parser = ArgumentParser(exit_on_error=False)
+    parser = PlainMessages()
     parser.add_subclass_arguments(cls, "task", fail_untyped=False)
     try:
         content = parser.parse_object(
@@ -89,7 +90,7 @@ def build_task(
         kept = dict(hyperparameters) | kept | {"_class_path": path, _LEFT_OUT: left_out}
         with _given_hyperparameters_context(kept, _INSTANTIATOR):
             task: Task = parser.instantiate_classes(content).task
-    except ArgumentError as error:
+    except CommandError as error:
         raise ValueError(f"the checkpoint's {path} cannot be built again: {error}") from error
     return task
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from arseg_lightning.datasets.evaluation import EvaluationClip
 from arseg_lightning.methods import MethodFactory, Stream, VideoMethod
 from arseg_lightning.models.weight_file import read_content
+from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.compared import build_compared
 from arseg_lightning.tasks.evaluation import push
 from arseg_lightning.tasks.finders import FoundSettings
@@ -68,6 +69,7 @@ class MethodModule(LightningModule):
     ) -> None:
         super().__init__()
         keep_hyperparameters(self)
+        check_range(1, num_classes=num_classes, keyframe_interval=keyframe_interval)
         self.keyframe_interval = keyframe_interval or _INTERVAL
         self.untrained: tuple[str, ...] = ()
         self._follows_data = keyframe_interval is None

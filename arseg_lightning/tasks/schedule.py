@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 __all__ = ["Interval", "Schedule", "ScheduleName", "make_schedule", "schedule_factor"]
+__all__ += ["schedule_settings"]
 
 ScheduleName = Literal["cosine", "polynomial", "constant"]
 Schedule = ScheduleName | LRSchedulerCallable
@@ -70,6 +71,16 @@ def make_schedule(
     return {"scheduler": made, "interval": interval or "epoch"} | (
         {"monitor": monitor} if monitor else {}
     )
+
+
+def schedule_settings(
+    schedule: Schedule, total_steps: float, warmup_steps: int, monitor: str | None
+) -> dict[str, Any]:
+    """What decides a schedule, in plain values, besides what its object tells."""
+    if not isinstance(schedule, str):
+        return {"schedule_monitor": monitor}
+    settings: dict[str, Any] = {"schedule": schedule, "warmup_steps": warmup_steps}
+    return settings | ({} if schedule == "constant" else {"total steps": total_steps})
 
 
 def schedule_factor(

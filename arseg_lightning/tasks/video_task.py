@@ -17,12 +17,13 @@ from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
 from arseg_lightning.datasets.progress import resumes
 from arseg_lightning.datasets.together import is_one_of_several
 from arseg_lightning.methods import MethodFactory, VideoMethod
+from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
 from arseg_lightning.tasks.finite import FiniteSteps, refuse_broken_weights
 from arseg_lightning.tasks.method_module import MethodModule
 from arseg_lightning.tasks.optimiser import adam, build_optimizer
 from arseg_lightning.tasks.resuming import CallbackSettings, OptimiserSettings, tell_changes
-from arseg_lightning.tasks.schedule import Interval, Schedule, make_schedule
+from arseg_lightning.tasks.schedule import Interval, Schedule, make_schedule, schedule_settings
 from arseg_lightning.tasks.seen_labels import SeenLabels
 from arseg_lightning.types import ClipBatch
 
@@ -56,7 +57,8 @@ class VideoTask(MethodModule):
             ``LearningRateFinder``, for instance).
 
     Raises:
-        ValueError: If a name is that of no submodule, or a file does not fit.
+        ValueError: If a name is that of no submodule, a file does not fit, or a number makes no
+            sense.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class VideoTask(MethodModule):
             *(method, num_classes, keyframe_interval),
             *(weights or {}, compare or {}, compare_weights or {}),
         )
+        check_range(0, warmup_steps=warmup_steps)
+        check_range(0, **{f"rates.{name}": factor for name, factor in (rates or {}).items()})
         self.rates = {name: factor for name, factor in (rates or {}).items() if factor != 1}
         self.make_optimizer = optimizer
         self.schedule: Schedule = schedule
@@ -119,18 +123,11 @@ class VideoTask(MethodModule):
             )
 
         self._optimiser = OptimiserSettings(optimizer)
-        schedule = self._optimiser.add_schedule(make, self._schedule_settings(total))
+        settings = schedule_settings(self.schedule, total, self.warmup_steps, self.schedule_monitor)
+        schedule = self._optimiser.add_schedule(make, settings)
         if self._restored is not None:
             self._optimiser.refuse_another(self._restored)
         return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[typeddict-item]
-
-    def _schedule_settings(self, total: float) -> dict[str, Any]:
-        """What decides the schedule besides what its object tells."""
-        if not isinstance(self.schedule, str):
-            return {"schedule_monitor": self.schedule_monitor}
-        ends = self.schedule != "constant"
-        settings = {"schedule": self.schedule, "warmup_steps": self.warmup_steps}
-        return settings | ({"total steps": total} if ends else {})
 
     def setup(self, stage: str) -> None:
         """Remember how callbacks are configured, before a checkpoint restores them."""

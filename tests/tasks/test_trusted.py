@@ -108,7 +108,7 @@ def test_tags_of_yaml_run_nothing(text, run):
 def test_fit_takes_classes_of_the_users_own_and_no_programs(name, run):
     """Whoever gives a configuration to fit has chosen it; what it may hold are networks."""
     file = with_value(run, "model.init_args.network", name)
-    with pytest.raises(ValueError, match=rf"the configuration's model names {name}"):
+    with pytest.raises(ValueError, match=rf"'{name}' is not the name of a Segmentor|names {name}"):
         main(["fit", "--config", str(file), "--trainer.fast_dev_run", "true"])
     file = with_value(run, "model.init_args.network", {"class_path": "foreign_net.Net"})
     main(["fit", "--config", str(file), "--trainer.fast_dev_run", "true"])
