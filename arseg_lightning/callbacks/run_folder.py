@@ -58,7 +58,7 @@ class RunFolder:
         if not self.record.is_file():
             return None
         finished = self._finished.is_file()
-        changed = _differences(self.record.read_text(), config)
+        changed = _differences(self.record.read_text("utf-8"), config)
         if resume == "or_restart" and (finished or changed):
             return None
         if resume == "never" or finished:

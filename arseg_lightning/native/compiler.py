@@ -109,7 +109,13 @@ def _output(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"LC_ALL": "C"}
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, timeout=_SECONDS
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            env=environment,
+            timeout=_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoNativeKernel(f"{command[0]} cannot be run: {error}") from error

@@ -19,7 +19,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 def machine() -> dict[str, object]:
     """Where and when figures are taken, for result files: nothing that names the computer."""
-    text = _CPUINFO.read_text(errors="replace") if _CPUINFO.exists() else ""
+    text = _CPUINFO.read_text(encoding="utf-8", errors="replace") if _CPUINFO.exists() else ""
     model = re.search(r"model name\s*:\s*(.+)", text)
     return {
         "cpu": model.group(1) if model else platform.processor(),

@@ -63,7 +63,7 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> 
     """
     spoken = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     inherited = {"WANDB_MODE": "offline"} | os.environ | spoken
-    with log.open("w") as output:
+    with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
