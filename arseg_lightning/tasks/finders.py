@@ -47,7 +47,8 @@ class FoundSettings(Callback):
             else:
                 search = finder.optimal_lr
                 rate = search.suggestion() if search is not None else None
-                found = f"learning rate {rate:.3g}" if rate else "no learning rate: too few steps"
+                few = "no learning rate: too few steps within trainer.max_epochs"
+                found = f"learning rate {rate:.3g}" if rate else few
             rank_zero_info(f"{type(finder).__name__} found {found}")
 
 
