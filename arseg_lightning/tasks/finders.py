@@ -20,14 +20,16 @@ class FoundSettings(Callback):
     on with the rate before the search, over the steps of the batch size before it.
     """
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         """Refuse to search in the middle of a run.
 
         Raises:
             ValueError: If a run that goes on has a finder.
         """
         finders = _finders(trainer)
-        if stage == "fit" and finders and resumes(trainer):
+        if finders and resumes(trainer):
             raise ValueError(
                 f"{type(finders[0]).__name__} searches before the first step, and this run goes "
                 f"on: leave it out, configure what it has found "

@@ -70,3 +70,17 @@ def test_what_a_record_cannot_hold_is_named():
     record = "trainer:\n  callbacks:\n  - init_args:\n      model: Unable to serialize instance X\n"
     with pytest.raises(ValueError, match=r"trainer.callbacks.0.model is X, which the run's record"):
         refuse_what_is_not_recorded(record)
+
+
+def test_a_run_whose_accumulation_changes_goes_on(tmp_path):
+    config = configuration(tmp_path, HIGH_RES, train_on="stills", val=street(50), val_losses=False)
+    more = tmp_path / "more.yaml"
+    more.write_text(
+        "trainer: {max_epochs: 2, callbacks: [{class_path: GradientAccumulationScheduler, "
+        "init_args: {scheduling: {0: 2, 1: 4}}}]}\nmodel: {init_args: {schedule: constant}}\n"
+    )
+    words = ["fit", "--config", config, "--config", str(more)]
+    main(words)
+    path = str(tmp_path / "run" / "last.ckpt")
+    cli = main([*words, "--ckpt_path", path, "--trainer.max_epochs", "3"])
+    assert cli.trainer.current_epoch == 3
