@@ -194,7 +194,8 @@ class MethodModule(LightningModule):
 
     def configure_callbacks(self) -> list[Callback]:
         """Let what Lightning's finders find be used."""
-        return [FoundSettings()]
+        known: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+        return [] if any(isinstance(each, FoundSettings) for each in known) else [FoundSettings()]
 
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel of single images, each the first frame of a stream.

@@ -52,7 +52,6 @@ WORKS = [
     Line("--trainer.val_check_interval 00:00:01:00 --trainer.limit_train_batches 0", slow=True),
     Line("--trainer.precision 64-true", slow=True),
     Line("--trainer.precision bf16-true", slow=True),
-    Line("--trainer.precision 16-true", slow=True),
     Line("--trainer.profiler pytorch", slow=True),
 ]
 """Fits; ``test_training_options`` has mixed precision, and what accumulation and clipping do."""
@@ -68,6 +67,8 @@ REFUSED = [
     Line("--trainer.devices 0", r"devices='0'\)` value is not a valid input"),
     Line("--trainer.devices -1", "should be an int > 0", slow=True),
     Line("--trainer.num_nodes 0", "must be a positive integer, but got 0", slow=True),
+    # Adam's 1e-8 is 0 in float16
+    Line("--trainer.precision 16-true", "is not finite after step 1.* Try ", slow=True),
     Line("--trainer.precision transformer-engine", "pip install -U 'transformer_engine", slow=True),
     Line("--trainer.strategy deepspeed", "pip install -U deepspeed"),
     Line("--trainer.strategy deepspeed_stage_2", "pip install -U deepspeed", slow=True),
@@ -151,7 +152,7 @@ PACKAGES = {
     "MLFlowLogger": "mlflow",
     "TensorBoardLogger": "tensorboard",
 }
-"""What these need; where it is installed, they are not tried."""
+"""What these need; where it is installed, they work."""
 
 
 def nothing(*arguments):

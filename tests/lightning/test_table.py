@@ -3,6 +3,7 @@
 import inspect
 import re
 import shlex
+from dataclasses import replace
 from importlib.util import find_spec
 
 import lightning.pytorch.callbacks
@@ -67,6 +68,14 @@ def test_an_option_is_refused(line, config, tmp_path):
     run(line, config, tmp_path)
 
 
+def as_installed(name, line):
+    """What a line is where the package is there that it is refused for."""
+    is_there = name in PACKAGES and find_spec(PACKAGES[name])
+    if is_there and name == "CometLogger":
+        pytest.skip("it needs an account")
+    return replace(line, refusal="") if is_there else line
+
+
 def with_arguments(option, lines, folder):
     """A configuration on top, as a user writes it."""
     values = []
@@ -108,17 +117,15 @@ SLOW = [pytest.param(n, marks=[pytest.mark.slow] * (not CALLBACKS[n].refusal)) f
 
 @pytest.mark.parametrize("name", SLOW)
 def test_a_callback_works_or_says_why_not(name, config, tmp_path):
-    if name in PACKAGES and find_spec(PACKAGES[name]):
-        pytest.skip("its package is there")
-    fit_with({name: CALLBACKS[name]}, config, tmp_path)
-    if not CALLBACKS[name].refusal:
+    line = as_installed(name, CALLBACKS[name])
+    fit_with({name: line}, config, tmp_path)
+    if not line.refusal:
         record = str(tmp_path / "run" / "fit.yaml")
         main(["fit", "--config", record, "--trainer.fast_dev_run", "1"])
 
 
 @pytest.mark.parametrize("name", LOGGERS)
 def test_a_logger_works(name, config, tmp_path):
-    if name in PACKAGES and find_spec(PACKAGES[name]):
-        pytest.skip("its package is there")
-    more = with_arguments("logger", {name: LOGGERS[name]}, tmp_path)
-    run(Line("", LOGGERS[name].refusal), config, tmp_path, "--config", more)
+    line = as_installed(name, LOGGERS[name])
+    more = with_arguments("logger", {name: line}, tmp_path)
+    run(Line("", line.refusal), config, tmp_path, "--config", more)
