@@ -195,7 +195,8 @@ class SegmentationCLI(LightningCLI):
             self.config_init["fit"]["ckpt_path"] = str(self._checkpoint)
         if self.datamodule.layouts["val"] is None:
             self.trainer.limit_val_batches = 0
-            best, callbacks = self._get(self.config_init, "best"), self.trainer.callbacks
+            callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+            best = self._get(self.config_init, "best")
             callbacks[:] = [each for each in callbacks if each is not best]
 
     def before_validate(self) -> None:
