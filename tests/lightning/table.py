@@ -36,9 +36,11 @@ WORKS = [
         "--trainer.max_time 00:01:00:00 --trainer.limit_train_batches 0.5"
     ),
     Line("--trainer.overfit_batches 1 --trainer.max_epochs 2 --trainer.enable_progress_bar true"),
-    Line("--trainer.overfit_batches 0.5 --trainer.plugins TorchCheckpointIO"),
+    Line("--trainer.overfit_batches 0.5 --trainer.plugins TorchCheckpointIO", slow=True),
     Line("--trainer.max_epochs null --trainer.max_time 00:00:00:01 --model.schedule constant"),
-    Line("--trainer.max_epochs -1 --trainer.max_steps 2 --trainer.val_check_interval 1.0"),
+    Line(
+        "--trainer.max_epochs -1 --trainer.max_steps 2 --trainer.val_check_interval 1.0", slow=True
+    ),
     Line(
         "--trainer.max_epochs null --trainer.max_steps 1 --trainer.val_check_interval 1", slow=True
     ),
@@ -141,7 +143,7 @@ LOGGERS = {
     "Logger": Line("", "Logger is abstract"),  # a base class
     "MLFlowLogger": Line("", "pip install -U 'mlflow"),
     "TensorBoardLogger": Line("save_dir=DIR", "tensorboard.*pip install"),
-    "WandbLogger": Line("save_dir=DIR offline=true"),
+    "WandbLogger": Line("save_dir=DIR offline=true", slow=True),
 }
 
 PACKAGES = {

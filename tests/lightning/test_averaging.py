@@ -29,7 +29,9 @@ def assert_equal(one, other):
         assert one[name].equal(other[name]), name
 
 
-@pytest.mark.parametrize("name", ["EMAWeightAveraging", "WeightAveraging"])
+@pytest.mark.parametrize(
+    "name", ["EMAWeightAveraging", pytest.param("WeightAveraging", marks=pytest.mark.slow)]
+)
 def test_the_average_is_kept_tested_and_gone_on_from(name, tmp_path):
     arguments = {"decay": 0.5} if name.startswith("EMA") else {}
     command = words(tmp_path, name, **arguments)

@@ -124,7 +124,10 @@ def test_a_callback_works_or_says_why_not(name, config, tmp_path):
         main(["fit", "--config", record, "--trainer.fast_dev_run", "1"])
 
 
-@pytest.mark.parametrize("name", LOGGERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * each.slow) for n, each in LOGGERS.items()],
+)
 def test_a_logger_works(name, config, tmp_path):
     line = as_installed(name, LOGGERS[name])
     more = with_arguments("logger", {name: line}, tmp_path)
