@@ -1,5 +1,7 @@
 """What a configuration may change about training: precision, accumulation, clipping, compiling."""
 
+import csv
+
 import pytest
 import torch
 import yaml
@@ -28,9 +30,10 @@ def state(folder, run):
 def losses(folder, run):
     """All training losses of the first step."""
     (path,) = (folder / run).rglob("metrics.csv")
-    names, first = (line.split(",") for line in path.read_text().splitlines()[:2])
-    pairs = zip(names, first, strict=True)
-    return {name: float(value) for name, value in pairs if name.startswith("train/loss")}
+    with path.open() as file:
+        rows = [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
+    first = next(row for row in rows if "train/loss" in row)  # others hold the learning rate
+    return {name: float(value) for name, value in first.items() if name.startswith("train/loss")}
 
 
 @pytest.fixture(scope="module")

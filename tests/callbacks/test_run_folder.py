@@ -16,7 +16,9 @@ import os, pathlib, sys, time
 from arseg_lightning.file_lock import lock_file
 lock = lock_file(pathlib.Path(sys.argv[1]))
 if os.fork() == 0:  # a loader's worker
+    print("worker", flush=True)
     time.sleep(60)
+sys.stdin.readline()
 print(os.getpid(), flush=True)
 sys.stdin.read()
 """
@@ -29,6 +31,8 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
     with subprocess.Popen(
         command, stdin=pipe, stdout=pipe, text=True, start_new_session=True
     ) as other:
+        assert other.stdout.readline() == "worker\n"
+        print(file=other.stdin, flush=True)
         assert int(other.stdout.readline()) == other.pid
         with pytest.raises(
             FileExistsError, match=r"another process is training in .*; wait for it"
