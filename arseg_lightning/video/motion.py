@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arseg_lightning.types import BLOCK_SIZE, Frame
+from arseg_lightning.types import Frame
 from arseg_lightning.video.errors import UnsupportedReference
 from arseg_lightning.video.kernels import motion_kernels
-from arseg_lightning.video.vectors import paint
+from arseg_lightning.video.vectors import Candidates, match_vectors
 
-__all__ = ["BlockMotion", "block_motion", "fill_intra"]
+__all__ = ["BlockMotion", "Kind", "block_motion", "fill_intra", "matched_motion"]
+
+Kind = Literal["anchor", "between", "disposable"]
+"""Of a frame: nothing that is shown later was decoded before it; something was, and others may
+refer to it; nothing refers to it."""
+
+
+_RANGE = np.iinfo(np.int16).min, np.iinfo(np.int16).max
 
 
 @dataclass(frozen=True, slots=True)
 class BlockMotion:
-    """Backward motion of one frame to the frame before it, a vector for each 4x4 pixels.
+    """Motion of one frame to those that it was predicted from, a vector for each 4x4 pixels.
 
     Args:
         quarter_pixels: int16 of shape (2, h, w) with h = ceil(H / 4), w = ceil(W / 4): x and y in
             quarter pixels; filled in where the block is intra-coded.
-        intra: True where the codec gave no vector, bool of shape (h, w).
+        intra: True where the codec gave no vector that leads somewhere, bool of shape (h, w).
+        references: By how many frames the one that it leads to is shown later, int8 of shape
+            (h, w); negative for an earlier one. None where all of it leads to the frame before.
+        errors: Mean difference of a block and what it leads to, in quarter grey levels, uint8 of
+            shape (h, w), 255 where it has no vector; None where it is not known.
+        frame: Index of the frame in display order; None for the one after that before it.
+        kind: What may refer to it.
     """
 
     quarter_pixels: NDArray[np.int16]
     intra: NDArray[np.bool_]
+    references: NDArray[np.int8] | None = None
+    errors: NDArray[np.uint8] | None = None
+    frame: int | None = None
+    kind: Kind = "anchor"
 
     def __post_init__(self) -> None:
         """Check shapes and types."""
@@ -37,9 +56,30 @@ class BlockMotion:
                 f"{field.shape} with {intra.dtype} {intra.shape}"
             )
 
+    @property
+    def leads_to(self) -> tuple[int, ...]:
+        """The references that occur, the most frequent one first."""
+        if self.references is None:
+            return (-1,)
+        counts = np.bincount(self.references.view(np.uint8).ravel(), minlength=256)
+        found = np.flatnonzero(counts)
+        ordered = found[np.argsort(-counts[found], kind="stable")]
+        return tuple(int(value) for value in ordered.astype(np.uint8).view(np.int8))
+
+    def without(self, lost: Collection[int]) -> BlockMotion:
+        """The same, filled in where it leads to frames of which nothing is known."""
+        if not lost:
+            return self
+        if self.references is None:
+            blank = np.zeros_like(self.quarter_pixels)
+            return replace(self, quarter_pixels=blank, intra=np.ones_like(self.intra))
+        unknown = self.intra | np.isin(self.references, list(lost))
+        field, references = _fill_in(self.quarter_pixels, unknown, self.references)
+        return replace(self, quarter_pixels=field, intra=unknown, references=references)
+
 
 def block_motion(frame: Frame) -> BlockMotion:
-    """Paint a frame's vectors onto the 4x4 grid, and fill in intra-coded blocks.
+    """The motion of a frame that refers to the one before it and to no other.
 
     Args:
         frame: A frame decoded with its vectors.
@@ -51,14 +91,34 @@ def block_motion(frame: Frame) -> BlockMotion:
     vectors = frame.vectors
     if vectors is None:
         raise ValueError(f"frame {frame.index} was decoded without vectors; use motion=True")
-    height, width = (_cells(side) for side in frame.size)
-    painted, intra, later = paint(vectors, height, width)
-    if frame.picture_type == "B" or later:
+    if frame.picture_type == "B" or (vectors["source"] > 0).any():
         raise UnsupportedReference(
             f"frame {frame.index} is predicted from a later one (B-frame), so its vectors do not "
-            f"lead to the frame before it; use --motion reencode"
+            f"lead to the frame before it; match them (video/matching.py)"
         )
-    return BlockMotion(_filled(painted, intra), intra)
+    return matched_motion(vectors, frame.size, None, frame.index)
+
+
+def matched_motion(
+    vectors: NDArray[np.void],
+    size: tuple[int, int],
+    candidates: Candidates | None,
+    frame: int | None,
+    kind: Kind = "anchor",
+) -> BlockMotion:
+    """Find what a frame's vectors lead to, and fill in where that is nothing.
+
+    Args:
+        vectors: The codec's vectors.
+        size: Height and width of the picture.
+        candidates: What they may lead to; None takes all of them to lead to the frame before.
+        frame: Index of the frame.
+        kind: What may refer to it.
+    """
+    found = match_vectors(vectors, size, candidates)
+    references = None if (found.references == -1).all() else found.references
+    field, references = _fill_in(found.field, found.intra, references)
+    return BlockMotion(field, found.intra, references, found.errors, frame, kind)
 
 
 def fill_intra(quarter_pixels: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
@@ -71,6 +131,23 @@ def fill_intra(quarter_pixels: NDArray[np.int16], intra: NDArray[np.bool_]) -> N
         quarter_pixels: (2, h, w)   intra: (h, w)   returns: (2, h, w)
     """
     return _filled(np.where(intra, np.int16(0), quarter_pixels), np.ascontiguousarray(intra))
+
+
+def _fill_in(
+    field: NDArray[np.int16], unknown: NDArray[np.bool_], references: NDArray[np.int8] | None
+) -> tuple[NDArray[np.int16], NDArray[np.int8] | None]:
+    """Fill in motion and references; neighbours count by how fast they move.
+
+    What is filled in leads to the picture that most of the frame leads to.
+    """
+    if references is None:
+        return fill_intra(field, unknown), None
+    counts = np.bincount(references[~unknown].view(np.uint8), minlength=256)
+    main = np.uint8(counts.argmax()).view(np.int8) if counts.any() else np.int8(-1)
+    frames = np.where(unknown, main, references).astype(np.float32)
+    speeds = np.rint(field * (main / frames)).clip(*_RANGE).astype(np.int16)
+    filled = np.where(unknown, fill_intra(speeds, unknown), field)
+    return filled, np.where(unknown, main, references)
 
 
 def _filled(field: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
@@ -103,7 +180,3 @@ def _sum_of_neighbours(values: NDArray[np.float32]) -> NDArray[np.float32]:
     rows = padded[..., :-2, :] + padded[..., 1:-1, :] + padded[..., 2:, :]
     total: NDArray[np.float32] = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
     return total
-
-
-def _cells(side: int) -> int:
-    return -(-side // BLOCK_SIZE)

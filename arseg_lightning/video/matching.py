@@ -1,0 +1,182 @@
+"""Gives each picture of a stream the motion to those that it was predicted from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from av.video.frame import PictureType, VideoFrame
+from numpy.typing import NDArray
+
+from arseg_lightning.types import BLOCK_SIZE
+from arseg_lightning.video.chain import KEPT_REFERENCES
+from arseg_lightning.video.coded import coded
+from arseg_lightning.video.conversion import motion_vectors
+from arseg_lightning.video.motion import BlockMotion, Kind, matched_motion
+from arseg_lightning.video.pictures import NumberedPicture
+from arseg_lightning.video.vectors import Candidates, Luma
+
+__all__ = ["Matched", "Matcher", "rest"]
+
+_MAX_WAITING = 16
+"""Pictures by which one may be shown earlier than coded: the limit of H.264."""
+
+_FARTHEST = 127
+"""Frames, which references are stored with."""
+
+_WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
+"""Formats whose first plane is the luma, a byte a pixel."""
+
+ItemT = TypeVar("ItemT")
+
+
+class Matched(NamedTuple, Generic[ItemT]):
+    """A picture with its motion.
+
+    Args:
+        item: What was pushed with it.
+        step: Its motion; None for an I-picture.
+        earlier: That of pictures which are shown later, were decoded before it, and have not been
+            given yet.
+    """
+
+    item: ItemT
+    step: BlockMotion | None
+    earlier: tuple[BlockMotion, ...]
+
+
+@dataclass(eq=False)
+class _Picture(Generic[ItemT]):
+    """A picture, and what it was predicted from as soon as that is known."""
+
+    item: ItemT
+    place: int
+    number: int
+    is_intra: bool
+    kind: Kind
+    luma: Luma
+    vectors: NDArray[np.void]
+    num_candidates: int
+    looks_ahead: bool
+    is_matched: bool = False
+    step: BlockMotion | None = None
+
+
+class Matcher(Generic[ItemT]):
+    """Keeps the pictures that others may refer to, and lets wait what refers to later ones.
+
+    Pictures come and go in the order in which they are shown. One that was predicted from later
+    ones goes when the next P- or I-picture has come, so that B-pictures delay a stream by as many
+    as there are in a row; other streams are not delayed. What is kept is what a decoder keeps.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[_Picture[ItemT]] = []
+        self._references: list[_Picture[ItemT]] = []
+        self._intra: list[int] = []
+
+    def push(self, numbered: NumberedPicture, item: ItemT) -> Iterator[Matched[ItemT]]:
+        """Add a picture, and give those whose turn it is with what belongs to them."""
+        self._waiting.append(_note(numbered, item))
+        while self._waiting and self._is_ready(self._waiting[0]):
+            yield self._give()
+
+    def flush(self) -> Iterator[Matched[ItemT]]:
+        """Give all that still wait, and forget them: what comes next refers to none of them."""
+        while self._waiting:
+            yield self._give()
+        self._references, self._intra = [], []
+
+    def _is_ready(self, picture: _Picture[ItemT]) -> bool:
+        """Whether all has come that it may refer to."""
+        after = self._waiting[1:]
+        has_anchor = any(each.kind != "between" and not each.looks_ahead for each in after)
+        return not picture.looks_ahead or has_anchor or len(after) >= _MAX_WAITING
+
+    def _give(self) -> Matched[ItemT]:
+        """The first one, matched with all that was decoded before it."""
+        first = self._waiting.pop(0)
+        before = [p for p in self._waiting if p.number < first.number and not p.is_matched]
+        for picture in (*sorted(before, key=lambda p: p.number), first):
+            self._match(picture)
+        earlier = tuple(picture.step for picture in before if picture.step is not None)
+        return Matched(first.item, first.step, earlier)
+
+    def _match(self, picture: _Picture[ItemT]) -> None:
+        """Find what a picture's vectors lead to, and keep it for others."""
+        if picture.is_matched:
+            return
+        picture.is_matched = True
+        if picture.is_intra:
+            self._intra = [*self._intra[-_MAX_WAITING:], picture.place]
+        elif picture.step is None:
+            size = (picture.luma.shape[0], picture.luma.shape[1])
+            candidates = self._candidates(picture)
+            found = matched_motion(picture.vectors, size, candidates, picture.place, picture.kind)
+            picture.step = found
+        if picture.kind != "disposable":
+            self._references = [*self._references[1 - KEPT_REFERENCES :], picture]
+
+    def _candidates(self, picture: _Picture[ItemT]) -> Candidates:
+        """What a picture's vectors may lead to: nothing beyond an I-picture shown before it."""
+        start = max((place for place in self._intra if place <= picture.place), default=None)
+        offsets = {
+            each.place - picture.place: each.luma
+            for each in self._references
+            if each.number < picture.number
+            and each.luma.shape == picture.luma.shape
+            and (start is None or each.place >= start)
+        }
+        near = sorted((offset for offset in offsets if abs(offset) <= _FARTHEST), key=abs)
+        sides = [offset for offset in near if offset < 0], [offset for offset in near if offset > 0]
+        return Candidates(
+            picture.luma,
+            *(tuple((at, offsets[at]) for at in side[: picture.num_candidates]) for side in sides),
+        )
+
+
+def rest(size: tuple[int, int], frame: int) -> BlockMotion:
+    """The motion of a frame that is the same as the one before it."""
+    height, width = (-(-side // BLOCK_SIZE) for side in size)
+    field, intra = np.zeros((2, height, width), np.int16), np.zeros((height, width), np.bool_)
+    return BlockMotion(field, intra, frame=frame)
+
+
+def _note(numbered: NumberedPicture, item: ItemT) -> _Picture[ItemT]:
+    """What has to be known of a picture."""
+    place, picture, is_copy = numbered
+    known = None if is_copy else coded(picture)
+    kind_of, vectors, luma = PictureType(picture.pict_type), motion_vectors(picture), _luma(picture)
+    if is_copy:
+        kind_of, vectors = PictureType.P, vectors[:0]
+    looks_ahead = bool((vectors["source"] > 0).any())
+    is_b = kind_of in (PictureType.B, PictureType.BI)
+    says = None if known is None else known.is_reference
+    is_reference = not is_b if says is None else says
+    noted = _Picture(
+        item=item,
+        place=place,
+        number=place if known is None else known.number,
+        is_intra=kind_of in (PictureType.I, PictureType.SI),
+        kind="between" if is_b or looks_ahead else "anchor",
+        luma=luma,
+        vectors=vectors,
+        num_candidates=1 if says is None else KEPT_REFERENCES,
+        looks_ahead=looks_ahead,
+    )
+    if not is_reference:
+        noted.kind = "disposable"
+    if is_copy:
+        noted.step = rest((luma.shape[0], luma.shape[1]), place)
+    return noted
+
+
+def _luma(picture: VideoFrame) -> Luma:
+    """A picture's brightness, in the decoder's memory where that has it, (H, W)."""
+    if picture.format.name not in _WITH_LUMA:
+        picture = picture.reformat(format="gray")
+    plane = picture.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return rows[: picture.height, : picture.width]
