@@ -214,8 +214,21 @@ static int count_known(const uint8_t *at, long stride)
     return count;
 }
 
+/* The reference that most known cells have. */
+static int8_t most_frequent(const int8_t *references, const uint8_t *unknown, long cells)
+{
+    long counts[256] = {0}, most = (uint8_t)-1; /* if there is none, or as many */
+    for (long cell = 0; cell < cells; cell++)
+        counts[(uint8_t)references[cell]] += !unknown[cell];
+    for (long reference = 0; reference < 256; reference++)
+        if (counts[reference] > counts[most])
+            most = reference;
+    return most;
+}
+
+/* Motion as it would be if all led to one frame. */
 static void open_plane(const Plane *plane, const int16_t *field, const uint8_t *unknown,
-                       long height, long width)
+                       const int8_t *references, int8_t main, long height, long width)
 {
     memset(plane->x, 0, 2 * sizeof(float) * (height + 2) * plane->stride); /* and y behind it */
     memset(plane->state, OUTSIDE, (height + 2) * plane->stride);
@@ -226,8 +239,9 @@ static void open_plane(const Plane *plane, const int16_t *field, const uint8_t *
         float *restrict to_x = plane->x + at, *restrict to_y = plane->y + at;
         uint8_t *restrict state = plane->state + at;
         for (long column = 0; column < width; column++) {
-            to_x[column] = x[column];
-            to_y[column] = y[column];
+            float by = references ? (float)main / references[row * width + column] : 1.0f;
+            to_x[column] = hole[column] ? 0.0f : x[column] * by;
+            to_y[column] = hole[column] ? 0.0f : y[column] * by;
             state[column] = hole[column] ^ KNOWN;
         }
     }
@@ -258,16 +272,30 @@ static long queue_around(const Plane *plane, long at, int32_t *queue, long lengt
     return length;
 }
 
-/* Gives unknown cells the mean of their known neighbours, from the rim inwards.
- * field: (2, height, width), zero where unknown, which is what stays where nothing is known at all.
+static int16_t rounded(float value)
+{
+    float whole = rintf(value);
+    return whole < INT16_MIN ? INT16_MIN : whole > INT16_MAX ? INT16_MAX : whole;
+}
+
+/* Gives unknown cells the mean of their known neighbours, from the rim inwards, as motion to the
+ * frame that most cells lead to; zero where nothing is known at all.
+ * field: (2, height, width), references: (height, width), or NULL where all lead to one frame.
  * For work: planes of (height + 2, width + 2): xy, two; states, one; queues, two;
  * means, two. */
-void fill_unknown(int16_t *field, const uint8_t *unknown, long height, long width, float *xy,
-                  uint8_t *states, int32_t *queues, float *means)
+void fill_unknown(int16_t *field, const uint8_t *unknown, int8_t *references, long height,
+                  long width, float *xy, uint8_t *states, int32_t *queues, float *means)
 {
     long size = (width + 2) * (height + 2), cells = height * width;
     Plane plane = {xy, xy + size, states, width + 2};
-    open_plane(&plane, field, unknown, height, width);
+    int8_t main = references ? most_frequent(references, unknown, cells) : -1;
+    open_plane(&plane, field, unknown, references, main, height, width);
+    for (long cell = 0; cell < cells; cell++)
+        if (unknown[cell]) {
+            field[cell] = field[cells + cell] = 0;
+            if (references)
+                references[cell] = main;
+        }
     int32_t *queue = queues, *other = queues + size;
     long length = queue_rim(&plane, height, queue);
     while (length) {
@@ -282,8 +310,8 @@ void fill_unknown(int16_t *field, const uint8_t *unknown, long height, long widt
             plane.x[at] = means[2 * i];
             plane.y[at] = means[2 * i + 1];
             states[at] = KNOWN;
-            field[cell] = rintf(plane.x[at]);
-            field[cells + cell] = rintf(plane.y[at]);
+            field[cell] = rounded(plane.x[at]);
+            field[cells + cell] = rounded(plane.y[at]);
             later = queue_around(&plane, at, other, later);
         }
         int32_t *swap = queue;
@@ -528,11 +556,42 @@ void to_pixels(const Pair *pairs, float *xy, uint8_t *valid, long count)
     write_pixels(pairs, &pixels, 0, count);
 }
 
+/* The nearest pixel of a plane, held inside it. */
+static inline long nearest(float x, float y, long height, long width)
+{
+    float right = width - 1, bottom = height - 1;
+    x = floorf(x + 0.5f), y = floorf(y + 0.5f);
+    x = x < 0 ? 0 : x > right ? right : x, y = y < 0 ? 0 : y > bottom ? bottom : y;
+    return (long)y * width + (long)x;
+}
+
+/* The motion of a frame to another, of both to a third: see video/relative.py. */
+void relate_motion(const float *frame, const uint8_t *frame_valid, const float *key,
+                   const uint8_t *key_valid, float *xy, uint8_t *valid, long height, long width,
+                   long rounds)
+{
+    long size = height * width;
+    for (long row = 0; row < height; row++)
+        for (long column = 0; column < width; column++) {
+            long at = row * width + column, from;
+            float x = column + frame[at], y = row + frame[size + at], to_x = x, to_y = y;
+            for (long round = 0; round < rounds; round++) {
+                from = nearest(to_x, to_y, height, width);
+                to_x = x - key[from], to_y = y - key[size + from];
+            }
+            from = nearest(to_x, to_y, height, width);
+            xy[at] = to_x - column, xy[size + at] = to_y - row;
+            valid[at] = frame_valid[at] & key_valid[from];
+        }
+}
+
 typedef struct {
     const uint8_t *vectors, *intra; /* little endian; bits */
     long num_values;
+    const int8_t *references; /* NULL where all are -1 */
     int16_t *field;
     uint8_t *holes;
+    int8_t *leads_to;
     long height, width;
 } Placement;
 
@@ -553,6 +612,8 @@ static inline void place_square(const Placement *p, long value, long top, long l
             p->field[cell] = x;
             p->field[p->height * p->width + cell] = y;
             p->holes[cell] = hole;
+            if (p->references)
+                p->leads_to[cell] = p->references[value];
         }
 }
 
@@ -566,25 +627,30 @@ static long count_bits(const uint8_t *bits, long count)
     return sum;
 }
 
-/* Reads what video/packing.py packs. field: (2, height, width), holes: (height, width).
- * Returns 0, or 1 if the bytes are not those of a motion of this size. */
-int unpack_field(const uint8_t *content, long length, int16_t *field, uint8_t *holes, long height,
-                 long width)
+enum { READ, REFUSED, WITH_REFERENCES };
+
+/* Reads what video/packing.py packs. field: (2, height, width), holes, leads_to: (height, width).
+ * Returns REFUSED if the bytes are not those of a motion of this size. */
+int unpack_field(const uint8_t *content, long length, int16_t *field, uint8_t *holes,
+                 int8_t *leads_to, long height, long width)
 {
     long columns = (width + 3) / 4, count = (height + 3) / 4 * columns, split_bytes = (count + 7) / 8;
     if (split_bytes > length)
-        return 1;
+        return REFUSED;
     long num_split = count_bits(content, count), part_bytes = (4 * num_split + 7) / 8;
     const uint8_t *parts = content + split_bytes;
     if (split_bytes + part_bytes > length)
-        return 1;
+        return REFUSED;
     long num_parts = count_bits(parts, 4 * num_split), num_quarters = 4 * num_split - num_parts;
     long whole = 0, quarter = count - num_split, cell = quarter + num_quarters, part = 0;
     long num_values = cell + 4 * num_parts;
-    if (split_bytes + part_bytes + 4 * num_values + (num_values + 7) / 8 != length)
-        return 1;
+    long end = split_bytes + part_bytes + 4 * num_values + (num_values + 7) / 8;
+    if (length != end && length != end + num_values)
+        return REFUSED;
     const uint8_t *vectors = parts + part_bytes, *intra = vectors + 4 * num_values;
-    const Placement p = {vectors, intra, num_values, field, holes, height, width};
+    const int8_t *references = length > end ? (const int8_t *)content + end : NULL;
+    const Placement p = {vectors, intra, num_values, references, field, holes, leads_to,
+                         height, width};
     for (long i = 0; i < count; i++) {
         long top = 4 * (i / columns), left = 4 * (i % columns);
         if (!bit(content, i)) {
@@ -600,5 +666,5 @@ int unpack_field(const uint8_t *content, long length, int16_t *field, uint8_t *h
                     place_square(&p, cell++, y + c / 2, x + c % 2, 1);
         }
     }
-    return 0;
+    return references ? WITH_REFERENCES : READ;
 }

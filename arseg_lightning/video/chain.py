@@ -70,10 +70,7 @@ class MotionChain:
             self._offset = self._to_anchor(self._keyframe)
 
     def push(self, step: BlockMotion) -> None:
-        """Add a frame.
-
-        Frames may come in any order; those that one refers to have to be there when its motion is
-        asked for. One that is there already is left as it is.
+        """Add a frame, and those that came before it and are not there yet.
 
         Args:
             step: The frame's motion; it must not change as long as the chain is used.
@@ -87,6 +84,8 @@ class MotionChain:
                 f"block motion of {step.intra.shape} cells does not fit pictures of "
                 f"{self.size}, which have {grid}; make a chain for each size of picture"
             )
+        for earlier in step.earlier:
+            self.push(earlier)
         frame = self._last + 1 if step.frame is None else step.frame
         if frame in self._steps:
             return
@@ -108,7 +107,7 @@ class MotionChain:
 
     def _to_anchor(self, frame: int) -> Motion:
         """The motion of a frame to the one that fields lead to; nowhere valid if none is known."""
-        if not self._is_known(frame):
+        if not self.knows(frame):
             nowhere = Motion.zero(*self.size)
             nowhere.valid[:] = False
             return nowhere
@@ -118,15 +117,15 @@ class MotionChain:
         assert motion is not None
         return motion
 
-    def _is_known(self, frame: int) -> bool:
-        """Whether a frame was decoded after the anchor, and is not forgotten."""
+    def knows(self, frame: int) -> bool:
+        """Whether a frame was decoded after the keyframe, and is not forgotten."""
         return frame == self._anchor or (frame > self._anchor and frame in self._steps)
 
     def _compose(self, frame: int, wanted: bool = False) -> Motion | None:
         """Make the field of a frame, and before it those of the frames that it leads to."""
         step = self._steps[frame]
         references = step.leads_to
-        lost = [each for each in references if not self._is_known(frame + each)]
+        lost = [each for each in references if not self.knows(frame + each)]
         known = [each for each in references if each not in lost]
         for each in known:
             if frame + each not in self._fields:
@@ -144,7 +143,7 @@ class MotionChain:
         kept = [frame for frame, step in self._steps.items() if step.kind != "disposable"]
         for gone in [frame for frame in self._steps if frame not in kept[-KEPT_REFERENCES:]]:
             for frame, step in self._steps.items():
-                waits = self._is_known(frame) and frame not in self._fields
+                waits = self.knows(frame) and frame not in self._fields
                 if waits and gone in kept and gone - frame in step.leads_to:
                     self._compose(frame)
             del self._steps[gone]

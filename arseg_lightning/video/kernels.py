@@ -21,6 +21,8 @@ __all__ = ["MotionKernels", "motion_kernels"]
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
 
+_REFUSED, _WITH_REFERENCES = 1, 2
+
 Fields = NDArray[np.int16]
 Flags = NDArray[np.bool_]
 
@@ -43,14 +45,16 @@ class MotionKernels:
         self._match = library.match_vectors
         self._match.argtypes = [_POINTER, _LONG] + [_POINTER] * 3 + [_LONG] * 8 + [_POINTER] * 4
         self._fill = library.fill_unknown
-        self._fill.argtypes = [_POINTER] * 2 + [_LONG] * 2 + [_POINTER] * 4
+        self._fill.argtypes = [_POINTER] * 3 + [_LONG] * 2 + [_POINTER] * 4
         self._push = library.push_motion
         self._push.argtypes = [_POINTER] * 5 + [_LONG] * 2 + [_INT] + [_POINTER] * 2
         self._to_pixels = library.to_pixels
         self._to_pixels.argtypes = [_POINTER] * 3 + [_LONG]
+        self._relate = library.relate_motion
+        self._relate.argtypes = [_POINTER] * 6 + [_LONG] * 3
         self._unpack = library.unpack_field
-        self._unpack.argtypes = [ctypes.c_char_p, _LONG, _POINTER, _POINTER, _LONG, _LONG]
-        for function in (self._match, self._fill, self._push, self._to_pixels):
+        self._unpack.argtypes = [ctypes.c_char_p, _LONG] + [_POINTER] * 3 + [_LONG] * 2
+        for function in (self._match, self._fill, self._push, self._to_pixels, self._relate):
             function.restype = None
 
     def match(
@@ -95,11 +99,11 @@ class MotionKernels:
             ),
         )
 
-    def fill(self, field: Fields, unknown: Flags) -> None:
-        """Fill in unknown cells, which are zero, in place.
+    def fill(self, field: Fields, unknown: Flags, references: NDArray[np.int8] | None) -> None:
+        """Fill in unknown cells, and what they lead to, in place.
 
         Shapes:
-            field: (2, h, w)   unknown: (h, w)
+            field: (2, h, w)   unknown, references: (h, w)
         """
         height, width = unknown.shape
         plane = (height + 2, width + 2)
@@ -108,10 +112,19 @@ class MotionKernels:
         self._fill(
             pointer(field, np.int16, (2, height, width), written=True),
             pointer(unknown, np.bool_),
+            None if references is None else pointer(references, np.int8, written=True),
             height,
             width,
             *(part.ctypes.data for part in (xy, states, queues, means)),
         )
+
+    def relate(self, frame: Motion, keyframe: Motion, rounds: int) -> Motion:
+        """The motion of one frame to another, of both to a third."""
+        height, width = frame.size
+        found = Motion.zero(height, width)
+        motions = (*_pointers(frame, height, width), *_pointers(keyframe, height, width))
+        self._relate(*motions, *_pointers(found, height, width), height, width, rounds)
+        return found
 
     def push(
         self,
@@ -164,22 +177,27 @@ class MotionKernels:
         pointers = _pointers(motion, height, width)
         self._to_pixels(pointer(pairs, np.int16), *pointers, height * width)
 
-    def unpack(self, content: bytes, field: Fields, intra: Flags) -> bool:
-        """Read packed block motion; False if the bytes are none of this size.
+    def unpack(
+        self, content: bytes, grid: tuple[int, int]
+    ) -> tuple[Fields, Flags, NDArray[np.int8] | None] | None:
+        """Read packed block motion of a height and width; None if the bytes are none.
 
         Shapes:
-            field: (2, h, w)   intra: (h, w)
+            returns: (2, h, w), (h, w), (h, w)
         """
-        height, width = intra.shape
-        refused = self._unpack(
+        field, intra = np.empty((2, *grid), np.int16), np.empty(grid, np.bool_)
+        references = np.empty(grid, np.int8)
+        outcome = self._unpack(
             content,
             len(content),
-            pointer(field, np.int16, (2, height, width), written=True),
+            pointer(field, np.int16, written=True),
             pointer(intra, np.bool_, written=True),
-            height,
-            width,
+            pointer(references, np.int8, written=True),
+            *grid,
         )
-        return not refused
+        if outcome == _REFUSED:
+            return None
+        return field, intra, references if outcome == _WITH_REFERENCES else None
 
 
 def _rows(luma: NDArray[np.uint8], size: tuple[int, int]) -> int:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
-from arseg_lightning.types import BLOCK_SIZE
 from arseg_lightning.video.chain import KEPT_REFERENCES
 from arseg_lightning.video.coded import coded
-from arseg_lightning.video.conversion import motion_vectors
 from arseg_lightning.video.motion import BlockMotion, Kind, matched_motion
 from arseg_lightning.video.pictures import NumberedPicture
-from arseg_lightning.video.vectors import Candidates, Luma
+from arseg_lightning.video.vectors import VECTOR, Candidates, Luma
 
-__all__ = ["Matched", "Matcher", "rest"]
+__all__ = ["Matcher"]
 
 _MAX_WAITING = 16
 """Pictures by which one may be shown earlier than coded: the limit of H.264."""
@@ -30,21 +28,6 @@ _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p
 """Formats whose first plane is the luma, a byte a pixel."""
 
 ItemT = TypeVar("ItemT")
-
-
-class Matched(NamedTuple, Generic[ItemT]):
-    """A picture with its motion.
-
-    Args:
-        item: What was pushed with it.
-        step: Its motion; None for an I-picture.
-        earlier: That of pictures which are shown later, were decoded before it, and have not been
-            given yet.
-    """
-
-    item: ItemT
-    step: BlockMotion | None
-    earlier: tuple[BlockMotion, ...]
 
 
 @dataclass(eq=False)
@@ -77,13 +60,17 @@ class Matcher(Generic[ItemT]):
         self._references: list[_Picture[ItemT]] = []
         self._intra: list[int] = []
 
-    def push(self, numbered: NumberedPicture, item: ItemT) -> Iterator[Matched[ItemT]]:
-        """Add a picture, and give those whose turn it is with what belongs to them."""
+    def push(self, numbered: NumberedPicture, item: ItemT) -> Iterator[tuple[ItemT, BlockMotion | None]]:
+        """Add a picture, and give those whose turn it is.
+
+        Returns:
+            What was pushed with them, and their motion: None for I-pictures.
+        """
         self._waiting.append(_note(numbered, item))
         while self._waiting and self._is_ready(self._waiting[0]):
             yield self._give()
 
-    def flush(self) -> Iterator[Matched[ItemT]]:
+    def flush(self) -> Iterator[tuple[ItemT, BlockMotion | None]]:
         """Give all that still wait, and forget them: what comes next refers to none of them."""
         while self._waiting:
             yield self._give()
@@ -95,14 +82,17 @@ class Matcher(Generic[ItemT]):
         has_anchor = any(each.kind != "between" and not each.looks_ahead for each in after)
         return not picture.looks_ahead or has_anchor or len(after) >= _MAX_WAITING
 
-    def _give(self) -> Matched[ItemT]:
+    def _give(self) -> tuple[ItemT, BlockMotion | None]:
         """The first one, matched with all that was decoded before it."""
         first = self._waiting.pop(0)
-        before = [p for p in self._waiting if p.number < first.number and not p.is_matched]
-        for picture in (*sorted(before, key=lambda p: p.number), first):
+        before = [picture for picture in self._waiting if picture.number < first.number]
+        before = sorted(before, key=lambda picture: picture.number)
+        for picture in (*before, first):
             self._match(picture)
+        if first.step is None:
+            return first.item, None
         earlier = tuple(picture.step for picture in before if picture.step is not None)
-        return Matched(first.item, first.step, earlier)
+        return first.item, replace(first.step, earlier=earlier)
 
     def _match(self, picture: _Picture[ItemT]) -> None:
         """Find what a picture's vectors lead to, and keep it for others."""
@@ -137,20 +127,13 @@ class Matcher(Generic[ItemT]):
         )
 
 
-def rest(size: tuple[int, int], frame: int) -> BlockMotion:
-    """The motion of a frame that is the same as the one before it."""
-    height, width = (-(-side // BLOCK_SIZE) for side in size)
-    field, intra = np.zeros((2, height, width), np.int16), np.zeros((height, width), np.bool_)
-    return BlockMotion(field, intra, frame=frame)
-
-
 def _note(numbered: NumberedPicture, item: ItemT) -> _Picture[ItemT]:
     """What has to be known of a picture."""
     place, picture, is_copy = numbered
     known = None if is_copy else coded(picture)
-    kind_of, vectors, luma = PictureType(picture.pict_type), motion_vectors(picture), _luma(picture)
-    if is_copy:
-        kind_of, vectors = PictureType.P, vectors[:0]
+    luma, exported = _luma(picture), picture.side_data.get("MOTION_VECTORS")
+    kind_of = PictureType.P if is_copy else PictureType(picture.pict_type)
+    vectors = np.zeros(0, VECTOR) if exported is None or is_copy else exported.to_ndarray()
     looks_ahead = bool((vectors["source"] > 0).any())
     is_b = kind_of in (PictureType.B, PictureType.BI)
     says = None if known is None else known.is_reference
@@ -169,7 +152,7 @@ def _note(numbered: NumberedPicture, item: ItemT) -> _Picture[ItemT]:
     if not is_reference:
         noted.kind = "disposable"
     if is_copy:
-        noted.step = rest((luma.shape[0], luma.shape[1]), place)
+        noted.step = BlockMotion.rest((luma.shape[0], luma.shape[1]), place)
     return noted
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from arseg_lightning.types import Frame
+from arseg_lightning.types import BLOCK_SIZE, Frame
 from arseg_lightning.video.errors import UnsupportedReference
 from arseg_lightning.video.kernels import motion_kernels
 from arseg_lightning.video.vectors import Candidates, match_vectors
@@ -38,6 +38,8 @@ class BlockMotion:
             shape (h, w), 255 where it has no vector; None where it is not known.
         frame: Index of the frame in display order; None for the one after that before it.
         kind: What may refer to it.
+        earlier: Motion of frames that were decoded before this one and are shown later, and of
+            those that were left out before it.
     """
 
     quarter_pixels: NDArray[np.int16]
@@ -46,6 +48,7 @@ class BlockMotion:
     errors: NDArray[np.uint8] | None = None
     frame: int | None = None
     kind: Kind = "anchor"
+    earlier: tuple[BlockMotion, ...] = ()
 
     def __post_init__(self) -> None:
         """Check shapes and types."""
@@ -56,15 +59,26 @@ class BlockMotion:
                 f"{field.shape} with {intra.dtype} {intra.shape}"
             )
 
+    @classmethod
+    def rest(cls, size: tuple[int, int], frame: int | None = None) -> BlockMotion:
+        """The motion of a frame that is the same as the one before it."""
+        grid = tuple(-(-side // BLOCK_SIZE) for side in size)
+        return cls(np.zeros((2, *grid), np.int16), np.zeros(grid, np.bool_), frame=frame)
+
+    @classmethod
+    def unknown(cls, size: tuple[int, int], frame: int | None = None) -> BlockMotion:
+        """The motion of a frame that was predicted from none."""
+        found = cls.rest(size, frame)
+        found.intra[:] = True
+        return found
+
     @property
     def leads_to(self) -> tuple[int, ...]:
-        """The references that occur, the most frequent one first."""
+        """The references that occur."""
         if self.references is None:
             return (-1,)
-        counts = np.bincount(self.references.view(np.uint8).ravel(), minlength=256)
-        found = np.flatnonzero(counts)
-        ordered = found[np.argsort(-counts[found], kind="stable")]
-        return tuple(int(value) for value in ordered.astype(np.uint8).view(np.int8))
+        span = range(int(self.references.min()), int(self.references.max()) + 1)
+        return tuple(each for each in span if (self.references == each).any())
 
     def without(self, lost: Collection[int]) -> BlockMotion:
         """The same, filled in where it leads to frames of which nothing is known."""
@@ -74,7 +88,7 @@ class BlockMotion:
             blank = np.zeros_like(self.quarter_pixels)
             return replace(self, quarter_pixels=blank, intra=np.ones_like(self.intra))
         unknown = self.intra | np.isin(self.references, list(lost))
-        field, references = _fill_in(self.quarter_pixels, unknown, self.references)
+        field, references = fill_intra(self.quarter_pixels, unknown, self.references)
         return replace(self, quarter_pixels=field, intra=unknown, references=references)
 
 
@@ -117,61 +131,53 @@ def matched_motion(
     """
     found = match_vectors(vectors, size, candidates)
     references = None if (found.references == -1).all() else found.references
-    field, references = _fill_in(found.field, found.intra, references)
+    field, references = fill_intra(found.field, found.intra, references)
     return BlockMotion(field, found.intra, references, found.errors, frame, kind)
 
 
-def fill_intra(quarter_pixels: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
+def fill_intra(
+    quarter_pixels: NDArray[np.int16],
+    intra: NDArray[np.bool_],
+    references: NDArray[np.int8] | None = None,
+) -> tuple[NDArray[np.int16], NDArray[np.int8] | None]:
     """Give intra-coded cells the mean motion of their neighbours, from the rim inwards.
 
-    What is newly seen usually moves with what is beside it. A frame that is intra-coded
-    throughout gets zero motion.
+    What is newly seen usually moves with what is beside it. It leads to the frame that most cells
+    lead to, and is as fast as its neighbours. A frame that is intra-coded throughout gets zero
+    motion.
 
     Shapes:
-        quarter_pixels: (2, h, w)   intra: (h, w)   returns: (2, h, w)
+        quarter_pixels: (2, h, w)   intra, references: (h, w)   returns: (2, h, w), (h, w)
     """
-    return _filled(np.where(intra, np.int16(0), quarter_pixels), np.ascontiguousarray(intra))
-
-
-def _fill_in(
-    field: NDArray[np.int16], unknown: NDArray[np.bool_], references: NDArray[np.int8] | None
-) -> tuple[NDArray[np.int16], NDArray[np.int8] | None]:
-    """Fill in motion and references; neighbours count by how fast they move.
-
-    What is filled in leads to the picture that most of the frame leads to.
-    """
-    if references is None:
-        return fill_intra(field, unknown), None
-    counts = np.bincount(references[~unknown].view(np.uint8), minlength=256)
-    main = np.uint8(counts.argmax()).view(np.int8) if counts.any() else np.int8(-1)
-    frames = np.where(unknown, main, references).astype(np.float32)
-    speeds = np.rint(field * (main / frames)).clip(*_RANGE).astype(np.int16)
-    filled = np.where(unknown, fill_intra(speeds, unknown), field)
-    return filled, np.where(unknown, main, references)
-
-
-def _filled(field: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """Fill in cells that are zero, in place if there are kernels."""
+    field, intra = quarter_pixels.copy(), np.ascontiguousarray(intra)
+    references = None if references is None else references.copy()
     kernels = motion_kernels()
     if kernels is not None:
-        kernels.fill(field, intra)
-        return field
-    return _fill(field, intra)
+        kernels.fill(field, intra, references)
+    else:
+        _fill(field, intra, references)
+    return field, references
 
 
-def _fill(field: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
+def _fill(
+    field: NDArray[np.int16], intra: NDArray[np.bool_], references: NDArray[np.int8] | None
+) -> None:
     """The same without kernels, all of the rim at a time."""
-    unknown = intra.copy()
-    if unknown.all():
-        return field
-    filled = field.astype(np.float32)
-    while unknown.any():
+    unknown, filled = intra.copy(), field.astype(np.float32)
+    if references is not None:
+        counts = np.bincount(references[~intra].view(np.uint8), minlength=256)
+        most = 255 if counts[255] == counts.max() else counts.argmax()
+        main = np.uint8(most).view(np.int8)
+        filled *= np.float32(main) / references.astype(np.float32)
+        references[intra] = main
+    filled[:, intra] = 0
+    while unknown.any() and not unknown.all():
         count = _sum_of_neighbours((~unknown).astype(np.float32))
         total = _sum_of_neighbours(filled)
         rim = unknown & (count > 0)
         filled[:, rim] = total[:, rim] / count[rim]
         unknown &= ~rim
-    return np.rint(filled).astype(np.int16)
+    field[:, intra] = np.rint(filled[:, intra]).clip(*_RANGE)
 
 
 def _sum_of_neighbours(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from arseg_lightning.video import motion as motion_module
 from arseg_lightning.video import packing as packing_module
 from arseg_lightning.video import vectors as vectors_module
 from arseg_lightning.video.chain import MotionChain
-from arseg_lightning.video.composition import NativeComposition, NumpyComposition
+from arseg_lightning.video.composition import NativeComposition
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.kernels import motion_kernels
@@ -116,7 +116,7 @@ def test_holes_are_filled_alike(without_kernels, size, share):
     field = generator.integers(-3000, 3000, (2, *grid)).astype(np.int16)
     intra = generator.random(grid) < share
     before = field.copy()
-    assert equal(fill_intra(field, intra), without_kernels(fill_intra, field, intra))
+    assert equal(fill_intra(field, intra)[0], without_kernels(fill_intra, field, intra)[0])
     assert (field == before).all()
 
 
@@ -155,9 +155,9 @@ def test_a_real_stream_gives_the_same(without_kernels, tmp_path):
         assert equal(ours.motion().valid, numpys.motion().valid)
 
 
-def test_a_chain_goes_on_where_16_bits_might_not_do(monkeypatch):
+def test_a_chain_goes_on_where_16_bits_might_not_do(monkeypatch, without_kernels):
     monkeypatch.setattr(NativeComposition, "max_steps", staticmethod(lambda size: 3))
-    chain, numpys = MotionChain((20, 30)), NumpyComposition((20, 30), rounds=False)
+    chain, numpys = MotionChain((20, 30)), without_kernels(MotionChain, (20, 30))
     for _ in range(2):
         chain.restart()
         numpys.restart()
