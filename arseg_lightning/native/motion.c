@@ -557,32 +557,37 @@ void to_pixels(const Pair *pairs, float *xy, uint8_t *valid, long count)
 }
 
 /* The nearest pixel of a plane, held inside it. */
-static inline long nearest(float x, float y, long height, long width)
+static inline int32_t nearest(float x, float y, int32_t height, int32_t width)
 {
-    float right = width - 1, bottom = height - 1;
-    x = floorf(x + 0.5f), y = floorf(y + 0.5f);
-    x = x < 0 ? 0 : x > right ? right : x, y = y < 0 ? 0 : y > bottom ? bottom : y;
-    return (long)y * width + (long)x;
+    int32_t column = floorf(x + 0.5f), row = floorf(y + 0.5f);
+    column = column < 0 ? 0 : column < width ? column : width - 1;
+    row = row < 0 ? 0 : row < height ? row : height - 1;
+    return row * width + column;
 }
 
+enum { ROUNDS = 3 };
+
 /* The motion of a frame to another, of both to a third: see video/relative.py. */
-void relate_motion(const float *frame, const uint8_t *frame_valid, const float *key,
-                   const uint8_t *key_valid, float *xy, uint8_t *valid, long height, long width,
-                   long rounds)
+void relate_motion(const float *restrict frame, const uint8_t *restrict frame_valid,
+                   const float *restrict key, const uint8_t *restrict key_valid,
+                   float *restrict xy, uint8_t *restrict valid, long height, long width)
 {
-    long size = height * width;
-    for (long row = 0; row < height; row++)
-        for (long column = 0; column < width; column++) {
-            long at = row * width + column, from;
-            float x = column + frame[at], y = row + frame[size + at], to_x = x, to_y = y;
-            for (long round = 0; round < rounds; round++) {
-                from = nearest(to_x, to_y, height, width);
-                to_x = x - key[from], to_y = y - key[size + from];
+    int32_t size = height * width;
+    int32_t from[width]; /* of a row */
+    for (int32_t row = 0; row < height; row++) {
+        long at = row * width;
+        for (int32_t i = 0; i < width; i++) {
+            float x = i + frame[at + i], y = row + frame[size + at + i], to_x = x, to_y = y;
+            for (int round = 0; round < ROUNDS; round++) {
+                int32_t place = nearest(to_x, to_y, height, width);
+                to_x = x - key[place], to_y = y - key[size + place];
             }
-            from = nearest(to_x, to_y, height, width);
-            xy[at] = to_x - column, xy[size + at] = to_y - row;
-            valid[at] = frame_valid[at] & key_valid[from];
+            xy[at + i] = to_x - i, xy[size + at + i] = to_y - row;
+            from[i] = nearest(to_x, to_y, height, width);
         }
+        for (int32_t i = 0; i < width; i++)
+            valid[at + i] = frame_valid[at + i] & key_valid[from[i]];
+    }
 }
 
 typedef struct {

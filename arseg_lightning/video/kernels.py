@@ -51,7 +51,7 @@ class MotionKernels:
         self._to_pixels = library.to_pixels
         self._to_pixels.argtypes = [_POINTER] * 3 + [_LONG]
         self._relate = library.relate_motion
-        self._relate.argtypes = [_POINTER] * 6 + [_LONG] * 3
+        self._relate.argtypes = [_POINTER] * 6 + [_LONG] * 2
         self._unpack = library.unpack_field
         self._unpack.argtypes = [ctypes.c_char_p, _LONG] + [_POINTER] * 3 + [_LONG] * 2
         for function in (self._match, self._fill, self._push, self._to_pixels, self._relate):
@@ -118,12 +118,12 @@ class MotionKernels:
             *(part.ctypes.data for part in (xy, states, queues, means)),
         )
 
-    def relate(self, frame: Motion, keyframe: Motion, rounds: int) -> Motion:
+    def relate(self, frame: Motion, keyframe: Motion) -> Motion:
         """The motion of one frame to another, of both to a third."""
         height, width = frame.size
         found = Motion.zero(height, width)
         motions = (*_pointers(frame, height, width), *_pointers(keyframe, height, width))
-        self._relate(*motions, *_pointers(found, height, width), height, width, rounds)
+        self._relate(*motions, *_pointers(found, height, width), height, width)
         return found
 
     def push(

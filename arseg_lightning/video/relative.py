@@ -22,7 +22,7 @@ def relative_motion(frame: Motion, keyframe: Motion) -> Motion:
     """
     kernels = motion_kernels()
     if kernels is not None:
-        return kernels.relate(frame, keyframe, _ROUNDS)
+        return kernels.relate(frame, keyframe)
     height, width = frame.size
     start = np.stack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
     goal = start + frame.xy
