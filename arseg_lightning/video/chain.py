@@ -142,13 +142,18 @@ class MotionChain:
         """Make room for a frame: nothing refers any more to the oldest, or to disposable ones."""
         kept = [frame for frame, step in self._steps.items() if step.kind != "disposable"]
         for gone in [frame for frame in self._steps if frame not in kept[-KEPT_REFERENCES:]]:
-            for frame, step in self._steps.items():
-                waits = self.knows(frame) and frame not in self._fields
-                if waits and gone in kept and gone - frame in step.leads_to:
-                    self._compose(frame)
+            if gone in kept and self.knows(gone):
+                self._compose_from(gone)
             del self._steps[gone]
             if gone != self._anchor:
                 self._fields.pop(gone, None)
+
+    def _compose_from(self, gone: int) -> None:
+        """Make the fields that take a frame's."""
+        for frame, step in self._steps.items():
+            waits = self.knows(frame) and frame not in self._fields
+            if waits and gone - frame in step.leads_to:
+                self._compose(frame)
 
     def _widen(self, native: NativeComposition) -> None:
         """Go on where 16 bits might not do."""
