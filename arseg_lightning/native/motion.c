@@ -214,10 +214,10 @@ static int count_known(const uint8_t *at, long stride)
     return count;
 }
 
-/* The reference that most known cells have. */
+/* The reference that most known cells have, the first cell's if none is known. */
 static int8_t most_frequent(const int8_t *references, const uint8_t *unknown, long cells)
 {
-    long counts[256] = {0}, most = (uint8_t)-1; /* if there is none, or as many */
+    long counts[256] = {0}, most = (uint8_t)references[0];
     for (long cell = 0; cell < cells; cell++)
         counts[(uint8_t)references[cell]] += !unknown[cell];
     for (long reference = 0; reference < 256; reference++)

@@ -78,6 +78,8 @@ class CodingOrder:
             start = at + self._length_bytes
             yield content[start]
             at = start + int.from_bytes(content[at:start], "big")
-        while not self._length_bytes and 0 <= (at := content.find(b"\0\0\1", at)) < len(content) - 3:
+        while (
+            not self._length_bytes and 0 <= (at := content.find(b"\0\0\1", at)) < len(content) - 3
+        ):
             at += 3
             yield content[at]

@@ -99,18 +99,11 @@ def decode_motion(path: Path | str) -> Iterator[tuple[str, BlockMotion]]:
         for numbered in numbered_pictures(container, stream, read_timeline(info.path), damage):
             picture = numbered.picture
             _require_size(info, numbered.place, (picture.height, picture.width), info.size)
-            yield from map(_type_and_motion, matcher.push(numbered, numbered))
-        yield from map(_type_and_motion, matcher.flush())
+            for found, step in matcher.push(numbered, numbered):
+                yield picture_type(found), step
+        for found, step in matcher.flush():
+            yield picture_type(found), step
     damage.warn()
-
-
-def _type_and_motion(
-    found: tuple[NumberedPicture, BlockMotion | None],
-) -> tuple[str, BlockMotion]:
-    numbered, step = found
-    picture = numbered.picture
-    unknown = BlockMotion.unknown((picture.height, picture.width), numbered.place)
-    return picture_type(numbered), step or unknown
 
 
 def _decode(

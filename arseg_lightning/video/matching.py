@@ -43,7 +43,6 @@ class _Picture(Generic[ItemT]):
     vectors: NDArray[np.void]
     num_candidates: int
     looks_ahead: bool
-    is_matched: bool = False
     step: BlockMotion | None = None
 
 
@@ -60,17 +59,17 @@ class Matcher(Generic[ItemT]):
         self._references: list[_Picture[ItemT]] = []
         self._intra: list[int] = []
 
-    def push(self, numbered: NumberedPicture, item: ItemT) -> Iterator[tuple[ItemT, BlockMotion | None]]:
+    def push(self, numbered: NumberedPicture, item: ItemT) -> Iterator[tuple[ItemT, BlockMotion]]:
         """Add a picture, and give those whose turn it is.
 
         Returns:
-            What was pushed with them, and their motion: None for I-pictures.
+            What was pushed with them, and their motion: unknown for I-pictures.
         """
         self._waiting.append(_note(numbered, item))
         while self._waiting and self._is_ready(self._waiting[0]):
             yield self._give()
 
-    def flush(self) -> Iterator[tuple[ItemT, BlockMotion | None]]:
+    def flush(self) -> Iterator[tuple[ItemT, BlockMotion]]:
         """Give all that still wait, and forget them: what comes next refers to none of them."""
         while self._waiting:
             yield self._give()
@@ -82,32 +81,27 @@ class Matcher(Generic[ItemT]):
         has_anchor = any(each.kind != "between" and not each.looks_ahead for each in after)
         return not picture.looks_ahead or has_anchor or len(after) >= _MAX_WAITING
 
-    def _give(self) -> tuple[ItemT, BlockMotion | None]:
+    def _give(self) -> tuple[ItemT, BlockMotion]:
         """The first one, matched with all that was decoded before it."""
         first = self._waiting.pop(0)
         before = [picture for picture in self._waiting if picture.number < first.number]
         before = sorted(before, key=lambda picture: picture.number)
-        for picture in (*before, first):
-            self._match(picture)
-        if first.step is None:
-            return first.item, None
-        earlier = tuple(picture.step for picture in before if picture.step is not None)
-        return first.item, replace(first.step, earlier=earlier)
+        earlier = tuple(self._match(picture) for picture in before)
+        return first.item, replace(self._match(first), earlier=earlier)
 
-    def _match(self, picture: _Picture[ItemT]) -> None:
+    def _match(self, picture: _Picture[ItemT]) -> BlockMotion:
         """Find what a picture's vectors lead to, and keep it for others."""
-        if picture.is_matched:
-            return
-        picture.is_matched = True
+        if picture.step is not None:
+            return picture.step
+        size = (picture.luma.shape[0], picture.luma.shape[1])
+        candidates = self._candidates(picture)
+        step = matched_motion(picture.vectors, size, candidates, picture.place, picture.kind)
         if picture.is_intra:
             self._intra = [*self._intra[-_MAX_WAITING:], picture.place]
-        elif picture.step is None:
-            size = (picture.luma.shape[0], picture.luma.shape[1])
-            candidates = self._candidates(picture)
-            found = matched_motion(picture.vectors, size, candidates, picture.place, picture.kind)
-            picture.step = found
         if picture.kind != "disposable":
             self._references = [*self._references[1 - KEPT_REFERENCES :], picture]
+        picture.step = step
+        return step
 
     def _candidates(self, picture: _Picture[ItemT]) -> Candidates:
         """What a picture's vectors may lead to: nothing beyond an I-picture shown before it."""
@@ -149,10 +143,10 @@ def _note(numbered: NumberedPicture, item: ItemT) -> _Picture[ItemT]:
         num_candidates=1 if says is None else KEPT_REFERENCES,
         looks_ahead=looks_ahead,
     )
-    if not is_reference:
-        noted.kind = "disposable"
     if is_copy:
         noted.step = BlockMotion.rest((luma.shape[0], luma.shape[1]), place)
+    if is_copy or not is_reference:
+        noted.kind = "disposable"
     return noted
 
 

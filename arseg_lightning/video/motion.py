@@ -166,7 +166,8 @@ def _fill(
     unknown, filled = intra.copy(), field.astype(np.float32)
     if references is not None:
         counts = np.bincount(references[~intra].view(np.uint8), minlength=256)
-        most = 255 if counts[255] == counts.max() else counts.argmax()
+        first = references.view(np.uint8).flat[0]
+        most = first if counts[first] == counts.max() else counts.argmax()
         main = np.uint8(most).view(np.int8)
         filled *= np.float32(main) / references.astype(np.float32)
         references[intra] = main

@@ -78,12 +78,12 @@ class Painted:
     intra: NDArray[np.bool_]
 
     @classmethod
-    def blank(cls, size: tuple[int, int]) -> Painted:
+    def blank(cls, size: tuple[int, int], reference: int = -1) -> Painted:
         """Nothing known of a picture of this height and width."""
         grid = tuple(-(-side // BLOCK_SIZE) for side in size)
         return cls(
             np.zeros((2, *grid), np.int16),
-            np.full(grid, -1, np.int8),
+            np.full(grid, reference, np.int8),
             np.full(grid, NO_VECTOR, np.uint8),
             np.ones(grid, np.bool_),
         )
@@ -104,7 +104,8 @@ def match_vectors(
         size: Height and width of the picture.
         candidates: What they may lead to; None takes all of them to lead to the frame before.
     """
-    found = Painted.blank(size)
+    nearest = candidates.earlier[:1] if candidates is not None else ()
+    found = Painted.blank(size, *(offset for offset, _ in nearest))
     kernels = motion_kernels()
     if kernels is not None and vectors.dtype == VECTOR:
         limits = _ACCEPTED, _BIAS, _TOLERATED, _DETOUR

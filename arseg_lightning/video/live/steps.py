@@ -89,16 +89,13 @@ class Steps:
         else:
             yield self._given_one(arrival, *self._from_encoding(arrival))
 
-    def _given(
-        self, found: Iterable[tuple[Arrival, BlockMotion | None]]
-    ) -> Iterator[StreamedFrame]:
+    def _given(self, found: Iterable[tuple[Arrival, BlockMotion]]) -> Iterator[StreamedFrame]:
         """Frames with motion of the codec's."""
         for arrival, step in found:
-            yield self._given_one(arrival, self._frame(arrival), step)
+            frame = self._frame(arrival)
+            yield self._given_one(arrival, frame, None if frame.picture_type == "I" else step)
 
-    def _given_one(
-        self, arrival: Arrival, frame: Frame, step: BlockMotion | None
-    ) -> StreamedFrame:
+    def _given_one(self, arrival: Arrival, frame: Frame, step: BlockMotion | None) -> StreamedFrame:
         """A frame, or why nothing before it may be referred to."""
         restart = "start" if self._last_size is None else arrival.restart or self._switch
         self._switch = None
