@@ -3,9 +3,9 @@
     python benchmarks/ordinary_streams.py --video CLIP.mp4 --output benchmarks/results/NAME.json
 
 The clip (a synthetic driving scene at 960x540 if none is given) is encoded in several ways. Each is
-decoded to RGB alone, with the codec's motion (matched, and composed to a keyframe: the first frame after 12 that is no
-B-frame), and with that of an encoding made on the fly. All run in one process on one core, in turns; medians
-of CPU time count, that of all threads.
+decoded to RGB alone, with the codec's motion, and with that of an encoding made on the fly. Motion
+is matched, and composed for every frame to a keyframe: every 12th, or the next that is no B-frame.
+All run in one process on one core, in turns; medians of CPU time count, that of all threads.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class MotionKernels:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._match = library.match_vectors
-        self._match.argtypes = [_POINTER, _LONG] + [_POINTER] * 3 + [_LONG] * 8 + [_POINTER] * 4
+        self._match.argtypes = [_POINTER, _LONG, *[_POINTER] * 3, *[_LONG] * 8, *[_POINTER] * 4]
         self._fill = library.fill_unknown
         self._fill.argtypes = [_POINTER] * 3 + [_LONG] * 2 + [_POINTER] * 4
         self._push = library.push_motion
@@ -53,7 +53,7 @@ class MotionKernels:
         self._relate = library.relate_motion
         self._relate.argtypes = [_POINTER] * 6 + [_LONG] * 2
         self._unpack = library.unpack_field
-        self._unpack.argtypes = [ctypes.c_char_p, _LONG] + [_POINTER] * 3 + [_LONG] * 2
+        self._unpack.argtypes = [ctypes.c_char_p, _LONG, *[_POINTER] * 3, *[_LONG] * 2]
         for function in (self._match, self._fill, self._push, self._to_pixels, self._relate):
             function.restype = None
 
@@ -76,8 +76,9 @@ class MotionKernels:
         """
         vectors = np.ascontiguousarray(vectors)
         cells = -(-size[0] // BLOCK_SIZE), -(-size[1] // BLOCK_SIZE)
-        shapes, dtypes = ((2, *cells), cells, cells, cells), (np.int16, np.int8, np.uint8, np.bool_)
-        pictures, counts = (None, None, None), (0, 0)
+        field, references, errors, intra = planes
+        pictures: tuple[Any, Any, Any] = (None, None, None)
+        counts = 0, 0
         if candidates is not None:
             every = ((0, candidates.luma), *candidates.earlier, *candidates.later)
             counts = len(candidates.earlier), len(candidates.later)
@@ -93,10 +94,10 @@ class MotionKernels:
             *counts,
             *size,
             *limits,
-            *(
-                pointer(plane, dtype, shape, written=True)
-                for plane, dtype, shape in zip(planes, dtypes, shapes, strict=True)
-            ),
+            pointer(field, np.int16, (2, *cells), written=True),
+            pointer(references, np.int8, cells, written=True),
+            pointer(errors, np.uint8, cells, written=True),
+            pointer(intra, np.bool_, cells, written=True),
         )
 
     def fill(self, field: Fields, unknown: Flags, references: NDArray[np.int8] | None) -> None:

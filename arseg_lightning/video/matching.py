@@ -155,5 +155,5 @@ def _luma(picture: VideoFrame) -> Luma:
     if picture.format.name not in _WITH_LUMA:
         picture = picture.reformat(format="gray")
     plane = picture.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    rows: Luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return rows[: picture.height, : picture.width]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from arseg_lightning.types import BLOCK_SIZE, Frame
 from arseg_lightning.video.errors import UnsupportedReference
 from arseg_lightning.video.kernels import motion_kernels
-from arseg_lightning.video.vectors import Candidates, match_vectors
+from arseg_lightning.video.vectors import NO_VECTOR, Candidates, match_vectors
 
 __all__ = ["BlockMotion", "Kind", "block_motion", "fill_intra", "matched_motion"]
 
@@ -73,6 +73,14 @@ class BlockMotion:
         return found
 
     @property
+    def evidence(self) -> tuple[int, int]:
+        """Cells whose vector leads to what looks like them, and cells that have one."""
+        if self.errors is None:
+            return 0, 0
+        has_vector = self.errors != NO_VECTOR
+        return int((has_vector & ~self.intra).sum()), int(has_vector.sum())
+
+    @property
     def leads_to(self) -> tuple[int, ...]:
         """The references that occur."""
         if self.references is None:
@@ -108,7 +116,7 @@ def block_motion(frame: Frame) -> BlockMotion:
     if frame.picture_type == "B" or (vectors["source"] > 0).any():
         raise UnsupportedReference(
             f"frame {frame.index} is predicted from a later one (B-frame), so its vectors do not "
-            f"lead to the frame before it; match them (video/matching.py)"
+            f"lead to the frame before it; decode_motion matches them with what they lead to"
         )
     return matched_motion(vectors, frame.size, None, frame.index)
 

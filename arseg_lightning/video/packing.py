@@ -22,8 +22,9 @@ def pack(motion: BlockMotion) -> bytes:
     In this order: a bit for each macroblock, set where its cells differ; four bits for each of
     those, set for its quarters whose cells differ; x (int16, little endian) of whole macroblocks,
     then of whole quarters, then of single cells; y likewise; a bit for each of them, set where it
-    is intra-coded; and the reference of each (int8), unless that is -1 for all. Everything goes row by row, within a macroblock too, and the grid is
-    made full at the right and at the bottom with copies of its last cells.
+    is intra-coded; and the reference of each (int8), unless that is -1 for all. Everything goes
+    row by row, within a macroblock too, and the grid is made full at the right and at the bottom
+    with copies of its last cells.
     """
     planes = [motion.quarter_pixels, motion.intra[None]]
     if motion.references is not None:

@@ -37,4 +37,5 @@ def _nearest(place: NDArray[np.float32]) -> NDArray[np.intp]:
     """The pixels, x and y, that places are nearest to, (2, H, W), held inside the picture."""
     _, height, width = place.shape
     limits = np.array([width, height]).reshape(2, 1, 1) - 1
-    return np.floor(place + 0.5).astype(np.intp).clip(0, limits)
+    found: NDArray[np.intp] = np.floor(place + 0.5).astype(np.intp).clip(0, limits)
+    return found

@@ -13,6 +13,7 @@ from arseg_lightning.video.coded import export_motion
 from arseg_lightning.video.conversion import ToRgb, to_frame
 from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.live.arrival import Arrival, Feed
+from arseg_lightning.video.live.evidence import Evidence
 from arseg_lightning.video.live.frame import LiveMotion, StreamedFrame
 from arseg_lightning.video.live.reencoder import Reencoder
 from arseg_lightning.video.matching import Matcher
@@ -48,6 +49,7 @@ class Steps:
         self._reencoder = Reencoder() if motion == "reencode" else None
         self._switch: str | None = None
         self._matcher = Matcher[Arrival]()
+        self._evidence = Evidence()
         self._last_size: tuple[int, int] | None = None
         self._last_coded: tuple[int, int] | None = None
 
@@ -86,6 +88,9 @@ class Steps:
                 self._obstacle(what)
         if self._reencoder is None:
             yield from self._given(self._matcher.push(arrival.numbered, arrival))
+            if self._may_reencode and (what := self._evidence.obstacle()):
+                yield from self._given(self._matcher.flush())
+                self._obstacle(what)
         else:
             yield self._given_one(arrival, *self._from_encoding(arrival))
 
@@ -93,6 +98,7 @@ class Steps:
         """Frames with motion of the codec's."""
         for arrival, step in found:
             frame = self._frame(arrival)
+            self._evidence.add(step)
             yield self._given_one(arrival, frame, None if frame.picture_type == "I" else step)
 
     def _given_one(self, arrival: Arrival, frame: Frame, step: BlockMotion | None) -> StreamedFrame:
