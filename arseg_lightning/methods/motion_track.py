@@ -30,7 +30,7 @@ class MotionTrack:
         self.wanted = method.needs.motion
         self.composes = method.composes_motion
         self._current, self._is_first = first, True
-        self._index = self._last = first.frame.index
+        self._index = first.frame.index
         size = first.frame.size
         self._to_key, self._to_last = (MotionChain(size, chaining, self._index) for _ in range(2))
 
@@ -45,15 +45,16 @@ class MotionTrack:
     def take(self, streamed: StreamedFrame) -> None:
         """Move on to the next frame."""
         self._current, self._is_first = streamed, False
-        step, self._last = streamed.step, self._index
+        step = streamed.step
         if step is None:  # as at an I-frame, which leads nowhere
             index = max(self._index + 1, streamed.frame.index)
             step = BlockMotion.unknown(streamed.frame.size, index)
-        self._index = self._index + 1 if step.frame is None else step.frame
+        last, self._index = self._index, self._index + 1 if step.frame is None else step.frame
         step = replace(step, frame=self._index)
         if self.composes and streamed.to_keyframe is None:
             self._to_key.push(step)
         if self.wanted == "previous":
+            self._to_last.restart(last, step)
             self._to_last.push(step)
 
     def restart(self) -> None:
@@ -79,7 +80,6 @@ class MotionTrack:
         if self.wanted == "keyframe":
             motion = self.to_keyframe()
         else:
-            self._to_last.restart(self._last)
             motion = self._to_last.motion(self._index)
         xy, valid = torch.from_numpy(motion.xy)[None], torch.from_numpy(motion.valid)[None, None]
         return xy.to(device), valid.to(device)

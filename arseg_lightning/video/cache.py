@@ -118,23 +118,46 @@ class VideoMotion:
                 f"no motion leads from frame {frame} to keyframe {keyframe}: frame {barrier} is an "
                 f"I-frame; make it the keyframe, or encode the video as one long GOP"
             )
-        chain = self._follow(frame, keyframe)
-        return chain.motion(frame)
-
-    def _follow(self, frame: int, keyframe: int) -> MotionChain:
-        """The chain from a keyframe on, up to a frame."""
         chain = self._chain = self._chain or MotionChain(self.size, self.chaining)
         known, record = self._chained or (-1, -1), int(self._records[frame])
         if known[0] != keyframe or (record <= known[1] and not chain.knows(frame)):
-            anchors = (i for i in range(keyframe, 0, -1) if self._kind(i) == "a")
-            anchor = next(anchors, 0)
-            chain.reset(anchor)
-            known = keyframe, int(self._records[anchor])
-            if anchor != keyframe:
-                known = keyframe, self._push(chain, known[1], int(self._records[keyframe]))
-                chain.restart(keyframe)
+            known = keyframe, self._restart(chain, keyframe, keyframe)
         self._chained = keyframe, self._push(chain, known[1], record)
-        return chain
+        return chain.motion(frame)
+
+    def motion_to(self, frame: int, earlier: int) -> Motion:
+        """The motion of a frame to the one given before it.
+
+        Where its vectors lead past that, they are followed from there to it.
+
+        Raises:
+            ValueError: If the other is not before the frame.
+        """
+        step = self.block_motion(frame)
+        earliest = min(earlier, *(frame + each for each in step.leads_to))
+        if (
+            earliest == earlier
+            or frame == earlier
+            or "I" in self.picture_types[earlier + 1 : frame + 1]
+        ):
+            return self.motion(frame, earlier)
+        chain = self._chain = self._chain or MotionChain(self.size, self.chaining)
+        last = self._restart(chain, earlier, max(earliest, 0), step)
+        self._push(chain, last, int(self._records[frame]))
+        self._chained = None
+        return chain.motion(frame)
+
+    def _restart(
+        self, chain: MotionChain, keyframe: int, earliest: int, step: BlockMotion | None = None
+    ) -> int:
+        """Begin a chain at the last anchor up to a frame; gives the last record pushed."""
+        anchor = next((i for i in range(earliest, 0, -1) if self._kind(i) == "a"), 0)
+        chain.reset(anchor)
+        last = int(self._records[anchor])
+        if anchor != keyframe:
+            last = self._push(chain, last, int(self._records[keyframe]))
+            chain.restart(keyframe, step)
+        return last
 
     def _push(self, chain: MotionChain, last: int, record: int) -> int:
         """Push what comes after a record, up to another; gives the last one pushed."""

@@ -57,16 +57,26 @@ class MotionChain:
         self._last = start
         self.restart(start)
 
-    def restart(self, keyframe: int | None = None) -> None:
-        """Make a frame the keyframe: the last one pushed, if none is given."""
+    def restart(self, keyframe: int | None = None, following: BlockMotion | None = None) -> None:
+        """Make a frame the keyframe: the last one pushed, if none is given.
+
+        Args:
+            keyframe: The frame.
+            following: Motion of the one frame that will be asked for; where it leads past the
+                keyframe, it is followed from there to the keyframe.
+        """
         self._keyframe = self._last if keyframe is None else keyframe
-        before = [frame for frame in self._anchors if frame <= self._keyframe]
-        self._anchor = max(before, default=self._keyframe)
+        earliest = self._keyframe
+        if following is not None and following.frame is not None:
+            earliest = min(earliest, *(following.frame + each for each in following.leads_to))
+        anchors = sorted(frame for frame in self._anchors if frame <= self._keyframe)
+        before = [frame for frame in anchors if frame <= earliest] or anchors[:1]
+        self._anchor = before[-1] if before else self._keyframe
         self._fields: dict[int, Any] = {self._anchor: None}  # made when they are needed
         self._num_composed = 0
         self._composition = self._native or NumpyComposition(self.size, self._rounds)
         self._offset: Motion | None = None
-        if self._anchor != self._keyframe:
+        if self._anchor != self._keyframe and self.chaining != "none":
             self._offset = self._to_anchor(self._keyframe)
 
     def push(self, step: BlockMotion) -> None:
