@@ -73,6 +73,7 @@ class MotionChain:
         before = [frame for frame in anchors if frame <= earliest] or anchors[:1]
         self._anchor = before[-1] if before else self._keyframe
         self._fields: dict[int, Any] = {self._anchor: None}  # made when they are needed
+        self._open: set[int] = set()
         self._num_composed = 0
         self._composition = self._native or NumpyComposition(self.size, self._rounds)
         self._offset: Motion | None = None
@@ -134,16 +135,18 @@ class MotionChain:
     def _compose(self, frame: int, wanted: bool = False) -> Motion | None:
         """Make the field of a frame, and before it those of the frames that it leads to."""
         step = self._steps[frame]
-        references = step.leads_to
-        lost = [each for each in references if not self.knows(frame + each)]
-        known = [each for each in references if each not in lost]
+        self._open.add(frame)  # damage may make frames lead to one another
+        places = {each: frame + each for each in step.leads_to}
+        known = [e for e, to in places.items() if self.knows(to) and to not in self._open]
+        lost = [each for each in places if each not in known]
         for each in known:
-            if frame + each not in self._fields:
-                self._compose(frame + each)
+            if places[each] not in self._fields:
+                self._compose(places[each])
+        self._open.discard(frame)
         self._num_composed += 1
         if self._native is not None and self._num_composed > self._native.max_steps(self.size):
             self._widen(self._native)
-        before = {each: self._fields[frame + each] for each in known}
+        before = {each: self._fields[places[each]] for each in known}
         found = self._composition.compose(step.without(lost), before, wanted)
         self._fields[frame], motion = found
         return motion

@@ -102,7 +102,7 @@ def test_motion_to_the_frame_shown_before_is_the_scenes_motion(streams, way):
 @pytest.mark.parametrize("way", ["5 references", "defaults", "pyramid", "open GOP", "mpeg2 B"])
 def test_a_stream_gives_in_display_order_what_the_cache_gives(streams, way):
     path, motion = streams(way)
-    chain, keyframe = MotionChain(SIZE), 0
+    chain, single, keyframe = MotionChain(SIZE), MotionChain(SIZE), 0
     with open_live(path) as live:
         found = list(live)
     assert [each.frame.index for each in found] == list(range(NUM_FRAMES))
@@ -111,9 +111,13 @@ def test_a_stream_gives_in_display_order_what_the_cache_gives(streams, way):
         index = each.frame.index
         if each.step is None:
             chain.reset(index)
+            single.reset(index)
             keyframe = index
             continue
-        chain.push(each.step)
+        single.restart(index - 1, each.step)
+        for one in (chain, single):
+            one.push(each.step)
+        assert np.array_equal(single.motion(index).xy, motion.motion_to(index, index - 1).xy)
         expected = motion.motion(index, keyframe)
         assert np.array_equal(chain.motion(index).xy, expected.xy)
         assert np.array_equal(chain.motion(index).valid, expected.valid)
