@@ -43,7 +43,7 @@ class VideoMotion:
     """The motion of one video, read frame by frame as it is asked for.
 
     Args:
-        path: A motion file; it holds the motion from frame to frame, however it is chained.
+        path: A motion file; it holds the motion of each frame, however it is chained.
         chaining: How that is composed to the motion to a keyframe.
     """
 

@@ -12,7 +12,7 @@ __all__ = ["LiveMotion", "StreamedFrame"]
 
 LiveMotion = Literal["codec", "reencode", "auto"]
 """Where motion comes from: the stream's own vectors or a refusal; those of an encoding made on
-the fly; the stream's own where they can be used and an encoding where not."""
+the fly; the stream's own where they lead to what looks alike and an encoding where not."""
 
 
 @dataclass(frozen=True, slots=True)
