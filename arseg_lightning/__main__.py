@@ -1,14 +1,19 @@
 """``python -m arseg_lightning``."""
 
 if __name__ == "__main__":  # with the imports: processes that help this one need none of them
+    import os
     import sys
 
+    # What Apple's GPU cannot do yet is done by the CPU; PyTorch looks at this as it is imported.
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+    for stream in (sys.stdout, sys.stderr):  # of Windows they may lack a letter that we print
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
     from arseg_lightning.cli import main
-    from arseg_lightning.failure import plain_message
+    from arseg_lightning.failure import report
 
     try:
         main()
     except Exception as error:
-        if (message := plain_message(error)) is None:
-            raise
-        sys.exit(f"error: {message}")
+        sys.exit(report(error))

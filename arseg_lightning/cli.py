@@ -15,36 +15,43 @@ import torch
 from jsonargparse import auto_cli, set_parsing_settings
 from lightning import Trainer
 from lightning.fabric.plugins import CheckpointIO
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from arseg_lightning.callbacks import (
     CompiledNetworks,
-    CostLine,
-    EpochLines,
-    GeneratorStates,
     Resume,
+    RunCheckpoint,
     RunFolder,
-    RunLog,
     RunRecord,
-    StopSignal,
-    TestRecord,
-    Throughput,
     WandbPanels,
     WholeCheckpoints,
 )
+from arseg_lightning.callbacks.recorded_values import (
+    read_back_devices_and_enumerations,
+    refuse_what_is_not_recorded,
+)
+from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
-from arseg_lightning.commands.arguments import PROGRAM, help_texts, named, read_counts_first
+from arseg_lightning.commands.arguments import (
+    check_command,
+    help_texts,
+    named,
+    read_counts_first,
+    without_trusted,
+)
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.messages import PROGRAM, PlainMessages
 from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks import VideoTask
-from arseg_lightning.tasks.experiment import leave_out_pretrained
+from arseg_lightning.tasks.hyperparameters import leave_out_pretrained
+from arseg_lightning.tasks.trusted import refuse_dangerous, trusting
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
 __all__ = ["SegmentationCLI", "main"]
@@ -75,6 +82,10 @@ _CHECKPOINTS_OF_LIGHTNING = ("best", "last", "hpc", "registry")
 
 _ADVERTISEMENT = "Tip: For seamless cloud"
 """How Lightning begins to speak of its products."""
+
+
+class _Parser(PlainMessages, LightningArgumentParser):
+    """Lightning's parser with short messages."""
 
 
 class SegmentationCLI(LightningCLI):
@@ -115,7 +126,7 @@ class SegmentationCLI(LightningCLI):
         parser.add_lightning_class_args(CompiledNetworks, "compile")
         parser.add_lightning_class_args(WandbPanels, "wandb")
         for name in ("best", "last"):
-            parser.add_lightning_class_args(ModelCheckpoint, name)
+            parser.add_lightning_class_args(RunCheckpoint, name)
             parser.link_arguments("run_dir", f"{name}.dirpath")
             parser.set_defaults({f"{name}.filename": name, f"{name}.enable_version_counter": False})
         parser.set_defaults({"best.monitor": "val/miou", "best.mode": "max"})
@@ -135,10 +146,14 @@ class SegmentationCLI(LightningCLI):
             check_run_checkpoint(Path(path))
         if self.subcommand != "fit":
             leave_out_pretrained(self._get(self.config, "model"))
+        for part in ("model", "data"):
+            refuse_dangerous(self._get(self.config, part), f"the configuration's {part}")
         config = self.config["fit"] if self.subcommand == "fit" else None
+        options = self.config[self.subcommand]
+        text = self._parser(self.subcommand).dump(options, skip_none=False, skip_link_targets=False)
+        refuse_what_is_not_recorded(text)
         is_told = path in _CHECKPOINTS_OF_LIGHTNING or (path != "" and self._folder.holds(path))
         if config and not (is_told or config.overwrite or config.trainer.fast_dev_run):
-            text = self._parser("fit").dump(config, skip_none=False, skip_link_targets=False)
             self._checkpoint = self._folder.checkpoint_to_resume(text, config.resume)
             if self._checkpoint:
                 read_checkpoint(self._checkpoint)  # a damaged one is refused now, in plain words
@@ -146,25 +161,17 @@ class SegmentationCLI(LightningCLI):
             before = self._folder.previous("trainer.logger") if self._checkpoint else None
             keep_wandb_run(config.trainer.logger, before)
 
-    def instantiate_trainer(self, **kwargs: Any) -> Any:
-        """Add the callbacks that keep a run's results in its folder."""
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Any:
+        """Add the callbacks that keep a run's results in its folder, and whole checkpoints."""
+        check_trainer(config)
         run_dir = Path(self._get(self.config, "run_dir"))
-        watched = sys.stderr.isatty()
-        self.trainer_defaults["callbacks"] = [
-            RunLog(run_dir),
-            CostLine(),
-            Throughput(),  # before who shows it
-            EpochLines(printed=not watched),
-            *([TQDMProgressBar()] if watched else []),
-            GeneratorStates(),
-            StopSignal(),
-            TestRecord(run_dir),
-        ]
-        plugins = self._get(self.config_init, "trainer").plugins or []
-        plugins = [*plugins] if isinstance(plugins, list) else [plugins]
-        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            plugins.append(WholeCheckpoints())
-        return super().instantiate_trainer(plugins=plugins, **kwargs)
+        own = run_callbacks(config, callbacks, run_dir)
+        config["enable_progress_bar"] = has_bar(config)
+        config["callbacks"] = own
+        config["plugins"] = as_list(config["plugins"])
+        if not any(isinstance(plugin, CheckpointIO) for plugin in config["plugins"]):
+            config["plugins"].append(WholeCheckpoints())
+        return super()._instantiate_trainer(config, [])
 
     @property
     def _folder(self) -> RunFolder:
@@ -188,8 +195,8 @@ class SegmentationCLI(LightningCLI):
             self.config_init["fit"]["ckpt_path"] = str(self._checkpoint)
         if self.datamodule.layouts["val"] is None:
             self.trainer.limit_val_batches = 0
-            callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
-            callbacks.remove(self._get(self.config_init, "best"))
+            best, callbacks = self._get(self.config_init, "best"), self.trainer.callbacks
+            callbacks[:] = [each for each in callbacks if each is not best]
 
     def before_validate(self) -> None:
         """Refuse to validate nothing.
@@ -211,8 +218,8 @@ class SegmentationCLI(LightningCLI):
         if wanted == "nothing":
             return
         data = self.datamodule
-        if data.layouts["val"] is not None:
-            best = Path(self._get(self.config, "run_dir")) / "best.ckpt"
+        best = self._get(self.config_init, "best").best_model_path  # none without validation
+        if best:
             state = torch.load(best, map_location="cpu", weights_only=True)
             self.model.load_state_dict(state["state_dict"])
         self.trainer.test(self.model, datamodule=data, verbose=False)
@@ -221,7 +228,7 @@ class SegmentationCLI(LightningCLI):
         if self.trainer.is_global_zero:
             device = self.trainer.strategy.root_device
             segmenter = segmenter_of(
-                self.model, data, device=str(device) if device.type == "cuda" else "cpu"
+                self.model, data, device=str(device) if device.type in ("cuda", "mps") else "cpu"
             )
             folder = Path(self._get(self.config, "run_dir")) / "predict"
             video = data.store.video(data.sequences("test")[0])
@@ -236,6 +243,9 @@ def main(arguments: list[str] | None = None) -> Any:
 
     Args:
         arguments: The command line without the program's name; None takes the process's.
+
+    Raises:
+        CommandError: If the command line or a configuration is wrong.
     """
     given = arguments is not None  # Lightning warns if it is handed the process's own
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -243,7 +253,11 @@ def main(arguments: list[str] | None = None) -> Any:
         name, *words = arguments
         command: Callable[..., Any] = COMMANDS[name]
         texts: dict[str, Any] = help_texts(name, command)
-        return auto_cli(command, args=named(command, words), as_positional=False, **texts)
+        texts["parser_class"] = PlainMessages
+        words, trusted = without_trusted(words)
+        with trusting(trusted):
+            return auto_cli(command, args=named(command, words), as_positional=False, **texts)
+    check_command(arguments, [*_STAGES, *COMMANDS])
     with own_wandb_run(), warnings.catch_warnings():
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
@@ -266,6 +280,7 @@ def _is_no_advertisement(record: logging.LogRecord) -> bool:
 def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
     """Hand the command line to LightningCLI."""
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+    read_back_devices_and_enumerations()
     read_counts_first(Trainer.__init__)
     settings = {
         "prog": PROGRAM,
@@ -282,8 +297,8 @@ def _run_experiment(arguments: list[str] | None) -> SegmentationCLI:
         trainer_defaults={
             "use_distributed_sampler": False,  # ours repeat no sample in evaluation
             "enable_model_summary": False,  # its costs leave out what is not one tensor in, one out
-            "enable_progress_bar": sys.stderr.isatty(),
         },
         parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in _STAGES},
+        parser_class=_Parser,
         args=arguments,
     )

@@ -1,47 +1,77 @@
-"""What went wrong, in the words that were written for a reader instead of a traceback."""
+"""Short error messages of the program, in the place of tracebacks."""
 
 from __future__ import annotations
 
 import errno
+import linecache
 import os
-import re
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from traceback import extract_tb, walk_tb
+from types import FrameType
+from typing import Any
 
-__all__ = ["plain_message"]
+from arseg_lightning.messages import CommandError, find_cause, listed, nearest
+
+__all__ = ["plain_message", "report"]
 
 _VARIABLE = "ARSEG_LIGHTNING_TRACEBACK"
-_UNION = "Does not validate against any of the Union subtypes"
-_ATTEMPT = re.compile(r"^  - (?P<message>.*(?:\n    .*)*)", re.MULTILINE)
 _DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR))
 """What a disk says that takes nothing, to whoever happens to write next."""
-_OF_LIGHTNING = "MisconfigurationException"
-_MEANINGLESS = "Expected a <class 'NoneType'>"
+_SPEAKING = ("arseg_lightning", "lightning")
+"""Packages whose own ``raise`` is a message for users; any other's needs the place as well."""
+_LINES = 5
+"""Of an error's text that are shown."""
+_OURS = str(Path(__file__).parent)
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
-def plain_message(error: BaseException) -> str | None:
-    """Say what went wrong, if the error was raised on purpose by this package.
+def report(error: BaseException) -> int:
+    """Print what went wrong, and give the exit status.
+
+    Of several processes that read the same command line, the first one speaks.
 
     Args:
         error: What ended the program.
 
     Returns:
-        The message; None if only the traceback tells enough: for an error from elsewhere that is
-        not the disk's and no setting that Lightning refuses, or when the variable
-        ``ARSEG_LIGHTNING_TRACEBACK`` is set.
+        2 for a wrong command line or configuration, 1 for what fails later.
+
+    Raises:
+        BaseException: The error itself, if its traceback is wanted.
+    """
+    message = plain_message(error)
+    if message is None:
+        raise error
+    process = os.environ.get("LOCAL_RANK", "0")
+    is_first, is_wrong_command = process == "0", isinstance(error, CommandError)
+    if is_first or not is_wrong_command:
+        print(f"error{'' if is_first else f' in process {process}'}: {message}", file=sys.stderr)
+    return 2 if is_wrong_command else 1
+
+
+def plain_message(error: BaseException) -> str | None:
+    """Say in at most ten lines what went wrong.
+
+    Args:
+        error: What ended the program.
+
+    Returns:
+        The message: of an error that was raised for a reader its text; of any other its type, its
+        text, and the innermost lines of the user's code, or of ours. None if the variable
+        ``ARSEG_LIGHTNING_TRACEBACK`` is set: then the traceback tells more.
     """
     if os.environ.get(_VARIABLE):
         return None
-    if type(error).__name__ == _OF_LIGHTNING:
-        return _with_hint(str(error))
-    if not isinstance(error, ValueError | OSError | TypeError):
-        return None
-    message = _from_constructor(str(error)) if _UNION in str(error) else None
-    message = message or _of_a_disk(error)
-    if message is None and _raised_here(error):
+    if isinstance(error, CommandError):
+        return str(error)
+    error = find_cause(error).error if isinstance(error, ValueError) else error
+    message = _of_a_metric(error) or _of_a_disk(error)
+    if message is None and _is_meant_for_users(error):
         message = str(error)
-    return message and _with_hint(message)
-
-
-def _with_hint(message: str) -> str:
+    message = message or "\n".join(_with_place(error))
     return f"{message}\n({_VARIABLE}=1 shows where it was raised)"
 
 
@@ -58,19 +88,49 @@ def _of_a_disk(error: BaseException) -> str | None:
     )
 
 
-def _raised_here(error: BaseException) -> bool:
-    """Tell whether the innermost frame is this package's."""
+def _of_a_metric(error: BaseException) -> str | None:
+    """Of a callback that watches a metric that nobody logs: name it, and those there are."""
+    for frame in _frames(error):
+        callback = frame.f_locals.get("self")
+        monitor: Any = getattr(callback, "monitor", None) or frame.f_locals.get("monitor_key")
+        metrics = getattr(frame.f_locals.get("trainer"), "callback_metrics", None)
+        if isinstance(monitor, str) and metrics is not None and monitor not in metrics:
+            if monitor not in str(error):
+                continue
+            near = nearest(monitor, metrics)
+            return (
+                f"{type(callback).__name__} monitors {monitor}: there is no such metric\n"
+                f"{f'nearest: {near[0]}; ' if near else ''}logged are {listed(sorted(metrics))}"
+            )
+    return None
+
+
+def _is_meant_for_users(error: BaseException) -> bool:
+    """Tell whether the innermost line is a ``raise`` of a package that writes for users."""
     trace = error.__traceback__
     if trace is None:
         return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    name = str(trace.tb_frame.f_globals.get("__name__", ""))
-    return name.split(".")[0] == "arseg_lightning"
+    *_, (frame, line) = walk_tb(trace)
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
+    return package in _SPEAKING and text.startswith("raise ")
 
 
-def _from_constructor(text: str) -> str | None:
-    """Find what a constructor said in what the parser made of it: a list of failed attempts."""
-    attempts = [match["message"].strip() for match in _ATTEMPT.finditer(text)]
-    meant = [attempt for attempt in attempts if attempt != _MEANINGLESS and _UNION not in attempt]
-    return meant[0] if len(meant) == 1 else None
+def _with_place(error: BaseException) -> Iterator[str]:
+    """The type, the text, and the lines where it happened: the user's, or else the innermost."""
+    text = str(error).strip().splitlines()
+    yield f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")
+    yield from text[1:_LINES]
+    lines = extract_tb(error.__traceback__)
+    ours = [line for line in lines if line.filename.startswith(_OURS)]
+    users = [line for line in lines if not line.filename.startswith((_OURS, *_LIBRARIES, "<"))]
+    shown = users[-1:]
+    if ours and (not users or lines.index(ours[-1]) > lines.index(users[-1])):
+        shown.append(ours[-1])  # what the user called, and where it ended
+    for line in shown or lines[-1:]:
+        file = line.filename.removeprefix(f"{Path(_OURS).parent}{os.sep}")
+        yield f"  in {file}, line {line.lineno}, in {line.name}: {line.line}"
+
+
+def _frames(error: BaseException) -> Iterator[FrameType]:
+    return (frame for frame, _ in walk_tb(error.__traceback__))

@@ -184,6 +184,7 @@ class ClassSet:
             in the file to class index. Empty if they are.
         file_colours: For colour-coded label files: RGB in the file to class index; every other
             colour is left out. Empty if the data set has no such files.
+        void_colours: Colours of such files that mean "leave out"; black, unless it is a class.
     """
 
     name: str
@@ -193,6 +194,7 @@ class ClassSet:
     void_values: tuple[int, ...] = ()
     file_values: dict[int, int] = field(default_factory=dict)
     file_colours: dict[RGB, int] = field(default_factory=dict)
+    void_colours: tuple[RGB, ...] = ((0, 0, 0),)
 
     def __post_init__(self) -> None:
         """Check that names and colours pair up."""

@@ -122,8 +122,9 @@ def test_a_finished_run_is_not_overwritten_by_accident(joint_run):
     [
         (["--model.resolution_ratio", "0.25"], 0.25, 4),
         (["--data.keyframe_interval", "2"], 0.5, 2),
+        (["--data.keyframe_interval", "1"], 0.5, 1),
     ],
-    ids=["ratio", "interval"],
+    ids=["ratio", "interval", "keyframes_only"],
 )
 def test_the_configuration_decides_and_the_checkpoint_brings_weights(
     joint_run, changed, ratio, interval
@@ -145,6 +146,13 @@ def test_the_configuration_decides_and_the_checkpoint_brings_weights(
     assert own.accuracy.miou_at_distance == pytest.approx(by_hand.miou_at_distance, abs=1e-6)
     assert own.accuracy.miou_at_distance != trained.methods[-1].accuracy.miou_at_distance
     assert own.mean_gmacs != trained.methods[-1].mean_gmacs
+
+
+def test_without_frames_between_keyframes_there_are_no_pairs_to_train_on(joint_run):
+    words = ["fit", "--config", str(joint_run / "experiment.yaml"), "--overwrite", "true"]
+    words += ["--run_dir", str(joint_run / "pairs"), "--data.keyframe_interval"]
+    with pytest.raises(ValueError, match="keyframe_interval=1 leaves no frame between keyframes"):
+        main([*words, "1"])
 
 
 def write_undecided(trained, path):

@@ -1,4 +1,4 @@
-"""An error that was raised on purpose is a message; any other keeps its traceback."""
+"""An error that was raised on purpose is a message; any other says its type and its place too."""
 
 import re
 import subprocess
@@ -7,8 +7,10 @@ import sys
 import pytest
 from lightning import Trainer
 
+from arseg_lightning.bench import BenchCase
 from arseg_lightning.cli import main
-from arseg_lightning.failure import plain_message
+from arseg_lightning.failure import plain_message, report
+from arseg_lightning.messages import CommandError
 from arseg_lightning.methods.per_frame import check_resolution_ratio
 
 
@@ -29,9 +31,30 @@ def test_what_lightning_says_of_a_setting_is_its_message():
     assert message.startswith("`Trainer(devices=0)` value is not a valid input")
 
 
-def test_what_others_raise_keeps_its_traceback():
-    assert plain_message(caught(int, "x")) is None
-    assert plain_message(RuntimeError("never raised")) is None
+def test_what_others_raise_is_told_with_its_type_and_the_line_of_the_user():
+    first, second, hint = plain_message(caught(lambda: int("x"))).splitlines()
+    assert first == "ValueError: invalid literal for int() with base 10: 'x'"
+    assert re.match(r"  in tests/test_failure.py, line \d+, in <lambda>: .*int\(\"x\"\)", second)
+    assert hint.startswith("(ARSEG_LIGHTNING_TRACEBACK=1 shows")
+    assert plain_message(RuntimeError("never raised")).startswith("RuntimeError: never raised\n")
+
+
+def test_a_bug_of_ours_names_its_line():
+    """``re`` raises for our line: that is no message that was meant for anybody."""
+    message = plain_message(caught(BenchCase.parse, None))
+    assert re.match(
+        r"TypeError: expected string.*\n  in tests/.*\n  in arseg_lightning/bench/", message
+    )
+
+
+def test_of_several_processes_the_first_one_refuses_the_command(monkeypatch, capsys):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert report(CommandError("no")) == 2
+    assert report(caught(check_resolution_ratio, 1.5)) == 1
+    assert capsys.readouterr().err.startswith("error in process 1: resolution_ratio is")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert report(CommandError("no")) == 2
+    assert capsys.readouterr().err == "error: no\n"
 
 
 @pytest.mark.parametrize(
@@ -67,11 +90,18 @@ def test_what_a_constructor_raises_is_found_in_the_parsers_list_of_attempts():
     assert message.startswith("no checkpoint at nothing.ckpt; give the path of a .ckpt or .pth")
 
 
-def test_the_program_ends_with_the_message():
-    command = [sys.executable, "-m", "arseg_lightning", "tables", "--document", "none.md"]
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["tables", "--document", "none.md"], 1, "no document at none.md; give the path"),
+        pytest.param(["fitt"], 2, "there is no command fitt\n", marks=pytest.mark.slow),
+    ],
+)
+def test_the_program_ends_with_the_message(words, status, message):
+    command = [sys.executable, "-m", "arseg_lightning", *words]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("error: no document at none.md; give the path")
+    assert ended.returncode == status
+    assert ended.stderr.startswith(f"error: {message}")
     assert "Traceback" not in ended.stderr
 
 

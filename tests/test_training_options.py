@@ -30,7 +30,7 @@ def losses(folder, run):
     (path,) = (folder / run).rglob("metrics.csv")
     names, first = (line.split(",") for line in path.read_text().splitlines()[:2])
     pairs = zip(names, first, strict=True)
-    return {name: float(value) for name, value in pairs if "loss" in name}
+    return {name: float(value) for name, value in pairs if name.startswith("train/loss")}
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +106,42 @@ def test_synchronised_batch_norms_need_gpus(plain):
 def test_the_record_of_a_run_says_how_it_was_trained(plain):
     record = yaml.safe_load((plain / "plain" / "fit.yaml").read_text())
     assert record["compile"] == {"mode": None, "backend": "inductor"}
+
+
+def test_a_schedule_of_torch_is_set_on_the_command_line(plain):
+    schedule = (
+        "--model.schedule",
+        "torch.optim.lr_scheduler.StepLR",
+        "--model.schedule.step_size=1",
+    )
+    flags = (*schedule, "--model.schedule.gamma", "0.5", "--trainer.max_epochs", "2")
+    cli = fit(plain, "step_lr", *flags)
+    (schedule,) = cli.trainer.lr_scheduler_configs
+    assert (schedule.interval, type(schedule.scheduler).__name__) == ("epoch", "StepLR")
+    (group, *_) = cli.trainer.optimizers[0].param_groups
+    assert group["lr"] == pytest.approx(group["initial_lr"] / 4)
+
+
+def test_a_plateau_looks_at_the_metric_that_it_is_given(plain):
+    plateau = ("--model.schedule", "torch.optim.lr_scheduler.ReduceLROnPlateau")
+    with pytest.raises(ValueError, match=r"ReduceLROnPlateau looks at a metric: set schedule_moni"):
+        fit(plain, "blind", *plateau)
+    cli = fit(plain, "plateau", *plateau, "--model.schedule_monitor", "val/loss")
+    assert cli.trainer.lr_scheduler_configs[0].monitor == "val/loss"
+    assert "val/loss_similarity" in cli.trainer.callback_metrics
+
+
+def test_a_resumed_run_hears_its_command_line(plain, caplog):
+    checkpoint = ("--ckpt_path", str(plain / "plain" / "last.ckpt"))
+    rate = ("--model.optimizer", "torch.optim.Adam", "--model.optimizer.lr", "0.1")
+    cli = fit(plain, "resumed", *checkpoint, *rate, "--trainer.max_epochs", "2")
+    assert cli.trainer.optimizers[0].param_groups[0]["initial_lr"] == 0.1
+    assert "lr 0.001 -> 0.1" in caplog.text
+
+
+def test_a_run_without_end_needs_a_schedule_without_end(plain):
+    endless = ("--trainer.max_epochs", "-1", "--trainer.max_time", "00:00:00:01")
+    with pytest.raises(
+        ValueError, match=r"schedule=cosine ends with the run, and nobody kno"
+    ):
+        fit(plain, "endless", *endless)

@@ -14,6 +14,7 @@ import torch
 from arseg_lightning import models
 from arseg_lightning.bench.settings import BenchSettings
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.messages import nearest
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory, VideoMethod
 from arseg_lightning.models import Segmentor
 from arseg_lightning.streaming.run import choose_clock, own_checkpoint, recorded_run
@@ -113,9 +114,11 @@ class BenchCase:
         try:
             kind = getattr(importlib.import_module(module) if module else models, name)
         except (ImportError, AttributeError) as error:
+            near = nearest(self.name, models.__all__)
             raise ValueError(
-                f"no network {self.name!r} ({error}); name one of arseg_lightning.models, such as "
-                f"BiSeNet18, the dotted path of your own, or a run's folder that is there"
+                f"no network {self.name!r} ({error}){f'; nearest: {near[0]}' if near else ''}; "
+                f"name one of arseg_lightning.models, such as BiSeNet18, the dotted path of your "
+                f"own, or a run's folder that is there"
             ) from error
         if not (isinstance(kind, type) and issubclass(kind, Segmentor)):
             raise ValueError(f"{self.name} is no Segmentor; see docs/own_network.md")

@@ -11,6 +11,7 @@ from time import perf_counter
 import torch
 
 from arseg_lightning import native
+from arseg_lightning.accelerator import device_name
 from arseg_lightning.bench.case import BenchCase
 from arseg_lightning.bench.runner import VariantRunner
 from arseg_lightning.bench.settings import BenchSettings
@@ -18,7 +19,6 @@ from arseg_lightning.bench.variant import variants
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory
 from arseg_lightning.report.bench_result import BenchResult, CaseResult
 from arseg_lightning.streaming import choose_device
-from arseg_lightning.streaming.device import device_name
 from arseg_lightning.types import size_text
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 from arseg_lightning.video.live import StreamedFrame, open_live

@@ -28,7 +28,7 @@ class PeakMemory:
         elif (_PROCESS / "clear_refs").exists():
             with suppress(AttributeError, OSError):  # other C libraries have no such function
                 ctypes.CDLL(None).malloc_trim(0)  # so that using again what is free shows
-            (_PROCESS / "clear_refs").write_text("5")
+            (_PROCESS / "clear_refs").write_text("5", "utf-8")
         self._before = self._now("VmRSS")
 
     def megabytes(self) -> float | None:
@@ -40,5 +40,9 @@ class PeakMemory:
 
     def _now(self, name: str) -> int | None:
         status = _PROCESS / "status"
-        found = re.search(rf"{name}:\s+(\d+) kB", status.read_text()) if status.exists() else None
+        found = (
+            re.search(rf"{name}:\s+(\d+) kB", status.read_text("utf-8"))
+            if status.exists()
+            else None
+        )
         return 1024 * int(found[1]) if found else None

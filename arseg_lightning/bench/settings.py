@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arseg_lightning.inference import Compile, Precision
+from arseg_lightning.methods.per_frame import check_resolution_ratio
+from arseg_lightning.ranges import check_range
 
 __all__ = ["Backend", "BenchSettings"]
 
@@ -47,5 +49,8 @@ class BenchSettings:
                 f"without frames between keyframes there is nothing to compare: keyframe_interval "
                 f"is at least 2, got {self.keyframe_interval}"
             )
-        if self.repeats < 1:
-            raise ValueError(f"repeats are at least 1, got {self.repeats}")
+        check_range(1, repeats=self.repeats, num_classes=self.num_classes)
+        for ratio in self.resolution_ratios:
+            check_resolution_ratio(ratio)
+        for name in ("resolution_ratios", "precisions", "backends"):  # asked for twice, once done
+            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))

@@ -5,6 +5,8 @@ from arseg_lightning.callbacks.compiled import CompiledNetworks
 from arseg_lightning.callbacks.cost_line import CostLine
 from arseg_lightning.callbacks.generators import GeneratorStates
 from arseg_lightning.callbacks.progress import EpochLines
+from arseg_lightning.callbacks.run_callbacks import run_callbacks
+from arseg_lightning.callbacks.run_checkpoint import RunCheckpoint
 from arseg_lightning.callbacks.run_folder import Resume, RunFolder
 from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.run_record import RunRecord
@@ -19,6 +21,7 @@ __all__ = [
     "EpochLines",
     "GeneratorStates",
     "Resume",
+    "RunCheckpoint",
     "RunFolder",
     "RunLog",
     "RunRecord",
@@ -27,4 +30,5 @@ __all__ = [
     "Throughput",
     "WandbPanels",
     "WholeCheckpoints",
+    "run_callbacks",
 ]

@@ -59,6 +59,8 @@ def _states() -> dict[str, Any]:
     }
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         states["cuda"] = torch.cuda.get_rng_state()
+    if torch.backends.mps.is_available():
+        states["mps"] = torch.mps.get_rng_state()
     return states
 
 
@@ -68,6 +70,8 @@ def _restore(states: dict[str, Any], device: torch.device) -> None:
     torch.set_rng_state(states["torch"].cpu())
     if "cuda" in states and device.type == "cuda":
         torch.cuda.set_rng_state(states["cuda"].cpu())
+    if "mps" in states and device.type == "mps":
+        torch.mps.set_rng_state(states["mps"].cpu())
 
 
 def _part(rank: int) -> None:

@@ -35,13 +35,15 @@ class EpochLines(Callback):
         """Write the line."""
         done = trainer.current_epoch + 1 - self.first_epoch
         seconds = time.monotonic() - self.start
-        parts = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"]
+        last = trainer.max_epochs if trainer.max_epochs is not None else -1
+        parts = [f"epoch {trainer.current_epoch + 1}" + (f"/{last}" if last > 0 else "")]
         for name in ("train/loss", "val/miou"):
             value = trainer.callback_metrics.get(name)
             parts += [f"{name} {float(value):.3f}"] if value is not None else []
-        if trainer.max_epochs is not None and trainer.max_epochs > 0:
-            left = seconds / done * (trainer.max_epochs - trainer.current_epoch - 1)
-            parts.append(f"{seconds:.0f} s, {left:.0f} s left")
+        parts.append(f"{seconds:.0f} s")
+        if last > 0:
+            left = seconds / done * (last - trainer.current_epoch - 1)
+            parts.append(f"{left:.0f} s left")
         if trainer.is_global_zero:
             say = tell if self.printed else _log.info
             say(", ".join([*parts, *_speed(trainer)]))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
 from arseg_lightning.callbacks.whole_file import write_whole
+from arseg_lightning.file_lock import FileLock, LockedElsewhere, lock_file
 
 __all__ = ["Resume", "RunFolder"]
 
@@ -59,7 +58,7 @@ class RunFolder:
         if not self.record.is_file():
             return None
         finished = self._finished.is_file()
-        changed = _differences(self.record.read_text(), config)
+        changed = _differences(self.record.read_text("utf-8"), config)
         if resume == "or_restart" and (finished or changed):
             return None
         if resume == "never" or finished:
@@ -93,29 +92,22 @@ class RunFolder:
         """Record that nothing is left to do."""
         write_whole(self._finished, "fit and all that was to follow it are done\n")
 
-    def lock(self) -> int | None:
-        """Keep a second ``fit`` out for as long as the returned file descriptor is open.
+    def lock(self) -> FileLock | None:
+        """Keep a second ``fit`` out until the lock is released or this process ends.
 
-        A lock of the process, not of the file: loader workers may outlive a process that was
-        killed, and would hold the file's. None where the file system has no locks.
+        None where the file system has no locks.
 
         Raises:
             FileExistsError: If another process is at it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path / ".fit.lock", os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
-            os.close(file)
+            return lock_file(self.path / ".fit.lock")
+        except LockedElsewhere as error:
             raise FileExistsError(
                 f"another process is training in {self.path}; wait for it, or give another "
                 f"--run_dir"
             ) from error
-        except OSError:
-            os.close(file)
-            return None
-        return file
 
     def _refusal(self, what: str) -> FileExistsError:
         continued = f", continue it with --ckpt_path {self.last}" if self.last.is_file() else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ from omegaconf import OmegaConf
 
 from arseg_lightning.callbacks.run_folder import RunFolder
 from arseg_lightning.callbacks.whole_file import write_whole
+from arseg_lightning.datasets.progress import resumes
+from arseg_lightning.file_lock import FileLock
 
 __all__ = ["RunRecord"]
 
@@ -25,7 +26,7 @@ class RunRecord(SaveConfigCallback):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lock: int | None = None
+        self._lock: FileLock | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the record once, when the command starts.
@@ -53,18 +54,18 @@ class RunRecord(SaveConfigCallback):
         """Take the folder, now that a checkpoint to go on from is read."""
         if trainer.is_global_zero:
             folder = RunFolder(Path(self.config.run_dir))
-            folder.begin(self._text(), resumes=trainer.ckpt_path is not None)
+            folder.begin(self._text(), resumes=resumes(trainer))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say from where a run goes on."""
-        if trainer.ckpt_path is not None and trainer.is_global_zero:
+        if resumes(trainer) and trainer.is_global_zero:
             of = f" of {trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
             print(f"going on after epoch {trainer.current_epoch}{of}, from {trainer.ckpt_path}")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let others train in the folder."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def on_exception(

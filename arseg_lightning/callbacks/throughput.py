@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 
+from arseg_lightning.accelerator import Event, event, memory_bytes
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["StepClock", "Throughput"]
@@ -60,7 +60,7 @@ class Throughput(Callback):
 
     def __init__(self) -> None:
         self._clock = StepClock(0.0)
-        self._computed: torch.cuda.Event | None = None
+        self._computed: Event | None = None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start anew."""
@@ -71,7 +71,7 @@ class Throughput(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Note how long the batch was waited for."""
-        busy = self._computed is not None and not self._computed.query()  # type: ignore[no-untyped-call]
+        busy = self._computed is not None and not self._computed.query()
         self._clock.batch_arrives(time.monotonic(), busy)
 
     def on_train_batch_end(
@@ -83,9 +83,7 @@ class Throughput(Callback):
         batch_idx: int,
     ) -> None:
         """Show the epoch's values so far."""
-        if pl_module.device.type == "cuda":
-            self._computed = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            self._computed.record()
+        self._computed = event(pl_module.device)
         size = batch.images.shape[0] if isinstance(batch, ClipBatch) else 0
         self._clock.step_ends(time.monotonic(), size * trainer.world_size)
         for name, value in self._values(pl_module).items():
@@ -101,7 +99,7 @@ class Throughput(Callback):
             "train/samples_per_second": self._clock.samples_per_second,
             "train/data_wait_share": self._clock.wait_share,
         }
-        if module.device.type == "cuda":
-            allocated = torch.cuda.max_memory_allocated(module.device)
+        allocated = memory_bytes(module.device)
+        if allocated is not None:
             values["train/gpu_memory_gib"] = allocated / 2**30
         return values

@@ -148,6 +148,7 @@ def until_farthest(clip: EvaluationClip) -> EvaluationClip:
 
 def _choose_clips(loader: Any, count: int) -> list[EvaluationClip]:
     """Streams spread evenly over the data, up to the frame that is farthest from a keyframe."""
+    loader = loader[0] if isinstance(loader, list) else loader  # others are for losses
     dataset = loader.dataset
     starts = [i for i, s in enumerate(dataset.streams) if i == dataset.streams.index(s)]
     count = min(count, len(starts))

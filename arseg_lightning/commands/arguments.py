@@ -12,14 +12,36 @@ from operator import or_
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-__all__ = ["PROGRAM", "help_texts", "named", "read_counts_first"]
+from arseg_lightning.messages import PROGRAM, CommandError, nearest
 
-PROGRAM = "python -m arseg_lightning"
+__all__ = ["check_command", "help_texts", "named", "read_counts_first", "without_trusted"]
+
+
+def check_command(arguments: list[str], names: list[str]) -> None:
+    """Refuse a command line that names no command.
+
+    Args:
+        arguments: The command line.
+        names: The commands.
+
+    Raises:
+        CommandError: If it has none of them.
+    """
+    if {*arguments} & {*names, "-h", "--help", "--version"}:
+        return
+    word = next((word for word in arguments[:1] if not word.startswith("-")), None)
+    near = nearest(word, names) if word else []
+    raise CommandError(
+        f"{f'there is no command {word}' if word else 'no command was given'}\n"
+        f"{f'nearest: {near[0]}' if near else 'commands: ' + ', '.join(names)}\n"
+        f"`{PROGRAM} --help` shows what there is"
+    )
 
 
 def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
     """Name a first argument that is given without its name, and what stands behind ``--``.
 
+    A flag needs no value: ``--all`` is ``--all true``.
     Of a command that takes ``overrides``, words about the experiment's model and data are those.
     A parameter that is a list, such as ``configs``, is given by its singular, again for each entry;
     if it is the first one, several words may come without a name.
@@ -34,6 +56,9 @@ def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
     parameters = signature(command).parameters
     if "overrides" in parameters:
         arguments = _with_overrides(arguments)
+    arguments = _with_truth(
+        arguments, {f"--{name}" for name, each in parameters.items() if _is_flag(each)}
+    )
     lists = [name for name, each in parameters.items() if _is_list(each)]
     if arguments and not arguments[0].startswith("-"):
         first = next(iter(parameters))
@@ -42,6 +67,27 @@ def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
         arguments = [*own, *arguments[len(words) if first in lists else 0 :]]
     singular = re.compile(rf"^--({'|'.join(map(_singular, lists))})(?==|$)")
     return [singular.sub(r"--\1s+", word) for word in arguments] if lists else arguments
+
+
+def without_trusted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Take ``--trust PACKAGE`` out of a command line: the other words, and the packages.
+
+    Raises:
+        ValueError: If no package follows.
+    """
+    others: list[str] = []
+    packages: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name != "--trust":
+            others.append(word)
+            continue
+        package = value if equals else next(rest, "")
+        if not package or package.startswith("-"):
+            raise ValueError("--trust wants the name of a package: --trust my_networks")
+        packages.append(package)
+    return others, packages
 
 
 def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
@@ -62,7 +108,8 @@ def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
     texts = {
         "prog": f"{PROGRAM} {name}",
         "usage": " ".join(usage),
-        "epilog": f"{shown} may be given by name: --{word} {word.upper()}{again}.",
+        "epilog": f"{shown} may be given by name: --{word} {word.upper()}{again}. --trust PACKAGE, "
+        f"again for each: a package of your own whose classes a run's configuration may name.",
     }
     if first.name == "configs":  # or it would be jsonargparse's own option of that name
         texts["config_help"] = "One of the configs, again for each."
@@ -71,6 +118,10 @@ def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
 
 def _is_list(parameter: Parameter) -> bool:
     return str(parameter.annotation).startswith("list[")
+
+
+def _is_flag(parameter: Parameter) -> bool:
+    return parameter.annotation in (bool, "bool")
 
 
 def _is_required(parameter: Parameter) -> bool:
@@ -94,6 +145,15 @@ def _with_overrides(arguments: list[str]) -> list[str]:
         else:
             overrides += [word, *[value for value in [next(words, None)] if value is not None]]
     return [*own, f"--overrides={json.dumps(overrides)}"] if overrides else own
+
+
+def _with_truth(arguments: list[str], flags: set[str]) -> list[str]:
+    """Read a flag without a value as ``true``."""
+    following = [*arguments[1:], "-"]
+    return [
+        f"{word}=true" if word in flags and after.startswith("-") else word
+        for word, after in zip(arguments, following, strict=False)
+    ]
 
 
 def read_counts_first(function: Callable[..., Any]) -> None:

@@ -13,6 +13,7 @@ from arseg_lightning.bench import bench as run_bench
 from arseg_lightning.bench.settings import Backend
 from arseg_lightning.inference import Compile, Precision
 from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory
+from arseg_lightning.ranges import check_range
 from arseg_lightning.report.bench_plot import plot_bench
 from arseg_lightning.report.bench_result import BenchResult
 from arseg_lightning.report.bench_table import bench_table, machine_line, stage_table
@@ -50,14 +51,14 @@ def bench(
         precisions: In what the optimised variants compute.
         backends: torch, and onnxruntime (float32, on the CPU).
         compile: Mode of torch.compile for the optimised variants.
-        device: auto, cpu, cuda or cuda:N.
+        device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         threads: Threads on the CPU; all cores by default.
         classes: Number of classes of networks that are named.
         repeats: Rounds in which every variant runs once.
         out: JSON file to write; a plot of the same name goes beside it.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
+    check_range(1, threads=threads)
+    torch.set_num_threads(threads or torch.get_num_threads())
     settings = BenchSettings(
         keyframe_interval=keyframe_interval,
         resolution_ratios=tuple(ratios),
@@ -73,7 +74,7 @@ def bench(
     def progress(what: str) -> None:
         print(f"[{time.monotonic() - start:5.0f} s] {what}", file=sys.stderr, flush=True)
 
-    wanted = [BenchCase.parse(text) for text in cases or _DEFAULT]
+    wanted = [BenchCase.parse(text) for text in dict.fromkeys(cases or _DEFAULT)]
     result = run_bench(wanted, settings, progress, method or DEFAULT_METHOD)
     print(f"{bench_table(result).markdown()}\n\nMilliseconds of frames between keyframes:\n")
     print(f"{stage_table(result).markdown()}\n\n{machine_line(result)}")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -15,12 +14,17 @@ from arseg_lightning.datasets.check import check_data as look_at
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.inventory import named
 from arseg_lightning.datasets.recognise import recognise
+from arseg_lightning.messages import PROGRAM, PlainMessages
+from arseg_lightning.ranges import check_range
 
 __all__ = ["check_data"]
 
 
 def check_data(
-    data: Path | list[Path], classes: str = "camvid11", keyframe_interval: int | None = None
+    data: Path | list[Path],
+    classes: str = "camvid11",
+    keyframe_interval: int | None = None,
+    all: bool = False,
 ) -> DataCheck:
     """Say what data are there, what is missing, and what they are good for; decodes no video.
 
@@ -30,20 +34,22 @@ def check_data(
         data: A folder of data, or an experiment's YAML file, or several that are stacked.
         classes: Class set of a folder with one's own data: a name, or the path of a YAML file.
         keyframe_interval: L of the paper's protocol; 12, or what the experiment says.
+        all: Read every label and its image, instead of a few of each split.
 
     Raises:
         FileNotFoundError: If there is no such folder or file.
         ValueError: If the folder has no known layout, or the file no valid data section.
         SystemExit: If nothing can be used.
     """
+    check_range(1, keyframe_interval=keyframe_interval)
     paths = data if isinstance(data, list) else [data]
     source = ", ".join(map(str, paths))
     if len(paths) == 1 and paths[0].suffix not in (".yaml", ".yml"):
-        check = look_at(source, recognise(paths[0], classes), keyframe_interval or 12)
+        check = look_at(source, recognise(paths[0], classes), keyframe_interval or 12, all)
     else:
         module = _data_section(paths)
         layouts = {name: layout for name, layout in module.layouts.items() if layout is not None}
-        check = look_at(source, layouts, keyframe_interval or module.keyframe_interval)
+        check = look_at(source, layouts, keyframe_interval or module.keyframe_interval, all)
     print("\n".join(_lines(check)))
     if not check.is_usable:
         raise SystemExit(1)
@@ -52,14 +58,16 @@ def check_data(
 
 def _data_section(files: list[Path]) -> ClipDataModule:
     """Build the data module of an experiment, and nothing else of it."""
-    parser = ArgumentParser(exit_on_error=False)
+    parser = PlainMessages(prog=f"{PROGRAM} fit")
     parser.add_class_arguments(ClipDataModule, "data", fail_untyped=False)
     content = parser.get_defaults()
     try:
         for file in files:
-            content = parser.parse_object({"data": _read(file)}, content)
+            section = _read(file)
+            parser.remember(file)
+            content = parser.parse_object({"data": section}, content)
         module: ClipDataModule = parser.instantiate_classes(content)["data"]
-    except (ArgumentError, OmegaConfBaseException) as error:
+    except OmegaConfBaseException as error:
         raise ValueError(f"{', '.join(map(str, files))}: {error}") from error
     return module
 
@@ -111,11 +119,24 @@ def _details(split: SplitCheck) -> Iterator[str]:
         names = named(path.name for path in split.unused)
         yield f"unused: {_count(len(split.unused), 'label')} without a frame: {names}"
     yield from (f"note: {note}" for note in split.notes)
-    if split.void_share is not None:
-        yield (
-            f"void: {100 * split.void_share:.1f} % of {_count(split.num_sampled, 'sampled label')}"
-        )
+    yield from _held(split)
     yield f"good for: {'; '.join(split.uses) or 'nothing yet'}"
+
+
+def _held(split: SplitCheck) -> Iterator[str]:
+    """What the labels hold that were read."""
+    if split.void_share is None:
+        return
+    read = _count(split.num_sampled, "label")
+    if split.num_sampled < split.num_labelled:
+        read = f"{split.num_sampled} sampled labels of {split.num_labelled} (--all reads them all)"
+    yield f"void: {100 * split.void_share:.1f} % of {read}"
+    if split.empty:
+        yield f"empty: {_count(len(split.empty), 'label')} without a pixel that counts: " + named(
+            split.empty
+        )
+    if split.absent:
+        yield f"absent: no pixel of {', '.join(split.absent)} in them"
 
 
 def _count(number: int, what: str) -> str:

@@ -145,7 +145,7 @@ def _write(output: Path, quality: MotionQuality, settings: dict[str, Any]) -> No
         "absent_classes": "left out of the mean",
         "provenance": asdict(Provenance.collect(None, settings)),
     }
-    (output / "motion.json").write_text(json.dumps(content, indent=1) + "\n")
+    (output / "motion.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
     title = "{video}, {classes}, L = {keyframe_interval}".format_map(settings)
     plot_quality(quality, output / "motion.png", title)
 

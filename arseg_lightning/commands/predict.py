@@ -61,7 +61,7 @@ def predict(
             none for a method that looks at none.
         live: How a camera or an address is read.
         outputs: What is written, of overlay, labels and npz, with commas.
-        device: auto, cpu, cuda or cuda:N.
+        device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         precision: float32, bfloat16 or float16.
         batch_frames: Segment so many frames at once, each later by those that it waits for.
         limit: Most frames.

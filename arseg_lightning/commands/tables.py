@@ -23,6 +23,6 @@ def tables(document: Path) -> None:
         document: The Markdown file to change.
     """
     after = with_current_tables(document)
-    before = document.read_text()
-    document.write_text(after)
+    before = document.read_text(encoding="utf-8")
+    document.write_text(after, encoding="utf-8")
     print(f"{document}: {'changed' if before != after else 'up to date'}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arseg_lightning.geometry import crop, flip, flip_motion, resize, resize_labels, resize_motion
+from arseg_lightning.ranges import check_above, check_range
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network otherwise
 
@@ -68,8 +69,11 @@ class ClipAugment:
         jitter: float = 0.5,
         flip_probability: float = 0.5,
     ) -> None:
-        if not scales or min(scales) <= 0:
-            raise ValueError(f"scales are positive and at least one, got {scales}")
+        if not scales:
+            raise ValueError("scales are at least one, got (); [1.0] leaves the size alone")
+        check_above(0, scales=scales)
+        check_range(1, crop_size=crop_size)
+        check_range(0, 1, jitter=jitter, flip_probability=flip_probability)
         self.crop_size = crop_size
         self.scales = scales
         self.jitter = jitter

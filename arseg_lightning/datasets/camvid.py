@@ -8,7 +8,8 @@ from typing import Literal
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.folder import CameraPath, StillFolder
 from arseg_lightning.datasets.inventory import Gap, Inventory
-from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, files, frame_number, label_of
+from arseg_lightning.datasets.label_files import LabelFiles
+from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, files, frame_number
 from arseg_lightning.datasets.sequence import Sequence, SpanSequence
 
 __all__ = ["CamVid", "place_in_recording"]
@@ -74,7 +75,8 @@ class CamVid(Layout):
         if self.frames == "stills":
             return stills
         paths = files(self.root / self.split, IMAGE_SUFFIXES, "CamVid stills")
-        labels = ((path, label_of(path, self.root / f"{self.split}_labels")) for path in paths)
+        known = LabelFiles(self.root / f"{self.split}_labels", paths)
+        labels = ((path, known.of(path)) for path in paths)
         spans = [self._span(path, label) for path, label in labels if label is not None]
         missing = sorted({span.path for span in spans if not span.path.is_file()})
         whole = [span for span in spans if span.start >= 0 and span.path not in missing]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from arseg_lightning.datasets.inspection import (
     inspect_samples,
     inspect_videos,
     spread,
-    void_share,
 )
 from arseg_lightning.datasets.inventory import Gap
+from arseg_lightning.datasets.label_count import LabelCount
 from arseg_lightning.datasets.labels import image_size, read_label
 from arseg_lightning.datasets.layout import Layout, PreparedLayout
 from arseg_lightning.datasets.rendered import StillSequence, StreetSequence
@@ -39,6 +40,8 @@ class SplitCheck:
         fps: Frame rates that occur, in the order of size.
         num_sampled: Labels that were read.
         void_share: Share of their pixels that is left out.
+        absent: Classes of which they hold no pixel.
+        empty: Those of them in which no pixel counts, by name.
         gaps: Files that are missing.
         unused: Labels that belong to no frame.
         problems: What else would stop a run, with the remedy.
@@ -57,6 +60,8 @@ class SplitCheck:
     fps: tuple[float, ...] = ()
     num_sampled: int = 0
     void_share: float | None = None
+    absent: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
     unused: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
@@ -102,6 +107,7 @@ def check_data(
     source: str,
     layouts: Mapping[str, Layout | PreparedLayout],
     keyframe_interval: int = 12,
+    every_label: bool = False,
 ) -> DataCheck:
     """Look at several splits.
 
@@ -109,25 +115,35 @@ def check_data(
         source: What the result is called.
         layouts: The splits by name.
         keyframe_interval: L of the paper's protocol.
+        every_label: Whether all labels are read, instead of a few of each split.
     """
-    checks = (check_split(name, layout, keyframe_interval) for name, layout in layouts.items())
-    return DataCheck(source, tuple(checks))
+    return DataCheck(
+        source,
+        tuple(
+            check_split(name, layout, keyframe_interval, every_label)
+            for name, layout in layouts.items()
+        ),
+    )
 
 
 def check_split(
-    name: str, layout: Layout | PreparedLayout, keyframe_interval: int = 12
+    name: str,
+    layout: Layout | PreparedLayout,
+    keyframe_interval: int = 12,
+    every_label: bool = False,
 ) -> SplitCheck:
-    """Look at a split: all names, the headers of videos, and a few labels; no video is decoded.
+    """Look at a split: all names, the headers of videos, and labels; no video is decoded.
 
     Args:
         name: Name of the split.
         layout: Its layout.
         keyframe_interval: L of the paper's protocol.
+        every_label: Whether all labels are read, instead of a few.
     """
     kind = type(layout).__name__
     try:
         if isinstance(layout, PreparedLayout):
-            return _check_prepared(name, layout, keyframe_interval)
+            return _check_prepared(name, layout, keyframe_interval, every_label)
         inventory = layout.inventory()
     except FileNotFoundError as error:
         gap = Gap("file", kind, str(error))
@@ -136,7 +152,8 @@ def check_split(
         return SplitCheck(name, kind, keyframe_interval, problems=(str(error),))
     sequences = inventory.sequences
     pasts = [frame for sequence in sequences for frame in sequence.labelled]
-    videos, samples = inspect_videos(sequences), inspect_samples(sequences)
+    videos = inspect_videos(sequences)
+    samples = inspect_samples(sequences, layout.classes, every_label)
     return SplitCheck(
         name=name,
         layout=kind,
@@ -148,21 +165,26 @@ def check_split(
         motion=_motion(sequences[0]) if sequences else None,
         sizes=samples.sizes,
         fps=tuple(sorted({sequence.fps for sequence in sequences})),
-        num_sampled=samples.num_labels,
-        void_share=samples.void_share,
+        **_held(samples.labels),
         gaps=inventory.gaps,
         unused=inventory.unused,
-        problems=(*videos.problems, *samples.problems),
+        problems=(*videos.problems, *samples.problems, *_nothing_counts(samples.labels)),
         notes=videos.notes,
     )
 
 
-def _check_prepared(name: str, layout: PreparedLayout, keyframe_interval: int) -> SplitCheck:
+def _check_prepared(
+    name: str, layout: PreparedLayout, keyframe_interval: int, every_label: bool
+) -> SplitCheck:
     """Look at frames and motion that someone else has prepared."""
     clips = layout.clips(keyframe_interval)
     frames = [clip for clip in clips if clip.distance == 0]
-    sizes = {image_size(clip.images[-1]) for clip in spread(frames)}
-    labels = [read_label(clip.label, layout.classes) for clip in spread(frames)]
+    chosen = frames if every_label else spread(frames)
+    sizes, labels = set(), LabelCount(layout.classes)
+    for clip in chosen:
+        size = image_size(clip.images[-1])
+        sizes.add(size)
+        labels.add(clip.label.stem, read_label(clip.label, layout.classes, size))
     return SplitCheck(
         name=name,
         layout=type(layout).__name__,
@@ -172,8 +194,30 @@ def _check_prepared(name: str, layout: PreparedLayout, keyframe_interval: int) -
         num_with_whole_past=len(frames),
         motion="prepared files",
         sizes=tuple(sorted(sizes)),
-        num_sampled=len(labels),
-        void_share=void_share(labels, layout.classes.ignore_index),
+        **_held(labels),
+        problems=_nothing_counts(labels),
+    )
+
+
+def _held(labels: LabelCount) -> dict[str, Any]:
+    """What labels hold, as fields of a check."""
+    return {
+        "num_sampled": labels.num_labels,
+        "void_share": labels.void_share,
+        "absent": labels.absent if labels.num_labels else (),
+        "empty": tuple(labels.empty),
+    }
+
+
+def _nothing_counts(labels: LabelCount) -> tuple[str, ...]:
+    """Say that nothing could be learned or measured."""
+    if not labels.is_empty:
+        return ()
+    classes = labels.classes
+    left_out = ", ".join(map(str, (classes.ignore_index, *classes.void_values)))
+    return (
+        f"no pixel of {labels.num_labels} labels counts: all is left out ({left_out}); store the "
+        f"index of its class in each pixel, or use the class set of these labels",
     )
 
 

@@ -12,7 +12,8 @@ from typing import Literal
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.folder import CameraPath
 from arseg_lightning.datasets.inventory import Gap, Inventory
-from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout
+from arseg_lightning.datasets.label_files import LabelFiles
+from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, one_per_name, present
 from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence
 
@@ -107,21 +108,29 @@ class Cityscapes(Layout):
         package = _VIDEO if self.frames == "video" or has_only_video else _STILLS
         images_folder = _package(self.root, package, self.split) / folder.name
         images = _images(images_folder)
-        for label in sorted(folder.glob(f"*{_LABEL_ENDING}")):
+        own_labels = None
+        own_folder = self.labels and self.labels / self.split / folder.name
+        if own_folder is not None and own_folder.is_dir():
+            own_labels = LabelFiles(own_folder, images.values())
+        labels = (path for path in present(folder, "labels") if path.name.endswith(_LABEL_ENDING))
+        for label in sorted(labels):
             name = label.name.removesuffix(_LABEL_ENDING)
             if not re.fullmatch(r".+_\d+", name):
                 raise ValueError(f"{label} should be named CITY_SEQUENCE_FRAME{_LABEL_ENDING}")
-            snippet = _Snippet(name, label, images_folder, images, _REMEDIES[package])
+            snippet = _Snippet(name, label, own_labels, images_folder, images, _REMEDIES[package])
             yield self._sequence(snippet)
 
     def _sequence(self, snippet: _Snippet) -> Inventory:
         """The labelled frame with its neighbours, or alone."""
         past, future = (self.past, self.future) if self.frames == "video" else (0, 0)
         names = [snippet.frame(offset) for offset in range(-past, future + 1)]
-        labels = self._labels(snippet, names, past)
         gaps = [snippet.gap(name) for name in names if name not in snippet.images]
-        if not labels:
-            gaps.append(self._label_gap(snippet))
+        labels = {past: snippet.label}
+        if self.labels is not None:
+            images = [snippet.images.get(name, Path(name)) for name in names]
+            known = snippet.own_labels
+            labels, unfit = known.of_any(images) if known is not None else ({}, ())
+            gaps += unfit or ([] if labels else [self._label_gap(snippet)])
         if gaps:
             return Inventory(gaps=tuple(gaps))
         paths = tuple(snippet.images[name] for name in names)
@@ -134,14 +143,6 @@ class Cityscapes(Layout):
             snippet.name, paths[0], labels[0], self.classes, camera.num_frames, seed, camera.fps
         )
         return Inventory((still,))
-
-    def _labels(self, snippet: _Snippet, names: list[str], labelled: int) -> dict[int, Path]:
-        """Label of each frame that has one."""
-        if self.labels is None:
-            return {labelled: snippet.label}
-        folder = self.labels / self.split / snippet.images_folder.name
-        candidates = enumerate(folder / f"{name}.png" for name in names)
-        return {index: path for index, path in candidates if path.is_file()}
 
     def _label_gap(self, snippet: _Snippet) -> Gap:
         name = f"{snippet.frame(0)}.png"
@@ -158,6 +159,7 @@ class _Snippet:
 
     name: str
     label: Path
+    own_labels: LabelFiles | None
     images_folder: Path
     images: dict[str, Path]
     remedy: str
@@ -183,5 +185,6 @@ def _package(root: Path, name: str, split: str) -> Path:
 
 def _images(folder: Path) -> dict[str, Path]:
     """The images of a city by name."""
-    paths = folder.iterdir() if folder.is_dir() else ()
-    return {path.stem: path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES}
+    paths = sorted(present(folder, "images")) if folder.is_dir() else []
+    images = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+    return {path.stem: path for path in one_per_name(images)}

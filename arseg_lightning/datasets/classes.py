@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
+from arseg_lightning.datasets.class_file import read_class_file
 from arseg_lightning.types import RGB, ClassSet
 from arseg_lightning.video.synthetic import STREET_CLASSES
 
@@ -104,9 +103,10 @@ def class_set(name: str) -> ClassSet:
 
     A file looks like this (colours are optional; labels are single-channel images then)::
 
-        names: [background, boat, buoy]
+        names: [background, boat, buoy]  # or, by the values of the files, {0: background, 5: boat}
         palette: [[0, 0, 0], [255, 0, 0], [0, 255, 0]]
         void_values: [255]
+        void_colours: [[255, 255, 255]]
         colour_coded: false
 
     Args:
@@ -123,33 +123,4 @@ def class_set(name: str) -> ClassSet:
             f"no class set {name!r}: use one of {sorted(_KNOWN)}, or the path of a YAML file "
             f"with the keys names and (optional) palette, void_values, colour_coded"
         )
-    return _from_file(path)
-
-
-def _from_file(path: Path) -> ClassSet:
-    """Read a class set from YAML."""
-    content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    if not isinstance(content, dict) or not content.get("names"):
-        raise ValueError(f"{path} should hold a list of class names under the key 'names'")
-    names = tuple(str(name) for name in content["names"])
-    rows = content.get("palette") or [_distinct_colour(i) for i in range(len(names))]
-    palette = tuple((int(r), int(g), int(b)) for r, g, b in rows)
-    coded = bool(content.get("colour_coded", False))
-    return ClassSet(
-        name=path.stem,
-        names=names,
-        palette=palette,
-        void_values=tuple(int(value) for value in content.get("void_values", ())),
-        file_colours={colour: i for i, colour in enumerate(palette)} if coded else {},
-    )
-
-
-def _distinct_colour(index: int) -> RGB:
-    """A colour per index, far apart for small indices: the bits of the index, spread."""
-    channels = [0, 0, 0]
-    value = index + 1
-    for bit in range(7, -1, -1):
-        for channel in range(3):
-            channels[channel] |= (value & 1) << bit
-            value >>= 1
-    return channels[0], channels[1], channels[2]
+    return read_class_file(path)

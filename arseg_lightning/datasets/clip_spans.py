@@ -17,9 +17,18 @@ class ClipSpans:
         needs: How many frames, how far apart.
         keyframe_interval: L.
         distance: How the distance of a keyframe and a later frame is chosen.
+
+    Raises:
+        ValueError: If there are no frames between keyframes and clips are pairs with one.
     """
 
     def __init__(self, needs: Needs, keyframe_interval: int, distance: TrainDistance) -> None:
+        if needs.spacing == "keyframe" and keyframe_interval < 2:
+            raise ValueError(
+                f"keyframe_interval={keyframe_interval} leaves no frame between keyframes, and "
+                f"those are what this method is trained on: train with at least 2; test and "
+                f"validate a trained run with --data.keyframe_interval {keyframe_interval}"
+            )
         self.needs = needs
         self.keyframe_interval = keyframe_interval
         self.distance: TrainDistance = distance

@@ -59,6 +59,7 @@ def streams(
     keys: Sequence[int],
     labelled: Iterable[int],
     whole: bool = False,
+    single: bool = False,
 ) -> list[ClipSpec]:
     """Lay out the streams in which a sequence is segmented: every label counts once.
 
@@ -68,6 +69,7 @@ def streams(
         labelled: Frames that have a label, ascending.
         whole: Whether the sequence is one stream in which every frame is shown; otherwise it is
             cut at the keyframes, and periods without labels are left out.
+        single: Whether labelled frames alone are shown, without the keyframe before them.
     """
     wanted = tuple(labelled)
     if whole:
@@ -77,7 +79,7 @@ def streams(
     for start, stop in pairwise([*keys, max((*wanted, *keys)) + 1]):
         scored = tuple(frame for frame in wanted if start <= frame < stop)
         if scored:
-            shown = (start, *(frame for frame in scored if frame > start))
+            shown = scored if single else tuple(sorted({start, *scored}))
             clips.append(ClipSpec(sequence, shown, scored, (start,)))
     return clips
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from lightning import LightningDataModule, Trainer
+from lightning import LightningDataModule
 from lightning.pytorch.utilities import CombinedLoader
 
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance
-from arseg_lightning.datasets.dataset import TrainingClips, TrainingStills
-from arseg_lightning.datasets.evaluation import EvaluationClips, choose_clips
 from arseg_lightning.datasets.jobs import available_cores
 from arseg_lightning.datasets.labels import read_image
 from arseg_lightning.datasets.layout import Layout, PreparedLayout, common_classes
@@ -19,12 +17,26 @@ from arseg_lightning.datasets.loader import Loader, clip_loader
 from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.datasets.needs import Needs, evaluation_needs, on_stills, training_needs
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.prepared_clips import PreparedClips, prepared_clips
-from arseg_lightning.datasets.reader import ClipReader, FrameSource
+from arseg_lightning.datasets.progress import (
+    finished_epochs,
+    processes,
+    refuse_other_steps,
+    resumes,
+    samples_per_step,
+)
+from arseg_lightning.datasets.reader import FrameSource
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.datasets.split_datasets import (
+    evaluation_dataset,
+    loss_dataset,
+    predicted_split,
+    prediction_dataset,
+    training_dataset,
+)
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.together import fail_together, is_one_of_several
+from arseg_lightning.ranges import check_range
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.frame_reader import read_frames
@@ -53,6 +65,8 @@ class ClipDataModule(LightningDataModule):
         train_frames: ``decoded`` trains on what a decoder gives, as in use; ``original`` on the
             frames before any compression by us, as in the paper. Motion comes from the encoded
             clip either way. Of data that are videos already, the decoded frames are the original.
+        val_losses: Whether the losses are also computed on the validation data, for ``val/loss``;
+            it takes about as long as the validation itself.
         test_pairs: ``stream`` segments each frame once, as in use; ``every_distance`` pairs each
             labelled frame with a keyframe at every distance, as in the paper.
         encoding: How frames that are no video yet are encoded; one long GOP by default.
@@ -67,6 +81,10 @@ class ClipDataModule(LightningDataModule):
         num_workers: Loader processes; 0 loads in the main one, and prepares there what is missing:
             otherwise all cores do that if it takes long.
         seed: Decides order and augmentation.
+
+    Attributes:
+        task: The task that the data are for, where no trainer says so: a training loop of one's
+            own sets it. Its needs decide what a training sample is.
 
     Raises:
         ValueError: If the keyframe interval or batch size is below 1, another number below 0, there
@@ -84,6 +102,7 @@ class ClipDataModule(LightningDataModule):
         train_on: Literal["clips", "stills"] | None = None,
         train_distance: TrainDistance = "uniform",
         train_frames: FrameSource = "decoded",
+        val_losses: bool = True,
         test_pairs: EvaluationPairs = "stream",
         encoding: EncodeSettings = EncodeSettings(keyframe_interval=None),  # noqa: B008
         motion: MotionSource = "codec",
@@ -96,8 +115,8 @@ class ClipDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _at_least(1, keyframe_interval=keyframe_interval, batch_size=batch_size)
-        _at_least(0, num_workers=num_workers, frame_cache_gib=frame_cache_gib)
+        check_range(1, keyframe_interval=keyframe_interval, batch_size=batch_size)
+        check_range(0, num_workers=num_workers, frame_cache_gib=frame_cache_gib, seed=seed)
         self.layouts: dict[str, Layout | PreparedLayout | None]
         self.layouts = {"train": train, "val": val, "test": test}
         self.classes = common_classes(list(self.layouts.values()))
@@ -107,11 +126,13 @@ class ClipDataModule(LightningDataModule):
         self.train_on = train_on
         self.train_distance: TrainDistance = train_distance
         self.train_frames: FrameSource = train_frames
+        self.val_losses = val_losses
         self.test_pairs: EvaluationPairs = test_pairs
         self.frame_cache_gib = frame_cache_gib
         self.augment = augment or ClipAugment()
         self.normalise = normalise
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.task: object = None
         self._sequences: dict[str, list[Sequence]] = {}
         self._first_epoch = 0
         self._failure: Exception | None = None
@@ -163,7 +184,7 @@ class ClipDataModule(LightningDataModule):
 
     @property
     def _task(self) -> object:
-        return self.trainer.lightning_module if self.trainer is not None else None
+        return self.trainer.lightning_module if self.trainer is not None else self.task
 
     def sequences(self, split: str) -> list[Sequence]:
         """The sequences of a split.
@@ -184,28 +205,33 @@ class ClipDataModule(LightningDataModule):
         return self._sequences[split]
 
     def splits_on_video(self) -> list[str]:
-        """The splits whose sequences have to be prepared: not stills, nor what others prepared."""
+        """The splits whose sequences have to be prepared."""
         present = [name for name, layout in self.layouts.items() if isinstance(layout, Layout)]
-        return [name for name in present if name != "train" or not self.trains_on_stills]
+        return [name for name in present if self.is_on_video(name)]
+
+    def is_on_video(self, split: str) -> bool:
+        """Whether anyone looks at a split as video: decoded frames, and perhaps their motion.
+
+        Who segments single frames and trains on stills validates on the like. All tests are on
+        video, so that those of different runs see the same pixels.
+        """
+        if split == "test" or self._stage() == "predict":
+            return True
+        if split == "val" and not evaluation_needs(self._task, split).single:
+            return True
+        unused = split == "target" and self._task is not None and not self.needs.target
+        return not (unused or self.trains_on_stills)
 
     def state_dict(self) -> dict[str, int]:
         """Where a training that resumes from here starts, and what its steps are."""
-        steps = self._samples_per_step()
-        return {"first_epoch": _finished_epochs(self.trainer), "samples_per_step": steps}
+        steps = samples_per_step(self.trainer, self.batch_size)
+        return {"first_epoch": finished_epochs(self.trainer), "samples_per_step": steps}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Know the epoch before the loader is made: workers load ahead before Lightning tells.
-
-        Raises:
-            ValueError: If the steps so far saw another number of samples; the schedule counts them.
-        """
-        before, now = state_dict.get("samples_per_step"), self._samples_per_step()
-        if self._stage() == "fit" and before is not None and before != now:
-            raise ValueError(
-                f"the checkpoint was trained on {before} samples a step, and this run has {now}: "
-                f"processes (trainer.devices, trainer.num_nodes) x data.batch_size x "
-                f"trainer.accumulate_grad_batches; change them so that the product is the same"
-            )
+        """Know the epoch before the loader is made: workers load ahead before Lightning tells."""
+        if self.trainer is not None and self._stage() == "fit" and resumes(self.trainer):
+            steps = samples_per_step(self.trainer, self.batch_size)
+            refuse_other_steps(state_dict.get("samples_per_step"), steps)
         self._first_epoch = state_dict["first_epoch"]
 
     def train_dataloader(self) -> Loader | CombinedLoader:
@@ -218,34 +244,40 @@ class ClipDataModule(LightningDataModule):
         return CombinedLoader(loaders, "max_size_cycle")
 
     def _training_loader(self, split: str) -> Loader:
-        sequences = self.sequences(split)
-        dataset: TrainingStills | TrainingClips
-        if self.trains_on_stills:
-            dataset = TrainingStills(sequences, self.augment, self.normalise, self.seed)
-        else:
-            dataset = TrainingClips(
-                *(sequences, self.store, self.needs, self.keyframe_interval, self.train_distance),
-                *(self.augment, self.normalise, self.seed, self.train_frames),
-                int(self.frame_cache_gib * 2**30),
-            )
-        sampler = EpochSampler(len(dataset), self.seed, *self._processes())
-        sampler.set_epoch(max(self._first_epoch, _finished_epochs(self.trainer)))
+        dataset = training_dataset(self, split, self.augment)
+        sampler = EpochSampler(len(dataset), self.seed, *processes(self.trainer))
+        sampler.set_epoch(max(self._first_epoch, finished_epochs(self.trainer)))
         return clip_loader(dataset, sampler, self.batch_size, self.num_workers, drop_last=True)
 
-    def val_dataloader(self) -> Loader | list[Loader]:
-        """Validation clips, or none."""
-        return self._evaluation_loader("val", "stream") if self.layouts["val"] else []
+    def val_dataloader(self) -> list[Loader]:
+        """Validation streams, and the clips on which losses are computed; or none."""
+        if self.layouts["val"] is None:
+            return []
+        return [self._evaluation_loader("val", "stream"), *self._loss_loader()]
+
+    def _loss_loader(self) -> list[Loader]:
+        dataset = loss_dataset(self, "val") if self.val_losses and self._task else None
+        if dataset is None:
+            return []
+        sampler = EvaluationSampler(dataset.streams, *processes(self.trainer))
+        return [clip_loader(dataset, sampler, 1, self.num_workers)]
 
     def test_dataloader(self) -> Loader:
         """Test clips."""
         return self._evaluation_loader("test", self.test_pairs)
+
+    def predict_dataloader(self) -> Loader:
+        """Every frame of the test videos, or of the validation videos if there are none."""
+        dataset = prediction_dataset(self, evaluation_needs(self._task, "predict"))
+        sampler = EvaluationSampler(dataset.streams, *processes(self.trainer))
+        return clip_loader(dataset, sampler, 1, self.num_workers, whole=True)
 
     def example_size(self, split: str) -> tuple[int, int]:
         """Height and width of a split's first frame."""
         layout = self.layouts.get(split)
         if isinstance(layout, PreparedLayout):
             image = read_image(layout.clips(self.keyframe_interval)[0].images[0])
-        elif split == "train" and self.trains_on_stills:
+        elif not self.is_on_video(split):
             first = next(each for each in self.sequences(split) if each.labelled)
             image = first.image(first.labelled[0])
         else:
@@ -254,17 +286,8 @@ class ClipDataModule(LightningDataModule):
         return image.shape[0], image.shape[1]
 
     def _evaluation_loader(self, split: str, pairs: EvaluationPairs) -> Loader:
-        layout = self.layouts[split]
-        needs = evaluation_needs(self._task, split)
-        dataset: EvaluationClips | PreparedClips
-        if isinstance(layout, PreparedLayout):
-            interval, chaining = self.keyframe_interval, self.store.chaining
-            dataset = prepared_clips(layout, interval, pairs, self.normalise, chaining, needs)
-        else:
-            reader = ClipReader(self.sequences(split), self.store, with_motion=needs.motion)
-            clips = choose_clips(reader, self.keyframe_interval, pairs, needs)
-            dataset = EvaluationClips(reader, clips, self.normalise, needs.motion)
-        sampler = EvaluationSampler(dataset.streams, *self._processes())
+        dataset = evaluation_dataset(self, split, pairs, evaluation_needs(self._task, split))
+        sampler = EvaluationSampler(dataset.streams, *processes(self.trainer))
         return clip_loader(dataset, sampler, 1, self.num_workers, whole=True)
 
     def _stage(self) -> str:
@@ -273,27 +296,6 @@ class ClipDataModule(LightningDataModule):
 
     def _needed_splits(self) -> list[str]:
         wanted = {"fit": ("train", "target", "val"), "validate": ("val",), "test": ("test",)}
+        wanted["predict"] = (predicted_split(self),)
         splits = wanted.get(self._stage(), ("train", "target", "val", "test"))
         return [split for split in self.splits_on_video() if split in splits]
-
-    def _processes(self) -> tuple[int, int]:
-        """Rank and number of processes."""
-        trainer = self.trainer
-        return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
-
-    def _samples_per_step(self) -> int:
-        accumulated = self.trainer.accumulate_grad_batches if self.trainer is not None else 1
-        return self.batch_size * self._processes()[1] * accumulated
-
-
-def _at_least(least: int, **values: float) -> None:
-    for name, value in values.items():
-        if value < least:
-            raise ValueError(f"{name} is at least {least}, got {value}")
-
-
-def _finished_epochs(trainer: Trainer | None) -> int:
-    """How many epochs are trained; ``current_epoch`` lags behind while a checkpoint is written."""
-    if trainer is None:
-        return 0
-    return int(trainer.fit_loop.epoch_progress.state_dict()["current"]["processed"])

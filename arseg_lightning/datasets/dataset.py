@@ -89,8 +89,8 @@ class TrainingClips(Dataset[Clip]):
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, epoch_and_index: tuple[int, int]) -> Clip:
-        epoch, index = epoch_and_index
+    def __getitem__(self, place: tuple[int, int] | int) -> Clip:
+        epoch, index = _epoch_and_index(place)
         generator = np.random.default_rng((self.seed, epoch, index))
         sequence, frame, past = self.targets[index]
         frames = self.spans.draw(frame, past, generator)
@@ -130,8 +130,8 @@ class TrainingStills(Dataset[Clip]):
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, epoch_and_index: tuple[int, int]) -> Clip:
-        epoch, index = epoch_and_index
+    def __getitem__(self, place: tuple[int, int] | int) -> Clip:
+        epoch, index = _epoch_and_index(place)
         generator = np.random.default_rng((self.seed, epoch, index))
         sequence, frame = self.targets[index]
         pixels = sequence.image(frame)
@@ -155,6 +155,11 @@ def collate(clips: list[Clip]) -> ClipBatch:
         motion=_stack(motion) if motion else None,
         valid=_stack(valid) if valid else None,
     )
+
+
+def _epoch_and_index(place: tuple[int, int] | int) -> tuple[int, int]:
+    """Of a sampler other than ours, every epoch is the first: ``overfit_batches`` swaps it."""
+    return place if isinstance(place, tuple) else (0, place)
 
 
 def _clip(

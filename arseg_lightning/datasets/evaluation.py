@@ -21,7 +21,7 @@ from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live.frame import StreamedFrame
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame", "choose_clips"]
+__all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame", "choose_clips", "whole_videos"]
 
 _KEPT_BYTES = 256 * 2**20
 """Of the images decoded last: what all pairs of a frame need, up to 85 of them in 1080p."""
@@ -146,6 +146,17 @@ class EvaluationClips(Dataset[EvaluationClip]):
         return [None if kind == "I" else step for kind, step in zip(kinds, steps, strict=True)]
 
 
+def whole_videos(reader: ClipReader, keyframe_interval: int) -> list[ClipSpec]:
+    """One stream a sequence, of all its frames; no label counts."""
+    clips = []
+    for index in range(len(reader.sequences)):
+        length = reader.length_of(index)
+        intra = reader.motion_of(index).intra_frames if reader.with_motion else (0,)
+        keys = keyframes(intra, length, keyframe_interval)
+        clips.append(ClipSpec(index, tuple(range(length)), (), tuple(keys)))
+    return clips
+
+
 def choose_clips(
     reader: ClipReader,
     keyframe_interval: int,
@@ -174,7 +185,7 @@ def choose_clips(
                 f"{length} frames; use at most {length}"
             )
         keys = keyframes(intra, length, keyframe_interval)
-        clips += streams(index, keys, sequence.labelled, needs.whole_streams)
+        clips += streams(index, keys, sequence.labelled, needs.whole_streams, needs.single)
     if not clips:
         raise ValueError(
             f"no labelled frame has keyframe_interval={keyframe_interval} frames to itself "

@@ -8,16 +8,23 @@ from typing import Literal
 
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.inventory import Gap, Inventory
+from arseg_lightning.datasets.label_files import (
+    LABEL_SUFFIX,
+    LabelFiles,
+    is_other_format,
+    why_no_label,
+)
 from arseg_lightning.datasets.layout import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     Layout,
     files,
     frame_number,
-    label_of,
+    one_per_name,
 )
 from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence, VideoSequence
+from arseg_lightning.ranges import check_above, check_range
 
 __all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]
 
@@ -47,7 +54,7 @@ class VideoFolder(Layout):
 
     def inventory(self) -> Inventory:
         """Look for the labels of every video."""
-        videos = files(self.root / "videos", VIDEO_SUFFIXES, "videos")
+        videos = one_per_name(files(self.root / "videos", VIDEO_SUFFIXES, "videos"))
         found = Inventory.joined(self._sequence(video) for video in videos)
         known = {video.stem for video in videos}
         unused = (path for path in (self.root / "labels").glob("*") if path.stem not in known)
@@ -56,10 +63,21 @@ class VideoFolder(Layout):
     def _sequence(self, video: Path) -> Inventory:
         folder = self.root / "labels" / video.stem
         try:
-            labels = files(folder, (".png",), f"labels of {video.name}")
+            found = files(folder, (LABEL_SUFFIX, *IMAGE_SUFFIXES), f"labels of {video.name}")
         except FileNotFoundError as error:
             return Inventory(gaps=(Gap("label", f"{folder.name}/", str(error)),))
-        numbered = {frame_number(path): path for path in labels}
+        numbered: dict[int, Path] = {}
+        for path in found:
+            other = numbered.setdefault(frame_number(path), path)
+            if other is not path:
+                raise ValueError(
+                    f"{other} and {path.name} are labels of one frame of {video.name}; take one of "
+                    f"them away"
+                )
+        others = [path for path in numbered.values() if is_other_format(path)]
+        gaps = [Gap("label", path.name, f"{path} {why_no_label(path)}") for path in others]
+        if gaps:
+            return Inventory(gaps=tuple(gaps))
         return Inventory((VideoSequence(video.stem, video, numbered, self.classes),))
 
 
@@ -80,6 +98,7 @@ class FrameFolder(Layout):
     def __init__(self, root: Path, classes: str, fps: float = 25.0) -> None:
         self.root = Path(root)
         self.classes = class_set(classes)
+        check_above(0, fps=fps)
         self.fps = fps
 
     def sequences(self) -> list[Sequence]:
@@ -88,9 +107,11 @@ class FrameFolder(Layout):
 
     def inventory(self) -> Inventory:
         """Look for the frames and the labels that there are."""
-        paths = files(self.root / "images", IMAGE_SUFFIXES, "frames")
-        found = ((i, label_of(path, self.root / "labels")) for i, path in enumerate(paths))
-        labels = {index: label for index, label in found if label is not None}
+        paths = one_per_name(files(self.root / "images", IMAGE_SUFFIXES, "frames"))
+        known = LabelFiles(self.root / "labels", paths)
+        labels, gaps = known.of_any(paths)
+        if gaps:
+            return Inventory(gaps=gaps, unused=known.unused)
         if not labels:
             raise FileNotFoundError(
                 f"no label of a frame in {self.root / 'images'} was found in "
@@ -98,7 +119,7 @@ class FrameFolder(Layout):
             )
         name = f"{self.root.parent.name}_{self.root.name}"
         clip = ImageSequence(name, tuple(paths), labels, self.classes, self.fps)
-        return Inventory((clip,), unused=_unused(paths, self.root / "labels"))
+        return Inventory((clip,), unused=known.unused)
 
 
 @dataclass(frozen=True)
@@ -114,6 +135,12 @@ class CameraPath:
     num_frames: int = 12
     seed: int = 0
     fps: float = 15.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(1, num_frames=self.num_frames)
+        check_range(0, seed=self.seed)
+        check_above(0, fps=self.fps)
 
 
 class StillFolder(Layout):
@@ -154,31 +181,27 @@ class StillFolder(Layout):
 
     def inventory(self) -> Inventory:
         """Look for the label of every still."""
-        paths = files(self.root / self.images, IMAGE_SUFFIXES, "stills")
+        paths = one_per_name(files(self.root / self.images, IMAGE_SUFFIXES, "stills"))
         chosen = [(i, path) for i, path in enumerate(paths) if self._chosen(i)]
-        found = Inventory.joined(self._sequence(index, path) for index, path in chosen)
-        return replace(found, unused=_unused(paths, self.root / self.labels))
+        if not chosen:
+            raise FileNotFoundError(
+                f"{self.root / self.images} holds {len(paths)} stills, and every tenth is for "
+                f"part={self.part}: there is none; add stills, or name other data"
+            )
+        labels = LabelFiles(self.root / self.labels, paths)
+        found = Inventory.joined(self._sequence(index, path, labels) for index, path in chosen)
+        return replace(found, unused=labels.unused)
 
     def _chosen(self, index: int) -> bool:
         is_val = index % 10 == 9
         return self.part == "all" or (self.part == "val") == is_val
 
-    def _sequence(self, index: int, path: Path) -> Inventory:
-        label = label_of(path, self.root / self.labels)
+    def _sequence(self, index: int, path: Path, labels: LabelFiles) -> Inventory:
+        label = labels.of(path)
         if label is None:
-            message = (
-                f"{path} has no label: neither {path.stem}.png nor {path.stem}_L.png is in "
-                f"{self.root / self.labels}; add it or take the still away"
-            )
-            return Inventory(gaps=(Gap("label", f"{path.stem}.png", message),))
+            return Inventory(gaps=(labels.gap(path),))
         seed = self.camera.seed * 1_000_003 + index
         still = StillSequence(
             path.stem, path, label, self.classes, self.camera.num_frames, seed, self.camera.fps
         )
         return Inventory((still,))
-
-
-def _unused(images: list[Path], folder: Path) -> tuple[Path, ...]:
-    """The label files that belong to none of the images."""
-    names = {name for image in images for name in (image.stem, f"{image.stem}_L")}
-    return tuple(sorted(path for path in folder.glob("*.png") if path.stem not in names))

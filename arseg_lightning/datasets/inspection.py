@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+from tqdm import tqdm
 
-from arseg_lightning.datasets.labels import image_size
+from arseg_lightning.datasets.label_count import LabelCount
+from arseg_lightning.datasets.labels import image_size, read_image
 from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence, SpanSequence, VideoSequence
+from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.probe import VideoInfo, probe
 
-__all__ = ["Samples", "VideoFindings", "inspect_samples", "inspect_videos", "spread", "void_share"]
+__all__ = ["Samples", "VideoFindings", "inspect_samples", "inspect_videos", "spread"]
 
 _MOST = 5  # enough to notice a wrong class set, and quick
 _Item = TypeVar("_Item")
@@ -24,18 +25,16 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What a few labelled frames are like.
+    """What labelled frames are like.
 
     Args:
         sizes: Heights and widths that occur.
-        num_labels: Labels that could be read.
-        void_share: Share of their pixels that is left out; None without labels.
+        labels: What the labels that could be read hold.
         problems: Why others could not be read, with the remedy.
     """
 
     sizes: tuple[tuple[int, int], ...]
-    num_labels: int
-    void_share: float | None
+    labels: LabelCount
     problems: tuple[str, ...]
 
 
@@ -52,21 +51,41 @@ class VideoFindings:
     notes: tuple[str, ...]
 
 
-def inspect_samples(sequences: Iterable[Sequence]) -> Samples:
-    """Read a few labels of sequences, evenly spread, and the sizes of their frames."""
-    frames = spread([(sequence, index) for sequence in sequences for index in sequence.labelled])
+def inspect_samples(
+    sequences: Iterable[Sequence], classes: ClassSet, every: bool = False
+) -> Samples:
+    """Read labels of sequences and their frames; no video is decoded.
+
+    Args:
+        sequences: The sequences.
+        classes: Their classes.
+        every: Whether all are read, instead of a few that are evenly spread. All are also read if
+            nothing counts in those few, which may be chance.
+    """
+    frames = [(sequence, index) for sequence in sequences for index in sequence.labelled]
+    samples = _read(frames if every else spread(frames), classes)
+    if samples.labels.is_empty and samples.labels.num_labels < len(frames):
+        return _read(frames, classes)
+    return samples
+
+
+def _read(frames: Items[tuple[Sequence, int]], classes: ClassSet) -> Samples:
     sizes: set[tuple[int, int]] = set()
-    labels: list[NDArray[np.uint8]] = []
-    problems = []
-    for sequence, index in frames:
+    labels = LabelCount(classes)
+    problems: dict[str, None] = {}
+    clips: set[str] = set()
+    for sequence, index in tqdm(frames, desc="reading labels", delay=2.0, leave=False):
+        name = f"{sequence.name}/{index:06d}"
         try:
             size = _size(sequence, index)
             sizes.add(size)
-            labels.append(sequence.label(index, size))
+            labels.add(name, sequence.label(index, size))
+            if sequence.name not in clips:
+                clips.add(sequence.name)
+                _check_one_size(sequence)
         except (OSError, ValueError) as error:
-            problems.append(str(error))
-    share = void_share(labels, frames[0][0].classes.ignore_index) if labels else None
-    return Samples(tuple(sorted(sizes)), len(labels), share, tuple(problems))
+            problems[str(error)] = None
+    return Samples(tuple(sorted(sizes)), labels, tuple(problems))
 
 
 def inspect_videos(sequences: Items[Sequence]) -> VideoFindings:
@@ -95,22 +114,30 @@ def spread(items: Items[_Item]) -> list[_Item]:
     return [items[int(index * step)] for index in range(min(_MOST, len(items)))]
 
 
-def void_share(labels: list[NDArray[np.uint8]], ignore_index: int) -> float:
-    """Share of the pixels of labels that is left out."""
-    void = sum(int((label == ignore_index).sum()) for label in labels)
-    return void / sum(label.size for label in labels)
-
-
 def _size(sequence: Sequence, index: int) -> tuple[int, int]:
-    """Height and width of a frame, from a header where there is one."""
+    """Height and width of a frame; an image is read to its end, of a video the header."""
     if isinstance(sequence, VideoSequence | SpanSequence):
         return probe(sequence.path).size
     if isinstance(sequence, ImageSequence):
-        return image_size(sequence.paths[index])
-    if isinstance(sequence, StillSequence):
-        return image_size(sequence.path)
-    height, width, _ = sequence.image(index).shape
-    return height, width
+        image = read_image(sequence.paths[index])
+    elif isinstance(sequence, StillSequence):
+        image = read_image(sequence.path)
+    else:
+        image = sequence.image(index)
+    return image.shape[0], image.shape[1]
+
+
+def _check_one_size(sequence: Sequence) -> None:
+    """Refuse a clip of images of several sizes, by their headers."""
+    if not isinstance(sequence, ImageSequence):
+        return
+    first, size = sequence.paths[0], image_size(sequence.paths[0])
+    for path in sequence.paths[1:]:
+        if (other := image_size(path)) != size:
+            raise ValueError(
+                f"{path} is {size_text(other)}, {first} is {size_text(size)} (height x width); "
+                f"scale all frames of a clip to one size"
+            )
 
 
 def _too_short(info: VideoInfo, frame: int, label: Path) -> list[str]:

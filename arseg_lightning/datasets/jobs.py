@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 
 from arseg_lightning.video.cache import CannotWriteCache
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning
@@ -87,8 +88,7 @@ class LocalEngine(Engine):
     def run(self, jobs: Many[Job]) -> Generator[Outcome, None, None]:
         """Do jobs; each process gets its next one when it has done the one before."""
         waiting = iter(jobs)
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__, "arseg_lightning.datasets.store"])
+        context = _context()
         workers: dict[Connection, _Worker] = {}
         try:
             for job in islice(waiting, self.workers):
@@ -112,15 +112,31 @@ class LocalEngine(Engine):
 
 def available_cores() -> int:
     """How many processor cores this process may use, which a scheduler may have limited."""
+    if not hasattr(os, "sched_getaffinity"):  # Windows and macOS
+        return os.cpu_count() or 1
     return len(os.sched_getaffinity(0))
+
+
+def _context() -> BaseContext:
+    """How processes are started: from a server that has imported what they need, if there is one.
+
+    None is forked from this process, whose threads may hold locks.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "arseg_lightning.datasets.store"])
+    return context
 
 
 class _Worker:
     """A process and the job that it does."""
 
-    def __init__(self, context: ForkServerContext, job: Job) -> None:
+    def __init__(self, context: BaseContext, job: Job) -> None:
         self.connection, theirs = context.Pipe()
-        self.process: ForkServerProcess = context.Process(target=_work, args=(theirs,), daemon=True)
+        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=_work, args=(theirs,), daemon=True
+        )
         self.process.start()
         theirs.close()
         self.give(job)
@@ -147,7 +163,7 @@ class _Worker:
         self.process.join()
 
 
-def _start(context: ForkServerContext, job: Job, to: dict[Connection, _Worker]) -> None:
+def _start(context: BaseContext, job: Job, to: dict[Connection, _Worker]) -> None:
     """Start a process for a job and those behind it."""
     worker = _Worker(context, job)
     to[worker.connection] = worker

@@ -6,40 +6,23 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from arseg_lightning.types import ClassSet, size_text
+from arseg_lightning.types import RGB, ClassSet, size_text
+from arseg_lightning.video.images import image_size, opened_image, read_image
 
 __all__ = ["LabelError", "image_size", "read_image", "read_label"]
 
 
+_LOSSY = ("JPEG", "MPO")
+"""Pillow's names of formats that lose values; WebP has a form that does not."""
+
+_MOST_UNKNOWN = 0.9
+"""Share of a colour-coded label in colours that the class set does not know."""
+
+
 class LabelError(ValueError):
     """A label file does not fit its frame or its class set."""
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image file as RGB.
-
-    Shapes:
-        returns: (H, W, 3) uint8
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not an image.
-    """
-    with _open(path) as image:
-        return np.asarray(image.convert("RGB"))
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Height and width of an image file, from its header.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not an image.
-    """
-    with _open(path) as image:
-        return image.height, image.width
 
 
 def read_label(
@@ -47,8 +30,9 @@ def read_label(
 ) -> NDArray[np.uint8]:
     """Read a label file as class indices, with ``classes.ignore_index`` where nothing counts.
 
-    Single-channel and palette images hold class indices or the class set's file values; RGB
-    images hold its colours.
+    Single-channel images hold class indices or the class set's file values, RGB images its
+    colours. A palette image holds the colours if the class set has some and the palette is made
+    of them (as programs leave it that make RGB files smaller), and else indices.
 
     Args:
         path: The label file.
@@ -60,12 +44,20 @@ def read_label(
 
     Raises:
         FileNotFoundError: If the label is missing.
-        LabelError: If its size is another, a value is no class, or its colours are unknown.
+        LabelError: If its size is another, a value is no class, or its colours are unknown, or
+            it is a JPEG whatever its name.
     """
-    with _open(path) as image:
-        pixels = np.asarray(
-            image if image.mode in ("L", "P", "I;16", "I") else image.convert("RGB")
-        )
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; every labelled frame needs its file")
+    with opened_image(path) as image:
+        if image.format in _LOSSY:
+            raise LabelError(
+                f"{path} is a {image.format} under another name, and cannot be trusted with "
+                f"classes: its compression changes values at every border; export the label as "
+                f"PNG from where it was made"
+            )
+        is_index = image.mode in ("L", "P", "I;16", "I") and not _holds_colours(image, classes)
+        pixels = np.asarray(image if is_index else image.convert("RGB"))
     if size is not None and pixels.shape[:2] != size:
         raise LabelError(
             f"{path} is {size_text(pixels.shape)} (height x width), its frame is "
@@ -77,14 +69,15 @@ def read_label(
     return _from_indices(path, pixels, classes)
 
 
-def _open(path: Path) -> Image.Image:
-    """Open an image file or say what is wrong with it."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; every labelled frame needs its file")
-    try:
-        return Image.open(path)
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path} is not an image that can be read; replace it") from error
+def _holds_colours(image: Image.Image, classes: ClassSet) -> bool:
+    """Whether a palette image spells classes by the colours of its palette."""
+    if image.mode != "P" or not classes.file_colours:
+        return False
+    shown = image.convert("RGB").getcolors(256) or []
+    used = image.getcolors(256) or []
+    known = {*classes.file_colours, *classes.void_colours}
+    # Indices whose colours are the same say more than their colours do.
+    return len(shown) == len(used) and all(colour in known for _, colour in shown)
 
 
 def _from_indices(path: Path, pixels: NDArray[np.integer], classes: ClassSet) -> NDArray[np.uint8]:
@@ -107,21 +100,35 @@ def _from_indices(path: Path, pixels: NDArray[np.integer], classes: ClassSet) ->
 
 
 def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> NDArray[np.uint8]:
-    """Look each colour up; unknown colours are left out, but not if all are unknown."""
+    """Look each colour up; unknown colours are left out, but not if nearly all are unknown."""
     if not classes.file_colours:
         raise LabelError(
             f"{path} is an RGB image, but {classes.name} spells labels as single-channel class "
             f"indices; convert it, or set colour_coded in the class set's file"
         )
     codes = pixels.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-    known = {(r << 16) + (g << 8) + b: index for (r, g, b), index in classes.file_colours.items()}
+    void = dict.fromkeys(classes.void_colours, classes.ignore_index)
+    known = {_code(colour): index for colour, index in (void | classes.file_colours).items()}
     order = np.array(sorted(known), np.int32)
     indices = np.array([known[code] for code in order.tolist()], np.uint8)
     place = np.searchsorted(order, codes).clip(max=len(order) - 1)
     hit = order[place] == codes
-    if not hit.any():
+    share = 1 - float(hit.mean())
+    if share > _MOST_UNKNOWN:
         raise LabelError(
-            f"no pixel of {path} has a colour of {classes.name}; is it a label file, and is "
-            f"{classes.name} its class set?"
+            f"{share:.0%} of {path} has colours that {classes.name} does not know, most of all "
+            f"{_most(codes[~hit])}; is it a label file, and is {classes.name} its class set? What "
+            f"is to be left out belongs under void_colours"
         )
     return np.where(hit, indices[place], classes.ignore_index).astype(np.uint8)
+
+
+def _code(colour: RGB) -> int:
+    return (colour[0] << 16) + (colour[1] << 8) + colour[2]
+
+
+def _most(codes: NDArray[np.int32]) -> str:
+    """The commonest colours, as R, G, B."""
+    values, counts = np.unique(codes, return_counts=True)
+    chosen = values[np.argsort(-counts)[:3]].tolist()
+    return ", ".join(f"({code >> 16}, {code >> 8 & 255}, {code & 255})" for code in chosen)

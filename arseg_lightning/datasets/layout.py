@@ -10,9 +10,10 @@ from pathlib import Path
 from arseg_lightning.datasets.inventory import Inventory
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.types import ClassSet
+from arseg_lightning.video.images import natural_key
 
 __all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "Layout", "PreparedClip", "PreparedLayout"]
-__all__ += ["common_classes", "files", "frame_number", "label_of", "natural_key"]
+__all__ += ["common_classes", "files", "frame_number", "one_per_name", "present"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h264", ".264")
@@ -84,18 +85,38 @@ def files(folder: Path, suffixes: tuple[str, ...], what: str) -> list[Path]:
     Raises:
         FileNotFoundError: If the folder is missing or holds none.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is missing; {what} should be there (see data/README.md)")
-    found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
+    found = [path for path in present(folder, what) if path.suffix.lower() in suffixes]
     if not found:
         raise FileNotFoundError(f"{folder} holds no {what} ({', '.join(suffixes)})")
     return sorted(found, key=natural_key)
 
 
-def natural_key(path: Path) -> tuple[tuple[int, str], ...]:
-    """Sort key that puts frame 9 before frame 10."""
-    parts = re.findall(r"\d+|\D+", path.stem)
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
+def present(folder: Path, what: str) -> list[Path]:
+    """List a folder without hidden files, which some systems leave beside all others.
+
+    Raises:
+        FileNotFoundError: If it is missing.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is missing; {what} should be there (see data/README.md)")
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
+
+
+def one_per_name(paths: list[Path]) -> list[Path]:
+    """The paths, if no two have one name: labels go by names without suffix.
+
+    Raises:
+        ValueError: If two have.
+    """
+    known: dict[str, Path] = {}
+    for path in paths:
+        other = known.setdefault(path.stem, path)
+        if other is not path:
+            raise ValueError(
+                f"{other} and {path.name} have one name, and their label could belong to either; "
+                f"take one of them away or rename it with its label"
+            )
+    return paths
 
 
 def frame_number(path: Path) -> int:
@@ -108,12 +129,6 @@ def frame_number(path: Path) -> int:
     if not numbers:
         raise ValueError(f"{path} should be named after its frame number, such as 000123.png")
     return int(numbers[-1])
-
-
-def label_of(image: Path, folder: Path) -> Path | None:
-    """Find the label file that belongs to an image: NAME.png or NAME_L.png."""
-    candidates = (folder / f"{image.stem}.png", folder / f"{image.stem}_L.png")
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def common_classes(layouts: list[Layout | PreparedLayout | None]) -> ClassSet:

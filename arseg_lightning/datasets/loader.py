@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import os
 import signal
+import threading
+import weakref
 from collections.abc import Iterator
+from multiprocessing.util import Finalize
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from arseg_lightning.datasets.dataset import collate
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 
 __all__ = ["Loader", "clip_loader"]
 
-_SECONDS_TO_STAY = 30
+_SECONDS_TO_STAY = 30.0
 """How long a worker that is told to end still serves."""
 
 
@@ -30,7 +36,31 @@ class Loader(DataLoader[Any]):
         """The batches of an epoch."""
         if self.num_workers > 0:
             gc.collect()
-        return super().__iter__()
+        batches = super().__iter__()
+        if isinstance(batches, _MultiProcessingDataLoaderIter) and batches not in _with_workers:
+            _with_workers.add(batches)  # the same in the next epoch: its workers persist
+            _end_with_process(batches)
+        return batches
+
+
+_with_workers: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _end_with_process(batches: Any) -> None:
+    """Let workers end in peace before a process ends, also in error.
+
+    Differs: PyTorch does so for pinned memory alone; otherwise they are sent SIGTERM, which ours
+    take for a cluster's.
+    """
+    reference = weakref.ref(batches)
+
+    def end() -> None:
+        if (left := reference()) is not None:
+            left._shutdown_workers()
+
+    atexit.register(end)
+    # Processes that multiprocessing starts, such as those of ddp_spawn, run nothing of atexit.
+    Finalize(None, end, exitpriority=10)
 
 
 def clip_loader(
@@ -79,10 +109,16 @@ def _as_it_is(clip: Any) -> Any:
 
 
 def _prepare_worker(worker: int) -> None:
-    """Keep a forked worker from freeing its parent's codecs, and from leaving before its parent.
+    """Keep a worker from freeing codecs of the parent that it is forked from, or leaving before it.
 
     A cluster tells all processes of a job to end, and the parent ends between two steps: until
     then it needs its workers. They end with it, or if it does not, a while later.
     """
     gc.freeze()
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(_SECONDS_TO_STAY))
+    signal.signal(signal.SIGTERM, _leave_later)
+
+
+def _leave_later(number: int, frame: object) -> None:
+    leave = threading.Timer(_SECONDS_TO_STAY, os._exit, (0,))
+    leave.daemon = True
+    leave.start()

@@ -52,11 +52,13 @@ class EvaluationNeeds:
         motion: Whether any looks at motion.
         every_frame: Whether frames without labels have to be shown too.
         whole_streams: Whether streams may not be cut at the keyframes of the interval.
+        single: Whether all segment each frame by itself, so that labelled frames are enough.
     """
 
     motion: bool = True
     every_frame: bool = False
     whole_streams: bool = False
+    single: bool = False
 
 
 _PAIRS = Needs(motion="keyframe", frames=2, spacing="keyframe", independent=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from arseg_lightning.ranges import check_above
 
 __all__ = ["Normalisation"]
 
@@ -17,10 +20,18 @@ class Normalisation:
     Args:
         mean: Mean of R, G and B; ImageNet's by default.
         std: Standard deviation of R, G and B.
+
+    Raises:
+        ValueError: If a number is not finite, or a deviation not above 0.
     """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_above(-math.inf, mean=self.mean)
+        check_above(0, std=self.std)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Normalise images of shape (..., 3, H, W) in [0, 255]."""

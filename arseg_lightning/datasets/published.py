@@ -12,7 +12,6 @@ from arseg_lightning.datasets.layout import (
     PreparedClip,
     PreparedLayout,
     files,
-    label_of,
 )
 
 __all__ = ["PublishedCamVid", "PublishedCityscapes"]
@@ -140,7 +139,8 @@ class PublishedCamVid(_PublishedLayout):
     def label(self, frame: Path, distance: int) -> Path:
         """The frame's label."""
         folder = self.labels or self.decoded(distance) / f"{self.split}_labels_with_ignored"
-        return label_of(frame, folder) or folder / f"{frame.stem}_L.png"
+        plain = folder / f"{frame.stem}.png"
+        return plain if plain.is_file() else folder / f"{frame.stem}_L.png"
 
 
 class PublishedCityscapes(_PublishedLayout):

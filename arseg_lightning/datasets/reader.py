@@ -15,6 +15,7 @@ from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.cache import VideoMotion
 from arseg_lightning.video.frame_reader import FrameReader
+from arseg_lightning.video.timeline import read_timeline
 
 __all__ = ["ClipReader", "FrameSource"]
 
@@ -56,6 +57,22 @@ class ClipReader:
         if sequence not in self._motions:
             self._motions[sequence] = self.store.motion_of(self.video_of(sequence))
         return self._motions[sequence]
+
+    def length_of(self, sequence: int) -> int:
+        """Number of frames of a sequence; without motion, its packets are counted.
+
+        Raises:
+            ValueError: If only decoding would tell.
+        """
+        if self.with_motion:
+            return self.motion_of(sequence).num_frames
+        timeline = read_timeline(self.video_of(sequence))
+        if timeline is None:
+            raise ValueError(
+                f"{self.video_of(sequence)} does not say how many frames it shows; segment it with "
+                f"the command `predict`, or store it in another container (MP4, Matroska)"
+            )
+        return len(timeline)
 
     def video_of(self, sequence: int) -> Path:
         """The file that holds a sequence's frames; looked up once."""

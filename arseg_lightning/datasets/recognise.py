@@ -9,7 +9,13 @@ from pathlib import Path
 from arseg_lightning.datasets.camvid import CamVid
 from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.folder import FrameFolder, StillFolder, VideoFolder
-from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, frame_number, natural_key
+from arseg_lightning.datasets.layout import (
+    IMAGE_SUFFIXES,
+    Layout,
+    frame_number,
+    present,
+)
+from arseg_lightning.video.images import natural_key
 
 __all__ = ["recognise"]
 
@@ -63,14 +69,16 @@ def _layouts(folder: Path, classes: str) -> dict[str, Layout]:
     if (folder / "videos").is_dir():
         return {"": VideoFolder(folder, classes)}
     if (folder / "images").is_dir():
-        is_clip = _are_consecutive(folder / "images")
-        return {"": FrameFolder(folder, classes) if is_clip else StillFolder(folder, classes)}
+        stills = StillFolder(folder, classes)
+        if _are_consecutive(folder / "images"):  # which may be a habit of who named the stills
+            return {"one clip": FrameFolder(folder, classes), "stills": stills}
+        return {"": stills}
     return {}
 
 
 def _are_consecutive(folder: Path) -> bool:
     """Whether images look like one clip: one name, and numbers that go up in small equal steps."""
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    paths = (path for path in present(folder, "images") if path.suffix.lower() in IMAGE_SUFFIXES)
     ordered = sorted(paths, key=natural_key)
     if len(ordered) < 2 or len({path.stem.rstrip("0123456789") for path in ordered}) > 1:
         return False

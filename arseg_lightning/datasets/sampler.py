@@ -1,16 +1,21 @@
-"""Samplers that know the epoch and the process, and never repeat a sample in evaluation."""
+"""Samplers that know the epoch and the process, and never repeat a sample in evaluation.
+
+They are distributed samplers, so that Lightning leaves them as they are: by default it would share
+the share of each process once more.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import DistributedSampler
 
 __all__ = ["EpochSampler", "EvaluationSampler"]
 
 
-class EpochSampler(Sampler[tuple[int, int]]):
+class EpochSampler(DistributedSampler[Any]):
     """Shuffles a training set, shared among processes, and yields (epoch, index).
 
     The epoch travels with the index, so a sample's random draws depend on (seed, epoch, index)
@@ -25,11 +30,9 @@ class EpochSampler(Sampler[tuple[int, int]]):
     """
 
     def __init__(self, size: int, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
+        super().__init__(range(size), world_size, rank, seed=seed, drop_last=True)  # type: ignore[arg-type]
         self.size = size
-        self.seed = seed
-        self.rank = rank
         self.world_size = world_size
-        self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of an epoch (called by Lightning)."""
@@ -44,7 +47,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         return self.size // self.world_size
 
 
-class EvaluationSampler(Sampler[int]):
+class EvaluationSampler(DistributedSampler[Any]):
     """Shares streams among processes so that each is evaluated exactly once, in its order.
 
     Lightning's default repeats samples until all processes have the same number.
@@ -65,6 +68,7 @@ class EvaluationSampler(Sampler[int]):
                 f"{count} evaluation streams cannot be shared by {world_size} processes; "
                 f"use at most {count} (trainer.devices)"
             )
+        super().__init__(range(len(streams)), world_size, rank)  # type: ignore[arg-type]
         self.indices = [i for i, stream in enumerate(streams) if stream % world_size == rank]
 
     def __iter__(self) -> Iterator[int]:

@@ -8,11 +8,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.file_lock import building
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.frame_cache import FrameCache
-from arseg_lightning.video.once import building
 from arseg_lightning.video.usable import MotionSource, copy_of, usable_video
 
 __all__ = ["ClipStore"]

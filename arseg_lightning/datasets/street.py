@@ -5,6 +5,7 @@ from __future__ import annotations
 from arseg_lightning.datasets.layout import Layout
 from arseg_lightning.datasets.rendered import StreetSequence
 from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.ranges import check_range
 from arseg_lightning.video.synthetic import STREET_CLASSES, StreetScene
 
 __all__ = ["StreetVideos"]
@@ -31,6 +32,9 @@ class StreetVideos(Layout):
         first_seed: int = 0,
         fps: int = 25,
     ) -> None:
+        check_range(1, num_videos=num_videos)
+        check_range(0, first_seed=first_seed)
+        StreetScene(height, width, num_frames, first_seed, fps)  # refuses what it cannot show
         self.classes = STREET_CLASSES
         self.seeds = range(first_seed, first_seed + num_videos)
         self.num_frames = num_frames

@@ -67,6 +67,11 @@ class FactoredEnlargedConv(nn.Module):
         """Convolve on the small map and enlarge."""
         batch, _, height, width = x.shape
         out = x.new_empty(batch, 2 * height, 2 * width, self.out_channels)
+        if x.device.type not in ("cpu", "meta"):  # meta: its cost is counted
+            raise RuntimeError(
+                f"these networks were made ready for the CPU, got an image on {x.device}; move the "
+                f"method there first, then call for_inference"
+            )
         if x.device.type == "cpu":
             for one, large in zip(x.permute(0, 2, 3, 1).contiguous(), out, strict=True):
                 self._enlarge(one, large)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.models.segmentor import Output
+from arseg_lightning.ranges import check_range
 
 __all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss"]
 
@@ -27,6 +28,8 @@ class SegmentationLoss(nn.Module, ABC):
         self, auxiliary_weight: float, presence_weight: float = 1.0, ignore_index: int = 255
     ) -> None:
         super().__init__()
+        check_range(0, auxiliary_weight=auxiliary_weight, presence_weight=presence_weight)
+        check_range(0, 255, ignore_index=ignore_index)
         self.auxiliary_weight = auxiliary_weight
         self.presence_weight = presence_weight
         self.ignore_index = ignore_index
@@ -121,12 +124,12 @@ class OnlineHardExampleMining(SegmentationLoss):
         for name, value in (("threshold", threshold), ("min_kept_share", min_kept_share)):
             if not 0.0 < value <= 1.0:
                 raise ValueError(f"{name} is a share and lies in (0, 1], got {value}")
-        self.loss_threshold = -math.log(threshold)
+        self.threshold = threshold
         self.min_kept_share = min_kept_share
 
     def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
         """Average over the hard pixels."""
-        kept = losses[valid & (losses > self.loss_threshold)]
+        kept = losses[valid & (losses > -math.log(self.threshold))]
         min_kept = int(valid.sum().item() * self.min_kept_share)
         if kept.numel() < min_kept:
             kept = losses[valid].topk(min_kept).values

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.losses.segmentation import SegmentationLoss
 from arseg_lightning.models.segmentor import Output
+from arseg_lightning.ranges import check_range
 
 __all__ = ["FST", "FSTLoss", "Similarity", "class_divergence"]
 
@@ -57,6 +58,7 @@ class FST(nn.Module):
         similarity: Similarity = "mse",
     ) -> None:
         super().__init__()
+        check_range(0, similarity_weight=similarity_weight)
         self.segmentation = segmentation
         self.similarity_weight = similarity_weight
         self.similarity: Similarity = similarity

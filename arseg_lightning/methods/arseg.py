@@ -15,6 +15,7 @@ from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, 
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention, CReFF, Fusion, carry
+from arseg_lightning.ranges import check_range
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["ARSeg", "FusionFactory", "JointARSeg"]
@@ -78,6 +79,7 @@ class ARSeg(VideoMethod):
         self.convention: Convention = convention
         self.objective = objective or FST(CrossEntropy())
         self.shares_classifier = share_classifier
+        check_range(0, epochs_without_fusion=epochs_without_fusion)
         self.epochs_without_fusion = epochs_without_fusion
         self.folded: FoldedCReFF | None = None
         self.after_loading()

@@ -225,7 +225,8 @@ class Clockwork(VideoMethod):
 
 def changed_share(scores: Tensor, reference: Tensor) -> float:
     """Share of positions whose best class is not that of the reference; both (B, K, h, w)."""
-    return (scores.argmax(1) != reference.argmax(1)).double().mean().item()
+    changed = scores.argmax(1) != reference.argmax(1)
+    return int(changed.sum()) / changed.numel()
 
 
 def _read(state: State, prefix: str) -> dict[str, Tensor]:

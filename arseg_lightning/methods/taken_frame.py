@@ -8,6 +8,7 @@ from time import perf_counter
 
 import torch
 
+from arseg_lightning.accelerator import synchronize
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import FrameInput, Plan
 from arseg_lightning.models.segmentor import Output
@@ -31,8 +32,7 @@ class Stopwatch:
 
     def lap(self, name: str) -> None:
         """End a stage."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+        synchronize(self._device)
         now = perf_counter()
         self.laps[name] = 1e3 * (now - self._last)
         self._last = now

@@ -7,6 +7,8 @@ from torch import Tensor
 
 __all__ = ["confusion_matrix", "iou_per_class", "mean_iou"]
 
+_LACK_FLOAT64 = ("mps",)
+
 
 def confusion_matrix(
     prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255
@@ -34,11 +36,12 @@ def iou_per_class(confusion: Tensor) -> Tensor:
     """Intersection over union of each class; NaN for a class that is neither true nor predicted.
 
     Shapes:
-        confusion: (..., K, K)   returns: (..., K) float64
+        confusion: (..., K, K)   returns: (..., K) float64, or float32 where there is none (mps)
     """
-    confusion = confusion.double()
     hits = confusion.diagonal(dim1=-2, dim2=-1)
-    return hits / (confusion.sum(-1) + confusion.sum(-2) - hits)
+    union = confusion.sum(-1) + confusion.sum(-2) - hits
+    kind = torch.float32 if confusion.device.type in _LACK_FLOAT64 else torch.float64
+    return hits.to(kind) / union.to(kind)
 
 
 def mean_iou(confusion: Tensor) -> Tensor:

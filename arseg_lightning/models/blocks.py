@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -27,7 +28,7 @@ AnyBatchNorm = _BatchNorm
 
 def scaled(channels: int, width: float) -> int:
     """Multiply a channel count by a network's width, in steps of 8 and at least 8."""
-    if width <= 0:
+    if not 0 < width < math.inf:
         raise ValueError(f"width is a positive factor on all channel counts, got {width}")
     return max(8, round(channels * width / 8) * 8)
 

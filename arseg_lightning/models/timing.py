@@ -10,6 +10,8 @@ from contextvars import ContextVar
 
 import torch
 
+from arseg_lightning.accelerator import synchronize
+
 __all__ = ["SectionClock", "section"]
 
 
@@ -53,8 +55,7 @@ class SectionClock:
 
     def _book(self) -> None:
         """Book the time since the last change on the section that is under way."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        synchronize(self.device)
         now = time.perf_counter()
         if self._names:
             self.seconds[self._names[-1]] += now - self._since

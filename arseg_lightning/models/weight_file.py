@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["read_checkpoint"]
+__all__ = ["read_checkpoint", "read_content"]
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
 """Names under which training loops keep the weights beside the epoch and the optimiser."""
@@ -25,15 +26,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
         FileNotFoundError: If there is no such file.
         ValueError: If the file holds no state dict.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}; give the path of a .ckpt or .pth file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged pickle can fail in any way
-        raise ValueError(f"{path} {_problem(error)}") from error
+    content = read_content(path)
     tensors = _tensors_of(content)
     if not tensors:
         raise ValueError(
@@ -41,6 +34,28 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
             f"'state_dict', found {_describe(content)}; give a checkpoint of a network"
         )
     return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
+    """Read all of a PyTorch file that is tensors and plain values, without running code from it.
+
+    Args:
+        path: The file.
+        map_location: Where the tensors go, as for ``torch.load``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, or holds other objects.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}; give the path of a .ckpt or .pth file")
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise ValueError(f"{path} {_problem(error)}") from error
 
 
 def _tensors_of(content: object) -> dict[str, Tensor]:

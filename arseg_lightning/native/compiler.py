@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -90,8 +91,10 @@ def find_compiler() -> Compiler:
     """The compiler that ``CC`` names, else the first of cc, gcc and clang.
 
     Raises:
-        NoNativeKernel: If there is none.
+        NoNativeKernel: If there is none, or the system is not one that the kernels are written for.
     """
+    if platform.system() == "Windows":
+        raise NoNativeKernel("they are written for Linux and macOS; NumPy and PyTorch do the same")
     named = os.environ.get("CC", "").strip()
     for candidate in [named] if named else ["cc", "gcc", "clang"]:
         command = tuple(shlex.split(candidate))
@@ -106,7 +109,13 @@ def _output(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"LC_ALL": "C"}
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, timeout=_SECONDS
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            env=environment,
+            timeout=_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoNativeKernel(f"{command[0]} cannot be run: {error}") from error

@@ -107,4 +107,5 @@ def _renew_lock() -> None:
     _lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_renew_lock)
+if hasattr(os, "register_at_fork"):  # nothing is forked on Windows
+    os.register_at_fork(after_in_child=_renew_lock)

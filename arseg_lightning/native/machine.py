@@ -19,12 +19,12 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 def machine() -> dict[str, object]:
     """Where and when figures are taken, for result files: nothing that names the computer."""
-    text = _CPUINFO.read_text(errors="replace") if _CPUINFO.exists() else ""
+    text = _CPUINFO.read_text(encoding="utf-8", errors="replace") if _CPUINFO.exists() else ""
     model = re.search(r"model name\s*:\s*(.+)", text)
     return {
         "cpu": model.group(1) if model else platform.processor(),
         "cores": os.cpu_count(),
-        "load_average_1min": os.getloadavg()[0],
+        "load_average_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "native": status(),
         "date": time.strftime("%Y-%m-%d"),

@@ -66,7 +66,8 @@ def _folder() -> Path:
     folder = _cache() / "native"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stat = folder.stat()
-    if stat.st_uid != os.getuid() or stat.st_mode & 0o022:
+    own = not hasattr(os, "getuid") or stat.st_uid == os.getuid()
+    if not own or stat.st_mode & 0o022:
         raise NoNativeKernel(f"{folder} belongs to or can be written by another user")
     return folder
 

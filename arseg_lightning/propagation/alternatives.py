@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -79,7 +81,7 @@ class GlobalAttention(Fusion):
 
     def __init__(self, channels: int, reduction: float = 32.0) -> None:
         super().__init__()
-        if reduction < 1:
+        if not 1 <= reduction < math.inf:
             raise ValueError(f"reduction is a key's size in pixels, at least 1; got {reduction}")
         self.reduction = reduction
         self.query = depthwise(channels)

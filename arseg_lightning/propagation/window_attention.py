@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from importlib.util import find_spec
 from typing import Literal
@@ -168,5 +169,5 @@ def _check(window: int, spread: float | None) -> None:
     """Raise unless the window has a centre and the prior a width."""
     if window < 1 or window % 2 == 0:
         raise ValueError(f"a window has a centre, so its side is odd; got window={window}")
-    if spread is not None and spread <= 0:
+    if spread is not None and not 0 < spread < math.inf:
         raise ValueError(f"spread is a distance in pixels and positive, or null; got {spread}")

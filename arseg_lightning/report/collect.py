@@ -120,7 +120,7 @@ def _is_result(file: Path, wanted: bool) -> bool:
     if wanted:
         return True
     try:
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
     return isinstance(content, dict) and {"methods", "provenance"} <= content.keys()

@@ -80,7 +80,7 @@ def with_current_tables(document: Path) -> str:
 
     if not document.is_file():
         raise FileNotFoundError(f"no document at {document}; give the path of a Markdown file")
-    return _MARKER.sub(table, document.read_text())
+    return _MARKER.sub(table, document.read_text(encoding="utf-8"))
 
 
 def _table(kind: str, files: Sequence[Path], options: Mapping[str, str]) -> str:

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
+from arseg_lightning.accelerator import default_device, device_name
 from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.native import package_versions
@@ -93,8 +92,8 @@ class Provenance:
     @classmethod
     def collect(cls, seed: int | None, config: dict[str, Any]) -> Provenance:
         """Describe this process."""
-        on_gpu = torch.cuda.is_available()
-        device = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU"
+        gpu = default_device()
+        device = f"{platform.machine()} CPU" if gpu.type == "cpu" else device_name(gpu)
         versions = package_versions(*_PACKAGES)
         return cls(commit_of(Path(__file__).parent), seed, versions, device, config)
 
@@ -142,7 +141,7 @@ class RunResult:
         for entry, method in zip(content["methods"], self.methods, strict=True):
             accuracy = method.accuracy
             entry["accuracy"] |= {"miou_mean": accuracy.miou_mean, "miou_min": accuracy.miou_min}
-        path.write_text(json.dumps(_plain(content), indent=1) + "\n")
+        path.write_text(json.dumps(_plain(content), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> RunResult:
@@ -152,7 +151,7 @@ class RunResult:
             ValueError: If the file is no result.
         """
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
             methods = tuple(_method(entry) for entry in content.pop("methods"))
             provenance = Provenance(**content.pop("provenance"))
             names, size = tuple(content.pop("class_names")), tuple(content.pop("size"))
@@ -213,4 +212,4 @@ def commit_of(folder: Path) -> str | None:
 
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()

@@ -61,7 +61,7 @@ class SweepIndex:
         """Write the index as JSON; a reader sees the whole old file or the whole new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        partial.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
         partial.replace(path)
 
     @classmethod
@@ -72,7 +72,7 @@ class SweepIndex:
             ValueError: If the file is no index of a sweep.
         """
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
             points = tuple(SweepPoint(**entry) for entry in content.pop("points"))
             command = tuple(content.pop("command", ()))
             return cls(points=points, command=command, **content)

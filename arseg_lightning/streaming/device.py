@@ -6,37 +6,39 @@ import re
 
 import torch
 
-__all__ = ["choose_device", "device_name"]
+from arseg_lightning.accelerator import default_device
+
+__all__ = ["choose_device"]
 
 
 def choose_device(name: str = "auto") -> torch.device:
     """Find a device by its name.
 
     Args:
-        name: ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` is the first GPU if there is one.
+        name: ``cpu``, ``cuda``, ``cuda:N`` or ``mps`` (Apple's GPU); ``auto`` is the first GPU if
+            there is one.
 
     Raises:
         ValueError: If there is no such device; the message says which there are.
     """
-    if re.fullmatch(r"auto|cpu|cuda(:\d+)?", name) is None:
-        raise ValueError(f"a device is auto, cpu, cuda or cuda:N, got {name!r}")
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if re.fullmatch(r"auto|cpu|mps(:0)?|cuda(:\d+)?", name) is None:
+        raise ValueError(f"a device is auto, cpu, cuda, cuda:N or mps, got {name!r}")
     if name == "auto":
-        return torch.device("cuda:0" if gpus else "cpu")
+        return default_device()
     device = torch.device(name)
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= gpus:
         raise ValueError(f"there is no {name}: {_what_there_is(gpus)}")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(f"there is no {name}: {_what_there_is(gpus)}")
     return device
-
-
-def device_name(device: torch.device) -> str:
-    """What a device is called, for records."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def _what_there_is(gpus: int) -> str:
     if gpus:
         names = [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(gpus)]
         return f"this machine has {', '.join(names)}; choose one of them, auto or cpu"
+    if torch.backends.mps.is_available():
+        return "this machine has mps (Apple's GPU); choose mps, auto or cpu"
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
     return f"PyTorch {torch.__version__} ({built}) finds no GPU; choose cpu or auto"

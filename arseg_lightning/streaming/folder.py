@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from arseg_lightning.ranges import check_above, check_range
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.interrupt import Interrupt
 from arseg_lightning.streaming.outputs import (
@@ -51,6 +52,11 @@ class LiveOptions:
     timeout_seconds: float = 10.0
     reconnect_seconds: float = 30.0
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_above(0, fps=self.fps, timeout_seconds=self.timeout_seconds)
+        check_range(0, reconnect_seconds=self.reconnect_seconds)
+
 
 @dataclass(frozen=True)
 class FolderSettings:
@@ -83,8 +89,8 @@ class FolderSettings:
         for name in self.outputs:
             if name not in _OUTPUTS:
                 raise ValueError(f"outputs are of {', '.join(_OUTPUTS)}, got {name!r}")
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit counts frames and is at least 1, got {self.limit}")
+        check_range(1, limit=self.limit, batch_frames=self.batch_frames)
+        check_range(0, 1, opacity=self.opacity)
 
 
 def segment_to_folder(
@@ -167,7 +173,9 @@ def _outputs(
 ) -> list[Output]:
     """What is to be written."""
     makers: dict[str, Callable[[Path, ClassSet], Output]] = {
-        "overlay": partial(OverlayVideo, fps=live.fps, opacity=settings.opacity),
+        "overlay": partial(
+            OverlayVideo, fps=live.fps, opacity=settings.opacity, sound_of=live.path
+        ),
         "labels": LabelImages,
         "npz": LabelArrays,
     }

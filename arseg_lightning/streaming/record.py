@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from arseg_lightning.accelerator import device_name
 from arseg_lightning.native import package_versions
-from arseg_lightning.streaming.device import device_name
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.outputs import Output
 from arseg_lightning.streaming.segmenter import Segmenter

@@ -36,6 +36,7 @@ def load_run(
     clock: Clock | None = None,
     device: str = "auto",
     optimisations: Optimisations = Optimisations(),  # noqa: B008
+    trusted: Sequence[str] = (),
 ) -> Segmenter:
     """Load trained networks, ready to segment a stream.
 
@@ -47,8 +48,9 @@ def load_run(
             a folder (the last if nothing was validated), and for files the weights that they name.
         overrides: What wins over the files: ``--model.resolution_ratio 0.7``.
         clock: When a frame becomes a keyframe; the configuration's by default.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         optimisations: What is done so that the same takes less time.
+        trusted: Packages of your own whose classes the run's configuration may name.
 
     Raises:
         FileNotFoundError: If the run or its checkpoint is not there.
@@ -65,7 +67,7 @@ def load_run(
         made = method.contract
         classes = ClassSet(made.name, made.class_names, made.palette)
         return Segmenter(method, classes, made.normalisation, made.chaining, device="cpu")
-    experiment = load_experiment(paths, checkpoint, overrides, "predict")
+    experiment = load_experiment(paths, checkpoint, overrides, "predict", trusted)
     return segmenter_of(experiment.task, experiment.data, clock, device, optimisations)
 
 
@@ -74,6 +76,7 @@ def load_experiment(
     checkpoint: Path | str | Literal["best", "last"] | None,
     overrides: Sequence[str],
     command: str,
+    trusted: Sequence[str] = (),
 ) -> Experiment:
     """Build the experiment of a run, with its weights; see :func:`load_run`.
 
@@ -82,10 +85,11 @@ def load_experiment(
         checkpoint: Where its weights are.
         overrides: What wins over the files.
         command: Who refuses if networks have no weights.
+        trusted: Packages of the user's own whose classes the files may name.
     """
     files = [recorded_run(path) for path in paths]
     found = _checkpoint(paths[0] if paths[0].is_dir() else None, checkpoint)
-    experiment = Experiment(files, overrides, weights=True, checkpoint=found)
+    experiment = Experiment(files, overrides, weights=True, checkpoint=found, trusted=trusted)
     experiment.task.refuse_random_weights(command, "--checkpoint")
     return experiment
 

@@ -31,8 +31,8 @@ class Running(Protocol):
     def error(self) -> str | None:
         """What the error of one that has ended was, in one line; None after success."""
 
-    def signal(self, what: signal.Signals) -> None:
-        """Send a signal to it and its own children, unless it has ended."""
+    def end(self, by_force: bool = False) -> None:
+        """Ask it and its own children to end, or force them, unless it has ended."""
 
 
 Launch = Callable[[Sequence[str], Path, Mapping[str, str]], Running]
@@ -61,8 +61,9 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> 
         log: The file to write.
         environment: Variables besides those of this process.
     """
-    inherited = {"WANDB_MODE": "offline"} | os.environ | {"PYTHONUNBUFFERED": "1"}
-    with log.open("w") as output:
+    spoken = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    inherited = {"WANDB_MODE": "offline"} | os.environ | spoken
+    with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -70,6 +71,7 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> 
             stderr=subprocess.STDOUT,
             env=inherited | dict(environment),
             start_new_session=True,  # so that Ctrl-C reaches the runner alone, which then stops it
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # so on Windows
             preexec_fn=_end_with_parent(),
         )
     return _Process(process, log)
@@ -109,12 +111,19 @@ class _Process:
     @property
     def error(self) -> str | None:
         status = self._process.wait()
-        return None if status == 0 else last_error(self._log.read_text(errors="replace"), status)
+        return None if status == 0 else last_error(self._said(), status)
 
-    def signal(self, what: signal.Signals) -> None:
-        if not self.has_ended:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, what)
+    def end(self, by_force: bool = False) -> None:
+        if self.has_ended:
+            return
+        if not hasattr(os, "killpg"):  # Windows knows force only; workers end without their parent
+            self._process.kill()
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL if by_force else signal.SIGTERM)
+
+    def _said(self) -> str:
+        return self._log.read_text("utf-8", errors="replace")
 
 
 def _end_with_parent() -> Callable[[], None] | None:

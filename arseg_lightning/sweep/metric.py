@@ -17,7 +17,7 @@ def logged_metric(run_dir: Path, name: str) -> float | None:
     """
     logs = sorted(run_dir.rglob("metrics.csv"), key=lambda path: path.stat().st_mtime_ns)
     for path in reversed(logs):
-        with path.open(newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             values = [row[name] for row in csv.DictReader(file) if row.get(name)]
         if values:
             return float(values[-1])

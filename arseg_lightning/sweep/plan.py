@@ -104,4 +104,4 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and len(repr(value)) > len("0.0000"):
         return f"{value:.4g}"
     text = value if isinstance(value, str) else json.dumps(value, separators=("_", ":"))
-    return re.sub(r"[^\w.+:-]+", "_", text).strip("_")
+    return re.sub(r"[^\w.+-]+", "_", text).strip("_")

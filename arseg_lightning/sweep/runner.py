@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import math
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from arseg_lightning.file_lock import LockedElsewhere, lock_file
 from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex, SweepPoint
 from arseg_lightning.sweep.command import point_arguments
 from arseg_lightning.sweep.earlier import VALUES_NAME, planned_index
@@ -114,7 +114,7 @@ class _Runner:
         """A point's command line, once its folder is ready for it."""
         folder.mkdir(parents=True, exist_ok=True)
         values = folder / VALUES_NAME
-        values.write_text(json.dumps(point.values, indent=1) + "\n")
+        values.write_text(json.dumps(point.values, indent=1) + "\n", "utf-8")
         (folder / "result.json").unlink(missing_ok=True)  # of an earlier attempt
         extra = self._extra
         if (folder / "fit.yaml").is_file():
@@ -149,14 +149,17 @@ class _Runner:
 @contextmanager
 def _alone_in(run_dir: Path) -> Iterator[None]:
     """Keep a second runner out; the lock ends with the process, however that ends."""
-    with (run_dir / f"{INDEX_NAME}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RuntimeError(
-                f"the sweep in {run_dir} is running already; wait for it, or give another --run_dir"
-            ) from error
+    try:
+        lock = lock_file(run_dir / f"{INDEX_NAME}.lock")
+    except LockedElsewhere as error:
+        raise RuntimeError(
+            f"the sweep in {run_dir} is running already; wait for it, or give another --run_dir"
+        ) from error
+    try:
         yield
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 def _time_left(to_start: int, places: int, seconds: Sequence[float]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -60,12 +59,12 @@ def _stop(running: Sequence[Running]) -> None:
     """End all at once: first by asking, then, or if Ctrl-C comes again, by force."""
     try:
         for process in running:
-            process.signal(signal.SIGTERM)
+            process.end()
         deadline = time.monotonic() + _SECONDS_TO_STOP
         while time.monotonic() < deadline and not all(each.has_ended for each in running):
             time.sleep(_SECONDS_TO_LOOK)
     finally:
         for process in running:
-            process.signal(signal.SIGKILL)
+            process.end(by_force=True)
         while not all(each.has_ended for each in running):
             time.sleep(_SECONDS_TO_LOOK)

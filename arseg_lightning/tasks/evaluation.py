@@ -15,7 +15,7 @@ from arseg_lightning.tasks.tally import Tally
 from arseg_lightning.types import Frame
 from arseg_lightning.video.live.frame import StreamedFrame
 
-__all__ = ["Evaluation", "evaluation_needs"]
+__all__ = ["Evaluation", "evaluation_needs", "push"]
 
 
 class Evaluation:
@@ -47,14 +47,9 @@ class Evaluation:
         return self.metric.accuracy()
 
     def _push(self, stream: Stream, frame: EvaluationFrame) -> StreamResult:
-        streamed = frame.streamed
-        if streamed.restart is not None:
+        if frame.streamed.restart is not None:
             self.tally.start(frame.name)
-        for step in frame.passed:
-            blank = np.broadcast_to(np.uint8(0), streamed.frame.image.shape)
-            kind = "I" if step is None else "P"
-            stream.pass_over(StreamedFrame(Frame(0, 0.0, kind, blank), step))
-        result = stream.push(streamed)
+        result = push(stream, frame)
         self.tally.note(result)
         if frame.label is not None:
             distance = frame.distance if self.distances > 1 else 0
@@ -66,6 +61,16 @@ class Evaluation:
             )
             self.metric.update(labels, truth, distance)
         return result
+
+
+def push(stream: Stream, frame: EvaluationFrame) -> StreamResult:
+    """Segment the next frame of a stream, behind those that pass by unseen."""
+    streamed = frame.streamed
+    for step in frame.passed:
+        blank = np.broadcast_to(np.uint8(0), streamed.frame.image.shape)
+        kind = "I" if step is None else "P"
+        stream.pass_over(StreamedFrame(Frame(0, 0.0, kind, blank), step))
+    return stream.push(streamed)
 
 
 def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> EvaluationNeeds:
@@ -80,10 +85,12 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
     """
     methods = list(methods)
     cut = all(_may_be_cut(method, keyframe_interval) for method in methods)
+    motion = any(method.uses_motion for method in methods)
     return EvaluationNeeds(
-        motion=any(method.uses_motion for method in methods),
+        motion=motion,
         every_frame=not cut,
         whole_streams=not cut,
+        single=cut and not motion and all(method.clock is None for method in methods),
     )
 
 

@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.messages import PROGRAM, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
+from arseg_lightning.tasks.hyperparameters import leave_out_pretrained, leave_out_weights
+from arseg_lightning.tasks.trusted import (
+    named_on_command_line,
+    refuse_untrusted,
+    refuse_untrusted_file,
+)
 from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
-__all__ = ["Experiment", "leave_out_pretrained"]
+__all__ = ["Experiment"]
 
 _WITHOUT_MEANING = (
     *("after_fit", "best", "ckpt_path", "compile", "last", "overwrite", "resume", "run_dir"),
@@ -36,10 +42,13 @@ class Experiment:
         weights: Whether the networks get numbers: from ``checkpoint``, or from the files that the
             configuration names. Without, their weights have shapes only, and no file is read.
         checkpoint: The checkpoint of a run; weights that the configuration names are left out.
+        trusted: Packages of the user's own that the files may name; those of classes that the
+            overrides name are trusted too.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ValueError: If they are no valid experiment, or the checkpoint is none of its networks.
+        ValueError: If the files name what is not trusted (nothing of theirs is run then), are no
+            valid experiment, or the checkpoint is none of its networks.
     """
 
     def __init__(
@@ -49,16 +58,25 @@ class Experiment:
         *,
         weights: bool = False,
         checkpoint: Path | None = None,
+        trusted: Sequence[str] = (),
     ) -> None:
         self.names = ", ".join(map(str, configs))
+        trusted = [*trusted, *named_on_command_line(overrides)]
+        for path in configs:
+            refuse_untrusted_file(path, trusted)  # before its modules are imported
         words = [word for path in configs for word in ("--config", str(path))]
         parser = _parser()
         try:
             content = parser.parse_args([*words, *overrides])
-            _leave_out_weights(content["model"].get("init_args") or {}, weights, checkpoint)
+            for part in ("model", "data"):
+                refuse_untrusted(content[part], self.names, trusted)
+            model = content["model"].get("init_args") or {}
+            if not weights or checkpoint is not None:  # costs need none, and a run has its own
+                leave_out_weights(model, with_compared=checkpoint is None)
+            leave_out_pretrained(model)
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
-        except (ArgumentError, OmegaConfBaseException) as error:
+        except OmegaConfBaseException as error:
             raise ValueError(f"{self.names}: {error}") from error
         self.data: ClipDataModule = built["data"]
         self.task: VideoTask = built["model"]
@@ -95,9 +113,9 @@ class Experiment:
             ) from error
 
 
-def _parser() -> ArgumentParser:
+def _parser() -> PlainMessages:
     """Understand what fit understands; parts that decide no system are taken as they are."""
-    parser = ArgumentParser(parser_mode="omegaconf+", exit_on_error=False)
+    parser = PlainMessages(prog=f"{PROGRAM} fit", parser_mode="omegaconf+")
     parser.add_argument("--config", action="config")
     parser.add_subclass_arguments(VideoTask, "model", fail_untyped=False)
     parser.add_class_arguments(ClipDataModule, "data", fail_untyped=False)
@@ -106,29 +124,3 @@ def _parser() -> ArgumentParser:
     for fact, moment in (("num_classes", "instantiate"), ("keyframe_interval", "parse")):
         parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on=moment)
     return parser
-
-
-def _leave_out_weights(model: Any, weights: bool, checkpoint: Path | None) -> None:
-    """Leave out files that may not be there: costs need no weights, and a run has its own."""
-    if checkpoint is not None and model.get("compare"):
-        others = model.get("compare_weights") or {}  # no part of a run's checkpoint
-        model["compare"] = {k: v for k, v in model["compare"].items() if k not in others}
-    if not weights or checkpoint is not None:
-        for key in ("weights", "compare_weights"):
-            if key in model:
-                model[key] = None
-    leave_out_pretrained(model)
-
-
-def leave_out_pretrained(part: Any) -> None:
-    """Let no network of a configuration start from pretrained weights, wherever it stands."""
-    if isinstance(part, dict | Namespace):
-        entries = part if isinstance(part, dict) else vars(part)  # keys() of it are dotted
-        for key in list(entries):
-            if key == "pretrained" and not isinstance(entries[key], dict | Namespace):
-                entries[key] = None
-            else:
-                leave_out_pretrained(entries[key])
-    elif isinstance(part, list):
-        for each in part:
-            leave_out_pretrained(each)

@@ -7,6 +7,7 @@ from typing import Any
 
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods import FeaturePropagation, MethodFactory, PerFrame, SegmentorFactory
+from arseg_lightning.models import BiSeNet18
 from arseg_lightning.models.published import refuse_published_low_res
 from arseg_lightning.propagation import Convention
 from arseg_lightning.tasks.video_task import VideoTask
@@ -22,9 +23,9 @@ class HighResTask(VideoTask):
 
     Args:
         network: Builds the network.
-        loss: Segmentation loss.
-        num_classes: Number of classes; linked from the data.
-        keyframe_interval: L; linked from the data, for accuracy over distance.
+        loss: Segmentation loss; cross entropy by default.
+        num_classes: Number of classes; that of the data by default.
+        keyframe_interval: L, for accuracy over distance; that of the data by default.
         resolution_ratio: Scale s of the network's input.
         warp_between: Whether the network is evaluated on keyframes alone, with its feature
             propagated by motion to the frames between them, next to every frame by itself.
@@ -39,10 +40,10 @@ class HighResTask(VideoTask):
 
     def __init__(
         self,
-        network: SegmentorFactory,
-        loss: SegmentationLoss,
-        num_classes: int,
-        keyframe_interval: int = 12,
+        network: SegmentorFactory = BiSeNet18,
+        loss: SegmentationLoss | None = None,
+        num_classes: int | None = None,
+        keyframe_interval: int | None = None,
         resolution_ratio: float = 1.0,
         warp_between: bool = False,
         convention: Convention = "exact",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from arseg_lightning.losses import FST, SegmentationLoss
+from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
 from arseg_lightning.methods import Clock, FusionFactory, JointARSeg, SegmentorFactory
+from arseg_lightning.models import BiSeNet18
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.tasks.video_task import VideoTask
 
@@ -18,10 +19,11 @@ class JointTask(VideoTask):
 
     Args:
         network: Builds each network.
-        loss: Segmentation loss of the high-res branch and of the baseline.
-        objective: FST: what the low-res branch is trained with.
-        num_classes: Number of classes; linked from the data.
-        keyframe_interval: L; linked from the data.
+        loss: Segmentation loss of the high-res branch and of the baseline; cross entropy by
+            default.
+        objective: FST: what the low-res branch is trained with; with cross entropy by default.
+        num_classes: Number of classes; that of the data by default.
+        keyframe_interval: L; that of the data by default.
         resolution_ratio: Scale s of non-keyframes and of the baseline.
         fusion: Builds the fusion.
         with_baseline: Also train the s x baseline.
@@ -31,11 +33,11 @@ class JointTask(VideoTask):
 
     def __init__(
         self,
-        network: SegmentorFactory,
-        loss: SegmentationLoss,
-        objective: FST,
-        num_classes: int,
-        keyframe_interval: int = 12,
+        network: SegmentorFactory = BiSeNet18,
+        loss: SegmentationLoss | None = None,
+        objective: FST | None = None,
+        num_classes: int | None = None,
+        keyframe_interval: int | None = None,
         resolution_ratio: float = 0.5,
         fusion: FusionFactory = CReFF,
         with_baseline: bool = True,
@@ -48,8 +50,8 @@ class JointTask(VideoTask):
                 network=network,
                 fusion=fusion,
                 resolution_ratio=resolution_ratio,
-                objective=objective,
-                loss=loss,
+                objective=objective or FST(CrossEntropy()),
+                loss=loss or CrossEntropy(),
                 with_baseline=with_baseline,
                 clock=clock,
             ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from arseg_lightning.losses import FST
+from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.methods import ARSeg, Clock, FusionFactory, PerFrame, SegmentorFactory
+from arseg_lightning.models import BiSeNet18
 from arseg_lightning.models.published import refuse_published_low_res
 from arseg_lightning.propagation import Convention, CReFF
 from arseg_lightning.tasks.video_task import VideoTask
@@ -20,9 +21,9 @@ class LowResTask(VideoTask):
 
     Args:
         network: Builds each branch's network.
-        objective: FST: what the low-res branch is trained with.
-        num_classes: Number of classes; linked from the data.
-        keyframe_interval: L; linked from the data.
+        objective: FST: what the low-res branch is trained with; with cross entropy by default.
+        num_classes: Number of classes; that of the data by default.
+        keyframe_interval: L; that of the data by default.
         resolution_ratio: Scale s of non-keyframes.
         fusion: Builds the fusion.
         weights: See :class:`VideoTask`. ``high_res``: the checkpoint of a phase-1 run, or a
@@ -46,10 +47,10 @@ class LowResTask(VideoTask):
 
     def __init__(
         self,
-        network: SegmentorFactory,
-        objective: FST,
-        num_classes: int,
-        keyframe_interval: int = 12,
+        network: SegmentorFactory = BiSeNet18,
+        objective: FST | None = None,
+        num_classes: int | None = None,
+        keyframe_interval: int | None = None,
         resolution_ratio: float = 0.5,
         fusion: FusionFactory = CReFF,
         weights: dict[str, str] | None = None,
@@ -76,7 +77,7 @@ class LowResTask(VideoTask):
                 fusion=fusion,
                 resolution_ratio=resolution_ratio,
                 convention=convention,
-                objective=objective,
+                objective=objective or FST(CrossEntropy()),
                 share_classifier=share_classifier,
                 epochs_without_fusion=epochs_without_fusion,
                 clock=clock,

@@ -6,56 +6,66 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim import Optimizer
 
 from arseg_lightning.datasets.evaluation import EvaluationClip
 from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
+from arseg_lightning.datasets.progress import resumes
 from arseg_lightning.datasets.together import is_one_of_several
 from arseg_lightning.methods import MethodFactory, VideoMethod
+from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
-from arseg_lightning.tasks.schedule import Schedule, schedule_factor
-from arseg_lightning.tasks.weights import load_all, share_modules, untrained_parts
+from arseg_lightning.tasks.finite import FiniteSteps, refuse_broken_weights
+from arseg_lightning.tasks.method_module import MethodModule
+from arseg_lightning.tasks.optimiser import adam, build_optimizer
+from arseg_lightning.tasks.resuming import CallbackSettings, OptimiserSettings, tell_changes
+from arseg_lightning.tasks.schedule import Interval, Schedule, make_schedule, schedule_settings
+from arseg_lightning.tasks.seen_labels import SeenLabels
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["VideoTask", "adam"]
+__all__ = ["VideoTask"]
 
 
-def adam(parameters: Any) -> torch.optim.Optimizer:
-    """The paper's optimiser for CamVid: Adam, learning rate 1e-3, no weight decay."""
-    return torch.optim.Adam(parameters, lr=1e-3)
-
-
-class VideoTask(LightningModule):
+class VideoTask(MethodModule):
     """Trains a video method by its losses, and evaluates it on streams of frames.
 
     Args:
         method: Builds the method.
-        num_classes: Number of classes; linked from the data.
-        keyframe_interval: L; linked from the data.
+        num_classes: Number of classes; that of the data by default.
+        keyframe_interval: L; that of the data by default.
         weights: Files that submodules of the method start from, by the submodule's name: a
             run's checkpoint, a published file or a saved network. The part of a checkpoint that
-            fits in names and shapes is taken; ``FILE#PART`` names it where several fit.
+            fits in names and shapes is taken; ``FILE#PART`` names it where several fit. ``all``
+            stands for all submodules that are not named.
         compare: Further methods that ``test`` evaluates, by name. They share what the method has
             under the same names and shapes.
         compare_weights: Files that those start from instead, by their names.
         rates: Factors on the learning rate of submodules, by their names.
         optimizer: Builds the optimiser.
-        schedule: Learning rate over the run.
-        warmup_steps: Steps over which the learning rate first rises.
+        schedule: Learning rate over the run: ``cosine``, ``polynomial`` or ``constant``, or a
+            class of ``torch.optim.lr_scheduler``.
+        warmup_steps: Steps over which the learning rate first rises; with the first three.
+        schedule_interval: When a class is stepped: every ``epoch`` (the default) or ``step``.
+        schedule_monitor: The metric that ``ReduceLROnPlateau`` looks at.
+
+    Attributes:
+        learning_rate: Takes the place of the optimiser's own, if it is set (by Lightning's
+            ``LearningRateFinder``, for instance).
 
     Raises:
-        ValueError: If a name is that of no submodule, or a file does not fit.
+        ValueError: If a name is that of no submodule, a file does not fit, or a number makes no
+            sense.
     """
 
     def __init__(
         self,
         method: MethodFactory,
-        num_classes: int,
-        keyframe_interval: int = 12,
+        num_classes: int | None = None,
+        keyframe_interval: int | None = None,
         weights: dict[str, str] | None = None,
         compare: dict[str, MethodFactory] | None = None,
         compare_weights: dict[str, str] | None = None,
@@ -63,63 +73,92 @@ class VideoTask(LightningModule):
         optimizer: OptimizerCallable = adam,
         schedule: Schedule = "cosine",
         warmup_steps: int = 0,
+        schedule_interval: Interval | None = None,
+        schedule_monitor: str | None = None,
     ) -> None:
-        super().__init__()
-        self.num_classes = num_classes
-        self.keyframe_interval = keyframe_interval
-        self.method = method(num_classes)
+        super().__init__(
+            *(method, num_classes, keyframe_interval),
+            *(weights or {}, compare or {}, compare_weights or {}),
+        )
+        check_range(0, warmup_steps=warmup_steps)
+        check_range(0, **{f"rates.{name}": factor for name, factor in (rates or {}).items()})
         self.rates = {name: factor for name, factor in (rates or {}).items() if factor != 1}
         self.make_optimizer = optimizer
         self.schedule: Schedule = schedule
         self.warmup_steps = warmup_steps
-        load_all(self.method, weights or {})
-        self.untrained = untrained_parts(self.method, tuple(weights or ()))
-        # In a tuple, so that they are neither trained nor part of this task's checkpoint.
-        self._compared = ({name: make(num_classes) for name, make in (compare or {}).items()},)
-        self._prepare_compared(compare_weights or {})
-        self.method.follow_interval(keyframe_interval)
+        self.schedule_interval: Interval | None = schedule_interval
+        self.schedule_monitor = schedule_monitor
+        self.learning_rate: float | None = None
         self.evaluations: dict[str, Evaluation] = {}
         self.metrics = nn.ModuleDict()
-        self.register_load_state_dict_post_hook(_now_trained)  # type: ignore[no-untyped-call]
+        self._finite = FiniteSteps()
+        self._seen: SeenLabels | None = None
+        self._optimiser: OptimiserSettings | None = None
+        self._callbacks: CallbackSettings | None = None
+        self._restored: dict[str, Any] | None = None
 
     @property
     def needs(self) -> Needs:
         """What the method needs of training data."""
+        self.configure_model()
         return self.method.needs
 
     def evaluation_needs(self, split: str) -> EvaluationNeeds:
         """What evaluation needs of the data of a split."""
+        self.configure_model()
         methods = self.methods() if split == "test" else {"own": self.method}
         return evaluation_needs(methods.values(), self.keyframe_interval)
 
-    def methods(self) -> dict[str, VideoMethod]:
-        """The methods that are compared in ``test``; the last one is this task's own."""
-        others = self.method.baselines() | self._compared[0]
-        for method in others.values():
-            method.to(self.device).follow_interval(self.keyframe_interval)
-        return others | {self.method.name: self.method}
-
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Optimise all parameters that want a gradient, with a rate set at every step."""
-        parts = {name: set(self.method.get_submodule(name).parameters()) for name in self.rates}
-        groups: dict[str, list[nn.Parameter]] = {}
-        for parameter in filter(lambda p: p.requires_grad, self.parameters()):
-            name = next((name for name, part in parts.items() if parameter in part), "")
-            groups.setdefault(name, []).append(parameter)
-        optimizer = self.make_optimizer([{"params": group} for group in groups.values()])
-        for name, group in zip(groups, optimizer.param_groups, strict=True):
-            group["lr"] *= self.rates.get(name, 1.0)
-        total = int(self.trainer.estimated_stepping_batches)
-        factor = schedule_factor(self.schedule, total, self.warmup_steps)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
-        }
+        """Optimise all parameters that want a gradient, with a schedule."""
+        optimizer = build_optimizer(
+            self.make_optimizer, self.method, self.rates, self.learning_rate
+        )
+        total = self.trainer.estimated_stepping_batches
+
+        def make() -> dict[str, Any]:
+            return make_schedule(
+                *(self.schedule, optimizer, total, self.warmup_steps),
+                *(self.schedule_interval, self.schedule_monitor),
+            )
+
+        self._optimiser = OptimiserSettings(optimizer)
+        settings = schedule_settings(self.schedule, total, self.warmup_steps, self.schedule_monitor)
+        schedule = self._optimiser.add_schedule(make, settings)
+        if self._restored is not None:
+            self._optimiser.refuse_another(self._restored)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[typeddict-item]
+
+    def setup(self, stage: str) -> None:
+        """Remember how callbacks are configured, before a checkpoint restores them."""
+        self._callbacks = CallbackSettings(self.trainer)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how the optimiser is configured; write nothing that is broken.
+
+        Raises:
+            NotFinite: If a weight is infinite or no number.
+        """
+        if self._optimiser is not None:
+            self._optimiser.write(checkpoint)
+        refuse_broken_weights(checkpoint["state_dict"], checkpoint["global_step"])
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember how the optimiser was configured.
+
+        Raises:
+            ValueError: If this run's cannot have its state.
+        """
+        if self._trainer is None or not resumes(self.trainer):
+            return
+        self._restored = OptimiserSettings.read(checkpoint)
+        if self._restored is not None and self._optimiser is not None:
+            self._optimiser.refuse_another(self._restored)
 
     def on_fit_start(self) -> None:
         """Refuse to learn from what is frozen without weights."""
         random = [name for name in self.method.frozen if name in self.untrained]
-        if random and self.trainer.ckpt_path is None:
+        if random and not resumes(self.trainer):
             raise ValueError(
                 f"{', '.join(random)} of {self.method.name} does not train here and has no "
                 f"weights: give model.weights.{random[0]} (the best.ckpt of its own training, or "
@@ -127,8 +166,14 @@ class VideoTask(LightningModule):
             )
 
     def on_train_start(self) -> None:
-        """Whatever runs from here on is being trained."""
+        """Whatever runs from here on is being trained, as the configuration says."""
         self.untrained = ()
+        self._seen = SeenLabels(self.num_classes, self.device)
+        changes = self._callbacks.put_back() if self._callbacks is not None else []
+        if self._restored is not None and self._optimiser is not None:
+            changes = self._optimiser.put_back(self.trainer, self._restored) + changes
+        self._restored = None
+        tell_changes(changes)
 
     def on_train_epoch_start(self) -> None:
         """Tell the method how far training is."""
@@ -138,16 +183,36 @@ class VideoTask(LightningModule):
         """Add up the method's losses, and log each."""
         clips = [batch] if isinstance(batch, ClipBatch) else batch
         losses = self.method.losses(*clips)
+        self._finite.note(losses)
+        if self._seen is not None:
+            self._seen.add(clips[0].labels)
         for name, loss in losses.items():
-            if len(losses) > 1:
-                self.log_loss(f"train/loss_{name}", loss)
+            self.log_loss(f"train/loss_{name}", loss)
         total = torch.stack(list(losses.values())).sum()
         self.log_loss("train/loss", total, prog_bar=True)
         return total
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Make no step that breaks the weights.
+
+        Raises:
+            NotFinite: If the training has diverged.
+        """
+        self._finite.check(self.trainer, optimizer)
+
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Let the method do what follows a step of the optimiser."""
         self.method.after_step()
+
+    def on_train_epoch_end(self) -> None:
+        """Say what training labels did not show, and which steps were left out."""
+        self._finite.finish(self.trainer)
+        self._finite.tell_skipped()
+        if self._seen is not None:
+            names = getattr(getattr(self.trainer, "datamodule", None), "classes", None)
+            numbers = [f"class {index}" for index in range(self.num_classes)]
+            self._seen.judge(self.trainer, getattr(names, "names", numbers))
+            self._seen = None
 
     def log_loss(self, name: str, loss: Tensor, prog_bar: bool = False) -> None:
         """Log a training loss: the mean over all processes wherever it is kept.
@@ -165,13 +230,29 @@ class VideoTask(LightningModule):
         """Start the evaluation of the method that is being trained."""
         self._start({self.method.name: self.method})
 
-    def validation_step(self, batch: EvaluationClip, batch_idx: int) -> None:
-        """Evaluate the method that is being trained on a piece of a stream."""
-        self.evaluations[self.method.name].add(batch)
+    def validation_step(
+        self, batch: EvaluationClip | ClipBatch, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Evaluate the method that is being trained on a piece of a stream, or log its losses."""
+        if not isinstance(batch, ClipBatch):
+            self.evaluations[self.method.name].add(batch)
+            return
+        losses = self.method.losses(batch)
+        total = torch.stack(list(losses.values())).sum()
+        values = {"val/loss": total} | {f"val/loss_{k}": loss for k, loss in losses.items()}
+        self.log_dict(
+            values,
+            on_epoch=True,
+            sync_dist=is_one_of_several(),
+            batch_size=len(batch.images),
+            add_dataloader_idx=False,
+        )
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean over distances."""
         accuracy = self.evaluations[self.method.name].accuracy()
+        if not sum(accuracy.frames_at_distance) and not self.trainer.sanity_checking:
+            rank_zero_warn("no pixel of the validation labels counts: val/miou is not known")
         self.log("val/miou", accuracy.miou_mean, prog_bar=True, rank_zero_only=True)
         values = {"val/miou_pooled": accuracy.miou_pooled} | accuracy.by_distance("val/miou")
         self.log_dict(values, rank_zero_only=True)
@@ -194,23 +275,6 @@ class VideoTask(LightningModule):
         values |= {f"test/{name}/miou_mean": each.miou_mean for name, each in accuracies.items()}
         self.log_dict(values, rank_zero_only=True)
 
-    def refuse_random_weights(self, command: str, checkpoint: str = "ckpt_path") -> None:
-        """Refuse to show what networks without weights do.
-
-        Args:
-            command: Who refuses.
-            checkpoint: How it is given a run's checkpoint.
-
-        Raises:
-            ValueError: If a part has no weights yet; the message says what brings them.
-        """
-        if self.untrained:
-            raise ValueError(
-                f"{command} would use random weights for {', '.join(self.untrained)}; "
-                f"give {checkpoint} (a run's checkpoint) or "
-                f"{', '.join(f'model.weights.{name}' for name in self.untrained)}"
-            )
-
     def _start(self, methods: Mapping[str, VideoMethod]) -> None:
         if not self.trainer.sanity_checking:
             self.refuse_random_weights("test" if self.trainer.testing else "validate")
@@ -230,24 +294,3 @@ class VideoTask(LightningModule):
         """Whether streams are started at each distance before a label, whatever the method."""
         data = getattr(self.trainer, "datamodule", None)
         return self.trainer.testing and getattr(data, "test_pairs", "") == "every_distance"
-
-    def _prepare_compared(self, weights: Mapping[str, str]) -> None:
-        (compared,) = self._compared
-        for name in weights:
-            if name not in compared:
-                raise ValueError(
-                    f"compare_weights names {name!r}, which is not compared; compare has "
-                    f"{', '.join(compared) or 'nothing'}"
-                )
-        for name, other in compared.items():
-            if name in weights:
-                parts = [part for part, child in other.named_children() if child.state_dict()]
-                load_all(other, dict.fromkeys(parts, weights[name]))
-                other.requires_grad_(False)
-            else:
-                share_modules(self.method, other, name)
-
-
-def _now_trained(task: VideoTask, incompatible_keys: Any) -> None:
-    """Remember that a whole state has been loaded."""
-    task.untrained = ()

@@ -16,7 +16,8 @@ from arseg_lightning.models.published import (
 )
 from arseg_lightning.models.segmentor import Segmentor
 
-__all__ = ["check_run_checkpoint", "holds_fusion", "load_all", "share_modules", "untrained_parts"]
+__all__ = ["check_run_checkpoint", "holds_fusion", "load_all", "share_modules", "spelled_out"]
+__all__ += ["untrained_parts"]
 
 _TASK_PREFIX = "method."
 
@@ -27,15 +28,23 @@ def load_all(method: VideoMethod, weights: Mapping[str, str]) -> None:
     Args:
         method: The method.
         weights: A file by the name of the submodule; ``FILE#PART`` takes a part of a checkpoint.
+            ``all`` stands for every submodule with weights that is not named itself.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If there is no such submodule, or what is in the file does not fit it.
     """
-    for name, source in weights.items():
+    for name, source in spelled_out(method, weights).items():
         _load(_submodule(method, name), name, str(source))
     if weights:
         method.after_loading()
+
+
+def spelled_out(method: VideoMethod, weights: Mapping[str, str]) -> dict[str, str]:
+    """Files by the names of submodules, with ``all`` written out."""
+    named = {name: source for name, source in weights.items() if name != "all"}
+    parts = _parts(method) if "all" in weights else []
+    return {part: weights["all"] for part in parts if part not in named} | named
 
 
 def untrained_parts(method: VideoMethod, loaded: tuple[str, ...]) -> tuple[str, ...]:
@@ -104,11 +113,14 @@ def _submodule(method: VideoMethod, name: str) -> nn.Module:
     try:
         return method.get_submodule(name)
     except AttributeError as error:
-        parts = [part for part, child in method.named_children() if child.state_dict()]
         raise ValueError(
             f"{method.name} has no part {name!r} that weights could be loaded into; it has "
-            f"{', '.join(parts)}"
+            f"{', '.join(_parts(method))}"
         ) from error
+
+
+def _parts(method: VideoMethod) -> list[str]:
+    return [part for part, child in method.named_children() if child.state_dict()]
 
 
 def _load(target: nn.Module, name: str, source: str) -> None:

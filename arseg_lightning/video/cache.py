@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from arseg_lightning.file_lock import building
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.motion_file import MotionIndex, read_index, read_motion, write_motion
-from arseg_lightning.video.once import building
 from arseg_lightning.video.probe import probe, require_motion
 from arseg_lightning.video.writing import remedy_for
 

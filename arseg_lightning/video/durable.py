@@ -10,11 +10,13 @@ from types import TracebackType
 from typing import Self
 
 from av.container import OutputContainer
+from av.video.stream import VideoStream
 
-from arseg_lightning.video.encode import VideoWriter, open_container
+from arseg_lightning.video.encode import Pixels, VideoWriter, open_container
 from arseg_lightning.video.encoders import EncodeSettings
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.fragments import FRAGMENT_OPTIONS, FragmentFile
+from arseg_lightning.video.sound import Sound
 
 __all__ = ["DurableWriter"]
 
@@ -29,14 +31,20 @@ class DurableWriter(VideoWriter):
     Args:
         path: The file, ``.mp4``.
         settings: How to encode.
+        sound: What is heard beside the frames, which then all have their times; as long as they
+            are shown.
 
     Raises:
         CannotWriteVideo: If the file cannot be written, at once at ``with``, or at a frame.
         VideoError: If the name has another ending, or frames differ in size.
     """
 
-    def __init__(self, path: Path | str, settings: EncodeSettings) -> None:
+    def __init__(
+        self, path: Path | str, settings: EncodeSettings, sound: Sound | None = None
+    ) -> None:
         super().__init__(path, settings)
+        self.sound = sound
+        self._trims = False
         if self.path.suffix != ".mp4":
             raise VideoError(f"a video that grows as it is written is an .mp4, got {self.path}")
         self._file: FragmentFile | None = None
@@ -49,6 +57,13 @@ class DurableWriter(VideoWriter):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._file = FragmentFile(self._partial)
         return self
+
+    def write(self, image: Pixels, pts_seconds: float | None = None) -> None:
+        """Append a frame, and what is heard before it."""
+        super().write(image, pts_seconds)
+        if self.sound is not None:
+            with self._naming_errors():
+                self.sound.write_until(float(self._ticks * self._time_base))
 
     def __exit__(
         self,
@@ -64,6 +79,8 @@ class DurableWriter(VideoWriter):
         finally:
             keep = self.num_frames > 0 and (not self._file.failed or self._file.cut())
             self._file.release()
+            if self.sound is not None:
+                self.sound.close()
             with suppress(OSError):
                 self._partial.replace(self.path) if keep else self._partial.unlink()
 
@@ -75,6 +92,9 @@ class DurableWriter(VideoWriter):
             with self._naming_errors():
                 if not file.failed:
                     self._container.mux(self._stream.encode(None))
+                if not file.failed and self.sound is not None:
+                    end = self._ticks * self._time_base + 1 / self.settings.frame_rate
+                    self.sound.finish(float(end))
                 self._container.close()
         except CannotWriteVideo:
             file.failed = True
@@ -84,7 +104,16 @@ class DurableWriter(VideoWriter):
     def _open(self) -> OutputContainer:
         if self._file is None:
             raise VideoError(f"{self.path} is written in a with block only")
-        return open_container(self._file, "mp4", FRAGMENT_OPTIONS)
+        self._trims = self.sound is not None and self.sound.open()
+        flags = {"movflags": f"{FRAGMENT_OPTIONS['movflags']}+delay_moov"} if self._trims else {}
+        return open_container(self._file, "mp4", FRAGMENT_OPTIONS | flags)
+
+    def _opened(self, size: tuple[int, int]) -> tuple[OutputContainer, VideoStream]:
+        is_new = self._container is None
+        container, stream = super()._opened(size)
+        if is_new and self.sound is not None:
+            self.sound.add_to(container, self._trims)
+        return container, stream
 
     def _remains(self) -> str:
         return f"of its {self.num_frames} frames those of the complete seconds are kept"

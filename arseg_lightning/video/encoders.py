@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from arseg_lightning.ranges import check_above, check_range
+
 __all__ = ["EncodeSettings", "encoder_options"]
 
 
@@ -55,22 +57,14 @@ class EncodeSettings:
             raise ValueError(f"codec must be one of {', '.join(_OPTIONS)}, got {self.codec!r}")
         if self.bitrate_bps is None and self.crf is None:
             raise ValueError("give the encoder a bitrate_bps or a crf, got neither")
-        lowest = {
-            "keyframe_interval": 1,
-            "bitrate_bps": 1,
-            "crf": 0,
-            "b_frames": 0,
-            "references": 1,
-            "threads": 1,
-        }
-        for name, least in lowest.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
-        if self.fps <= 0 or self.frame_rate <= 0:
-            raise ValueError(f"fps must be positive, got {self.fps}")
-        if self.crf is not None and self.crf > _MAX_CRF:
-            raise ValueError(f"crf must be at most {_MAX_CRF}, got {self.crf}")
+        check_range(1, keyframe_interval=self.keyframe_interval, bitrate_bps=self.bitrate_bps)
+        check_range(1, threads=self.threads)
+        check_range(0, _MAX_CRF, crf=self.crf)
+        check_range(0, _MOST_FRAMES, b_frames=self.b_frames)
+        check_range(1, _MOST_FRAMES, references=self.references)
+        check_above(0, fps=self.fps)
+        if self.frame_rate <= 0:
+            raise ValueError(f"fps is at least 1/1001, got {self.fps}")
 
     @property
     def frame_rate(self) -> Fraction:
@@ -79,6 +73,9 @@ class EncodeSettings:
 
 
 _MAX_CRF = 51
+
+_MOST_FRAMES = 16
+"""B-frames in a row and frames to refer to, by the standards."""
 
 
 def encoder_options(settings: EncodeSettings) -> dict[str, str]:

@@ -8,8 +8,15 @@ from typing import BinaryIO
 
 __all__ = ["FRAGMENT_OPTIONS", "FragmentFile"]
 
-FRAGMENT_OPTIONS = {"movflags": "hybrid_fragmented", "frag_duration": "1000000"}
-"""FFmpeg writes a fragment a second, and makes an ordinary file of them at the end."""
+FRAGMENT_OPTIONS = {
+    "movflags": "hybrid_fragmented",
+    "frag_duration": "1000000",
+    "max_interleave_delta": "1000000",
+}
+"""FFmpeg writes a fragment a second, and makes an ordinary file of them at the end.
+
+A second is also how long pictures wait for sound that is silent, or comes later.
+"""
 
 _BOX_HEADER, _LONG_BOX_HEADER = 8, 16
 

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from arseg_lightning.types import size_text
 from arseg_lightning.video.errors import VideoError
 
-__all__ = ["image_files", "read_image", "read_images"]
+__all__ = ["image_files", "image_size", "natural_key", "opened_image", "read_image", "read_images"]
 
 _ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+_WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+"""Pillow's modes of grey images with 16 bits (some are opened with 32)."""
+
+_TURNED = frozenset({5, 6, 7, 8})
+"""EXIF orientations in which height and width change places."""
+
+_ORIENTATION = 0x0112
+
+
+def natural_key(path: Path) -> tuple[tuple[int, str], ...]:
+    """Sort key that puts frame 9 before frame 10."""
+    parts = re.findall(r"\d+|\D+", path.stem)
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files of a folder, by name; hidden files do not count."""
+    """The image files of a folder, numbers in natural order; hidden files do not count."""
     files = (path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS)
-    return sorted(path for path in files if not path.name.startswith("."))
+    return sorted((path for path in files if not path.name.startswith(".")), key=natural_key)
 
 
 def read_images(
@@ -49,7 +64,9 @@ def read_images(
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Read an image file as RGB.
+    """Read an image file as RGB, upright as its camera says (EXIF).
+
+    Grey images of 16 bits are brought to 8 by their full range.
 
     Args:
         path: The file.
@@ -60,15 +77,58 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.ui
 
     Raises:
         FileNotFoundError: If there is no such file.
+        VideoError: If it is not an image, ends too early, or holds values of no known range.
+    """
+    with opened_image(path) as image:
+        picture: Image.Image = image
+        if image.mode == "F":
+            raise VideoError(
+                f"{path} holds floating-point values, whose range nobody knows; save it with 8 or "
+                f"16 bits"
+            )
+        if image.mode in _WIDE:
+            wide = np.asarray(image, np.int64)
+            picture = Image.fromarray((wide.clip(0, 65535) >> 8).astype(np.uint8))
+        picture = picture.convert("RGB")
+        if size is not None and size != (picture.height, picture.width):
+            picture = picture.resize((size[1], size[0]), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        return np.asarray(picture)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of an image file, from its header.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
         VideoError: If it is not an image.
     """
+    with _opened(path) as image:
+        turned = image.getexif().get(_ORIENTATION) in _TURNED
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+@contextmanager
+def opened_image(path: Path) -> Iterator[Image.Image]:
+    """Open an image file, upright; what goes wrong within names the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        VideoError: If it is not an image, or cannot be read to its end.
+    """
+    with _opened(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        upright.format = image.format
+        yield upright
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; give an image file")
-    height, width = size or (None, None)
+        raise FileNotFoundError(f"{path} is missing; give an image file that is there")
     try:
-        with av.open(str(path)) as container:
-            picture = next(container.decode(video=0))
-            pixels = picture.to_ndarray(format="rgb24", height=height, width=width)
-            return np.asarray(pixels, np.uint8)
-    except (av.FFmpegError, StopIteration, IndexError) as error:
+        with Image.open(path) as image:
+            yield image
+    except UnidentifiedImageError as error:
         raise VideoError(f"{path} is not an image that can be read; replace it") from error
+    except (OSError, SyntaxError) as error:  # what Pillow calls a broken PNG
+        raise VideoError(f"{path} ends too early or is damaged ({error}); replace it") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from arseg_lightning.ranges import check_above, check_range
 from arseg_lightning.types import Motion
 from arseg_lightning.video.street.render import average_samples, place_cards, render_street
 from arseg_lightning.video.street.scenery import build_street
@@ -56,15 +57,10 @@ class StreetScene:
 
     def __post_init__(self) -> None:
         """Check sizes and numbers."""
-        if self.height < 32 or self.width < 32:
-            raise ValueError(
-                f"a street needs pictures of at least 32x32, got {self.height}x{self.width}"
-            )
-        if self.num_frames < 1 or self.fps <= 0 or self.seed < 0:
-            raise ValueError(
-                f"num_frames and fps must be positive and seed not negative, "
-                f"got num_frames={self.num_frames}, fps={self.fps}, seed={self.seed}"
-            )
+        check_range(32, height=self.height, width=self.width)
+        check_range(1, num_frames=self.num_frames)
+        check_range(0, seed=self.seed)
+        check_above(0, fps=self.fps)
 
     def __len__(self) -> int:
         """Frames of the video."""

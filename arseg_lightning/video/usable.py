@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from arseg_lightning.file_lock import building
 from arseg_lightning.video.cache import content_hash
 from arseg_lightning.video.encode import EncodeSettings, Progress, reencode
 from arseg_lightning.video.errors import NoMotionVectors
-from arseg_lightning.video.once import building
 from arseg_lightning.video.probe import probe, require_motion
 
 __all__ = ["MotionSource", "copy_of", "usable_video"]

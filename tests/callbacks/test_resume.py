@@ -72,7 +72,10 @@ def interrupt_and_go_on(config, run_dir, passes, capsys):
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("task", "passes"), [("LowResTask", 4), ("JointTask", 16)])
+@pytest.mark.parametrize(
+    ("task", "passes"),
+    [pytest.param("LowResTask", 4, marks=pytest.mark.slow), ("JointTask", 16)],
+)
 def test_every_task_goes_on_as_if_it_had_not_been_interrupted(
     task, passes, high_res, tmp_path, store, capsys
 ):
@@ -84,8 +87,11 @@ def test_every_task_goes_on_as_if_it_had_not_been_interrupted(
 
 @pytest.mark.parametrize(
     ("steps", "epochs"),
-    [(1, 0), (4, 1), (10, 2)],
-    ids=["no checkpoint", "between epochs", "in one"],
+    [
+        pytest.param(1, 0, id="no checkpoint"),
+        pytest.param(4, 1, id="between epochs", marks=pytest.mark.slow),  # as others here
+        pytest.param(10, 2, id="in one"),
+    ],
 )
 def test_wherever_it_was_interrupted(steps, epochs, high_res, tmp_path, capsys):
     config, whole = high_res

@@ -1,6 +1,7 @@
 """What a fit may do with its folder."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -11,25 +12,32 @@ from arseg_lightning.callbacks import RunFolder
 CONFIG = "run_dir: {}\ntrainer: {{max_epochs: {}}}\ndata: {{num_workers: {}}}\n"
 
 HOLD = """
-import fcntl, sys
-file = open(sys.argv[1], "w")
-fcntl.lockf(file, fcntl.LOCK_EX)
-print("held", flush=True)
+import os, pathlib, sys, time
+from arseg_lightning.file_lock import lock_file
+lock = lock_file(pathlib.Path(sys.argv[1]))
+if os.fork() == 0:  # a loader's worker
+    time.sleep(60)
+print(os.getpid(), flush=True)
 sys.stdin.read()
 """
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    """A lock ends with its process, also where a worker of it lives on."""
     command = [sys.executable, "-c", HOLD, str(tmp_path / ".fit.lock")]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
-        assert other.stdout.readline() == "held\n"
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, text=True, start_new_session=True
+    ) as other:
+        assert int(other.stdout.readline()) == other.pid
         with pytest.raises(
             FileExistsError, match=r"another process is training in .*; wait for it"
         ):
             RunFolder(tmp_path).lock()
         other.kill()
-    os.close(RunFolder(tmp_path).lock())  # a lock ends with its process
+        other.wait()
+        RunFolder(tmp_path).lock().release()
+        os.killpg(other.pid, signal.SIGKILL)
 
 
 def test_what_changes_no_weight_may_change(tmp_path):

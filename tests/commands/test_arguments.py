@@ -10,6 +10,7 @@ from lightning import Trainer
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.arguments import help_texts, named, read_counts_first
+from arseg_lightning.messages import CommandError
 
 USAGES = {
     "bench": "[CASE ...] [options]",
@@ -50,12 +51,17 @@ def test_help_begins_with_the_usage_and_ends_with_the_name(name, note, capsys):
     assert ("--config CONFIG One of the configs, again for each." in text) == (name == "predict")
 
 
-def test_what_is_missing_is_named_with_the_command_that_helps(capsys):
-    with pytest.raises(SystemExit):
+def test_what_is_missing_is_named_with_the_command_that_helps():
+    with pytest.raises(CommandError, match="predict needs --video and --output") as refused:
         main(["predict", "run"])
-    told = capsys.readouterr().err
-    assert "python -m arseg_lightning predict --help" in told
-    assert "required: video, output" in told
+    assert "python -m arseg_lightning predict --help" in str(refused.value)
+
+
+def test_a_flag_needs_no_value():
+    command = COMMANDS["check-data"]
+    assert named(command, ["all", "--all"]) == ["--data", "all", "--all=true"]
+    assert named(command, ["x", "--all", "--classes", "y"])[2] == "--all=true"
+    assert named(command, ["x", "--all", "false"])[2:] == ["--all", "false"]
 
 
 def test_words_without_a_name_are_those_by_name():

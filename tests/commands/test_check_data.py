@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -9,10 +10,12 @@ from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.check_data import check_data
 from tests.datasets.trees import (
+    SIZE,
     camvid_stills,
     cityscapes_image,
     cityscapes_snippet,
     images_and_labels,
+    save,
 )
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
@@ -25,8 +28,35 @@ def test_the_command_is_on_the_command_line(tmp_path, capsys):
     assert check.splits[0].layout == "StillFolder"
     printed = capsys.readouterr().out
     assert "StillFolder, 2 sequences, 2 labelled frames of 48x96, camera paths at 15 fps" in printed
-    assert "void: 0.0 % of 2 sampled labels" in printed
+    assert "void: 0.0 % of 2 labels\n" in printed
     assert "good for: phase 1; phase 2 from camera paths\n" in printed
+
+
+def test_every_label_is_read_if_one_asks(tmp_path, capsys):
+    (tmp_path / "two.yaml").write_text("names: [water, boat]")
+    images_and_labels(tmp_path, [f"still {n}x" for n in range(12)])
+    save(tmp_path / "labels" / "still 1x.png", np.full(SIZE, 255))
+    arguments = ["check-data", "--data", str(tmp_path), "--classes", str(tmp_path / "two.yaml")]
+    main(arguments)
+    printed = capsys.readouterr().out
+    assert "void: 0.0 % of 5 sampled labels of 12 (--all reads them all)\n" in printed
+    assert "absent: no pixel of boat in them\n" in printed
+    check = main([*arguments, "--all"])
+    printed = capsys.readouterr().out
+    assert "void: 8.3 % of 12 labels\n" in printed
+    assert "empty: 1 label without a pixel that counts: still 1x/000011\n" in printed
+    assert "absent: no pixel of boat in them\n" in printed
+    assert check.is_usable
+
+
+def test_labels_without_a_pixel_that_counts_are_good_for_nothing(tmp_path, capsys):
+    images_and_labels(tmp_path, [f"still {n}x" for n in range(12)], value=255)
+    with pytest.raises(SystemExit):
+        check_data(tmp_path)
+    printed = capsys.readouterr().out
+    assert "wrong: no pixel of 12 labels counts: all is left out (255, 11); store the" in printed
+    save(tmp_path / "labels" / "still 1x.png", np.zeros(SIZE))
+    assert check_data(tmp_path).is_usable  # the few that are read first hold nothing
 
 
 def test_what_is_missing_is_told_by_name(tmp_path, capsys):
@@ -96,7 +126,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_data_section_that_is_none_is_refused(tmp_path):
     path = experiment(tmp_path, data={"train": stills(tmp_path), "colour": "blue"})
-    with pytest.raises(ValueError, match=r"experiment\.yaml: .*colour"):
+    with pytest.raises(ValueError, match=r"experiment\.yaml.*colour"):
         check_data(path)
 
 
@@ -106,3 +136,8 @@ def test_classes_of_ones_own_data_are_chosen(tmp_path, capsys):
         check_data(tmp_path)
     assert "wrong: " in capsys.readouterr().out
     assert check_data(tmp_path, classes="cityscapes19").is_usable
+
+
+def test_an_interval_of_no_frames_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="keyframe_interval is at least 1, got 0"):
+        main(["check-data", "--data", str(tmp_path), "--keyframe_interval", "0"])

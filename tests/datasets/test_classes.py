@@ -50,3 +50,44 @@ def test_a_file_without_names_is_refused(tmp_path):
     path.write_text("palette: []\n")
     with pytest.raises(ValueError, match="a list of class names under the key 'names'"):
         class_set(str(path))
+
+
+WRONG = {
+    "names: boat": r"names is 'boat', and has to be a list of texts, one a class",
+    "names: [yes, no]": r'names is True, .*; in YAML, quote it: "True" \(yes, no, 1\)',
+    "names: [boat, boat]": r"names is \['boat'\], and has to be each name once",
+    "names: [a, b]\npalete: [[1, 2, 3]]": r"palete is no such key; palette is meant\?, and has to ",
+    "names: [a, b]\nignore_index: 0": r"ignore_index is no such key, and has to be one of names, p",
+    "names: [a, b]\npalette: [[1, 2, 3]]": r"palette is 1 colours, and has to be 2 colours",
+    "names: [a]\npalette: [[300, -1, 0]]": r"palette is \[300, -1, 0\], and has to be a list of co",
+    "names: [a]\npalette: ['#ff0000']": r"palette is '#ff0000', and has to be a list of colours ",
+    "names: [a, b]\npalette: [[1, 1, 1], [1, 1, 1]]": r"palette is \[1, 1, 1\], .* each colour onc",
+    "names: [a]\ncolour_coded: 'false'": r"colour_coded is 'false', and has to be true or false",
+    "names: [a]\ncolour_coded: true": r"colour_coded is True, .* in the colours of a palette; add ",
+    "names: [a, b]\nvoid_values: 0": r"void_values is 0, and has to be a list of whole numbers fro",
+    "names: [a, b]\nvoid_values: [-1, 70000]": r"void_values is -1, and has to be a list of whole",
+    "names: [a, b]\nvoid_values: [0]": r"void_values is 0, and .* no value of a class; it is that ",
+    "names: {0: a, 5: b}\nvoid_values: [5]": r"void_values is 5, .*; it is that of b",
+    "names: {x: a}": r"names is \['x'\], and has to be by whole numbers from 0 to 65535",
+    "names: [a]\npalette: [[1, 1, 1]]\nvoid_colours: [[1, 1, 1]]": r"void_colours is \[\[1, 1",
+    f"names: [{','.join(f'c{i}' for i in range(300))}]": r"names is 300 classes, .* at most 255",
+    "names: [a, b": r"is no YAML file: ",
+    "names:\n\t- a": r"is no YAML file: ",
+    "- a\n- b": r"should hold a list of class names under the key 'names'",
+}
+
+
+@pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
+def test_whatever_is_wrong_in_a_file_is_named_with_its_rule(text, tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"(?s)c\.yaml:? " + WRONG[text]):
+        class_set(str(path))
+
+
+def test_values_of_the_files_need_not_count_from_zero(tmp_path):
+    path = tmp_path / "boats.yaml"
+    path.write_text("names: {0: water, 5: boat, 7: buoy}\nvoid_values: [1]\n")
+    boats = class_set(str(path))
+    assert boats.names == ("water", "boat", "buoy")
+    assert boats.file_values == {0: 0, 5: 1, 7: 2}

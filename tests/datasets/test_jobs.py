@@ -7,7 +7,8 @@ from functools import partial
 
 import pytest
 
-from arseg_lightning.datasets.jobs import Job, LocalEngine, attempt
+from arseg_lightning.datasets import jobs
+from arseg_lightning.datasets.jobs import Job, LocalEngine, attempt, available_cores
 from arseg_lightning.video.cache import CannotWriteCache
 from arseg_lightning.video.errors import NotAVideo
 
@@ -51,9 +52,9 @@ def disk_full():
 
 
 def test_each_job_is_done_and_a_second_run_finds_it(tmp_path):
-    jobs = [Job(name, partial(make, tmp_path, name)) for name in "abcde"]
-    first = {each.name: each.made for each in LocalEngine(2).run(jobs)}
-    second = {each.name: each.made for each in LocalEngine(2).run(jobs)}
+    todo = [Job(name, partial(make, tmp_path, name)) for name in "abcde"]
+    first = {each.name: each.made for each in LocalEngine(2).run(todo)}
+    second = {each.name: each.made for each in LocalEngine(2).run(todo)}
     assert first == dict.fromkeys("abcde", True)
     assert second == dict.fromkeys("abcde", False)
 
@@ -95,3 +96,14 @@ def test_nobody_to_do_it_is_refused():
 
 def test_no_jobs_are_done_at_once():
     assert list(LocalEngine(3).run([])) == []
+
+
+def test_without_a_server_processes_are_spawned(monkeypatch):
+    """As on Windows."""
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    assert jobs._context().get_start_method() == "spawn"
+
+
+def test_cores_are_counted_where_no_scheduler_limits_them(monkeypatch):
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert available_cores() == os.cpu_count()

@@ -74,7 +74,10 @@ def test_a_value_beyond_the_classes_is_refused(tmp_path):
 
 def test_colours_of_another_data_set_are_refused(tmp_path):
     path = write(tmp_path / "label.png", [[(1, 2, 3), (4, 5, 6)]])
-    with pytest.raises(LabelError, match=r"no pixel of .* has a colour of camvid11"):
+    with pytest.raises(
+        LabelError,
+        match=r"100% of .* has colours that camvid11 does not know, most of all \(1, 2, 3\), \(",
+    ):
         read_label(path, CAMVID11)
 
 
@@ -88,3 +91,53 @@ def test_a_broken_image_is_named(tmp_path):
     (tmp_path / "label.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"label\.png is not an image that can be read"):
         read_image(tmp_path / "label.png")
+
+
+TRUTH = np.zeros((24, 32), np.uint8)
+TRUTH[4:10, 4:10] = 3
+TRUTH[12:20, 10:30] = 8
+COLOURS = np.array(CAMVID11.palette, np.uint8)[TRUTH]
+
+
+@pytest.mark.parametrize("colours", [4, 16, 256])
+def test_a_colour_coded_label_may_be_stored_with_a_palette(colours, tmp_path):
+    image = Image.fromarray(COLOURS)
+    image.convert("P", palette=Image.Palette.ADAPTIVE, colors=colours).save(tmp_path / "label.png")
+    assert (read_label(tmp_path / "label.png", CAMVID11) == TRUTH).all()
+
+
+def test_void_in_such_a_palette_is_left_out(tmp_path):
+    black = COLOURS.copy()
+    black[:2] = 0
+    Image.fromarray(black).convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "label.png")
+    label = read_label(tmp_path / "label.png", CAMVID11)
+    assert (label[:2] == 255).all()
+    assert (label[2:] == TRUTH[2:]).all()
+
+
+def test_a_palette_in_the_order_of_the_classes_says_the_same_twice(tmp_path):
+    image = Image.fromarray(TRUTH, "L")
+    image.putpalette(np.array(CAMVID11.palette, np.uint8).tobytes())
+    image.save(tmp_path / "label.png")
+    assert (read_label(tmp_path / "label.png", CAMVID11) == TRUTH).all()
+
+
+def test_a_palette_of_other_colours_is_for_the_eye(tmp_path):
+    image = Image.fromarray(TRUTH, "L")
+    image.putpalette([each for i in range(256) for each in (i, 7, 7)])
+    image.save(tmp_path / "label.png")
+    assert (read_label(tmp_path / "label.png", CAMVID11) == TRUTH).all()
+
+
+def test_a_label_of_nearly_unknown_colours_is_refused_with_the_commonest(tmp_path):
+    pixels = np.full((10, 10, 3), 9, np.uint8)
+    pixels[0, 0] = CAMVID11.palette[3]
+    with pytest.raises(LabelError, match=r"99% of .* most of all \(9, 9, 9\).*under void_colours"):
+        read_label(write(tmp_path / "label.png", pixels), CAMVID11)
+
+
+def test_a_label_that_is_nearly_void_is_one(tmp_path):
+    pixels = np.zeros((10, 10, 3), np.uint8)
+    pixels[0, 0] = CAMVID11.palette[3]
+    label = read_label(write(tmp_path / "label.png", pixels), CAMVID11)
+    assert (label == 255).sum() == 99

@@ -1,6 +1,8 @@
 """Samplers: order from seed and epoch, every evaluation sample once."""
 
 import pytest
+from lightning import Trainer
+from torch.utils.data import DataLoader
 
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 
@@ -39,3 +41,12 @@ def test_the_pieces_of_a_stream_stay_together_and_in_order():
 def test_more_processes_than_samples_are_refused():
     with pytest.raises(ValueError, match="1 evaluation streams cannot be shared by 2 processes"):
         EvaluationSampler([0, 0], 0, 2)
+
+
+@pytest.mark.parametrize("sampler", [EpochSampler(5), EvaluationSampler([0, 1])])
+def test_lightning_shares_none_of_them_once_more(sampler):
+    """Of a loader whose sampler is distributed, it takes the sampler as it is."""
+    loader = DataLoader(range(5), sampler=sampler)
+    connector = Trainer(accelerator="cpu", devices=2, logger=False)._data_connector
+    assert connector.trainer._accelerator_connector.is_distributed
+    assert not connector._requires_distributed_sampler(loader)

@@ -52,7 +52,7 @@ def test_a_method_of_one_role_is_one_graph(tmp_path):
     assert tuple(axes) == contract.graphs["frame"].inputs[0].shape == ("batch", *SIZE, 3)
 
 
-@pytest.mark.parametrize("format", ["onnx", "torch"])
+@pytest.mark.parametrize("format", [pytest.param("onnx", marks=pytest.mark.slow), "torch"])
 def test_graphs_take_any_number_of_frames_where_asked_to(format, tmp_path):
     settings = replace(SETTINGS, format=format, any_batch=True)
     contract = export_method(tiny_arseg(), tmp_path / "out", settings)

@@ -23,7 +23,10 @@ def scores_agree(contract):
     assert min(check.equal_labels for check in checks) >= 0.9999
 
 
-@pytest.mark.parametrize("network", NETWORKS[:3])
+@pytest.mark.parametrize(
+    "network",
+    [BiSeNet18, *(pytest.param(each, marks=pytest.mark.slow) for each in NETWORKS[:2])],
+)
 def test_a_network_at_an_odd_size_is_the_same_on_onnx_runtime(network, tmp_path):
     pytest.importorskip("onnxruntime")
     method = PerFrame(11, partial(network, width=0.125))
@@ -33,7 +36,9 @@ def test_a_network_at_an_odd_size_is_the_same_on_onnx_runtime(network, tmp_path)
 @pytest.mark.parametrize(
     ("fusion", "convention"),
     [
-        (CReFF(8, projection="full", direct_connection=False), "paper"),
+        pytest.param(
+            CReFF(8, projection="full", direct_connection=False), "paper", marks=pytest.mark.slow
+        ),
         (ConvFusion(8), "exact"),
         (GlobalAttention(8, reduction=4), "paper"),
     ],

@@ -178,6 +178,14 @@ class MethodLaws:
             assert Stream(baseline.eval()).push(video()[0]).labels.shape == SIZE
 
 
+class ExportedLikeAnother:
+    """Before :class:`MethodLaws`: another method of its kind is exported in the quick tests."""
+
+    @pytest.mark.slow
+    def test_each_role_exports_or_is_refused_by_name(self, tmp_path):
+        super().test_each_role_exports_or_is_refused_by_name(tmp_path)
+
+
 def batch_of_frames(method: VideoMethod, size: tuple[int, int] = SIZE) -> list[FrameInput]:
     """The frames of two streams, side by side."""
     clips = [Footage.make(NUM_FRAMES, size, seed).clip(method) for seed in range(2)]

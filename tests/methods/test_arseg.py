@@ -8,7 +8,7 @@ import torch
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.methods import ARSeg, EveryL, FrameInput, JointARSeg
 from arseg_lightning.propagation import CReFF, NoFusion
-from tests.methods.laws import NUM_CLASSES, MethodLaws
+from tests.methods.laws import NUM_CLASSES, ExportedLikeAnother, MethodLaws
 from tests.tiny import TinyNet, clip_batch
 
 
@@ -16,12 +16,12 @@ def fusion(channels):
     return CReFF(channels, window=3)
 
 
-class TestARSeg(MethodLaws):
+class TestARSeg(ExportedLikeAnother, MethodLaws):
     def method(self):
         return ARSeg(NUM_CLASSES, TinyNet, fusion, clock=EveryL(4))
 
 
-class TestJointARSeg(MethodLaws):
+class TestJointARSeg(ExportedLikeAnother, MethodLaws):
     def method(self):
         return JointARSeg(NUM_CLASSES, TinyNet, fusion, clock=EveryL(4))
 

@@ -17,7 +17,7 @@ from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.types import Frame
 from arseg_lightning.video.live import StreamedFrame
-from tests.methods.laws import NUM_CLASSES, MethodLaws
+from tests.methods.laws import NUM_CLASSES, ExportedLikeAnother, MethodLaws
 from tests.parity import PARITY
 from tests.tiny import TinyNet, clip_batch
 
@@ -38,11 +38,11 @@ class ClockworkLaws(MethodLaws):
         return Clockwork(NUM_CLASSES, self.network, self.mode)
 
 
-class TestAlternating(ClockworkLaws):
+class TestAlternating(ExportedLikeAnother, ClockworkLaws):
     pass
 
 
-class TestPipelined2(ClockworkLaws):
+class TestPipelined2(ExportedLikeAnother, ClockworkLaws):
     mode = "pipelined2"
 
 
@@ -50,7 +50,7 @@ class TestPipelined3(ClockworkLaws):
     mode = "pipelined3"
 
 
-class TestPipelined3AsInTheNotebook(ClockworkLaws):
+class TestPipelined3AsInTheNotebook(ExportedLikeAnother, ClockworkLaws):
     def method(self):
         return Clockwork(NUM_CLASSES, pspnet, "pipelined3", filling="notebook")
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from arseg_lightning.methods import FrameInput, PerFrame, shared
-from tests.methods.laws import NUM_CLASSES, MethodLaws
+from tests.methods.laws import NUM_CLASSES, ExportedLikeAnother, MethodLaws
 from tests.tiny import TinyNet
 
 
-class TestPerFrame(MethodLaws):
+class TestPerFrame(ExportedLikeAnother, MethodLaws):
     def method(self):
         return PerFrame(NUM_CLASSES, TinyNet, 0.5)
 

@@ -53,6 +53,13 @@ def source(tmp_path):
     return path
 
 
+def test_windows_does_without(source, monkeypatch):
+    monkeypatch.setattr("platform.system", lambda: "Windows")
+    kernels = load_source(source)
+    assert kernels.library is None
+    assert kernels.origin.startswith("they are written for Linux and macOS; NumPy and PyTorch do")
+
+
 def run(code, **environment):
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -32,5 +32,7 @@ def test_one_gpu_too_many_is_named_with_those_there_are(monkeypatch):
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "1", "CUDA"])
 def test_a_name_that_is_none_is_refused(name):
-    with pytest.raises(ValueError, match=f"a device is auto, cpu, cuda or cuda:N, got '{name}'"):
+    with pytest.raises(
+        ValueError, match=f"a device is auto, cpu, cuda, cuda:N or mps, got '{name}'"
+    ):
         choose_device(name)

@@ -17,6 +17,7 @@ from tests.methods.toys import LookingAhead, RunningMean
 from tests.streaming.made import segmenter, streamed, times, write_at
 from tests.tiny import TinyNet
 from tests.video.small_videos import moving_frames, write_video
+from tests.video.tones import beginnings, sounds_of, write_with_tone
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,19 @@ def test_a_changing_frame_rate_is_kept(tmp_path, name):
     source = write_at(tmp_path / name, ticks.tolist())
     segment_to_folder(segmenter(), source, tmp_path / "out", FolderSettings(("overlay",)))
     assert times(tmp_path / "out" / "overlay.mp4") == pytest.approx(times(source), abs=1e-5)
+
+
+def test_the_overlay_of_a_file_has_its_sound_as_long_as_its_pictures(tmp_path):
+    source = write_with_tone(tmp_path / "clip.mkv", pictures_at=0.4, layouts=("mono", "stereo"))
+    settings = FolderSettings(("overlay",), limit=40)
+    record = segment_to_folder(segmenter(), source, tmp_path / "out", settings)
+    overlay = tmp_path / "out" / "overlay.mp4"
+    assert record.outputs == (f"{overlay} (40 frames; sound: aac copied, aac copied)",)
+    for _, start, end in sounds_of(overlay):
+        assert start == pytest.approx(0, abs=0.03)
+        assert end == pytest.approx(1.6, abs=0.03)
+    heard = [time for time in beginnings(source) if 0.05 < time < 1.6]
+    assert [time for time in beginnings(overlay) if time > 0.05] == pytest.approx(heard, abs=0.012)
 
 
 def test_an_error_on_the_way_leaves_what_was_done(video, tmp_path):
@@ -102,7 +116,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_source_is_opened(
     ("settings", "message"),
     [
         ({"outputs": ("overlay", "movie")}, "outputs are of overlay, labels, npz, got 'movie'"),
-        ({"limit": 0}, "limit counts frames and is at least 1, got 0"),
+        ({"limit": 0}, "limit is at least 1, got 0"),
     ],
 )
 def test_impossible_settings_are_named(settings, message):

@@ -33,7 +33,7 @@ class Ended:
     error: str | None = None
     has_ended: bool = True
 
-    def signal(self, what):
+    def end(self, by_force=False):
         pass
 
 

@@ -61,3 +61,12 @@ def test_a_program_runs_in_its_own_process_and_writes_its_log(tmp_path):
     error = ended(launch(nothing, tmp_path / "log.txt", {})).error
     assert error is not None
     assert error.startswith("error: ")
+
+
+def test_where_there_are_no_signals_it_is_ended_by_force(tmp_path, monkeypatch):
+    """As on Windows."""
+    process = start([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", {})
+    monkeypatch.delattr("os.killpg")
+    process.end()
+    assert ended(process).error.startswith("killed by")
+    process.end(by_force=True)

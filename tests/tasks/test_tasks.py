@@ -205,3 +205,18 @@ def test_a_method_that_cannot_share_needs_weights(tmp_path):
     assert compared.low_res.stem[0].weight.equal(trained.method.low_res.stem[0].weight)
     with pytest.raises(ValueError, match=r"compare_weights names 'other', which is not compared"):
         VideoTask(partial(PerFrame, network=TinyNet), 3, compare_weights={"other": "x.ckpt"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_classes": 0}, "num_classes is at least 1, got 0"),
+        ({"keyframe_interval": 0}, "keyframe_interval is at least 1, got 0"),
+        ({"warmup_steps": -1}, "warmup_steps is at least 0, got -1"),
+        ({"rates": {"network": float("nan")}}, r"rates\.network is at least 0, got nan"),
+        ({"rates": {"network": -1.0}}, r"rates\.network is at least 0, got -1"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_by_name(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        HighResTask(TinyNet, **({"num_classes": 3} | arguments))

@@ -119,12 +119,12 @@ def test_settings_can_be_hashed_and_stored():
     ("wrong", "message"),
     [
         ({"codec": "h264"}, "codec must be one of libx264, mpeg4.* got 'h264'"),
-        ({"keyframe_interval": 0}, "keyframe_interval must be at least 1, got 0"),
-        ({"references": 0}, "references must be at least 1, got 0"),
-        ({"b_frames": -1}, "b_frames must be at least 0, got -1"),
-        ({"crf": 60}, "crf must be at most 51, got 60"),
+        ({"keyframe_interval": 0}, "keyframe_interval is at least 1, got 0"),
+        ({"references": 0}, r"references lies in \[1, 16\], got 0"),
+        ({"b_frames": -1}, r"b_frames lies in \[0, 16\], got -1"),
+        ({"crf": 60}, r"crf lies in \[0, 51\], got 60"),
         ({"crf": None}, "give the encoder a bitrate_bps or a crf"),
-        ({"fps": 0.0}, r"fps must be positive, got 0\.0"),
+        ({"fps": 0.0}, r"fps is a finite number above 0, got 0\.0"),
     ],
 )
 def test_settings_out_of_range_are_named(wrong, message):

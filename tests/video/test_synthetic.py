@@ -127,10 +127,10 @@ def test_a_frame_outside_the_video_is_refused(index):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"height": 16}, "at least 32x32, got 16x240"),
-        ({"num_frames": 0}, "num_frames=0"),
-        ({"fps": 0.0}, r"fps=0\.0"),
-        ({"seed": -1}, "seed=-1"),
+        ({"height": 16}, "height is at least 32, got 16"),
+        ({"num_frames": 0}, "num_frames is at least 1, got 0"),
+        ({"fps": 0.0}, r"fps is a finite number above 0, got 0\.0"),
+        ({"seed": -1}, "seed is at least 0, got -1"),
     ],
 )
 def test_impossible_videos_are_refused(wrong, message):

@@ -16,6 +16,7 @@ from arseg_lightning.streaming.outputs.output import Output
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.durable import DurableWriter
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.sound import Sound
 
 __all__ = ["OverlayVideo", "OverlayWarning", "overlay"]
 
@@ -42,6 +43,7 @@ class OverlayVideo(Output):
         classes: The classes.
         fps: About how many frames come in a second.
         opacity: Weight of the classes' colours, 0 to 1.
+        sound_of: The video file that the input is, for its sound.
 
     Raises:
         CannotWriteVideo: If the file cannot be written.
@@ -49,13 +51,18 @@ class OverlayVideo(Output):
     """
 
     def __init__(
-        self, path: Path, classes: ClassSet, fps: float = 25.0, opacity: float = 0.5
+        self,
+        path: Path,
+        classes: ClassSet,
+        fps: float = 25.0,
+        opacity: float = 0.5,
+        sound_of: Path | None = None,
     ) -> None:
         if not 0.0 <= opacity <= 1.0:
             raise ValueError(f"opacity is the weight of the colours in [0, 1], got {opacity}")
         interval = max(1, round(_SECONDS_TO_SEEK * fps))
         settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
-        self.writer = DurableWriter(path, settings)
+        self.writer = DurableWriter(path, settings, Sound(sound_of) if sound_of else None)
         self.classes = classes
         self.opacity = opacity
         self._size: tuple[int, int] | None = None
@@ -85,8 +92,10 @@ class OverlayVideo(Output):
 
     @property
     def summary(self) -> str:
-        """The file."""
-        return f"{self.writer.path} ({self.writer.num_frames} frames)"
+        """The file, and what became of the sound."""
+        sound = self.writer.sound.summary if self.writer.sound else ""
+        parts = [f"{self.writer.num_frames} frames", *([sound] if sound else [])]
+        return f"{self.writer.path} ({'; '.join(parts)})"
 
     def _time(self, pts_seconds: float) -> float:
         """Times as they are, as long as they grow; where they jump back, they go on by a frame."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from av.video.stream import VideoStream
@@ -37,6 +38,7 @@ class Feed(Protocol):
         num_frames: Number of pictures; None if it is not known.
         is_live: Whether it goes on by itself and does not wait for its reader.
         damage: What of it could not be decoded.
+        path: The video file, if it is one.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Feed(Protocol):
     num_frames: int | None
     is_live: bool
     damage: Damage
+    path: Path | None
 
     def arrivals(self, watcher: Watcher) -> Iterator[Arrival]:
         """The pictures, as they come."""

@@ -36,7 +36,8 @@ class FileFeed:
 
     def __init__(self, path: Path) -> None:
         info = probe(path)
-        self._path = path
+        self.path: Path | None = path
+        self._file = path
         self._rate = info.frame_rate
         self._timeline = read_timeline(path)
         self.name = str(path)
@@ -48,7 +49,7 @@ class FileFeed:
         """The pictures; a copy stands in for one that is lost, and what follows starts anew."""
         clock, damage, lost = Clock(), self.damage, 0
         clock.join(1 / self._rate)
-        with open_video(self._path) as (container, stream):
+        with open_video(self._file) as (container, stream):
             watcher.opened(stream)
             seconds = frame_clock(self._timeline, stream)
             for numbered in numbered_pictures(container, stream, self._timeline, damage):
@@ -78,6 +79,7 @@ class ImageFeed:
         if not self._files:
             raise NotAVideo(f"{folder} holds no images; give a video file or a folder of images")
         self.name = str(folder)
+        self.path: Path | None = None
         self.fps = fps or _IMAGES_FPS
         self.num_frames: int | None = len(self._files)
         self.damage = Damage(folder)

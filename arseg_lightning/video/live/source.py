@@ -100,6 +100,11 @@ class LiveSource:
         return self._feed.name
 
     @property
+    def path(self) -> Path | None:
+        """The video file, if the source is one."""
+        return self._feed.path
+
+    @property
     def fps(self) -> float:
         """Frames per second, as the source says."""
         return self._feed.fps

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.packet import Packet
@@ -56,6 +57,7 @@ class StreamFeed:
         stop: threading.Event,
     ) -> None:
         self.name = address.name
+        self.path: Path | None = None
         self.fps = 0.0
         self.num_frames: int | None = None
         self.is_live = address.kind != "pipe"

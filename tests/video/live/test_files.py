@@ -140,9 +140,8 @@ def test_images_may_be_scaled_and_may_change_their_size(tmp_path):
     ]
     scaled = all_of(folder, motion="reencode", size=(32, 48))
     assert [f.restart for f in scaled] == ["start", None, None]
-    np.testing.assert_array_equal(
-        scaled[2].frame.image, read_image(folder / "002.png", size=(32, 48))
-    )
+    expected = read_image(folder / "002.png", size=(32, 48)).astype(int)  # by another library
+    assert np.abs(scaled[2].frame.image - expected).max() <= 3
 
 
 def test_what_is_no_video_is_said(tmp_path):

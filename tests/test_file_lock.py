@@ -1,12 +1,14 @@
-"""One process makes a file; the others wait, and take over from one that was killed."""
+"""Locks end with their process: what one process makes, others wait for, or take over."""
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import signal
 
 import pytest
 
-from arseg_lightning.video.once import building
+from arseg_lightning.file_lock import LockedElsewhere, building, lock_file
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -83,4 +85,23 @@ def test_parts_of_killed_builds_are_removed_once_nobody_writes_them(target, age_
 def test_a_place_without_locks_is_left_to_the_builder(tmp_path):
     (tmp_path / "file").write_text("")
     with building(tmp_path / "file" / "clip.mp4") as missing:
+        assert missing
+
+
+def test_a_lock_is_refused_until_it_is_released(tmp_path):
+    lock = lock_file(tmp_path / "folder" / "lock")
+    with pytest.raises(LockedElsewhere, match="lock is locked by another process"):
+        lock_file(tmp_path / "folder" / "lock")
+    lock.release()
+    lock_file(tmp_path / "folder" / "lock").release()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_has_none(tmp_path, monkeypatch, number):
+    def refuse(file, how):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert lock_file(tmp_path / "lock") is None
+    with building(tmp_path / "clip.mp4") as missing:
         assert missing

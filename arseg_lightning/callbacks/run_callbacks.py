@@ -1,0 +1,108 @@
+"""Which callbacks a run has: the user's, and ours where they do not stand in each other's way."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.callbacks import (
+    Callback,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    ProgressBar,
+    TQDMProgressBar,
+)
+
+from arseg_lightning.callbacks.cost_line import CostLine
+from arseg_lightning.callbacks.generators import GeneratorStates
+from arseg_lightning.callbacks.progress import EpochLines
+from arseg_lightning.callbacks.run_log import RunLog
+from arseg_lightning.callbacks.stop_signal import StopSignal
+from arseg_lightning.callbacks.test_record import TestRecord
+from arseg_lightning.callbacks.throughput import Throughput
+
+__all__ = ["as_list", "check_trainer", "has_bar", "run_callbacks"]
+
+_AT_LEAST_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")
+
+
+def check_trainer(options: Mapping[str, Any]) -> None:
+    """Refuse what Lightning takes, and then divides by, or hangs on.
+
+    Args:
+        options: Arguments of the trainer.
+
+    Raises:
+        ValueError: If a number is below 1, or a strategy forks.
+    """
+    strategy = options.get("strategy")
+    if isinstance(strategy, str) and re.search("_(fork|notebook)", strategy):
+        raise ValueError(
+            f"trainer.strategy={strategy} forks a process that has threads, and its children wait "
+            f"for them forever; give ddp, or ddp_spawn"
+        )
+    for name in _AT_LEAST_ONE:
+        value = options.get(name)
+        if value is not None and value < 1:
+            raise ValueError(f"trainer.{name} is at least 1, got {value}")
+
+
+def run_callbacks(
+    options: Mapping[str, Any], configured: list[Callback], run_dir: Path
+) -> list[Callback]:
+    """The user's callbacks, and those of a run that go with them.
+
+    The user's take the place of ours of the same kind. ``enable_checkpointing=False`` leaves out
+    the two checkpoints, ``barebones=True`` everything that writes or measures.
+
+    Args:
+        options: Arguments of the trainer.
+        configured: Callbacks that have a part of the configuration: checkpoints, panels.
+        run_dir: Folder of the run.
+    """
+    given = as_list(options.get("callbacks"))
+    bare = bool(options.get("barebones"))
+    if bare or options.get("enable_checkpointing") is False:
+        configured = [each for each in configured if not isinstance(each, ModelCheckpoint)]
+    if bare:
+        return [*given, *configured, StopSignal(), TestRecord(run_dir)]
+    shows_bar = has_bar(options)
+    ours: list[Callback] = [
+        *configured,
+        RunLog(run_dir),
+        CostLine(),
+        Throughput(),  # before who shows it
+        EpochLines(printed=not (shows_bar and sys.stderr.isatty())),
+        *([TQDMProgressBar()] if shows_bar else []),  # and not Rich's, should that be installed
+        *([] if options.get("logger") in (False, []) else [LearningRateMonitor()]),
+        GeneratorStates(),
+        StopSignal(),
+        TestRecord(run_dir),
+    ]
+    return [*given, *(each for each in ours if not _is_given(each, given))]
+
+
+def has_bar(options: Mapping[str, Any]) -> bool:
+    """Whether there is a progress bar: if asked for, else in a terminal or if one is configured."""
+    asked = options.get("enable_progress_bar")
+    if asked is not None:
+        return bool(asked)
+    given = as_list(options.get("callbacks"))
+    return not options.get("barebones") and (
+        sys.stderr.isatty() or any(isinstance(each, ProgressBar) for each in given)
+    )
+
+
+def as_list(value: Any) -> list[Any]:
+    """What an option of none, one or several holds."""
+    if value is None:
+        return []
+    return [*value] if isinstance(value, list | tuple) else [value]
+
+
+def _is_given(ours: Callback, given: list[Any]) -> bool:
+    kind = ProgressBar if isinstance(ours, ProgressBar) else type(ours)
+    return any(isinstance(each, kind) for each in given)

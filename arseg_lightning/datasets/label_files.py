@@ -1,0 +1,131 @@
+"""Which label file belongs to which image, and why one that is there does not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from arseg_lightning.datasets.inventory import Gap
+from arseg_lightning.datasets.layout import present
+
+__all__ = ["LABEL_SUFFIX", "LabelFiles", "is_other_format", "why_no_label"]
+
+LABEL_SUFFIX = ".png"
+_LOSSY = (".jpg", ".jpeg", ".webp")
+_SEPARATORS = "_-. "
+
+
+class LabelFiles:
+    """The labels of the images of a folder: NAME.jpg goes with NAME.png or NAME_L.png.
+
+    This is the one judgement of what has a label: layouts and ``check-data`` ask it.
+
+    Args:
+        folder: The label folder; it is listed once.
+        images: All images that labels may belong to.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+
+    def __init__(self, folder: Path, images: Iterable[Path]) -> None:
+        self.folder = folder
+        self._owners = {name for image in images for name in _names(image)}
+        self._labels: dict[str, list[Path]] = defaultdict(list)
+        self._others: list[Path] = []
+        for path in present(folder, "labels"):
+            is_label = path.suffix.lower() == LABEL_SUFFIX and path.stem in self._owners
+            (self._labels[path.stem] if is_label else self._others).append(path)
+
+    def of(self, image: Path) -> Path | None:
+        """The label of an image, if it has one.
+
+        Raises:
+            ValueError: If it has several.
+        """
+        found = [path for name in _names(image) for path in self._labels.get(name, ())]
+        if len(found) > 1:
+            raise ValueError(
+                f"{image} has the labels {found[0].name} and {found[1].name} in {self.folder}; "
+                f"take one of them away"
+            )
+        return found[0] if found else None
+
+    def of_any(self, images: Iterable[Path]) -> tuple[dict[int, Path], tuple[Gap, ...]]:
+        """The labels of images, any of which may have none, by place.
+
+        Where a file only seems to be meant as one, it is a gap.
+        """
+        labels, gaps = {}, []
+        for place, image in enumerate(images):
+            label = self.of(image)
+            if label is not None:
+                labels[place] = label
+            elif self.meant_for(image) is not None:
+                gaps.append(self.gap(image))
+        return labels, tuple(gaps)
+
+    def gap(self, image: Path) -> Gap:
+        """Say that an image has no label, and why, if a file seems to be meant for it."""
+        meant = self.meant_for(image)
+        name = f"{image.stem}{LABEL_SUFFIX}"
+        if meant is None:
+            why = (
+                f"neither {name} nor {image.stem}_L{LABEL_SUFFIX} is in {self.folder}; add it or "
+                f"take the image away"
+            )
+        elif is_other_format(meant):
+            why = f"{meant} {why_no_label(meant)}"
+        else:
+            why = f"{meant} is there, which belongs to no image; rename it {name}"
+        return Gap("label", name, f"{image} has no label: {why}")
+
+    def meant_for(self, image: Path) -> Path | None:
+        """A file that seems to be the label of an image: another format, case, or ending."""
+        name = image.stem.casefold()
+        return next(iter(self._similar.get(name, ())), None)
+
+    @property
+    def unused(self) -> tuple[Path, ...]:
+        """Files that belong to none of the images, by name."""
+        return tuple(sorted(path for path in self._others if path.stem not in self._owners))
+
+    @cached_property
+    def _similar(self) -> dict[str, list[Path]]:
+        """Files without an image by the names that they begin with: NAME_mask, NAME_labelIds."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for path in sorted(self._others, key=lambda path: (len(path.name), path.name)):
+            stem = path.stem.casefold()
+            ends = [place for place, mark in enumerate(stem) if mark in _SEPARATORS]
+            # A number behind the name counts frames: it is another image's.
+            names = [stem[:end] for end in ends if not stem[end + 1 :].isdigit()]
+            for name in (stem, *names):
+                found[name].append(path)
+        return found
+
+
+def is_other_format(path: Path) -> bool:
+    """Whether a file in a label folder is of a format that labels are not stored in."""
+    return path.suffix.lower() != LABEL_SUFFIX
+
+
+def why_no_label(path: Path) -> str:
+    """What is wrong with a file of another format, and what to do; follows the file's name."""
+    suffix = path.suffix.lower()
+    if suffix in _LOSSY:
+        kind = "WebP" if suffix == ".webp" else "JPEG"
+        return (
+            f"is a {kind}, and cannot be trusted with classes: lossy compression changes values at "
+            f"every border; export the labels as PNG from where they were made (a converted "
+            f"{kind} keeps the wrong values)"
+        )
+    return (
+        f"is not read; labels are PNG files with a class in each pixel: save it as {path.stem}.png"
+    )
+
+
+def _names(image: Path) -> tuple[str, str]:
+    """Names that the label of an image may have, without suffix."""
+    return image.stem, f"{image.stem}_L"

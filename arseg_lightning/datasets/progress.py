@@ -1,0 +1,51 @@
+"""How far a training is, and in what steps: the order of its samples hangs on both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightning import Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+
+__all__ = ["finished_epochs", "processes", "refuse_other_steps", "resumes", "samples_per_step"]
+
+_OF_A_SEARCH = (".lr_find_", ".scale_batch_size_")
+"""How names of checkpoints begin that Lightning's finders write, and read when they are done."""
+
+
+def finished_epochs(trainer: Trainer | None) -> int:
+    """How many epochs are trained; ``current_epoch`` lags behind while a checkpoint is written."""
+    if trainer is None:
+        return 0
+    return int(trainer.fit_loop.epoch_progress.state_dict()["current"]["processed"])
+
+
+def resumes(trainer: Trainer) -> bool:
+    """Whether a training goes on from a checkpoint; not whether a search has put one back."""
+    path = trainer.ckpt_path if trainer.state.fn == TrainerFn.FITTING else None
+    return path is not None and not Path(path).name.startswith(_OF_A_SEARCH)
+
+
+def processes(trainer: Trainer | None) -> tuple[int, int]:
+    """Rank and number of processes."""
+    return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
+
+
+def samples_per_step(trainer: Trainer | None, batch_size: int) -> int:
+    """How many samples of all processes a step of the optimiser sees."""
+    accumulated = trainer.accumulate_grad_batches if trainer is not None else 1
+    return batch_size * processes(trainer)[1] * accumulated
+
+
+def refuse_other_steps(before: int | None, now: int) -> None:
+    """Go on only in steps of the same size, if a checkpoint says which; the schedule counts them.
+
+    Raises:
+        ValueError: If the steps so far saw another number of samples.
+    """
+    if before is not None and before != now:
+        raise ValueError(
+            f"the checkpoint was trained on {before} samples a step, and this run has {now}: "
+            f"processes (trainer.devices, trainer.num_nodes) x data.batch_size x "
+            f"trainer.accumulate_grad_batches; change them so that the product is the same"
+        )

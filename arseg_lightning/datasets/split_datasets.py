@@ -1,0 +1,121 @@
+"""Datasets of a data module's splits: for training, for losses, for evaluation, for prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lightning.pytorch.utilities import rank_zero_warn
+from torch.utils.data import Dataset
+
+from arseg_lightning.datasets.augment import ClipAugment
+from arseg_lightning.datasets.clips import EvaluationPairs
+from arseg_lightning.datasets.dataset import TrainingClips, TrainingStills
+from arseg_lightning.datasets.evaluation import EvaluationClips, choose_clips, whole_videos
+from arseg_lightning.datasets.layout import PreparedLayout
+from arseg_lightning.datasets.needs import EvaluationNeeds
+from arseg_lightning.datasets.prepared_clips import PreparedClips, prepared_clips
+from arseg_lightning.datasets.reader import ClipReader, FrameSource
+from arseg_lightning.types import Clip
+
+if TYPE_CHECKING:
+    from arseg_lightning.datasets.datamodule import ClipDataModule
+
+__all__ = [
+    "LossClips",
+    "evaluation_dataset",
+    "loss_dataset",
+    "prediction_dataset",
+    "training_dataset",
+]
+
+
+class LossClips(Dataset[Clip]):
+    """Training samples of another split, whole and always the same, for losses on it.
+
+    Args:
+        samples: What training would draw from, without augmentation.
+    """
+
+    def __init__(self, samples: TrainingClips | TrainingStills) -> None:
+        self.samples = samples
+        self.streams = list(range(len(samples)))
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Clip:
+        return self.samples[index]
+
+
+def training_dataset(
+    data: ClipDataModule, split: str, augment: ClipAugment
+) -> TrainingClips | TrainingStills:
+    """Samples as the method that is trained needs them.
+
+    Args:
+        data: The data module.
+        split: Whose.
+        augment: Augmentation.
+
+    Raises:
+        ValueError: If no labelled frame has the past that the clips need.
+    """
+    sequences = data.sequences(split)
+    if data.trains_on_stills:
+        return TrainingStills(sequences, augment, data.normalise, data.seed)
+    return TrainingClips(
+        *(sequences, data.store, data.needs, data.keyframe_interval, data.train_distance),
+        *(augment, data.normalise, data.seed, data.train_frames),
+        int(data.frame_cache_gib * 2**30),
+    )
+
+
+def loss_dataset(data: ClipDataModule, split: str) -> LossClips | None:
+    """What losses are computed on; None, and a warning, if the split has no such clips."""
+    if data.needs.target:
+        return None
+    whole = ClipAugment(crop_size=None, scales=(1.0,), jitter=0.0, flip_probability=0.0)
+    try:
+        return LossClips(training_dataset(data, split, whole))
+    except ValueError as error:
+        rank_zero_warn(f"no {split}/loss: {error}")
+        return None
+
+
+def evaluation_dataset(
+    data: ClipDataModule, split: str, pairs: EvaluationPairs, needs: EvaluationNeeds
+) -> EvaluationClips | PreparedClips:
+    """Streams that hold the labelled frames of a split.
+
+    Args:
+        data: The data module.
+        split: Whose.
+        pairs: Where streams start.
+        needs: What the methods need together.
+    """
+    layout = data.layouts[split]
+    if isinstance(layout, PreparedLayout):
+        interval, chaining = data.keyframe_interval, data.store.chaining
+        return prepared_clips(layout, interval, pairs, data.normalise, chaining, needs)
+    frames: FrameSource = "decoded" if data.is_on_video(split) else "original"
+    reader = ClipReader(data.sequences(split), data.store, frames, with_motion=needs.motion)
+    clips = choose_clips(reader, data.keyframe_interval, pairs, needs)
+    return EvaluationClips(reader, clips, data.normalise, needs.motion)
+
+
+def predicted_split(data: ClipDataModule) -> str:
+    """Whose videos Lightning's ``predict`` segments: those of the test, if there are any."""
+    return "test" if data.layouts["test"] is not None else "val"
+
+
+def prediction_dataset(data: ClipDataModule, needs: EvaluationNeeds) -> EvaluationClips:
+    """Every frame of every video that is segmented, in order.
+
+    Args:
+        data: The data module.
+        needs: What the method needs.
+    """
+    sequences = data.sequences(predicted_split(data))
+    reader = ClipReader(sequences, data.store, with_motion=needs.motion)
+    clips = whole_videos(reader, data.keyframe_interval)
+    return EvaluationClips(reader, clips, data.normalise, needs.motion)

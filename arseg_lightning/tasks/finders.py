@@ -1,0 +1,56 @@
+"""Learning rate and batch size that Lightning's finders have found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
+from lightning.pytorch.utilities import rank_zero_info
+
+from arseg_lightning.datasets.progress import resumes
+
+__all__ = ["FoundSettings"]
+
+
+class FoundSettings(Callback):
+    """Trains with what a search has found, and says so.
+
+    Differs: Lightning sets the rate of the first step; a schedule that sets it at every step goes
+    on with the rate before the search, over the steps of the batch size before it.
+    """
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse to search in the middle of a run.
+
+        Raises:
+            ValueError: If a run that goes on has a finder.
+        """
+        finders = _finders(trainer)
+        if stage == "fit" and finders and resumes(trainer):
+            raise ValueError(
+                f"{type(finders[0]).__name__} searches before the first step, and this run goes "
+                f"on: leave it out, configure what it has found "
+                f"(run.log; model.optimizer, data.batch_size), and give a new --run_dir with "
+                f"--ckpt_path {trainer.ckpt_path}"
+            )
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Build optimisers and schedules again; finders come before all other callbacks."""
+        finders = _finders(trainer)
+        if not finders or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        trainer.strategy.setup_optimizers(trainer)
+        for finder in finders:
+            if isinstance(finder, BatchSizeFinder):
+                found = f"data.batch_size {finder.optimal_batch_size}"
+            else:
+                search = finder.optimal_lr
+                rate = search.suggestion() if search is not None else None
+                found = f"learning rate {rate:.3g}" if rate else "no learning rate: too few steps"
+            rank_zero_info(f"{type(finder).__name__} found {found}")
+
+
+def _finders(trainer: Trainer) -> list[Any]:
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    return [each for each in callbacks if isinstance(each, BatchSizeFinder | LearningRateFinder)]

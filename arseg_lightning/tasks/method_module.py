@@ -1,0 +1,248 @@
+"""A video method as a LightningModule: built from arguments, data or a checkpoint, and used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule
+from torch import Tensor
+
+from arseg_lightning.datasets.evaluation import EvaluationClip
+from arseg_lightning.methods import MethodFactory, Stream, VideoMethod
+from arseg_lightning.models.weight_file import read_content
+from arseg_lightning.ranges import check_range
+from arseg_lightning.tasks.compared import build_compared
+from arseg_lightning.tasks.evaluation import push
+from arseg_lightning.tasks.finders import FoundSettings
+from arseg_lightning.tasks.hyperparameters import build_task, keep_hyperparameters
+from arseg_lightning.tasks.weights import load_all, spelled_out, untrained_parts
+
+__all__ = ["LabelMaps", "MethodModule"]
+
+_INTERVAL = 12
+"""L where neither arguments nor data say one: the paper's."""
+
+
+@dataclass(slots=True)
+class LabelMaps:
+    """Labels of consecutive frames of a video.
+
+    Args:
+        names: Names of the frames: the video's, and the frame's number.
+        labels: Class indices, uint8 tensor of shape (T, H, W).
+    """
+
+    names: tuple[str, ...]
+    labels: Tensor
+
+
+class MethodModule(LightningModule):
+    """Holds a method, and what it is compared with; segments images and videos.
+
+    Args:
+        method: Builds the method.
+        num_classes: Number of classes; None waits for the data module of a trainer.
+        keyframe_interval: L; None is that of the data module.
+        weights: See :class:`arseg_lightning.tasks.VideoTask`.
+        compare: Further methods, by name.
+        compare_weights: Files that those start from, by their names.
+
+    Raises:
+        ValueError: If a name is that of no submodule, or a file does not fit.
+    """
+
+    method: VideoMethod
+
+    def __init__(
+        self,
+        method: MethodFactory,
+        num_classes: int | None,
+        keyframe_interval: int | None,
+        weights: Mapping[str, str],
+        compare: Mapping[str, MethodFactory],
+        compare_weights: Mapping[str, str],
+    ) -> None:
+        super().__init__()
+        keep_hyperparameters(self)
+        check_range(1, num_classes=num_classes, keyframe_interval=keyframe_interval)
+        self.keyframe_interval = keyframe_interval or _INTERVAL
+        self.untrained: tuple[str, ...] = ()
+        self._follows_data = keyframe_interval is None
+        self._make = method
+        self._weights = weights
+        self._compare = compare, compare_weights
+        # In a tuple, so that they are neither trained nor part of this task's checkpoint.
+        self._compared: tuple[dict[str, VideoMethod]] = ({},)
+        self._stream: Stream | None = None
+        if num_classes is not None:
+            self._build(num_classes)
+        self.register_load_state_dict_post_hook(_now_trained)  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls,
+        checkpoint_path: str | Path,
+        map_location: Any = "cpu",
+        strict: bool = True,
+        trust: Iterable[str] = (),
+        **arguments: Any,
+    ) -> Self:
+        """Build the task that a checkpoint was written by, with its weights.
+
+        Args:
+            checkpoint_path: The checkpoint of a run.
+            map_location: Where the weights go, as for ``torch.load``.
+            strict: Whether the names of the weights have to be the task's.
+            trust: Packages beside this one whose functions the checkpoint may name. Networks,
+                optimisers and schedules of modules that are imported already need none.
+            arguments: Take the place of the checkpoint's.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it does not hold what is needed, or names what is not trusted.
+
+        Differs: Lightning's would read the files again that the training started from.
+        """
+        content = read_content(checkpoint_path, map_location)
+        hyperparameters = content.get(cls.CHECKPOINT_HYPER_PARAMS_KEY) if content else None
+        if not hyperparameters or "state_dict" not in content:
+            raise ValueError(
+                f"{checkpoint_path} is no checkpoint of a run, or does not say how its task was "
+                f"built; build the task, and give it as weights={{'all': PATH}}"
+            )
+        task = build_task(cls, hyperparameters, arguments, trust)
+        task._follows_data = "keyframe_interval" not in arguments
+        task.load_state_dict(content["state_dict"], strict=strict)
+        return task
+
+    @classmethod
+    def from_run(cls, folder: str | Path, **options: Any) -> Self:
+        """Build the task of a run's folder, with its best weights, or the last if none are best.
+
+        Args:
+            folder: The folder of a ``fit``.
+            options: As for :meth:`load_from_checkpoint`.
+
+        Raises:
+            FileNotFoundError: If there is no checkpoint.
+        """
+        paths = [Path(folder) / f"{name}.ckpt" for name in ("best", "last")]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
+            raise FileNotFoundError(
+                f"neither best.ckpt nor last.ckpt in {folder}; give the folder of a fit that has "
+                f"finished an epoch"
+            )
+        return cls.load_from_checkpoint(path, **options)
+
+    def configure_model(self) -> None:
+        """Learn from the data module what the arguments have left to it (called by Lightning).
+
+        Raises:
+            ValueError: If nobody knows the number of classes, or arguments and data differ.
+        """
+        data = getattr(self._trainer, "datamodule", None)
+        num_classes: int | None = getattr(data, "num_classes", None)
+        interval: int | None = getattr(data, "keyframe_interval", None)
+        if interval is not None and self._follows_data:
+            self.keyframe_interval = self.hparams["keyframe_interval"] = interval
+        elif interval not in (None, self.keyframe_interval):
+            raise ValueError(
+                f"keyframe_interval of the task is {self.keyframe_interval}, that of the data "
+                f"{interval}; leave it out of the task, which then follows the data"
+            )
+        if "method" not in self._modules:
+            if num_classes is None:
+                raise ValueError(
+                    "the number of classes is not known: give num_classes, or hand the trainer a "
+                    "data module that knows it"
+                )
+            self._build(num_classes)
+        elif num_classes not in (None, self.num_classes):
+            raise ValueError(
+                f"the task has {self.num_classes} classes, the data have {num_classes}; build it "
+                f"for the classes of the data (num_classes), or give the data it was made for"
+            )
+        self.method.follow_interval(self.keyframe_interval)
+
+    def _build(self, num_classes: int) -> None:
+        """Build the method and what it is compared with."""
+        self.num_classes = self.hparams["num_classes"] = num_classes
+        self.method = self._make(num_classes)
+        load_all(self.method, self._weights)
+        loaded = tuple(spelled_out(self.method, self._weights))
+        self.untrained = untrained_parts(self.method, loaded)
+        self._compared = (build_compared(self.method, *self._compare, num_classes),)
+        self.method.follow_interval(self.keyframe_interval)
+
+    def methods(self) -> dict[str, VideoMethod]:
+        """The methods that are compared in ``test``; the last one is this task's own."""
+        others = self.method.baselines() | self._compared[0]
+        for method in others.values():
+            method.to(self.device).follow_interval(self.keyframe_interval)
+        return others | {self.method.name: self.method}
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Let what Lightning's finders find be used."""
+        return [FoundSettings()]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Score every pixel of single images, each the first frame of a stream.
+
+        Shapes:
+            image: normalised RGB, (B, 3, H, W)   returns: (B, K, H, W)
+        """
+        scores: Tensor = self.method(image)
+        return scores
+
+    def on_predict_start(self) -> None:
+        """Refuse to segment by networks without weights."""
+        self.refuse_random_weights("predict")
+        self._stream = None
+
+    def predict_step(self, batch: EvaluationClip, batch_idx: int) -> LabelMaps:
+        """Segment the next frames of a video, as the data module gives them in order.
+
+        Of several processes, each gives the videos that are its own.
+        """
+        if self._stream is None:
+            self._stream = Stream(self.method, batch.normalise, batch.chaining)
+        results = [push(self._stream, frame) for frame in batch.frames]
+        names = tuple(frame.name for frame in batch.frames)
+        return LabelMaps(names, torch.from_numpy(np.stack([each.labels for each in results])))
+
+    def refuse_random_weights(self, command: str, checkpoint: str = "ckpt_path") -> None:
+        """Refuse to show what networks without weights do.
+
+        Args:
+            command: Who refuses.
+            checkpoint: How it is given a run's checkpoint.
+
+        Raises:
+            ValueError: If a part has no weights yet; the message says what brings them.
+        """
+        if self.untrained:
+            raise ValueError(
+                f"{command} would use random weights for {', '.join(self.untrained)}; "
+                f"give {checkpoint} (a run's checkpoint) or "
+                f"{', '.join(f'model.weights.{name}' for name in self.untrained)}"
+            )
+
+    def __getattr__(self, name: str) -> Any:
+        """Say why the method is not there yet."""
+        if name == "method" and "method" not in self._modules:
+            raise AttributeError(
+                "this task has no method yet: its number of classes comes with the data of a "
+                "trainer; give num_classes to have it at once"
+            )
+        return super().__getattr__(name)
+
+
+def _now_trained(task: MethodModule, incompatible_keys: Any) -> None:
+    """Remember that a whole state has been loaded."""
+    task.untrained = ()

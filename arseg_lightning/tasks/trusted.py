@@ -1,0 +1,171 @@
+"""Which names in files from elsewhere may be imported and called."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+__all__ = ["named_on_command_line", "refuse_dangerous", "refuse_untrusted"]
+__all__ += ["refuse_untrusted_file", "trusting"]
+
+_OWN = "arseg_lightning"
+_VARIABLE = "ARSEG_LIGHTNING_TRUST"
+
+_HARMLESS: tuple[type, ...] = (nn.Module, Optimizer, LRScheduler)
+"""Classes whose constructors make what a task is made of."""
+
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+
+
+def refuse_untrusted(content: Any, source: str | Path, trusted: Iterable[str] = ()) -> None:
+    """Raise if a configuration names what no experiment is made of; nothing is imported for that.
+
+    Trusted are this package, the packages that the user names (also in the variable
+    ``ARSEG_LIGHTNING_TRUST``, with commas), and classes of networks, optimisers and schedules of
+    modules that are imported already.
+
+    Args:
+        content: Plain values, or what a parser has made of them; classes are named under
+            ``class_path``, functions by any text.
+        source: Where it is from, for the message.
+        trusted: Names of packages.
+
+    Raises:
+        ValueError: If a name is of none of these kinds.
+    """
+    packages = {name.strip().split(".")[0] for name in _all_trusted(trusted)}
+    for name, is_class in _names(content):
+        package = name.split(".")[0]
+        if "." not in name or package in packages:
+            continue
+        found = _imported(name)
+        if isinstance(found, type) and issubclass(found, _HARMLESS):
+            continue
+        if found is None and not is_class and not _could_be_imported(package):
+            continue  # a text that happens to have dots
+        what = "which is not known yet" if found is None else "no network, optimiser or schedule"
+        raise ValueError(
+            f"{source} names {name}, {what}, and what it names is run; if you know where it comes "
+            f"from, trust {package}: --trust {package} on the command line, trust=[{package!r}] in "
+            f"Python"
+        )
+
+
+def refuse_untrusted_file(path: Path, trusted: Iterable[str] = ()) -> None:
+    """Raise if the model or the data of a configuration's file name what is not trusted.
+
+    Args:
+        path: A YAML file; those that it takes parts from are looked at too.
+        trusted: Names of packages.
+
+    Raises:
+        ValueError: If they do.
+    """
+    try:
+        content = OmegaConf.load(path)
+        plain = OmegaConf.to_container(content, resolve=False)
+    except (OSError, OmegaConfBaseException, YAMLError):  # who reads it says what is wrong
+        return
+    parts = plain if isinstance(plain, dict) else {}
+    if "model" in parts or "data" in parts:
+        parts = {key: parts.get(key) for key in ("model", "data")}
+    refuse_untrusted(parts, path, trusted)
+    for part in parts.values():
+        if isinstance(part, str) and (path.parent / part).is_file():
+            refuse_untrusted_file(path.parent / part, trusted)
+
+
+def refuse_dangerous(content: Any, source: str | Path) -> None:
+    """Raise if a configuration that the user has chosen names what no experiment is made of.
+
+    Packages of the user's own are trusted here; Python's own modules, torch and lightning hold more
+    than networks, optimisers and schedules.
+
+    Args:
+        content: What a parser has made of its model and its data.
+        source: Where it is from, for the message.
+
+    Raises:
+        ValueError: If it does.
+    """
+    packages = {name.split(".")[0] for name, _ in _names(content)}
+    refuse_untrusted(content, source, packages - {*sys.stdlib_module_names, "torch", "lightning"})
+
+
+@contextmanager
+def trusting(packages: Iterable[str]) -> Iterator[None]:
+    """Trust packages by name in what is done within, also in processes that it starts."""
+    before = os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = ",".join([*packages, *filter(None, [before])])
+    try:
+        yield
+    finally:
+        os.environ.pop(_VARIABLE)
+        if before is not None:
+            os.environ[_VARIABLE] = before
+
+
+def named_on_command_line(words: Iterable[str]) -> list[str]:
+    """Packages of the classes that a user has typed, such as ``--model.network my_net.MyNet``."""
+    values = (word.partition("=")[2] if word.startswith("-") else word for word in words)
+    return [value.split(".")[0] for value in values if _NAME.fullmatch(value)]
+
+
+def _all_trusted(trusted: Iterable[str]) -> list[str]:
+    return [_OWN, *trusted, *filter(None, os.environ.get(_VARIABLE, "").split(","))]
+
+
+def _names(content: Any) -> Iterator[tuple[str, bool]]:
+    """All names in a configuration, and whether each is that of a class."""
+    if isinstance(content, Namespace):
+        content = vars(content)
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if key == "class_path":
+                yield str(value), True
+            else:
+                yield from _names(value)
+    elif isinstance(content, list | tuple):
+        for each in content:
+            yield from _names(each)
+    elif isinstance(content, str):
+        if _NAME.fullmatch(content):
+            yield content, False
+    elif callable(content) and hasattr(content, "__qualname__"):
+        yield f"{content.__module__}.{content.__qualname__}", False
+
+
+def _could_be_imported(package: str) -> bool:
+    """Whether there is such a module or package; folders without code are none."""
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None
+
+
+def _imported(name: str) -> Any:
+    """What a name means in the modules that are imported; None if nothing."""
+    module, _, rest = name.rpartition(".")
+    inner = [rest]
+    while module and module not in sys.modules:
+        module, _, more = module.rpartition(".")
+        inner.insert(0, more)
+    found: Any = sys.modules.get(module)
+    for each in inner:
+        found = getattr(found, each, None)
+    return found

@@ -1,0 +1,289 @@
+"""The tasks as LightningModules: built from checkpoints, data and Python; forward and predict."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from inspect import signature
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning import Trainer
+
+from arseg_lightning.cli import main
+from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
+from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining, SegmentationLoss
+from arseg_lightning.methods import Adaptive, CodecKeyframes, EveryL, FeaturePropagation, PerFrame
+from arseg_lightning.propagation import CReFF
+from arseg_lightning.streaming import segmenter_of
+from arseg_lightning.tasks import HighResTask, JointTask, LowResTask, VideoTask
+from tests.test_cli import JOINT, configuration, street
+from tests.tiny import TinyNet, clip_batch
+
+
+def small_trainer(**options):
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
+    return Trainer(**({"accelerator": "cpu", "enable_checkpointing": False} | quiet | options))
+
+
+def data(folder, **changes):
+    videos = partial(StreetVideos, num_frames=8, height=48, width=64)
+    arguments = {
+        "train": videos(num_videos=1),
+        "test": videos(num_videos=2, first_seed=100),
+        "store": folder / "store",
+        "keyframe_interval": 4,
+        "augment": ClipAugment(crop_size=(32, 48), scales=(1.0,)),
+        "batch_size": 2,
+        "num_workers": 0,
+    }
+    return ClipDataModule(**(arguments | changes))
+
+
+def fusion(channels):
+    return CReFF(channels, window=3)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a run of the command line, with the data of its test prepared."""
+    folder = tmp_path_factory.mktemp("module")
+    main(["fit", "--config", configuration(folder, JOINT, val=street(50))])
+    return folder
+
+
+def same_weights(task, other):
+    state = other.state_dict()
+    assert all(value.equal(state[name]) for name, value in task.state_dict().items())
+    return True
+
+
+def test_a_checkpoint_builds_its_task_in_a_new_process(run):
+    code = f"""
+import torch
+import tests.tiny
+from arseg_lightning.tasks import JointTask, VideoTask
+task = VideoTask.load_from_checkpoint({str(run / "run" / "last.ckpt")!r})
+assert type(task) is JointTask and task.num_classes == 9 and task.keyframe_interval == 4
+scores = task.eval()(torch.zeros(1, 3, 32, 48))
+print(tuple(scores.shape), task.method.resolution_ratio, task.untrained)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "(1, 9, 32, 48) 0.5 ()\n"
+
+
+def test_the_weights_are_the_checkpoints_and_arguments_win(run):
+    path = run / "run" / "last.ckpt"
+    task = JointTask.load_from_checkpoint(path, resolution_ratio=0.25)
+    state = torch.load(path)["state_dict"]
+    assert all(value.equal(state[name]) for name, value in task.state_dict().items())
+    assert task.method.resolution_ratio == 0.25
+    assert same_weights(task, JointTask.from_run(run / "run"))  # one epoch: the best is the last
+
+
+def test_files_that_a_training_started_from_need_not_be_there_any_more(run, tmp_path):
+    teacher = HighResTask(TinyNet, num_classes=9)
+    torch.save({"state_dict": teacher.state_dict()}, tmp_path / "high.ckpt")
+    weights = {"high_res": str(tmp_path / "high.ckpt")}
+    task = LowResTask(TinyNet, num_classes=9, fusion=partial(CReFF, window=3), weights=weights)
+    trainer = small_trainer()
+    trainer.strategy.connect(task)
+    trainer.save_checkpoint(tmp_path / "low.ckpt", weights_only=True)
+    (tmp_path / "high.ckpt").unlink()
+    assert same_weights(task, LowResTask.load_from_checkpoint(tmp_path / "low.ckpt"))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        HighResTask(TinyNet, OnlineHardExampleMining(threshold=0.6), 3, resolution_ratio=0.5),
+        LowResTask(
+            partial(TinyNet),
+            FST(CrossEntropy(auxiliary_weight=0.1), similarity="kl"),
+            num_classes=3,
+            fusion=partial(CReFF, window=5),
+            clock=Adaptive(min_interval=2),
+            optimizer=partial(torch.optim.SGD, lr=0.1),
+            rates={"fusion": 3.0},
+        ),
+        VideoTask(
+            partial(FeaturePropagation, network=TinyNet, clock=EveryL(3)),
+            3,
+            compare={"1x": partial(PerFrame, network=TinyNet)},
+        ),
+    ],
+    ids=["high", "low", "video"],
+)
+def test_a_task_built_in_python_is_built_again(task, tmp_path):
+    """Through a file that holds nothing but tensors and plain values."""
+    trainer = small_trainer()
+    trainer.strategy.connect(task)
+    trainer.save_checkpoint(tmp_path / "task.ckpt", weights_only=True)
+    again = type(task).load_from_checkpoint(tmp_path / "task.ckpt")
+    assert same_weights(task, again)
+    assert list(again.methods()) == list(task.methods())
+    kept = {k: v for k, v in again.hparams.items() if k != "_instantiator"}
+    assert kept == task.hparams  # so that what it writes can be loaded again
+    losses = [each.eval().method.losses(clip_batch(distance=1)) for each in (task, again)]
+    assert losses[0] == losses[1]
+    weight = torch.zeros(1, requires_grad=True)
+    assert again.make_optimizer([weight]).defaults == task.make_optimizer([weight]).defaults
+
+
+@pytest.mark.parametrize(
+    "kind", [*SegmentationLoss.__subclasses__(), EveryL, CodecKeyframes, Adaptive, FST]
+)
+def test_an_objects_attributes_tell_how_to_build_it(kind):
+    """By this, a checkpoint can hold objects that a task was given in Python."""
+    made = kind(CrossEntropy()) if kind is FST else kind()
+    assert [name for name in signature(kind).parameters if not hasattr(made, name)] == []
+
+
+def test_what_no_file_can_hold_is_asked_for_by_name(tmp_path):
+    task = HighResTask(lambda num_classes: TinyNet(num_classes), num_classes=3)
+    trainer = small_trainer()
+    trainer.strategy.connect(task)
+    trainer.save_checkpoint(tmp_path / "task.ckpt", weights_only=True)
+    with pytest.raises(
+        ValueError, match=r"does not hold network .*load_from_checkpoint\(path, netw"
+    ):
+        HighResTask.load_from_checkpoint(tmp_path / "task.ckpt")
+    again = HighResTask.load_from_checkpoint(tmp_path / "task.ckpt", network=TinyNet)
+    assert same_weights(task, again)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("os.system", r"names os\.system, no network, optimiser or schedule"),
+        ("subprocess.Popen", r"names subprocess\.Popen, no network"),
+        ("torch.hub.load", r"names torch\.hub\.load, no network"),
+        (
+            "antigravity.fly",
+            r"names antigravity\.fly, which is not known .*trust=\['antigravity'\]",
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", ["class_path", "text", "nested"])
+def test_a_checkpoint_runs_no_foreign_code(name, message, form, tmp_path):
+    network = {"class_path": name} if form != "text" else name
+    if form == "nested":
+        network = {"class_path": "tests.tiny.TinyNet", "init_args": {"x": [{"class_path": name}]}}
+    if form == "text" and name.startswith("antigravity"):
+        pytest.skip("a text that names nothing imported is a text")
+    hyperparameters = {"_class_path": "arseg_lightning.tasks.HighResTask", "network": network}
+    content = {"hyper_parameters": hyperparameters | {"num_classes": 3}, "state_dict": {}}
+    torch.save(content, tmp_path / "foreign.ckpt")
+    with pytest.raises(ValueError, match=message):
+        VideoTask.load_from_checkpoint(tmp_path / "foreign.ckpt")
+    assert "antigravity" not in sys.modules
+
+
+def test_weights_alone_are_no_checkpoint_of_a_run(tmp_path):
+    torch.save(TinyNet(3).state_dict(), tmp_path / "net.pth")
+    with pytest.raises(ValueError, match=r"net\.pth is no checkpoint of a run.*weights=\{'all'"):
+        VideoTask.load_from_checkpoint(tmp_path / "net.pth")
+    with pytest.raises(FileNotFoundError, match=r"neither best\.ckpt nor last\.ckpt in"):
+        VideoTask.from_run(tmp_path)
+
+
+def test_forward_gives_the_scores_of_images():
+    task = HighResTask(TinyNet, num_classes=3).eval()
+    image = torch.randn(2, 3, 24, 32)
+    assert task(image).shape == (2, 3, 24, 32)
+    assert task(image).equal(task.method.network.output(image).logits((24, 32)))
+
+
+def test_a_task_learns_from_the_data_what_it_was_not_told(run):
+    task = JointTask(TinyNet, fusion=fusion)
+    with pytest.raises(AttributeError, match="no method yet: its number of classes comes with"):
+        _ = task.method
+    trainer = small_trainer(max_epochs=1, limit_train_batches=1)
+    trainer.fit(task, data(run, val=StreetVideos(1, 8, 48, 64)))
+    assert (task.num_classes, task.keyframe_interval) == (9, 4)
+    assert task.method.clock.keyframe_interval == 4
+    assert {"train/loss", "val/loss", "val/loss_high_res", "val/miou"} <= {
+        *trainer.callback_metrics
+    }
+    assert "val/miou_d03" in trainer.callback_metrics
+    assert "val/miou_d04" not in trainer.callback_metrics
+
+
+def test_single_frames_have_no_distances_and_nothing_that_is_logged_is_no_number(run):
+    trainer = small_trainer(max_epochs=1, limit_train_batches=1)
+    trainer.fit(HighResTask(TinyNet), data(run, val=StreetVideos(1, 8, 48, 64)))
+    assert not [name for name in trainer.callback_metrics if name.startswith("val/miou_d")]
+    assert all(value.isfinite() for value in trainer.callback_metrics.values())
+
+
+def test_what_a_task_was_told_has_to_be_what_the_data_say(run):
+    with pytest.raises(ValueError, match=r"the task has 3 classes, the data have 9"):
+        small_trainer().validate(HighResTask(TinyNet, num_classes=3), data(run))
+    task = HighResTask(TinyNet, num_classes=9, keyframe_interval=6)
+    with pytest.raises(ValueError, match=r"keyframe_interval of the task is 6, that of the data 4"):
+        small_trainer().test(task, data(run))
+    with pytest.raises(ValueError, match=r"number of classes is not known: give num_classes"):
+        small_trainer().fit(HighResTask(TinyNet), [clip_batch()])
+
+
+def test_predict_gives_the_label_maps_of_all_videos_in_order(run):
+    task = JointTask.from_run(run / "run")
+    pieces = small_trainer().predict(task, data(run))
+    names = [name for piece in pieces for name in piece.names]
+    videos = [sequence.name for sequence in data(run).sequences("test")]
+    assert names == [f"{video}/{frame:06d}" for video in videos for frame in range(8)]
+    labels = torch.cat([piece.labels for piece in pieces]).numpy()
+    assert labels.shape == (16, 48, 64)
+    assert labels.dtype == np.uint8
+    module = data(run)
+    segmenter = segmenter_of(task, module, device="cpu")
+    video = module.store.video(module.sequences("test")[0])
+    expected = np.stack([result.labels for result in segmenter.stream(video)])
+    assert (labels[:8] == expected).mean() > 0.999
+
+
+def test_predict_refuses_random_weights(run):
+    with pytest.raises(ValueError, match="predict would use random weights for network"):
+        small_trainer().predict(HighResTask(TinyNet), data(run))
+
+
+def test_another_interval_at_test_time_is_the_datas(run):
+    """The configuration decides, a checkpoint only brings weights."""
+    task = JointTask.from_run(run / "run")
+    small_trainer().test(task, data(run, keyframe_interval=2), verbose=False)
+    assert task.evaluations["AR 0.5x"].accuracy().frames_at_distance == (8, 8)
+    assert task.method.clock.keyframe_interval == 2
+
+
+TWO_PROCESSES = """
+import json, sys
+from functools import partial
+from pathlib import Path
+import tests.tiny
+from lightning import Trainer
+from arseg_lightning.tasks import JointTask
+from tests.tasks.test_lightning_module import data, small_trainer
+
+if __name__ == "__main__":
+    run = Path(sys.argv[1])
+    trainer = small_trainer(devices=2, strategy="ddp", default_root_dir=run)
+    pieces = trainer.predict(JointTask.from_run(run / "run"), data(run))
+    names = [name for piece in pieces for name in piece.names]
+    (run / f"names{trainer.global_rank}.json").write_text(json.dumps(names))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_predict_each_video_once_and_in_order(run, tmp_path):
+    script = tmp_path / "predict.py"
+    script.write_text(TWO_PROCESSES)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run(
+        [sys.executable, str(script), str(run)], check=True, env=environment, timeout=120
+    )
+    parts = [json.loads((run / f"names{rank}.json").read_text()) for rank in (0, 1)]
+    videos = [sequence.name for sequence in data(run).sequences("test")]
+    assert parts == [[f"{video}/{frame:06d}" for frame in range(8)] for video in videos]

@@ -1,0 +1,159 @@
+"""A training that teaches nothing or diverges ends, and says why; what it has saved is whole."""
+
+import re
+
+import pytest
+import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins import MixedPrecision
+from torch.utils.data import DataLoader
+
+from arseg_lightning.tasks import HighResTask, LowResTask
+from arseg_lightning.tasks.finite import NotFinite
+from arseg_lightning.tasks.seen_labels import SeenLabels
+from tests.tiny import TinyNet, clip_batch
+
+
+def sgd(rate):
+    return lambda parameters: torch.optim.SGD(parameters, lr=rate)
+
+
+def fit(task, folder, batches, **options):
+    trainer = Trainer(
+        **{"max_epochs": 3, "accelerator": "cpu", "logger": False, "default_root_dir": folder},
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[ModelCheckpoint(folder, "last")],
+        **options,
+    )
+    trainer.fit(task, DataLoader(batches, batch_size=None))
+    return trainer
+
+
+def broken(batch):
+    batch.images[0, 0, 0, 0, 0] = float("nan")
+    return batch
+
+
+class OneBroken:
+    """Batches of which one, in the second epoch, holds what is no number."""
+
+    def __init__(self, at):
+        self.at, self.given = at, 0
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        if index >= 2:
+            raise IndexError
+        self.given += 1
+        batch = clip_batch(seed=index, frames=1)
+        return broken(batch) if self.given == self.at else batch
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_at_once(tmp_path):
+    task = HighResTask(TinyNet, num_classes=3)
+    message = (
+        r"the loss is not finite \(segmentation\) at step 3, epoch 2: segmentation = nan; largest "
+        r"gradient nan, learning rate 0\.000\d+\. The checkpoints before it are kept\. Try a sma"
+    )
+    with pytest.raises(NotFinite, match=message):
+        fit(task, tmp_path, OneBroken(at=4))
+    last = torch.load(tmp_path / "last.ckpt")
+    assert last["epoch"] == 0
+    assert all(value.isfinite().all() for value in last["state_dict"].values())
+    assert all(parameter.isfinite().all() for parameter in task.parameters())  # no step was made
+
+
+def test_a_rate_that_is_too_high_is_found_by_the_gradients(tmp_path):
+    task = HighResTask(TinyNet, num_classes=3, optimizer=sgd(1e30), schedule="constant")
+    with pytest.raises(NotFinite, match=r"not finite .*at step \d+, .*learning rate 1e\+30"):
+        fit(task, tmp_path, [clip_batch(seed=i, frames=1) for i in range(4)])
+    if (tmp_path / "last.ckpt").is_file():
+        last = torch.load(tmp_path / "last.ckpt")
+        assert all(value.isfinite().all() for value in last["state_dict"].values())
+
+
+def test_broken_weights_are_never_written(tmp_path):
+    task = HighResTask(TinyNet, num_classes=3)
+    trainer = fit(task, tmp_path, [clip_batch(frames=1)])
+    before = (tmp_path / "last.ckpt").read_bytes()
+    with torch.no_grad():
+        task.method.network.classifier.bias[0] = float("inf")
+    with pytest.raises(NotFinite, match=r"method\.network\.classifier\.bias is not finite after s"):
+        trainer.save_checkpoint(tmp_path / "last.ckpt")
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+
+
+def scaled(scale=2.0**16):
+    """What precision 16-mixed does on a GPU; on a processor, Lightning takes bfloat16 instead."""
+    return MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", scale))
+
+
+def test_steps_that_a_gradient_scaler_skips_are_counted_and_named(tmp_path, caplog):
+    batches = [clip_batch(seed=seed, frames=1) for seed in range(8)]
+    task = HighResTask(TinyNet, num_classes=3)
+    with caplog.at_level("INFO"):
+        fit(task, tmp_path, batches, plugins=[scaled(2.0**24)], max_steps=8)
+    number = int(re.search(r"(\d+) steps were skipped in this epoch", caplog.text)[1])
+    assert 0 < number < 8
+    state = task.trainer.optimizers[0].state
+    assert {int(each["step"]) for each in state.values()} == {8 - number}
+
+
+def test_a_scaler_that_skips_everything_ends_the_training(tmp_path):
+    batches = [broken(clip_batch(frames=1)) for _ in range(40)]
+    with pytest.raises(NotFinite, match=r"at step \d+, epoch 1, and 25 steps in a row were skip"):
+        fit(HighResTask(TinyNet, num_classes=3), tmp_path, batches, plugins=[scaled()])
+
+
+def test_gradients_are_looked_at_once_a_step_when_they_accumulate(tmp_path):
+    task = HighResTask(TinyNet, num_classes=3)
+    batches = [clip_batch(frames=1), broken(clip_batch(frames=1)), clip_batch(frames=1)]
+    with pytest.raises(NotFinite, match="a gradient is not finite at step 0"):
+        fit(task, tmp_path, batches, accumulate_grad_batches=3)
+
+
+def unlabelled(batch):
+    batch.labels[:] = 255
+    return batch
+
+
+def test_training_on_labels_without_a_pixel_that_counts_is_no_success(tmp_path):
+    message = "no pixel of the training labels counts: all 2 batches show nothing but values that"
+    with pytest.raises(ValueError, match=message):
+        fit(
+            HighResTask(TinyNet, num_classes=3),
+            tmp_path,
+            [unlabelled(clip_batch(seed=i, frames=1)) for i in range(2)],
+        )
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_batches_without_labels_and_classes_without_pixels_are_said_once(tmp_path, caplog):
+    some = clip_batch(frames=1)
+    some.labels[some.labels == 1] = 255
+    batches = [some, unlabelled(clip_batch(frames=1)), some]
+    with pytest.warns() as caught:
+        fit(HighResTask(TinyNet, num_classes=3), tmp_path, batches)
+    said = [str(each.message) for each in caught]
+    assert sum("1 of 3 training batches had no pixel that counts" in text for text in said) == 1
+    assert sum("no training label showed a pixel of class 1 in" in text for text in said) == 1
+
+
+def test_values_beyond_the_classes_count_for_none():
+    seen = SeenLabels(3, torch.device("cpu"))
+    seen.add(torch.tensor([[0, 2, 2, 3, 255, -1]]))
+    assert seen._pixels.tolist() == [1, 0, 2]
+
+
+def test_phase_2_names_the_term_that_broke(tmp_path):
+    teacher = HighResTask(TinyNet, num_classes=3)
+    torch.save({"state_dict": teacher.state_dict()}, tmp_path / "high.ckpt")
+    task = LowResTask(TinyNet, num_classes=3, weights={"high_res": str(tmp_path / "high.ckpt")})
+    batch = clip_batch()
+    batch.images[:, 0] = float("nan")  # the keyframe
+    with pytest.raises(NotFinite, match=r"segmentation = nan, similarity = nan"):
+        fit(task, tmp_path, [batch])

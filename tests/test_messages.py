@@ -1,0 +1,195 @@
+"""What a new user reads after a wrong command: the golden file tests/golden/messages.md.
+
+ARSEG_LIGHTNING_REWRITE_GOLDEN=1 writes it anew; read what changed as one who made the mistake.
+"""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from arseg_lightning.cli import main
+from arseg_lightning.failure import plain_message
+from arseg_lightning.messages import CommandError
+from tests.test_cli import configuration, street
+
+GOLDEN = Path(__file__).with_name("golden") / "messages.md"
+TASK = {
+    "class_path": "HighResTask",
+    "init_args": {"network": "tests.tiny.TinyNet", "loss": "CrossEntropy"},
+}
+RUN = "--config good.yaml --overwrite true"
+
+FILES = {
+    "unknown_key.yaml": "data:\n  keyframe_intervall: 4\n",
+    "unknown_section.yaml": "trainr:\n  max_epochs: 3\n",
+    "unknown_network.yaml": "model:\n  class_path: HighResTask\n  init_args:\n"
+    "    network: BiseNet18\n    loss: CrossEntropy\n",
+    "unknown_network_key.yaml": "model:\n  class_path: HighResTask\n  init_args:\n    network:\n"
+    "      class_path: BiSeNet18\n      init_args:\n        pretraind: true\n",
+    "unknown_callback_key.yaml": "trainer:\n  callbacks:\n    - class_path: EarlyStopping\n"
+    "      init_args: {monitor: val/miou, patiense: 3}\n",
+    "wrong_item.yaml": "data:\n  augment:\n    scales: [1.0, big]\n",
+    "no_yaml.yaml": "model: [1, 2\ndata: {batch_size: 2}\n",
+    "a_list.yaml": "- batch_size\n- num_workers\n",
+    "twice.yaml": "data:\n  batch_size: 2\n  num_workers: 0\n  batch_size: 4\n",
+    "variable.yaml": "data:\n  store: ${oc.env:DATA_STORE}/videos\n",
+    "interpolation.yaml": "data:\n  store: ${data.stor}/videos\n",
+    "own_network.py": "import missing_package\n",
+    "broken_network.py": "from tests.tiny import TinyNet\n\n\nclass Broken(TinyNet):\n"
+    "    def features_and_side(self, image, with_side):\n"
+    "        return self.heads['depth'](image)\n\n    heads = {}\n",
+    "a_number.yaml": "data: 3\n",
+    "nothing_in_it.yaml": "# later\n",
+    "data.yaml": "train: StreetVideos\nbatch_siz: 3\n",
+    "sweep.yaml": "program: fit\nparametrs: {}\n",
+}
+"""Beside good.yaml."""
+
+WRONG = {
+    "Commands": [
+        "",
+        "fitt --config good.yaml",
+        "train --config good.yaml",
+        "--trainer.max_epochs 3",
+        "fit",
+        "predict run",
+        "predict run --vdeo a.mp4 --output out",
+        "bench --precision float33",
+        "bench --case PSPNet18",
+        "bench --case PSPNet81@360x480",
+        "encode video.mp4",
+        "cost nothing.yaml",
+        "cost unknown_key.yaml",
+        "check-data unknown_key.yaml",
+        "sweep nothing.yaml",
+        "sweep sweep.yaml",
+        "predict empty --video a.mp4 --output out",
+        "report empty",
+    ],
+    "Configuration files": [
+        "fit --config god.yaml",
+        "fit --config empty",
+        "fit --config no_yaml.yaml",
+        "fit --config a_list.yaml",
+        "fit --config a_number.yaml",
+        "fit --config nothing_in_it.yaml",
+        "fit --config good.yaml --data data.yaml",
+        "fit --config good.yaml --config twice.yaml",
+        "fit --config good.yaml --config unknown_key.yaml",
+        "fit --config good.yaml --config unknown_section.yaml",
+        "fit --config unknown_network.yaml",
+        "fit --config good.yaml --config unknown_network_key.yaml",
+        "fit --config good.yaml --config unknown_callback_key.yaml",
+        "fit --config good.yaml --config wrong_item.yaml",
+        "fit --config good.yaml --config variable.yaml",
+        "fit --config good.yaml --config interpolation.yaml",
+    ],
+    "Flags": [
+        f"fit {RUN} --max_epochs 3",
+        f"fit {RUN} --trainer.max_epoch 3",
+        f"fit {RUN} --model.batch_size 3",
+        f"fit {RUN} --model.ntwork TinyNet",
+        f"fit {RUN} --data.batch_size",
+        f"fit {RUN} surplus",
+    ],
+    "Names of classes": [
+        f"fit {RUN} --model HighResTsk",
+        f"fit {RUN} --model.network BiseNet18",
+        f"fit {RUN} --model.network own_network.Net",
+        f"fit {RUN} --model.network torch.nn.Linear",
+        f"fit {RUN} --model.network no_such_module.Net",
+        f"fit {RUN} --model.optimizer AdamX",
+        f"fit {RUN} --model.optimizer torch.optim.Adam --model.optimizer.lrr 0.1",
+        f"fit {RUN} --data.train StreetVideo",
+        f"fit {RUN} --trainer.logger CSVLoger",
+        f"fit {RUN} --trainer.callbacks+=EarlyStoping",
+    ],
+    "Values": [
+        f"fit {RUN} --data.augment.crop_size 64",
+        f"fit {RUN} --data.batch_size two",
+        f"fit {RUN} --data.batch_size 0",
+        f"fit {RUN} --after_fit tst",
+        f"fit {RUN} --model.schedule cosin",
+        f"fit {RUN} --trainer.precision 17",
+        f"fit {RUN} --trainer.accelerator gpuu",
+        f"fit {RUN} --trainer.devices two",
+        f"fit {RUN} --model.resolution_ratio 1.5",
+        f"fit {RUN} --model.weights.network nothing.ckpt",
+        f"fit {RUN} --trainer.callbacks+=EarlyStopping",
+    ],
+    "While it runs": [
+        f"fit {RUN} --trainer.callbacks+=EarlyStopping --trainer.callbacks.monitor=val/mIoU",
+        f"fit {RUN} --best.monitor val/mIoU",
+        "fit --config good.yaml",
+        f"fit {RUN} --model.network broken_network.Broken",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small experiment, and files with one mistake each."""
+    folder = tmp_path_factory.mktemp("messages")
+    good = Path(configuration(folder, TASK, val=street(50)))
+    content = yaml.safe_load(good.read_text()) | {"run_dir": "run"}
+    content["data"]["store"] = "store"
+    (folder / "good.yaml").write_text(yaml.safe_dump(content))
+    good.unlink()
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    (folder / "empty").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def said(folder):
+    """The message of every wrong command, with its exit status, by command."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(folder)
+        patch.delenv("DATA_STORE", raising=False)
+        return {words: message(words, folder) for group in WRONG.values() for words in group}
+
+
+def message(words, folder):
+    with pytest.raises(Exception) as stop:  # noqa: PT011
+        main(shlex.split(words))
+    status = 2 if isinstance(stop.value, CommandError) else 1
+    text = plain_message(stop.value).replace(f"{folder}/", "")
+    return re.sub(r"(?<=names are: )[\w, ]+", sorted_names, text), status
+
+
+def sorted_names(match):
+    return ", ".join(sorted(match[0].split(", ")))
+
+
+def document(said):
+    """All commands with what they say, for a reader."""
+    parts = ["# What wrong commands say", "Written by tests/test_messages.py.", "## Files"]
+    parts += [f"{name}:\n\n```\n{text}```" for name, text in FILES.items()]
+    for title, group in WRONG.items():
+        parts.append(f"## {title}")
+        for words in group:
+            text, status = said[words]
+            parts.append(
+                f"```\n$ python -m arseg_lightning {words}\nerror: {text}\n[{status}]\n```"
+            )
+    return "\n\n".join(parts) + "\n"
+
+
+def test_wrong_commands_say_what_the_golden_file_says(said):
+    written = document(said)
+    if os.environ.get("ARSEG_LIGHTNING_REWRITE_GOLDEN"):
+        GOLDEN.write_text(written, encoding="utf-8")
+    assert written == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_a_message_has_at_most_ten_lines_of_this_world(said):
+    long = {words: text for words, (text, _) in said.items() if len(text.splitlines()) > 10}
+    foreign = ("NestedArg", "Union", "<class", "typing.", "Namespace(", "Traceback", "/tmp")
+    dumped = {words: text for words, (text, _) in said.items() if any(f in text for f in foreign)}
+    assert (long, dumped) == ({}, {})

@@ -1,0 +1,32 @@
+"""The program as on Windows: what that lacks is hidden; it was not run on one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import JOINT, configuration, street
+from tests.video.tones import write_with_tone
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.slow)])
+def test_the_command_line_works_without_what_windows_lacks(tmp_path, workers):
+    experiment = configuration(tmp_path, JOINT, val=street(50))
+    video = write_with_tone(tmp_path / "clip.mp4", seconds=0.4)
+    plain = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252", "WANDB_MODE": "disabled"}
+    words = [sys.executable, "-X", "warn_default_encoding", "-m", "tests.as_on_windows"]
+    done = subprocess.run(
+        [*words, experiment, str(video), workers],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | plain,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "finished").is_file()
+    assert (tmp_path / "out" / "overlay.mp4").is_file()
