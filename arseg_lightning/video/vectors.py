@@ -34,13 +34,13 @@ VECTOR = np.dtype(
 
 NO_VECTOR = 255
 
-_ACCEPTED, _BIAS, _TOLERATED, _DETOUR = 8, 4, 24, 32
+_ACCEPTED, _BIAS, _TOLERATED, _DETOUR = 8, 12, 24, 32
 """In quarter grey levels a pixel: a difference that ends the search; what a candidate has to be
 better by than each nearer one; a difference at which a block still matches; what a later picture
 has to be better by than an earlier one, since it is itself predicted over a longer time.
 
 On CamVid at 15 Hz, labels carried over 1 to 11 frames hardly depend on the first three (0.3 points
-of mIoU between 0 and 12, 0 and 4, 8 and 1000); the last is worth 1.8 points at 1 frame with
+of mIoU between 0 and 12, 0 and 16, 8 and 1000); the last is worth 1.8 points at 1 frame with
 B-frames."""
 
 Luma = NDArray[np.uint8]
