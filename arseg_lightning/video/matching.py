@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from arseg_lightning.video.chain import KEPT_REFERENCES
 from arseg_lightning.video.coded import coded
+from arseg_lightning.video.cropping import Cropping
 from arseg_lightning.video.motion import BlockMotion, Kind, matched_motion
 from arseg_lightning.video.pictures import NumberedPicture
 from arseg_lightning.video.vectors import VECTOR, Candidates, Luma
@@ -58,6 +59,7 @@ class Matcher(Generic[ItemT]):
         self._waiting: list[_Picture[ItemT]] = []
         self._references: list[_Picture[ItemT]] = []
         self._intra: list[int] = []
+        self._cropping = Cropping()
 
     def push(self, numbered: NumberedPicture, item: ItemT) -> Iterator[tuple[ItemT, BlockMotion]]:
         """Add a picture, and give those whose turn it is.
@@ -73,7 +75,7 @@ class Matcher(Generic[ItemT]):
         """Give all that still wait, and forget them: what comes next refers to none of them."""
         while self._waiting:
             yield self._give()
-        self._references, self._intra = [], []
+        self._references, self._intra, self._cropping = [], [], Cropping()
 
     def _is_ready(self, picture: _Picture[ItemT]) -> bool:
         """Whether all has come that it may refer to."""
@@ -95,7 +97,8 @@ class Matcher(Generic[ItemT]):
             return picture.step
         size = (picture.luma.shape[0], picture.luma.shape[1])
         candidates = self._candidates(picture)
-        step = matched_motion(picture.vectors, size, candidates, picture.place, picture.kind)
+        vectors = self._cropping.moved(picture.vectors, candidates)
+        step = matched_motion(vectors, size, candidates, picture.place, picture.kind)
         if picture.is_intra:
             self._intra = [*self._intra[-_MAX_WAITING:], picture.place]
         if picture.kind != "disposable":

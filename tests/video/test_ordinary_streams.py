@@ -5,6 +5,7 @@ import pytest
 
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.chain import MotionChain
+from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.live import open_live
 from tests.video.hand_made import pan
 from tests.video.small_videos import write_stream
@@ -130,6 +131,22 @@ def test_a_stream_gives_in_display_order_what_the_cache_gives(streams, way):
 def test_most_of_a_moving_scene_is_known(streams, way):
     valid = streams(way)[1].motion(DISTANCE, 0).valid[8:-24, 8:-64]
     assert valid.mean() > (0.45 if way in B_FRAMES else 0.8)
+
+
+@pytest.mark.parametrize("cut", ["0,0,0,0", "0,0,0,20", "24,0,0,0", "0,20,0,0", "32,16,16,16"])
+def test_cropped_pictures_have_their_motion_where_it_belongs(tmp_path, cut):
+    """Two halves move apart, so that vectors in the wrong place lead to nothing alike."""
+    right, left = (list(pan(8, 80, 208, by, 0)) for by in (4, -4))
+    frames = [np.concatenate(both) for both in zip(right, left, strict=True)]
+    options = {"x264-params": f"scenecut=0:bframes=0:ref=1:crop-rect={cut}", "crf": "15"}
+    path = write_stream(tmp_path / "clip.mp4", "libx264", options, frames=frames)
+    top = int(cut.split(",")[1])
+    for _, step in list(decode_motion(path))[2:]:
+        edge = (80 - top) // 4
+        middle = slice(12, -12)
+        above, below = step.quarter_pixels[0, : edge - 2], step.quarter_pixels[0, edge + 2 :]
+        assert (above[:, middle] == 16).mean() > 0.9
+        assert (below[:-6, middle] == -16).mean() > 0.9
 
 
 def test_vectors_that_no_block_follows_are_not_taken_for_motion(streams):
