@@ -147,6 +147,7 @@ def test_cropped_pictures_have_their_motion_where_it_belongs(tmp_path, cut):
         above, below = step.quarter_pixels[0, : edge - 2], step.quarter_pixels[0, edge + 2 :]
         assert (above[:, middle] == 16).mean() > 0.9
         assert (below[:-6, middle] == -16).mean() > 0.9
+        assert step.intra[:, middle].mean() < 0.05
 
 
 def test_vectors_that_no_block_follows_are_not_taken_for_motion(streams):
