@@ -23,8 +23,9 @@ class Evidence:
 
     def add(self, step: BlockMotion) -> None:
         """Look at a frame."""
-        if step.evidence[1]:
-            self._last.append(step.evidence)
+        matching, known = step.evidence
+        if known:
+            self._last.append((matching, known))
 
     def obstacle(self) -> str | None:
         """What speaks against the vectors, if anything does, worded to follow a stream's name."""
