@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -33,10 +31,12 @@ from arseg_lightning.callbacks.recorded_values import (
     refuse_what_is_not_recorded,
 )
 from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
+from arseg_lightning.callbacks.stop_signal import status_of_stopped
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.arguments import (
+    CommandParser,
     check_command,
     help_texts,
     named,
@@ -195,7 +195,8 @@ class SegmentationCLI(LightningCLI):
             self.config_init["fit"]["ckpt_path"] = str(self._checkpoint)
         if self.datamodule.layouts["val"] is None:
             self.trainer.limit_val_batches = 0
-            best, callbacks = self._get(self.config_init, "best"), self.trainer.callbacks
+            callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+            best = self._get(self.config_init, "best")
             callbacks[:] = [each for each in callbacks if each is not best]
 
     def before_validate(self) -> None:
@@ -253,7 +254,7 @@ def main(arguments: list[str] | None = None) -> Any:
         name, *words = arguments
         command: Callable[..., Any] = COMMANDS[name]
         texts: dict[str, Any] = help_texts(name, command)
-        texts["parser_class"] = PlainMessages
+        texts["parser_class"] = CommandParser
         words, trusted = without_trusted(words)
         with trusting(trusted):
             return auto_cli(command, args=named(command, words), as_positional=False, **texts)
@@ -265,12 +266,7 @@ def main(arguments: list[str] | None = None) -> Any:
         try:
             return _run_experiment(arguments if given else None)
         except SIGTERMException:  # Lightning's status would be 0: done
-            raise SystemExit(_status_of_stopped()) from None
-
-
-def _status_of_stopped() -> int:
-    """That of a process that SIGTERM ends; whom Lightning has started, it would kill for that."""
-    return 128 + signal.SIGTERM if os.environ.get("LOCAL_RANK", "0") == "0" else 0
+            raise SystemExit(status_of_stopped()) from None
 
 
 def _is_no_advertisement(record: logging.LogRecord) -> bool:

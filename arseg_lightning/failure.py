@@ -68,7 +68,7 @@ def plain_message(error: BaseException) -> str | None:
     if isinstance(error, CommandError):
         return str(error)
     error = find_cause(error).error if isinstance(error, ValueError) else error
-    message = _of_a_metric(error) or _of_a_disk(error)
+    message = _of_a_metric(error) or _of_a_disk(error) or _of_a_package(error)
     if message is None and _is_meant_for_users(error):
         message = str(error)
     message = message or "\n".join(_with_place(error))
@@ -85,6 +85,17 @@ def _of_a_disk(error: BaseException) -> str | None:
     return (
         f"{error.strerror}{where}: make room, mend the folder, or choose another; then the same "
         f"command goes on with what is there"
+    )
+
+
+def _of_a_package(error: BaseException) -> str | None:
+    """Name what is to be installed, unless the message does so already."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name or "pip install" in str(error):
+        return None
+    package = error.name.partition(".")[0]
+    return (
+        f"{error}\nif {package} is a package, `pip install {package}`; if it is a file of yours, "
+        f"start the command in its folder"
     )
 
 

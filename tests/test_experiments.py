@@ -58,7 +58,7 @@ def street(folder, experiment):
 
 
 @pytest.fixture
-def fit(tmp_path_factory, monkeypatch):
+def fit(tmp_path_factory, monkeypatch, uncounted):
     """Fit experiments and overlays for one step; returns the folder of the run."""
     monkeypatch.setenv("RESNET18_INIT", "never-read")
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")

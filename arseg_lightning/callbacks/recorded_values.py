@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 import torch
-import yaml
+import yaml  # type: ignore[import-untyped]
 from jsonargparse.typing import register_type
 
 __all__ = ["read_back_devices_and_enumerations", "refuse_what_is_not_recorded"]

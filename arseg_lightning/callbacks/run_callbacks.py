@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import (
     Callback,
     LearningRateMonitor,
     ModelCheckpoint,
+    OnExceptionCheckpoint,
     ProgressBar,
     TQDMProgressBar,
 )
@@ -36,13 +37,18 @@ def check_trainer(options: Mapping[str, Any]) -> None:
         options: Arguments of the trainer.
 
     Raises:
-        ValueError: If a number is below 1, or a strategy forks.
+        ValueError: If a number is below 1, a strategy forks, or a callback resumes by itself.
     """
     strategy = options.get("strategy")
     if isinstance(strategy, str) and re.search("_(fork|notebook)", strategy):
         raise ValueError(
             f"trainer.strategy={strategy} forks a process that has threads, and its children wait "
             f"for them forever; give ddp, or ddp_spawn"
+        )
+    if any(isinstance(each, OnExceptionCheckpoint) for each in as_list(options.get("callbacks"))):
+        raise ValueError(
+            "OnExceptionCheckpoint lets a run that is to start again go on from any checkpoint "
+            "that it finds: leave it out; after an error, the same command goes on from last.ckpt"
         )
     for name in _AT_LEAST_ONE:
         value = options.get(name)

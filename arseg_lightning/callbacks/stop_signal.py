@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
-__all__ = ["StopSignal"]
+__all__ = ["StopSignal", "status_of_stopped"]
 
 
 class StopSignal(Callback):
@@ -58,6 +59,11 @@ class StopSignal(Callback):
 
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, note)
+
+
+def status_of_stopped() -> int:
+    """That of a process that SIGTERM ends; whom Lightning has started, it would kill for that."""
+    return 128 + signal.SIGTERM if os.environ.get("LOCAL_RANK", "0") == "0" else 0
 
 
 def _end_soon(trainer: Trainer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from operator import or_
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from arseg_lightning.messages import PROGRAM, CommandError, nearest
+from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages, nearest
 
-__all__ = ["check_command", "help_texts", "named", "read_counts_first", "without_trusted"]
+__all__ = ["CommandParser", "check_command", "help_texts", "named", "read_counts_first"]
+__all__ += ["without_trusted"]
 
 
 def check_command(arguments: list[str], names: list[str]) -> None:
@@ -90,6 +92,36 @@ def without_trusted(words: list[str]) -> tuple[list[str], list[str]]:
     return others, packages
 
 
+_OF_RUNS = ("configs", "cases")
+"""First parameters that name runs, whose configurations may be somebody else's."""
+
+
+class CommandParser(PlainMessages):
+    """A command's parser, whose help shows lists as they are typed, by their singular."""
+
+    def format_help(self, formatter: argparse.HelpFormatter | None = None) -> str:
+        """The help, with the singular of each list in place of the list's own name."""
+        shown: list[tuple[argparse.Action, list[str], Any]] = []
+        hidden: list[argparse.Action] = []
+        for action in self._actions:
+            if any(option.endswith("+") for option in action.option_strings):
+                shown.append((action, [*action.option_strings], action.metavar))
+                name = f"--{_singular(action.dest)}"
+                hidden += [each for each in self._actions if each.option_strings == [name]]
+                action.option_strings = [name]
+                action.metavar = name.removeprefix("--").upper()
+        helps = [(each, each.help) for each in hidden]
+        for each in hidden:
+            each.help = argparse.SUPPRESS
+        try:
+            return str(super().format_help(formatter))
+        finally:
+            for action, options, metavar in shown:
+                action.option_strings, action.metavar = options, metavar
+            for each, text in helps:
+                each.help = text
+
+
 def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
     """What a command's help says of all this, as arguments of ``jsonargparse.auto_cli``.
 
@@ -105,11 +137,14 @@ def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
     if "extra" in (each.name for each in others):
         usage.append("[-- EXTRA ...]")
     again = ", again for each" * _is_list(first)
+    trust = (
+        "--trust PACKAGE, again for each, is a package of your own whose classes a run's "
+        "configuration may name. "
+    ) * (first.name in _OF_RUNS)
     texts = {
         "prog": f"{PROGRAM} {name}",
         "usage": " ".join(usage),
-        "epilog": f"{shown} may be given by name: --{word} {word.upper()}{again}. --trust PACKAGE, "
-        f"again for each: a package of your own whose classes a run's configuration may name.",
+        "epilog": f"{trust}{shown} may be given by name: --{word} {word.upper()}{again}.",
     }
     if first.name == "configs":  # or it would be jsonargparse's own option of that name
         texts["config_help"] = "One of the configs, again for each."

@@ -83,8 +83,7 @@ class ClipDataModule(LightningDataModule):
         seed: Decides order and augmentation.
 
     Attributes:
-        task: The task that the data are for, where no trainer says so: a training loop of one's
-            own sets it. Its needs decide what a training sample is.
+        task: The task that the data are for, and whose needs count, where no trainer says so.
 
     Raises:
         ValueError: If the keyframe interval or batch size is below 1, another number below 0, there

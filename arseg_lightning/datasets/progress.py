@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lightning import Trainer
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.trainer.states import TrainerFn
 
 __all__ = ["finished_epochs", "processes", "refuse_other_steps", "resumes", "samples_per_step"]
@@ -33,8 +34,15 @@ def processes(trainer: Trainer | None) -> tuple[int, int]:
 
 def samples_per_step(trainer: Trainer | None, batch_size: int) -> int:
     """How many samples of all processes a step of the optimiser sees."""
-    accumulated = trainer.accumulate_grad_batches if trainer is not None else 1
-    return batch_size * processes(trainer)[1] * accumulated
+    return batch_size * processes(trainer)[1] * _accumulated(trainer)
+
+
+def _accumulated(trainer: Trainer | None) -> int:
+    """Batches a step; where their number changes with the epochs, that of the first one."""
+    for callback in getattr(trainer, "callbacks", []):
+        if isinstance(callback, GradientAccumulationScheduler):
+            return int(callback.get_accumulate_grad_batches(0))
+    return trainer.accumulate_grad_batches if trainer is not None else 1
 
 
 def refuse_other_steps(before: int | None, now: int) -> None:

@@ -89,7 +89,8 @@ def blank_frame(
     method: VideoMethod, size: tuple[int, int], device: torch.device | str = "meta"
 ) -> FrameInput:
     """A frame without content, as a method's steps take it."""
-    return method.still(torch.zeros(1, 3, *size, device=device))
+    dtype = next((p.dtype for p in method.parameters()), torch.float32)
+    return method.still(torch.zeros(1, 3, *size, device=device, dtype=dtype))
 
 
 def _planned(method: VideoMethod, info: FrameInfo, state: State, memory: object) -> Plan:

@@ -34,6 +34,7 @@ class Stream:
         method: The method, on its device, in eval mode.
         normalise: How its networks want their images.
         chaining: How motion is composed over frames.
+        dtype: Type of the images that its networks take; motion stays float32.
 
     Raises:
         ValueError: If the method waits for later frames, which a stream does not have.
@@ -44,6 +45,7 @@ class Stream:
         method: VideoMethod,
         normalise: Normalisation | None = None,
         chaining: Chaining = "subpixel",
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         if method.needs.lookahead:
             raise ValueError(
@@ -52,6 +54,7 @@ class Stream:
             )
         self.method = method
         self.chaining: Chaining = chaining
+        self.dtype = dtype
         self.device = next((p.device for p in method.parameters()), torch.device("cpu"))
         normalise = normalise or Normalisation()
         statistics = torch.tensor([normalise.mean, normalise.std], device=self.device)
@@ -233,7 +236,7 @@ class Stream:
         # Channels stay innermost, and a row is one long vector: three passes at full speed.
         rows = on_device.view(height, 3 * width).to(torch.float32)
         rows.div_(255.0).sub_(self._mean.repeat(width)).div_(self._std.repeat(width))
-        return rows.view(1, height, width, 3).permute(0, 3, 1, 2)
+        return rows.view(1, height, width, 3).permute(0, 3, 1, 2).to(self.dtype)
 
 
 @contextmanager

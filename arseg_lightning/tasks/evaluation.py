@@ -26,10 +26,18 @@ class Evaluation:
         num_classes: Number of classes.
         distances: Number of distances at which methods without a clock are counted: L, or 1 where
             distances mean nothing.
+        dtype: Type of the images that its networks take.
     """
 
-    def __init__(self, method: VideoMethod, num_classes: int, distances: int) -> None:
+    def __init__(
+        self,
+        method: VideoMethod,
+        num_classes: int,
+        distances: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self.method = method
+        self.dtype = dtype
         self.distances = distances
         most = method.most_distance
         self.metric = DistanceAccuracy(num_classes, distances if most is None else most + 1)
@@ -39,7 +47,7 @@ class Evaluation:
     def add(self, clip: EvaluationClip) -> list[StreamResult]:
         """Continue a stream, or start the next one."""
         if self._stream is None:
-            self._stream = Stream(self.method, clip.normalise, clip.chaining)
+            self._stream = Stream(self.method, clip.normalise, clip.chaining, self.dtype)
         return [self._push(self._stream, frame) for frame in clip.frames]
 
     def accuracy(self) -> Accuracy:

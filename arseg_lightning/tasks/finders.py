@@ -20,14 +20,16 @@ class FoundSettings(Callback):
     on with the rate before the search, over the steps of the batch size before it.
     """
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         """Refuse to search in the middle of a run.
 
         Raises:
             ValueError: If a run that goes on has a finder.
         """
         finders = _finders(trainer)
-        if stage == "fit" and finders and resumes(trainer):
+        if finders and resumes(trainer):
             raise ValueError(
                 f"{type(finders[0]).__name__} searches before the first step, and this run goes "
                 f"on: leave it out, configure what it has found "
@@ -47,7 +49,8 @@ class FoundSettings(Callback):
             else:
                 search = finder.optimal_lr
                 rate = search.suggestion() if search is not None else None
-                found = f"learning rate {rate:.3g}" if rate else "no learning rate: too few steps"
+                few = "no learning rate: too few steps within trainer.max_epochs"
+                found = f"learning rate {rate:.3g}" if rate else few
             rank_zero_info(f"{type(finder).__name__} found {found}")
 
 

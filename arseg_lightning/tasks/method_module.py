@@ -184,12 +184,18 @@ class MethodModule(LightningModule):
         """The methods that are compared in ``test``; the last one is this task's own."""
         others = self.method.baselines() | self._compared[0]
         for method in others.values():
-            method.to(self.device).follow_interval(self.keyframe_interval)
+            method.to(self.device, self.weights_dtype).follow_interval(self.keyframe_interval)
         return others | {self.method.name: self.method}
+
+    @property
+    def weights_dtype(self) -> torch.dtype:
+        """Type of the weights, and of the images that they meet: the trainer's true precision."""
+        return next((p.dtype for p in self.method.parameters()), torch.float32)
 
     def configure_callbacks(self) -> list[Callback]:
         """Let what Lightning's finders find be used."""
-        return [FoundSettings()]
+        known: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+        return [] if any(isinstance(each, FoundSettings) for each in known) else [FoundSettings()]
 
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel of single images, each the first frame of a stream.
@@ -211,7 +217,7 @@ class MethodModule(LightningModule):
         Of several processes, each gives the videos that are its own.
         """
         if self._stream is None:
-            self._stream = Stream(self.method, batch.normalise, batch.chaining)
+            self._stream = Stream(self.method, batch.normalise, batch.chaining, self.weights_dtype)
         results = [push(self._stream, frame) for frame in batch.frames]
         names = tuple(frame.name for frame in batch.frames)
         return LabelMaps(names, torch.from_numpy(np.stack([each.labels for each in results])))

@@ -283,7 +283,7 @@ class VideoTask(MethodModule):
         has_clock = any(method.clock is not None for method in methods.values())
         distances = self.keyframe_interval if has_clock or self._tests_every_distance() else 1
         self.evaluations = {
-            name: Evaluation(method, self.num_classes, distances)
+            name: Evaluation(method, self.num_classes, distances, self.weights_dtype)
             for name, method in methods.items()
         }
         # Lightning moves what is a module, and resets what is a metric.

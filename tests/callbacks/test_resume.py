@@ -15,6 +15,8 @@ from tests.callbacks.interrupted import (
     state,
 )
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 TASKS = {
     "HighResTask": {"loss": CROSS_ENTROPY},
     "LowResTask": {"objective": FST, "fusion": CREFF, "epochs_without_fusion": 1},

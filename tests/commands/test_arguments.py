@@ -48,7 +48,7 @@ def test_help_begins_with_the_usage_and_ends_with_the_name(name, note, capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert text.startswith(f"usage: python -m arseg_lightning {name} {USAGES[name]}")
     assert text.endswith(note)
-    assert ("--config CONFIG One of the configs, again for each." in text) == (name == "predict")
+    assert ("--trust PACKAGE, again for each, is a package of" in text) == (name == "predict")
 
 
 def test_what_is_missing_is_named_with_the_command_that_helps():
@@ -115,3 +115,13 @@ def test_one_batch_is_not_all_of_them(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["fit", *flags, "--trainer.limit_train_batches", "1"])
     assert "limit_train_batches: 1\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["predict", "bench", "cost", "prepare", "export"])
+def test_help_shows_lists_as_they_are_typed(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    assert "--configs" not in text
+    assert "s+ " not in text
+    assert text.count("\n  --config ") == 1

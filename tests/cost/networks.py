@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -27,13 +28,18 @@ class Pair:
         return method_cost(method, self.size)
 
     def arseg(self, resolution_ratio: float) -> MethodCost:
-        with torch.device("meta"):
-            method = ARSeg(self.num_classes, self.network, resolution_ratio=resolution_ratio)
-        return method_cost(method, self.size)
+        return _arseg(self, resolution_ratio)
 
     def as_the_paper(self, **recipe: object) -> MethodCost:
         recipe = Recipe(self.network.__name__, **recipe)
         return recipe_cost(recipe, self.num_classes, self.size, "paper")
+
+
+@cache
+def _arseg(pair: Pair, resolution_ratio: float) -> MethodCost:
+    with torch.device("meta"):
+        method = ARSeg(pair.num_classes, pair.network, resolution_ratio=resolution_ratio)
+    return method_cost(method, pair.size)
 
 
 PAIRS = {

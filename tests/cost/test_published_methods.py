@@ -33,7 +33,10 @@ def test_high_res_network_on_every_frame(name):
     assert cost.mean_gmacs == pytest.approx(HIGH_RES[name], rel=5e-3)
 
 
-@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize(
+    "ratio",
+    [r if r in (0.9, 0.5, 0.3) else pytest.param(r, marks=pytest.mark.slow) for r in RATIOS],
+)
 @pytest.mark.parametrize("name", PAIRS)
 def test_average_over_twelve_frames(name, ratio):
     cost = PAIRS[name].arseg(ratio)

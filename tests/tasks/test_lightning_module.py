@@ -14,6 +14,7 @@ import torch
 from lightning import Trainer
 
 from arseg_lightning.cli import main
+from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
 from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining, SegmentationLoss
 from arseg_lightning.methods import Adaptive, CodecKeyframes, EveryL, FeaturePropagation, PerFrame
@@ -243,6 +244,17 @@ def test_predict_gives_the_label_maps_of_all_videos_in_order(run):
     video = module.store.video(module.sequences("test")[0])
     expected = np.stack([result.labels for result in segmenter.stream(video)])
     assert (labels[:8] == expected).mean() > 0.999
+
+
+def test_images_of_streams_have_the_precision_of_the_networks(run):
+    task = JointTask.from_run(run / "run")
+    trainer = small_trainer(precision="bf16-true")
+    trainer.test(task, data(run), verbose=False)
+    assert [*task.evaluations] == ["1x", "0.5x", "AR 0.5x"]
+    for evaluation in task.evaluations.values():
+        cost = method_cost(evaluation.method, (48, 64))  # what a run's result says
+        assert cost.mean_gmacs > 0
+    assert trainer.predict(task, data(run))[0].labels.dtype == torch.uint8
 
 
 def test_predict_refuses_random_weights(run):
