@@ -60,6 +60,8 @@ class MotionChain:
     def restart(self, keyframe: int | None = None, following: BlockMotion | None = None) -> None:
         """Make a frame the keyframe: the last one pushed, if none is given.
 
+        Where steps say which frame they belong to, that of the keyframe is pushed too.
+
         Args:
             keyframe: The frame.
             following: Motion of the one frame that will be asked for; where it leads past the
@@ -98,10 +100,8 @@ class MotionChain:
         for earlier in step.earlier:
             self.push(earlier)
         frame = self._last + 1 if step.frame is None else step.frame
-        if frame in self._steps:
-            return
         self._last = frame
-        if self.chaining == "none":
+        if frame in self._steps or self.chaining == "none":
             return
         self._forget()
         self._steps[frame] = step
