@@ -76,7 +76,7 @@ class Pair:
     def motion_extracted(self) -> Any:
         """The motion between them, from the video: decode up to the frame, compose."""
         key, frame = self._frames
-        chain = MotionChain((HEIGHT, WIDTH))
+        chain = MotionChain((HEIGHT, WIDTH), start=key)
         for each in islice(decode(self._video, motion=True), frame + 1):
             if each.index > key:
                 chain.push(block_motion(each))

@@ -146,9 +146,8 @@ def _fields(clip: Clip) -> int:
     count, chain = 0, None
     for frame in decode(clip.video, motion=True, threads=clip.threads):
         chain = chain or MotionChain(frame.size)
-        if frame.index % clip.keyframe_interval:
-            chain.push(block_motion(frame))
-        else:
+        chain.push(block_motion(frame))
+        if frame.index % clip.keyframe_interval == 0:
             chain.restart()
         chain.motion()
         count += 1

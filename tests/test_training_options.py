@@ -144,7 +144,5 @@ def test_a_resumed_run_hears_its_command_line(plain, caplog):
 
 def test_a_run_without_end_needs_a_schedule_without_end(plain):
     endless = ("--trainer.max_epochs", "-1", "--trainer.max_time", "00:00:00:01")
-    with pytest.raises(
-        ValueError, match=r"schedule=cosine ends with the run, and nobody kno"
-    ):
+    with pytest.raises(ValueError, match=r"schedule=cosine ends with the run, and nobody kno"):
         fit(plain, "endless", *endless)

@@ -130,7 +130,7 @@ def panel(task: VideoTask, clip: EvaluationClip, data: ClipDataModule) -> NDArra
 def _motion(clip: EvaluationClip) -> Motion | None:
     """Motion of the last frame to the start of the stream; None if there is none to be had."""
     first = clip.frames[0].streamed.frame
-    chain = MotionChain(first.size, clip.chaining)
+    chain = MotionChain(first.size, clip.chaining, first.index)
     steps = [step for f in clip.frames[1:] for step in (*f.passed, f.streamed.step)]
     for step in steps:
         if step is None:

@@ -151,11 +151,9 @@ def _too_short(info: VideoInfo, frame: int, label: Path) -> list[str]:
 
 
 def _motion_notes(info: VideoInfo) -> list[str]:
-    """Say that a video's own motion vectors cannot be used, or perhaps not."""
+    """Say that a video's own motion vectors cannot be used."""
     if not info.exports_motion:
         turned = f"is turned by {info.rotation_degrees} degrees" if info.rotation_degrees else ""
         why = turned or f"is {info.codec}, which exports no motion vectors"
         return [f"{info.path.name} {why}: set data.motion: reencode"]
-    if info.has_b_frames:
-        return [f"{info.path.name} may hold B-frames: set data.motion: reencode"]
     return []

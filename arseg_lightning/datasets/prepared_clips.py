@@ -14,7 +14,7 @@ from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.datasets.layout import PreparedClip, PreparedLayout
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.types import BLOCK_SIZE, ClassSet, Frame, Motion, size_text
+from arseg_lightning.types import ClassSet, Frame, Motion, size_text
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live.frame import StreamedFrame
 from arseg_lightning.video.motion import BlockMotion
@@ -68,7 +68,7 @@ class PreparedClips(Dataset[EvaluationClip]):
             start = None if place else "start"
             streamed = StreamedFrame(decoded, None, start, motion or _still(decoded, start))
             # Of the frames between, it is known that they were there.
-            passed = (_no_step(decoded),) * (distance - 1)
+            passed = (BlockMotion.unknown(decoded.size),) * (distance - 1)
             name = clip.images[place].stem
             found.append(EvaluationFrame(streamed, label, distance, name, passed))
         return EvaluationClip(found, self.normalise, self.chaining)
@@ -76,11 +76,6 @@ class PreparedClips(Dataset[EvaluationClip]):
 
 def _still(frame: Frame, start: str | None) -> Motion | None:
     return None if start else Motion.zero(*frame.size)
-
-
-def _no_step(frame: Frame) -> BlockMotion:
-    cells = tuple(-(-side // BLOCK_SIZE) for side in frame.size)
-    return BlockMotion(np.zeros((2, *cells), np.int16), np.zeros(cells, np.bool_))
 
 
 def _images_of_one_size(paths: tuple[Path, ...]) -> NDArray[np.uint8]:

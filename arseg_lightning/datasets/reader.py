@@ -134,9 +134,11 @@ class ClipReader:
         if self._motion is not None and self._motion is not video:
             video.take_over(self._motion)
         self._motion = video
-        previous = (frames[0], *frames[:-1])
-        from_ = previous if leads_to == "previous" else (frames[0],) * len(frames)
-        fields = [video.motion(frame, base) for frame, base in zip(frames, from_, strict=True)]
+        if leads_to == "previous":
+            pairs = zip(frames, (frames[0], *frames[:-1]), strict=True)
+            fields = [video.motion_to(frame, base) for frame, base in pairs]
+        else:
+            fields = [video.motion(frame, frames[0]) for frame in frames]
         return (
             torch.from_numpy(np.stack([field.xy for field in fields])),
             torch.from_numpy(np.stack([field.valid for field in fields])),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from arseg_lightning.methods.method import VideoMethod
-from arseg_lightning.types import BLOCK_SIZE, Motion
+from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.live.frame import StreamedFrame
 from arseg_lightning.video.motion import BlockMotion
@@ -27,11 +29,10 @@ class MotionTrack:
     def __init__(self, first: StreamedFrame, method: VideoMethod, chaining: Chaining) -> None:
         self.wanted = method.needs.motion
         self.composes = method.composes_motion
-        self.chaining: Chaining = chaining
         self._current, self._is_first = first, True
-        self._chain: MotionChain | None = None
-        self._single: MotionChain | None = None
-        self._pending: BlockMotion | None = None
+        self._index = first.frame.index
+        size = first.frame.size
+        self._to_key, self._to_last = (MotionChain(size, chaining, self._index) for _ in range(2))
 
     @property
     def intra_share(self) -> float:
@@ -43,25 +44,28 @@ class MotionTrack:
 
     def take(self, streamed: StreamedFrame) -> None:
         """Move on to the next frame."""
-        self._compose_pending()
         self._current, self._is_first = streamed, False
+        step = streamed.step
+        if step is None:  # as at an I-frame, which leads nowhere
+            index = max(self._index + 1, streamed.frame.index)
+            step = BlockMotion.unknown(streamed.frame.size, index)
+        last, self._index = self._index, self._index + 1 if step.frame is None else step.frame
+        step = replace(step, frame=self._index)
         if self.composes and streamed.to_keyframe is None:
-            self._pending = _to_previous(streamed)
+            self._to_key.push(step)
+        if self.wanted == "previous":
+            self._to_last.restart(last, step)
+            self._to_last.push(step)
 
     def restart(self) -> None:
         """Make the current frame the keyframe."""
-        self._pending = None  # nobody asks for a keyframe's motion to the one before
-        if self._chain is not None:
-            self._chain.restart()
+        self._to_key.restart(self._index)
 
     def to_keyframe(self) -> Motion:
         """The current frame's motion to the last keyframe."""
         if self._current.to_keyframe is not None:
             return self._current.to_keyframe
-        self._compose_pending()
-        if self._chain is None:
-            return Motion.zero(*self._current.frame.size)
-        return self._chain.motion()
+        return self._to_key.motion(self._index)
 
     def field(
         self, is_keyframe: bool, device: torch.device
@@ -76,27 +80,6 @@ class MotionTrack:
         if self.wanted == "keyframe":
             motion = self.to_keyframe()
         else:
-            self._single = self._single or MotionChain(size, self.chaining)
-            self._single.restart()
-            self._single.push(_to_previous(self._current))
-            motion = self._single.motion()
+            motion = self._to_last.motion(self._index)
         xy, valid = torch.from_numpy(motion.xy)[None], torch.from_numpy(motion.valid)[None, None]
         return xy.to(device), valid.to(device)
-
-    def _compose_pending(self) -> None:
-        """Add the current frame's step to the motion to the keyframe, unless that is done."""
-        step, self._pending = self._pending, None
-        if step is None:
-            return
-        if self._chain is None:
-            self._chain = MotionChain(self._current.frame.size, self.chaining)
-            self._chain.restart()
-        self._chain.push(step)
-
-
-def _to_previous(streamed: StreamedFrame) -> BlockMotion:
-    """The motion to the frame before; none where it is not known, as at an I-frame."""
-    if streamed.step is not None:
-        return streamed.step
-    cells = tuple(-(-side // BLOCK_SIZE) for side in streamed.frame.size)
-    return BlockMotion(np.zeros((2, *cells), np.int16), np.ones(cells, np.bool_))

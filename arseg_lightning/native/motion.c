@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK = 4, GROUP = 4 };
@@ -32,76 +33,158 @@ static int16_t quarters(const Vector *v, int32_t motion)
     return v->motion_scale == 4 ? motion : floor_div((long)motion * 4, v->motion_scale);
 }
 
-/* The bit of a block's size, in the order in which sizes are painted: by height, then by width.
- * 0 where the block is none that we know. */
-static unsigned size_bit(const Vector *v)
+/* The luma of a picture and of those that its vectors may lead to. */
+typedef struct {
+    const uint8_t *const *luma; /* of the picture, then of the candidates, nearest first: those
+                                   shown earlier, then those shown later; NULL: none to look at */
+    const long *strides;
+    const int8_t *offsets; /* by how many frames a candidate is shown later; of the picture, 0 */
+    long num_earlier, num_later, height, width;
+    long accepted, bias, tolerated, detour; /* in quarter grey levels, see video/vectors.py */
+} Pictures;
+
+typedef struct {
+    long left, right, top, bottom; /* in pixels, inside the picture */
+} Block;
+
+typedef struct {
+    long sad;
+    int8_t offset;
+} Match;
+
+static inline long sad_of_rows(const uint8_t *a, long a_stride, const uint8_t *b, long b_stride,
+                               long width, long height)
 {
-    static const unsigned place[5] = {0, 1, 2, 0, 3};
-    if (v->w % BLOCK || v->h % BLOCK || v->w > 16 || v->h > 16 || !v->motion_scale)
-        return 0;
-    unsigned row = place[v->h / BLOCK], column = place[v->w / BLOCK];
-    return row && column ? 1u << (3 * row + column - 4) : 0;
+    int sum = 0;
+    for (long row = 0; row < height; row++, a += a_stride, b += b_stride)
+        for (long column = 0; column < width; column++)
+            sum += abs(a[column] - b[column]);
+    return sum;
 }
 
-/* Returns whether a cell had been painted before. */
-static inline int paint_rows(const Vector *v, long count, int16_t *x, int16_t *y, uint8_t *intra,
-                             long width, long rows)
+/* Sum of absolute differences of a block and a candidate, which goes on beyond its edges. */
+static long sad_at(const Pictures *p, long candidate, Block block, long x, long y)
 {
-    int16_t motion_x = quarters(v, v->motion_x), motion_y = quarters(v, v->motion_y);
-    int again = 0;
-    for (long row = 0; row < rows; row++, x += width, y += width, intra += width)
-        for (long cell = 0; cell < count; cell++) {
-            x[cell] = motion_x, y[cell] = motion_y;
-            again |= !intra[cell];
-            intra[cell] = 0;
+    long stride = p->strides[0], other = p->strides[candidate], sum = 0;
+    long width = block.right - block.left, height = block.bottom - block.top;
+    const uint8_t *a = p->luma[0] + block.top * stride + block.left, *b = p->luma[candidate];
+    if (block.left + x >= 0 && block.top + y >= 0 && block.right + x <= p->width
+        && block.bottom + y <= p->height) {
+        b += (block.top + y) * other + block.left + x;
+        switch (width) { /* a number that the compiler knows makes one instruction of a row */
+        case 16: return sad_of_rows(a, stride, b, other, 16, height);
+        case 8: return sad_of_rows(a, stride, b, other, 8, height);
+        default: return sad_of_rows(a, stride, b, other, width, height);
         }
-    return again;
-}
-
-static int paint_block(const Vector *v, int16_t *field, uint8_t *intra, long height, long width)
-{
-    long left = (v->dst_x - v->w / 2) / BLOCK, top = (v->dst_y - v->h / 2) / BLOCK;
-    long rows = clip(v->h / BLOCK, 0, height - top), count = clip(v->w / BLOCK, 0, width - left);
-    if (rows <= 0 || count <= 0)
-        return 0;
-    int16_t *x = field + top * width + left, *y = x + height * width;
-    uint8_t *hole = intra + top * width + left;
-    switch (count) { /* a number that the compiler knows makes one store of a row */
-    case 1: return paint_rows(v, 1, x, y, hole, width, rows);
-    case 2: return paint_rows(v, 2, x, y, hole, width, rows);
-    case 4: return paint_rows(v, 4, x, y, hole, width, rows);
-    default: return paint_rows(v, count, x, y, hole, width, rows);
     }
+    for (long row = 0; row < height; row++)
+        for (long column = 0; column < width; column++) {
+            long at = clip(block.top + row + y, 0, p->height - 1) * other
+                    + clip(block.left + column + x, 0, p->width - 1);
+            long difference = a[row * stride + column] - b[at];
+            sum += labs(difference);
+        }
+    return sum;
 }
 
-enum { PAINTED, LATER, STRANGE };
-
-/* Writes every vector into the cells of its block, in quarter pixels.
- * field: (2, height, width), intra: (height, width); both are overwritten.
- * Returns LATER if one leads to a later frame, STRANGE if there is one that no video should have. */
-int paint_vectors(const Vector *vectors, long count, int16_t *field, uint8_t *intra, long height,
-                  long width)
+/* The candidate that looks most like a block; sad is -1 where there is none. */
+static Match best_match(const Pictures *p, const Vector *v, Block block)
 {
-    unsigned sizes = 0;
-    int again = 0, later = 0;
-    memset(field, 0, sizeof(int16_t) * 2 * height * width);
-    memset(intra, 1, height * width);
+    long first = v->source < 0 ? 1 : 1 + p->num_earlier, area = block.right - block.left;
+    long end = first + (v->source < 0 ? p->num_earlier : p->num_later), least = 0;
+    long x = (quarters(v, v->motion_x) + 2) >> 2, y = (quarters(v, v->motion_y) + 2) >> 2;
+    Match best = {-1, 0};
+    area *= block.bottom - block.top;
+    for (long candidate = first; candidate < end; candidate++) {
+        long sad = sad_at(p, candidate, block, x, y);
+        long cost = 4 * sad + p->bias * area * (candidate - first);
+        if (best.sad < 0 || cost < least) {
+            best = (Match){sad, p->offsets[candidate]};
+            least = cost;
+        }
+        if (4 * sad <= p->accepted * area)
+            break;
+    }
+    return best;
+}
+
+/* Whether a block is nearer to its match than a tolerated difference, or than its own mean is. */
+static int is_match(const Pictures *p, Block block, long sad)
+{
+    long width = block.right - block.left, height = block.bottom - block.top, sum = 0, spread = 0;
+    if (4 * sad <= p->tolerated * width * height)
+        return 1;
+    const uint8_t *luma = p->luma[0] + block.top * p->strides[0] + block.left;
+    for (long row = 0; row < height; row++)
+        for (long column = 0; column < width; column++)
+            sum += luma[row * p->strides[0] + column];
+    for (long row = 0, mean = sum / (width * height); row < height; row++)
+        for (long column = 0; column < width; column++) {
+            long difference = luma[row * p->strides[0] + column] - mean;
+            spread += labs(difference);
+        }
+    return sad <= spread;
+}
+
+enum { NO_VECTOR = 255 };
+
+typedef struct {
+    int16_t *field;
+    int8_t *references;
+    uint8_t *errors, *intra;
+    long height, width; /* of the grid */
+} Cells;
+
+/* Writes a vector into the cells of its block, but those where another is as good; one that leads
+ * to a later frame has to be better by the detour. */
+static void paint_block(const Cells *to, Block block, const Vector *v, int8_t offset,
+                        uint8_t error, uint8_t unknown, long detour)
+{
+    long cost = error + (offset > 0 ? detour : 0);
+    int16_t x = unknown ? 0 : quarters(v, v->motion_x), y = unknown ? 0 : quarters(v, v->motion_y);
+    long right = (block.right + BLOCK - 1) / BLOCK, bottom = (block.bottom + BLOCK - 1) / BLOCK;
+    for (long row = block.top / BLOCK; row < bottom; row++)
+        for (long column = block.left / BLOCK; column < right; column++) {
+            long cell = row * to->width + column;
+            long other = to->errors[cell] + (to->references[cell] > 0 ? detour : 0);
+            if (to->errors[cell] != NO_VECTOR && cost >= other)
+                continue;
+            to->field[cell] = x;
+            to->field[to->height * to->width + cell] = y;
+            to->references[cell] = offset;
+            to->errors[cell] = error;
+            to->intra[cell] = unknown;
+        }
+}
+
+/* Finds what every vector leads to, and writes it into the cells of its block, in quarter pixels.
+ * field: (2, h, w), references, errors, intra: (h, w), where nothing is known yet. Where luma is
+ * NULL, every vector is taken to lead to the frame before. */
+void match_vectors(const Vector *vectors, long count, const uint8_t *const *luma,
+                   const long *strides, const int8_t *offsets, long num_earlier, long num_later,
+                   long height, long width, long accepted, long bias, long tolerated,
+                   long detour, int16_t *field, int8_t *references, uint8_t *errors, uint8_t *intra)
+{
+    const Pictures pictures = {luma, strides, offsets, num_earlier, num_later, height, width,
+                               accepted, bias, tolerated, detour};
+    long h = (height + BLOCK - 1) / BLOCK, w = (width + BLOCK - 1) / BLOCK;
+    const Cells cells = {field, references, errors, intra, h, w};
     for (const Vector *v = vectors; v < vectors + count; v++) {
-        unsigned bit = size_bit(v);
-        if (!bit || v->dst_x < v->w / 2 || v->dst_y < v->h / 2)
-            return STRANGE;
-        if (v->dst_x + v->w / 2 > BLOCK * width + 16 || v->dst_y + v->h / 2 > BLOCK * height + 16)
-            return STRANGE;
-        sizes |= bit;
-        later |= v->source > 0;
-        again |= paint_block(v, field, intra, height, width);
+        long left = v->dst_x - v->w / 2, top = v->dst_y - v->h / 2;
+        Block block = {clip(left, 0, width), clip(left + v->w, 0, width),
+                       clip(top, 0, height), clip(top + v->h, 0, height)};
+        long area = (block.right - block.left) * (block.bottom - block.top);
+        if (!v->motion_scale || !area)
+            continue;
+        if (!luma) {
+            paint_block(&cells, block, v, -1, 0, 0, detour);
+            continue;
+        }
+        Match match = best_match(&pictures, v, block);
+        if (match.sad >= 0)
+            paint_block(&cells, block, v, match.offset, clip(4 * match.sad / area, 0, 254),
+                        !is_match(&pictures, block, match.sad), detour);
     }
-    /* Only where blocks lie over one another does the order matter. */
-    for (unsigned bit = 1; again && bit <= sizes; bit <<= 1)
-        for (const Vector *v = vectors; sizes & bit && v < vectors + count; v++)
-            if (size_bit(v) == bit)
-                paint_block(v, field, intra, height, width);
-    return later ? LATER : PAINTED;
 }
 
 /* What is known of a cell. A plane has a rim of one cell around it, OUTSIDE. */
@@ -131,8 +214,21 @@ static int count_known(const uint8_t *at, long stride)
     return count;
 }
 
+/* The reference that most known cells have, the first cell's if none is known. */
+static int8_t most_frequent(const int8_t *references, const uint8_t *unknown, long cells)
+{
+    long counts[256] = {0}, most = (uint8_t)references[0];
+    for (long cell = 0; cell < cells; cell++)
+        counts[(uint8_t)references[cell]] += !unknown[cell];
+    for (long reference = 0; reference < 256; reference++)
+        if (counts[reference] > counts[most])
+            most = reference;
+    return most;
+}
+
+/* Motion as it would be if all led to one frame. */
 static void open_plane(const Plane *plane, const int16_t *field, const uint8_t *unknown,
-                       long height, long width)
+                       const int8_t *references, int8_t main, long height, long width)
 {
     memset(plane->x, 0, 2 * sizeof(float) * (height + 2) * plane->stride); /* and y behind it */
     memset(plane->state, OUTSIDE, (height + 2) * plane->stride);
@@ -143,8 +239,9 @@ static void open_plane(const Plane *plane, const int16_t *field, const uint8_t *
         float *restrict to_x = plane->x + at, *restrict to_y = plane->y + at;
         uint8_t *restrict state = plane->state + at;
         for (long column = 0; column < width; column++) {
-            to_x[column] = x[column];
-            to_y[column] = y[column];
+            float by = references ? (float)main / references[row * width + column] : 1.0f;
+            to_x[column] = hole[column] ? 0.0f : x[column] * by;
+            to_y[column] = hole[column] ? 0.0f : y[column] * by;
             state[column] = hole[column] ^ KNOWN;
         }
     }
@@ -175,16 +272,30 @@ static long queue_around(const Plane *plane, long at, int32_t *queue, long lengt
     return length;
 }
 
-/* Gives unknown cells the mean of their known neighbours, from the rim inwards.
- * field: (2, height, width), zero where unknown, which is what stays where nothing is known at all.
+static int16_t rounded(float value)
+{
+    float whole = rintf(value);
+    return whole < INT16_MIN ? INT16_MIN : whole > INT16_MAX ? INT16_MAX : whole;
+}
+
+/* Gives unknown cells the mean of their known neighbours, from the rim inwards, as motion to the
+ * frame that most cells lead to; zero where nothing is known at all.
+ * field: (2, height, width), references: (height, width), or NULL where all lead to one frame.
  * For work: planes of (height + 2, width + 2): xy, two; states, one; queues, two;
  * means, two. */
-void fill_unknown(int16_t *field, const uint8_t *unknown, long height, long width, float *xy,
-                  uint8_t *states, int32_t *queues, float *means)
+void fill_unknown(int16_t *field, const uint8_t *unknown, int8_t *references, long height,
+                  long width, float *xy, uint8_t *states, int32_t *queues, float *means)
 {
     long size = (width + 2) * (height + 2), cells = height * width;
     Plane plane = {xy, xy + size, states, width + 2};
-    open_plane(&plane, field, unknown, height, width);
+    int8_t main = references ? most_frequent(references, unknown, cells) : -1;
+    open_plane(&plane, field, unknown, references, main, height, width);
+    for (long cell = 0; cell < cells; cell++)
+        if (unknown[cell]) {
+            field[cell] = field[cells + cell] = 0;
+            if (references)
+                references[cell] = main;
+        }
     int32_t *queue = queues, *other = queues + size;
     long length = queue_rim(&plane, height, queue);
     while (length) {
@@ -199,8 +310,8 @@ void fill_unknown(int16_t *field, const uint8_t *unknown, long height, long widt
             plane.x[at] = means[2 * i];
             plane.y[at] = means[2 * i + 1];
             states[at] = KNOWN;
-            field[cell] = rintf(plane.x[at]);
-            field[cells + cell] = rintf(plane.y[at]);
+            field[cell] = rounded(plane.x[at]);
+            field[cells + cell] = rounded(plane.y[at]);
             later = queue_around(&plane, at, other, later);
         }
         int32_t *swap = queue;
@@ -218,10 +329,13 @@ typedef int16_t Pairs16 __attribute__((vector_size(16 * sizeof(Pair))));
 typedef int32_t Whole4 __attribute__((vector_size(sizeof(Pairs4))));
 typedef int32_t Whole16 __attribute__((vector_size(sizeof(Pairs16))));
 
+enum { LAST = 255 }; /* the reference -1 */
+
 typedef struct {
     const int16_t *field;
     const uint8_t *intra;
-    const Pair *before; /* NULL where the frame before is the keyframe */
+    const uint8_t *references;  /* which of before a cell's motion leads to; NULL: the last one */
+    const Pair *const *before;  /* each NULL where it is the keyframe */
     Pair *after;
     long height, width, cells;
     int rounds;
@@ -230,6 +344,7 @@ typedef struct {
 typedef struct {
     long x, y; /* in quarter pixels */
     int hole;
+    const Pair *before;
 } Shift;
 
 /* A displacement at the chain's precision: rounded to whole pixels, halves to even. */
@@ -245,7 +360,8 @@ static inline Shift shift_of(const Step *step, long cell)
 {
     int hole = step->intra[cell];
     return (Shift){precise(step->field[cell], step->rounds, hole),
-                   precise(step->field[step->cells + cell], step->rounds, hole), hole};
+                   precise(step->field[step->cells + cell], step->rounds, hole), hole,
+                   step->before[step->references ? step->references[cell] : LAST]};
 }
 
 /* Where the pixels of a rectangle come from, as a distance in memory. */
@@ -280,8 +396,8 @@ static inline int32_t one_number(int16_t x, int16_t y)
         ptrdiff_t from = to - (step)->after + distance(step, by);                                  \
         pairs = shifts | flags;                                                                    \
         for (long row = top; row < (bottom); row++) {                                              \
-            if ((step)->before) {                                                                  \
-                memcpy(&pairs, (step)->before + from, sizeof pairs);                               \
+            if ((by).before) {                                                                     \
+                memcpy(&pairs, (by).before + from, sizeof pairs);                                  \
                 pairs = (pairs + shifts) | flags;                                                  \
             }                                                                                      \
             memcpy(to, &pairs, sizeof pairs);                                                      \
@@ -298,7 +414,7 @@ static void move_held(const Step *step, Shift by, long left, long right, long to
             long y = clip(4 * row + by.y, 0, 4 * (step->height - 1));
             static const Pair none = {0, 0};
             long source = ((y + 2) >> 2) * step->width + ((x + 2) >> 2);
-            const int16_t *from = step->before ? step->before[source] : none;
+            const int16_t *from = by.before ? by.before[source] : none;
             int16_t *to = step->after[row * step->width + column];
             to[0] = x - 4 * column + from[0];
             to[1] = (2 * (y - 4 * row) + from[1]) | by.hole;
@@ -316,12 +432,12 @@ static inline void move_cell(const Step *step, long cell, long left, long top, l
 
 /* Asks for what the next row of cells will need: a row of pixels is about as long as a page of
  * memory, at whose end processors stop to fetch ahead by themselves. */
-static inline void fetch_below(const Step *step, long left, long bottom)
+static inline void fetch_below(const Step *step, const Pair *before, long left, long bottom)
 {
-    if (step->before == NULL || bottom + BLOCK > step->height)
+    if (before == NULL || bottom + BLOCK > step->height)
         return;
     for (long row = bottom; row < bottom + BLOCK; row++) {
-        __builtin_prefetch(step->before + row * step->width + left, 0);
+        __builtin_prefetch(before + row * step->width + left, 0);
         __builtin_prefetch(step->after + row * step->width + left, 1);
     }
 }
@@ -334,8 +450,10 @@ static inline int move_group(const Step *step, long cell, long left, long top, l
     int differ = 0;
     for (long i = 1; i < GROUP; i++)
         differ |= (x[i] ^ x[0]) | (y[i] ^ y[0]) | (intra[i] ^ intra[0]);
+    for (long i = 1; step->references && i < GROUP; i++)
+        differ |= step->references[cell + i] ^ step->references[cell];
     Shift by = shift_of(step, cell);
-    fetch_below(step, left, bottom);
+    fetch_below(step, by.before, left, bottom);
     if (differ || !stays(step, by, left, left + GROUP * BLOCK, top, bottom))
         return 0;
     MOVE_ROWS(Pairs16, Whole16, step, by, left, top, bottom);
@@ -412,14 +530,16 @@ static void write_pixels(const Pair *pairs, const Pixels *to, long at, long coun
     }
 }
 
-/* Goes on by one frame, as MotionChain.push does, and also gives the motion in pixels unless xy is
- * NULL. field: (2, h, w), intra: (h, w); before, after: (height, width) pairs, before NULL behind
- * the keyframe; xy: (2, height, width), valid: (height, width). */
-void push_motion(const int16_t *field, const uint8_t *intra, const Pair *before, Pair *after,
-                 long height, long width, int rounds, float *xy, uint8_t *valid)
+/* Composes a step with the motion of the frames that it leads to, and also gives the motion in
+ * pixels unless xy is NULL. field: (2, h, w), intra, references: (h, w), references NULL where all
+ * is LAST; before: 256 of (height, width) pairs, by reference, NULL for the keyframe; after:
+ * (height, width) pairs; xy: (2, height, width), valid: (height, width). */
+void push_motion(const int16_t *field, const uint8_t *intra, const uint8_t *references,
+                 const Pair *const *before, Pair *after, long height, long width, int rounds,
+                 float *xy, uint8_t *valid)
 {
     long w = (width + BLOCK - 1) / BLOCK, h = (height + BLOCK - 1) / BLOCK;
-    const Step step = {field, intra, before, after, height, width, h * w, rounds};
+    const Step step = {field, intra, references, before, after, height, width, h * w, rounds};
     const Pixels pixels = {xy, xy ? xy + height * width : NULL, valid};
     for (long row = 0; row < h; row++) {
         move_row(&step, row);
@@ -436,11 +556,47 @@ void to_pixels(const Pair *pairs, float *xy, uint8_t *valid, long count)
     write_pixels(pairs, &pixels, 0, count);
 }
 
+/* The nearest pixel of a plane, held inside it. */
+static inline int32_t nearest(float x, float y, int32_t height, int32_t width)
+{
+    int32_t column = floorf(x + 0.5f), row = floorf(y + 0.5f);
+    column = column < 0 ? 0 : column < width ? column : width - 1;
+    row = row < 0 ? 0 : row < height ? row : height - 1;
+    return row * width + column;
+}
+
+enum { ROUNDS = 3 };
+
+/* The motion of a frame to another, of both to a third: see video/relative.py. */
+void relate_motion(const float *restrict frame, const uint8_t *restrict frame_valid,
+                   const float *restrict key, const uint8_t *restrict key_valid,
+                   float *restrict xy, uint8_t *restrict valid, long height, long width)
+{
+    int32_t size = height * width;
+    int32_t from[width]; /* of a row */
+    for (int32_t row = 0; row < height; row++) {
+        long at = row * width;
+        for (int32_t i = 0; i < width; i++) {
+            float x = i + frame[at + i], y = row + frame[size + at + i], to_x = x, to_y = y;
+            for (int round = 0; round < ROUNDS; round++) {
+                int32_t place = nearest(to_x, to_y, height, width);
+                to_x = x - key[place], to_y = y - key[size + place];
+            }
+            xy[at + i] = to_x - i, xy[size + at + i] = to_y - row;
+            from[i] = nearest(to_x, to_y, height, width);
+        }
+        for (int32_t i = 0; i < width; i++)
+            valid[at + i] = frame_valid[at + i] & key_valid[from[i]];
+    }
+}
+
 typedef struct {
     const uint8_t *vectors, *intra; /* little endian; bits */
     long num_values;
+    const int8_t *references; /* NULL where all are -1 */
     int16_t *field;
     uint8_t *holes;
+    int8_t *leads_to;
     long height, width;
 } Placement;
 
@@ -461,6 +617,8 @@ static inline void place_square(const Placement *p, long value, long top, long l
             p->field[cell] = x;
             p->field[p->height * p->width + cell] = y;
             p->holes[cell] = hole;
+            if (p->references)
+                p->leads_to[cell] = p->references[value];
         }
 }
 
@@ -474,25 +632,30 @@ static long count_bits(const uint8_t *bits, long count)
     return sum;
 }
 
-/* Reads what video/packing.py packs. field: (2, height, width), holes: (height, width).
- * Returns 0, or 1 if the bytes are not those of a motion of this size. */
-int unpack_field(const uint8_t *content, long length, int16_t *field, uint8_t *holes, long height,
-                 long width)
+enum { READ, REFUSED, WITH_REFERENCES };
+
+/* Reads what video/packing.py packs. field: (2, height, width), holes, leads_to: (height, width).
+ * Returns REFUSED if the bytes are not those of a motion of this size. */
+int unpack_field(const uint8_t *content, long length, int16_t *field, uint8_t *holes,
+                 int8_t *leads_to, long height, long width)
 {
     long columns = (width + 3) / 4, count = (height + 3) / 4 * columns, split_bytes = (count + 7) / 8;
     if (split_bytes > length)
-        return 1;
+        return REFUSED;
     long num_split = count_bits(content, count), part_bytes = (4 * num_split + 7) / 8;
     const uint8_t *parts = content + split_bytes;
     if (split_bytes + part_bytes > length)
-        return 1;
+        return REFUSED;
     long num_parts = count_bits(parts, 4 * num_split), num_quarters = 4 * num_split - num_parts;
     long whole = 0, quarter = count - num_split, cell = quarter + num_quarters, part = 0;
     long num_values = cell + 4 * num_parts;
-    if (split_bytes + part_bytes + 4 * num_values + (num_values + 7) / 8 != length)
-        return 1;
+    long end = split_bytes + part_bytes + 4 * num_values + (num_values + 7) / 8;
+    if (length != end && length != end + num_values)
+        return REFUSED;
     const uint8_t *vectors = parts + part_bytes, *intra = vectors + 4 * num_values;
-    const Placement p = {vectors, intra, num_values, field, holes, height, width};
+    const int8_t *references = length > end ? (const int8_t *)content + end : NULL;
+    const Placement p = {vectors, intra, num_values, references, field, holes, leads_to,
+                         height, width};
     for (long i = 0; i < count; i++) {
         long top = 4 * (i / columns), left = 4 * (i % columns);
         if (!bit(content, i)) {
@@ -508,5 +671,5 @@ int unpack_field(const uint8_t *content, long length, int16_t *field, uint8_t *h
                     place_square(&p, cell++, y + c / 2, x + c % 2, 1);
         }
     }
-    return 0;
+    return references ? WITH_REFERENCES : READ;
 }

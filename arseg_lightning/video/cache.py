@@ -7,25 +7,27 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from arseg_lightning.file_lock import building
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.errors import VideoError
-from arseg_lightning.video.motion import BlockMotion, block_motion
+from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.motion_file import MotionIndex, read_index, read_motion, write_motion
-from arseg_lightning.video.probe import probe
-from arseg_lightning.video.references import require_previous_frame
+from arseg_lightning.video.probe import probe, require_motion
 from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["CannotWriteCache", "MotionCache", "NotCached", "VideoMotion", "content_hash"]
 
 Progress = Callable[[int, int | None], None]
 
-_VERSION = 2
+_VERSION = 3
 """Goes up when extraction or the file changes, so that entries of an older kind never answer."""
 
 
@@ -41,7 +43,7 @@ class VideoMotion:
     """The motion of one video, read frame by frame as it is asked for.
 
     Args:
-        path: A motion file; it holds the motion from frame to frame, however it is chained.
+        path: A motion file; it holds the motion of each frame, however it is chained.
         chaining: How that is composed to the motion to a keyframe.
     """
 
@@ -49,8 +51,9 @@ class VideoMotion:
         self.path = path
         self.chaining: Chaining = chaining
         self.index: MotionIndex = read_index(path)
+        self._records = self.index.records
         self._chain: MotionChain | None = None  # made when it is needed: it holds whole fields
-        self._chained: tuple[int, int] | None = None  # keyframe and frame of the chain
+        self._chained: tuple[int, int] | None = None  # keyframe and last record of the chain
 
     @property
     def num_frames(self) -> int:
@@ -78,15 +81,24 @@ class VideoMotion:
         return tuple(i for i, kind in enumerate(self.picture_types) if kind == "I")
 
     def block_motion(self, frame: int) -> BlockMotion:
-        """The motion of a frame to the frame before it."""
-        self._require(frame)
-        return read_motion(self.path, self.index, frame, frame + 1)[0]
+        """The motion of a frame to those that it was predicted from."""
+        return self.block_motions(frame, frame + 1)[0]
 
     def block_motions(self, start: int, stop: int) -> list[BlockMotion]:
-        """The motion of consecutive frames, each to the frame before it."""
+        """The motion of consecutive frames, with that of the later ones that they refer to."""
         self._require(start)
         self._require(stop - 1)
-        return list(read_motion(self.path, self.index, start, stop))
+        records, shown = self._records[start:stop], self.index.shown
+        end = int(records.max()) + 1
+        begin = int(np.argmax(shown[:end] >= start))
+        steps = read_motion(self.path, self.index, begin, end)
+        frames = shown[begin:end]
+        found = []
+        for frame, record in zip(range(start, stop), records.tolist(), strict=True):
+            later = np.flatnonzero(frames[: record - begin] > frame)
+            earlier = tuple(steps[each] for each in later)
+            found.append(replace(steps[record - begin], earlier=earlier))
+        return found
 
     def motion(self, frame: int, keyframe: int) -> Motion:
         """Compose the motion of a frame to a keyframe before it.
@@ -107,15 +119,55 @@ class VideoMotion:
                 f"I-frame; make it the keyframe, or encode the video as one long GOP"
             )
         chain = self._chain = self._chain or MotionChain(self.size, self.chaining)
-        if self._chained is None or self._chained[0] != keyframe or self._chained[1] > frame:
-            chain.restart()
-            self._chained = (keyframe, keyframe)
-        start = self._chained[1] + 1
-        if start <= frame:
-            for step in read_motion(self.path, self.index, start, frame + 1):
+        known, record = self._chained or (-1, -1), int(self._records[frame])
+        if known[0] != keyframe or (record <= known[1] and not chain.knows(frame)):
+            known = keyframe, self._restart(chain, keyframe, keyframe)
+        self._chained = keyframe, self._push(chain, known[1], record)
+        return chain.motion(frame)
+
+    def motion_to(self, frame: int, earlier: int) -> Motion:
+        """The motion of a frame to the one given before it.
+
+        Where its vectors lead past that, they are followed from there to it.
+
+        Raises:
+            ValueError: If the other is not before the frame.
+        """
+        step = self.block_motion(frame)
+        earliest = min(earlier, *(frame + each for each in step.leads_to))
+        if (
+            earliest == earlier
+            or frame == earlier
+            or "I" in self.picture_types[earlier + 1 : frame + 1]
+        ):
+            return self.motion(frame, earlier)
+        chain = self._chain = self._chain or MotionChain(self.size, self.chaining)
+        last = self._restart(chain, earlier, max(earliest, 0), step)
+        self._push(chain, last, int(self._records[frame]))
+        self._chained = None
+        return chain.motion(frame)
+
+    def _restart(
+        self, chain: MotionChain, keyframe: int, earliest: int, step: BlockMotion | None = None
+    ) -> int:
+        """Begin a chain at the last anchor up to a frame; gives the last record pushed."""
+        anchor = next((i for i in range(earliest, 0, -1) if self._kind(i) == "a"), 0)
+        chain.reset(anchor)
+        last = int(self._records[anchor])
+        if anchor != keyframe:
+            last = self._push(chain, last, int(self._records[keyframe]))
+            chain.restart(keyframe, step)
+        return last
+
+    def _push(self, chain: MotionChain, last: int, record: int) -> int:
+        """Push what comes after a record, up to another; gives the last one pushed."""
+        if record > last:
+            for step in read_motion(self.path, self.index, last + 1, record + 1):
                 chain.push(step)
-        self._chained = (keyframe, frame)
-        return chain.motion()
+        return max(last, record)
+
+    def _kind(self, frame: int) -> str:
+        return self.index.kinds[int(self._records[frame])]
 
     def take_over(self, other: VideoMotion) -> None:
         """Work in the memory of a video that is not read now: whole fields, for each video."""
@@ -171,14 +223,13 @@ class MotionCache:
             Whether it was extracted by this call.
 
         Raises:
-            UnsupportedReference: If its vectors do not lead from frame to frame.
-            NoMotionVectors: If its codec exports none.
+            NoMotionVectors: If its codec exports none that fit.
             CannotWriteCache: If the folder is read-only or full.
         """
         entry = self.entry(video)
         if entry.is_file():
             return False
-        require_previous_frame(video)
+        require_motion(probe(video))
         with building(entry) as missing:
             if missing:
                 self._build(video, entry, progress)
@@ -219,10 +270,10 @@ def _extract(
     video: Path, total: int | None, progress: Progress | None
 ) -> Iterator[tuple[str, BlockMotion]]:
     """Decode a video into picture types and motion."""
-    for frame in decode(video, motion=True):
-        yield frame.picture_type, block_motion(frame)
+    for index, found in enumerate(decode_motion(video)):
+        yield found
         if progress is not None:
-            progress(frame.index + 1, total)
+            progress(index + 1, total)
 
 
 def content_hash(path: Path) -> str:

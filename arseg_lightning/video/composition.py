@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +21,29 @@ _MAX_PAIR = np.iinfo(np.int16).max
 
 
 class Composition(Protocol):
-    """The motion of each pixel to a keyframe, step by step."""
+    """Adds up motion along frames; a field is whatever it keeps of a frame, None the keyframe."""
 
-    def restart(self) -> None:
-        """Go back to no motion."""
+    def compose(
+        self, step: BlockMotion, before: Mapping[int, Any], wanted: bool
+    ) -> tuple[Any, Motion | None]:
+        """Add a step to the fields of the frames that it leads to.
 
-    def push(self, step: BlockMotion) -> None:
-        """Go on by one frame."""
+        Args:
+            step: The step.
+            before: Their fields, by reference.
+            wanted: Whether the motion is asked for too, which saves reading the field again.
+        """
 
-    def motion(self) -> Motion:
-        """The motion so far, as a copy."""
+    def motion(self, field: Any) -> Motion:
+        """The motion of a field."""
+
+
+class _Pixels(NamedTuple):
+    """The motion of each pixel to the keyframe, x and y in quarter pixels, int32 (H, W)."""
+
+    x: NDArray[np.int32]
+    y: NDArray[np.int32]
+    valid: NDArray[np.bool_]
 
 
 class NumpyComposition:
@@ -46,33 +60,35 @@ class NumpyComposition:
         self.rounds = rounds
         self._y = np.arange(0, 4 * height, 4, dtype=np.int32)[:, None]
         self._x = np.arange(0, 4 * width, 4, dtype=np.int32)
-        self.restart()
 
-    def restart(self) -> None:
-        """Go back to no motion."""
-        self.set([np.zeros(self.size, np.int32) for _ in range(2)], np.ones(self.size, np.bool_))
-
-    def set(self, to_key: list[NDArray[np.int32]], valid: NDArray[np.bool_]) -> None:
-        """Go on from a motion, x and y in quarter pixels."""
-        self._to_key, self._valid = to_key, valid
-
-    def push(self, step: BlockMotion) -> None:
-        """Go on by one frame."""
+    def compose(
+        self, step: BlockMotion, before: Mapping[int, _Pixels | None], wanted: bool
+    ) -> tuple[_Pixels, Motion | None]:
+        """Add a step to the fields of the frames that it leads to."""
         height, width = self.size
         fields = self._at_precision(step)
         x = (self._x + self._to_pixels(fields[0])).clip(0, 4 * (width - 1))
         y = (self._y + self._to_pixels(fields[1])).clip(0, 4 * (height - 1))
         place = ((y + 2) >> 2) * width + ((x + 2) >> 2)
-        to_key = [
-            x - self._x + self._to_key[0].take(place),
-            y - self._y + self._to_key[1].take(place),
-        ]
-        self.set(to_key, self._valid.take(place) & ~self._to_pixels(step.intra))
+        found = _Pixels(x - self._x, y - self._y, ~self._to_pixels(step.intra))
+        for reference, field in before.items():
+            if field is None:
+                continue
+            here = ...
+            if step.references is not None:
+                here = self._to_pixels(step.references) == reference
+            at = place[here]
+            found.x[here] += field.x.take(at)
+            found.y[here] += field.y.take(at)
+            found.valid[here] &= field.valid.take(at)
+        return found, self.motion(found) if wanted else None
 
-    def motion(self) -> Motion:
-        """The motion so far, as a copy."""
-        xy: NDArray[np.float32] = np.stack(self._to_key).astype(np.float32) * np.float32(0.25)
-        return Motion(xy, self._valid.copy())
+    def motion(self, field: _Pixels | None) -> Motion:
+        """The motion of a field."""
+        if field is None:
+            return Motion.zero(*self.size)
+        xy = np.stack([field.x, field.y]).astype(np.float32) * np.float32(0.25)
+        return Motion(xy, field.valid.copy())
 
     def _at_precision(self, step: BlockMotion) -> NDArray[np.int32]:
         """The cells' displacements at the chain's precision, in quarter pixels."""
@@ -98,12 +114,10 @@ class NativeComposition:
     """
 
     def __init__(self, size: tuple[int, int], rounds: bool, kernels: MotionKernels) -> None:
+        self.size = size
         self.rounds = rounds
         self._kernels = kernels
-        self._buffers = Buffers(kept=6)
-        # Written in turns.
-        self._pairs, self._spare = (self._buffers.take((*size, 2), np.int16) for _ in range(2))
-        self.restart()
+        self._buffers = Buffers(kept=16)
 
     @staticmethod
     def max_steps(size: tuple[int, int]) -> int:
@@ -115,44 +129,31 @@ class NativeComposition:
         height, width = size
         return (_MAX_PAIR - max(8 * height, 4 * width)) // 4
 
-    def restart(self) -> None:
-        """Go back to no motion."""
-        self._is_key = True
-        self._waiting: BlockMotion | None = None
+    def compose(
+        self, step: BlockMotion, before: Mapping[int, NDArray[np.int16] | None], wanted: bool
+    ) -> tuple[NDArray[np.int16], Motion | None]:
+        """Add a step to the fields of the frames that it leads to."""
+        pairs = self._buffers.take((*self.size, 2), np.int16)
+        motion = self._blank() if wanted else None
+        self._kernels.push(step, before, pairs, self.rounds, motion)
+        return pairs, motion
 
-    def push(self, step: BlockMotion) -> None:
-        """Go on by one frame: with the next one, or when the motion is asked for."""
-        self._catch_up()
-        self._waiting = step
-
-    def motion(self) -> Motion:
-        """The motion so far, as a copy."""
-        height, width, _ = self._pairs.shape
-        if self._is_key and self._waiting is None:
-            return Motion.zero(height, width)
-        xy = self._buffers.take((2, height, width), np.float32)
-        motion = Motion(xy, self._buffers.take((height, width), np.bool_))
-        if self._waiting is None:
-            self._kernels.to_pixels(self._pairs, motion)
-        else:
-            self._catch_up(motion)
+    def motion(self, field: NDArray[np.int16] | None) -> Motion:
+        """The motion of a field."""
+        if field is None:
+            return Motion.zero(*self.size)
+        motion = self._blank()
+        self._kernels.to_pixels(field, motion)
         return motion
 
-    def _catch_up(self, motion: Motion | None = None) -> None:
-        """Do the step that waits; it may give the motion too, which saves reading it again."""
-        step, self._waiting = self._waiting, None
-        if step is None:
-            return
-        field, intra = np.ascontiguousarray(step.quarter_pixels), np.ascontiguousarray(step.intra)
-        before = None if self._is_key else self._pairs
-        self._kernels.push(field, intra, before, self._spare, self.rounds, motion)
-        self._pairs, self._spare = self._spare, self._pairs
-        self._is_key = False
+    def to_numpy(self, field: NDArray[np.int16] | None) -> _Pixels | None:
+        """The same field, to go on with where 16 bits might not do."""
+        if field is None:
+            return None
+        x, y = np.moveaxis(field.astype(np.int32), -1, 0)
+        return _Pixels(x, y >> 1, (y & 1) == 0)
 
-    def to_numpy(self) -> NumpyComposition:
-        """The same motion, to go on with where 16 bits might not do."""
-        self._catch_up()
-        numpy = NumpyComposition((self._pairs.shape[0], self._pairs.shape[1]), self.rounds)
-        x, y = np.moveaxis(self._pairs.astype(np.int32), -1, 0)
-        numpy.set([x, y >> 1], (y & 1) == 0)
-        return numpy
+    def _blank(self) -> Motion:
+        """Memory for a motion."""
+        xy = self._buffers.take((2, *self.size), np.float32)
+        return Motion(xy, self._buffers.take(self.size, np.bool_))

@@ -17,7 +17,7 @@ from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.pictures import NumberedPicture
 from arseg_lightning.video.vectors import VECTOR
 
-__all__ = ["ToRgb", "motion_vectors", "to_frame"]
+__all__ = ["ToRgb", "motion_vectors", "picture_type", "to_frame"]
 
 _SHORT_TYPES = {"SI": "I", "BI": "B", "SP": "P", "S": "P"}
 
@@ -45,14 +45,19 @@ def to_frame(
     """
     index, picture, is_copy = numbered
     rgb = rgb or ToRgb()
-    kind = "P" if is_copy else PictureType(picture.pict_type).name
     return Frame(
         index=index,
         pts_seconds=seconds(index),
-        picture_type=_SHORT_TYPES.get(kind, kind),
+        picture_type=picture_type(numbered),
         image=_upright(picture, path, size, rgb),
         vectors=motion_vectors(picture, is_copy, rgb.buffers) if motion else None,
     )
+
+
+def picture_type(numbered: NumberedPicture) -> str:
+    """One letter; a copy in place of a lost picture is a P-frame at rest."""
+    kind = "P" if numbered.is_copy else PictureType(numbered.picture.pict_type).name
+    return _SHORT_TYPES.get(kind, kind)
 
 
 class ToRgb:

@@ -8,13 +8,16 @@ from pathlib import Path
 from av.video.stream import VideoStream
 
 from arseg_lightning.types import Frame, size_text
-from arseg_lightning.video.conversion import ToRgb, to_frame
+from arseg_lightning.video.coded import export_motion
+from arseg_lightning.video.conversion import ToRgb, picture_type, to_frame
 from arseg_lightning.video.errors import VideoError
-from arseg_lightning.video.pictures import Damage, numbered_pictures
+from arseg_lightning.video.matching import Matcher
+from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.video.pictures import Damage, NumberedPicture, numbered_pictures
 from arseg_lightning.video.probe import VideoInfo, frame_rate, open_video, probe, require_motion
 from arseg_lightning.video.timeline import Timeline, read_timeline
 
-__all__ = ["decode", "frame_clock"]
+__all__ = ["decode", "decode_motion", "frame_clock"]
 
 
 def decode(
@@ -72,6 +75,37 @@ def frame_clock(timeline: Timeline | None, stream: VideoStream) -> Callable[[int
     return seconds
 
 
+def decode_motion(path: Path | str) -> Iterator[tuple[str, BlockMotion]]:
+    """Decode a video into the picture type and the motion of each frame, in display order.
+
+    Args:
+        path: The video; what of it is damaged is handled as :func:`decode` does.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        NotAVideo: If it is not a video.
+        NoMotionVectors: If it has no motion vectors that fit.
+        VideoError: If the size of the pictures changes on the way.
+
+    Warns:
+        VideoDamageWarning: If a part could not be decoded.
+    """
+    info, matcher = probe(Path(path)), Matcher[NumberedPicture]()
+    require_motion(info)
+    damage = Damage(info.path)
+    with open_video(info.path) as (container, stream):
+        export_motion(stream)
+        stream.codec_context.thread_count = 1
+        for numbered in numbered_pictures(container, stream, read_timeline(info.path), damage):
+            picture = numbered.picture
+            _require_size(info, numbered.place, (picture.height, picture.width), info.size)
+            for found, step in matcher.push(numbered, numbered):
+                yield picture_type(found), step
+        for found, step in matcher.flush():
+            yield picture_type(found), step
+    damage.warn()
+
+
 def _decode(
     info: VideoInfo, motion: bool, size: tuple[int, int] | None, threads: int
 ) -> Iterator[Frame]:
@@ -80,7 +114,7 @@ def _decode(
     timeline = read_timeline(info.path)
     with open_video(info.path) as (container, stream):
         if motion:
-            stream.codec_context.options = {"flags2": "+export_mvs"}
+            export_motion(stream)
         # Where pictures are shown in another order than coded, FFmpeg gives out the vectors of
         # one while another thread still writes them.
         if threads > 1 and info.codec == "h264" and not info.has_b_frames:
@@ -89,12 +123,17 @@ def _decode(
         seconds = frame_clock(timeline, stream)
         for numbered in numbered_pictures(container, stream, timeline, damage):
             frame = to_frame(numbered, info.path, seconds, motion, size, rgb)
-            if frame.size != (size or info.size):
-                raise VideoError(
-                    f"{info.path} changes its size: frame {frame.index} is "
-                    f"{size_text(frame.size)}, the first is {size_text(info.size)} (height x "
-                    f"width); make a copy of one size: "
-                    f"python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
-                )
+            _require_size(info, frame.index, frame.size, size or info.size)
             yield frame
     damage.warn()
+
+
+def _require_size(
+    info: VideoInfo, index: int, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    if size != expected:
+        raise VideoError(
+            f"{info.path} changes its size: frame {index} is {size_text(size)}, the first is "
+            f"{size_text(info.size)} (height x width); make a copy of one size: "
+            f"python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
+        )

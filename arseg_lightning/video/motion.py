@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +12,43 @@ from numpy.typing import NDArray
 from arseg_lightning.types import BLOCK_SIZE, Frame
 from arseg_lightning.video.errors import UnsupportedReference
 from arseg_lightning.video.kernels import motion_kernels
-from arseg_lightning.video.vectors import paint
+from arseg_lightning.video.vectors import NO_VECTOR, Candidates, match_vectors
 
-__all__ = ["BlockMotion", "block_motion", "fill_intra"]
+__all__ = ["BlockMotion", "Kind", "block_motion", "fill_intra", "matched_motion"]
+
+Kind = Literal["anchor", "between", "disposable"]
+"""Of a frame: nothing that is shown later was decoded before it; something was, and others may
+refer to it; nothing refers to it."""
+
+
+_RANGE = np.iinfo(np.int16).min, np.iinfo(np.int16).max
 
 
 @dataclass(frozen=True, slots=True)
 class BlockMotion:
-    """Backward motion of one frame to the frame before it, a vector for each 4x4 pixels.
+    """Motion of one frame to those that it was predicted from, a vector for each 4x4 pixels.
 
     Args:
         quarter_pixels: int16 of shape (2, h, w) with h = ceil(H / 4), w = ceil(W / 4): x and y in
             quarter pixels; filled in where the block is intra-coded.
-        intra: True where the codec gave no vector, bool of shape (h, w).
+        intra: True where the codec gave no vector that leads somewhere, bool of shape (h, w).
+        references: By how many frames the one that it leads to is shown later, int8 of shape
+            (h, w); negative for an earlier one. None where all of it leads to the frame before.
+        errors: Mean difference of a block and what it leads to, in quarter grey levels, uint8 of
+            shape (h, w), 255 where it has no vector; None where it is not known.
+        frame: Index of the frame in display order; None for the one after that before it.
+        kind: What may refer to it.
+        earlier: Motion of frames that were decoded before this one and are shown later, and of
+            those that were left out before it.
     """
 
     quarter_pixels: NDArray[np.int16]
     intra: NDArray[np.bool_]
+    references: NDArray[np.int8] | None = None
+    errors: NDArray[np.uint8] | None = None
+    frame: int | None = None
+    kind: Kind = "anchor"
+    earlier: tuple[BlockMotion, ...] = ()
 
     def __post_init__(self) -> None:
         """Check shapes and types."""
@@ -37,9 +59,49 @@ class BlockMotion:
                 f"{field.shape} with {intra.dtype} {intra.shape}"
             )
 
+    @classmethod
+    def rest(cls, size: tuple[int, int], frame: int | None = None) -> BlockMotion:
+        """The motion of a frame that is the same as the one before it."""
+        grid = tuple(-(-side // BLOCK_SIZE) for side in size)
+        return cls(np.zeros((2, *grid), np.int16), np.zeros(grid, np.bool_), frame=frame)
+
+    @classmethod
+    def unknown(cls, size: tuple[int, int], frame: int | None = None) -> BlockMotion:
+        """The motion of a frame that was predicted from none."""
+        found = cls.rest(size, frame)
+        found.intra[:] = True
+        return found
+
+    @property
+    def evidence(self) -> tuple[int, int]:
+        """Cells whose vector leads to what looks like them, and cells that have one."""
+        if self.errors is None:
+            return 0, 0
+        has_vector = self.errors != NO_VECTOR
+        return int((has_vector & ~self.intra).sum()), int(has_vector.sum())
+
+    @property
+    def leads_to(self) -> tuple[int, ...]:
+        """The references that occur."""
+        if self.references is None:
+            return (-1,)
+        span = range(int(self.references.min()), int(self.references.max()) + 1)
+        return tuple(each for each in span if (self.references == each).any())
+
+    def without(self, lost: Collection[int]) -> BlockMotion:
+        """The same, filled in where it leads to frames of which nothing is known."""
+        if not lost:
+            return self
+        if self.references is None:
+            blank = np.zeros_like(self.quarter_pixels)
+            return replace(self, quarter_pixels=blank, intra=np.ones_like(self.intra))
+        unknown = self.intra | np.isin(self.references, list(lost))
+        field, references = fill_intra(self.quarter_pixels, unknown, self.references)
+        return replace(self, quarter_pixels=field, intra=unknown, references=references)
+
 
 def block_motion(frame: Frame) -> BlockMotion:
-    """Paint a frame's vectors onto the 4x4 grid, and fill in intra-coded blocks.
+    """The motion of a frame that refers to the one before it and to no other.
 
     Args:
         frame: A frame decoded with its vectors.
@@ -51,50 +113,80 @@ def block_motion(frame: Frame) -> BlockMotion:
     vectors = frame.vectors
     if vectors is None:
         raise ValueError(f"frame {frame.index} was decoded without vectors; use motion=True")
-    height, width = (_cells(side) for side in frame.size)
-    painted, intra, later = paint(vectors, height, width)
-    if frame.picture_type == "B" or later:
+    if frame.picture_type == "B" or (vectors["source"] > 0).any():
         raise UnsupportedReference(
             f"frame {frame.index} is predicted from a later one (B-frame), so its vectors do not "
-            f"lead to the frame before it; use --motion reencode"
+            f"lead to the frame before it; decode_motion matches them with what they lead to"
         )
-    return BlockMotion(_filled(painted, intra), intra)
+    return matched_motion(vectors, frame.size, None, frame.index)
 
 
-def fill_intra(quarter_pixels: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
+def matched_motion(
+    vectors: NDArray[np.void],
+    size: tuple[int, int],
+    candidates: Candidates | None,
+    frame: int | None,
+    kind: Kind = "anchor",
+) -> BlockMotion:
+    """Find what a frame's vectors lead to, and fill in where that is nothing.
+
+    Args:
+        vectors: The codec's vectors.
+        size: Height and width of the picture.
+        candidates: What they may lead to; None takes all of them to lead to the frame before.
+        frame: Index of the frame.
+        kind: What may refer to it.
+    """
+    found = match_vectors(vectors, size, candidates)
+    references = None if (found.references == -1).all() else found.references
+    field, references = fill_intra(found.field, found.intra, references)
+    return BlockMotion(field, found.intra, references, found.errors, frame, kind)
+
+
+def fill_intra(
+    quarter_pixels: NDArray[np.int16],
+    intra: NDArray[np.bool_],
+    references: NDArray[np.int8] | None = None,
+) -> tuple[NDArray[np.int16], NDArray[np.int8] | None]:
     """Give intra-coded cells the mean motion of their neighbours, from the rim inwards.
 
-    What is newly seen usually moves with what is beside it. A frame that is intra-coded
-    throughout gets zero motion.
+    What is newly seen usually moves with what is beside it. It leads to the frame that most cells
+    lead to, and is as fast as its neighbours. A frame that is intra-coded throughout gets zero
+    motion.
 
     Shapes:
-        quarter_pixels: (2, h, w)   intra: (h, w)   returns: (2, h, w)
+        quarter_pixels: (2, h, w)   intra, references: (h, w)   returns: (2, h, w), (h, w)
     """
-    return _filled(np.where(intra, np.int16(0), quarter_pixels), np.ascontiguousarray(intra))
-
-
-def _filled(field: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """Fill in cells that are zero, in place if there are kernels."""
+    field, intra = quarter_pixels.copy(), np.ascontiguousarray(intra)
+    references = None if references is None else references.copy()
     kernels = motion_kernels()
     if kernels is not None:
-        kernels.fill(field, intra)
-        return field
-    return _fill(field, intra)
+        kernels.fill(field, intra, references)
+    else:
+        _fill(field, intra, references)
+    return field, references
 
 
-def _fill(field: NDArray[np.int16], intra: NDArray[np.bool_]) -> NDArray[np.int16]:
+def _fill(
+    field: NDArray[np.int16], intra: NDArray[np.bool_], references: NDArray[np.int8] | None
+) -> None:
     """The same without kernels, all of the rim at a time."""
-    unknown = intra.copy()
-    if unknown.all():
-        return field
-    filled = field.astype(np.float32)
-    while unknown.any():
+    unknown, filled = intra.copy(), field.astype(np.float32)
+    if references is not None:
+        counts = np.bincount(references[~intra].view(np.uint8), minlength=256)
+        first = references.view(np.uint8).flat[0]
+        most = first if counts[first] == counts.max() else counts.argmax()
+        main = np.uint8(most).view(np.int8)
+        filled *= np.float32(main) / references.astype(np.float32)
+        references[intra] = main
+    filled[:, intra] = 0
+    while unknown.any() and not unknown.all():
         count = _sum_of_neighbours((~unknown).astype(np.float32))
         total = _sum_of_neighbours(filled)
         rim = unknown & (count > 0)
         filled[:, rim] = total[:, rim] / count[rim]
         unknown &= ~rim
-    return np.rint(filled).astype(np.int16)
+    field[:, intra] = np.rint(filled[:, intra]).clip(*_RANGE)
 
 
 def _sum_of_neighbours(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -103,7 +195,3 @@ def _sum_of_neighbours(values: NDArray[np.float32]) -> NDArray[np.float32]:
     rows = padded[..., :-2, :] + padded[..., 1:-1, :] + padded[..., 2:, :]
     total: NDArray[np.float32] = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
     return total
-
-
-def _cells(side: int) -> int:
-    return -(-side // BLOCK_SIZE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arseg_lightning.types import BLOCK_SIZE
-from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.video.motion import BlockMotion, Kind
 from arseg_lightning.video.packing import pack, unpack
 
 __all__ = ["MotionIndex", "read_index", "read_motion", "write_motion"]
 
-_MAGIC = b"arseg-motion-2\n"
+_MAGIC = b"arseg-motion-3\n"
 _ANY_MAGIC = _MAGIC[:-2]
 _REMEDY = "delete it, and `python -m arseg_lightning prepare` makes it again"
+_KINDS: dict[str, Kind] = {"a": "anchor", "b": "between", "d": "disposable"}
 _LENGTH = np.dtype("<u4")
 
 
@@ -33,18 +34,28 @@ class MotionIndex:
         size: Height and width of the pictures.
         fps: Frames a second.
         picture_types: One letter a frame.
-        offsets: Where each frame's record starts, and the end of the last one, int64.
+        shown: The frame that each record belongs to, int64: records are in the order in which
+            frames were decoded.
+        kinds: What may refer to the frame of each record, by the kinds' first letters.
+        offsets: Where each record starts, and the end of the last one, int64.
     """
 
     size: tuple[int, int]
     fps: float
     picture_types: str
+    shown: NDArray[np.int64]
+    kinds: str
     offsets: NDArray[np.int64]
 
     @property
     def grid(self) -> tuple[int, int]:
         """Height and width of the block grid."""
         return -(-self.size[0] // BLOCK_SIZE), -(-self.size[1] // BLOCK_SIZE)
+
+    @property
+    def records(self) -> NDArray[np.int64]:
+        """The record of each frame."""
+        return np.argsort(self.shown, kind="stable")
 
 
 def write_motion(
@@ -57,17 +68,22 @@ def write_motion(
 
     Args:
         file: Open for writing, at its start.
-        frames: Picture type and motion of each frame, in order.
+        frames: Picture type and motion of each frame, in display order.
         size: Height and width of the pictures.
         fps: Frames a second.
     """
-    types: list[str] = []
-    lengths: list[int] = []
+    types, kinds = "", ""
+    lengths: dict[int, int] = {}
     for picture_type, motion in frames:
-        types.append(picture_type)
-        lengths.append(file.write(zlib.compress(pack(motion), 6)))
-    file.write(np.array(lengths, _LENGTH).tobytes())
-    index = json.dumps({"size": size, "fps": fps, "picture_types": "".join(types)}).encode()
+        for step in (*motion.earlier, replace(motion, frame=len(types))):
+            if step.frame is not None and step.frame not in lengths:
+                lengths[step.frame] = file.write(zlib.compress(pack(step), 6))
+                kinds += step.kind[0]
+        types += picture_type
+    file.write(np.array(list(lengths.values()), _LENGTH).tobytes())
+    shown = None if list(lengths) == sorted(lengths) else list(lengths)
+    fields = {"size": size, "fps": fps, "picture_types": types, "shown": shown}
+    index = json.dumps(fields | {"kinds": kinds}).encode()
     file.write(index + len(index).to_bytes(8, "big") + _MAGIC)
 
 
@@ -95,6 +111,8 @@ def read_index(path: Path) -> MotionIndex:
                 size=(int(index["size"][0]), int(index["size"][1])),
                 fps=float(index["fps"]),
                 picture_types=str(index["picture_types"]),
+                shown=_order(index["shown"], count),
+                kinds=str(index["kinds"]),
                 offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
             )
         except (ValueError, LookupError, TypeError, OSError) as error:
@@ -102,13 +120,13 @@ def read_index(path: Path) -> MotionIndex:
 
 
 def read_motion(path: Path, index: MotionIndex, start: int, stop: int) -> list[BlockMotion]:
-    """Read the motion of consecutive frames.
+    """Read consecutive records.
 
     Args:
         path: The file.
         index: Its index.
-        start: The first frame.
-        stop: One behind the last frame.
+        start: The first record.
+        stop: One behind the last record.
 
     Raises:
         ValueError: If a record is damaged.
@@ -119,16 +137,33 @@ def read_motion(path: Path, index: MotionIndex, start: int, stop: int) -> list[B
         content = memoryview(file.read(offsets[-1] - offsets[0]))
     places = [offset - offsets[0] for offset in offsets]
     try:
-        return [_read(content[begin:end], index.grid) for begin, end in pairwise(places)]
-    except (zlib.error, ValueError) as error:
-        raise ValueError(f"{path} is damaged in frames {start} to {stop - 1}; {_REMEDY}") from error
+        read = [_read(content[begin:end], index.grid) for begin, end in pairwise(places)]
+        return [
+            replace(motion, frame=int(frame), kind=_KINDS[kind])
+            for motion, frame, kind in zip(
+                read, index.shown[start:stop], index.kinds[start:stop], strict=True
+            )
+        ]
+    except (zlib.error, ValueError, LookupError) as error:
+        frames = index.shown[start:stop]
+        raise ValueError(
+            f"{path} is damaged in frames {frames.min()} to {frames.max()}; {_REMEDY}"
+        ) from error
+
+
+def _order(shown: list[int] | None, count: int) -> NDArray[np.int64]:
+    """The frame of each record, if each frame has one; in display order if nothing is said."""
+    order = np.arange(count) if shown is None else np.array(shown, np.int64)
+    if not np.array_equal(np.sort(order), np.arange(count)):
+        raise ValueError(f"{count} frames have {len(order)} records, or not one each")
+    return order
 
 
 def _read(record: memoryview, grid: tuple[int, int]) -> BlockMotion:
     """Decompress a record, as far as a motion of this size can go and no further."""
     cells = (grid[0] + 4) * (grid[1] + 4)  # whole macroblocks
     decompressor = zlib.decompressobj()
-    content = decompressor.decompress(record, 8 * cells)
+    content = decompressor.decompress(record, 9 * cells)
     if not decompressor.eof:
         raise ValueError(f"{len(record)} bytes are no whole record, or hold too much")
     return unpack(content, grid)

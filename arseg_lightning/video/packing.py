@@ -21,20 +21,25 @@ def pack(motion: BlockMotion) -> bytes:
 
     In this order: a bit for each macroblock, set where its cells differ; four bits for each of
     those, set for its quarters whose cells differ; x (int16, little endian) of whole macroblocks,
-    then of whole quarters, then of single cells; y likewise; and a bit for each of them, set
-    where it is intra-coded. Everything goes row by row, within a macroblock too, and the grid is
-    made full at the right and at the bottom with copies of its last cells.
+    then of whole quarters, then of single cells; y likewise; a bit for each of them, set where it
+    is intra-coded; and the reference of each (int8), unless that is -1 for all. Everything goes
+    row by row, within a macroblock too, and the grid is made full at the right and at the bottom
+    with copies of its last cells.
     """
-    cells = _to_macroblocks(np.concatenate([motion.quarter_pixels, motion.intra[None]]))
+    planes = [motion.quarter_pixels, motion.intra[None]]
+    if motion.references is not None:
+        planes.append(motion.references[None])
+    cells = _to_macroblocks(np.concatenate(planes))
     first = cells[..., :1]  # of each quarter
     split_quarters = (cells != first).any(axis=(0, 3))
     split = split_quarters.any(1) | (first != first[:, :, :1]).any(axis=(0, 2, 3))
     inside, parts = cells[:, split], split_quarters[split]
-    whole = cells[:, ~split, 0, 0], inside[:, ~parts, 0], inside[:, parts].reshape(3, -1)
-    x, y, intra = np.concatenate(whole, axis=1)
+    whole = cells[:, ~split, 0, 0], inside[:, ~parts, 0], inside[:, parts].reshape(len(cells), -1)
+    x, y, intra, *references = np.concatenate(whole, axis=1)
     flags = [np.packbits(split), np.packbits(parts)]
     vectors = np.stack([x, y]).astype("<i2")
-    return b"".join(part.tobytes() for part in (*flags, vectors, np.packbits(intra != 0)))
+    values = (vectors, np.packbits(intra != 0), *(each.astype(np.int8) for each in references))
+    return b"".join(part.tobytes() for part in (*flags, *values))
 
 
 def unpack(content: bytes, grid: tuple[int, int]) -> BlockMotion:
@@ -51,9 +56,8 @@ def unpack(content: bytes, grid: tuple[int, int]) -> BlockMotion:
     if kernels is None:
         motion = _unpack(content, grid)
     else:
-        motion = BlockMotion(np.empty((2, *grid), np.int16), np.empty(grid, np.bool_))
-        if not kernels.unpack(content, motion.quarter_pixels, motion.intra):
-            motion = None
+        found = kernels.unpack(content, grid)
+        motion = None if found is None else BlockMotion(*found)
     if motion is None:
         raise ValueError(f"{len(content)} bytes are no motion of {grid[0]}x{grid[1]} cells")
     return motion
@@ -67,13 +71,16 @@ def _unpack(content: bytes, grid: tuple[int, int]) -> BlockMotion | None:
     parts = bits[8 * at :][: 4 * split.sum()]
     at += -(-len(parts) // 8)
     ends = np.cumsum([(~split).sum(), (~parts).sum(), _SIDE * parts.sum()])
-    lengths_fit = len(content) == at + 4 * ends[2] + -(-ends[2] // 8)
+    end = at + 4 * ends[2] + -(-ends[2] // 8)
+    lengths_fit = len(content) in (end, end + ends[2])
     if len(split) != num_macroblocks or len(parts) != 4 * split.sum() or not lengths_fit:
         return None
     x, y = np.frombuffer(content, "<i2", 2 * ends[2], at).reshape(2, -1)
-    values = np.stack([x, y, bits[8 * (at + 4 * ends[2]) :][: ends[2]]])
+    references = np.frombuffer(content, np.int8, -1, end) if len(content) > end else -1
+    values = np.stack([x, y, bits[8 * (at + 4 * ends[2]) :][: ends[2]], 0 * x + references])
     planes = _place(split, parts, np.split(values, ends[:2], axis=1), grid)
-    return BlockMotion(planes[:2].astype(np.int16), planes[2].astype(np.bool_))
+    found = planes[3].astype(np.int8) if len(content) > end else None
+    return BlockMotion(planes[:2].astype(np.int16), planes[2].astype(np.bool_), found)
 
 
 def _place(

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from arseg_lightning.video.coded import CodingOrder
 from arseg_lightning.video.errors import VideoDamageWarning
 from arseg_lightning.video.probe import frame_rate, packets
 from arseg_lightning.video.timeline import Timeline
@@ -103,7 +104,9 @@ def _pictures(
 ) -> Iterator[VideoFrame]:
     """Decode packet by packet, and go on behind those that cannot be decoded."""
     num_packets, end = 0, 0
+    order = CodingOrder(stream)
     for packet in packets(container, stream):
+        order.mark(packet)
         if packet.size:
             num_packets += 1
             end = max(end, (packet.pts or 0) + (packet.duration or 0))

@@ -8,9 +8,8 @@ from typing import Literal
 from arseg_lightning.file_lock import building
 from arseg_lightning.video.cache import content_hash
 from arseg_lightning.video.encode import EncodeSettings, Progress, reencode
-from arseg_lightning.video.errors import NoMotionVectors, UnsupportedReference
+from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.probe import probe, require_motion
-from arseg_lightning.video.references import require_previous_frame
 
 __all__ = ["MotionSource", "copy_of", "usable_video"]
 
@@ -33,12 +32,10 @@ def usable_video(
 
     Raises:
         NoMotionVectors: If the codec exports no vectors, or the pictures are turned.
-        UnsupportedReference: If frames are predicted from any but the previous one.
     """
     try:
         require_motion(probe(video))
-        require_previous_frame(video)
-    except (NoMotionVectors, UnsupportedReference):
+    except NoMotionVectors:
         if motion == "codec":
             raise
     else:

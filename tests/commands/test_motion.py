@@ -10,7 +10,7 @@ from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.motion import match_labels, motion
 from arseg_lightning.datasets.labels import LabelError
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
-from arseg_lightning.video.errors import NotAVideo, UnsupportedReference
+from arseg_lightning.video.errors import NoMotionVectors, NotAVideo
 from tests.video.hand_made import pan
 
 SIZE = (64, 80)
@@ -76,11 +76,18 @@ def test_i_frames_are_keyframes_whatever_the_interval(video, labels):
 
 
 def test_a_video_without_usable_motion_is_refused_and_copied_on_request(tmp_path, labels):
-    video = tmp_path / "several.mp4"
-    encode_frames(pan(NUM_FRAMES, *SIZE, 2, 0), video, EncodeSettings(references=3))
-    with pytest.raises(UnsupportedReference, match="--motion reencode"):
+    video = tmp_path / "vp9.mp4"
+    encode_frames(pan(NUM_FRAMES, *SIZE, 2, 0), video, EncodeSettings(codec="libvpx-vp9"))
+    with pytest.raises(NoMotionVectors, match="--motion reencode"):
         run(video, labels)
     assert run(video, labels, motion="reencode", output=tmp_path / "out").mean_carried > 0.85
+
+
+@pytest.mark.parametrize("settings", [{"references": 3}, {"b_frames": 2}])
+def test_motion_of_an_ordinary_file_carries_labels(tmp_path, labels, settings):
+    video = tmp_path / "ordinary.mp4"
+    encode_frames(pan(NUM_FRAMES, *SIZE, 2, 0), video, EncodeSettings(**settings))
+    assert run(video, labels).mean_carried > 0.85
 
 
 @pytest.mark.parametrize("interval", [0, 1, 9])

@@ -66,7 +66,7 @@ def test_what_is_there_is_known_to_be(store, tmp_path):
 
 
 def test_a_copy_that_stands_for_a_video_is_known_to_be_there(tmp_path):
-    clip = write_pan(tmp_path / "video.mp4", b_frames=2)
+    clip = write_pan(tmp_path / "video.mp4", codec="libvpx-vp9")
     copies, none = (ClipStore(tmp_path, EncodeSettings(), how) for how in ("reencode", "codec"))
     prepare_missing(copies, [clip])
     assert copies.has(clip)

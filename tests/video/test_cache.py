@@ -13,10 +13,11 @@ from arseg_lightning.video.cache import CannotWriteCache, MotionCache, NotCached
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
-from arseg_lightning.video.errors import UnsupportedReference
+from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.motion import block_motion
 from tests.video.hand_made import motion_file, pan, random_motion
 from tests.video.small_disk import on_a_small_disk
+from tests.video.small_videos import write_stream
 
 NUM_FRAMES = 14
 
@@ -57,7 +58,7 @@ def test_reading_never_decodes(cache, video, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("decoded")
 
-    for name in ("decode", "probe", "require_previous_frame"):
+    for name in ("decode_motion", "probe", "require_motion"):
         monkeypatch.setattr(cache_module, name, refuse)
     cache.ensure(video)  # it is there
     assert cache.read(video).motion(5, 0).size == (64, 80)
@@ -171,10 +172,11 @@ def test_a_disk_that_is_full_leaves_nothing_and_names_the_remedy(cache, video):
     assert not list(cache.root.iterdir())
 
 
-@pytest.mark.parametrize("settings", [{"references": 3}, {"b_frames": 2}])
-def test_streams_that_cannot_be_followed_leave_no_entry(cache, tmp_path, settings):
-    video = write_pan(tmp_path / "pan.mp4", **settings)
-    with pytest.raises(UnsupportedReference, match="--motion reencode"):
+def test_streams_that_cannot_be_followed_leave_no_entry(cache, tmp_path):
+    video = write_stream(
+        tmp_path / "clip.webm", "libvpx-vp9", {"cpu-used": "8"}, pan(4, 64, 80, 1, 0)
+    )
+    with pytest.raises(NoMotionVectors, match="--motion reencode"):
         cache.ensure(video)
     assert not cache.root.exists()
 

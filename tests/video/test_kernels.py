@@ -9,12 +9,12 @@ from arseg_lightning.video import motion as motion_module
 from arseg_lightning.video import packing as packing_module
 from arseg_lightning.video import vectors as vectors_module
 from arseg_lightning.video.chain import MotionChain
-from arseg_lightning.video.composition import NativeComposition, NumpyComposition
+from arseg_lightning.video.composition import NativeComposition
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.kernels import motion_kernels
 from arseg_lightning.video.motion import BlockMotion, block_motion, fill_intra
-from arseg_lightning.video.vectors import VECTOR, paint
+from arseg_lightning.video.vectors import NO_VECTOR, VECTOR, Candidates, match_vectors
 from tests.video.hand_made import cells, pan, random_motion
 
 pytestmark = pytest.mark.skipif(motion_kernels() is None, reason="there are no native kernels here")
@@ -68,32 +68,44 @@ def equal(ours, numpys):
     return ours.dtype == numpys.dtype and ours.shape == numpys.shape and (ours == numpys).all()
 
 
+def random_pictures(height, width, seed):
+    """A picture, three before it and two behind, alike but for some noise."""
+    generator = np.random.default_rng(seed)
+    base = generator.integers(0, 256, (height, width + 7)).astype(np.int64)
+    noisy = [base + generator.integers(-9, 10, base.shape) for _ in range(6)]
+    now, *others = (each.clip(0, 255).astype(np.uint8)[:, :width] for each in noisy)
+    earlier = tuple(zip((-1, -2, -5), others[:3], strict=True))
+    return Candidates(now, earlier, tuple(zip((1, 4), others[3:], strict=True)))
+
+
+def assert_alike(ours, numpys):
+    for name in ("field", "references", "errors", "intra"):
+        assert equal(getattr(ours, name), getattr(numpys, name)), name
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("seed", range(3))
-def test_vectors_are_painted_alike(without_kernels, size, seed):
-    vectors = random_vectors(*size, seed)
-    grid = cells(size[0]), cells(size[1])
-    ours, numpys = paint(vectors, *grid), without_kernels(paint, vectors, *grid)
-    assert equal(ours[0], numpys[0])
-    assert equal(ours[1], numpys[1])
-    assert ours[2] is numpys[2] is False
+@pytest.mark.parametrize("pictures", [True, False])
+def test_vectors_are_matched_alike(without_kernels, size, seed, pictures):
+    vectors = np.concatenate([random_vectors(*size, seed), random_vectors(*size, seed + 9)])
+    generator = np.random.default_rng(seed)
+    vectors["source"] = generator.choice([-1, 1], len(vectors))
+    short = generator.random(len(vectors)) < 0.7
+    vectors["motion_x"][short] = vectors["motion_y"][short] = 0
+    candidates = random_pictures(*size, seed) if pictures else None
+    ours = match_vectors(vectors, size, candidates)
+    assert_alike(ours, without_kernels(match_vectors, vectors, size, candidates))
+    assert (ours.errors != NO_VECTOR).any()
 
 
-def test_blocks_over_one_another_are_painted_alike(without_kernels):
-    vectors = np.concatenate([random_vectors(48, 64, seed) for seed in range(4)])
-    np.random.default_rng(0).shuffle(vectors)
-    ours, numpys = paint(vectors, 12, 16), without_kernels(paint, vectors, 12, 16)
-    assert equal(ours[0], numpys[0])
-    assert equal(ours[1], numpys[1])
-
-
-@pytest.mark.parametrize("field", ["w", "motion_scale"])
-def test_vectors_that_no_codec_gives_are_left_to_numpy(without_kernels, field):
-    vectors = random_vectors(32, 32, 0)
-    vectors[3][field] = 12 if field == "w" else 3
-    ours, numpys = paint(vectors, 8, 8), without_kernels(paint, vectors, 8, 8)
-    assert equal(ours[0], numpys[0])
-    assert equal(ours[1], numpys[1])
+@pytest.mark.parametrize("field", ["w", "h", "motion_scale", "dst_x", "dst_y"])
+@pytest.mark.parametrize("value", [0, 3, 12, 200])
+def test_vectors_that_no_codec_gives_do_no_harm(without_kernels, field, value):
+    vectors, candidates = random_vectors(32, 32, 0), random_pictures(32, 32, 0)
+    vectors[3][field] = value
+    vectors[5][field] = -value if field.startswith("dst") else value
+    ours = match_vectors(vectors, (32, 32), candidates)
+    assert_alike(ours, without_kernels(match_vectors, vectors, (32, 32), candidates))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -104,7 +116,7 @@ def test_holes_are_filled_alike(without_kernels, size, share):
     field = generator.integers(-3000, 3000, (2, *grid)).astype(np.int16)
     intra = generator.random(grid) < share
     before = field.copy()
-    assert equal(fill_intra(field, intra), without_kernels(fill_intra, field, intra))
+    assert equal(fill_intra(field, intra)[0], without_kernels(fill_intra, field, intra)[0])
     assert (field == before).all()
 
 
@@ -143,9 +155,9 @@ def test_a_real_stream_gives_the_same(without_kernels, tmp_path):
         assert equal(ours.motion().valid, numpys.motion().valid)
 
 
-def test_a_chain_goes_on_where_16_bits_might_not_do(monkeypatch):
+def test_a_chain_goes_on_where_16_bits_might_not_do(monkeypatch, without_kernels):
     monkeypatch.setattr(NativeComposition, "max_steps", staticmethod(lambda size: 3))
-    chain, numpys = MotionChain((20, 30)), NumpyComposition((20, 30), rounds=False)
+    chain, numpys = MotionChain((20, 30)), without_kernels(MotionChain, (20, 30))
     for _ in range(2):
         chain.restart()
         numpys.restart()

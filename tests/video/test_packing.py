@@ -8,6 +8,7 @@ from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.packing import pack, unpack
 from tests.video.hand_made import random_motion, shift
 
+PLANES = ("quarter_pixels", "intra", "references")
 GRIDS = [(1, 1), (4, 4), (5, 3), (18, 24), (16, 9)]
 
 
@@ -17,7 +18,7 @@ def unpacked_by(request, monkeypatch):
         monkeypatch.setattr(packing, "motion_kernels", lambda: None)
 
 
-def in_blocks(grid, side, seed=0):
+def in_blocks(grid, side, seed=0, several=False):
     """Motion that squares of some cells share."""
     generator = np.random.default_rng(seed)
     coarse = -(-grid[0] // side), -(-grid[1] // side)
@@ -26,17 +27,20 @@ def in_blocks(grid, side, seed=0):
         return values.repeat(side, -2).repeat(side, -1)[..., : grid[0], : grid[1]]
 
     field = spread(generator.integers(-32768, 32768, (2, *coarse)).astype(np.int16))
-    return BlockMotion(field, spread(generator.random(coarse) < 0.3))
+    references = spread(generator.integers(-5, 4, coarse).astype(np.int8)) if several else None
+    return BlockMotion(field, spread(generator.random(coarse) < 0.3), references)
 
 
 def same(one, other):
-    return (one.quarter_pixels == other.quarter_pixels).all() and (one.intra == other.intra).all()
+    pairs = ((getattr(one, name), getattr(other, name)) for name in PLANES)
+    return all(np.array_equal(a, b) if a is not None else b is None for a, b in pairs)
 
 
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("side", [1, 2, 3, 4])
-def test_motion_comes_back_as_it_was(grid, side):
-    motion = in_blocks(grid, side)
+@pytest.mark.parametrize("several", [False, True])
+def test_motion_comes_back_as_it_was(grid, side, several):
+    motion = in_blocks(grid, side, several=several)
     assert same(unpack(pack(motion), grid), motion)
 
 
@@ -49,10 +53,12 @@ def test_blocks_of_all_sizes_in_one_frame_come_back():
 
 
 def test_cells_that_differ_in_one_value_only_stay_apart():
-    for plane in range(3):
+    for plane in range(4):
         field, intra = np.zeros((2, 4, 4), np.int16), np.zeros((4, 4), np.bool_)
-        (*field, intra)[plane][2, 3] = 1
-        assert same(unpack(pack(BlockMotion(field, intra)), (4, 4)), BlockMotion(field, intra))
+        references = np.full((4, 4), -1, np.int8)
+        (*field, intra, references)[plane][2, 3] = 1
+        motion = BlockMotion(field, intra, references)
+        assert same(unpack(pack(motion), (4, 4)), motion)
 
 
 def test_a_macroblock_of_one_motion_is_one_value():

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from arseg_lightning.video.pictures import Damage, NumberedPicture
@@ -24,13 +23,10 @@ class Arrival(NamedTuple):
 
 
 class Watcher(Protocol):
-    """Who is shown what is opened and read, and may refuse it."""
+    """Who is shown what is opened, and may refuse it."""
 
     def opened(self, stream: VideoStream | None) -> None:
         """Look at a stream before it is decoded; None stands for images."""
-
-    def read(self, packet: Packet[VideoStream]) -> None:
-        """Look at a packet before it is decoded."""
 
 
 class Feed(Protocol):

@@ -1,4 +1,4 @@
-"""What a live source gives: a picture and the motion to the one before it."""
+"""What a live source gives: a picture and its motion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["LiveMotion", "StreamedFrame"]
 
 LiveMotion = Literal["codec", "reencode", "auto"]
 """Where motion comes from: the stream's own vectors or a refusal; those of an encoding made on
-the fly; the stream's own where they can be used and an encoding where not."""
+the fly; the stream's own where they lead to what looks alike and an encoding where not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,9 @@ class StreamedFrame:
     Args:
         frame: The picture, its index and its time in the input; never with raw vectors. Where
             frames are encoded on the fly, ``picture_type`` is that of the encoding.
-        step: Motion to the frame given before it; None where there is none to be had, which is
-            at every restart and at I-frames.
+        step: Motion to the frames that it was predicted from, with that of later frames and of
+            dropped ones that these refer to; None where there is none to be had, which is at every
+            restart and at I-frames.
         restart: Why nothing before this frame may be referred to (``start``, ``reconnected after
             ...``, ``size changed from ...``); None if it may.
         to_keyframe: Motion to the last keyframe, where someone else has composed it already.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from arseg_lightning.types import Frame
 from arseg_lightning.video.conversion import motion_vectors
 from arseg_lightning.video.errors import VideoError
-from arseg_lightning.video.motion import BlockMotion, block_motion
+from arseg_lightning.video.motion import BlockMotion, matched_motion
 
 __all__ = ["Reencoder"]
 
@@ -73,8 +73,7 @@ class Reencoder:
             )
         if self._num_frames == 1:
             return None
-        vectors = motion_vectors(decoded[0])
-        return block_motion(Frame(frame.index, frame.pts_seconds, "P", frame.image, vectors))
+        return matched_motion(motion_vectors(decoded[0]), frame.size, None, frame.index)
 
     def _start(self, size: tuple[int, int]) -> None:
         """Set encoder and decoder up for a size."""

@@ -39,7 +39,8 @@ def open_live(
     Args:
         source: A video file, a folder of images, a camera (``camera:0``, ``/dev/video0``), an
             address (``rtsp://...``, ``http://...``) or ``-`` for standard input.
-        motion: Where motion comes from; None looks for none, and all frames rest.
+        motion: Where motion comes from; None looks for none, and all frames rest. With the codec's
+            own, B-frames come as many frames later as there are in a row.
         size: Height and width that pictures are scaled to; not with motion of the codec's.
         fps: Frames per second of a folder of images, 25 by default.
         drop_late: Of a source that does not wait, drop frames that the caller is too slow for;
@@ -54,7 +55,6 @@ def open_live(
         NotAVideo: If it is no video, or ends before its first frame.
         SourceUnavailable: If a camera or an address cannot be opened.
         NoMotionVectors: If motion is to be the codec's, and there is none that fits.
-        UnsupportedReference: If it is, and it does not lead to the frame before.
         ValueError: If a setting is out of its range.
     """
     if motion is not None and motion not in get_args(LiveMotion):

@@ -1,31 +1,29 @@
-"""Gives every picture of a source its motion to the one before it."""
+"""Gives every picture of a source its motion."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 
-import numpy as np
-from av.packet import Packet
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from arseg_lightning.types import BLOCK_SIZE, Frame, size_text
+from arseg_lightning.types import Frame, size_text
+from arseg_lightning.video.coded import export_motion
 from arseg_lightning.video.conversion import ToRgb, to_frame
-from arseg_lightning.video.errors import NoMotionVectors, UnsupportedReference, VideoError
+from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.live.arrival import Arrival, Feed
+from arseg_lightning.video.live.evidence import Evidence
 from arseg_lightning.video.live.frame import LiveMotion, StreamedFrame
 from arseg_lightning.video.live.reencoder import Reencoder
-from arseg_lightning.video.motion import BlockMotion, block_motion
+from arseg_lightning.video.matching import Matcher
+from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.probe import codec_name, motion_obstacle
-from arseg_lightning.video.references import parse_h264_parameters, reference_obstacle
 
 __all__ = ["Steps"]
 
 _KEPT_IMAGES = 8
 """Images that are held at a time: decoded ahead, or in the hands of the caller."""
-
-_START_OF_PACKET = 512
-"""Bytes at a packet's start in which its parameter set is, if it has one."""
 
 
 class Steps:
@@ -50,46 +48,61 @@ class Steps:
         self._may_reencode = motion != "codec"
         self._reencoder = Reencoder() if motion == "reencode" else None
         self._switch: str | None = None
-        self._has_start_codes = False
+        self._matcher = Matcher[Arrival]()
+        self._evidence = Evidence()
         self._last_size: tuple[int, int] | None = None
+        self._last_coded: tuple[int, int] | None = None
 
     def frames(self) -> Generator[StreamedFrame, None, None]:
         """Read the source to its end."""
         for arrival in self._feed.arrivals(self):
-            yield self._step(arrival)
+            yield from self._streamed(arrival)
+        yield from self._given(self._matcher.flush())
 
     def opened(self, stream: VideoStream | None) -> None:
         """Look at a stream before it is decoded, and ask for its vectors if they are to be used.
 
         Raises:
             NoMotionVectors: If it has none.
-            UnsupportedReference: If they do not lead to the frame before.
         """
         if self._reencoder is not None or not self._finds_motion:
             return
         if stream is None:
-            self._obstacle(NoMotionVectors, "holds images, which have no motion vectors")
-            return
-        codec = codec_name(stream)
-        if what := motion_obstacle(codec, 0):
-            self._obstacle(NoMotionVectors, what)
-        elif what := reference_obstacle(stream):
-            self._obstacle(UnsupportedReference, what)
+            self._obstacle("holds images, which have no motion vectors")
+        elif what := motion_obstacle(codec_name(stream), 0):
+            self._obstacle(what)
         else:
-            stream.codec_context.options = {"flags2": "+export_mvs"}
-        extradata = stream.codec_context.extradata or b""
-        self._has_start_codes = codec == "h264" and extradata[:1] != b"\x01"
+            export_motion(stream)
 
-    def read(self, packet: Packet[VideoStream]) -> None:
-        """Look at a packet: its parameters may be others than those at the start."""
-        if self._reencoder is None and self._has_start_codes and packet.is_keyframe:
-            parameters = parse_h264_parameters(bytes(packet)[:_START_OF_PACKET])
-            if parameters is not None and parameters.obstacle:
-                self._obstacle(UnsupportedReference, parameters.obstacle)
+    def _streamed(self, arrival: Arrival) -> Iterator[StreamedFrame]:
+        """A frame and its motion, or others that waited for it."""
+        if not self._finds_motion:
+            frame = self._frame(arrival)
+            yield self._given_one(arrival, frame, BlockMotion.rest(frame.size, frame.index))
+            return
+        if self._reencoder is None:
+            if arrival.restart or self._has_new_size(arrival):
+                yield from self._given(self._matcher.flush())
+            if what := self._misfit(arrival.numbered.picture):
+                yield from self._given(self._matcher.flush())
+                self._obstacle(what)
+        if self._reencoder is None:
+            yield from self._given(self._matcher.push(arrival.numbered, arrival))
+            if self._may_reencode and (what := self._evidence.obstacle()):
+                yield from self._given(self._matcher.flush())
+                self._obstacle(what)
+        else:
+            yield self._given_one(arrival, *self._from_encoding(arrival))
 
-    def _step(self, arrival: Arrival) -> StreamedFrame:
-        """A frame and its motion, or why it has none."""
-        frame, step = self._found(arrival)
+    def _given(self, found: Iterable[tuple[Arrival, BlockMotion]]) -> Iterator[StreamedFrame]:
+        """Frames with motion of the codec's."""
+        for arrival, step in found:
+            frame = self._frame(arrival)
+            self._evidence.add(step)
+            yield self._given_one(arrival, frame, None if frame.picture_type == "I" else step)
+
+    def _given_one(self, arrival: Arrival, frame: Frame, step: BlockMotion | None) -> StreamedFrame:
+        """A frame, or why nothing before it may be referred to."""
         restart = "start" if self._last_size is None else arrival.restart or self._switch
         self._switch = None
         if self._last_size is not None and self._last_size != frame.size:
@@ -97,66 +110,41 @@ class Steps:
         self._last_size = frame.size
         return StreamedFrame(frame, None if restart else step, restart)
 
-    def _found(self, arrival: Arrival) -> tuple[Frame, BlockMotion | None]:
-        """A frame and its motion, wherever that comes from."""
-        if not self._finds_motion:
-            frame = self._frame(arrival, vectors=False)
-            return frame, _rest(frame)
-        found = self._from_codec(arrival) if self._reencoder is None else None
-        return found or self._from_encoding(arrival)
+    def _has_new_size(self, arrival: Arrival) -> bool:
+        """Whether a picture is of another size than the one before."""
+        picture = arrival.numbered.picture
+        before, self._last_coded = self._last_coded, (picture.height, picture.width)
+        return before is not None and before != self._last_coded
 
-    def _from_codec(self, arrival: Arrival) -> tuple[Frame, BlockMotion | None] | None:
-        """Use the stream's own vectors; None if they do not fit and an encoding is made instead."""
-        picture, is_copy = arrival.numbered.picture, arrival.numbered.is_copy
-        frame = self._frame(arrival, vectors=True)
+    def _misfit(self, picture: VideoFrame) -> str | None:
+        """Why a picture's vectors do not fit it as it is to be given, if so."""
         if picture.rotation:
-            what = motion_obstacle("h264", picture.rotation % 360)
-            self._obstacle(NoMotionVectors, what or "")
-        elif self._size is not None and self._size != frame.size:
-            what = f"is {size_text(frame.size)}, and motion vectors do not scale to "
-            what += size_text(self._size)
-            self._obstacle(NoMotionVectors, what)
-        elif frame.picture_type == "B" or _looks_ahead(frame):
-            what = f"predicts frame {frame.index} from a later one, so that its vectors do not lead"
-            self._obstacle(UnsupportedReference, f"{what} to the frame before it")
-        if self._reencoder is not None:
-            return None
-        step = None if frame.picture_type == "I" else block_motion(frame)
-        return replace(frame, vectors=None), _rest(frame) if is_copy else step
+            return motion_obstacle("h264", picture.rotation % 360)
+        size = picture.height, picture.width
+        if self._size is not None and self._size != size:
+            scaled = f"motion vectors do not scale to {size_text(self._size)}"
+            return f"is {size_text(size)}, and {scaled}"
+        return None
 
     def _from_encoding(self, arrival: Arrival) -> tuple[Frame, BlockMotion | None]:
         """Encode a picture behind the one before it, and use the vectors of that."""
-        frame = self._frame(arrival, vectors=False)
+        frame = self._frame(arrival)
         if arrival.numbered.is_copy:
-            return frame, _rest(frame)
+            return frame, BlockMotion.rest(frame.size, frame.index)
         if self._reencoder is None or arrival.restart:
             self._reencoder = Reencoder()
         step = self._reencoder.step(frame, arrival.numbered.picture)
         return replace(frame, picture_type="I" if step is None else "P"), step
 
-    def _frame(self, arrival: Arrival, *, vectors: bool) -> Frame:
+    def _frame(self, arrival: Arrival) -> Frame:
+        seconds, size = arrival.seconds, self._size
         return to_frame(
-            arrival.numbered,
-            self._feed.name,
-            lambda _: arrival.seconds,
-            motion=vectors,
-            size=None if vectors else self._size,
-            rgb=self._rgb,
+            arrival.numbered, self._feed.name, lambda _: seconds, size=size, rgb=self._rgb
         )
 
-    def _obstacle(self, kind: type[VideoError], what: str) -> None:
+    def _obstacle(self, what: str) -> None:
         """Refuse the stream's vectors, or take them from an encoding from here on."""
         if not self._may_reencode:
-            raise kind(f"{self._feed.name} {what}; {self._remedy}")
+            raise NoMotionVectors(f"{self._feed.name} {what}; {self._remedy}")
         self._reencoder = Reencoder()
         self._switch = f"the stream {what}: its frames are encoded from here on"
-
-
-def _looks_ahead(frame: Frame) -> bool:
-    return frame.vectors is not None and bool((frame.vectors["source"] > 0).any())
-
-
-def _rest(frame: Frame) -> BlockMotion:
-    """The motion of a frame that is the same as the one before it."""
-    height, width = (-(-side // BLOCK_SIZE) for side in frame.size)
-    return BlockMotion(np.zeros((2, height, width), np.int16), np.zeros((height, width), np.bool_))

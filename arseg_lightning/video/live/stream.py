@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from arseg_lightning.video.coded import CodingOrder
 from arseg_lightning.video.errors import NotAVideo, SourceUnavailable
 from arseg_lightning.video.live.address import Address
 from arseg_lightning.video.live.arrival import Arrival, Watcher
@@ -83,7 +84,7 @@ class StreamFeed:
             while opened is not None:
                 with opened.container:
                     watcher.opened(opened.stream)
-                    yield from self._read(opened, watcher)
+                    yield from self._read(opened)
                 opened = self._open_again()
         finally:
             if self._pipe is not None:
@@ -128,10 +129,10 @@ class StreamFeed:
                 return opened
         return None
 
-    def _read(self, opened: Opened, watcher: Watcher) -> Iterator[Arrival]:
+    def _read(self, opened: Opened) -> Iterator[Arrival]:
         """Number the pictures of one connection, and place them in time."""
         num_before = self._num_pictures
-        for picture, has_loss in self._pictures(opened, watcher):
+        for picture, has_loss in self._pictures(opened):
             seconds, jump = self._clock.tick(claimed_seconds(picture))
             restart = self._restart or (_LOSS if has_loss else jump)
             numbered = NumberedPicture(self._num_pictures, picture, is_copy=False)
@@ -141,15 +142,16 @@ class StreamFeed:
         if self._num_pictures > num_before:
             self._broken_at = time.monotonic()
 
-    def _pictures(self, opened: Opened, watcher: Watcher) -> Iterator[tuple[VideoFrame, bool]]:
+    def _pictures(self, opened: Opened) -> Iterator[tuple[VideoFrame, bool]]:
         """Decode to the end, and tell of each picture whether something before it is lost."""
         self._broken = None
         packets = opened.container.demux(opened.stream)
+        order = CodingOrder(opened.stream)
         has_begun = has_loss = False  # who joins in the middle has lost nothing yet
         while not self._stop.is_set():
             try:
                 packet = next(packets)
-                watcher.read(packet)
+                order.mark(packet)
                 has_loss |= packet.is_corrupt
                 pictures = self._decode(packet)
             except (StopIteration, IndexError):  # the last: streams that come and go

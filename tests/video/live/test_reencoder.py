@@ -41,7 +41,6 @@ def test_images_that_move_have_that_motion(tmp_path, size):
 @pytest.mark.parametrize(
     ("name", "encoder", "options"),
     [
-        ("clip.mp4", "libx264", B_FRAMES),
         ("clip.mp4", "libx265", {"x265-params": "log-level=none:keyint=12:bframes=3"}),
         ("clip.webm", "libvpx-vp9", {"lag-in-frames": "12", "cpu-used": "8"}),
         ("clip.avi", "mjpeg", {}),

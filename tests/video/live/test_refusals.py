@@ -1,9 +1,11 @@
 """Motion that does not fit is refused with reason and remedy, or replaced, also in the middle."""
 
+import numpy as np
 import pytest
 
-from arseg_lightning.video.errors import NoMotionVectors, UnsupportedReference
+from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.live import open_live
+from tests.video.hand_made import pan
 from tests.video.live.senders import named_pipe
 from tests.video.live.test_files import ONE_REFERENCE, all_of, write_images
 from tests.video.live.test_reencoder import set_full_range
@@ -33,16 +35,12 @@ def write(path, encoder="libx264", options=None):
         ),
         ("clip.webm", "libvpx-vp9", {"cpu-used": "8"}, "is vp9, which FFmpeg exports no"),
         ("clip.avi", "mjpeg", {}, "is mjpeg, which FFmpeg exports no"),
-        ("clip.mp4", "libx264", B_FRAMES, "has B-frames, which are predicted from later ones"),
-        ("clip.mp4", "libx264", SEVERAL, "has 3 reference frames, and its vectors do not say"),
-        ("clip.mp4", "libx264", FIELDS, "has interlaced fields, which have their own motion"),
-        ("clip.mpg", "mpeg2video", {"g": "6", "bf": "2"}, "predicts frame 1 from a later one"),
     ],
 )
 def test_a_stream_that_does_not_fit_is_refused(tmp_path, name, encoder, options, reason):
     path = write(tmp_path / name, encoder, options)
     message = rf"{name} {reason}.*; {REMEDY}, .* --source .*{name} --output COPY\.mp4"
-    with pytest.raises((NoMotionVectors, UnsupportedReference), match=message):
+    with pytest.raises(NoMotionVectors, match=message):
         all_of(path)
     assert len(all_of(path, motion="auto")) == 12
 
@@ -66,35 +64,48 @@ def test_images_are_refused(tmp_path):
 
 
 def test_a_pipe_is_refused_without_advice_to_copy_it(tmp_path):
-    content = write(tmp_path / "clip.ts", options=B_FRAMES).read_bytes()
+    content = write(tmp_path / "clip.mkv", "libvpx-vp9", {"cpu-used": "8"}).read_bytes()
     with (
         named_pipe(tmp_path / "pipe", content) as pipe,
-        pytest.raises(UnsupportedReference, match=r"pipe has B-frames.*find their motion$"),
+        pytest.raises(NoMotionVectors, match=r"pipe is vp9.*find their motion$"),
     ):
         open_live(pipe)
 
 
-def test_a_stream_that_changes_in_the_middle_is_refused_there(tmp_path):
-    parts = [write(tmp_path / "a.h264"), write(tmp_path / "b.h264", options=SEVERAL)]
-    content = b"".join(part.read_bytes() for part in parts)
-    found = []
-    with (
-        named_pipe(tmp_path / "pipe", content) as pipe,
-        open_live(pipe) as live,
-        pytest.raises(UnsupportedReference, match=rf"pipe has 3 reference frames.*{REMEDY}"),
-    ):
-        found.extend(live)
-    assert 10 <= len(found) <= 12
-
-
-def test_motion_is_made_from_where_the_stream_changes_on(tmp_path):
-    parts = [write(tmp_path / "a.h264"), write(tmp_path / "b.h264", options=SEVERAL)]
+@pytest.mark.parametrize("options", [B_FRAMES, SEVERAL, FIELDS])
+@pytest.mark.parametrize("motion", ["codec", "auto"])
+def test_a_stream_that_changes_in_the_middle_is_followed(tmp_path, options, motion):
+    parts = [write(tmp_path / "a.h264"), write(tmp_path / "b.h264", options=options)]
     content = b"".join(part.read_bytes() for part in parts)
     with named_pipe(tmp_path / "pipe", content) as pipe:
-        found = all_of(pipe, motion="auto")
-    assert len(found) == 24
-    (middle,) = [f for f in found[1:] if f.restart]
-    assert "has 3 reference frames" in middle.restart
-    assert "encoded from here on" in middle.restart
-    assert 10 <= middle.frame.index <= 12
-    assert all(f.step is not None for f in found[middle.frame.index + 1 :])
+        found = all_of(pipe, motion=motion)
+    assert [f.frame.index for f in found] == list(range(24))
+    assert [f.restart for f in found] == ["start"] + [None] * 23
+    assert all((f.step is None) == (f.frame.picture_type == "I") for f in found)
+
+
+def interlaced(num_frames):
+    """Every second row is half a frame later."""
+    fields = list(pan(2 * num_frames, 96, 128, 2, 1))
+    for first, second in zip(fields[::2], fields[1::2], strict=True):
+        first[1::2] = second[1::2]
+        yield first
+
+
+@pytest.mark.parametrize(
+    ("encoder", "options", "frames"),
+    [
+        ("mpeg4", {"g": "30", "bf": "2"}, pan(20, 96, 128, 4, 2)),  # FFmpeg exports direct as zero
+        ("libx264", FIELDS | {"crf": "18"}, interlaced(20)),
+    ],
+)
+def test_vectors_that_are_no_motion_are_replaced_by_an_encoding(tmp_path, encoder, options, frames):
+    path = write_stream(tmp_path / "clip.mp4", encoder, options, frames=frames)
+    found = all_of(path, motion="auto")
+    assert len(found) == 20
+    (switch,) = [f for f in found[1:] if f.restart]
+    assert "% lead to what looks alike: its frames are encoded from here on" in switch.restart
+    assert switch.frame.index < 12
+    for each in found[switch.frame.index + 1 :]:
+        assert abs(np.median(each.step.quarter_pixels[0]) - 16) <= 1
+    assert [f.restart for f in all_of(path, motion="codec")[1:]] == [None] * 19

@@ -3,6 +3,7 @@
 import numpy as np
 
 from arseg_lightning.types import Frame
+from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.live import StreamedFrame
 from arseg_lightning.video.live.skipping import skip
 from tests.video.hand_made import random_motion, shift
@@ -15,31 +16,30 @@ def streamed(index, step, restart=None):
     return StreamedFrame(frame, step, restart)
 
 
-def test_shifts_add_up():
-    found = skip(
-        streamed(1, shift(2, -1, HEIGHT, WIDTH)), streamed(2, shift(0.5, 3, HEIGHT, WIDTH))
-    )
-    assert found.frame.index == 2
-    expected = shift(2.5, 2, HEIGHT, WIDTH)
-    np.testing.assert_array_equal(found.step.quarter_pixels, expected.quarter_pixels)
-    assert not found.step.intra.any()
+def composed(step, start=0):
+    chain = MotionChain((HEIGHT, WIDTH), start=start)
+    chain.push(step)
+    return chain.motion()
 
 
-def test_motion_is_looked_up_where_a_cell_came_from():
-    dropped = random_motion(HEIGHT, WIDTH)
-    found = skip(streamed(1, dropped), streamed(2, shift(-8, 4, HEIGHT, WIDTH))).step
-    inside = (slice(0, -1), slice(2, None))  # what came from within the picture
-    for channel, by in enumerate((-32, 16)):
-        moved = dropped.quarter_pixels[channel, 1:, :-2] + by
-        np.testing.assert_array_equal(found.quarter_pixels[channel][inside], moved)
-    np.testing.assert_array_equal(found.intra[inside], dropped.intra[1:, :-2])
+def test_motion_leads_past_the_frames_that_are_left_out():
+    steps = [random_motion(HEIGHT, WIDTH, seed) for seed in range(3)]
+    chain = MotionChain((HEIGHT, WIDTH))
+    for step in steps:
+        chain.push(step)
+    first, second, third = (streamed(i + 1, step) for i, step in enumerate(steps))
+    found = composed(skip(skip(first, second), third).step)
+    np.testing.assert_array_equal(found.xy, chain.motion().xy)
+    np.testing.assert_array_equal(found.valid, chain.motion().valid)
 
 
-def test_what_was_intra_coded_on_the_way_stays_unknown():
-    step = random_motion(HEIGHT, WIDTH)
-    found = skip(streamed(1, shift(0, 0, HEIGHT, WIDTH)), streamed(2, step)).step
-    np.testing.assert_array_equal(found.quarter_pixels, step.quarter_pixels)
-    np.testing.assert_array_equal(found.intra, step.intra)
+def test_what_is_kept_of_frames_that_are_left_out_is_bounded():
+    last = streamed(1, shift(0, 0, HEIGHT, WIDTH))
+    for index in range(2, 66):
+        last = skip(last, streamed(index, shift(0, 0, HEIGHT, WIDTH)))
+    assert (last.restart, len(last.step.earlier)) == (None, 64)
+    last = skip(last, streamed(66, shift(0, 0, HEIGHT, WIDTH)))
+    assert (last.restart, last.step) == ("more than 64 frames were dropped", None)
 
 
 def test_no_motion_leads_past_a_restart_or_an_i_frame():
