@@ -13,7 +13,7 @@ import yaml
 
 from arseg_lightning.cli import main
 from arseg_lightning.methods import FrameInput
-from tests.methods.laws import MethodLaws
+from tests.methods.laws import ExportedLikeAnother, MethodLaws
 from tests.tiny import TinyNet
 from tests.video.small_videos import write_video
 
@@ -109,7 +109,7 @@ def test_it_exports_and_runs_without_pytorch(module, run):
     assert json.loads((module / "out_onnx" / "predict.json").read_text())["frames"] == 5
 
 
-class TestLaws(MethodLaws):
+class TestLaws(ExportedLikeAnother, MethodLaws):
     @pytest.fixture(autouse=True)
     def _reader(self, module):
         """The laws import the reader's module."""

@@ -9,6 +9,8 @@ import yaml
 from arseg_lightning.cli import main
 from tests.test_cli import JOINT, configuration, street
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 STEPS = 6
 
 
