@@ -1,11 +1,12 @@
-"""Checks that numbers of a configuration lie where they make sense."""
+"""Checks that numbers of a configuration lie where they make sense, and its words are known."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, Literal, get_args, get_origin
 
-__all__ = ["check_above", "check_range"]
+__all__ = ["check_above", "check_range", "check_words"]
 
 _Number = float | Sequence[float] | None
 
@@ -40,6 +41,26 @@ def check_above(bound: float, /, **values: _Number) -> None:
     for name, value in values.items():
         if not all(math.isfinite(each) and each > bound for each in _each(value)):
             raise ValueError(f"{name} is a finite number above {bound:g}, got {value}")
+
+
+def check_words(**values: tuple[Any, Any]) -> None:
+    """Refuse words that are not among those of a type.
+
+    The command line does so too; in Python, what is misspelt would be taken for another word.
+
+    Args:
+        **values: By name, the word and its type: a Literal of all there are, or a
+            union with one, of which other values are left alone. None is no word.
+
+    Raises:
+        ValueError: If one is not among them; it is named.
+    """
+    for name, (value, kind) in values.items():
+        literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
+        words = [word for literal in literals for word in get_args(literal)]
+        is_word = isinstance(value, str) or (value is not None and literals == [kind])
+        if is_word and value not in words:
+            raise ValueError(f"{name} is one of {', '.join(map(str, words))}, got {value!r}")
 
 
 def _each(value: _Number) -> Sequence[float]:

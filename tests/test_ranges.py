@@ -1,6 +1,7 @@
-"""The ends of every number in a configuration: it works, or it is refused by name."""
+"""The ends of every number in a configuration, and words of no choice: refused by name."""
 
 from functools import partial
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -8,18 +9,26 @@ import torch
 
 from arseg_lightning.bench import BenchSettings
 from arseg_lightning.callbacks import WandbPanels
-from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
+from arseg_lightning.datasets import (
+    CamVid,
+    Cityscapes,
+    ClipAugment,
+    ClipDataModule,
+    StillFolder,
+    StreetVideos,
+)
 from arseg_lightning.datasets.clip_spans import ClipSpans
 from arseg_lightning.datasets.folder import CameraPath, FrameFolder
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining
-from arseg_lightning.methods import ARSeg, PerFrame
+from arseg_lightning.methods import ARSeg, FeaturePropagation, PerFrame
 from arseg_lightning.methods.clock import Adaptive, CodecKeyframes, EveryL
 from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18
 from arseg_lightning.propagation import CReFF, GlobalAttention
 from arseg_lightning.streaming.folder import FolderSettings, LiveOptions
+from arseg_lightning.tasks import HighResTask, LowResTask, VideoTask
 from arseg_lightning.video.encoders import EncodeSettings
 from arseg_lightning.video.synthetic import StreetScene
 from tests.tiny import TinyNet
@@ -134,6 +143,35 @@ def test_the_end_of_a_number_works_or_is_refused_by_name(build, name, value, wor
             build(**{name: value})
     shown = value if not isinstance(value, tuple) else next(iter(value), "()")
     assert str(shown).removesuffix(".0") in str(refused.value)
+
+
+WITH_WORDS = [
+    partial(StillFolder, "root", "camvid11"),
+    partial(CamVid, "root", split="train"),
+    partial(Cityscapes, "root", split="train"),
+    partial(ClipDataModule, StreetVideos()),
+    partial(FST, CrossEntropy()),
+    partial(CReFF, 8),
+    partial(PerFrame, 3, TinyNet),
+    partial(FeaturePropagation, 3, TinyNet),
+    partial(Clockwork, 3, BiSeNet18),
+    ARSEG,
+    partial(HighResTask, TinyNet, num_classes=3),
+    partial(LowResTask, TinyNet, num_classes=3),
+    partial(VideoTask, partial(PerFrame, network=TinyNet)),
+]
+
+
+@pytest.mark.parametrize("build", WITH_WORDS, ids=title)
+def test_a_misspelt_word_is_refused_by_name_in_python_too(build):
+    hints = get_type_hints(build.func.__init__)
+    named = [
+        name for name, hint in hints.items() if Literal in map(get_origin, (hint, *get_args(hint)))
+    ]
+    assert named
+    for name in named:
+        with pytest.raises(ValueError, match=f"{name} is one of|no class set"):
+            build(**{name: "misspelt"})
 
 
 @pytest.mark.parametrize("distance", ["uniform", "last"])

@@ -11,8 +11,12 @@ from arseg_lightning.datasets.inventory import Gap, Inventory
 from arseg_lightning.datasets.label_files import LabelFiles
 from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, files, frame_number
 from arseg_lightning.datasets.sequence import Sequence, SpanSequence
+from arseg_lightning.ranges import check_words
 
 __all__ = ["CamVid", "place_in_recording"]
+
+Split = Literal["train", "val", "test"]
+Frames = Literal["stills", "video"]
 
 _RECORDINGS: dict[str, tuple[str, int]] = {
     "0001TP": ("01TP_extract.avi", -6660),
@@ -51,11 +55,12 @@ class CamVid(Layout):
     def __init__(
         self,
         root: Path,
-        split: Literal["train", "val", "test"],
+        split: Split,
         protocol: Literal["camvid11", "camvid12"] = "camvid11",
-        frames: Literal["stills", "video"] = "stills",
+        frames: Frames = "stills",
         camera: CameraPath = CameraPath(),  # noqa: B008
     ) -> None:
+        check_words(split=(split, Split), frames=(frames, Frames))
         self.root = Path(root)
         self.split = split
         self.classes = class_set(protocol)

@@ -16,8 +16,12 @@ from arseg_lightning.datasets.label_files import LabelFiles
 from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, one_per_name, present
 from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence
+from arseg_lightning.ranges import check_words
 
 __all__ = ["Cityscapes"]
+
+Split = Literal["train", "val"]
+Frames = Literal["video", "stills"]
 
 _VIDEO, _STILLS, _LABELS = "leftImg8bit_sequence", "leftImg8bit", "gtFine"
 _LABEL_ENDING = "_gtFine_labelIds.png"
@@ -63,8 +67,8 @@ class Cityscapes(Layout):
     def __init__(
         self,
         root: Path,
-        split: Literal["train", "val"],
-        frames: Literal["video", "stills"] = "video",
+        split: Split,
+        frames: Frames = "video",
         past: int = _LONGEST_PAST,
         future: int = 0,
         labels: Path | None = None,
@@ -75,6 +79,7 @@ class Cityscapes(Layout):
                 f"past={past} and future={future} do not fit: a snippet of Cityscapes has "
                 f"{_LONGEST_PAST} frames before the labelled one and {_LONGEST_FUTURE} behind it"
             )
+        check_words(split=(split, Split), frames=(frames, Frames))
         self.root = Path(root)
         self.split = split
         self.classes = class_set("cityscapes19")

@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["ClipSpec", "EvaluationPairs", "TrainDistance", "every_distance", "keyframes"]
-__all__ += ["reach", "sample_distance", "streams"]
+__all__ = ["ClipSpec", "EvaluationPairs", "TrainDistance", "TrainOn", "every_distance"]
+__all__ += ["keyframes", "reach", "sample_distance", "streams"]
 
 EvaluationPairs = Literal["stream", "every_distance"]
 TrainDistance = Literal["uniform", "last"]
+TrainOn = Literal["clips", "stills"]
 
 
 @dataclass(frozen=True, slots=True)

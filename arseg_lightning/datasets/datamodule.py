@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from lightning import LightningDataModule
 from lightning.pytorch.utilities import CombinedLoader
 
 from arseg_lightning.datasets.augment import ClipAugment
-from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance
+from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance, TrainOn
 from arseg_lightning.datasets.jobs import available_cores
 from arseg_lightning.datasets.labels import read_image
 from arseg_lightning.datasets.layout import Layout, PreparedLayout, common_classes
-from arseg_lightning.datasets.loader import Loader, clip_loader
+from arseg_lightning.datasets.loader import Loader, clip_loader, stream_loader
 from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.datasets.needs import Needs, evaluation_needs, on_stills, training_needs
 from arseg_lightning.datasets.normalisation import Normalisation
@@ -25,7 +24,7 @@ from arseg_lightning.datasets.progress import (
     samples_per_step,
 )
 from arseg_lightning.datasets.reader import FrameSource
-from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
+from arseg_lightning.datasets.sampler import EpochSampler
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.split_datasets import (
     evaluation_dataset,
@@ -36,7 +35,7 @@ from arseg_lightning.datasets.split_datasets import (
 )
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.together import fail_together, is_one_of_several
-from arseg_lightning.ranges import check_range
+from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.frame_reader import read_frames
@@ -86,8 +85,8 @@ class ClipDataModule(LightningDataModule):
         task: The task that the data are for, and whose needs count, where no trainer says so.
 
     Raises:
-        ValueError: If the keyframe interval or batch size is below 1, another number below 0, there
-            are no data, or the splits' classes differ.
+        ValueError: If the keyframe interval or batch size is below 1, another number below 0, a
+            word is none of its choices, there are no data, or the splits' classes differ.
     """
 
     def __init__(
@@ -98,7 +97,7 @@ class ClipDataModule(LightningDataModule):
         target: Layout | None = None,
         store: Path = Path("data/cache"),
         keyframe_interval: int = 12,
-        train_on: Literal["clips", "stills"] | None = None,
+        train_on: TrainOn | None = None,
         train_distance: TrainDistance = "uniform",
         train_frames: FrameSource = "decoded",
         val_losses: bool = True,
@@ -116,6 +115,10 @@ class ClipDataModule(LightningDataModule):
         super().__init__()
         check_range(1, keyframe_interval=keyframe_interval, batch_size=batch_size)
         check_range(0, num_workers=num_workers, frame_cache_gib=frame_cache_gib, seed=seed)
+        check_words(train_on=(train_on, TrainOn), train_distance=(train_distance, TrainDistance))
+        check_words(
+            train_frames=(train_frames, FrameSource), test_pairs=(test_pairs, EvaluationPairs)
+        )
         self.layouts: dict[str, Layout | PreparedLayout | None]
         self.layouts = {"train": train, "val": val, "test": test}
         self.classes = common_classes(list(self.layouts.values()))
@@ -258,8 +261,7 @@ class ClipDataModule(LightningDataModule):
         dataset = loss_dataset(self, "val") if self.val_losses and self._task else None
         if dataset is None:
             return []
-        sampler = EvaluationSampler(dataset.streams, *processes(self.trainer))
-        return [clip_loader(dataset, sampler, 1, self.num_workers)]
+        return [stream_loader(dataset, processes(self.trainer), self.num_workers, whole=False)]
 
     def test_dataloader(self) -> Loader:
         """Test clips."""
@@ -268,8 +270,7 @@ class ClipDataModule(LightningDataModule):
     def predict_dataloader(self) -> Loader:
         """Every frame of the test videos, or of the validation videos if there are none."""
         dataset = prediction_dataset(self, evaluation_needs(self._task, "predict"))
-        sampler = EvaluationSampler(dataset.streams, *processes(self.trainer))
-        return clip_loader(dataset, sampler, 1, self.num_workers, whole=True)
+        return stream_loader(dataset, processes(self.trainer), self.num_workers)
 
     def example_size(self, split: str) -> tuple[int, int]:
         """Height and width of a split's first frame."""
@@ -286,8 +287,7 @@ class ClipDataModule(LightningDataModule):
 
     def _evaluation_loader(self, split: str, pairs: EvaluationPairs) -> Loader:
         dataset = evaluation_dataset(self, split, pairs, evaluation_needs(self._task, split))
-        sampler = EvaluationSampler(dataset.streams, *processes(self.trainer))
-        return clip_loader(dataset, sampler, 1, self.num_workers, whole=True)
+        return stream_loader(dataset, processes(self.trainer), self.num_workers)
 
     def _stage(self) -> str:
         fn = self.trainer.state.fn if self.trainer else None

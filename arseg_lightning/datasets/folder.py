@@ -24,7 +24,7 @@ from arseg_lightning.datasets.layout import (
 )
 from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence, VideoSequence
-from arseg_lightning.ranges import check_above, check_range
+from arseg_lightning.ranges import check_above, check_range, check_words
 
 __all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]
 
@@ -171,6 +171,7 @@ class StillFolder(Layout):
     ) -> None:
         self.root = Path(root)
         self.classes = class_set(classes)
+        check_words(part=(part, Part))
         self.part = part
         self.camera = camera
         self.images, self.labels = images, labels

@@ -19,7 +19,7 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from arseg_lightning.datasets.dataset import collate
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 
-__all__ = ["Loader", "clip_loader"]
+__all__ = ["Loader", "clip_loader", "stream_loader"]
 
 _SECONDS_TO_STAY = 30.0
 """How long a worker that is told to end still serves."""
@@ -102,6 +102,21 @@ def clip_loader(
         # Without its own, it draws from everybody's, and how often depends on num_workers.
         generator=torch.Generator(),
     )
+
+
+def stream_loader(
+    dataset: Any, processes: tuple[int, int], num_workers: int, whole: bool = True
+) -> Loader:
+    """Load what is evaluated: each stream by one process, in order.
+
+    Args:
+        dataset: Says in ``streams`` which stream each of its samples belongs to.
+        processes: Rank and number of processes.
+        num_workers: See :func:`clip_loader`, as for ``whole``.
+        whole: Whether samples are batches already.
+    """
+    sampler = EvaluationSampler(dataset.streams, *processes)
+    return clip_loader(dataset, sampler, 1, num_workers, whole=whole)
 
 
 def _as_it_is(clip: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.file_lock import building
+from arseg_lightning.ranges import check_words
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
@@ -39,6 +40,7 @@ class ClipStore:
         motion_source: MotionSource = "codec",
         chaining: Chaining = "subpixel",
     ) -> None:
+        check_words(motion=(motion_source, MotionSource), chaining=(chaining, Chaining))
         self.root = Path(root)
         self.encoding = encoding
         self.motion_source = motion_source

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.losses.segmentation import SegmentationLoss
 from arseg_lightning.models.segmentor import Output
-from arseg_lightning.ranges import check_range
+from arseg_lightning.ranges import check_range, check_words
 
 __all__ = ["FST", "FSTLoss", "Similarity", "class_divergence"]
 
@@ -59,6 +59,7 @@ class FST(nn.Module):
     ) -> None:
         super().__init__()
         check_range(0, similarity_weight=similarity_weight)
+        check_words(similarity=(similarity, Similarity))
         self.segmentation = segmentation
         self.similarity_weight = similarity_weight
         self.similarity: Similarity = similarity

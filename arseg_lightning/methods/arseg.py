@@ -15,7 +15,7 @@ from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, 
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention, CReFF, Fusion, carry
-from arseg_lightning.ranges import check_range
+from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["ARSeg", "FusionFactory", "JointARSeg"]
@@ -76,6 +76,7 @@ class ARSeg(VideoMethod):
         self.high_res, self.low_res = network(num_classes), network(num_classes)
         self.fusion = fusion(self.high_res.carried_channels)
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
+        check_words(convention=(convention, Convention))
         self.convention: Convention = convention
         self.objective = objective or FST(CrossEntropy())
         self.shares_classifier = share_classifier

@@ -16,6 +16,7 @@ from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.models.label_map import resize_scores
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.models.timing import section
+from arseg_lightning.ranges import check_words
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["Clockwork", "Mode", "changed_share"]
@@ -70,10 +71,7 @@ class Clockwork(VideoMethod):
         loss: SegmentationLoss | None = None,
     ) -> None:
         super().__init__()
-        known = {"mode": (mode, _ROLES), "filling": (filling, ("release", "notebook"))}
-        for name, (value, values) in known.items():
-            if value not in values:
-                raise ValueError(f"{name} is one of {', '.join(values)}, got {value!r}")
+        check_words(mode=(mode, Mode), filling=(filling, Filling))
         self.mode: Mode = mode
         self.threshold = check_share("threshold", threshold)
         self.roles = _ROLES[mode]

@@ -11,6 +11,7 @@ from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention
 from arseg_lightning.propagation.precision import without_autocast
+from arseg_lightning.ranges import check_words
 from arseg_lightning.types import ClipBatch, scaled_size
 
 __all__ = ["PerFrame", "check_resolution_ratio", "downscale", "shared"]
@@ -27,7 +28,7 @@ class PerFrame(VideoMethod):
         loss: What the network is trained with; cross entropy by default.
 
     Raises:
-        ValueError: If the ratio is not in (0, 1].
+        ValueError: If the ratio is not in (0, 1], or there is no such convention.
     """
 
     needs = Needs(independent=True)
@@ -44,6 +45,7 @@ class PerFrame(VideoMethod):
         super().__init__()
         self.network = network(num_classes)
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
+        check_words(convention=(convention, Convention))
         self.convention: Convention = convention
         self.loss = loss or CrossEntropy()
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from arseg_lightning.propagation.fusion import Fusion, enlarge
 from arseg_lightning.propagation.window_attention import WindowAttention
+from arseg_lightning.ranges import check_words
 
 __all__ = ["CReFF", "Projection", "Start", "depthwise"]
 
@@ -60,6 +61,7 @@ class CReFF(Fusion):
         spread: float | None = None,
     ) -> None:
         super().__init__()
+        check_words(start=(start, Start), projection=(projection, Projection))
         project = depthwise if projection == "depthwise" else _full
         self.query, self.key, self.value = (project(channels) for _ in range(3))
         self.direct_connection = direct_connection

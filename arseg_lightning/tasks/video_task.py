@@ -17,7 +17,7 @@ from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
 from arseg_lightning.datasets.progress import resumes
 from arseg_lightning.datasets.together import is_one_of_several
 from arseg_lightning.methods import MethodFactory, VideoMethod
-from arseg_lightning.ranges import check_range
+from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
 from arseg_lightning.tasks.finite import FiniteSteps, refuse_broken_weights
 from arseg_lightning.tasks.method_module import MethodModule
@@ -81,6 +81,7 @@ class VideoTask(MethodModule):
             *(weights or {}, compare or {}, compare_weights or {}),
         )
         check_range(0, warmup_steps=warmup_steps)
+        check_words(schedule=(schedule, Schedule), schedule_interval=(schedule_interval, Interval))
         check_range(0, **{f"rates.{name}": factor for name, factor in (rates or {}).items()})
         self.rates = {name: factor for name, factor in (rates or {}).items() if factor != 1}
         self.make_optimizer = optimizer
