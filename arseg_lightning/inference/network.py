@@ -16,7 +16,7 @@ from arseg_lightning.models.blocks import DoubledConv, EnlargedConv
 from arseg_lightning.models.pspnet import PyramidContext
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
-__all__ = ["InferenceNetwork", "replace_networks"]
+__all__ = ["replace_networks"]
 
 
 def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
@@ -37,14 +37,14 @@ def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
         for name, child in found
         if not any(name.startswith(f"{other}.") for other in names)
     ]
-    faster: dict[nn.Module, InferenceNetwork] = {}
+    faster: dict[nn.Module, _InferenceNetwork] = {}
     for name, child in outermost:
         if child not in faster:
-            faster[child] = InferenceNetwork(child, optimisations)
+            faster[child] = _InferenceNetwork(child, optimisations)
         module.set_submodule(name, faster[child])
 
 
-class InferenceNetwork(Segmentor):
+class _InferenceNetwork(Segmentor):
     """A trained network that computes the same in less time; it has no training-only heads.
 
     Args:

@@ -125,3 +125,11 @@ def test_help_shows_lists_as_they_are_typed(command, capsys):
     assert "--configs" not in text
     assert "s+ " not in text
     assert text.count("\n  --config ") == 1
+
+
+def test_help_names_only_networks_that_can_be_chosen(capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", "--model.help", "HighResTask"])
+    text = capsys.readouterr().out
+    assert "BiSeNet18" in text
+    assert "InferenceNetwork" not in text
