@@ -72,6 +72,7 @@ def motion(
     quality = _measure(field, keys, labels, known)
     print(quality_table(quality))
     print(f"intra-coded blocks: {100 * quality.intra_share:.1f} % of the predicted frames")
+    print(_source_line(field, path, video))
     if output is not None:
         settings = {
             "video": str(video),
@@ -79,6 +80,8 @@ def motion(
             "classes": known.name,
             "keyframe_interval": keyframe_interval,
             "motion": motion,
+            "measured": str(path),
+            "matching_share": field.evidence.share,
         }
         _write(output, quality, settings)
         _draw(output, path, field, keys)
@@ -119,10 +122,18 @@ def match_labels(folder: Path, num_frames: int) -> dict[int, Path]:
 def _field(video: Path, source: MotionSource, store: Path) -> tuple[VideoMotion, Path]:
     """The motion of a video, and the file that it belongs to."""
     clips = ClipStore(store, EncodeSettings(), source)
-    path = clips.usable(video)
-    with tqdm(desc=f"reading {path.name}", unit=" frames", disable=None, leave=False) as bar:
+    with tqdm(desc=f"reading {video.name}", unit=" frames", disable=None, leave=False) as bar:
+        path = clips.usable(video, lambda *_: bar.update() and None)
         clips.cache.ensure(path, lambda *_: bar.update() and None)
     return clips.cache.read(path), path
+
+
+def _source_line(field: VideoMotion, used: Path, video: Path) -> str:
+    """Whose motion was measured, and how much of it leads to what looks alike."""
+    share = field.evidence.share
+    matching = "no vectors" if share is None else f"{100 * share:.1f} % of the area with vectors"
+    whose = "the video's own" if used == video else f"that of a copy, {used}"
+    return f"motion: {whose}; leads to what looks alike: {matching}"
 
 
 def _measure(field: VideoMotion, keys: list[int], folder: Path, classes: ClassSet) -> MotionQuality:

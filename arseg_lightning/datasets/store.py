@@ -12,7 +12,7 @@ from arseg_lightning.file_lock import building
 from arseg_lightning.ranges import check_words
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import Chaining
-from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from arseg_lightning.video.encode import EncodeSettings, Progress, encode_frames
 from arseg_lightning.video.frame_cache import FrameCache
 from arseg_lightning.video.usable import MotionSource, copy_of, usable_video
 
@@ -73,7 +73,9 @@ class ClipStore:
         Returns:
             Whether it had to be extracted.
         """
-        return self.cache.ensure(self.usable(video))
+        missing = not self._is_ready(video)
+        self.cache.ensure(self.usable(video))
+        return missing
 
     def has(self, sequence: Sequence, with_motion: bool = True) -> bool:
         """Whether a sequence is prepared; nothing is decoded and nothing written to find out."""
@@ -81,11 +83,17 @@ class ClipStore:
             return sequence.video is not None or self.video(sequence).is_file()
         if sequence.video is None:
             return self._has_motion(self.video(sequence))
-        if self._has_motion(sequence.video):
-            return True
-        return self.motion_source == "reencode" and self._has_motion(
-            copy_of(sequence.video, self.root / "copies")
+        return self._is_ready(sequence.video)
+
+    def _is_ready(self, video: Path) -> bool:
+        """Whether the motion of a video or of its copy is there, whichever is to be used."""
+        return self._fits(video) or (
+            self.motion_source == "reencode" and self._has_motion(self._copy(video))
         )
+
+    def _fits(self, video: Path) -> bool:
+        """Whether a video's own motion is there and can be used."""
+        return self._has_motion(video) and self.cache.read(video).evidence.obstacle() is None
 
     def _has_motion(self, video: Path) -> bool:
         return video.is_file() and self.cache.entry(video).is_file()
@@ -98,15 +106,28 @@ class ClipStore:
             with_motion: Whether its motion is wanted too; without, a video is taken as it is.
         """
         if sequence.video is not None:
-            return self.usable(sequence.video) if with_motion else sequence.video
+            return self._decided(sequence.video) if with_motion else sequence.video
         settings = replace(self.encoding, fps=sequence.fps)
         what = sequence.identity + json.dumps(asdict(settings), sort_keys=True, default=str)
         digest = hashlib.sha256(what.encode()).hexdigest()[:16]
         return self.root / "videos" / f"{sequence.name}-{digest}.mp4"
 
-    def usable(self, video: Path) -> Path:
-        """The file to decode for a video: itself, or its H.264 copy."""
-        return usable_video(video, self.root / "copies", self.motion_source)
+    def usable(self, video: Path, progress: Progress | None = None) -> Path:
+        """The file to decode for a video: itself, or its H.264 copy, as its motion says.
+
+        Raises:
+            NoMotionVectors: If it would have to be the copy and ``motion_source`` is ``codec``.
+        """
+        folder = self.root / "copies"
+        return usable_video(video, folder, self.cache, self.motion_source, progress)
+
+    def _decided(self, video: Path) -> Path:
+        """The same for a prepared video, without decoding anything."""
+        is_own = self.motion_source == "codec" or self._fits(video)
+        return video if is_own else self._copy(video)
+
+    def _copy(self, video: Path) -> Path:
+        return copy_of(video, self.root / "copies")
 
     def motion(self, sequence: Sequence) -> VideoMotion:
         """The motion of a prepared sequence, without decoding anything."""

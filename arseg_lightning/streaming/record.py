@@ -27,6 +27,8 @@ class StreamRecord:
     Args:
         source: Name, height and width, and frames per second of the input, and how many of its
             frames were dropped because they came too late.
+        motion: Where its motion came from: what was asked for, the share of its own vectors that
+            match, how many frames were encoded on the fly, from which frame on and why.
         ended: ``complete``, ``interrupted``, or the error that ended it.
         frames: Number of frames.
         keyframes: How many of them were keyframes; None if the method knows no keyframes.
@@ -46,6 +48,7 @@ class StreamRecord:
     """
 
     source: dict[str, Any]
+    motion: dict[str, Any]
     ended: str
     frames: int
     keyframes: int | None
@@ -83,7 +86,16 @@ class StreamRecord:
             f"{self.frames} frames in {self.seconds:.1f} s: {self.fps:.1f} fps, "
             f"{keyframes}on {self.device} ({self.ended})"
         )
-        return "\n".join([first, *latencies, *(f"written: {output}" for output in self.outputs)])
+        written = (f"written: {output}" for output in self.outputs)
+        return "\n".join([first, *self._motion_text(), *latencies, *written])
+
+    def _motion_text(self) -> list[str]:
+        """Where motion came from, if anyone looked at it."""
+        share, encoded = self.motion["matching_share"], self.motion["encoded_frames"]
+        own = "" if share is None else f"{100 * share:.1f} % of the stream's own vectors match"
+        anew = f"{encoded} frames encoded on the fly" if encoded else ""
+        said = "; ".join(filter(None, [own, anew]))
+        return [f"motion: {said}"] if said else []
 
 
 def stream_record(
@@ -98,6 +110,7 @@ def stream_record(
     clock = segmenter.method.clock
     return StreamRecord(
         source={"name": live.name, "size": size, "fps": live.fps, "dropped": dropped},
+        motion=asdict(live.motion_use),
         ended=ended,
         method=segmenter.method.name,
         clock=None if clock is None else {"name": type(clock).__name__} | vars(clock),

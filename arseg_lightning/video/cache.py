@@ -18,6 +18,7 @@ from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.errors import VideoError
+from arseg_lightning.video.evidence import Evidence
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.motion_file import MotionIndex, read_index, read_motion, write_motion
 from arseg_lightning.video.probe import probe, require_motion
@@ -27,7 +28,7 @@ __all__ = ["CannotWriteCache", "MotionCache", "NotCached", "VideoMotion", "conte
 
 Progress = Callable[[int, int | None], None]
 
-_VERSION = 3
+_VERSION = 4
 """Goes up when extraction or the file changes, so that entries of an older kind never answer."""
 
 
@@ -74,6 +75,11 @@ class VideoMotion:
     def picture_types(self) -> str:
         """One letter a frame."""
         return self.index.picture_types
+
+    @property
+    def evidence(self) -> Evidence:
+        """Whether the video's vectors lead to what looks alike."""
+        return Evidence(*self.index.evidence)
 
     @property
     def intra_frames(self) -> tuple[int, ...]:

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arseg_lightning.types import BLOCK_SIZE
+from arseg_lightning.video.evidence import Evidence
 from arseg_lightning.video.motion import BlockMotion, Kind
 from arseg_lightning.video.packing import pack, unpack
 
 __all__ = ["MotionIndex", "read_index", "read_motion", "write_motion"]
 
-_MAGIC = b"arseg-motion-3\n"
+_MAGIC = b"arseg-motion-4\n"
 _ANY_MAGIC = _MAGIC[:-2]
 _REMEDY = "delete it, and `python -m arseg_lightning prepare` makes it again"
 _KINDS: dict[str, Kind] = {"a": "anchor", "b": "between", "d": "disposable"}
@@ -37,6 +38,7 @@ class MotionIndex:
         shown: The frame that each record belongs to, int64: records are in the order in which
             frames were decoded.
         kinds: What may refer to the frame of each record, by the kinds' first letters.
+        evidence: Cells whose vector leads to what looks alike, and cells that have a vector.
         offsets: Where each record starts, and the end of the last one, int64.
     """
 
@@ -45,6 +47,7 @@ class MotionIndex:
     picture_types: str
     shown: NDArray[np.int64]
     kinds: str
+    evidence: tuple[int, int]
     offsets: NDArray[np.int64]
 
     @property
@@ -72,18 +75,20 @@ def write_motion(
         size: Height and width of the pictures.
         fps: Frames a second.
     """
-    types, kinds = "", ""
+    types, kinds, evidence = "", "", Evidence()
     lengths: dict[int, int] = {}
     for picture_type, motion in frames:
         for step in (*motion.earlier, replace(motion, frame=len(types))):
             if step.frame is not None and step.frame not in lengths:
                 lengths[step.frame] = file.write(zlib.compress(pack(step), 6))
                 kinds += step.kind[0]
+                evidence.add(step)
         types += picture_type
     file.write(np.array(list(lengths.values()), _LENGTH).tobytes())
     shown = None if list(lengths) == sorted(lengths) else list(lengths)
     fields = {"size": size, "fps": fps, "picture_types": types, "shown": shown}
-    index = json.dumps(fields | {"kinds": kinds}).encode()
+    fields |= {"kinds": kinds, "evidence": (evidence.matching, evidence.known)}
+    index = json.dumps(fields).encode()
     file.write(index + len(index).to_bytes(8, "big") + _MAGIC)
 
 
@@ -113,6 +118,7 @@ def read_index(path: Path) -> MotionIndex:
                 picture_types=str(index["picture_types"]),
                 shown=_order(index["shown"], count),
                 kinds=str(index["kinds"]),
+                evidence=(int(index["evidence"][0]), int(index["evidence"][1])),
                 offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
             )
         except (ValueError, LookupError, TypeError, OSError) as error:

@@ -23,6 +23,7 @@ __all__ = [
     "codec_name",
     "frame_rate",
     "motion_obstacle",
+    "motion_remedy",
     "open_video",
     "packets",
     "probe",
@@ -121,10 +122,15 @@ def require_motion(info: VideoInfo) -> None:
     """
     what = motion_obstacle(info.codec, info.rotation_degrees)
     if what is not None:
-        raise NoMotionVectors(
-            f"{info.path} {what}; use --motion reencode, or make a copy that has them: "
-            f"python -m arseg_lightning encode --source {info.path} --output COPY.mp4"
-        )
+        raise NoMotionVectors(f"{info.path} {what}; {motion_remedy(info.path)}")
+
+
+def motion_remedy(path: Path) -> str:
+    """What to do about a video without motion vectors that can be used."""
+    return (
+        f"use --motion reencode, or make a copy that has them: "
+        f"python -m arseg_lightning encode --source {path} --output COPY.mp4"
+    )
 
 
 def motion_obstacle(codec: str, rotation_degrees: int) -> str | None:

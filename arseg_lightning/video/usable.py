@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.file_lock import building
-from arseg_lightning.video.cache import content_hash
+from arseg_lightning.video.cache import MotionCache, content_hash
 from arseg_lightning.video.encode import EncodeSettings, Progress, reencode
 from arseg_lightning.video.errors import NoMotionVectors
-from arseg_lightning.video.probe import probe, require_motion
+from arseg_lightning.video.probe import motion_remedy, probe, require_motion
 
 __all__ = ["MotionSource", "copy_of", "usable_video"]
 
@@ -19,22 +19,28 @@ _HIGH_QUALITY_CRF = 18
 
 
 def usable_video(
-    video: Path, folder: Path, motion: MotionSource = "codec", progress: Progress | None = None
+    video: Path,
+    folder: Path,
+    cache: MotionCache,
+    motion: MotionSource = "codec",
+    progress: Progress | None = None,
 ) -> Path:
-    """Find the file to decode for a video.
+    """Find the file to decode for a video; what has to be known of its motion is then cached.
 
     Args:
         video: The video.
         folder: Where copies are kept, filed under the content of the original.
+        cache: Where motion is kept.
         motion: ``codec`` uses the video as it is or refuses it; ``reencode`` makes an H.264 copy
             (one long GOP, one reference, no B-frames) of a video that is refused otherwise.
-        progress: Is told the frames done and in total while a copy is made.
+        progress: Is told the frames done and in total while motion is extracted or a copy made.
 
     Raises:
-        NoMotionVectors: If the codec exports no vectors, or the pictures are turned.
+        NoMotionVectors: If the codec exports no vectors, they lead to nothing alike, or the
+            pictures are turned.
     """
     try:
-        require_motion(probe(video))
+        _require_match(video, cache, progress)
     except NoMotionVectors:
         if motion == "codec":
             raise
@@ -53,3 +59,16 @@ def usable_video(
 def copy_of(video: Path, folder: Path) -> Path:
     """The place of a video's copy, filed under the content of the original."""
     return folder / f"{video.stem}-{content_hash(video)}.mp4"
+
+
+def _require_match(video: Path, cache: MotionCache, progress: Progress | None) -> None:
+    """Refuse a video whose vectors are not its motion; to know it, they are extracted.
+
+    Raises:
+        NoMotionVectors: If they lead to nothing alike, or there are none that fit.
+    """
+    require_motion(probe(video))
+    cache.ensure(video, progress)
+    what = cache.read(video).evidence.obstacle()
+    if what is not None:
+        raise NoMotionVectors(f"{video} {what}; {motion_remedy(video)}")

@@ -1,18 +1,46 @@
-"""What a live source gives: a picture and its motion."""
+"""What a live source gives: a picture and its motion, and where that came from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from arseg_lightning.types import Frame, Motion
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["LiveMotion", "StreamedFrame"]
+__all__ = ["LiveMotion", "MotionUse", "StreamedFrame"]
 
 LiveMotion = Literal["codec", "reencode", "auto"]
 """Where motion comes from: the stream's own vectors or a refusal; those of an encoding made on
 the fly; the stream's own where they lead to what looks alike and an encoding where not."""
+
+_KEPT_CHANGES = 20
+
+
+@dataclass
+class MotionUse:
+    """What became of a stream's own motion.
+
+    Args:
+        asked: Where motion was to come from; None if nobody looks at it.
+        matching_share: Share of the area with vectors of the stream's own where they lead to what
+            looks alike; None if none were looked at.
+        encoded_frames: Frames that were encoded on the fly.
+        num_changes: How often a stream changed to an encoding, or back.
+        changes: The first of them: from which frame on, whether it is encoded there, and why.
+    """
+
+    asked: LiveMotion | None
+    matching_share: float | None = None
+    encoded_frames: int = 0
+    num_changes: int = 0
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+    def note(self, frame: int, is_encoded: bool, why: str) -> None:
+        """Keep a change in mind."""
+        self.num_changes += 1
+        if len(self.changes) < _KEPT_CHANGES:
+            self.changes.append({"frame": frame, "is_encoded": is_encoded, "why": why})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from arseg_lightning.video.errors import NotAVideo
 from arseg_lightning.video.live.address import Address, find_address
 from arseg_lightning.video.live.arrival import Feed
 from arseg_lightning.video.live.files import FileFeed, ImageFeed
-from arseg_lightning.video.live.frame import LiveMotion, StreamedFrame
+from arseg_lightning.video.live.frame import LiveMotion, MotionUse, StreamedFrame
 from arseg_lightning.video.live.opening import Patience
 from arseg_lightning.video.live.reader import Reader
 from arseg_lightning.video.live.steps import Steps
@@ -63,9 +63,9 @@ def open_live(
     address, stop = find_address(source), threading.Event()
     patience = Patience(timeout_seconds, reconnect_seconds)
     feed = _feed(address, fps, options or {}, patience, stop)
-    frames = Steps(feed, motion, size, _remedy(address)).frames()
+    steps = Steps(feed, motion, size, _remedy(address))
     # Opened in the background too: FFmpeg waits for a silent source deaf to Ctrl-C.
-    reader = Reader(frames, ahead, lambda: drop_late and feed.is_live, stop)
+    reader = Reader(steps.frames(), ahead, lambda: drop_late and feed.is_live, stop)
     try:
         first = reader.get()
         if first is None:
@@ -73,7 +73,7 @@ def open_live(
     except BaseException:
         reader.close()
         raise
-    return LiveSource(feed, first, reader)
+    return LiveSource(feed, steps, first, reader)
 
 
 class LiveSource:
@@ -83,14 +83,16 @@ class LiveSource:
 
     Args:
         feed: Where its pictures come from.
+        steps: Gives them their motion.
         first: Its first frame.
         reader: Reads the others.
     """
 
-    def __init__(self, feed: Feed, first: StreamedFrame, reader: Reader) -> None:
+    def __init__(self, feed: Feed, steps: Steps, first: StreamedFrame, reader: Reader) -> None:
         self.size = first.frame.size
         """Height and width of the first frame."""
         self._feed = feed
+        self._steps = steps
         self._first: StreamedFrame | None = first
         self._reader = reader
 
@@ -123,6 +125,11 @@ class LiveSource:
     def num_dropped(self) -> int:
         """Frames that were dropped because they came too late."""
         return self._reader.num_dropped
+
+    @property
+    def motion_use(self) -> MotionUse:
+        """What became of the source's own motion, in the frames that were decoded so far."""
+        return self._steps.use
 
     def __enter__(self) -> Self:
         """The source."""

@@ -109,3 +109,35 @@ def test_vectors_that_are_no_motion_are_replaced_by_an_encoding(tmp_path, encode
     for each in found[switch.frame.index + 1 :]:
         assert abs(np.median(each.step.quarter_pixels[0]) - 16) <= 1
     assert [f.restart for f in all_of(path, motion="codec")[1:]] == [None] * 19
+
+
+def test_a_stream_whose_vectors_fit_again_returns_to_them_at_an_i_frame(tmp_path):
+    options = ONE_REFERENCE | {"crf": "18"}
+    parts = [
+        ("ordinary.h264", options, pan(12, 96, 128, 4, 2)),
+        ("fields.h264", FIELDS | {"crf": "18"}, interlaced(24)),
+        ("again.h264", options, pan(36, 96, 128, 4, 2)),
+    ]
+    paths = [
+        write_stream(tmp_path / name, "libx264", given, frames=frames)
+        for name, given, frames in parts
+    ]
+    content = b"".join(path.read_bytes() for path in paths)
+    with (
+        named_pipe(tmp_path / "pipe", content) as pipe,
+        open_live(pipe, motion="auto") as live,
+    ):
+        found = list(live)
+        use = live.motion_use
+    assert [f.frame.index for f in found] == list(range(72))
+    there, back = [f for f in found[1:] if f.restart]
+    assert 12 < there.frame.index < 36 < back.frame.index == 48  # its I-frame after 12 frames
+    assert back.frame.picture_type == "I"
+    assert [(c["frame"], c["is_encoded"]) for c in use.changes] == [
+        (there.frame.index, True),
+        (48, False),
+    ]
+    assert use.encoded_frames == 48 - there.frame.index
+    assert 0.5 < use.matching_share < 0.95
+    for each in found[49:60]:
+        assert abs(np.median(each.step.quarter_pixels[0]) - 16) <= 1
