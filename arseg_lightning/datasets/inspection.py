@@ -15,7 +15,7 @@ from arseg_lightning.datasets.labels import image_size, read_image
 from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence, SpanSequence, VideoSequence
 from arseg_lightning.types import ClassSet, size_text
-from arseg_lightning.video.probe import VideoInfo, probe
+from arseg_lightning.video.probe import VideoInfo, motion_obstacle, probe
 
 __all__ = ["Samples", "VideoFindings", "inspect_samples", "inspect_videos", "spread"]
 
@@ -152,8 +152,5 @@ def _too_short(info: VideoInfo, frame: int, label: Path) -> list[str]:
 
 def _motion_notes(info: VideoInfo) -> list[str]:
     """Say that a video's own motion vectors cannot be used."""
-    if not info.exports_motion:
-        turned = f"is turned by {info.rotation_degrees} degrees" if info.rotation_degrees else ""
-        why = turned or f"is {info.codec}, which exports no motion vectors"
-        return [f"{info.path.name} {why}: set data.motion: reencode"]
-    return []
+    what = motion_obstacle(info.codec, info.orientation)
+    return [f"{info.path.name} {what}: set data.motion: reencode"] if what else []

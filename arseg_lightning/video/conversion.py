@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from arseg_lightning.types import Frame
 from arseg_lightning.video.buffers import Buffers
 from arseg_lightning.video.errors import VideoError
+from arseg_lightning.video.orientation import Orientation
 from arseg_lightning.video.pictures import NumberedPicture
 from arseg_lightning.video.vectors import VECTOR
 
@@ -73,11 +74,15 @@ class ToRgb:
         self._reformatter = VideoReformatter()
 
     def __call__(
-        self, picture: VideoFrame, height: int | None, width: int | None, quarter_turns: int
+        self,
+        picture: VideoFrame,
+        height: int | None,
+        width: int | None,
+        orientation: Orientation,
     ) -> NDArray[np.uint8]:
         """Convert, scale and turn a picture."""
         converted = self._reformatter.reformat(picture, width, height, "rgb24")
-        turned = np.rot90(converted.to_ndarray(), quarter_turns)
+        turned = orientation.apply(converted.to_ndarray())
         image = self.buffers.take(turned.shape, np.uint8)
         np.copyto(image, turned)
         return image
@@ -87,12 +92,10 @@ def _upright(
     picture: VideoFrame, path: Path | str, size: tuple[int, int] | None, rgb: ToRgb
 ) -> NDArray[np.uint8]:
     """Convert to RGB, scale, and turn as the file asks for."""
-    quarter_turns = picture.rotation // 90 % 4
-    height, width = size or (None, None)
-    if quarter_turns % 2:
-        height, width = width, height
+    orientation = Orientation.of(picture)
+    height, width = orientation.size(*size) if size else (None, None)
     try:
-        return rgb(picture, height, width, quarter_turns)
+        return rgb(picture, height, width, orientation)
     except av.FFmpegError as error:
         raise VideoError(
             f"{path} asks for colours that cannot be converted to RGB ({picture.format.name}, "

@@ -24,7 +24,7 @@ from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encoders import EncodeSettings, encoder_options
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.fragments import FragmentFile
-from arseg_lightning.video.probe import probe
+from arseg_lightning.video.probe import file_name, probe
 from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "open_container"]
@@ -237,7 +237,7 @@ def open_container(
     file: Path | FragmentFile, container_format: str | None, options: dict[str, str]
 ) -> OutputContainer:
     """Open a file for writing, so that the same frames give the same bytes."""
-    target = str(file) if isinstance(file, Path) else file
+    target = file_name(file) if isinstance(file, Path) else file
     container = av.open(target, "w", format=container_format, options=options)
     container.flags |= cast(int, Flags.bitexact.value)  # without Matroska's random identifiers
     return container

@@ -16,11 +16,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
+from arseg_lightning.video.orientation import Orientation
 
 __all__ = [
     "MOTION_CODECS",
     "VideoInfo",
     "codec_name",
+    "file_name",
     "frame_rate",
     "motion_obstacle",
     "motion_remedy",
@@ -50,7 +52,7 @@ class VideoInfo:
         frame_rate: Average frames per second, exact.
         num_frames: Frames according to the file's header, which a damaged file may not hold;
             None if the header does not say.
-        rotation_degrees: Counter-clockwise turn that the file asks for: 0, 90, 180 or 270.
+        orientation: How the file asks for its pictures to be turned and mirrored.
         has_b_frames: Whether pictures may be coded in another order than they are shown in.
     """
 
@@ -60,7 +62,7 @@ class VideoInfo:
     width: int
     frame_rate: Fraction
     num_frames: int | None
-    rotation_degrees: int
+    orientation: Orientation
     has_b_frames: bool
 
     @property
@@ -76,7 +78,7 @@ class VideoInfo:
     @property
     def exports_motion(self) -> bool:
         """Whether decoding gives motion vectors that fit the pictures as they are shown."""
-        return self.codec in MOTION_CODECS and self.rotation_degrees == 0
+        return motion_obstacle(self.codec, self.orientation) is None
 
 
 def probe(path: Path | str) -> VideoInfo:
@@ -96,20 +98,21 @@ def probe(path: Path | str) -> VideoInfo:
                 f"{path}: no picture of this {codec} stream can be decoded; "
                 f"the file is damaged, get it again"
             )
-        if first.rotation % 90:
+        orientation = Orientation.of(first)
+        if orientation.slant:
             raise VideoError(
-                f"{path} asks to be turned by {first.rotation} degrees; only quarter turns are "
-                f"supported: remove or change the rotation in its header"
+                f"{path} asks to be turned by {orientation.slant:.0f} degrees; only quarter turns "
+                f"are supported: remove or change the rotation in its header"
             )
-        turned = first.rotation % 180 != 0
+        height, width = orientation.size(first.height, first.width)
         return VideoInfo(
             path=path,
             codec=codec,
-            height=first.width if turned else first.height,
-            width=first.height if turned else first.width,
+            height=height,
+            width=width,
             frame_rate=frame_rate(stream),
             num_frames=stream.frames or None,
-            rotation_degrees=first.rotation % 360,
+            orientation=orientation,
             has_b_frames=bool(stream.codec_context.has_b_frames),
         )
 
@@ -120,7 +123,7 @@ def require_motion(info: VideoInfo) -> None:
     Raises:
         NoMotionVectors: If the codec exports none, or the pictures are turned for showing.
     """
-    what = motion_obstacle(info.codec, info.rotation_degrees)
+    what = motion_obstacle(info.codec, info.orientation)
     if what is not None:
         raise NoMotionVectors(f"{info.path} {what}; {motion_remedy(info.path)}")
 
@@ -133,18 +136,15 @@ def motion_remedy(path: Path) -> str:
     )
 
 
-def motion_obstacle(codec: str, rotation_degrees: int) -> str | None:
+def motion_obstacle(codec: str, orientation: Orientation = Orientation()) -> str | None:  # noqa: B008
     """What keeps a stream's motion vectors from being used, worded to follow its name."""
     if codec not in MOTION_CODECS:
         return (
             f"is {codec}, which FFmpeg exports no motion vectors for (it does for "
             f"{', '.join(sorted(MOTION_CODECS))})"
         )
-    if rotation_degrees:
-        return (
-            f"asks to be turned by {rotation_degrees} degrees, and its motion vectors do not fit "
-            f"the turned pictures"
-        )
+    if not orientation.is_upright:
+        return f"{orientation.text}, and its motion vectors do not fit such pictures"
     return None
 
 
@@ -160,7 +160,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         what = "is a folder" if path.is_dir() else "does not exist"
         raise FileNotFoundError(f"{path} {what}; give a video file")
     try:
-        container = av.open(str(path))
+        container = av.open(file_name(path))
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise NotAVideo(
@@ -169,6 +169,11 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         ) from error
     with container:
         yield container, video_stream(path, container)
+
+
+def file_name(path: Path) -> str:
+    """What FFmpeg is to open for a file; a relative ``10:00.mp4`` would name a protocol, ``10``."""
+    return str(path.absolute())
 
 
 def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:

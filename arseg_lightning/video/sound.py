@@ -15,7 +15,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
-from arseg_lightning.video.probe import open_video
+from arseg_lightning.video.probe import file_name, open_video
 from arseg_lightning.video.sound_track import SoundPacket, Track, codec_of, sound_track
 from arseg_lightning.video.timeline import read_timeline
 
@@ -60,7 +60,7 @@ class Sound:
         """
         self._start = _first_picture_seconds(self.path)
         try:
-            self._container = av.open(str(self.path))
+            self._container = av.open(file_name(self.path))
         except (av.FFmpegError, ValueError):  # it has changed since its pictures were opened
             return False
         streams = self._container.streams.audio

@@ -15,7 +15,7 @@ from tests.video.small_videos import cut, write_stream, write_video
 def test_a_video_is_described(tmp_path):
     info = probe(write_video(tmp_path / "clip.mp4", fps=29.97003))
     assert (info.codec, info.size, info.num_frames) == ("h264", (64, 96), 30)
-    assert (info.frame_rate, info.rotation_degrees) == (Fraction(30000, 1001), 0)
+    assert (info.frame_rate, info.orientation.is_upright) == (Fraction(30000, 1001), True)
     assert (info.has_b_frames, info.exports_motion) == (False, True)
     require_motion(info)
 
@@ -78,7 +78,8 @@ CLOCKWISE = (0, 1, 0, -1, 0, 0, 0, 0, 1)
 
 def test_a_turned_video_has_the_size_that_is_shown_and_no_usable_motion(tmp_path):
     info = probe(turned(tmp_path, CLOCKWISE))
-    assert (info.size, info.rotation_degrees, info.exports_motion) == ((96, 64), 270, False)
+    assert (info.size, info.exports_motion) == ((96, 64), False)
+    assert info.orientation.rotation_degrees == 270
     with pytest.raises(
         NoMotionVectors, match=r"phone\.mp4 asks to be turned by 270 degrees.*--motion"
     ):

@@ -14,6 +14,7 @@ from arseg_lightning.types import Frame
 from arseg_lightning.video.conversion import motion_vectors
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.motion import BlockMotion, matched_motion
+from arseg_lightning.video.orientation import Orientation
 
 __all__ = ["Reencoder"]
 
@@ -92,7 +93,7 @@ class Reencoder:
 
 def _grey(frame: Frame, picture: VideoFrame) -> VideoFrame:
     """The picture's brightness; where it was turned or scaled, that of the frame."""
-    if picture.rotation or frame.size != (picture.height, picture.width):
+    if not Orientation.of(picture).is_upright or frame.size != (picture.height, picture.width):
         image: NDArray[np.uint8] = np.ascontiguousarray(frame.image)
         picture = VideoFrame.from_ndarray(image, format="rgb24")
     return picture.reformat(format="gray")

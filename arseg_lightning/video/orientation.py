@@ -1,0 +1,85 @@
+"""How a video asks its pictures to be turned and mirrored before they are shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+__all__ = ["Orientation"]
+
+_SLANT = 0.02
+"""Sine of the angle, about one degree, up to which a turn is taken for one by quarters."""
+
+
+class Orientation(NamedTuple):
+    """What a display matrix asks for; the steps are done in this order.
+
+    Args:
+        swaps_axes: Rows become columns.
+        mirrors_x: Left and right change places.
+        mirrors_y: Top and bottom change places.
+        slant: Degrees of a turn that is none by quarters; the others say nothing then.
+    """
+
+    swaps_axes: bool = False
+    mirrors_x: bool = False
+    mirrors_y: bool = False
+    slant: float = 0.0
+
+    @classmethod
+    def of(cls, picture: VideoFrame) -> Orientation:
+        """Read a picture's display matrix; without one, it is shown as it is.
+
+        A point (x, y) of the picture is shown at (a x + c y, b x + d y).
+        Source: ISO/IEC 14496-12, section 8.3.2 (track header box).
+        """
+        data = picture.side_data.get("DISPLAYMATRIX")
+        if data is None:
+            return cls()
+        a, b, _, c, d = np.frombuffer(data, np.int32)[:5].astype(float)
+        straight, crossed = min(abs(a), abs(d)), min(abs(b), abs(c))
+        if max(abs(b), abs(c)) <= _SLANT * straight:
+            return cls(mirrors_x=bool(a < 0), mirrors_y=bool(d < 0))
+        if max(abs(a), abs(d)) <= _SLANT * crossed:
+            return cls(swaps_axes=True, mirrors_x=bool(c < 0), mirrors_y=bool(b < 0))
+        return cls(slant=float(np.degrees(np.arctan2(-b, a)))) if (a or b) else cls()
+
+    @property
+    def is_upright(self) -> bool:
+        """Whether pictures are shown as they are."""
+        return self == Orientation()
+
+    @property
+    def rotation_degrees(self) -> int:
+        """The counter-clockwise turn that comes first, before left and right change places."""
+        if self.swaps_axes:
+            return 90 if self.mirrors_y else 270
+        return 180 if self.mirrors_y else 0
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether left and right change places behind the turn."""
+        return (self.mirrors_x ^ self.mirrors_y) ^ self.swaps_axes
+
+    @property
+    def text(self) -> str:
+        """What is asked for, worded to follow a name."""
+        turn = f"turned by {self.rotation_degrees} degrees" * bool(self.rotation_degrees)
+        return "asks to be " + " and ".join(filter(None, (turn, "mirrored" * self.is_mirrored)))
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width that pictures of a size are shown with."""
+        return (width, height) if self.swaps_axes else (height, width)
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn and mirror an image, without copying it.
+
+        Shapes:
+            image: (H, W, 3)
+            returns: (H, W, 3), or (W, H, 3) if the axes are swapped
+        """
+        shown = image.swapaxes(0, 1) if self.swaps_axes else image
+        return shown[:: -1 if self.mirrors_y else 1, :: -1 if self.mirrors_x else 1]
