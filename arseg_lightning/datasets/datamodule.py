@@ -65,7 +65,7 @@ class ClipDataModule(LightningDataModule):
             frames before any compression by us, as in the paper. Motion comes from the encoded
             clip either way. Of data that are videos already, the decoded frames are the original.
         val_losses: Whether the losses are also computed on the validation data, for ``val/loss``;
-            it takes about as long as the validation itself.
+            it takes as long as the validation itself, of methods with keyframes two to three times.
         test_pairs: ``stream`` segments each frame once, as in use; ``every_distance`` pairs each
             labelled frame with a keyframe at every distance, as in the paper.
         encoding: How frames that are no video yet are encoded; one long GOP by default.

@@ -15,8 +15,12 @@ from lightning.pytorch.core.mixins.hparams_mixin import (
     _given_hyperparameters,
     _given_hyperparameters_context,
 )
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from arseg_lightning.messages import CommandError, PlainMessages
+from arseg_lightning.methods import VideoMethod
+from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.tasks.trusted import refuse_untrusted
 
 __all__ = ["build_task", "keep_hyperparameters", "leave_out_pretrained", "leave_out_weights"]
@@ -28,6 +32,9 @@ _INSTANTIATOR = "lightning.pytorch.cli.instantiate_module"
 """Who builds a module of such values, for Lightning's own way to load one."""
 
 _OF_LIGHTNING = ("_class_path", "_instantiator", _LEFT_OUT)
+
+_BUILT = (Segmentor, VideoMethod, Optimizer, LRScheduler)
+"""What a task builds itself: the number of classes and the parameters come later."""
 
 Task = TypeVar("Task", bound=LightningModule)
 
@@ -42,11 +49,21 @@ def keep_hyperparameters(task: LightningModule) -> None:
     LightningCLI hands them over as its configuration has them. In Python, classes, partials,
     functions of modules and this package's own objects are written in the same form
     (``class_path``, ``init_args``); other arguments are left out, and their names kept.
+
+    Raises:
+        TypeError: If an argument is an object where what builds one is wanted.
     """
     if _given_hyperparameters.get() is not None:
         task.save_hyperparameters(logger=False)  # RunRecord logs the whole configuration
         return
-    task.save_hyperparameters(_in_plain_values(type(task), _arguments_of(task)))
+    arguments = _arguments_of(task)
+    for name, value in arguments.items():
+        if isinstance(value, _BUILT):
+            raise TypeError(
+                f"{name} is what builds a {type(value).__name__}, not one that is built: give the "
+                f"class, or functools.partial({type(value).__name__}, …) with its arguments"
+            )
+    task.save_hyperparameters(_in_plain_values(type(task), arguments))
 
 
 def build_task(
@@ -67,16 +84,16 @@ def build_task(
         ValueError: If the hyperparameters are incomplete, name what is not trusted, or are not
             those of such a task.
     """
+    path = str(hyperparameters.get("_class_path") or _path_of(cls))
     known = {k: v for k, v in hyperparameters.items() if k not in _OF_LIGHTNING}
     known = {name: value for name, value in known.items() if name not in arguments}
     missing = [n for n in hyperparameters.get(_LEFT_OUT, ()) if n not in arguments]
     if missing:
         raise ValueError(
-            f"the checkpoint does not hold {', '.join(missing)} of {cls.__name__}: what it was "
-            f"built with in Python has no name by which to import it; give it again: "
+            f"the checkpoint does not hold {', '.join(missing)} of {path.rpartition('.')[2]}: what "
+            f"it was built with in Python has no name by which to import it; give it again: "
             f"load_from_checkpoint(path, {', '.join(f'{name}=…' for name in missing)})"
         )
-    path = str(hyperparameters.get("_class_path") or _path_of(cls))
     refuse_untrusted({"class_path": path, "init_args": known}, "the checkpoint", trusted)
     leave_out_weights(known)
     parser = PlainMessages()

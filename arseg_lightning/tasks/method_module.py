@@ -88,7 +88,9 @@ class MethodModule(LightningModule):
         cls,
         checkpoint_path: str | Path,
         map_location: Any = "cpu",
-        strict: bool = True,
+        hparams_file: None = None,
+        strict: bool | None = None,
+        weights_only: bool | None = None,
         trust: Iterable[str] = (),
         **arguments: Any,
     ) -> Self:
@@ -97,18 +99,26 @@ class MethodModule(LightningModule):
         Args:
             checkpoint_path: The checkpoint of a run.
             map_location: Where the weights go, as for ``torch.load``.
-            strict: Whether the names of the weights have to be the task's.
+            hparams_file: None, as for Lightning; the checkpoint has it all.
+            strict: Whether the names of the weights have to be the task's; they have, by default.
+            weights_only: Whatever it is, only tensors and plain values are read.
             trust: Packages beside this one whose functions the checkpoint may name. Networks,
                 optimisers and schedules of modules that are imported already need none.
             arguments: Take the place of the checkpoint's.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it does not hold what is needed, or names what is not trusted.
+            ValueError: If it does not hold what is needed, or names what is not trusted; if there
+                is a file of hyperparameters.
 
         Differs: Lightning's would read the files again that the training started from.
         """
-        content = read_content(checkpoint_path, map_location)
+        if hparams_file is not None:
+            raise ValueError(
+                f"hparams_file={hparams_file}: a checkpoint holds its hyperparameters; leave it "
+                f"out, and give what is to be changed by name"
+            )
+        content = read_content(checkpoint_path, map_location or "cpu")
         hyperparameters = content.get(cls.CHECKPOINT_HYPER_PARAMS_KEY) if content else None
         if not hyperparameters or "state_dict" not in content:
             raise ValueError(
@@ -117,7 +127,7 @@ class MethodModule(LightningModule):
             )
         task = build_task(cls, hyperparameters, arguments, trust)
         task._follows_data = "keyframe_interval" not in arguments
-        task.load_state_dict(content["state_dict"], strict=strict)
+        task.load_state_dict(content["state_dict"], strict=strict is not False)
         return task
 
     @classmethod
@@ -215,7 +225,16 @@ class MethodModule(LightningModule):
         """Segment the next frames of a video, as the data module gives them in order.
 
         Of several processes, each gives the videos that are its own.
+
+        Raises:
+            TypeError: If the batch is something else, such as images.
         """
+        if not isinstance(batch, EvaluationClip):
+            raise TypeError(
+                f"predict takes the streams of a ClipDataModule, got {type(batch).__name__}; for "
+                f"images of your own call the task, task(images), and for files and cameras use "
+                f"arseg_lightning.streaming.segmenter_of"
+            )
         if self._stream is None:
             self._stream = Stream(self.method, batch.normalise, batch.chaining, self.weights_dtype)
         results = [push(self._stream, frame) for frame in batch.frames]

@@ -29,6 +29,8 @@ from arseg_lightning.types import ClipBatch
 
 __all__ = ["VideoTask"]
 
+_ALIKE = {"rank_zero_only": True, "sync_dist": True}  # every process has it: nothing is sent
+
 
 class VideoTask(MethodModule):
     """Trains a video method by its losses, and evaluates it on streams of frames.
@@ -254,9 +256,9 @@ class VideoTask(MethodModule):
         accuracy = self.evaluations[self.method.name].accuracy()
         if not sum(accuracy.frames_at_distance) and not self.trainer.sanity_checking:
             rank_zero_warn("no pixel of the validation labels counts: val/miou is not known")
-        self.log("val/miou", accuracy.miou_mean, prog_bar=True, rank_zero_only=True)
+        self.log("val/miou", accuracy.miou_mean, prog_bar=True, **_ALIKE)
         values = {"val/miou_pooled": accuracy.miou_pooled} | accuracy.by_distance("val/miou")
-        self.log_dict(values, rank_zero_only=True)
+        self.log_dict(values, **_ALIKE)
 
     def on_test_start(self) -> None:
         """Start the evaluation of every method."""
@@ -274,7 +276,7 @@ class VideoTask(MethodModule):
         values = {"test/miou_mean": own.miou_mean, "test/miou_pooled": own.miou_pooled}
         values |= own.by_distance("test/miou")
         values |= {f"test/{name}/miou_mean": each.miou_mean for name, each in accuracies.items()}
-        self.log_dict(values, rank_zero_only=True)
+        self.log_dict(values, **_ALIKE)
 
     def _start(self, methods: Mapping[str, VideoMethod]) -> None:
         if not self.trainer.sanity_checking:

@@ -156,6 +156,35 @@ def test_what_no_file_can_hold_is_asked_for_by_name(tmp_path):
     assert same_weights(task, again)
 
 
+def test_lightnings_own_arguments_of_loading_are_taken(tmp_path):
+    task = HighResTask(TinyNet, num_classes=3)
+    trainer = small_trainer()
+    trainer.strategy.connect(task)
+    trainer.save_checkpoint(tmp_path / "task.ckpt", weights_only=True)
+    options = {"map_location": None, "hparams_file": None, "strict": None, "weights_only": False}
+    assert same_weights(task, HighResTask.load_from_checkpoint(tmp_path / "task.ckpt", **options))
+    state = torch.load(tmp_path / "task.ckpt")
+    state["state_dict"].pop("method.network.classifier.weight")
+    torch.save(state, tmp_path / "task.ckpt")
+    with pytest.raises(RuntimeError, match="Missing key"):  # None is no False
+        HighResTask.load_from_checkpoint(tmp_path / "task.ckpt", **options)
+
+
+@pytest.mark.parametrize("name", ["network", "optimizer"])
+def test_what_is_built_already_is_no_factory(name):
+    network = TinyNet(3)
+    built = {"network": network, "optimizer": torch.optim.SGD(network.parameters(), lr=1)}
+    with pytest.raises(TypeError, match=rf"{name} is what builds a \w+, .*functools\.partial"):
+        HighResTask(**({"network": TinyNet} | {name: built[name]}))
+
+
+def test_predict_says_what_it_takes():
+    task = HighResTask(TinyNet, num_classes=3)
+    task.untrained = ()
+    with pytest.raises(TypeError, match=r"streams of a ClipDataModule, got Tensor; .*task\(images"):
+        small_trainer().predict(task, torch.zeros(1, 3, 32, 48)[None])
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
