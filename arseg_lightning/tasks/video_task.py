@@ -29,7 +29,7 @@ from arseg_lightning.types import ClipBatch
 
 __all__ = ["VideoTask"]
 
-_ALIKE = {"rank_zero_only": True, "sync_dist": True}  # every process has it: nothing is sent
+_ALIKE: Any = {"rank_zero_only": True, "sync_dist": True}  # every process has it: nothing is sent
 
 
 class VideoTask(MethodModule):
