@@ -48,7 +48,8 @@ def motion(
         labels: Folder of PNG labels: one for each frame in the order of the names, or some, named
             after their frame numbers, counted from 0.
         classes: Name of a class set, or path of a YAML file.
-        keyframe_interval: Every so many frames is a keyframe, and so is each I-frame.
+        keyframe_interval: Every so many frames is a keyframe (or the next that is no B-frame), and
+            so is each I-frame.
         motion: codec takes the video's own vectors; reencode makes an H.264 copy first if the
             video has none that can be used.
         output: Folder for the result (JSON) and two pictures; none are written by default.
@@ -68,7 +69,7 @@ def motion(
             f"keyframe_interval is {keyframe_interval}, and {video} has {field.num_frames} "
             f"frames; give a number from 2 to {field.num_frames}"
         )
-    keys = keyframes(field.intra_frames, field.num_frames, keyframe_interval)
+    keys = keyframes(field.intra_frames, field.num_frames, keyframe_interval, field.anchors)
     quality = _measure(field, keys, labels, known)
     print(quality_table(quality))
     print(f"intra-coded blocks: {100 * quality.intra_share:.1f} % of the predicted frames")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -10,11 +10,14 @@ from typing import Literal
 import numpy as np
 
 __all__ = ["ClipSpec", "EvaluationPairs", "TrainDistance", "TrainOn", "every_distance"]
-__all__ += ["keyframes", "reach", "sample_distance", "streams"]
+__all__ += ["MOST_WAITING", "keyframes", "may_be_keyframe", "reach", "sample_distance", "streams"]
 
 EvaluationPairs = Literal["stream", "every_distance"]
 TrainDistance = Literal["uniform", "last"]
 TrainOn = Literal["clips", "stills"]
+
+MOST_WAITING = 16
+"""Frames by which a keyframe waits for one that is no B-frame: as many as H.264 has in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,12 @@ class ClipSpec:
         return frame - max(key for key in self.keyframes if key <= frame)
 
 
-def keyframes(intra: Iterable[int], num_frames: int, keyframe_interval: int) -> list[int]:
+def keyframes(
+    intra: Iterable[int],
+    num_frames: int,
+    keyframe_interval: int,
+    anchors: Container[int] | None = None,
+) -> list[int]:
     """Choose the keyframes of a stream: every L-th frame, counted again from each I-frame.
 
     No motion leads across an I-frame, so each I-frame is a keyframe.
@@ -49,10 +57,30 @@ def keyframes(intra: Iterable[int], num_frames: int, keyframe_interval: int) -> 
         intra: Indices of the stream's I-frames.
         num_frames: Length of the stream.
         keyframe_interval: L.
+        anchors: Frames that others refer to, of which one is taken where the L-th is none, see
+            :func:`may_be_keyframe`; all by default.
     """
-    starts = sorted({0, *intra})
-    spans = pairwise([*starts, num_frames])
-    return [frame for start, stop in spans for frame in range(start, stop, keyframe_interval)]
+    starts, keys = {0, *intra}, list[int]()
+    for frame in range(num_frames):
+        distance = frame - keys[-1] if keys else 0
+        is_anchor = anchors is None or frame in anchors
+        is_due = distance >= keyframe_interval
+        if frame in starts or (is_due and may_be_keyframe(distance, keyframe_interval, is_anchor)):
+            keys.append(frame)
+    return keys
+
+
+def may_be_keyframe(distance: int, most_frames: int, is_anchor: bool) -> bool:
+    """Whether a frame may be a keyframe that is due: of B-frames, the motion to them is poor.
+
+    The next I- or P-frame is taken instead, unless none comes, or every frame is to be one.
+
+    Args:
+        distance: Frames since the last keyframe.
+        most_frames: Most frames from one keyframe to the next, as asked for.
+        is_anchor: Whether nothing that is shown later was decoded before it.
+    """
+    return is_anchor or most_frames == 1 or distance >= most_frames + MOST_WAITING
 
 
 def streams(

@@ -151,8 +151,9 @@ def whole_videos(reader: ClipReader, keyframe_interval: int) -> list[ClipSpec]:
     clips = []
     for index in range(len(reader.sequences)):
         length = reader.length_of(index)
-        intra = reader.motion_of(index).intra_frames if reader.with_motion else (0,)
-        keys = keyframes(intra, length, keyframe_interval)
+        motion = reader.motion_of(index) if reader.with_motion else None
+        frames = ((0,), None) if motion is None else (motion.intra_frames, motion.anchors)
+        keys = keyframes(frames[0], length, keyframe_interval, frames[1])
         clips.append(ClipSpec(index, tuple(range(length)), (), tuple(keys)))
     return clips
 
@@ -171,10 +172,11 @@ def choose_clips(
     clips = []
     for index, sequence in enumerate(reader.sequences):
         intra: tuple[int, ...] = (0,)
+        anchors: frozenset[int] | None = None
         length = max(sequence.labelled, default=0) + 1
         if needs.motion:
             motion = reader.motion_of(index)
-            intra, length = motion.intra_frames, motion.num_frames
+            intra, length, anchors = motion.intra_frames, motion.num_frames, motion.anchors
         if pairs == "every_distance":
             arguments = (index, intra, keyframe_interval, sequence.labelled)
             clips += every_distance(*arguments, every_frame=needs.every_frame)
@@ -184,7 +186,7 @@ def choose_clips(
                 f"keyframe_interval={keyframe_interval} is longer than {sequence.name} with its "
                 f"{length} frames; use at most {length}"
             )
-        keys = keyframes(intra, length, keyframe_interval)
+        keys = keyframes(intra, length, keyframe_interval, anchors)
         clips += streams(index, keys, sequence.labelled, needs.whole_streams, needs.single)
     if not clips:
         raise ValueError(

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from arseg_lightning.datasets.clips import may_be_keyframe
 from arseg_lightning.types import BLOCK_SIZE, Motion
 
 __all__ = ["Adaptive", "Clock", "CodecKeyframes", "EveryL", "FrameInfo", "check_share"]
@@ -28,6 +29,7 @@ class FrameInfo:
         is_intra: Whether the codec coded the frame without any other: an I-frame.
         intra_share: Share of the frame's area that the codec did not predict.
         compose: Composes the motion to the last frame of a key role; called once, if anyone asks.
+        is_anchor: Whether nothing that is shown later was decoded before it: no B-frame.
         is_nominal: Whether there is no frame: schedules are laid out to count and to check, and
             the state may have shapes but no values.
     """
@@ -39,6 +41,7 @@ class FrameInfo:
     is_intra: bool = False
     intra_share: float = 0.0
     compose: Callable[[], Motion] | None = None
+    is_anchor: bool = True
     is_nominal: bool = False
 
     @cached_property
@@ -62,7 +65,7 @@ class Clock(ABC):
     """Decides which frames become keyframes beyond those that must.
 
     The first frame of a stream, one after a restart and one without motion always do, and no
-    clock is asked.
+    clock is asked. Where a B-frame would become one, the next frame that is none does.
 
     Attributes:
         watches_motion: Whether it looks at the motion of frames.
@@ -75,7 +78,14 @@ class Clock(ABC):
     @property
     @abstractmethod
     def most_frames(self) -> int:
-        """Most frames from one keyframe to the next."""
+        """Most frames from one keyframe to the next, but for B-frames."""
+
+    def choose(self, info: FrameInfo) -> str | None:
+        """Say why a frame becomes a keyframe, B-frames considered; None if it does not."""
+        reason = self.reason(info)
+        if reason is None or not may_be_keyframe(info.distance, self.most_frames, info.is_anchor):
+            return None
+        return f"{reason}, then no B-frame" if info.distance > self.most_frames else reason
 
     @abstractmethod
     def reason(self, info: FrameInfo) -> str | None:

@@ -163,7 +163,7 @@ class VideoMethod(nn.Module, ABC):
         if self.clock is None:
             return Plan(self.roles[0])
         key, other = sorted(self.roles, key=lambda role: role not in self.key_roles)
-        reason = info.start or self.clock.reason(info)
+        reason = info.start or self.clock.choose(info)
         return Plan(other) if reason is None else Plan(key, reason=reason)
 
     @abstractmethod

@@ -168,6 +168,7 @@ class Stream:
             is_intra=streamed.frame.picture_type == "I",
             intra_share=self._motion.intra_share,
             compose=self._motion.to_keyframe,
+            is_anchor=streamed.step is None or streamed.step.kind == "anchor",
         )
         # Frames before a restart may still wait for their turn, and need the state.
         return info, self._next_plan(info, self._state if start is None else {})

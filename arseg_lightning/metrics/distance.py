@@ -23,7 +23,7 @@ class Accuracy:
 
     Args:
         miou_at_distance: Mean IoU of each distance 0..L-1, from one confusion matrix each;
-            NaN where no labelled frame has that distance.
+            NaN where no labelled frame has that distance. More where keyframes came later.
         miou_pooled: Mean IoU of one confusion matrix over all distances.
         iou_per_class: IoU of each class over all distances; NaN if absent.
         frames_at_distance: Labelled frames counted at each distance.
@@ -63,6 +63,7 @@ class DistanceAccuracy(Metric):
         num_classes: Number of classes K.
         keyframe_interval: Number of distances L (0 to L-1).
         ignore_index: Label value that is left out.
+        num_late: How many more distances may occur, where keyframes come late.
 
     Source: Hu et al., CVPR 2023, section 4.1: mIoU_d and its mean over d.
     """
@@ -72,13 +73,20 @@ class DistanceAccuracy(Metric):
     confusion: Tensor
     frames: Tensor
 
-    def __init__(self, num_classes: int, keyframe_interval: int, ignore_index: int = 255) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        keyframe_interval: int,
+        ignore_index: int = 255,
+        num_late: int = 0,
+    ) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.keyframe_interval = keyframe_interval
         self.ignore_index = ignore_index
-        shape = (keyframe_interval, num_classes, num_classes)
+        shape = (keyframe_interval + num_late, num_classes, num_classes)
         self.add_state("confusion", torch.zeros(shape, dtype=torch.int64), dist_reduce_fx="sum")
-        frames = torch.zeros(keyframe_interval, dtype=torch.int64)
+        frames = torch.zeros(shape[0], dtype=torch.int64)
         self.add_state("frames", frames, dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, label: Tensor, distance: int) -> None:
@@ -88,7 +96,7 @@ class DistanceAccuracy(Metric):
             prediction, label: (B, H, W), class indices
 
         Raises:
-            ValueError: If the distance is not below the keyframe interval.
+            ValueError: If the distance is beyond the keyframe interval, and the late ones.
         """
         if not 0 <= distance < len(self.frames):
             raise ValueError(
@@ -101,8 +109,13 @@ class DistanceAccuracy(Metric):
         self.frames[distance] += labelled.sum()
 
     def compute(self) -> dict[str, Tensor]:
-        """The counts of all processes: ``confusion`` (L, K, K) and ``frames`` (L,)."""
-        return {"confusion": self.confusion, "frames": self.frames}
+        """The counts of all processes: ``confusion`` (L, K, K) and ``frames`` (L,).
+
+        L is greater by the late distances that occurred.
+        """
+        late = self.frames[self.keyframe_interval :].nonzero()
+        stop = self.keyframe_interval + (int(late[-1]) + 1 if len(late) else 0)
+        return {"confusion": self.confusion[:stop], "frames": self.frames[:stop]}
 
     def accuracy(self) -> Accuracy:
         """Turn the counts of all processes into accuracies; every process has to call this."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from arseg_lightning.datasets.clips import MOST_WAITING
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.methods import EveryL, Stream, StreamResult, VideoMethod
@@ -40,7 +41,8 @@ class Evaluation:
         self.dtype = dtype
         self.distances = distances
         most = method.most_distance
-        self.metric = DistanceAccuracy(num_classes, distances if most is None else most + 1)
+        known = distances if most is None else most + 1
+        self.metric = DistanceAccuracy(num_classes, known, num_late=MOST_WAITING * (known > 1))
         self.tally = Tally()
         self._stream: Stream | None = None
 

@@ -86,6 +86,12 @@ class VideoMotion:
         """Indices of the I-frames, across which no motion leads."""
         return tuple(i for i, kind in enumerate(self.picture_types) if kind == "I")
 
+    @property
+    def anchors(self) -> frozenset[int]:
+        """Indices of the frames before which nothing was decoded that is shown later."""
+        kinds = np.frombuffer(self.index.kinds.encode(), "S1")
+        return frozenset(self.index.shown[kinds == b"a"].tolist())
+
     def block_motion(self, frame: int) -> BlockMotion:
         """The motion of a frame to those that it was predicted from."""
         return self.block_motions(frame, frame + 1)[0]

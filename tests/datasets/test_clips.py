@@ -21,6 +21,13 @@ def test_an_i_frame_starts_a_new_count():
     assert keyframes([0, 5], num_frames=12, keyframe_interval=4) == [0, 4, 5, 9]
 
 
+def test_a_b_frame_is_no_keyframe_unless_no_other_comes_for_long():
+    anchors = {0, 3, 6, 9, 10, 13}
+    assert keyframes([0], 16, 4, anchors) == [0, 6, 10]
+    assert keyframes([0], 16, 1, anchors) == list(range(16))  # all frames are asked for
+    assert keyframes([0], 50, 4, {0}) == [0, 20, 40]
+
+
 def test_a_stream_is_cut_so_that_every_frame_counts_once():
     clips = streams(2, keyframes([0, 5], 12, 4), labelled=range(12))
     assert [frame for clip in clips for frame in clip.shown] == list(range(12))

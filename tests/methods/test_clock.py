@@ -59,6 +59,18 @@ def test_an_intra_frame_is_a_keyframe_if_wanted(clock, reason):
     assert clock.reason(frame_info(1, "I")) == reason
 
 
+def test_the_frame_that_is_no_b_frame_is_taken_and_said():
+    clock, told, distance = EveryL(4), [], 0
+    for index in range(1, 14):
+        distance += 1
+        reason = clock.choose(FrameInfo(index, distance, is_anchor=index % 3 == 0))
+        if reason:
+            told.append((index, reason))
+            distance = 0
+    assert told == [(6, "interval, then no B-frame"), (12, "interval, then no B-frame")]
+    assert clock.choose(FrameInfo(4, 4)) == "interval"
+
+
 def test_the_codecs_keyframes_are_bounded():
     clock = CodecKeyframes(max_interval=30)
     assert clock.reason(frame_info(3, "I")) == "I-frame"

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from arseg_lightning.datasets.clips import keyframes
 from arseg_lightning.methods import EveryL, Executed, PerFrame, Plan, Stream
 from arseg_lightning.propagation import carry
+from arseg_lightning.video.cache import MotionCache
+from arseg_lightning.video.live import open_live
 from arseg_lightning.video.motion import BlockMotion
 from tests.methods.laws import Footage, video
 from tests.methods.toys import InParts, Learning, LookingAhead, RunningMean
 from tests.streaming.made import segmenter, streamed, tiny_method
 from tests.tiny import TinyNet
 from tests.video.hand_made import shift
-from tests.video.small_videos import write_video
+from tests.video.small_videos import write_stream, write_video
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +245,19 @@ def test_a_result_says_what_was_done_and_how_long_it_took(clip):
     assert second.labels.dtype == np.uint8
     assert set(second.stages) == {"wait", "image", "motion", "queue", "network", "labels"}
     assert second.latency_ms == pytest.approx(sum(second.stages.values()))
+
+
+def test_streams_and_data_have_the_same_keyframes_and_none_is_a_b_frame(tmp_path):
+    options = {"x264-params": "keyint=18:scenecut=0:bframes=3:b-adapt=0:b-pyramid=strict"}
+    path = write_stream(tmp_path / "clip.mp4", "libx264", options)
+    cache = MotionCache(tmp_path / "motion")
+    cache.ensure(path)
+    motion = cache.read(path)
+    stream = Stream(tiny_method(EveryL(5)))
+    with open_live(path) as live:
+        results = [stream.push(streamed) for streamed in live]
+    found = [each.frame.index for each in results if each.is_keyframe]
+    assert found == keyframes(motion.intra_frames, motion.num_frames, 5, motion.anchors)
+    assert "B" not in {motion.picture_types[frame] for frame in found}
+    assert found != list(range(0, 30, 5))
+    assert "interval, then no B-frame" in {each.reason for each in results}

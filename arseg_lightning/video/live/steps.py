@@ -18,6 +18,7 @@ from arseg_lightning.video.live.frame import LiveMotion, MotionUse, StreamedFram
 from arseg_lightning.video.live.reencoder import Reencoder
 from arseg_lightning.video.matching import Matcher
 from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.video.orientation import Orientation
 from arseg_lightning.video.probe import codec_name, motion_obstacle
 
 __all__ = ["Steps"]
@@ -72,7 +73,7 @@ class Steps:
             return
         self._unfit = "holds images, which have no motion vectors"
         if stream is not None:
-            self._unfit = motion_obstacle(codec_name(stream), 0)
+            self._unfit = motion_obstacle(codec_name(stream))
             export_motion(stream)
 
     def _streamed(self, arrival: Arrival) -> Iterator[StreamedFrame]:
@@ -136,8 +137,8 @@ class Steps:
 
     def _misfit(self, picture: VideoFrame) -> str | None:
         """Why a picture's vectors do not fit it as it is to be given, if so."""
-        if picture.rotation:
-            return motion_obstacle("h264", picture.rotation % 360)
+        if what := motion_obstacle("h264", Orientation.of(picture)):
+            return what
         size = picture.height, picture.width
         if self._size is not None and self._size != size:
             scaled = f"motion vectors do not scale to {size_text(self._size)}"
