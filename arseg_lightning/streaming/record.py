@@ -26,7 +26,7 @@ class StreamRecord:
 
     Args:
         source: Name, height and width, and frames per second of the input, and how many of its
-            frames were dropped because they came too late.
+            frames were dropped because they came too late, and what was damaged of it in words.
         motion: Where its motion came from: what was asked for, the share of its own vectors that
             match, how many frames were encoded on the fly, from which frame on and why.
         ended: ``complete``, ``interrupted``, or the error that ended it.
@@ -87,7 +87,9 @@ class StreamRecord:
             f"{keyframes}on {self.device} ({self.ended})"
         )
         written = (f"written: {output}" for output in self.outputs)
-        return "\n".join([first, *self._motion_text(), *latencies, *written])
+        damage = self.source["damage"]
+        damaged = [f"damaged: of the input's frames {damage}"] if damage else []
+        return "\n".join([first, *damaged, *self._motion_text(), *latencies, *written])
 
     def _motion_text(self) -> list[str]:
         """Where motion came from, if anyone looked at it."""
@@ -109,7 +111,13 @@ def stream_record(
     size, dropped = list(live.size), live.num_dropped
     clock = segmenter.method.clock
     return StreamRecord(
-        source={"name": live.name, "size": size, "fps": live.fps, "dropped": dropped},
+        source={
+            "name": live.name,
+            "size": size,
+            "fps": live.fps,
+            "dropped": dropped,
+            "damage": live.damage or None,
+        },
         motion=asdict(live.motion_use),
         ended=ended,
         method=segmenter.method.name,

@@ -24,16 +24,17 @@ class Coded(NamedTuple):
     Args:
         number: Its place in the order of decoding.
         is_reference: Whether others may refer to it; None if the packet does not say.
+        is_corrupt: Whether the container knows that the packet is damaged.
     """
 
     number: int
     is_reference: bool | None
+    is_corrupt: bool
 
 
 def export_motion(stream: VideoStream) -> None:
-    """Ask a decoder for motion vectors and for what :class:`CodingOrder` knows of packets."""
-    stream.codec_context.options = {"flags2": "+export_mvs"}
-    stream.codec_context.flags |= Flags.copy_opaque.value
+    """Ask a decoder for motion vectors."""
+    stream.codec_context.options |= {"flags2": "+export_mvs"}
 
 
 def coded(picture: VideoFrame) -> Coded | None:
@@ -46,19 +47,26 @@ class CodingOrder:
     """Numbers the packets of a stream.
 
     Args:
-        stream: The stream.
+        stream: The stream; nothing of it was decoded yet.
     """
 
     def __init__(self, stream: VideoStream) -> None:
-        extradata = stream.codec_context.extradata or b""
-        self._is_h264 = codec_name(stream) == "h264"
+        codec, context = codec_name(stream), stream.codec_context
+        context.flags |= Flags.copy_opaque.value
+        self.has_errors_beside_pictures = codec == "hevc"
+        """Whether the decoder gives a picture, too, whose packet it refuses."""
+        if self.has_errors_beside_pictures:
+            context.options |= {"err_detect": "explode"}  # it keeps errors to itself otherwise
+        extradata = context.extradata or b""
+        self._is_h264 = codec == "h264"
         # MP4 and Matroska put its length in front of each unit, others a start code
         self._length_bytes = (extradata[4] & 3) + 1 if extradata[:1] == b"\1" else 0
         self._count = 0
 
     def mark(self, packet: Packet[VideoStream]) -> None:
         """Note in a packet what it is."""
-        packet.opaque = Coded(self._count, self._is_reference(packet) if self._is_h264 else None)
+        is_reference = self._is_reference(packet) if self._is_h264 else None
+        packet.opaque = Coded(self._count, is_reference, packet.is_corrupt)
         self._count += 1
 
     def _is_reference(self, packet: Packet[VideoStream]) -> bool | None:

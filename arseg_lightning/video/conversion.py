@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -26,7 +25,6 @@ _SHORT_TYPES = {"SI": "I", "BI": "B", "SP": "P", "S": "P"}
 def to_frame(
     numbered: NumberedPicture,
     path: Path | str,
-    seconds: Callable[[int], float],
     motion: bool = False,
     size: tuple[int, int] | None = None,
     rgb: ToRgb | None = None,
@@ -36,7 +34,6 @@ def to_frame(
     Args:
         numbered: The picture and its index.
         path: Its video, for messages.
-        seconds: Gives the time of a frame.
         motion: Also take the vectors.
         size: Height and width to scale to.
         rgb: Converts the colours; one for all frames of a video is faster than the default.
@@ -44,11 +41,11 @@ def to_frame(
     Raises:
         VideoError: If its colours cannot be converted.
     """
-    index, picture, is_copy = numbered
+    index, picture, seconds, is_copy = numbered
     rgb = rgb or ToRgb()
     return Frame(
         index=index,
-        pts_seconds=seconds(index),
+        pts_seconds=seconds,
         picture_type=picture_type(numbered),
         image=_upright(picture, path, size, rgb),
         vectors=motion_vectors(picture, is_copy, rgb.buffers) if motion else None,
@@ -82,7 +79,7 @@ class ToRgb:
     ) -> NDArray[np.uint8]:
         """Convert, scale and turn a picture."""
         converted = self._reformatter.reformat(picture, width, height, "rgb24")
-        turned = orientation.apply(converted.to_ndarray())
+        turned = orientation.apply(converted.to_ndarray().astype(np.uint8, copy=False))
         image = self.buffers.take(turned.shape, np.uint8)
         np.copyto(image, turned)
         return image

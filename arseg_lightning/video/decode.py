@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-
-from av.video.stream import VideoStream
 
 from arseg_lightning.types import Frame, size_text
 from arseg_lightning.video.coded import export_motion
 from arseg_lightning.video.conversion import ToRgb, picture_type, to_frame
+from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.matching import Matcher
 from arseg_lightning.video.motion import BlockMotion
-from arseg_lightning.video.pictures import Damage, NumberedPicture, numbered_pictures
-from arseg_lightning.video.probe import VideoInfo, frame_rate, open_video, probe, require_motion
-from arseg_lightning.video.timeline import Timeline, read_timeline
+from arseg_lightning.video.pictures import NumberedPicture, numbered_pictures
+from arseg_lightning.video.probe import VideoInfo, open_video, probe, require_motion
+from arseg_lightning.video.timeline import read_timeline
 
-__all__ = ["decode", "decode_motion", "frame_clock"]
+__all__ = ["decode", "decode_motion"]
 
 
 def decode(
@@ -62,17 +61,6 @@ def decode(
     if motion:
         require_motion(info)
     return _decode(info, motion, size, threads)
-
-
-def frame_clock(timeline: Timeline | None, stream: VideoStream) -> Callable[[int], float]:
-    """The time of a frame: its own where the file says it, else by the frame rate."""
-    rate = frame_rate(stream)
-
-    def seconds(index: int) -> float:
-        known = timeline is not None and index < len(timeline)
-        return timeline.seconds(index) if timeline and known else float(index / rate)
-
-    return seconds
 
 
 def decode_motion(path: Path | str) -> Iterator[tuple[str, BlockMotion]]:
@@ -120,9 +108,8 @@ def _decode(
         if threads > 1 and info.codec == "h264" and not info.has_b_frames:
             stream.thread_type = "FRAME"
             stream.codec_context.thread_count = threads + 1  # as FFmpeg counts: one waits
-        seconds = frame_clock(timeline, stream)
         for numbered in numbered_pictures(container, stream, timeline, damage):
-            frame = to_frame(numbered, info.path, seconds, motion, size, rgb)
+            frame = to_frame(numbered, info.path, motion, size, rgb)
             _require_size(info, frame.index, frame.size, size or info.size)
             yield frame
     damage.warn()

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from arseg_lightning.types import Frame
 from arseg_lightning.video.conversion import ToRgb, to_frame
-from arseg_lightning.video.decode import frame_clock
-from arseg_lightning.video.pictures import Damage, NumberedPicture, numbered_pictures
+from arseg_lightning.video.damage import Damage
+from arseg_lightning.video.pictures import NumberedPicture, numbered_pictures
 from arseg_lightning.video.probe import open_video
 from arseg_lightning.video.timeline import Timeline, read_timeline
 
 __all__ = ["FrameReader", "read_frames"]
-
-Clock = Callable[[int], float]
-"""The time of a frame, in seconds."""
 
 _WORTH_A_SEEK = 8
 """Frames to skip that make up for opening the file once more."""
@@ -64,9 +61,8 @@ class FrameReader:
         self.kept_bytes = kept_bytes
         self._timeline = read_timeline(self.path) if self.path.is_file() else None
         self._rgb = ToRgb()
-        self._seconds: Clock
         self._kept: dict[int, NumberedPicture] = {}
-        self._pictures: Generator[tuple[NumberedPicture, Clock]] | None = None
+        self._pictures: Generator[NumberedPicture] | None = None
         self._start = self._next = 0
         self._process = os.getpid()
 
@@ -109,7 +105,7 @@ class FrameReader:
         for index in wanted:
             numbered = self._kept.get(index) or self._find(index)
             damage.replaced += [index] * numbered.is_copy
-            frames[index] = to_frame(numbered, self.path, self._seconds, rgb=self._rgb)
+            frames[index] = to_frame(numbered, self.path, rgb=self._rgb)
         damage.warn()
         return frames
 
@@ -132,8 +128,7 @@ class FrameReader:
 
     def _advance(self, index: int) -> NumberedPicture | None:
         """Decode up to a frame; None if the video ends before, or did not start where it should."""
-        for numbered, clock in self._pictures or ():
-            self._seconds = clock
+        for numbered in self._pictures or ():
             if self._start and numbered.place == self._start and numbered.is_copy:
                 return None
             self._next = numbered.place + 1
@@ -166,10 +161,8 @@ class FrameReader:
         self._process = os.getpid()
 
 
-def _decode(
-    path: Path, timeline: Timeline | None, start: int
-) -> Generator[tuple[NumberedPicture, Clock]]:
-    """The pictures from where decoding can start, and their clock.
+def _decode(path: Path, timeline: Timeline | None, start: int) -> Generator[NumberedPicture]:
+    """The pictures from where decoding can start.
 
     It refers to no reader: one that is dropped closes its video at once, not when garbage is
     collected, which may happen in a process that was forked meanwhile.
@@ -177,10 +170,8 @@ def _decode(
     with open_video(path) as (container, stream):
         if timeline is not None and start:
             timeline.seek(container, stream, start)
-        seconds = frame_clock(timeline, stream)
         unsaid = Damage(path)  # only that of the frames asked for counts
-        for numbered in numbered_pictures(container, stream, timeline, unsaid, start):
-            yield numbered, seconds
+        yield from numbered_pictures(container, stream, timeline, unsaid, start)
 
 
 def _num_bytes(numbered: NumberedPicture) -> int:

@@ -126,7 +126,7 @@ class Matcher(Generic[ItemT]):
 
 def _note(numbered: NumberedPicture, item: ItemT) -> _Picture[ItemT]:
     """What has to be known of a picture."""
-    place, picture, is_copy = numbered
+    place, picture, _, is_copy = numbered
     known = None if is_copy else coded(picture)
     luma, exported = _luma(picture), picture.side_data.get("MOTION_VECTORS")
     kind_of = PictureType.P if is_copy else PictureType(picture.pict_type)

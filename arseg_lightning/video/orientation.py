@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -36,10 +37,10 @@ class Orientation(NamedTuple):
         A point (x, y) of the picture is shown at (a x + c y, b x + d y).
         Source: ISO/IEC 14496-12, section 8.3.2 (track header box).
         """
-        data = picture.side_data.get("DISPLAYMATRIX")
-        if data is None:
+        found = picture.side_data.get("DISPLAYMATRIX")
+        if not isinstance(found, SideData):
             return cls()
-        a, b, _, c, d = np.frombuffer(data, np.int32)[:5].astype(float)
+        a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].astype(float)
         straight, crossed = min(abs(a), abs(d)), min(abs(b), abs(c))
         if max(abs(b), abs(c)) <= _SLANT * straight:
             return cls(mirrors_x=bool(a < 0), mirrors_y=bool(d < 0))

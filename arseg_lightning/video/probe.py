@@ -37,6 +37,7 @@ MOTION_CODECS = frozenset({"flv1", "h264", "mpeg1video", "mpeg2video", "mpeg4"})
 """Codecs whose decoder in FFmpeg exports motion vectors; HEVC, VP8, VP9 and AV1 do not."""
 
 _STILL_FORMATS = ("image2", "tty")
+_COUNTED_ONE_BY_ONE = ("mov,", "avi")
 _FALLBACK_RATE = Fraction(25)
 
 
@@ -111,7 +112,7 @@ def probe(path: Path | str) -> VideoInfo:
             height=height,
             width=width,
             frame_rate=frame_rate(stream),
-            num_frames=stream.frames or None,
+            num_frames=_num_frames(container, stream),
             orientation=orientation,
             has_b_frames=bool(stream.codec_context.has_b_frames),
         )
@@ -213,6 +214,13 @@ def video_stream(name: Path | str, container: InputContainer) -> VideoStream:
     raise NotAVideo(
         f"{name} holds no video that can be decoded ({kind.long_name}); give a video file"
     )
+
+
+def _num_frames(container: InputContainer, stream: VideoStream) -> int | None:
+    """Frames that a header counts, without those that an edit list hides or AVI leaves empty."""
+    if not container.format.name.startswith(_COUNTED_ONE_BY_ONE):
+        return stream.frames or None
+    return sum(entry.size > 0 and not entry.is_discard for entry in stream.index_entries) or None
 
 
 def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame | None:

@@ -42,7 +42,8 @@ def test_a_folder_holds_what_the_stream_gave(video, tmp_path):
 def test_the_record_says_what_was_done_with_what(video, tmp_path):
     segment_to_folder(segmenter(clock=Adaptive(2, 9)), video, tmp_path, FolderSettings(()))
     content = json.loads((tmp_path / "predict.json").read_text())
-    assert content["source"] == {"name": str(video), "size": [64, 96], "fps": 25.0, "dropped": 0}
+    source = {"name": str(video), "size": [64, 96], "fps": 25.0, "dropped": 0, "damage": None}
+    assert content["source"] == source
     motion = content["motion"]
     assert (motion["asked"], motion["encoded_frames"], motion["changes"]) == ("auto", 0, [])
     assert motion["matching_share"] > 0.9

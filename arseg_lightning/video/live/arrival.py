@@ -8,7 +8,8 @@ from typing import NamedTuple, Protocol
 
 from av.video.stream import VideoStream
 
-from arseg_lightning.video.pictures import Damage, NumberedPicture
+from arseg_lightning.video.damage import Damage
+from arseg_lightning.video.pictures import NumberedPicture
 
 __all__ = ["Arrival", "Feed", "Watcher"]
 
@@ -17,7 +18,6 @@ class Arrival(NamedTuple):
     """A picture as it comes out of the decoder."""
 
     numbered: NumberedPicture
-    seconds: float
     restart: str | None = None
     """Why its vectors do not lead to the picture before it."""
 

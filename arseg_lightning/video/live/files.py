@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 from av.video.frame import VideoFrame
 
-from arseg_lightning.video.decode import frame_clock
+from arseg_lightning.video.clock import Clock, claimed_seconds
+from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.errors import NotAVideo
 from arseg_lightning.video.images import image_files, read_image
 from arseg_lightning.video.live.arrival import Arrival, Watcher
-from arseg_lightning.video.live.clock import Clock
-from arseg_lightning.video.pictures import Damage, NumberedPicture, numbered_pictures
+from arseg_lightning.video.pictures import NumberedPicture, numbered_pictures
 from arseg_lightning.video.probe import open_video, probe
 from arseg_lightning.video.timeline import read_timeline
 
-__all__ = ["FileFeed", "ImageFeed", "claimed_seconds"]
+__all__ = ["FileFeed", "ImageFeed"]
 
 _IMAGES_FPS = 25.0
 
@@ -51,14 +50,13 @@ class FileFeed:
         clock.join(1 / self._rate)
         with open_video(self._file) as (container, stream):
             watcher.opened(stream)
-            seconds = frame_clock(self._timeline, stream)
             for numbered in numbered_pictures(container, stream, self._timeline, damage):
                 restart = None
                 if not numbered.is_copy:
                     _, restart = clock.tick(claimed_seconds(numbered.picture))
-                    if _num_lost(damage) > lost:
-                        lost, restart = _num_lost(damage), "frames before it are damaged or lost"
-                yield Arrival(numbered, seconds(numbered.place), restart)
+                    if damage.num_lost > lost:
+                        lost, restart = damage.num_lost, "frames before it are damaged or lost"
+                yield Arrival(numbered, restart)
 
 
 class ImageFeed:
@@ -89,15 +87,4 @@ class ImageFeed:
         watcher.opened(None)
         for index, file in enumerate(self._files):
             picture = VideoFrame.from_ndarray(read_image(file), format="rgb24")
-            yield Arrival(NumberedPicture(index, picture, is_copy=False), index / self.fps)
-
-
-def claimed_seconds(picture: VideoFrame) -> Fraction | None:
-    """The time that a picture says it has."""
-    if picture.pts is None or picture.time_base is None:
-        return None
-    return picture.pts * picture.time_base
-
-
-def _num_lost(damage: Damage) -> int:
-    return damage.refused + damage.faulty + len(damage.replaced)
+            yield Arrival(NumberedPicture(index, picture, index / self.fps))

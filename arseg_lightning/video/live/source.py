@@ -17,7 +17,6 @@ from arseg_lightning.video.live.opening import Patience
 from arseg_lightning.video.live.reader import Reader
 from arseg_lightning.video.live.steps import Steps
 from arseg_lightning.video.live.stream import StreamFeed
-from arseg_lightning.video.pictures import Damage
 
 __all__ = ["LiveSource", "open_live"]
 
@@ -95,6 +94,7 @@ class LiveSource:
         self._steps = steps
         self._first: StreamedFrame | None = first
         self._reader = reader
+        self._has_said_damage = False
 
     @property
     def name(self) -> str:
@@ -127,6 +127,11 @@ class LiveSource:
         return self._reader.num_dropped
 
     @property
+    def damage(self) -> str:
+        """What was lost or damaged of what was decoded so far; empty if nothing was."""
+        return self._feed.damage.summary
+
+    @property
     def motion_use(self) -> MotionUse:
         """What became of the source's own motion, in the frames that were decoded so far."""
         return self._steps.use
@@ -141,8 +146,10 @@ class LiveSource:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close it."""
+        """Close it, and say what was damaged of what was read."""
         self.close()
+        if kind is None:
+            self._say_damage()
 
     def __iter__(self) -> Iterator[StreamedFrame]:
         """The frames that are left."""
@@ -155,20 +162,25 @@ class LiveSource:
             VideoError: If the source breaks off, or its motion does not fit any more.
 
         Warns:
-            VideoDamageWarning: At the end, if a part could not be decoded.
+            VideoDamageWarning: At the end, or where the block is left, if a part could not be
+                decoded.
         """
         first, self._first = self._first, None
         frame = first or self._reader.get()
         if frame is not None:
             return frame
-        damage, self._feed.damage = self._feed.damage, Damage(self.name)
-        damage.warn()
+        self._say_damage()
         raise StopIteration
 
     def close(self) -> None:
         """Stop decoding and let go of the source."""
         self._first = None
         self._reader.close()
+
+    def _say_damage(self) -> None:
+        if not self._has_said_damage:
+            self._has_said_damage = True
+            self._feed.damage.warn()
 
 
 def _feed(

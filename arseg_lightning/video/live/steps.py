@@ -157,10 +157,7 @@ class Steps:
         return replace(frame, picture_type="I" if step is None else "P"), step
 
     def _frame(self, arrival: Arrival) -> Frame:
-        seconds, size = arrival.seconds, self._size
-        return to_frame(
-            arrival.numbered, self._feed.name, lambda _: seconds, size=size, rgb=self._rgb
-        )
+        return to_frame(arrival.numbered, self._feed.name, size=self._size, rgb=self._rgb)
 
     def _obstacle(self, what: str) -> None:
         """Refuse the stream's vectors, or take them from an encoding from here on."""

@@ -13,12 +13,12 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from arseg_lightning.video.clock import Clock, claimed_seconds
 from arseg_lightning.video.coded import CodingOrder
+from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.errors import NotAVideo, SourceUnavailable
 from arseg_lightning.video.live.address import Address
 from arseg_lightning.video.live.arrival import Arrival, Watcher
-from arseg_lightning.video.live.clock import Clock
-from arseg_lightning.video.live.files import claimed_seconds
 from arseg_lightning.video.live.opening import (
     Opened,
     Patience,
@@ -28,7 +28,7 @@ from arseg_lightning.video.live.opening import (
     open_pipe,
     reason_of,
 )
-from arseg_lightning.video.pictures import Damage, NumberedPicture
+from arseg_lightning.video.pictures import NumberedPicture
 from arseg_lightning.video.probe import frame_rate
 
 __all__ = ["StreamFeed"]
@@ -135,10 +135,10 @@ class StreamFeed:
         for picture, has_loss in self._pictures(opened):
             seconds, jump = self._clock.tick(claimed_seconds(picture))
             restart = self._restart or (_LOSS if has_loss else jump)
-            numbered = NumberedPicture(self._num_pictures, picture, is_copy=False)
+            numbered = NumberedPicture(self._num_pictures, picture, seconds)
             self._num_pictures += 1
             self._restart = None
-            yield Arrival(numbered, seconds, restart)
+            yield Arrival(numbered, restart)
         if self._num_pictures > num_before:
             self._broken_at = time.monotonic()
 
@@ -162,10 +162,11 @@ class StreamFeed:
                 self._broken = error
                 return
             if pictures is None:
-                self.damage.refused += has_begun
+                if has_begun:
+                    self.damage.refuse(order.has_errors_beside_pictures)
                 has_loss = True
             for picture in pictures or ():
-                self.damage.faulty += picture.is_corrupt
+                self.damage.see(picture)
                 yield picture, has_begun and (has_loss or picture.is_corrupt)
                 has_begun, has_loss = True, False
 

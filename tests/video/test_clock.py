@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from arseg_lightning.video.live.clock import Clock
+from arseg_lightning.video.clock import Clock
 
 FRAME = Fraction(1, 25)
 
