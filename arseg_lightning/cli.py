@@ -50,7 +50,7 @@ from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks import VideoTask
-from arseg_lightning.tasks.hyperparameters import leave_out_pretrained
+from arseg_lightning.tasks.hyperparameters import leave_out_own_weights, leave_out_pretrained
 from arseg_lightning.tasks.trusted import refuse_dangerous, trusting
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
@@ -136,16 +136,16 @@ class SegmentationCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Leave the start of the training to ``fit``: others get their weights from checkpoints."""
-        name_wandb_runs(
-            self._get(self.config, "trainer").logger,
-            Path(self._get(self.config, "run_dir")),
-            str(self.subcommand),
-        )
+        loggers = self._get(self.config, "trainer").logger
+        name_wandb_runs(loggers, self._folder.path, str(self.subcommand))
         path = str(self._get(self.config, "ckpt_path") or "")
         if path and "://" not in path and path not in _CHECKPOINTS_OF_LIGHTNING:
             check_run_checkpoint(Path(path))
-        if self.subcommand != "fit":
-            leave_out_pretrained(self._get(self.config, "model"))
+        model = self._get(self.config, "model")
+        if path:
+            leave_out_own_weights(model.get("init_args") or {})
+        elif self.subcommand != "fit":
+            leave_out_pretrained(model)
         for part in ("model", "data"):
             refuse_dangerous(self._get(self.config, part), f"the configuration's {part}")
         config = self.config["fit"] if self.subcommand == "fit" else None

@@ -217,12 +217,11 @@ class ClipDataModule(LightningDataModule):
         Who segments single frames and trains on stills validates on the like. All tests are on
         video, so that those of different runs see the same pixels.
         """
-        if split == "test" or self._stage() == "predict":
-            return True
-        if split == "val" and not evaluation_needs(self._task, split).single:
-            return True
+        if self._stage() == "predict":
+            return not all(sequence.is_still for sequence in self.sequences(split))
+        sees_video = split == "val" and not evaluation_needs(self._task, split).single
         unused = split == "target" and self._task is not None and not self.needs.target
-        return not (unused or self.trains_on_stills)
+        return split == "test" or sees_video or not (unused or self.trains_on_stills)
 
     def state_dict(self) -> dict[str, int]:
         """Where a training that resumes from here starts, and what its steps are."""

@@ -147,9 +147,12 @@ class EvaluationClips(Dataset[EvaluationClip]):
 
 
 def whole_videos(reader: ClipReader, keyframe_interval: int) -> list[ClipSpec]:
-    """One stream a sequence, of all its frames; no label counts."""
+    """One stream a sequence, of all its frames (of a still, itself alone); no label counts."""
     clips = []
-    for index in range(len(reader.sequences)):
+    for index, sequence in enumerate(reader.sequences):
+        if sequence.is_still:
+            clips.append(ClipSpec(index, sequence.labelled, (), sequence.labelled))
+            continue
         length = reader.length_of(index)
         motion = reader.motion_of(index) if reader.with_motion else None
         frames = ((0,), None) if motion is None else (motion.intra_frames, motion.anchors)

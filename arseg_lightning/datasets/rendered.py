@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -31,6 +32,8 @@ class StillSequence(Sequence):
         seed: Decides the camera's path.
         fps: Frames a second.
     """
+
+    is_still: ClassVar[bool] = True
 
     name: str
     path: Path

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,10 @@ class Sequence(ABC):
         classes: How the labels are read.
         fps: Frames a second.
         video: The sequence as a video file, if it is one already; else it is encoded once.
+        is_still: Whether it is one labelled image, and all other frames are made up around it.
     """
+
+    is_still: ClassVar[bool] = False
 
     name: str
     classes: ClassSet

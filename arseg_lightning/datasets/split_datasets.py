@@ -116,6 +116,8 @@ def prediction_dataset(data: ClipDataModule, needs: EvaluationNeeds) -> Evaluati
         needs: What the method needs.
     """
     sequences = data.sequences(predicted_split(data))
-    reader = ClipReader(sequences, data.store, with_motion=needs.motion)
+    frames: FrameSource = "decoded" if data.is_on_video(predicted_split(data)) else "original"
+    moves = needs.motion and frames == "decoded"
+    reader = ClipReader(sequences, data.store, frames, with_motion=moves)
     clips = whole_videos(reader, data.keyframe_interval)
-    return EvaluationClips(reader, clips, data.normalise, needs.motion)
+    return EvaluationClips(reader, clips, data.normalise, moves)

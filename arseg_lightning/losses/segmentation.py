@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.ranges import check_range
 
-__all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss"]
+__all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss", "segmentation_loss"]
 
 
 class SegmentationLoss(nn.Module, ABC):
@@ -134,3 +134,20 @@ class OnlineHardExampleMining(SegmentationLoss):
         if kept.numel() < min_kept:
             kept = losses[valid].topk(min_kept).values
         return kept.sum() / max(1, kept.numel())
+
+
+def segmentation_loss(loss: SegmentationLoss | None) -> SegmentationLoss:
+    """A loss, or cross entropy if there is none.
+
+    Raises:
+        TypeError: If it is a loss on tensors, which knows nothing of a network's other outputs.
+    """
+    if loss is None:
+        return CrossEntropy()
+    if not isinstance(loss, SegmentationLoss):
+        raise TypeError(
+            f"a segmentation loss gets all outputs of a network, and {type(loss).__name__} is "
+            f"none: give CrossEntropy(), OnlineHardExampleMining(), or a subclass of "
+            f"arseg_lightning.losses.SegmentationLoss with pixels(losses, valid)"
+        )
+    return loss

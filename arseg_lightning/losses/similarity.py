@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.losses.segmentation import SegmentationLoss
+from arseg_lightning.losses.segmentation import SegmentationLoss, segmentation_loss
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.ranges import check_range, check_words
 
@@ -40,7 +40,7 @@ class FST(nn.Module):
     shared last convolution, is the task's ``share_classifier``.
 
     Args:
-        segmentation: Loss on the scores.
+        segmentation: Loss on the scores; cross entropy by default.
         similarity_weight: Weight of the feature distance; 1.0 in the paper, 0 leaves it out.
         similarity: ``mse``: mean squared error of the features, the paper's choice. ``kl``:
             Kullback-Leibler divergence from the teacher's to the student's class distributions,
@@ -53,14 +53,14 @@ class FST(nn.Module):
 
     def __init__(
         self,
-        segmentation: SegmentationLoss,
+        segmentation: SegmentationLoss | None = None,
         similarity_weight: float = 1.0,
         similarity: Similarity = "mse",
     ) -> None:
         super().__init__()
         check_range(0, similarity_weight=similarity_weight)
         check_words(similarity=(similarity, Similarity))
-        self.segmentation = segmentation
+        self.segmentation = segmentation_loss(segmentation)
         self.similarity_weight = similarity_weight
         self.similarity: Similarity = similarity
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.inference import FoldedCReFF, Optimisations, fold_creff
-from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
+from arseg_lightning.losses import FST, SegmentationLoss, segmentation_loss
 from arseg_lightning.methods.clock import Clock
 from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
@@ -78,7 +78,7 @@ class ARSeg(VideoMethod):
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
         check_words(convention=(convention, Convention))
         self.convention: Convention = convention
-        self.objective = objective or FST(CrossEntropy())
+        self.objective = objective or FST()
         self.shares_classifier = share_classifier
         check_range(0, epochs_without_fusion=epochs_without_fusion)
         self.epochs_without_fusion = epochs_without_fusion
@@ -214,7 +214,7 @@ class JointARSeg(ARSeg):
         super().__init__(
             *(num_classes, network, fusion, resolution_ratio), objective=objective, clock=clock
         )
-        self.loss = loss or CrossEntropy()
+        self.loss = segmentation_loss(loss)
         self.frozen = ()
         self.high_res.requires_grad_(True).train()
         self.low_res_alone: PerFrame | None = None

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.losses import CrossEntropy, SegmentationLoss
+from arseg_lightning.losses import SegmentationLoss, segmentation_loss
 from arseg_lightning.methods.clock import FrameInfo, check_share
 from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
 from arseg_lightning.methods.per_frame import shared
@@ -82,7 +82,7 @@ class Clockwork(VideoMethod):
         self.period = {"alternating": 2, "adaptive": None}.get(mode, 1)
         self.network = network(num_classes)
         self.heads = _heads(self.network)
-        self.loss = loss or CrossEntropy()
+        self.loss = segmentation_loss(loss)
 
     @property
     def name(self) -> str:

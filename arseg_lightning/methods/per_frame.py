@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.losses import CrossEntropy, SegmentationLoss
+from arseg_lightning.losses import SegmentationLoss, segmentation_loss
 from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory
 from arseg_lightning.models.timing import section
@@ -47,7 +47,7 @@ class PerFrame(VideoMethod):
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
         check_words(convention=(convention, Convention))
         self.convention: Convention = convention
-        self.loss = loss or CrossEntropy()
+        self.loss = segmentation_loss(loss)
 
     @property
     def name(self) -> str:

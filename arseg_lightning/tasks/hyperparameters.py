@@ -23,7 +23,8 @@ from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.tasks.trusted import refuse_untrusted
 
-__all__ = ["build_task", "keep_hyperparameters", "leave_out_pretrained", "leave_out_weights"]
+__all__ = ["build_task", "keep_hyperparameters", "leave_out_own_weights"]
+__all__ += ["leave_out_pretrained", "leave_out_weights"]
 
 _LEFT_OUT = "_left_out"
 """Names of arguments that are no plain values."""
@@ -103,8 +104,9 @@ def build_task(
             {"task": {"class_path": path, "init_args": known | dict(arguments)}}
         )
         kept = _in_plain_values(cls, arguments)
-        left_out = kept.pop(_LEFT_OUT)
-        kept = dict(hyperparameters) | kept | {"_class_path": path, _LEFT_OUT: left_out}
+        left_out = kept.pop(_LEFT_OUT, [])
+        kept = dict(hyperparameters) | kept | {"_class_path": path}
+        kept = kept | ({_LEFT_OUT: left_out} if left_out else {})
         with _given_hyperparameters_context(kept, _INSTANTIATOR):
             task: Task = parser.instantiate_classes(content).task
     except CommandError as error:
@@ -128,6 +130,19 @@ def leave_out_weights(model: Any, with_compared: bool = False) -> None:
     leave_out_pretrained(model)
 
 
+def leave_out_own_weights(model: Any) -> None:
+    """Let no part of a task start from files that a checkpoint takes the place of.
+
+    Args:
+        model: The arguments of a task; changed in place. Files of methods that are compared stay:
+            no checkpoint holds them.
+    """
+    kept = {name: file for name, file in (model.get("weights") or {}).items() if name == "baseline"}
+    if "weights" in model:
+        model["weights"] = kept or None
+    leave_out_pretrained(model)
+
+
 def leave_out_pretrained(part: Any) -> None:
     """Let no network of a configuration start from pretrained weights, wherever it stands."""
     if isinstance(part, dict | Namespace):
@@ -144,12 +159,12 @@ def leave_out_pretrained(part: Any) -> None:
 
 def _in_plain_values(cls: type[LightningModule], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Write arguments as a checkpoint keeps them."""
-    plain: dict[str, Any] = {"_class_path": _path_of(cls), _LEFT_OUT: []}
+    plain: dict[str, Any] = {"_class_path": _path_of(cls)}
     for name, value in arguments.items():
         try:
             plain[name] = _plain(value)
         except _NotPlainError:
-            plain[_LEFT_OUT].append(name)
+            plain.setdefault(_LEFT_OUT, []).append(name)
     return plain
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
+from arseg_lightning.losses import FST, SegmentationLoss
 from arseg_lightning.methods import Clock, FusionFactory, JointARSeg, SegmentorFactory
 from arseg_lightning.models import BiSeNet18
 from arseg_lightning.propagation import CReFF
@@ -50,8 +50,8 @@ class JointTask(VideoTask):
                 network=network,
                 fusion=fusion,
                 resolution_ratio=resolution_ratio,
-                objective=objective or FST(CrossEntropy()),
-                loss=loss or CrossEntropy(),
+                objective=objective,
+                loss=loss,
                 with_baseline=with_baseline,
                 clock=clock,
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from arseg_lightning.losses import FST, CrossEntropy
+from arseg_lightning.losses import FST
 from arseg_lightning.methods import ARSeg, Clock, FusionFactory, PerFrame, SegmentorFactory
 from arseg_lightning.models import BiSeNet18
 from arseg_lightning.models.published import refuse_published_low_res
@@ -77,7 +77,7 @@ class LowResTask(VideoTask):
                 fusion=fusion,
                 resolution_ratio=resolution_ratio,
                 convention=convention,
-                objective=objective or FST(CrossEntropy()),
+                objective=objective,
                 share_classifier=share_classifier,
                 epochs_without_fusion=epochs_without_fusion,
                 clock=clock,

@@ -58,7 +58,8 @@ class OptimiserSettings:
         """
         self._make = make
         made = make()
-        self.schedule = {**settings, **_arguments(made["scheduler"])}
+        kind = {"schedule": type(made["scheduler"]).__name__}
+        self.schedule = {**kind, **settings, **_arguments(made["scheduler"])}
         return made
 
     def write(self, checkpoint: dict[str, Any]) -> None:

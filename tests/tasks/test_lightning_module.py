@@ -15,13 +15,14 @@ from lightning import Trainer
 
 from arseg_lightning.cli import main
 from arseg_lightning.cost import method_cost
-from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
+from arseg_lightning.datasets import ClipAugment, ClipDataModule, StillFolder, StreetVideos
 from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining, SegmentationLoss
 from arseg_lightning.methods import Adaptive, CodecKeyframes, EveryL, FeaturePropagation, PerFrame
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.tasks import HighResTask, JointTask, LowResTask, VideoTask
-from tests.test_cli import JOINT, configuration, street
+from tests.datasets.trees import images_and_labels
+from tests.test_cli import CREFF, JOINT, TINY, configuration, street
 from tests.tiny import TinyNet, clip_batch
 
 
@@ -328,3 +329,35 @@ def test_two_processes_predict_each_video_once_and_in_order(run, tmp_path):
     parts = [json.loads((run / f"names{rank}.json").read_text()) for rank in (0, 1)]
     videos = [sequence.name for sequence in data(run).sequences("test")]
     assert parts == [[f"{video}/{frame:06d}" for frame in range(8)] for video in videos]
+
+
+def test_of_labelled_images_each_gives_one_label_map(tmp_path):
+    images_and_labels(tmp_path / "stills", ["a", "b", "c"])
+    stills = StillFolder(tmp_path / "stills", "camvid11")
+    task = LowResTask(TinyNet, num_classes=11, fusion=partial(CReFF, window=3))
+    task.untrained = ()
+    pieces = small_trainer().predict(task, data(tmp_path, train=None, test=stills))
+    assert [piece.labels.shape for piece in pieces] == [(1, 48, 96)] * 3
+    assert not (tmp_path / "store").exists()  # nothing is encoded for them
+    still = stills.sequences()[1]
+    image = torch.from_numpy(still.image(still.labelled[0])).permute(2, 0, 1)[None].float()
+    expected = task.eval()(data(tmp_path).normalise(image)).argmax(1)
+    assert (pieces[1].labels == expected).float().mean() > 0.999
+
+
+def test_a_loss_on_tensors_is_refused_by_name():
+    with pytest.raises(
+        TypeError, match=r"gets all outputs of a network, and CrossEntropyLoss is no"
+    ):
+        HighResTask(TinyNet, torch.nn.CrossEntropyLoss(), num_classes=3)
+
+
+def test_a_checkpoint_is_tested_where_the_files_it_started_from_are_gone(run, tmp_path):
+    model = {"network": TINY, "fusion": CREFF, "weights": {"high_res": str(tmp_path / "gone.ckpt")}}
+    config = configuration(tmp_path, {"class_path": "LowResTask", "init_args": model})
+    task = LowResTask(TinyNet, num_classes=9, fusion=fusion)
+    trainer = small_trainer()
+    trainer.strategy.connect(task)
+    trainer.save_checkpoint(tmp_path / "low.ckpt", weights_only=True)
+    cli = main(["test", "--config", config, "--ckpt_path", str(tmp_path / "low.ckpt")])
+    assert "test/miou_mean" in cli.trainer.callback_metrics
