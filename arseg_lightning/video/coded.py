@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from av.codec.context import Flags
+from av.codec.context import Flags, ThreadType
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from arseg_lightning.video.probe import codec_name
+from arseg_lightning.video.probe import MOTION_CODECS, codec_name
 
 __all__ = ["Coded", "CodingOrder", "coded", "export_motion"]
 
@@ -55,6 +55,8 @@ class CodingOrder:
         context.flags |= Flags.copy_opaque.value
         self.has_errors_beside_pictures = codec == "hevc"
         """Whether the decoder gives a picture, too, whose packet it refuses."""
+        if codec in MOTION_CODECS and context.thread_type == ThreadType.SLICE:
+            context.thread_count = 1  # slices decoded side by side are not said to have errors
         if self.has_errors_beside_pictures:
             context.options |= {"err_detect": "explode"}  # it keeps errors to itself otherwise
         extradata = context.extradata or b""
