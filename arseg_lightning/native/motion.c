@@ -3,6 +3,7 @@
  * Equal to the NumPy code in arseg_lightning/video to the last bit, hence: */
 #pragma STDC FP_CONTRACT OFF
 
+#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -185,6 +186,99 @@ void match_vectors(const Vector *vectors, long count, const uint8_t *const *luma
             paint_block(&cells, block, v, match.offset, clip(4 * match.sad / area, 0, 254),
                         !is_match(&pictures, block, match.sad), detour);
     }
+}
+
+enum { FARTHEST = 2 }; /* blocks of 8x8 pixels */
+
+/* How badly a part of the picture fits what a vector leads to; a candidate farther away or shown
+ * later has to fit better, as in best_match. */
+static long misfit(const Pictures *p, Block part, const int16_t xy[2], int8_t reference)
+{
+    long candidate = 1, end = 1 + p->num_earlier + p->num_later;
+    while (candidate < end && p->offsets[candidate] != reference)
+        candidate++;
+    if (candidate == end)
+        return LONG_MAX;
+    long is_later = candidate > p->num_earlier, area = part.right - part.left;
+    long rank = candidate - 1 - (is_later ? p->num_earlier : 0);
+    area *= part.bottom - part.top;
+    return 4 * sad_at(p, candidate, part, (xy[0] + 2) >> 2, (xy[1] + 2) >> 2)
+         + area * (p->bias * rank + p->detour * is_later);
+}
+
+typedef struct {
+    const int16_t *field;
+    const int8_t *references;
+    const uint8_t *intra;
+    long height, width; /* of the grid */
+} Known;
+
+static int is_same(const Known *known, long a, long b)
+{
+    long cells = known->height * known->width;
+    return known->field[a] == known->field[b] && known->references[a] == known->references[b]
+        && known->field[cells + a] == known->field[cells + b] && known->intra[a] == known->intra[b];
+}
+
+/* The cell whose motion fits a block of 2x2 cells best: of its own, and of the first cells of blocks
+ * near it. */
+static long best_near(const Pictures *p, const Known *known, long row, long column)
+{
+    long own = row * known->width + column, cells = known->height * known->width, best = own;
+    Block part = {BLOCK * column, clip(BLOCK * (column + 2), 0, p->width),
+                  BLOCK * row, clip(BLOCK * (row + 2), 0, p->height)};
+    long area = (part.right - part.left) * (part.bottom - part.top), least = LONG_MAX;
+    for (long y = -FARTHEST; y <= FARTHEST; y++)
+        for (long x = -FARTHEST; x <= FARTHEST; x++) {
+            long r = row + 2 * y, c = column + 2 * x, near = r * known->width + c;
+            if (r < 0 || c < 0 || r >= known->height || c >= known->width || known->intra[near]
+                || is_same(known, near, own) || is_same(known, near, best))
+                continue;
+            if (least == LONG_MAX) { /* the first that differs: only now its own is looked at */
+                int16_t xy[2] = {known->field[own], known->field[cells + own]};
+                least = misfit(p, part, xy, known->references[own]);
+                if (least != LONG_MAX)
+                    least -= p->accepted * area;
+                if (least <= 0)
+                    return own;
+            }
+            int16_t xy[2] = {known->field[near], known->field[cells + near]};
+            long cost = misfit(p, part, xy, known->references[near]);
+            if (cost < least) {
+                least = cost;
+                best = near;
+            }
+        }
+    return best;
+}
+
+/* Gives each block of 2x2 cells of one motion that of a block near it, where the picture fits what
+ * that leads to better, by more than is accepted. Written to to_field and to_references, which hold
+ * the same as field and references. Shapes as above. */
+void refine_vectors(const uint8_t *const *luma, const long *strides, const int8_t *offsets,
+                    long num_earlier, long num_later, long height, long width, long accepted,
+                    long bias, long detour, const int16_t *field, const int8_t *references,
+                    const uint8_t *intra, int16_t *to_field, int8_t *to_references)
+{
+    const Pictures pictures = {luma, strides, offsets, num_earlier, num_later, height, width,
+                               accepted, bias, 0, detour};
+    const Known known = {field, references, intra, (height + BLOCK - 1) / BLOCK,
+                         (width + BLOCK - 1) / BLOCK};
+    long cells = known.height * known.width;
+    for (long row = 0; row + 1 < known.height; row += 2)
+        for (long column = 0; column + 1 < known.width; column += 2) {
+            long own = row * known.width + column, below = own + known.width;
+            if (intra[own] || !is_same(&known, own, own + 1) || !is_same(&known, own, below)
+                || !is_same(&known, own, below + 1))
+                continue;
+            long best = best_near(&pictures, &known, row, column);
+            const long block[] = {own, own + 1, below, below + 1};
+            for (int i = 0; i < 4; i++) {
+                to_field[block[i]] = field[best];
+                to_field[cells + block[i]] = field[cells + best];
+                to_references[block[i]] = references[best];
+            }
+        }
 }
 
 /* What is known of a cell. A plane has a rim of one cell around it, OUTSIDE. */

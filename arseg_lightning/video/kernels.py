@@ -44,6 +44,9 @@ class MotionKernels:
     def __init__(self, library: ctypes.CDLL) -> None:
         self._match = library.match_vectors
         self._match.argtypes = [_POINTER, _LONG, *[_POINTER] * 3, *[_LONG] * 8, *[_POINTER] * 4]
+        self._refine = library.refine_vectors
+        self._refine.argtypes = [*[_POINTER] * 3, *[_LONG] * 7, *[_POINTER] * 5]
+        self._refine.restype = None
         self._fill = library.fill_unknown
         self._fill.argtypes = [_POINTER] * 3 + [_LONG] * 2 + [_POINTER] * 4
         self._push = library.push_motion
@@ -77,27 +80,46 @@ class MotionKernels:
         vectors = np.ascontiguousarray(vectors)
         cells = -(-size[0] // BLOCK_SIZE), -(-size[1] // BLOCK_SIZE)
         field, references, errors, intra = planes
-        pictures: tuple[Any, Any, Any] = (None, None, None)
-        counts = 0, 0
-        if candidates is not None:
-            every = ((0, candidates.luma), *candidates.earlier, *candidates.later)
-            counts = len(candidates.earlier), len(candidates.later)
-            pictures = (
-                (_POINTER * len(every))(*(_rows(luma, size) for _, luma in every)),
-                (_LONG * len(every))(*(luma.strides[0] for _, luma in every)),
-                (ctypes.c_int8 * len(every))(*(offset for offset, _ in every)),
-            )
+        pictures = (None, None, None, 0, 0) if candidates is None else _pictures(candidates, size)
         self._match(
             pointer(vectors, vectors.dtype),
             len(vectors),
             *pictures,
-            *counts,
             *size,
             *limits,
             pointer(field, np.int16, (2, *cells), written=True),
             pointer(references, np.int8, cells, written=True),
             pointer(errors, np.uint8, cells, written=True),
             pointer(intra, np.bool_, cells, written=True),
+        )
+
+    def refine(
+        self,
+        planes: tuple[Fields, NDArray[np.int8], Flags],
+        size: tuple[int, int],
+        candidates: Candidates,
+        limits: tuple[int, int, int],
+        refined: tuple[Fields, NDArray[np.int8]],
+    ) -> None:
+        """Give blocks the motion of others near them where that fits better.
+
+        Args:
+            planes: Field, references and intra.
+            size: Height and width of the picture.
+            candidates: What they lead to.
+            limits: Of errors, see video/refinement.py.
+            refined: Copies of field and references, which are written to.
+        """
+        cells = -(-size[0] // BLOCK_SIZE), -(-size[1] // BLOCK_SIZE)
+        self._refine(
+            *_pictures(candidates, size),
+            *size,
+            *limits,
+            pointer(planes[0], np.int16, (2, *cells)),
+            pointer(planes[1], np.int8, cells),
+            pointer(planes[2], np.bool_, cells),
+            pointer(refined[0], np.int16, (2, *cells), written=True),
+            pointer(refined[1], np.int8, cells, written=True),
         )
 
     def fill(self, field: Fields, unknown: Flags, references: NDArray[np.int8] | None) -> None:
@@ -199,6 +221,18 @@ class MotionKernels:
         if outcome == _REFUSED:
             return None
         return field, intra, references if outcome == _WITH_REFERENCES else None
+
+
+def _pictures(candidates: Candidates, size: tuple[int, int]) -> tuple[Any, Any, Any, int, int]:
+    """A picture and its candidates as the kernels take them, and how many are on each side."""
+    every = ((0, candidates.luma), *candidates.earlier, *candidates.later)
+    return (
+        (_POINTER * len(every))(*(_rows(luma, size) for _, luma in every)),
+        (_LONG * len(every))(*(luma.strides[0] for _, luma in every)),
+        (ctypes.c_int8 * len(every))(*(offset for offset, _ in every)),
+        len(candidates.earlier),
+        len(candidates.later),
+    )
 
 
 def _rows(luma: NDArray[np.uint8], size: tuple[int, int]) -> int:

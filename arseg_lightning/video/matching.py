@@ -60,6 +60,7 @@ class Matcher(Generic[ItemT]):
         self._references: list[_Picture[ItemT]] = []
         self._intra: list[int] = []
         self._cropping = Cropping()
+        self._refines = False  # P-frames of a stream without B-frames gain nothing
 
     def push(self, numbered: NumberedPicture, item: ItemT) -> Iterator[tuple[ItemT, BlockMotion]]:
         """Add a picture, and give those whose turn it is.
@@ -98,7 +99,8 @@ class Matcher(Generic[ItemT]):
         size = (picture.luma.shape[0], picture.luma.shape[1])
         candidates = self._candidates(picture)
         vectors = self._cropping.moved(picture.vectors, candidates)
-        step = matched_motion(vectors, size, candidates, picture.place, picture.kind)
+        self._refines |= picture.kind != "anchor"
+        step = matched_motion(vectors, size, candidates, picture.place, picture.kind, self._refines)
         if picture.is_intra:
             self._intra = [*self._intra[-_MAX_WAITING:], picture.place]
         if picture.kind != "disposable":

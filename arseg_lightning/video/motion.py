@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from arseg_lightning.types import BLOCK_SIZE, Frame
 from arseg_lightning.video.errors import UnsupportedReference
 from arseg_lightning.video.kernels import motion_kernels
+from arseg_lightning.video.refinement import refine_vectors
 from arseg_lightning.video.vectors import NO_VECTOR, Candidates, match_vectors
 
 __all__ = ["BlockMotion", "Kind", "block_motion", "fill_intra", "matched_motion"]
@@ -127,6 +128,7 @@ def matched_motion(
     candidates: Candidates | None,
     frame: int | None,
     kind: Kind = "anchor",
+    refines: bool = True,
 ) -> BlockMotion:
     """Find what a frame's vectors lead to, and fill in where that is nothing.
 
@@ -136,8 +138,11 @@ def matched_motion(
         candidates: What they may lead to; None takes all of them to lead to the frame before.
         frame: Index of the frame.
         kind: What may refer to it.
+        refines: Whether blocks take the motion of others where that fits better.
     """
     found = match_vectors(vectors, size, candidates)
+    if candidates is not None and refines:
+        found = refine_vectors(found, size, candidates)
     references = None if (found.references == -1).all() else found.references
     field, references = fill_intra(found.field, found.intra, references)
     return BlockMotion(field, found.intra, references, found.errors, frame, kind)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from arseg_lightning.types import BLOCK_SIZE
 from arseg_lightning.video.kernels import motion_kernels
 
-__all__ = ["NO_VECTOR", "VECTOR", "Candidates", "Painted", "match_vectors"]
+__all__ = ["BIAS", "DETOUR", "NO_VECTOR", "VECTOR", "Candidates", "Luma", "Painted"]
+__all__ += ["differences", "match_vectors"]
 
 VECTOR = np.dtype(
     [
@@ -34,7 +35,7 @@ VECTOR = np.dtype(
 
 NO_VECTOR = 255
 
-_ACCEPTED, _BIAS, _TOLERATED, _DETOUR = 8, 12, 24, 32
+_ACCEPTED, BIAS, _TOLERATED, DETOUR = 8, 12, 24, 32
 """In quarter grey levels a pixel: a difference that ends the search; what a candidate has to be
 better by than each nearer one; a difference at which a block still matches; what a later picture
 has to be better by than an earlier one, since it is itself predicted over a longer time.
@@ -108,7 +109,7 @@ def match_vectors(
     found = Painted.blank(size, *(offset for offset, _ in nearest))
     kernels = motion_kernels()
     if kernels is not None and vectors.dtype == VECTOR:
-        limits = _ACCEPTED, _BIAS, _TOLERATED, _DETOUR
+        limits = _ACCEPTED, BIAS, _TOLERATED, DETOUR
         planes = found.field, found.references, found.errors, found.intra
         kernels.match(vectors, size, candidates, limits, planes)
     else:
@@ -136,7 +137,7 @@ def _match(
             side = candidates.earlier if source < 0 else candidates.later
             block = candidates.luma[rows, columns].astype(np.int64)
             place = rows.start + ((y + 2) >> 2), columns.start + ((x + 2) >> 2)
-            best = _best(_differences(block, side, *place), area)
+            best = _best(differences(block, side, *place), area)
             if best is None:
                 continue
             offset, sad = best
@@ -146,14 +147,14 @@ def _match(
             slice(rows.start // BLOCK_SIZE, -(-rows.stop // BLOCK_SIZE)),
             slice(columns.start // BLOCK_SIZE, -(-columns.stop // BLOCK_SIZE)),
         )
-        others = to.errors[cells] + _DETOUR * (to.references[cells] > 0)
-        better = (error + _DETOUR * (offset > 0) < others) | (to.errors[cells] == NO_VECTOR)
+        others = to.errors[cells] + DETOUR * (to.references[cells] > 0)
+        better = (error + DETOUR * (offset > 0) < others) | (to.errors[cells] == NO_VECTOR)
         to.field[(slice(None), *cells)][:, better] = [[x], [y]] if matches else 0
         for plane, value in ((to.references, offset), (to.errors, error), (to.intra, not matches)):
             plane[cells][better] = value
 
 
-def _differences(
+def differences(
     block: NDArray[np.int64], side: tuple[tuple[int, Luma], ...], top: int, left: int
 ) -> Iterator[tuple[int, int]]:
     """Offsets and sums of absolute differences; pictures go on beyond their edges."""
@@ -167,7 +168,7 @@ def _best(differences: Iterator[tuple[int, int]], area: int) -> tuple[int, int] 
     """The best of them, as far as one has to look."""
     best, least = None, 0
     for rank, (offset, sad) in enumerate(differences):
-        cost = 4 * sad + _BIAS * area * rank
+        cost = 4 * sad + BIAS * area * rank
         if best is None or cost < least:
             best, least = (offset, sad), cost
         if 4 * sad <= _ACCEPTED * area:

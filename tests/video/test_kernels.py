@@ -7,6 +7,7 @@ from arseg_lightning.types import Frame
 from arseg_lightning.video import chain as chain_module
 from arseg_lightning.video import motion as motion_module
 from arseg_lightning.video import packing as packing_module
+from arseg_lightning.video import refinement as refinement_module
 from arseg_lightning.video import vectors as vectors_module
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.composition import NativeComposition
@@ -14,13 +15,14 @@ from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.kernels import motion_kernels
 from arseg_lightning.video.motion import BlockMotion, block_motion, fill_intra
-from arseg_lightning.video.vectors import NO_VECTOR, VECTOR, Candidates, match_vectors
-from tests.video.hand_made import cells, pan, random_motion
+from arseg_lightning.video.refinement import refine_vectors
+from arseg_lightning.video.vectors import NO_VECTOR, VECTOR, Candidates, Painted, match_vectors
+from tests.video.hand_made import cells, pan, random_motion, texture
 
 pytestmark = pytest.mark.skipif(motion_kernels() is None, reason="there are no native kernels here")
 
 SIZES = [(64, 96), (21, 35), (5, 3), (1, 1), (48, 130)]
-USERS = (chain_module, motion_module, packing_module, vectors_module)
+USERS = (chain_module, motion_module, packing_module, refinement_module, vectors_module)
 
 
 @pytest.fixture
@@ -187,3 +189,21 @@ def test_vectors_of_another_layout_are_read_too():
     image = np.zeros((32, 32, 3), np.uint8)
     whole, part = (block_motion(Frame(1, 0.0, "P", image, v)) for v in (vectors, fewer))
     assert equal(whole.quarter_pixels, part.quarter_pixels)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (21, 35)])
+def test_motion_is_refined_alike(without_kernels, size):
+    luma = [texture(*size, seed)[..., 0].copy() for seed in range(4)]
+    candidates = Candidates(luma[0], ((-1, luma[1]), (-2, luma[2])), ((1, luma[3]),))
+    found = Painted.blank(size)
+    generator = np.random.default_rng(1)
+    coarse = generator.integers(-40, 40, (2, 8, 12)), generator.choice([-2, -1, 1], (8, 12))
+    for plane, values in zip((found.field, found.references), coarse, strict=True):
+        fine = values.repeat(2, -1).repeat(2, -2)
+        plane[:] = fine[..., : plane.shape[-2], : plane.shape[-1]]
+    found.intra[:] = generator.random(found.intra.shape) < 0.05
+    ours = refine_vectors(found, size, candidates)
+    numpys = without_kernels(refine_vectors, found, size, candidates)
+    assert (ours.field != found.field).any()
+    for name in ("field", "references", "intra"):
+        assert equal(getattr(ours, name), getattr(numpys, name))

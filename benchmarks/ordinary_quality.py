@@ -1,0 +1,136 @@
+"""How well the motion of files as encoders make them carries labels.
+
+    python benchmarks/ordinary_quality.py --clip CLIP --output benchmarks/results/NAME.json
+
+The clip is a folder of ``images`` and, of the same names, ``labels`` of 11 classes (as CamVid has:
+of 0 to 10). It is encoded in several ways; the labels of each frame that is no B-frame are carried
+along the motion of the frames behind it, as far as 11 frames. The same frames are carried by the
+motion of the clip encoded with one reference and no B-frames, which is what encoding on the fly
+makes: what is lost is the difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from arseg_lightning.video.cache import MotionCache, VideoMotion
+from arseg_lightning.video.images import image_files, read_image
+from arseg_lightning.video.quality import carry_label
+
+DISTANCES, NUM_CLASSES, FPS = (1, 2, 3, 6, 9, 11), 11, 15
+Labels = list[NDArray[np.uint8]]
+
+_LONG = "scenecut=0:keyint=infinite"
+WAYS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "one reference, no B": ("libx264", "mp4", {"x264-params": f"{_LONG}:bframes=0:ref=1"}),
+    "x264 -bf 0 -refs 4": ("libx264", "mp4", {"x264-params": f"{_LONG}:bframes=0:ref=4"}),
+    "x264's defaults": ("libx264", "mp4", {"x264-params": _LONG}),
+    "x264 -preset slow": ("libx264", "mp4", {"preset": "slow", "x264-params": _LONG}),
+    "x264 -preset veryfast": ("libx264", "mp4", {"preset": "veryfast", "x264-params": _LONG}),
+    "x264 -crf 30": ("libx264", "mp4", {"crf": "30", "x264-params": _LONG}),
+    "x264 -tune zerolatency": ("libx264", "mp4", {"tune": "zerolatency", "x264-params": _LONG}),
+    "MPEG-2 -bf 2": ("mpeg2video", "ts", {"g": "300", "bf": "2", "qscale": "4"}),
+    "MPEG-4 -bf 0": ("mpeg4", "mp4", {"g": "300", "bf": "0", "qscale": "4"}),
+    "MPEG-4 -bf 2": ("mpeg4", "mp4", {"g": "300", "bf": "2", "qscale": "4"}),
+    "MPEG-4 -flags +qpel": (
+        "mpeg4",
+        "mp4",
+        {"g": "300", "bf": "0", "qscale": "4", "flags": "+qpel"},
+    ),
+}
+
+
+def main() -> None:
+    """Encode, carry, print a table and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clip", type=Path, required=True, help="folder of images and labels")
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), help="some of the ways")
+    parser.add_argument("--output", type=Path, help="where to write the figures, as JSON")
+    arguments = parser.parse_args()
+    labels = [np.array(Image.open(path)) for path in image_files(arguments.clip / "labels")]
+    print(f"{'mIoU (%) at distance':24} " + "".join(f"{d:>13}" for d in DISTANCES) + "  match")
+    table = {}
+    with tempfile.TemporaryDirectory() as folder:
+        anew = _motion(next(iter(WAYS)), arguments.clip, Path(folder))
+        for way in arguments.ways:
+            found = table[way] = _measure(way, arguments.clip, labels, Path(folder), anew)
+            pairs = zip(found["miou"], found["miou_anew"], strict=True)
+            values = " ".join(f"{100 * one:5.1f} ({100 * (one - two):+4.1f})" for one, two in pairs)
+            print(f"{way:24} {values} {100 * found['matching_share']:5.1f} %", flush=True)
+    if arguments.output:
+        content = {"distances": DISTANCES, "ways": table}
+        arguments.output.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _measure(
+    way: str, clip: Path, labels: Labels, folder: Path, anew: VideoMotion
+) -> dict[str, Any]:
+    """The figures of one way."""
+    motion = _motion(way, clip, folder)
+    encoder, _, options = WAYS[way]
+    return {
+        "encoder": encoder,
+        "options": options,
+        "matching_share": motion.evidence.share,
+        "anchor_share": len(motion.anchors) / motion.num_frames,
+        "miou": _miou(motion, motion.anchors, labels),
+        "miou_anew": _miou(anew, motion.anchors, labels),
+    }
+
+
+def _miou(motion: VideoMotion, keyframes: Collection[int], labels: Labels) -> list[float]:
+    """Of all labels that are carried over each distance."""
+    counts = np.zeros((len(DISTANCES), NUM_CLASSES, NUM_CLASSES + 1), np.int64)
+    for keyframe in sorted(keyframes):
+        for count, distance in zip(counts, DISTANCES, strict=True):
+            if keyframe + distance < motion.num_frames:
+                field = motion.motion(keyframe + distance, keyframe)
+                _count(carry_label(labels[keyframe], field), labels[keyframe + distance], count)
+    hits = np.diagonal(counts, axis1=1, axis2=2)
+    union = counts.sum(2) + counts[..., :NUM_CLASSES].sum(1) - hits
+    ious = np.where(union > 0, hits / np.maximum(union, 1), np.nan)
+    return [float(each) for each in np.nanmean(ious, axis=1)]
+
+
+def _count(carried: NDArray[np.uint8], label: NDArray[np.uint8], count: NDArray[np.int64]) -> None:
+    """Add pixels, by their own class and the carried one."""
+    counted = label < NUM_CLASSES
+    found = np.minimum(carried[counted], NUM_CLASSES)
+    places = label[counted].astype(np.int64) * (NUM_CLASSES + 1) + found
+    count += np.bincount(places, minlength=count.size).reshape(count.shape)
+
+
+def _motion(way: str, clip: Path, folder: Path) -> VideoMotion:
+    """The motion of the clip, encoded in one of the ways."""
+    encoder, ending, options = WAYS[way]
+    video, cache = folder / f"{list(WAYS).index(way)}.{ending}", MotionCache(folder / "motion")
+    _encode(clip, video, encoder, options)
+    cache.ensure(video)
+    return cache.read(video)
+
+
+def _encode(clip: Path, path: Path, encoder: str, options: dict[str, str]) -> None:
+    """The clip, encoded in one of the ways."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(encoder, rate=FPS, options=options)
+        stream.pix_fmt = "yuv420p"
+        for number, file in enumerate(image_files(clip / "images")):
+            image = read_image(file)
+            if not number:
+                stream.height, stream.width = image.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+if __name__ == "__main__":
+    main()
