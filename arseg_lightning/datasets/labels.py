@@ -84,8 +84,8 @@ def _from_indices(path: Path, pixels: NDArray[np.integer], classes: ClassSet) ->
     """Map values to classes, void ones to ``ignore_index``, and refuse values that are neither."""
     known = classes.file_values or {index: index for index in range(classes.num_classes)}
     table = np.full(65536, -1, np.int16)
-    table[list(known)] = list(known.values())
     table[[classes.ignore_index, *classes.void_values]] = classes.ignore_index
+    table[list(known)] = list(known.values())  # of masks of 0 and 255, that may be a class
     wrong = (pixels < 0) | (pixels >= len(table))
     indices = np.where(wrong, -1, table[np.where(wrong, 0, pixels)])
     if (indices < 0).any():

@@ -141,3 +141,10 @@ def test_a_label_that_is_nearly_void_is_one(tmp_path):
     pixels[0, 0] = CAMVID11.palette[3]
     label = read_label(write(tmp_path / "label.png", pixels), CAMVID11)
     assert (label == 255).sum() == 99
+
+
+def test_255_may_be_the_value_of_a_class(tmp_path):
+    """The commonest masks there are: 0 and 255."""
+    (tmp_path / "two.yaml").write_text("names: {0: background, 255: square}\n")
+    path = write(tmp_path / "label.png", [[0, 255], [255, 0]])
+    assert read_label(path, class_set(str(tmp_path / "two.yaml"))).tolist() == [[0, 1], [1, 0]]
