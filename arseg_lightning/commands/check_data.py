@@ -139,7 +139,7 @@ def _held(split: SplitCheck) -> Iterator[str]:
         yield f"absent: no pixel of {', '.join(split.absent)} in them"
         if split.void_share:  # masks of 0 and 255, for instance
             yield (
-                "  255 and void values are left out; a value that means a class is given with it in "
+                "  255 and void values are left out; if one means a class, give it its value in "
                 "the class set's file, names: {0: background, 255: ship}"
             )
 
