@@ -199,14 +199,18 @@ def frame_rate(stream: VideoStream) -> Fraction:
 
 
 def video_stream(name: Path | str, container: InputContainer) -> VideoStream:
-    """The first stream of moving pictures; cover art and single images are none.
+    """The stream of moving pictures that players show; cover art and single images are none.
+
+    It is the one that is marked as such, else the one with most pictures, as FFmpeg chooses.
 
     Raises:
         NotAVideo: If there is none.
     """
     kind = container.format
     if kind.name not in _STILL_FORMATS and not kind.name.endswith("_pipe"):
-        for stream in container.streams.video:
+        best = container.streams.best("video")
+        streams = container.streams.video
+        for stream in (best, *streams) if isinstance(best, VideoStream) else streams:
             cover = stream.disposition & Disposition.attached_pic
             # PyAV has no context for a codec that it does not know, whatever its types say.
             if not cover and getattr(stream, "codec_context", None) is not None:

@@ -6,10 +6,12 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
+from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
 from arseg_lightning.video.probe import MOTION_CODECS, probe, require_motion
-from tests.video.small_videos import cut, write_stream, write_video
+from tests.video.small_videos import cut, moving_frames, write_stream, write_video
 
 
 def test_a_video_is_described(tmp_path):
@@ -147,3 +149,36 @@ def test_missing_files_and_folders_are_named(tmp_path):
         probe(tmp_path / "none.mp4")
     with pytest.raises(FileNotFoundError, match="is a folder"):
         probe(tmp_path)
+
+
+def write_two(path, mark, sizes=((32, 32), (64, 96)), num_frames=(6, 6), codecs=("libx264",) * 2):
+    """A file of two videos, of which one may be marked as the one to show."""
+    with av.open(str(path), "w") as container:
+        streams = []
+        for number, (height, width) in enumerate(sizes):
+            stream = container.add_stream(codecs[number], rate=25)
+            stream.height, stream.width = height, width
+            stream.pix_fmt = "yuvj420p" if codecs[number] == "mjpeg" else "yuv420p"
+            stream.disposition = Disposition.default if number == mark else Disposition(0)
+            streams.append(stream)
+        packets = []
+        for stream, count in zip(streams, num_frames, strict=True):
+            for image in moving_frames(count, stream.height, stream.width):
+                packets += stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24"))
+            packets += stream.encode(None)
+        for packet in packets:
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("name", ["two.mp4", "two.mkv"])
+def test_of_several_videos_the_one_that_is_marked_is_taken(tmp_path, name):
+    path = write_two(tmp_path / name, mark=1)
+    assert probe(path).size == (64, 96)
+    assert [frame.size for frame in decode(path)] == 6 * [(64, 96)]
+
+
+def test_a_cover_that_is_not_marked_as_one_is_no_video(tmp_path):
+    codecs = ("mjpeg", "libx264")
+    path = write_two(tmp_path / "two.mkv", mark=None, num_frames=(1, 6), codecs=codecs)
+    assert (probe(path).codec, probe(path).size) == ("h264", (64, 96))
