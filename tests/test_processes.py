@@ -104,7 +104,7 @@ def fail_to_prepare(rank, folder):
     """The first process cannot write: its error ends both."""
     (folder / "file").touch()
     with pytest.raises((OSError, ValueError)) as caught:
-        run(folder, "fit", "HighResTask", "failed", 2, "--data.store", str(folder / "file" / "no"))
+        run(folder, "fit", "JointTask", "failed", 2, "--data.store", str(folder / "file" / "no"))
     (folder / f"failed-{rank}.txt").write_text(f"{caught.type.__name__}: {caught.value}")
 
 
