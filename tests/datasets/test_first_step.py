@@ -109,6 +109,7 @@ def test_who_trains_on_clips_or_predicts_has_its_validation_data_on_video(tmp_pa
     images_and_labels(tmp_path / "stills", ("a", "b"))
     clips = module(tmp_path, PER_FRAME, train_on="clips")
     assert clips.splits_on_video() == ["train", "val"]
-    data = module(tmp_path, PER_FRAME, train=None)
+    street = StreetVideos(1, num_frames=4, height=48, width=64)
+    data = module(tmp_path, PER_FRAME, train=None, val=street)
     data.trainer.state.fn.value = "predict"
     assert data.splits_on_video() == ["val"]
