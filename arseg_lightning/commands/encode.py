@@ -118,7 +118,13 @@ def _encode_one(
         raise _too_long(interval, source.num_frames, source.path)
     images = _at_least(interval or 0, source.images(size), source.path)
     with tqdm(total=source.num_frames, desc=target.name, unit=" frames", disable=None) as bar:
-        num_frames = encode_frames(images, target, settings, progress=lambda *_: bar.update())
+        num_frames = encode_frames(
+            images,
+            target,
+            settings,
+            progress=lambda *_: bar.update(),
+            display_aspect=source.display_aspect,
+        )
     kilobits = target.stat().st_size * 8e-3 * settings.fps / num_frames
     print(
         f"{target}: {num_frames} frames at {settings.fps:g} fps, {kilobits:.0f} kb/s, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,7 @@ class DurableWriter(VideoWriter):
         settings: How to encode.
         sound: What is heard beside the frames, which then all have their times; as long as they
             are shown.
+        display_aspect: See :class:`VideoWriter`.
 
     Raises:
         CannotWriteVideo: If the file cannot be written, at once at ``with``, or at a frame.
@@ -40,9 +42,13 @@ class DurableWriter(VideoWriter):
     """
 
     def __init__(
-        self, path: Path | str, settings: EncodeSettings, sound: Sound | None = None
+        self,
+        path: Path | str,
+        settings: EncodeSettings,
+        sound: Sound | None = None,
+        display_aspect: Fraction | None = None,
     ) -> None:
-        super().__init__(path, settings)
+        super().__init__(path, settings, display_aspect)
         self.sound = sound
         self._trims = False
         if self.path.suffix != ".mp4":

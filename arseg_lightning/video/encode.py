@@ -41,6 +41,9 @@ _NEEDS_EVEN_SIZE = ("libx264", "libx265")
 _CLOCK = Fraction(1, 90_000)
 """In what frames with their own times are timed: the ticks of MPEG, whole for the usual rates."""
 
+_FINEST = 255
+"""Largest number that a pixel's width by its height is written with; some players read a byte."""
+
 _BT601, _LIMITED = 6, 1
 """The colours that swscale converts RGB to; said in the file so that players need not guess."""
 
@@ -55,14 +58,18 @@ class VideoWriter:
     Args:
         path: The file; its ending decides the container, ``.mp4`` for instance.
         settings: How to encode.
+        display_aspect: Width by height that frames are shown with; by default pixels are square.
 
     Raises:
         CannotWriteVideo: If the file cannot be written, by ``with``, :meth:`write` or at the end.
         VideoError: If frames differ in size or go back in time, or there is none.
     """
 
-    def __init__(self, path: Path | str, settings: EncodeSettings) -> None:
+    def __init__(
+        self, path: Path | str, settings: EncodeSettings, display_aspect: Fraction | None = None
+    ) -> None:
         self.path = Path(path)
+        self.display_aspect = display_aspect
         self.settings = settings
         self.num_frames = 0
         self._ticks = -1
@@ -146,6 +153,9 @@ class VideoWriter:
                 self._container = self._open()
                 self._stream = _add_stream(self._container, size, self.settings)
                 self._stream.codec_context.time_base = self._time_base
+                if self.display_aspect is not None:
+                    pixel = (self.display_aspect * size[0] / size[1]).limit_denominator(_FINEST)
+                    self._stream.codec_context.sample_aspect_ratio = pixel
         elif self._size is not None and size != self._size:
             raise VideoError(
                 f"frame {self.num_frames} of {self.path} is {size_text(size)}, those before are "
@@ -181,6 +191,7 @@ def encode_frames(
     settings: EncodeSettings,
     progress: Progress | None = None,
     total: int | None = None,
+    display_aspect: Fraction | None = None,
 ) -> int:
     """Write frames as a video.
 
@@ -190,6 +201,7 @@ def encode_frames(
         settings: How to encode.
         progress: Is called after each frame.
         total: Number of frames, if it is known, for ``progress``.
+        display_aspect: See :class:`VideoWriter`.
 
     Returns:
         The number of frames written.
@@ -198,7 +210,7 @@ def encode_frames(
         CannotWriteVideo: If the file cannot be written.
         VideoError: If frames differ in size, or there is none.
     """
-    with VideoWriter(path, settings) as writer:
+    with VideoWriter(path, settings, display_aspect) as writer:
         for image in frames:
             writer.write(image)
             if progress is not None:
@@ -230,7 +242,7 @@ def reencode(
     info = probe(source)
     settings = replace(settings, fps=info.fps)
     images = (frame.image for frame in decode(source, size=info.size))
-    return encode_frames(images, path, settings, progress, info.num_frames)
+    return encode_frames(images, path, settings, progress, info.num_frames, info.display_aspect)
 
 
 def open_container(

@@ -55,6 +55,7 @@ class VideoInfo:
             None if the header does not say.
         orientation: How the file asks for its pictures to be turned and mirrored.
         has_b_frames: Whether pictures may be coded in another order than they are shown in.
+        display_aspect: Width by height that pictures are shown with; None if pixels are square.
     """
 
     path: Path
@@ -65,6 +66,7 @@ class VideoInfo:
     num_frames: int | None
     orientation: Orientation
     has_b_frames: bool
+    display_aspect: Fraction | None = None
 
     @property
     def fps(self) -> float:
@@ -115,6 +117,7 @@ def probe(path: Path | str) -> VideoInfo:
             num_frames=_num_frames(container, stream),
             orientation=orientation,
             has_b_frames=bool(stream.codec_context.has_b_frames),
+            display_aspect=_display_aspect(stream, first, orientation),
         )
 
 
@@ -225,6 +228,17 @@ def _num_frames(container: InputContainer, stream: VideoStream) -> int | None:
     if not container.format.name.startswith(_COUNTED_ONE_BY_ONE):
         return stream.frames or None
     return sum(entry.size > 0 and not entry.is_discard for entry in stream.index_entries) or None
+
+
+def _display_aspect(
+    stream: VideoStream, picture: VideoFrame, orientation: Orientation
+) -> Fraction | None:
+    """Width by height of an upright picture whose pixels are not square."""
+    pixel = stream.sample_aspect_ratio
+    if not pixel or pixel == 1:
+        return None
+    aspect = pixel * picture.width / picture.height
+    return 1 / aspect if orientation.swaps_axes else aspect
 
 
 def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,13 @@ class FrameSource:
         path: The file or folder.
         fps: Frames per second; None for images, which have no time.
         num_frames: Number of frames, if it is known.
+        display_aspect: Width by height that frames are shown with; None if pixels are square.
     """
 
     path: Path
     fps: float | None
     num_frames: int | None
+    display_aspect: Fraction | None = None
 
     def images(self, size: tuple[int, int] | None = None) -> Iterator[NDArray[np.uint8]]:
         """Read the frames, scaled to a height and width or to the size of the first one.
@@ -57,7 +60,7 @@ def open_source(path: Path) -> FrameSource:
     """
     if not path.is_dir():
         info = probe(path)
-        return FrameSource(path, info.fps, info.num_frames)
+        return FrameSource(path, info.fps, info.num_frames, info.display_aspect)
     files = image_files(path)
     if not files:
         raise NotAVideo(f"{path} holds no images; give a video file or a folder of images")

@@ -16,6 +16,7 @@ from arseg_lightning.streaming.outputs.output import Output
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.durable import DurableWriter
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.probe import probe
 from arseg_lightning.video.sound import Sound
 
 __all__ = ["OverlayVideo", "OverlayWarning", "overlay"]
@@ -43,7 +44,7 @@ class OverlayVideo(Output):
         classes: The classes.
         fps: About how many frames come in a second.
         opacity: Weight of the classes' colours, 0 to 1.
-        sound_of: The video file that the input is, for its sound.
+        sound_of: The video file that the input is, for its sound and the shape of its pixels.
 
     Raises:
         CannotWriteVideo: If the file cannot be written.
@@ -62,7 +63,9 @@ class OverlayVideo(Output):
             raise ValueError(f"opacity is the weight of the colours in [0, 1], got {opacity}")
         interval = max(1, round(_SECONDS_TO_SEEK * fps))
         settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
-        self.writer = DurableWriter(path, settings, Sound(sound_of) if sound_of else None)
+        sound = Sound(sound_of) if sound_of else None
+        aspect = probe(sound_of).display_aspect if sound_of else None
+        self.writer = DurableWriter(path, settings, sound, aspect)
         self.classes = classes
         self.opacity = opacity
         self._size: tuple[int, int] | None = None
