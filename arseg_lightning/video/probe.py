@@ -38,6 +38,8 @@ MOTION_CODECS = frozenset({"flv1", "h264", "mpeg1video", "mpeg2video", "mpeg4"})
 
 _STILL_FORMATS = ("image2", "tty")
 _COUNTED_ONE_BY_ONE = ("mov,", "avi")
+_BARE_FORMATS = ("h264", "hevc", "m4v", "mpegvideo")
+_HIGHEST_RATE = 1000
 _FALLBACK_RATE = Fraction(25)
 
 
@@ -198,6 +200,10 @@ def codec_name(stream: VideoStream) -> str:
 
 def frame_rate(stream: VideoStream) -> Fraction:
     """Average frames per second; 25 where the file does not say."""
+    coded = stream.codec_context.framerate
+    # FFmpeg says 25 of streams without a container, whatever they say of themselves.
+    if stream.container.format.name in _BARE_FORMATS and coded and 0 < coded <= _HIGHEST_RATE:
+        return coded
     return stream.average_rate or stream.guessed_rate or _FALLBACK_RATE
 
 

@@ -182,3 +182,20 @@ def test_a_cover_that_is_not_marked_as_one_is_no_video(tmp_path):
     codecs = ("mjpeg", "libx264")
     path = write_two(tmp_path / "two.mkv", mark=None, num_frames=(1, 6), codecs=codecs)
     assert (probe(path).codec, probe(path).size) == ("h264", (64, 96))
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder"),
+    [("clip.h264", "libx264"), ("clip.hevc", "libx265"), ("c.m2v", "mpeg2video")],
+)
+def test_a_stream_without_a_container_has_the_rate_that_it_says_itself(tmp_path, name, encoder):
+    if encoder not in av.codecs_available:
+        pytest.skip(f"this build of FFmpeg has no {encoder}")
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(encoder, rate=50)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        for image in moving_frames(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert probe(tmp_path / name).fps == 50
+    assert [frame.pts_seconds for frame in decode(tmp_path / name)] == [i / 50 for i in range(10)]
