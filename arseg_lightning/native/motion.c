@@ -188,17 +188,13 @@ void match_vectors(const Vector *vectors, long count, const uint8_t *const *luma
     }
 }
 
-enum { FARTHEST = 2 }; /* blocks of 8x8 pixels */
-
 /* How badly a part of the picture fits what a vector leads to; a candidate farther away or shown
  * later has to fit better, as in best_match. */
 static long misfit(const Pictures *p, Block part, const int16_t xy[2], int8_t reference)
 {
     long candidate = 1, end = 1 + p->num_earlier + p->num_later;
-    while (candidate < end && p->offsets[candidate] != reference)
+    while (candidate < end - 1 && p->offsets[candidate] != reference)
         candidate++;
-    if (candidate == end)
-        return LONG_MAX;
     long is_later = candidate > p->num_earlier, area = part.right - part.left;
     long rank = candidate - 1 - (is_later ? p->num_earlier : 0);
     area *= part.bottom - part.top;
@@ -207,8 +203,8 @@ static long misfit(const Pictures *p, Block part, const int16_t xy[2], int8_t re
 }
 
 typedef struct {
-    const int16_t *field;
-    const int8_t *references;
+    int16_t *field;
+    int8_t *references;
     const uint8_t *intra;
     long height, width; /* of the grid */
 } Known;
@@ -220,45 +216,43 @@ static int is_same(const Known *known, long a, long b)
         && known->field[cells + a] == known->field[cells + b] && known->intra[a] == known->intra[b];
 }
 
-/* The cell whose motion fits a block of 2x2 cells best: of its own, and of the first cells of blocks
- * near it. */
+/* The cell whose motion fits a block of 2x2 cells best: of its own, and of the first cells of the
+ * blocks on its four sides. */
 static long best_near(const Pictures *p, const Known *known, long row, long column)
 {
+    static const int sides[4][2] = {{0, -2}, {-2, 0}, {0, 2}, {2, 0}};
     long own = row * known->width + column, cells = known->height * known->width, best = own;
     Block part = {BLOCK * column, clip(BLOCK * (column + 2), 0, p->width),
                   BLOCK * row, clip(BLOCK * (row + 2), 0, p->height)};
     long area = (part.right - part.left) * (part.bottom - part.top), least = LONG_MAX;
-    for (long y = -FARTHEST; y <= FARTHEST; y++)
-        for (long x = -FARTHEST; x <= FARTHEST; x++) {
-            long r = row + 2 * y, c = column + 2 * x, near = r * known->width + c;
-            if (r < 0 || c < 0 || r >= known->height || c >= known->width || known->intra[near]
-                || is_same(known, near, own) || is_same(known, near, best))
-                continue;
-            if (least == LONG_MAX) { /* the first that differs: only now its own is looked at */
-                int16_t xy[2] = {known->field[own], known->field[cells + own]};
-                least = misfit(p, part, xy, known->references[own]);
-                if (least != LONG_MAX)
-                    least -= p->accepted * area;
-                if (least <= 0)
-                    return own;
-            }
-            int16_t xy[2] = {known->field[near], known->field[cells + near]};
-            long cost = misfit(p, part, xy, known->references[near]);
-            if (cost < least) {
-                least = cost;
-                best = near;
-            }
+    for (int i = 0; i < 4; i++) {
+        long r = row + sides[i][0], c = column + sides[i][1], near = r * known->width + c;
+        if (r < 0 || c < 0 || r >= known->height || c >= known->width || known->intra[near]
+            || is_same(known, near, own) || is_same(known, near, best))
+            continue;
+        if (least == LONG_MAX) { /* the first that differs: only now its own is looked at */
+            int16_t xy[2] = {known->field[own], known->field[cells + own]};
+            least = misfit(p, part, xy, known->references[own]) - p->accepted * area;
+            if (least <= 0)
+                return own;
         }
+        int16_t xy[2] = {known->field[near], known->field[cells + near]};
+        long cost = misfit(p, part, xy, known->references[near]);
+        if (cost < least) {
+            least = cost;
+            best = near;
+        }
+    }
     return best;
 }
 
-/* Gives each block of 2x2 cells of one motion that of a block near it, where the picture fits what
- * that leads to better, by more than is accepted. Written to to_field and to_references, which hold
- * the same as field and references. Shapes as above. */
+/* Gives each block of 2x2 cells of one motion that of a block beside it, where the picture fits what
+ * that leads to better, by more than is accepted; row by row, so that motion goes on. In place, with
+ * shapes as above. */
 void refine_vectors(const uint8_t *const *luma, const long *strides, const int8_t *offsets,
                     long num_earlier, long num_later, long height, long width, long accepted,
-                    long bias, long detour, const int16_t *field, const int8_t *references,
-                    const uint8_t *intra, int16_t *to_field, int8_t *to_references)
+                    long bias, long detour, int16_t *field, int8_t *references,
+                    const uint8_t *intra)
 {
     const Pictures pictures = {luma, strides, offsets, num_earlier, num_later, height, width,
                                accepted, bias, 0, detour};
@@ -273,10 +267,10 @@ void refine_vectors(const uint8_t *const *luma, const long *strides, const int8_
                 continue;
             long best = best_near(&pictures, &known, row, column);
             const long block[] = {own, own + 1, below, below + 1};
-            for (int i = 0; i < 4; i++) {
-                to_field[block[i]] = field[best];
-                to_field[cells + block[i]] = field[cells + best];
-                to_references[block[i]] = references[best];
+            for (int i = 0; i < 4 && best != own; i++) {
+                field[block[i]] = field[best];
+                field[cells + block[i]] = field[cells + best];
+                references[block[i]] = references[best];
             }
         }
 }

@@ -45,7 +45,7 @@ class MotionKernels:
         self._match = library.match_vectors
         self._match.argtypes = [_POINTER, _LONG, *[_POINTER] * 3, *[_LONG] * 8, *[_POINTER] * 4]
         self._refine = library.refine_vectors
-        self._refine.argtypes = [*[_POINTER] * 3, *[_LONG] * 7, *[_POINTER] * 5]
+        self._refine.argtypes = [*[_POINTER] * 3, *[_LONG] * 7, *[_POINTER] * 3]
         self._refine.restype = None
         self._fill = library.fill_unknown
         self._fill.argtypes = [_POINTER] * 3 + [_LONG] * 2 + [_POINTER] * 4
@@ -99,27 +99,23 @@ class MotionKernels:
         size: tuple[int, int],
         candidates: Candidates,
         limits: tuple[int, int, int],
-        refined: tuple[Fields, NDArray[np.int8]],
     ) -> None:
-        """Give blocks the motion of others near them where that fits better.
+        """Give blocks the motion of others beside them where that fits better.
 
         Args:
-            planes: Field, references and intra.
+            planes: Field, references and intra; the first two are written to.
             size: Height and width of the picture.
             candidates: What they lead to.
             limits: Of errors, see video/refinement.py.
-            refined: Copies of field and references, which are written to.
         """
         cells = -(-size[0] // BLOCK_SIZE), -(-size[1] // BLOCK_SIZE)
         self._refine(
             *_pictures(candidates, size),
             *size,
             *limits,
-            pointer(planes[0], np.int16, (2, *cells)),
-            pointer(planes[1], np.int8, cells),
+            pointer(planes[0], np.int16, (2, *cells), written=True),
+            pointer(planes[1], np.int8, cells, written=True),
             pointer(planes[2], np.bool_, cells),
-            pointer(refined[0], np.int16, (2, *cells), written=True),
-            pointer(refined[1], np.int8, cells, written=True),
         )
 
     def fill(self, field: Fields, unknown: Flags, references: NDArray[np.int8] | None) -> None:

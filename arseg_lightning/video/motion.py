@@ -142,7 +142,7 @@ def matched_motion(
     """
     found = match_vectors(vectors, size, candidates)
     if candidates is not None and refines:
-        found = refine_vectors(found, size, candidates)
+        refine_vectors(found, size, candidates)
     references = None if (found.references == -1).all() else found.references
     field, references = fill_intra(found.field, found.intra, references)
     return BlockMotion(field, found.intra, references, found.errors, frame, kind)

@@ -160,12 +160,12 @@ def test_motion_between_frames_is_the_same_without_kernels(monkeypatch):
     assert np.array_equal(ours.valid, numpys.valid)
 
 
-def test_a_block_takes_the_motion_of_one_near_it_that_the_picture_fits_better():
+def test_a_block_takes_the_motion_of_one_beside_it_that_the_picture_fits_better():
     vectors = [vector(x, y, 16, 16, 40, 8) for y in range(0, 48, 16) for x in range(0, 64, 16)]
     vectors[5] = vector(16, 16, 16, 16, 36, 8)  # nearly
     candidates = Candidates(luma(40, 10), ((-1, luma(30, 8)),), ())
     found = match_vectors(np.array(vectors, VECTOR), SIZE, candidates)
     assert (found.field[0] == 36).sum() == 16
-    refined = refine_vectors(found, SIZE, candidates)
-    assert (refined.field[0] == 40).all()
-    assert (refined.references == -1).all()
+    refine_vectors(found, SIZE, candidates)
+    assert (found.field[0] == 40).all()
+    assert (found.references == -1).all()
