@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "experiments" / "README.md",
+    ROOT / "docs" / "motion.md",
     ROOT / "docs" / "speed.md",
     ROOT / "docs" / "training.md",
 ]
