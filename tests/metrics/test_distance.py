@@ -44,3 +44,15 @@ def test_a_distance_beyond_the_interval_is_refused():
     metric = DistanceAccuracy(num_classes=2, keyframe_interval=2)
     with pytest.raises(ValueError, match="distance 2 does not fit a keyframe interval of 2"):
         metric.update(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), distance=2)
+
+
+def test_late_distances_count_and_are_there_only_where_they_occur():
+    metric = DistanceAccuracy(2, 3, num_late=4)
+    label = torch.tensor([[[0, 1]]])
+    metric.update(label, label, 2)
+    assert len(metric.accuracy().miou_at_distance) == 3
+    metric.update(1 - label, label, 4)
+    assert metric.accuracy().frames_at_distance == (0, 0, 1, 0, 1)
+    assert metric.accuracy().miou_pooled == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match="distance 7 does not fit"):
+        metric.update(label, label, 7)
