@@ -53,12 +53,8 @@ class CodingOrder:
     def __init__(self, stream: VideoStream) -> None:
         codec, context = codec_name(stream), stream.codec_context
         context.flags |= Flags.copy_opaque.value
-        self.has_errors_beside_pictures = codec == "hevc"
-        """Whether the decoder gives a picture, too, whose packet it refuses."""
         if codec in MOTION_CODECS and context.thread_type == ThreadType.SLICE:
             context.thread_count = 1  # slices decoded side by side are not said to have errors
-        if self.has_errors_beside_pictures:
-            context.options |= {"err_detect": "explode"}  # it keeps errors to itself otherwise
         extradata = context.extradata or b""
         self._is_h264 = codec == "h264"
         # MP4 and Matroska put its length in front of each unit, others a start code

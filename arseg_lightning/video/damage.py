@@ -48,10 +48,9 @@ class Damage:
     _in_doubt: int | None = None
     _last_seconds: Fraction | None = None
 
-    def refuse(self, is_shown: bool = False) -> None:
-        """Note that the decoder refused a packet, whose picture may be shown all the same."""
-        self.refused += not is_shown
-        self.faulty += is_shown
+    def refuse(self) -> None:
+        """Note that the decoder refused a packet."""
+        self.refused += 1
         self._spreads = True
 
     def replace(self, index: int) -> None:

@@ -79,5 +79,5 @@ def _pictures(
         try:
             yield from packet.decode()
         except av.FFmpegError:
-            damage.refuse(order.has_errors_beside_pictures)
+            damage.refuse()
     damage.cut = ending.num_missing()

@@ -140,3 +140,21 @@ def test_packets_that_a_transport_stream_lost_are_said(tmp_path):
             marked = sum(packet.is_corrupt for packet in container.demux(video=0))
         if marked:
             assert said_of(path)[1] != ""
+
+
+@pytest.mark.skipif("libx265" not in av.codecs_available, reason="FFmpeg without libx265")
+def test_a_broken_message_beside_a_picture_costs_no_picture(made, tmp_path):
+    """Cameras write such messages (SEI); FFmpeg skips them unless told to refuse damage."""
+    path = tmp_path / "messages.mkv"
+    message = bytes([39 << 1, 1, 4, 200, 181, 0, 49])  # says that it is longer than it is
+    with av.open(str(made["hevc.mp4"])) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                whole = av.Packet(len(message).to_bytes(4, "big") + message + bytes(packet))
+                whole.pts, whole.dts = packet.pts, packet.dts
+                whole.time_base, whole.stream = packet.time_base, stream
+                whole.is_keyframe = packet.is_keyframe
+                target.mux(whole)
+    frames, said = said_of(path)
+    assert (len(frames), said) == (FRAMES, "")

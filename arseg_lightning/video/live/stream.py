@@ -163,7 +163,7 @@ class StreamFeed:
                 return
             if pictures is None:
                 if has_begun:
-                    self.damage.refuse(order.has_errors_beside_pictures)
+                    self.damage.refuse()
                 has_loss = True
             for picture in pictures or ():
                 self.damage.see(picture)
