@@ -176,7 +176,8 @@ def accuracy_by_hand(checkpoint, data, ratio, interval):
     method.load_state_dict(own)
     accuracy = DistanceAccuracy(9, interval)
     for clip in data.test_dataloader():
-        chain = MotionChain(clip.frames[0].streamed.frame.size)
+        first = clip.frames[0].streamed.frame
+        chain = MotionChain(first.size, start=first.index)
         for distance, frame in enumerate(clip.frames):
             image = clip.normalise(to_tensor(frame.streamed.frame.image[None]))
             if distance:

@@ -52,6 +52,10 @@ class Evaluation:
             self._stream = Stream(self.method, clip.normalise, clip.chaining, self.dtype)
         return [self._push(self._stream, frame) for frame in clip.frames]
 
+    def end(self) -> None:
+        """Let go of the last stream, whose frames and kernels nobody can copy."""
+        self._stream = None
+
     def accuracy(self) -> Accuracy:
         """Accuracies of all processes; every process has to call this."""
         return self.metric.accuracy()

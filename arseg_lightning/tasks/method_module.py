@@ -241,6 +241,10 @@ class MethodModule(LightningModule):
         names = tuple(frame.name for frame in batch.frames)
         return LabelMaps(names, torch.from_numpy(np.stack([each.labels for each in results])))
 
+    def on_predict_end(self) -> None:
+        """Let go of the last stream."""
+        self._stream = None
+
     def refuse_random_weights(self, command: str, checkpoint: str = "ckpt_path") -> None:
         """Refuse to show what networks without weights do.
 

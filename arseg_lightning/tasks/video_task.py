@@ -20,6 +20,7 @@ from arseg_lightning.methods import MethodFactory, VideoMethod
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
 from arseg_lightning.tasks.finite import FiniteSteps, refuse_broken_weights
+from arseg_lightning.tasks.loss_means import LossMeans
 from arseg_lightning.tasks.method_module import MethodModule
 from arseg_lightning.tasks.optimiser import adam, build_optimizer
 from arseg_lightning.tasks.resuming import CallbackSettings, OptimiserSettings, tell_changes
@@ -94,6 +95,7 @@ class VideoTask(MethodModule):
         self.learning_rate: float | None = None
         self.evaluations: dict[str, Evaluation] = {}
         self.metrics = nn.ModuleDict()
+        self._val_losses = LossMeans()
         self._finite = FiniteSteps()
         self._seen: SeenLabels | None = None
         self._optimiser: OptimiserSettings | None = None
@@ -134,7 +136,7 @@ class VideoTask(MethodModule):
 
     def setup(self, stage: str) -> None:
         """Remember how callbacks are configured, before a checkpoint restores them."""
-        self._callbacks = CallbackSettings(self.trainer)
+        self._callbacks = CallbackSettings(self.trainer) if stage == "fit" else None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep how the optimiser is configured; write nothing that is broken.
@@ -175,7 +177,7 @@ class VideoTask(MethodModule):
         changes = self._callbacks.put_back() if self._callbacks is not None else []
         if self._restored is not None and self._optimiser is not None:
             changes = self._optimiser.put_back(self.trainer, self._restored) + changes
-        self._restored = None
+        self._restored = self._callbacks = None  # a copy of the task is none of its callbacks
         tell_changes(changes)
 
     def on_train_epoch_start(self) -> None:
@@ -231,6 +233,7 @@ class VideoTask(MethodModule):
 
     def on_validation_start(self) -> None:
         """Start the evaluation of the method that is being trained."""
+        self._val_losses = LossMeans()
         self._start({self.method.name: self.method})
 
     def validation_step(
@@ -240,19 +243,12 @@ class VideoTask(MethodModule):
         if not isinstance(batch, ClipBatch):
             self.evaluations[self.method.name].add(batch)
             return
-        losses = self.method.losses(batch)
-        total = torch.stack(list(losses.values())).sum()
-        values = {"val/loss": total} | {f"val/loss_{k}": loss for k, loss in losses.items()}
-        self.log_dict(
-            values,
-            on_epoch=True,
-            sync_dist=is_one_of_several(),
-            batch_size=len(batch.images),
-            add_dataloader_idx=False,
-        )
+        self._val_losses.add(self.method.losses(batch), len(batch.images))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean over distances."""
+        """Log the mean over distances, and the losses."""
+        self.log_dict(self._val_losses.values(), **_ALIKE)
+        self.evaluations[self.method.name].end()
         accuracy = self.evaluations[self.method.name].accuracy()
         if not sum(accuracy.frames_at_distance) and not self.trainer.sanity_checking:
             rank_zero_warn("no pixel of the validation labels counts: val/miou is not known")
@@ -271,6 +267,8 @@ class VideoTask(MethodModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the accuracy of the task's own method, and the means of the others."""
+        for each in self.evaluations.values():
+            each.end()
         accuracies = {name: each.accuracy() for name, each in self.evaluations.items()}
         own = accuracies.pop(self.method.name)
         values = {"test/miou_mean": own.miou_mean, "test/miou_pooled": own.miou_pooled}
