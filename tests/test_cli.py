@@ -217,6 +217,7 @@ def test_ones_own_video_is_segmented(joint_run, capsys):
     assert f"written: {folder / 'overlay.mp4'} (8 frames)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_two_processes_count_every_frame_once(joint_run):
     """DDP: three clips on two processes, neither padded nor lost."""
     config, checkpoint = str(joint_run / "experiment.yaml"), str(joint_run / "run" / "last.ckpt")

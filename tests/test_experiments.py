@@ -31,6 +31,14 @@ OVERLAYS = {
 }
 
 
+_QUICK = ("conv_fusion", "fst_kl", "motion_integer", "window_3", "short_360x480", "phase2")
+"""Overlays that are trained in the quick tests: one of each kind."""
+
+TRAINED = [
+    pytest.param(path, marks=[] if path.stem in _QUICK else pytest.mark.slow) for path in OVERLAYS
+]
+
+
 def street(folder, experiment):
     """An overlay: a synthetic street and narrow networks, for one step of an experiment."""
     network = {"network": {"init_args": {"width": 0.125, "pretrained": None}}}
@@ -130,6 +138,17 @@ def test_an_experiment_trains(path, fit, phase_1, capsys):
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_an_overlay_fits_its_experiment(overlay, tmp_path, monkeypatch):
+    """Built, without weights; that each trains is for the slow tests."""
+    monkeypatch.setenv("RESNET18_INIT", "never-read")
+    monkeypatch.setenv("CAMVID_ROOT", "nowhere")
+    kind = "high" if overlay.stem in BEHIND_PHASE_1 else "ar"
+    experiment = EXPERIMENTS / f"{OVERLAYS[overlay]}_{kind}.yaml"
+    files = [experiment, overlay, street(tmp_path, experiment)]
+    assert Experiment(files).methods()
+
+
+@pytest.mark.parametrize("overlay", TRAINED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_an_overlay_trains(overlay, fit, phase_1):
     network = OVERLAYS[overlay]
     if overlay.stem in BEHIND_PHASE_1:

@@ -99,6 +99,7 @@ def test_it_is_counted_and_timed(module, run, capsys):
     assert "RunningFeature" in (module / "bench.json").read_text()
 
 
+@pytest.mark.slow
 def test_it_exports_and_runs_without_pytorch(module, run):
     video = write_video(module / "other.mp4", 5, size=(48, 64))
     exported = str(module / "exported")

@@ -119,6 +119,7 @@ def test_a_method_that_waits_for_later_frames_is_refused():
         run(toy(LookingAhead))
 
 
+@pytest.mark.slow
 def test_exported_graphs_run_on_onnx_runtime():
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

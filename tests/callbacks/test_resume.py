@@ -102,6 +102,7 @@ def test_wherever_it_was_interrupted(steps, epochs, high_res, tmp_path, capsys):
     assert_same_run(whole, tmp_path / "broken")
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_nothing_not_even_over_an_interruption(
     high_res, tmp_path, capsys
 ):
@@ -137,6 +138,7 @@ def test_another_configuration_does_not_go_on_in_the_folder(high_res, tmp_path):
     assert not list(tmp_path.glob("*.ckpt"))
 
 
+@pytest.mark.slow
 def test_a_run_that_began_with_anothers_checkpoint_goes_on_from_its_own(high_res, tmp_path, capsys):
     config, _ = high_res
     old, new = tmp_path / "old", tmp_path / "new"

@@ -49,6 +49,7 @@ def test_every_fusion_is_the_same_as_a_program(fusion, convention, tmp_path):
     scores_agree(export_method(tiny_arseg(fusion, convention), tmp_path / "out", settings))
 
 
+@pytest.mark.slow
 def test_the_published_warp_and_attention_without_an_outside_are_the_same(tmp_path, capfd):
     pytest.importorskip("onnxruntime")
     fusion = CReFF(8, window=7, zero_padding=False, spread=2.0)

@@ -61,6 +61,7 @@ def test_the_batch_size_that_is_found_is_the_steps(command, tmp_path):
         main([*words[:3], "--trainer.max_epochs", "2", "--ckpt_path", path])
 
 
+@pytest.mark.slow
 def test_the_tuner_of_a_notebook_finds_both(command, tmp_path):
     cli = main([*command("LearningRateFinder"), "--trainer.fast_dev_run", "1"])
     data, options = cli.datamodule, {"accelerator": "cpu", "logger": False, "max_epochs": 1}

@@ -46,7 +46,7 @@ class TestPipelined2(ExportedLikeAnother, ClockworkLaws):
     mode = "pipelined2"
 
 
-class TestPipelined3(ClockworkLaws):
+class TestPipelined3(ExportedLikeAnother, ClockworkLaws):
     mode = "pipelined3"
 
 

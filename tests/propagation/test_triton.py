@@ -136,6 +136,7 @@ def test_pictures_may_have_more_elements_than_32_bits_count():
     ],
     ids=["contiguous", "channels_last", "one_pixel"],
 )
+@pytest.mark.slow
 def test_kernels_compile_for_a_gpu_where_there_is_none(ones, dtype, tmp_path, monkeypatch):
     """The interpreter takes what the compiler refuses; arguments that are one become constants."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
