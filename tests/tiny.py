@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from lightning import Trainer
 from torch import nn
 
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
@@ -33,6 +34,12 @@ class TinyNet(Segmentor):
         stem = self.stem(image)
         dense = (self.auxiliary(stem),) if with_side else ()
         return self.body(stem), SideOutputs(dense=dense)
+
+
+def small_trainer(**options):
+    """A trainer that shows, logs and saves nothing, unless it is told to."""
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
+    return Trainer(**({"accelerator": "cpu", "enable_checkpointing": False} | quiet | options))
 
 
 def clip_batch(batch=2, frames=2, size=(24, 32), num_classes=3, distance=5, seed=0):

@@ -103,10 +103,9 @@ def build_task(
         content = parser.parse_object(
             {"task": {"class_path": path, "init_args": known | dict(arguments)}}
         )
-        kept = _in_plain_values(cls, arguments)
-        left_out = kept.pop(_LEFT_OUT, [])
-        kept = dict(hyperparameters) | kept | {"_class_path": path}
-        kept = kept | ({_LEFT_OUT: left_out} if left_out else {})
+        # What the checkpoint has left out is among the arguments now.
+        kept = {name: value for name, value in hyperparameters.items() if name != _LEFT_OUT}
+        kept |= _in_plain_values(cls, arguments) | {"_class_path": path}
         with _given_hyperparameters_context(kept, _INSTANTIATOR):
             task: Task = parser.instantiate_classes(content).task
     except CommandError as error:

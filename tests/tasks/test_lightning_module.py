@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning import Trainer
 
 from arseg_lightning.cli import main
 from arseg_lightning.cost import method_cost
@@ -23,12 +22,7 @@ from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.tasks import HighResTask, JointTask, LowResTask, VideoTask
 from tests.datasets.trees import images_and_labels
 from tests.test_cli import CREFF, JOINT, TINY, configuration, street
-from tests.tiny import TinyNet, clip_batch
-
-
-def small_trainer(**options):
-    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
-    return Trainer(**({"accelerator": "cpu", "enable_checkpointing": False} | quiet | options))
+from tests.tiny import TinyNet, clip_batch, small_trainer
 
 
 def data(folder, **changes):
@@ -155,6 +149,9 @@ def test_what_no_file_can_hold_is_asked_for_by_name(tmp_path):
         HighResTask.load_from_checkpoint(tmp_path / "task.ckpt")
     again = HighResTask.load_from_checkpoint(tmp_path / "task.ckpt", network=TinyNet)
     assert same_weights(task, again)
+    trainer.strategy.connect(again)  # what was given by name is kept from now on
+    trainer.save_checkpoint(tmp_path / "again.ckpt", weights_only=True)
+    assert same_weights(task, HighResTask.load_from_checkpoint(tmp_path / "again.ckpt"))
 
 
 def test_lightnings_own_arguments_of_loading_are_taken(tmp_path):
@@ -307,7 +304,8 @@ from pathlib import Path
 import tests.tiny
 from lightning import Trainer
 from arseg_lightning.tasks import JointTask
-from tests.tasks.test_lightning_module import data, small_trainer
+from tests.tasks.test_lightning_module import data
+from tests.tiny import small_trainer
 
 if __name__ == "__main__":
     run = Path(sys.argv[1])

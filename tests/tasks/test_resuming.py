@@ -5,13 +5,12 @@ from functools import partial
 
 import pytest
 import torch
-from lightning import Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader
 
 from arseg_lightning.tasks import HighResTask
-from tests.tiny import TinyNet, clip_batch
+from tests.tiny import TinyNet, clip_batch, small_trainer
 
 BATCHES = 4
 ONE_CYCLE = partial(OneCycleLR, max_lr=0.1, total_steps=12)
@@ -22,16 +21,7 @@ def train(folder, epochs, checkpoint=None, callbacks=(), optimizer=None, **optio
     task = HighResTask(TinyNet, num_classes=3, optimizer=optimizer or adam(0.002), **options)
     rates = []
     task.optimizer_step = partial(record, task, rates)
-    trainer = Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        callbacks=[*callbacks],
-    )
+    trainer = small_trainer(max_epochs=epochs, default_root_dir=folder, callbacks=[*callbacks])
     batches = DataLoader([clip_batch(seed=i, frames=1) for i in range(BATCHES)], batch_size=None)
     trainer.fit(task, batches, ckpt_path=checkpoint)
     return trainer, rates

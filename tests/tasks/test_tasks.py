@@ -11,7 +11,7 @@ from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.methods import ARSeg, EveryL, FeaturePropagation, PerFrame
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.tasks import HighResTask, JointTask, LowResTask, VideoTask
-from tests.tiny import TinyNet, clip_batch, evaluation_clip
+from tests.tiny import TinyNet, clip_batch, evaluation_clip, small_trainer
 
 
 def fusion(channels):
@@ -23,15 +23,7 @@ def batches(count=2):
 
 
 def fit(task, tmp_path, epochs=1):
-    trainer = Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        default_root_dir=tmp_path,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-    )
+    trainer = small_trainer(max_epochs=epochs, default_root_dir=tmp_path)
     trainer.fit(task, batches())
     return trainer
 

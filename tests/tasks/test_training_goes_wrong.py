@@ -4,7 +4,6 @@ import re
 
 import pytest
 import torch
-from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins import MixedPrecision
 from torch.utils.data import DataLoader
@@ -12,7 +11,7 @@ from torch.utils.data import DataLoader
 from arseg_lightning.tasks import HighResTask, LowResTask
 from arseg_lightning.tasks.finite import NotFinite
 from arseg_lightning.tasks.seen_labels import SeenLabels
-from tests.tiny import TinyNet, clip_batch
+from tests.tiny import TinyNet, clip_batch, small_trainer
 
 
 def sgd(rate):
@@ -20,13 +19,9 @@ def sgd(rate):
 
 
 def fit(task, folder, batches, **options):
-    trainer = Trainer(
-        **{"max_epochs": 3, "accelerator": "cpu", "logger": False, "default_root_dir": folder},
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[ModelCheckpoint(folder, "last")],
-        **options,
-    )
+    settings = {"max_epochs": 3, "default_root_dir": folder, "enable_checkpointing": True}
+    checkpoint = ModelCheckpoint(folder, "last")
+    trainer = small_trainer(callbacks=[checkpoint], **settings, **options)
     trainer.fit(task, DataLoader(batches, batch_size=None))
     return trainer
 
