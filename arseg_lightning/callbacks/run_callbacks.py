@@ -24,6 +24,7 @@ from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
 from arseg_lightning.callbacks.throughput import Throughput
+from arseg_lightning.ranges import check_range
 
 __all__ = ["as_list", "check_trainer", "has_bar", "run_callbacks"]
 
@@ -50,10 +51,7 @@ def check_trainer(options: Mapping[str, Any]) -> None:
             "OnExceptionCheckpoint lets a run that is to start again go on from any checkpoint "
             "that it finds: leave it out; after an error, the same command goes on from last.ckpt"
         )
-    for name in _AT_LEAST_ONE:
-        value = options.get(name)
-        if value is not None and value < 1:
-            raise ValueError(f"trainer.{name} is at least 1, got {value}")
+    check_range(1, **{f"trainer.{name}": options.get(name) for name in _AT_LEAST_ONE})
 
 
 def run_callbacks(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]  # what OmegaConf reads with
 
+from arseg_lightning.messages import nearest
 from arseg_lightning.types import RGB, ClassSet
 
 __all__ = ["read_class_file"]
@@ -40,7 +40,7 @@ def read_class_file(path: Path) -> ClassSet:
     wrong = _Wrong(path)
     for key in content:
         if key not in _KEYS:
-            near = get_close_matches(str(key), _KEYS, 1)
+            near = nearest(str(key), _KEYS)
             hint = f"; {near[0]} is meant?" if near else ""
             raise wrong(str(key), content[key], f"one of {', '.join(_KEYS)}", f"no such key{hint}")
     names, values = _names(content["names"], wrong)

@@ -110,12 +110,14 @@ def stream_loader(
     """Load what is evaluated: each stream by one process, in order.
 
     Args:
-        dataset: Says in ``streams`` which stream each of its samples belongs to.
+        dataset: Says in ``streams`` which stream each of its samples belongs to, if those are
+            pieces; other samples are a stream each.
         processes: Rank and number of processes.
         num_workers: See :func:`clip_loader`, as for ``whole``.
         whole: Whether samples are batches already.
     """
-    sampler = EvaluationSampler(dataset.streams, *processes)
+    streams = dataset.streams if whole else range(len(dataset))
+    sampler = EvaluationSampler(streams, *processes)
     return clip_loader(dataset, sampler, 1, num_workers, whole=whole)
 
 

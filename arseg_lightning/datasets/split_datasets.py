@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lightning.pytorch.utilities import rank_zero_warn
-from torch.utils.data import Dataset
 
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.clips import EvaluationPairs
@@ -15,36 +14,16 @@ from arseg_lightning.datasets.layout import PreparedLayout
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.prepared_clips import PreparedClips, prepared_clips
 from arseg_lightning.datasets.reader import ClipReader, FrameSource
-from arseg_lightning.types import Clip
 
 if TYPE_CHECKING:
     from arseg_lightning.datasets.datamodule import ClipDataModule
 
 __all__ = [
-    "LossClips",
     "evaluation_dataset",
     "loss_dataset",
     "prediction_dataset",
     "training_dataset",
 ]
-
-
-class LossClips(Dataset[Clip]):
-    """Training samples of another split, whole and always the same, for losses on it.
-
-    Args:
-        samples: What training would draw from, without augmentation.
-    """
-
-    def __init__(self, samples: TrainingClips | TrainingStills) -> None:
-        self.samples = samples
-        self.streams = list(range(len(samples)))
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> Clip:
-        return self.samples[index]
 
 
 def training_dataset(
@@ -70,13 +49,13 @@ def training_dataset(
     )
 
 
-def loss_dataset(data: ClipDataModule, split: str) -> LossClips | None:
-    """What losses are computed on; None, and a warning, if the split has no such clips."""
+def loss_dataset(data: ClipDataModule, split: str) -> TrainingClips | TrainingStills | None:
+    """Whole samples, always the same, for losses; None, and a warning, if there are none."""
     if data.needs.target:
         return None
     whole = ClipAugment(crop_size=None, scales=(1.0,), jitter=0.0, flip_probability=0.0)
     try:
-        return LossClips(training_dataset(data, split, whole))
+        return training_dataset(data, split, whole)
     except ValueError as error:
         rank_zero_warn(f"no {split}/loss: {error}")
         return None

@@ -15,13 +15,13 @@ from arseg_lightning.streaming.device import choose_device
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.experiment import Experiment
+from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet
 
 __all__ = [
     "choose_clock",
     "load_experiment",
     "load_run",
-    "own_checkpoint",
     "recorded_run",
     "segmenter_of",
 ]
@@ -152,12 +152,6 @@ def recorded_run(path: Path) -> Path:
             f"{holds}; give the folder that `fit` wrote (its run_dir), or files of configuration"
         )
     return record
-
-
-def own_checkpoint(folder: Path) -> Path | None:
-    """The best checkpoint in a run's folder, else the last; None if it holds none."""
-    found = (folder / f"{name}.ckpt" for name in ("best", "last"))
-    return next((path for path in found if path.is_file()), None)
 
 
 def _checkpoint(folder: Path | None, wanted: Path | str | None) -> Path | None:

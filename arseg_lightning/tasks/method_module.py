@@ -20,7 +20,7 @@ from arseg_lightning.tasks.compared import build_compared
 from arseg_lightning.tasks.evaluation import push
 from arseg_lightning.tasks.finders import FoundSettings
 from arseg_lightning.tasks.hyperparameters import build_task, keep_hyperparameters
-from arseg_lightning.tasks.weights import load_all, spelled_out, untrained_parts
+from arseg_lightning.tasks.weights import load_all, own_checkpoint, spelled_out, untrained_parts
 
 __all__ = ["LabelMaps", "MethodModule"]
 
@@ -141,8 +141,7 @@ class MethodModule(LightningModule):
         Raises:
             FileNotFoundError: If there is no checkpoint.
         """
-        paths = [Path(folder) / f"{name}.ckpt" for name in ("best", "last")]
-        path = next((path for path in paths if path.is_file()), None)
+        path = own_checkpoint(Path(folder))
         if path is None:
             raise FileNotFoundError(
                 f"neither best.ckpt nor last.ckpt in {folder}; give the folder of a fit that has "

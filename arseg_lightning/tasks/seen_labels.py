@@ -29,9 +29,9 @@ class SeenLabels:
     def add(self, labels: Tensor) -> None:
         """Count a batch; nobody waits for the device."""
         number = len(self._pixels)
-        # What is left out falls into a bin of its own: to pick it out would take a mask's size.
-        labels = labels.clamp(0, number) + number * (labels < 0)
-        counts = torch.bincount(labels.flatten().clamp(max=number), minlength=number + 1)[:number]
+        # What is left out falls into a bin of its own: to pick it out would wait for its size.
+        bins = torch.where((labels < 0) | (labels > number), number, labels)
+        counts = torch.bincount(bins.flatten(), minlength=number + 1)[:number]
         self._pixels += counts
         self._batches += torch.stack([torch.ones_like(counts[0]), (counts.sum() == 0).long()])
 

@@ -16,8 +16,8 @@ from arseg_lightning.models.published import (
 )
 from arseg_lightning.models.segmentor import Segmentor
 
-__all__ = ["check_run_checkpoint", "holds_fusion", "load_all", "share_modules", "spelled_out"]
-__all__ += ["untrained_parts"]
+__all__ = ["check_run_checkpoint", "holds_fusion", "load_all", "own_checkpoint", "share_modules"]
+__all__ += ["spelled_out", "untrained_parts"]
 
 _TASK_PREFIX = "method."
 
@@ -107,6 +107,12 @@ def holds_fusion(path: str | Path) -> bool:
     if published_format(state) is not None:
         return has_trained_fusion(published_fusion_weights(state))
     return any(key.startswith(f"{_TASK_PREFIX}fusion.") for key in state)
+
+
+def own_checkpoint(folder: Path) -> Path | None:
+    """The best checkpoint in a run's folder, else the last; None if it holds none."""
+    found = (folder / f"{name}.ckpt" for name in ("best", "last"))
+    return next((path for path in found if path.is_file()), None)
 
 
 def _submodule(method: VideoMethod, name: str) -> nn.Module:
