@@ -16,8 +16,8 @@ from arseg_lightning.datasets.inventory import Gap
 from arseg_lightning.datasets.label_count import LabelCount
 from arseg_lightning.datasets.labels import image_size, read_label
 from arseg_lightning.datasets.layout import Layout, PreparedLayout
-from arseg_lightning.datasets.rendered import StillSequence, StreetSequence
 from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.datasets.synthetic.rendered import DrivingSceneVideo, StillSequence
 
 __all__ = ["DataCheck", "SplitCheck", "check_data", "check_split"]
 
@@ -223,5 +223,5 @@ def _nothing_counts(labels: LabelCount) -> tuple[str, ...]:
 
 def _motion(sequence: Sequence) -> str:
     """Where the motion between a sequence's frames comes from."""
-    kinds = {StillSequence: "camera paths", StreetSequence: "synthetic video"}
+    kinds = {StillSequence: "camera paths", DrivingSceneVideo: "synthetic video"}
     return kinds.get(type(sequence), "real video")

@@ -14,8 +14,8 @@ from arseg_lightning.datasets.folder import CameraPath
 from arseg_lightning.datasets.inventory import Gap, Inventory
 from arseg_lightning.datasets.label_files import LabelFiles
 from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, one_per_name, present
-from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence
+from arseg_lightning.datasets.synthetic.rendered import StillSequence
 from arseg_lightning.ranges import check_words
 
 __all__ = ["Cityscapes"]

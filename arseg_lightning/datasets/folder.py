@@ -22,8 +22,8 @@ from arseg_lightning.datasets.layout import (
     frame_number,
     one_per_name,
 )
-from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence, VideoSequence
+from arseg_lightning.datasets.synthetic.rendered import StillSequence
 from arseg_lightning.ranges import check_above, check_range, check_words
 
 __all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from arseg_lightning.datasets.label_count import LabelCount
 from arseg_lightning.datasets.labels import image_size, read_image
-from arseg_lightning.datasets.rendered import StillSequence
 from arseg_lightning.datasets.sequence import ImageSequence, Sequence, SpanSequence, VideoSequence
+from arseg_lightning.datasets.synthetic.rendered import StillSequence
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.probe import VideoInfo, motion_obstacle, probe
 

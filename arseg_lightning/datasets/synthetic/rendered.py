@@ -1,4 +1,4 @@
-"""Sequences that are rendered: camera paths over stills, and the synthetic street."""
+"""Sequences that are rendered: camera paths over stills, and the synthetic driving scene."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from arseg_lightning.datasets.camera_path import camera_path, render_path, render_still_clip
 from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.datasets.sequence import Pixels, Sequence, file_stamps
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.datasets.synthetic.still_clips import (
+    camera_path,
+    render_path,
+    render_still_clip,
+)
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.synthetic import StreetScene
 
-__all__ = ["StillSequence", "StreetSequence"]
+__all__ = ["DrivingSceneVideo", "StillSequence"]
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ class StillSequence(Sequence):
 
 
 @dataclass(frozen=True)
-class StreetSequence(Sequence):
-    """A synthetic street video; every frame has an exact label.
+class DrivingSceneVideo(Sequence):
+    """A synthetic driving scene video; every frame has an exact label.
 
     Args:
         name: Name of the sequence.
@@ -83,7 +87,7 @@ class StreetSequence(Sequence):
     """
 
     name: str
-    scene: StreetScene
+    scene: DrivingScene
     classes: ClassSet
 
     @property
