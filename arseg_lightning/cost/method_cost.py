@@ -12,8 +12,15 @@ from statistics import fmean
 from torch import Tensor
 
 from arseg_lightning.cost.counting import measure, on_meta
-from arseg_lightning.methods import FrameInput, Plan, State, VideoMethod
-from arseg_lightning.methods.role_cycle import blank_frame, nominal_steps, role_cycle
+from arseg_lightning.methods import (
+    FrameInput,
+    Plan,
+    State,
+    VideoMethod,
+    blank_frame,
+    nominal_steps,
+    role_cycle,
+)
 
 __all__ = ["MethodCost", "method_cost"]
 
