@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels, file_stamps
 from arseg_lightning.datasets.labels import read_image, read_label
-from arseg_lightning.datasets.sequence import Pixels, Sequence, file_stamps
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.datasets.synthetic.still_clips import (
     camera_path,
@@ -20,11 +20,11 @@ from arseg_lightning.datasets.synthetic.still_clips import (
 )
 from arseg_lightning.types import ClassSet
 
-__all__ = ["DrivingSceneVideo", "StillSequence"]
+__all__ = ["LabelledDrivingScene", "LabelledStill"]
 
 
 @dataclass(frozen=True)
-class StillSequence(Sequence):
+class LabelledStill(LabelledVideo):
     """A labelled still made into a clip by a smooth camera path that ends at the still.
 
     Args:
@@ -77,8 +77,8 @@ class StillSequence(Sequence):
 
 
 @dataclass(frozen=True)
-class DrivingSceneVideo(Sequence):
-    """A synthetic driving scene video; every frame has an exact label.
+class LabelledDrivingScene(LabelledVideo):
+    """A synthetic street video; every frame has an exact label.
 
     Args:
         name: Name of the sequence.

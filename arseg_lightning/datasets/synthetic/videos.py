@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from arseg_lightning.datasets.classes import DRIVING9
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.layout import Layout
-from arseg_lightning.datasets.sequence import Sequence
-from arseg_lightning.datasets.synthetic.rendered import DrivingSceneVideo
+from arseg_lightning.datasets.synthetic.rendered import LabelledDrivingScene
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.ranges import check_range
 
@@ -41,11 +41,11 @@ class SyntheticDriving(Layout):
         self.num_frames = num_frames
         self.height, self.width, self.fps = height, width, fps
 
-    def sequences(self) -> list[Sequence]:
+    def videos(self) -> list[LabelledVideo]:
         """One sequence a seed."""
         return [self._sequence(seed) for seed in self.seeds]
 
-    def _sequence(self, seed: int) -> Sequence:
+    def _sequence(self, seed: int) -> LabelledVideo:
         scene = DrivingScene(
             height=self.height,
             width=self.width,
@@ -53,4 +53,4 @@ class SyntheticDriving(Layout):
             seed=seed,
             fps=self.fps,
         )
-        return DrivingSceneVideo(f"driving_{seed:05d}", scene, self.classes)
+        return LabelledDrivingScene(f"driving_{seed:05d}", scene, self.classes)
