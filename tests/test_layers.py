@@ -202,7 +202,7 @@ def test_a_function_fits_in_one_look():
 METHOD_FILES = ("methods.method", "methods.clock", "methods.runner", "methods.result")
 """Of the folder of methods: what is no method."""
 
-NAMED_TASKS = ("tasks.high_res", "tasks.low_res", "tasks.joint")
+NAMED_TASKS = ("tasks.phases",)
 """AR-Seg's phases as LightningModules of their own: the only others that name a method."""
 
 
