@@ -17,6 +17,7 @@ ROOMS = (
     "geometry",
     "file_lock",
     "accelerator",
+    "distributed",
     "messages",
     "ranges",
     "native",
@@ -51,7 +52,7 @@ OWNERS = {
     "onnxruntime": ("export",),
     "triton": ("propagation",),
     "lightning": (
-        *("datasets.datamodule", "datasets.progress", "datasets.split_datasets"),
+        *("datasets.datamodule", "datasets.trainer_state", "datasets.split_datasets"),
         *("tasks", "callbacks", "cli"),
     ),
     "pytorch_lightning": (),
