@@ -22,6 +22,7 @@ ROOMS = (
     "ranges",
     "native",
     "video",
+    "parallel_jobs",
     "datasets",
     "models",
     "propagation",
@@ -56,7 +57,7 @@ OWNERS = {
         *("tasks", "callbacks", "cli"),
     ),
     "pytorch_lightning": (),
-    "ray": ("datasets.ray_engine",),
+    "ray": ("datasets.ray_cluster",),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

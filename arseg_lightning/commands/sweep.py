@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from arseg_lightning.datasets.jobs import available_cores
+from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex
 from arseg_lightning.sweep import SweepFile, choose_points, read_sweep, run_sweep
 from arseg_lightning.sweep.places import places
