@@ -25,8 +25,8 @@ from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
 from arseg_lightning.export.signature import NEXT, lay_out
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import VideoMethod
-from arseg_lightning.native import package_versions
 from arseg_lightning.propagation.gathered_attention import gather_attention
+from arseg_lightning.provenance import package_versions
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 
