@@ -10,7 +10,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 from omegaconf import OmegaConf
 
 from arseg_lightning.callbacks.run_folder import RunFolder
-from arseg_lightning.datasets.progress import resumes
+from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.files import FileLock, write_atomic
 
 __all__ = ["RunRecord"]
