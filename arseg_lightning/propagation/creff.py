@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.propagation.fusion import Fusion, enlarge
+from arseg_lightning.propagation.fusion import Fusion, upsample
 from arseg_lightning.propagation.window_attention import WindowAttention
 from arseg_lightning.ranges import check_words
 
@@ -73,7 +73,7 @@ class CReFF(Fusion):
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""
-        upsampled = enlarge(low, warped)
+        upsampled = upsample(low, warped)
         attended: Tensor = self.attention(
             self.query(upsampled), self.key(warped), self.value(warped)
         )

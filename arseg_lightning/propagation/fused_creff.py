@@ -87,7 +87,7 @@ class FusedCReFF(FoldedCReFF):
         """Warp, attend and classify."""
         if low.device.type != "cpu":
             return super().forward(low, key_feature, motion)
-        with section("warp + attention + enlargement"):
+        with section("warp + attention + upsampling"):
             low_scores = self.low_scores(low).float().contiguous()
             on_grid = self.grid_motion(key_feature, motion).float().contiguous()
             scores = key_feature.new_empty(

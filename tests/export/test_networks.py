@@ -1,4 +1,4 @@
-"""Our networks as graphs: at odd sizes, where pooling and enlarging are least regular."""
+"""Our networks as graphs: at odd sizes, where pooling and upsampling are least regular."""
 
 import warnings
 from dataclasses import replace
