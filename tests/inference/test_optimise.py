@@ -122,7 +122,7 @@ def test_each_by_itself_leaves_the_output_as_it_is(network, optimisations):
         {"ratio": 0.3},
         {"ratio": 1.0},
         {"fusion_arguments": {"window": 3, "zero_padding": False}},
-        {"fusion_arguments": {"window": 11, "spread": 0.7}},
+        {"fusion_arguments": {"window": 11, "prior_sigma": 0.7}},
         {"fusion_arguments": {"window": 13}},
         {"fusion_arguments": {"direct_connection": False}},
         {"fusion_arguments": {"projection": "full"}},
