@@ -77,22 +77,22 @@ class _InferenceNetwork(Segmentor):
         return classifier
 
     @property
-    def carried_channels(self) -> int:
-        """Channels of what is carried from frame to frame."""
-        return self.network.carried_channels
+    def cut_channels(self) -> int:
+        """Channels of the propagated feature."""
+        return self.network.cut_channels
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the feature."""
         return self.after_cut(self.before_cut(image)[0])
 
     def before_cut(self, image: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Compute what is carried from frame to frame."""
+        """Compute the propagated feature."""
         prepared = image.to(dtype=self.dtype, memory_format=self.layout)
         return self._before_cut(prepared), SideOutputs()
 
-    def after_cut(self, carried: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
+    def after_cut(self, propagated: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
         """Finish the feature."""
-        return self.network.after_cut(carried.to(self.dtype))
+        return self.network.after_cut(propagated.to(self.dtype))
 
     def run(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from arseg_lightning.models.timing import section
-from arseg_lightning.propagation import Convention, CReFF, carry, motion_to_grid
+from arseg_lightning.propagation import Convention, CReFF, motion_to_grid, warp_to
 from arseg_lightning.propagation.fusion import upsample
 
 __all__ = ["FoldedCReFF"]
@@ -48,7 +48,7 @@ class FoldedCReFF(nn.Module):
         """Warp, attend and classify."""
         precision, scored = self.query.weight.dtype, self.classifier.weight.dtype
         with section("warp"):
-            warped = carry(key_feature, motion, self.convention).to(precision)
+            warped = warp_to(key_feature, motion, self.convention).to(precision)
         with section("upsampling"):
             query = self.query(upsample(low.to(precision), warped))
         with section("attention"):
