@@ -11,16 +11,16 @@ from typing import ClassVar
 import numpy as np
 
 from arseg_lightning.datasets.camera_path import camera_path, render_path, render_still_clip
+from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels, file_stamps
 from arseg_lightning.datasets.labels import read_image, read_label
-from arseg_lightning.datasets.sequence import Pixels, Sequence, file_stamps
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.synthetic import StreetScene
 
-__all__ = ["StillSequence", "StreetSequence"]
+__all__ = ["LabelledStill", "StreetSequence"]
 
 
 @dataclass(frozen=True)
-class StillSequence(Sequence):
+class LabelledStill(LabelledVideo):
     """A labelled still made into a clip by a smooth camera path that ends at the still.
 
     Args:
@@ -73,7 +73,7 @@ class StillSequence(Sequence):
 
 
 @dataclass(frozen=True)
-class StreetSequence(Sequence):
+class StreetSequence(LabelledVideo):
     """A synthetic street video; every frame has an exact label.
 
     Args:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.layout import Layout
 from arseg_lightning.datasets.rendered import StreetSequence
-from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.ranges import check_range
 from arseg_lightning.video.synthetic import STREET_CLASSES, StreetScene
 
@@ -40,11 +40,11 @@ class StreetVideos(Layout):
         self.num_frames = num_frames
         self.height, self.width, self.fps = height, width, fps
 
-    def sequences(self) -> list[Sequence]:
+    def videos(self) -> list[LabelledVideo]:
         """One sequence a seed."""
         return [self._sequence(seed) for seed in self.seeds]
 
-    def _sequence(self, seed: int) -> Sequence:
+    def _sequence(self, seed: int) -> LabelledVideo:
         scene = StreetScene(
             height=self.height,
             width=self.width,

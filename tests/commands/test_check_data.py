@@ -116,7 +116,7 @@ def test_data_in_a_file_of_their_own_and_roots_from_the_environment(tmp_path, mo
     camvid_stills(tmp_path)
     monkeypatch.setenv("CAMVID_ROOT", str(tmp_path))
     check = check_data(EXPERIMENTS / "camvid" / "bise18_high.yaml")
-    assert [split.num_sequences for split in check.splits] == [2, 0, 0]
+    assert [split.num_videos for split in check.splits] == [2, 0, 0]
 
 
 def test_a_missing_file_is_named(tmp_path):

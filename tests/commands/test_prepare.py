@@ -75,7 +75,7 @@ def test_it_leaves_what_fit_would_leave_byte_for_byte(experiment, tmp_path):
     shutil.rmtree(tmp_path / "store")
     Experiment([experiment]).data.prepare_data()
     data = Experiment([experiment]).data
-    prepare_missing(data.store, data.sequences("test"))
+    prepare_missing(data.store, data.videos("test"))
     assert contents(tmp_path / "store") == prepared
 
 

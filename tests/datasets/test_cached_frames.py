@@ -19,7 +19,7 @@ def street(tmp_path_factory):
 def made(folder):
     data = module(folder)
     for split in ("train", "test"):
-        for sequence in data.sequences(split):
+        for sequence in data.videos(split):
             data.store.prepare(sequence)
     return folder
 

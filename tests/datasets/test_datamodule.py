@@ -23,9 +23,9 @@ from arseg_lightning.datasets import (
 from arseg_lightning.datasets.augment import to_tensor
 from arseg_lightning.datasets.dataset import TrainingClips
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, choose_clips
+from arseg_lightning.datasets.labelled_video import LabelledVideoFile
 from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
-from arseg_lightning.datasets.sequence import VideoSequence
 from arseg_lightning.propagation import warp
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.encode import EncodeSettings
@@ -87,7 +87,7 @@ def needing(data, needs):
 
 def prepare(data):
     for split in ("train", "test"):
-        prepare_missing(data.store, data.sequences(split))
+        prepare_missing(data.store, data.videos(split))
 
 
 def test_training_pairs_are_a_keyframe_and_a_frame_behind_it(store):
@@ -113,7 +113,7 @@ def test_original_frames_are_the_sources_and_their_motion_the_encoded_clips(stor
     original, decoded = (
         module(store, train_frames=frames, **arguments) for frames in ("original", "decoded")
     )
-    sources = list(original.sequences("train")[0].images())
+    sources = list(original.videos("train")[0].images())
     for index in (0, 6):
         one, other = (data.train_dataloader().dataset[0, index] for data in (original, decoded))
         places = [int(name.split("/")[1]) for name in one.names]
@@ -127,11 +127,11 @@ def test_original_frames_are_the_sources_and_their_motion_the_encoded_clips(stor
 @pytest.mark.parametrize("frames", ["original", "decoded"])
 def test_a_video_is_its_own_original(store, tmp_path, frames):
     data = module(store)
-    (street,) = data.sequences("train")
+    (street,) = data.videos("train")
     blank = tmp_path / "labels" / "000005.png"
     blank.parent.mkdir()
     Image.fromarray(np.zeros((48, 64), np.uint8)).save(blank)
-    video = VideoSequence("video", data.store.video(street), {5: blank}, street.classes)
+    video = LabelledVideoFile("video", data.store.video(street), {5: blank}, street.classes)
     images = ClipReader([video], data.store, frames).images(0, (5, 2))
     decoded = ClipReader([street], data.store).images(0, (5, 2))
     assert (images == decoded).all()
@@ -213,8 +213,8 @@ def test_a_long_stream_comes_in_pieces_of_the_same_frames(store, tmp_path):
     data = module(
         tmp_path, test=StreetVideos(1, first_seed=100, num_frames=40, height=32, width=48)
     )
-    prepare_missing(data.store, data.sequences("test"))
-    reader = ClipReader(data.sequences("test"), data.store)
+    prepare_missing(data.store, data.videos("test"))
+    reader = ClipReader(data.videos("test"), data.store)
     clips = choose_clips(reader, 4, "stream", EvaluationNeeds(whole_streams=True, every_frame=True))
     dataset = EvaluationClips(reader, clips, data.normalise)
     assert dataset.streams == [0, 0, 0]
@@ -276,7 +276,7 @@ def test_clips_have_the_frames_and_the_motion_that_a_method_needs(store, leads_t
     assert clip.valid.shape == (3, 32, 48)
     assert not clip.motion[0].any()
     base = {"keyframe": 5, "previous": 6}[leads_to]
-    motion = data.store.motion(data.sequences("train")[0])
+    motion = data.store.motion(data.videos("train")[0])
     plain = needing(module(store, augment=PLAIN), Needs(motion=leads_to, frames=3))
     whole = plain.train_dataloader().dataset[0, 5]
     assert np.array_equal(whole.motion[2].numpy(), motion.motion(7, base).xy)
@@ -320,7 +320,7 @@ def test_a_video_without_usable_vectors_serves_a_method_that_needs_no_motion(sto
     video = write_stream(tmp_path / "clip.mp4", "libx264", {"bf": "2"}, moving_frames(8))
     blank = tmp_path / "000005.png"
     Image.fromarray(np.zeros(video_size(video), np.uint8)).save(blank)
-    sequence = VideoSequence("video", video, {5: blank}, StreetVideos(1, **SMALL).classes)
+    sequence = LabelledVideoFile("video", video, {5: blank}, StreetVideos(1, **SMALL).classes)
     reader = ClipReader([sequence], module(store).store, with_motion=False)
     clips = choose_clips(reader, 4, "stream", EvaluationNeeds(motion=False))
     (piece,) = [EvaluationClips(reader, clips, Normalisation(), False)[0]]
@@ -339,14 +339,14 @@ def test_adaptation_sees_two_data_sets_side_by_side(store, tmp_path):
 
 def test_another_encoding_is_another_file(store):
     plain, small = module(store), module(store, encoding=EncodeSettings(crf=40))
-    first, second = (data.store.video(data.sequences("train")[0]) for data in (plain, small))
+    first, second = (data.store.video(data.videos("train")[0]) for data in (plain, small))
     assert first.is_file()
     assert first != second
 
 
 def test_an_interrupted_preparation_goes_on(tmp_path, monkeypatch):
     data = module(tmp_path, train=StreetVideos(3, first_seed=0, **SMALL))
-    sequences = data.sequences("train")
+    sequences = data.videos("train")
     encode = data.store.prepare
     done = []
 
@@ -385,7 +385,7 @@ def test_a_batch_larger_than_the_data_is_refused(store):
 
 def test_a_split_without_data_is_named(store):
     with pytest.raises(ValueError, match=r"no val data: set data\.val"):
-        module(store).sequences("val")
+        module(store).videos("val")
 
 
 def test_splits_share_their_classes(store):

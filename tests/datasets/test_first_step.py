@@ -77,7 +77,7 @@ def test_single_frames_validate_on_the_stills_themselves(tmp_path):
     data = module(tmp_path, PER_FRAME)
     clips = list(data.val_dataloader()[0])
     assert [[frame.name for frame in clip.frames] for clip in clips] == [["a/000011"], ["b/000011"]]
-    still = data.sequences("val")[1]
+    still = data.videos("val")[1]
     assert (clips[1].frames[0].streamed.frame.image == still.image(11)).all()
     assert clips[1].frames[0].distance == 11
 

@@ -80,7 +80,7 @@ def data(tmp_path_factory):
         num_workers=0,
     )
     for split in ("train", "test"):
-        prepare_missing(data.store, data.sequences(split))
+        prepare_missing(data.store, data.videos(split))
     return data
 
 

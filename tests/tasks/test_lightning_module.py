@@ -261,14 +261,14 @@ def test_predict_gives_the_label_maps_of_all_videos_in_order(run):
     task = JointTask.from_run(run / "run")
     pieces = small_trainer().predict(task, data(run))
     names = [name for piece in pieces for name in piece.names]
-    videos = [sequence.name for sequence in data(run).sequences("test")]
+    videos = [sequence.name for sequence in data(run).videos("test")]
     assert names == [f"{video}/{frame:06d}" for video in videos for frame in range(8)]
     labels = torch.cat([piece.labels for piece in pieces]).numpy()
     assert labels.shape == (16, 48, 64)
     assert labels.dtype == np.uint8
     module = data(run)
     segmenter = segmenter_of(task, module, device="cpu")
-    video = module.store.video(module.sequences("test")[0])
+    video = module.store.video(module.videos("test")[0])
     expected = np.stack([result.labels for result in segmenter.stream(video)])
     assert (labels[:8] == expected).mean() > 0.999
 
@@ -325,7 +325,7 @@ def test_two_processes_predict_each_video_once_and_in_order(run, tmp_path):
         [sys.executable, str(script), str(run)], check=True, env=environment, timeout=120
     )
     parts = [json.loads((run / f"names{rank}.json").read_text()) for rank in (0, 1)]
-    videos = [sequence.name for sequence in data(run).sequences("test")]
+    videos = [sequence.name for sequence in data(run).videos("test")]
     assert parts == [[f"{video}/{frame:06d}" for frame in range(8)] for video in videos]
 
 
@@ -337,7 +337,7 @@ def test_of_labelled_images_each_gives_one_label_map(tmp_path):
     pieces = small_trainer().predict(task, data(tmp_path, train=None, test=stills))
     assert [piece.labels.shape for piece in pieces] == [(1, 48, 96)] * 3
     assert not (tmp_path / "store").exists()  # nothing is encoded for them
-    still = stills.sequences()[1]
+    still = stills.videos()[1]
     image = torch.from_numpy(still.image(still.labelled[0])).permute(2, 0, 1)[None].float()
     expected = task.eval()(data(tmp_path).normalise(image)).argmax(1)
     assert (pieces[1].labels == expected).float().mean() > 0.999

@@ -5,8 +5,12 @@ import pytest
 from PIL import Image
 
 from arseg_lightning.datasets.classes import CAMVID11
-from arseg_lightning.datasets.rendered import StillSequence, StreetSequence
-from arseg_lightning.datasets.sequence import ImageSequence, SpanSequence, VideoSequence
+from arseg_lightning.datasets.labelled_video import (
+    LabelledExcerpt,
+    LabelledImages,
+    LabelledVideoFile,
+)
+from arseg_lightning.datasets.rendered import LabelledStill, StreetSequence
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.synthetic import STREET_CLASSES, StreetScene
@@ -23,21 +27,21 @@ def folder(tmp_path):
     return tmp_path
 
 
-def sequences(folder):
+def all_kinds(folder):
     label = folder / "label.png"
     scene = StreetScene(height=48, width=64, num_frames=NUM_FRAMES)
     images = tuple(folder / f"{index}.png" for index in range(NUM_FRAMES))
     return {
-        "images": ImageSequence("images", images, {}, CAMVID11),
-        "span": SpanSequence("span", folder / "pan.mp4", 2, 2 + NUM_FRAMES, label, CAMVID11),
-        "still": StillSequence("still", images[0], label, CAMVID11, NUM_FRAMES, seed=3),
+        "images": LabelledImages("images", images, {}, CAMVID11),
+        "span": LabelledExcerpt("span", folder / "pan.mp4", 2, 2 + NUM_FRAMES, label, CAMVID11),
+        "still": LabelledStill("still", images[0], label, CAMVID11, NUM_FRAMES, seed=3),
         "street": StreetSequence("street", scene, STREET_CLASSES),
     }
 
 
 @pytest.mark.parametrize("kind", ["images", "span", "still", "street"])
 def test_frames_that_are_read_alone_are_those_of_the_whole(folder, kind):
-    sequence = sequences(folder)[kind]
+    sequence = all_kinds(folder)[kind]
     whole = np.stack(list(sequence.images()))
     assert len(whole) == NUM_FRAMES
     for indices in [(0, 5), (4,), (3, 1)]:
@@ -46,13 +50,13 @@ def test_frames_that_are_read_alone_are_those_of_the_whole(folder, kind):
 
 
 def test_the_frames_of_a_video_are_those_that_it_decodes_to(folder):
-    sequence = VideoSequence("video", folder / "pan.mp4", {}, CAMVID11)
+    sequence = LabelledVideoFile("video", folder / "pan.mp4", {}, CAMVID11)
     decoded = [frame.image for frame in decode(folder / "pan.mp4")]
     assert (sequence.read((7, 1)) == [decoded[7], decoded[1]]).all()
 
 
 def test_the_last_frame_of_a_still_is_the_still_itself(folder):
-    still = sequences(folder)["still"]
+    still = all_kinds(folder)["still"]
     assert (still.image(NUM_FRAMES - 1) == np.asarray(Image.open(folder / "0.png"))).all()
     with pytest.raises(IndexError):
         still.image(NUM_FRAMES)

@@ -1,17 +1,62 @@
-"""What a stream returns for a frame: its labels, and what was done for them."""
+"""A frame in a stream: planned, timed, and segmented; and the trace of many."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from arseg_lightning.accelerator import synchronize
+from arseg_lightning.methods.clock import FrameInfo
+from arseg_lightning.methods.method import FrameInput, Plan
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import Frame
 
-__all__ = ["Executed", "StreamResult", "StreamTrace"]
+__all__ = ["Executed", "PlannedFrame", "Stopwatch", "StreamResult", "StreamTrace"]
+
+
+class Stopwatch:
+    """Milliseconds from lap to lap.
+
+    Args:
+        device: Where the work is done; a GPU works on while the host does, and is waited for.
+        wait_ms: How long the frame was waited for, which does not count in the total.
+    """
+
+    def __init__(self, device: torch.device, wait_ms: float) -> None:
+        self.laps = {"wait": wait_ms}
+        self._device = device
+        self._last = perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a stage."""
+        synchronize(self._device)
+        now = perf_counter()
+        self.laps[name] = 1e3 * (now - self._last)
+        self._last = now
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFrame:
+    """A frame whose first step is planned, and not yet done.
+
+    Args:
+        frame: The frame.
+        given: What a step is given of it.
+        info: What is known of it.
+        plan: The first thing to do with it.
+        watch: Times its stages.
+    """
+
+    frame: Frame
+    given: FrameInput
+    info: FrameInfo
+    plan: Plan
+    watch: Stopwatch
 
 
 @dataclass(frozen=True, slots=True)

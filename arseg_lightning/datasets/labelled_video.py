@@ -16,12 +16,19 @@ from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.frame_reader import read_frames
 
-__all__ = ["ImageSequence", "Pixels", "Sequence", "SpanSequence", "VideoSequence", "file_stamps"]
+__all__ = [
+    "LabelledExcerpt",
+    "LabelledImages",
+    "LabelledVideo",
+    "LabelledVideoFile",
+    "Pixels",
+    "file_stamps",
+]
 
 Pixels = NDArray[np.uint8]
 
 
-class Sequence(ABC):
+class LabelledVideo(ABC):
     """Frames in time and the labels of some of them.
 
     Attributes:
@@ -68,7 +75,7 @@ class Sequence(ABC):
 
 
 @dataclass(frozen=True)
-class VideoSequence(Sequence):
+class LabelledVideoFile(LabelledVideo):
     """A video file with label files for some of its frames.
 
     Args:
@@ -112,7 +119,7 @@ class VideoSequence(Sequence):
 
 
 @dataclass(frozen=True)
-class ImageSequence(Sequence):
+class LabelledImages(LabelledVideo):
     """Consecutive frames as image files.
 
     Args:
@@ -153,7 +160,7 @@ class ImageSequence(Sequence):
 
 
 @dataclass(frozen=True)
-class SpanSequence(Sequence):
+class LabelledExcerpt(LabelledVideo):
     """A piece of a longer recording that ends at a labelled frame; it is encoded by itself.
 
     Args:

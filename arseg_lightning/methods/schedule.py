@@ -75,7 +75,15 @@ def nominal_steps(
         info = FrameInfo(index, distance, start, frame.size, is_nominal=True)
         roles: list[str] = []
         while True:
-            plan = _planned(method, info, state, memory)
+            try:
+                plan = method.plan(info, state, memory)
+            except (RuntimeError, NotImplementedError) as error:  # PyTorch's, without values
+                if not any(tensor.is_meta for tensor in state.values()):
+                    raise
+                raise ValueError(
+                    f"the plan of {method.name} looks at values of its state, which has none where "
+                    f"frames are only counted ({error}); answer for info.is_nominal without looking"
+                ) from error
             if plan.role in method.key_roles:
                 distance = 0
             _, state = step(plan, frame, state)
@@ -91,15 +99,3 @@ def blank_frame(
     """A frame without content, as a method's steps take it."""
     dtype = next((p.dtype for p in method.parameters()), torch.float32)
     return method.still(torch.zeros(1, 3, *size, device=device, dtype=dtype))
-
-
-def _planned(method: VideoMethod, info: FrameInfo, state: State, memory: object) -> Plan:
-    try:
-        return method.plan(info, state, memory)
-    except (RuntimeError, NotImplementedError) as error:  # PyTorch's words for values of nothing
-        if not any(tensor.is_meta for tensor in state.values()):
-            raise
-        raise ValueError(
-            f"the plan of {method.name} looks at values of its state, which has none where frames "
-            f"are only counted ({error}); answer for info.is_nominal without looking"
-        ) from error
