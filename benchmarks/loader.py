@@ -48,7 +48,7 @@ from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.native import machine
 from arseg_lightning.report.grid import Table
-from arseg_lightning.tasks import HighResTask, LowResTask
+from arseg_lightning.tasks import LowResTask, PerFrameTask
 from arseg_lightning.types import ClipBatch
 from arseg_lightning.video.synthetic import STREET_CLASSES
 
@@ -166,7 +166,7 @@ def _train(name: str, batches: Any, arguments: argparse.Namespace) -> list[dict[
     num_classes, interval = STREET_CLASSES.num_classes, arguments.keyframe_interval
     with tempfile.TemporaryDirectory() as folder:
         start = Path(folder) / "high_res.ckpt"
-        high_res = HighResTask(NETWORKS[name], loss, num_classes)
+        high_res = PerFrameTask(NETWORKS[name], loss, num_classes)
         torch.save({"state_dict": high_res.state_dict(), "pytorch-lightning_version": "2"}, start)
         weights = {"high_res": str(start)}
         task = LowResTask(NETWORKS[name], FST(loss), num_classes, interval, weights=weights)

@@ -17,7 +17,7 @@ from arseg_lightning.methods import ARSeg, FrameInput
 from arseg_lightning.metrics import DistanceAccuracy
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.report import RunResult
-from arseg_lightning.tasks import HighResTask, LowResTask
+from arseg_lightning.tasks import LowResTask, PerFrameTask
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.probe import probe
 from tests.tiny import TinyNet
@@ -60,7 +60,7 @@ def configuration(folder, model, **data):
 
 
 HIGH_RES = {
-    "class_path": "HighResTask",
+    "class_path": "PerFrameTask",
     "init_args": {"network": TINY, "loss": CROSS_ENTROPY},
 }
 JOINT = {
@@ -204,7 +204,7 @@ def test_phase_2_follows_phase_1(tmp_path):
 
 def test_data_owns_classes_and_interval(tmp_path):
     cli = main(["fit", "--config", configuration(tmp_path, HIGH_RES, train_on="stills")])
-    assert isinstance(cli.model, HighResTask)
+    assert isinstance(cli.model, PerFrameTask)
     assert cli.model.num_classes == cli.datamodule.num_classes == 9
     assert cli.model.keyframe_interval == 4
 

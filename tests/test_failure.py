@@ -78,7 +78,7 @@ def test_the_traceback_is_there_when_asked_for(monkeypatch):
 
 HIGH_RES = [
     "test",
-    "--model=HighResTask",
+    "--model=PerFrameTask",
     "--model.network=tests.tiny.TinyNet",
     "--model.loss=CrossEntropy",
     "--model.weights.network=nothing.ckpt",

@@ -17,6 +17,7 @@ ROOMS = (
     "geometry",
     "file_lock",
     "accelerator",
+    "distributed",
     "messages",
     "ranges",
     "native",
@@ -51,7 +52,7 @@ OWNERS = {
     "onnxruntime": ("export",),
     "triton": ("propagation",),
     "lightning": (
-        *("datasets.datamodule", "datasets.progress", "datasets.split_datasets"),
+        *("datasets.datamodule", "datasets.trainer_state", "datasets.split_datasets"),
         *("tasks", "callbacks", "cli"),
     ),
     "pytorch_lightning": (),
@@ -202,7 +203,7 @@ def test_a_function_fits_in_one_look():
 METHOD_FILES = ("methods.method", "methods.clock", "methods.runner", "methods.stream_frame")
 """Of the folder of methods: what is no method."""
 
-NAMED_TASKS = ("tasks.high_res", "tasks.low_res", "tasks.joint")
+NAMED_TASKS = ("tasks.phases",)
 """AR-Seg's phases as LightningModules of their own: the only others that name a method."""
 
 

@@ -18,7 +18,7 @@ from tests.test_cli import configuration, street
 
 GOLDEN = Path(__file__).with_name("golden") / "messages.md"
 TASK = {
-    "class_path": "HighResTask",
+    "class_path": "PerFrameTask",
     "init_args": {"network": "tests.tiny.TinyNet", "loss": "CrossEntropy"},
 }
 RUN = "--config good.yaml --overwrite true"
@@ -26,9 +26,9 @@ RUN = "--config good.yaml --overwrite true"
 FILES = {
     "unknown_key.yaml": "data:\n  keyframe_intervall: 4\n",
     "unknown_section.yaml": "trainr:\n  max_epochs: 3\n",
-    "unknown_network.yaml": "model:\n  class_path: HighResTask\n  init_args:\n"
+    "unknown_network.yaml": "model:\n  class_path: PerFrameTask\n  init_args:\n"
     "    network: BiseNet18\n    loss: CrossEntropy\n",
-    "unknown_network_key.yaml": "model:\n  class_path: HighResTask\n  init_args:\n    network:\n"
+    "unknown_network_key.yaml": "model:\n  class_path: PerFrameTask\n  init_args:\n    network:\n"
     "      class_path: BiSeNet18\n      init_args:\n        pretraind: true\n",
     "unknown_callback_key.yaml": "trainer:\n  callbacks:\n    - class_path: EarlyStopping\n"
     "      init_args: {monitor: val/miou, patiense: 3}\n",
@@ -97,7 +97,7 @@ WRONG = {
         f"fit {RUN} surplus",
     ],
     "Names of classes": [
-        f"fit {RUN} --model HighResTsk",
+        f"fit {RUN} --model PerFrameTsk",
         f"fit {RUN} --model.network BiseNet18",
         f"fit {RUN} --model.network own_network.Net",
         f"fit {RUN} --model.network torch.nn.Linear",

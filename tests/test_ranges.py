@@ -28,7 +28,7 @@ from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18
 from arseg_lightning.propagation import CReFF, GlobalAttention
 from arseg_lightning.streaming.folder import FolderSettings, LiveOptions
-from arseg_lightning.tasks import HighResTask, LowResTask, VideoTask
+from arseg_lightning.tasks import LowResTask, PerFrameTask, VideoTask
 from arseg_lightning.video.encoders import EncodeSettings
 from arseg_lightning.video.synthetic import StreetScene
 from tests.tiny import TinyNet
@@ -156,7 +156,7 @@ WITH_WORDS = [
     partial(FeaturePropagation, 3, TinyNet),
     partial(Clockwork, 3, BiSeNet18),
     ARSEG,
-    partial(HighResTask, TinyNet, num_classes=3),
+    partial(PerFrameTask, TinyNet, num_classes=3),
     partial(LowResTask, TinyNet, num_classes=3),
     partial(VideoTask, partial(PerFrame, network=TinyNet)),
 ]

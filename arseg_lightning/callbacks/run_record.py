@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from arseg_lightning.callbacks.run_folder import RunFolder
 from arseg_lightning.callbacks.whole_file import write_whole
-from arseg_lightning.datasets.progress import resumes
+from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.file_lock import FileLock
 
 __all__ = ["RunRecord"]

@@ -74,8 +74,10 @@ class FrameInput:
     @classmethod
     def stack(cls, frames: Sequence[FrameInput]) -> FrameInput:
         """Make one batch of several frames."""
-        parts = zip(*((each.image, each.motion, each.valid) for each in frames), strict=True)
-        return cls(*(None if part[0] is None else torch.cat(part) for part in parts))
+        images, motion, valid = zip(*((f.image, f.motion, f.valid) for f in frames), strict=True)
+        if motion[0] is None:
+            return cls(torch.cat(images))
+        return cls(torch.cat(images), torch.cat(motion), torch.cat(valid))
 
     def field(self) -> Tensor:
         """The motion of a method that needs some.

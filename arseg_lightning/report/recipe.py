@@ -12,7 +12,7 @@ __all__ = ["Recipe", "class_name", "recipe_of"]
 
 MethodKind = Literal["arseg", "per_frame", "motion_only"]
 
-_TASKS = ("HighResTask", "LowResTask", "JointTask")
+_TASKS = ("PerFrameTask", "LowResTask", "JointTask")
 """Tasks of the paper's experiments: their arguments are those of the method."""
 
 

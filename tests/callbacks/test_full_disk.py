@@ -8,7 +8,7 @@ from tests.small_disk import SmallDisk
 
 @pytest.fixture
 def config(tmp_path):
-    return experiment(tmp_path, tmp_path / "store", "HighResTask", loss=CROSS_ENTROPY)
+    return experiment(tmp_path, tmp_path / "store", "PerFrameTask", loss=CROSS_ENTROPY)
 
 
 @pytest.fixture

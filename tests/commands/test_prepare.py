@@ -24,7 +24,7 @@ data:
   test: {class_path: StreetVideos, init_args: {num_videos: 1, num_frames: 3, first_seed: 9, height: 32, width: 48}}
   store: STORE
 model:
-  class_path: HighResTask
+  class_path: PerFrameTask
   init_args:
     network: {class_path: BiSeNet18, init_args: {width: 0.25}}
     loss: {class_path: OnlineHardExampleMining}

@@ -12,7 +12,7 @@ from arseg_lightning.datasets import (
     StillFolder,
     StreetVideos,
 )
-from arseg_lightning.datasets.progress import finished_epochs, processes
+from arseg_lightning.datasets.trainer_state import finished_epochs, processes
 from arseg_lightning.video import images
 from tests.datasets.trees import images_and_labels
 

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import LearningRateFinder
 from lightning.pytorch.tuner import Tuner
 
 from arseg_lightning.cli import main
-from arseg_lightning.tasks import HighResTask
+from arseg_lightning.tasks import PerFrameTask
 from tests.test_cli import HIGH_RES, configuration, street
 from tests.tiny import TinyNet
 
@@ -65,7 +65,7 @@ def test_the_batch_size_that_is_found_is_the_steps(command, tmp_path):
 def test_the_tuner_of_a_notebook_finds_both(command, tmp_path):
     cli = main([*command("LearningRateFinder"), "--trainer.fast_dev_run", "1"])
     data, options = cli.datamodule, {"accelerator": "cpu", "logger": False, "max_epochs": 1}
-    task = HighResTask(network=TinyNet, num_classes=data.num_classes)
+    task = PerFrameTask(network=TinyNet, num_classes=data.num_classes)
     trainer = Trainer(**options, default_root_dir=tmp_path, enable_progress_bar=False)
     tuner = Tuner(trainer)
     tuner.lr_find(task, datamodule=data, num_training=15, max_lr=0.1)
