@@ -98,7 +98,7 @@ def test_any_task_and_any_method_is_counted(tmp_path):
                 init_args:
                   network: {class_path: tests.tiny.TinyNet}
                   clock: {class_path: Adaptive}
-        data: {keyframe_interval: 6, test: {class_path: StreetVideos}}
+        data: {keyframe_interval: 6, test: {class_path: SyntheticDriving}}
         """
     )
     with trusting(["tests"]):
