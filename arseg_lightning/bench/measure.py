@@ -15,6 +15,7 @@ from arseg_lightning.bench.case import BenchCase
 from arseg_lightning.bench.runner import VariantRunner
 from arseg_lightning.bench.settings import BenchSettings
 from arseg_lightning.bench.variant import variants
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory
 from arseg_lightning.provenance import machine
 from arseg_lightning.report.bench_result import BenchResult, CaseResult
@@ -22,7 +23,6 @@ from arseg_lightning.streaming import choose_device
 from arseg_lightning.types import size_text
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 from arseg_lightning.video.live import StreamedFrame, open_live
-from arseg_lightning.video.synthetic import StreetScene
 
 __all__ = ["bench"]
 
@@ -91,9 +91,9 @@ def _measure(
 
 def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[StreamedFrame], float]:
     """Encode a synthetic driving scene, and decode it with its motion: in so many ms a frame."""
-    scene = StreetScene(height=size[0], width=size[1], num_frames=num_frames)
+    scene = DrivingScene(height=size[0], width=size[1], num_frames=num_frames)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "street.mp4"
+        path = Path(folder) / "driving.mp4"
         with VideoWriter(path, EncodeSettings(keyframe_interval=None, fps=30.0)) as writer:
             for image, _ in scene.frames():
                 writer.write(image)

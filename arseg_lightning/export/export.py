@@ -97,7 +97,7 @@ def export_method(
     return contract
 
 
-_ALGEBRA = Optimisations(factored_enlargement=False, fused_fusion=False, channels_last=False)
+_ALGEBRA = Optimisations(factored_upsampling=False, fused_fusion=False, channels_last=False)
 """What needs no kernels of ours; the layout in memory is the runtime's own choice."""
 
 _ENDINGS: dict[ExportFormat, str] = {"onnx": "onnx", "torch": "pt2"}
