@@ -15,7 +15,7 @@ import optuna
 from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
-from arseg_lightning.file_lock import LockedElsewhere, lock_file
+from arseg_lightning.files import LockedElsewhere, lock_file
 from arseg_lightning.report.sweep_index import INDEX_NAME, PointStatus, SweepIndex, SweepPoint
 from arseg_lightning.sweep.points import VALUES_NAME, choose_points, identity, point_name
 from arseg_lightning.sweep.sweep_file import SweepFile
@@ -103,9 +103,8 @@ class SweepStudy:
         """Let others take over what this process has not finished."""
         self._storage.remove_session()
         self._storage.engine.dispose()
-        if self._lock is not None:
-            self._lock_of(self._runner).unlink(missing_ok=True)
-            self._lock.release()
+        self._lock_of(self._runner).unlink(missing_ok=True)
+        self._lock.release()
 
     def claim(self) -> tuple[optuna.Trial, SweepPoint] | None:
         """Start a trial for the next point that has to run; None if there is none left.
@@ -222,15 +221,12 @@ class SweepStudy:
     def _is_alive(self, runner: str) -> bool:
         """Whether a process still works on the folder: its lock ends with it, however that ends."""
         path = self._lock_of(runner)
-        if not path.exists():
-            return False
-        try:
-            lock = lock_file(path)
-        except LockedElsewhere:
-            return True
-        if lock is not None:
+        if path.exists():
+            try:
+                lock_file(path).release()
+            except LockedElsewhere:
+                return True
             path.unlink()
-            lock.release()
         return False
 
     def _lock_of(self, runner: str) -> Path:
@@ -243,8 +239,7 @@ class SweepStudy:
         try:
             yield
         finally:
-            if lock is not None:
-                lock.release()
+            lock.release()
 
 
 def _folders(known: _Known) -> list[str]:
