@@ -40,7 +40,6 @@ ROOMS = (
     "bench",
     "commands",
     "cli",
-    "failure",
 )
 """In the order of the way through the package: a room may use those before it and itself."""
 
