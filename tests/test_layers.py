@@ -57,6 +57,7 @@ OWNERS = {
     ),
     "pytorch_lightning": (),
     "ray": ("datasets.ray_engine",),
+    "optuna": ("sweep",),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""
