@@ -20,9 +20,9 @@ from typing import Any, Literal
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
+from arseg_lightning.files import NO_PLACE
 from arseg_lightning.video.cache import CannotWriteCache
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning
-from arseg_lightning.video.writing import NO_PLACE
 
 __all__ = ["Backend", "Job", "Outcome", "attempt", "available_cores", "run_jobs"]
 

@@ -47,7 +47,7 @@ from arseg_lightning.datasets.classes import DRIVING9
 from arseg_lightning.datasets.folder import VideoFolder
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.models import BiSeNet18, PSPNet18
-from arseg_lightning.native import machine
+from arseg_lightning.provenance import machine
 from arseg_lightning.report.grid import Table
 from arseg_lightning.tasks import LowResTask, PerFrameTask
 from arseg_lightning.types import ClipBatch

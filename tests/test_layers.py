@@ -15,12 +15,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "arseg_lightning"
 ROOMS = (
     "types",
     "geometry",
-    "file_lock",
+    "files",
     "accelerator",
     "distributed",
     "messages",
     "ranges",
     "native",
+    "provenance",
     "video",
     "parallel_jobs",
     "datasets",
@@ -40,7 +41,6 @@ ROOMS = (
     "bench",
     "commands",
     "cli",
-    "failure",
 )
 """In the order of the way through the package: a room may use those before it and itself."""
 
@@ -48,7 +48,7 @@ OWNERS = {
     "av": ("video",),
     "albumentations": ("datasets.augment",),
     "cv2": (),
-    "filelock": ("file_lock",),
+    "filelock": ("files",),
     "onnx": ("export",),
     "onnxruntime": ("export",),
     "triton": ("propagation",),
@@ -57,7 +57,9 @@ OWNERS = {
         *("tasks", "callbacks", "cli"),
     ),
     "pytorch_lightning": (),
+    "joblib": ("parallel_jobs", "datasets.ray_cluster"),
     "ray": ("datasets.ray_cluster",),
+    "optuna": ("sweep",),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

@@ -104,7 +104,7 @@ TABLE = [
     (partial(PSPNet18, 3), "width", ((0.25, 2.0), (-1.0, 0.0, *NO_FINITE))),
     (partial(EfficientNetLite0, 3), "width", ((0.25, 2.0), (-1.0, 0.0, *NO_FINITE))),
     (partial(CReFF, 8), "window", ((1, 7), (-1, 0, 2))),
-    (partial(CReFF, 8), "spread", ((0.1, None), (-1.0, 0.0, *NO_FINITE))),
+    (partial(CReFF, 8), "prior_sigma", ((0.1, None), (-1.0, 0.0, *NO_FINITE))),
     (partial(GlobalAttention, 8), "reduction", ((1.0, 32.0), (0.0, 0.5, -1.0, *NO_FINITE))),
     (FolderSettings, "limit", ((1, None), (-1, 0))),
     (FolderSettings, "batch_frames", COUNT),

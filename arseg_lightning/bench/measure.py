@@ -10,7 +10,6 @@ from time import perf_counter
 
 import torch
 
-from arseg_lightning import native
 from arseg_lightning.accelerator import device_name
 from arseg_lightning.bench.case import BenchCase
 from arseg_lightning.bench.runner import VariantRunner
@@ -18,6 +17,7 @@ from arseg_lightning.bench.settings import BenchSettings
 from arseg_lightning.bench.variant import variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory
+from arseg_lightning.provenance import machine
 from arseg_lightning.report.bench_result import BenchResult, CaseResult
 from arseg_lightning.streaming import choose_device
 from arseg_lightning.types import size_text
@@ -55,9 +55,9 @@ def bench(
         ValueError: If there is no such case or device, or a method does not run as wanted.
     """
     found = tuple(_measure(case, settings, progress, method) for case in cases)
-    machine = {"device": device_name(choose_device(settings.device))} | native.machine()
-    machine |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    return BenchResult(machine, asdict(settings), found)
+    facts = {"device": device_name(choose_device(settings.device))} | machine()
+    facts |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    return BenchResult(facts, asdict(settings), found)
 
 
 def _measure(
@@ -95,7 +95,7 @@ def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[StreamedFrame], 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "driving.mp4"
         with VideoWriter(path, EncodeSettings(keyframe_interval=None, fps=30.0)) as writer:
-            for image, _ in scene.frames():
+            for image in scene.images():
                 writer.write(image)
         start = perf_counter()
         with open_live(path, motion="codec") as live:

@@ -15,8 +15,8 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from arseg_lightning.callbacks.whole_file import write_whole
-from arseg_lightning.report.result import Provenance, commit_of
+from arseg_lightning.files import write_atomic
+from arseg_lightning.provenance import Provenance, commit_of
 
 __all__ = ["RunLog", "tell"]
 
@@ -68,16 +68,9 @@ class RunLog(Callback):
         if isinstance(exception, KeyboardInterrupt | SIGTERMException):
             tell(self._how_far(trainer, exception))
         elif self._handlers:
-            record = _log.makeRecord(
-                _log.name,
-                logging.ERROR,
-                "",
-                0,
-                "the run ends",
-                (),
-                (type(exception), exception, exception.__traceback__),
-            )
-            self._handlers[0].handle(record)
+            raised = (type(exception), exception, exception.__traceback__)
+            ends = _log.makeRecord(_log.name, logging.ERROR, "", 0, "the run ends", (), raised)
+            self._handlers[0].handle(ends)  # the file's: a reader is told by `report`
         self._close()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -96,9 +89,8 @@ class RunLog(Callback):
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         self._close()
-        self.run_dir.mkdir(parents=True, exist_ok=True)
         environment = json.dumps(_environment(trainer), indent=1)
-        write_whole(self.run_dir / f"{command}_environment.json", environment + "\n")
+        write_atomic(self.run_dir / f"{command}_environment.json", environment + "\n")
         file = logging.FileHandler(self.run_dir / "run.log", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._handlers = [file]
@@ -115,9 +107,8 @@ class RunLog(Callback):
         _log.info("%s starts: %s", command, " ".join(sys.argv))
 
     def _close(self) -> None:
-        if not self._handlers:
-            return
-        logging.getLogger(_LOGGERS[0]).setLevel(self._level)
+        if self._handlers:
+            logging.getLogger(_LOGGERS[0]).setLevel(self._level)
         for handler in self._handlers:
             for name in _LOGGERS:
                 logging.getLogger(name).removeHandler(handler)
@@ -128,7 +119,7 @@ class RunLog(Callback):
 
 def _environment(trainer: Trainer) -> dict[str, Any]:
     """What a run depends on besides its configuration."""
-    provenance = asdict(Provenance.collect(None, {}))
+    provenance = asdict(Provenance.collect())
     here = Path.cwd()
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -62,16 +62,7 @@ def prepare(
         SystemExit: If not everything is there now.
     """
     check_range(1, workers=workers)
-    if (configs is None) == (video is None):
-        raise ValueError(
-            "prepare needs either an experiment, `prepare FILE.yaml`, or --video FOLDER"
-        )
-    if video is not None and split is not None:
-        raise ValueError(
-            f"--split {split} chooses data of an experiment, and --video has no splits"
-        )
-    if video is None and (store is not None or motion is not None):
-        raise ValueError("--store and --motion are for --video; use --data.store, --data.motion")
+    _refuse_idle_options(configs, split, video, store, motion)
     if address is not None and engine != "ray":
         raise ValueError(f"--address {address} is a cluster of Ray; add --engine ray")
     if video is not None:
@@ -93,6 +84,25 @@ def prepare(
     if not report.is_complete:
         raise SystemExit(1)
     return report
+
+
+def _refuse_idle_options(
+    configs: list[Path] | None,
+    split: Split | None,
+    video: Path | None,
+    store: Path | None,
+    motion: MotionSource | None,
+) -> None:
+    if (configs is None) == (video is None):
+        raise ValueError(
+            "prepare needs either an experiment, `prepare FILE.yaml`, or --video FOLDER"
+        )
+    if video is not None and split is not None:
+        raise ValueError(
+            f"--split {split} chooses data of an experiment, and --video has no splits"
+        )
+    if video is None and (store is not None or motion is not None):
+        raise ValueError("--store and --motion are for --video; use --data.store, --data.motion")
 
 
 def _prepare(jobs: list[Job], workers: int, backend: Literal["loky", "ray"]) -> PrepareReport:
