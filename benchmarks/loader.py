@@ -47,7 +47,7 @@ from arseg_lightning.datasets.folder import VideoFolder
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.native import machine
-from arseg_lightning.report.grid import Table
+from arseg_lightning.report.table_files import markdown
 from arseg_lightning.tasks import HighResTask, LowResTask
 from arseg_lightning.types import ClipBatch
 from arseg_lightning.video.synthetic import STREET_CLASSES
@@ -72,7 +72,7 @@ def main() -> None:
         }
     tables = {"parts": parts_rows(record["parts"]), "training": _training_rows(record)}
     for rows in tables.values():
-        print(Table(tuple(rows[0]), tuple(tuple(row.values()) for row in rows)).markdown())
+        print(markdown(pd.DataFrame(rows)))
     print(json.dumps({name: record[name] for name in ("loader", "sweep")}, indent=1))
     if arguments.output:
         arguments.output.write_text(json.dumps(record, indent=1) + "\n")

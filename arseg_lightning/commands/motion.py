@@ -16,7 +16,7 @@ from arseg_lightning.datasets.clips import keyframes
 from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.datasets.layout import files, frame_number
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.report.motion import draw_motion, plot_quality, quality_table
+from arseg_lightning.report.motion_quality import draw_motion, plot_quality, quality_table
 from arseg_lightning.report.result import Provenance
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.cache import VideoMotion

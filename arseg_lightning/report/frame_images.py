@@ -1,4 +1,4 @@
-"""What several methods make of a frame as one image: labels in colour, errors, tiles."""
+"""Frames as images: labels in colour, errors, motion, and several side by side."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from arseg_lightning.types import ClassSet
+from arseg_lightning.types import ClassSet, Motion
 
-__all__ = ["class_colours", "error_map", "tiled"]
+__all__ = ["class_colours", "error_map", "motion_colours", "tiled"]
 
 _WRONG = (220, 30, 30)
+_FILLED_BRIGHTNESS = 0.6
 _TITLE_PIXELS = 14
 _GAP_PIXELS = 2
 
@@ -41,19 +42,39 @@ def error_map(
     Shapes:
         image: (H, W, 3)   predicted, labels: (H, W)   returns: (H, W, 3)
     """
-    grey = image.mean(axis=-1, keepdims=True) / 2 + 64  # pale, so that red stands out
-    shown = np.repeat(np.rint(grey), 3, axis=-1).astype(np.uint8)
+    grey = image.mean(axis=-1, keepdims=True) / 2 + 64  # (H, W, 1), pale, so that red stands out
+    shown = np.repeat(np.rint(grey), 3, axis=-1).astype(np.uint8)  # (H, W, 3)
     shown[predicted != labels] = _WRONG
     shown[labels == ignore_index] = 0
     return shown
 
 
-def tiled(tiles: Mapping[str, NDArray[np.uint8]], columns: int = 4) -> NDArray[np.uint8]:
-    """Put pictures of one size side by side, row by row, each below its title.
+def motion_colours(motion: Motion, longest: float) -> NDArray[np.uint8]:
+    """Show direction as hue and length as saturation; what was filled in is darker.
 
     Args:
-        tiles: Pictures by title.
-        columns: Pictures in a row.
+        motion: The field.
+        longest: Length in pixels of full saturation.
+
+    Shapes:
+        returns: (H, W, 3)
+    """
+    from matplotlib.colors import hsv_to_rgb
+
+    x, y = motion.xy  # (H, W) each
+    hue = np.arctan2(y, x) / (2 * np.pi) % 1
+    saturation = np.minimum(np.hypot(x, y) / longest, 1)
+    value = np.where(motion.valid, 1, _FILLED_BRIGHTNESS)
+    colours = hsv_to_rgb(np.stack([hue, saturation, value], axis=-1))  # (H, W, 3)
+    return np.asarray(np.rint(255 * colours), np.uint8)
+
+
+def tiled(tiles: Mapping[str, NDArray[np.uint8]], columns: int = 4) -> NDArray[np.uint8]:
+    """Put images of one size side by side, row by row, each below its title.
+
+    Args:
+        tiles: Images by title.
+        columns: Images in a row.
 
     Shapes:
         tiles: (H, W, 3) each   returns: (rows, columns, 3) of pixels
