@@ -232,7 +232,7 @@ class SegmentationCLI(LightningCLI):
                 self.model, data, device=str(device) if device.type in ("cuda", "mps") else "cpu"
             )
             folder = Path(self._get(self.config, "run_dir")) / "predict"
-            video = data.store.video(data.sequences("test")[0])
+            video = data.store.video(data.videos("test")[0])
             segment_and_show(segmenter, video, folder, FolderSettings(overwrite=True))
 
     def _parse_ckpt_path(self) -> None:

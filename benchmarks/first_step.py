@@ -27,7 +27,7 @@ import yaml
 from lightning import Callback
 from PIL import Image
 
-from arseg_lightning.native import machine
+from arseg_lightning.provenance import machine
 from arseg_lightning.report.table_files import markdown
 
 HEIGHT, WIDTH, PICTURES = 120, 160, 8
@@ -120,7 +120,7 @@ def _experiment(run: Path, stills: Path, crop: list[int] | None) -> dict[str, An
         "data": {"train": part("train"), "val": part("val"), "store": str(run / "store")}
         | ({"augment": {"crop_size": crop}} if crop else {}),
         "model": {
-            "class_path": "HighResTask",
+            "class_path": "PerFrameTask",
             "init_args": {
                 "network": {"class_path": "BiSeNet18"},
                 "loss": {"class_path": "CrossEntropy"},

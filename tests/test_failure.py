@@ -78,11 +78,11 @@ def test_the_traceback_is_there_when_asked_for(monkeypatch):
 
 HIGH_RES = [
     "test",
-    "--model=HighResTask",
+    "--model=PerFrameTask",
     "--model.network=tests.tiny.TinyNet",
     "--model.loss=CrossEntropy",
     "--model.weights.network=nothing.ckpt",
-    "--data.test=StreetVideos",
+    "--data.test=SyntheticDriving",
 ]
 
 

@@ -15,11 +15,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "arseg_lightning"
 ROOMS = (
     "types",
     "geometry",
-    "file_lock",
+    "files",
     "accelerator",
+    "distributed",
     "messages",
     "ranges",
     "native",
+    "provenance",
     "video",
     "datasets",
     "models",
@@ -46,12 +48,12 @@ OWNERS = {
     "av": ("video",),
     "albumentations": ("datasets.augment",),
     "cv2": (),
-    "filelock": ("file_lock",),
+    "filelock": ("files",),
     "onnx": ("export",),
     "onnxruntime": ("export",),
     "triton": ("propagation",),
     "lightning": (
-        *("datasets.datamodule", "datasets.progress", "datasets.split_datasets"),
+        *("datasets.datamodule", "datasets.trainer_state", "datasets.split_datasets"),
         *("tasks", "callbacks", "cli"),
     ),
     "pytorch_lightning": (),
@@ -199,10 +201,10 @@ def test_a_function_fits_in_one_look():
     assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
 
 
-METHOD_FILES = ("methods.method", "methods.clock", "methods.runner", "methods.result")
+METHOD_FILES = ("methods.method", "methods.clock", "methods.runner", "methods.stream_frame")
 """Of the folder of methods: what is no method."""
 
-NAMED_TASKS = ("tasks.high_res", "tasks.low_res", "tasks.joint")
+NAMED_TASKS = ("tasks.phases",)
 """AR-Seg's phases as LightningModules of their own: the only others that name a method."""
 
 

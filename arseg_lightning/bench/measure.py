@@ -13,7 +13,6 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from arseg_lightning import native
 from arseg_lightning.accelerator import device_name
 from arseg_lightning.bench.case import BenchCase, Compared
 from arseg_lightning.bench.memory import PeakMemory
@@ -22,10 +21,10 @@ from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory, Stream, StreamResult
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.models.timing import SectionClock
+from arseg_lightning.provenance import Provenance, machine
 from arseg_lightning.report.result import (
     FrameTimes,
     MethodResult,
-    Provenance,
     RoleResult,
     RunResult,
     Speed,
@@ -75,14 +74,11 @@ def bench(
     Raises:
         ValueError: If there is no such case or device, or a method does not run as wanted.
     """
-    machine = native.machine()
     device = choose_device(settings.device)
-    where = str(machine["cpu"]) if device.type == "cpu" else device_name(device)
-    about = Provenance.collect(
-        None, asdict(settings) | machine | {"threads": torch.get_num_threads()}
-    )
-    versions = about.versions | {"torch": torch.__version__, "native": native.status()}
-    about = replace(about, device=where, versions=versions)
+    facts = machine()
+    where = str(facts["cpu"]) if device.type == "cpu" else device_name(device)
+    facts |= {"threads": torch.get_num_threads()}
+    about = replace(Provenance.collect(None, asdict(settings) | facts), device=where)
     return [_measure(case, settings, progress, method, about) for case in cases]
 
 

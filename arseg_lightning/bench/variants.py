@@ -35,7 +35,7 @@ __all__ = ["Backend", "BenchSettings", "Variant", "plain_form", "variants"]
 
 Backend = Literal["torch", "onnxruntime"]
 
-_FOR_ONNX = Optimisations(factored_enlargement=False, fused_fusion=False, channels_last=False)
+_FOR_ONNX = Optimisations(factored_upsampling=False, fused_fusion=False, channels_last=False)
 """What the graphs of an export can say: the algebra, but no kernels of ours."""
 
 

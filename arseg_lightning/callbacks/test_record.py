@@ -14,7 +14,8 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.metrics import Accuracy
-from arseg_lightning.report import MethodResult, Provenance, RoleResult, RunResult
+from arseg_lightning.provenance import Provenance
+from arseg_lightning.report import MethodResult, RoleResult, RunResult
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.tally import Tally
 

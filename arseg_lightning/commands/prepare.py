@@ -113,7 +113,7 @@ def _experiment(
     """What an experiment reads."""
     data = Experiment(configs, overrides).data
     needed = data.splits_on_video() if split is None else [split]
-    jobs = [job for name in needed for job in sequence_jobs(data.store, data.sequences(name))]
+    jobs = [job for name in needed for job in sequence_jobs(data.store, data.videos(name))]
     return data.store, jobs
 
 

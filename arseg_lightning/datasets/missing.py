@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Generator
-from collections.abc import Sequence as Many
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tqdm.auto import tqdm
 
 from arseg_lightning.datasets.jobs import Engine, Job, LocalEngine, Outcome, attempt
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.prepare import PrepareReport, prepare, sequence_jobs
-from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.errors import VideoDamageWarning
 
@@ -43,7 +42,7 @@ class PatientEngine(Engine):
     workers: int
     seconds: float = _PATIENCE_SECONDS
 
-    def run(self, jobs: Many[Job]) -> Generator[Outcome, None, None]:
+    def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         """Do jobs; those that are left after a while, side by side."""
         start = time.monotonic()
         for number, job in enumerate(jobs):
@@ -56,7 +55,7 @@ class PatientEngine(Engine):
 
 
 def prepare_missing(
-    store: ClipStore, sequences: Many[Sequence], workers: int = 1, with_motion: bool = True
+    store: ClipStore, sequences: Sequence[LabelledVideo], workers: int = 1, with_motion: bool = True
 ) -> None:
     """Prepare the sequences that are not ready yet, with a bar; if none is, this is quick.
 
@@ -71,7 +70,7 @@ def prepare_missing(
         NotPrepared: If some cannot be, when all others are.
     """
     with _progress(len(sequences)) as bar:
-        missing: list[Sequence] = []
+        missing: list[LabelledVideo] = []
         for sequence in sequences:
             if _is_ready(store, sequence, with_motion):
                 bar.update()
@@ -87,7 +86,7 @@ def prepare_missing(
         raise NotPrepared(_message(report, store, len(sequences)))
 
 
-def _is_ready(store: ClipStore, sequence: Sequence, with_motion: bool) -> bool:
+def _is_ready(store: ClipStore, sequence: LabelledVideo, with_motion: bool) -> bool:
     try:
         return store.has(sequence, with_motion)
     except OSError:  # its job will say so, beside all others that fail

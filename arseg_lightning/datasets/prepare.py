@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from collections.abc import Sequence as Many
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from arseg_lightning.datasets.jobs import Engine, Job, Outcome
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.layout import VIDEO_SUFFIXES
-from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 
 __all__ = ["PrepareReport", "prepare", "sequence_jobs", "video_jobs"]
@@ -44,7 +43,7 @@ class PrepareReport:
 
 
 def prepare(
-    jobs: Many[Job], engine: Engine, progress: Callable[[Outcome], None] | None = None
+    jobs: Sequence[Job], engine: Engine, progress: Callable[[Outcome], None] | None = None
 ) -> PrepareReport:
     """Do jobs; one that fails is reported, and the others go on.
 
@@ -76,7 +75,7 @@ def prepare(
 
 
 def sequence_jobs(
-    store: ClipStore, sequences: Many[Sequence], with_motion: bool = True
+    store: ClipStore, sequences: Sequence[LabelledVideo], with_motion: bool = True
 ) -> list[Job]:
     """One job for each sequence."""
     return [Job(each.name, partial(store.prepare, each, with_motion)) for each in sequences]

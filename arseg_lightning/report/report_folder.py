@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from arseg_lightning.files import write_atomic
 from arseg_lightning.report.groups import Row, RunGroup, rows_of
 from arseg_lightning.report.plots import (
     heat_maps,
@@ -70,7 +71,7 @@ def write_report(
     if problems:
         parts += ["## Left out", "\n".join(f"- {problem}" for problem in problems)]
     document = folder / "report.md"
-    document.write_text("\n\n".join(parts) + "\n", "utf-8")
+    write_atomic(document, "\n\n".join(parts) + "\n")
     return document
 
 

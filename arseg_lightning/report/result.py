@@ -11,16 +11,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from arseg_lightning.accelerator import default_device, device_name
+from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
-from arseg_lightning.native import package_versions
+from arseg_lightning.provenance import Provenance
 from arseg_lightning.types import size_text
 
-__all__ = ["FrameTimes", "MethodResult", "Provenance", "RoleResult", "RunResult", "Speed"]
-__all__ += ["commit_of", "read_bench", "write_bench"]
-
-_PACKAGES = ("torch", "lightning", "torchmetrics", "av", "numpy")
+__all__ = ["FrameTimes", "MethodResult", "RoleResult", "RunResult", "Speed", "read_bench"]
+__all__ += ["write_bench"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,33 +127,6 @@ class MethodResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
-    """What a result came from.
-
-    Args:
-        commit: Git commit of the code, with ``+`` behind it if files had changed; None outside git.
-        seed: Seed of the run.
-        versions: Versions of the packages that matter.
-        device: What it ran on.
-        config: The resolved configuration.
-    """
-
-    commit: str | None
-    seed: int | None
-    versions: dict[str, str]
-    device: str
-    config: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def collect(cls, seed: int | None, config: dict[str, Any]) -> Provenance:
-        """Describe this process."""
-        gpu = default_device()
-        device = f"{platform.machine()} CPU" if gpu.type == "cpu" else device_name(gpu)
-        versions = package_versions(*_PACKAGES)
-        return cls(commit_of(Path(__file__).parent), seed, versions, device, config)
-
-
-@dataclass(frozen=True, slots=True)
 class RunResult:
     """All methods that were compared on the same frames, and where the figures are from.
 
@@ -237,8 +208,7 @@ def read_bench(path: Path) -> list[RunResult]:
 
 
 def _write_json(content: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_plain(content), indent=1) + "\n", encoding="utf-8")
+    write_atomic(path, json.dumps(_plain(content), indent=1) + "\n")
 
 
 def _plain(value: Any) -> Any:

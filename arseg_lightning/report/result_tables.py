@@ -101,9 +101,7 @@ def results_table(rows: Sequence[Row]) -> pd.DataFrame:
             "worst": percent_text(row.spread(lambda method: method.worst).mean()),
             "pooled": percent_text(row.spread(lambda each: each.accuracy.miou_pooled).mean()),
             "GMACs": gmacs_text(row.gmacs),
-            "cost": share_text(
-                row.gmacs / full.get((row.group.network, row.tested_on), math.nan)
-            ),
+            "cost": share_text(row.gmacs / full.get((row.group.network, row.tested_on), math.nan)),
             "seeds": f"{row.seeds}"
             + (f" ({len(row.measured)})" if row.seeds != len(row.measured) else ""),
         }

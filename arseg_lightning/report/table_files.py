@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from arseg_lightning.files import write_atomic
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -41,14 +43,13 @@ def write_table(table: pd.DataFrame, path: Path, num_names: int = 1, notes: str 
         ValueError: If it ends otherwise.
     """
     check_format(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".md":
-        path.write_text("\n\n".join(filter(None, (markdown(table, num_names), notes))) + "\n", "utf-8")
+        text = "\n\n".join(filter(None, (markdown(table, num_names), notes))) + "\n"
     elif path.suffix == ".csv":
-        table.to_csv(path, index=False)
+        text = table.to_csv(index=False)
     else:
-        records = json.dumps(table.to_dict("records"), indent=1, ensure_ascii=False)
-        path.write_text(f"{records}\n", "utf-8")
+        text = json.dumps(table.to_dict("records"), indent=1, ensure_ascii=False) + "\n"
+    write_atomic(path, text)
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, int]:

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.methods import Stream, StreamResult, TakenFrame, VideoMethod
+from arseg_lightning.methods import PlannedFrame, Stream, StreamResult, VideoMethod
 from arseg_lightning.streaming.device import choose_device
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
@@ -120,7 +120,7 @@ class Segmenter:
             ValueError: If there cannot be such batches.
         """
         self.check_batch(batch_frames)
-        stream, waiting, start = self.session(), list[TakenFrame](), perf_counter()
+        stream, waiting, start = self.session(), list[PlannedFrame](), perf_counter()
         for streamed in islice(live, limit):
             taken = stream.take(streamed, 1e3 * (perf_counter() - start))
             if waiting and not stream.goes_with(taken, waiting[0]):

@@ -9,7 +9,7 @@ from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from arseg_lightning.datasets.together import is_one_of_several
+from arseg_lightning.distributed import is_distributed
 
 __all__ = ["SeenLabels"]
 
@@ -46,7 +46,7 @@ class SeenLabels:
             ValueError: If no batch had a pixel that counts.
         """
         pixels, batches = self._pixels, self._batches
-        if is_one_of_several():
+        if is_distributed():
             pixels = trainer.strategy.reduce(pixels, reduce_op="sum")
             batches = trainer.strategy.reduce(batches, reduce_op="sum")
         total, empty = batches.tolist()

@@ -129,7 +129,7 @@ def test_help_shows_lists_as_they_are_typed(command, capsys):
 
 def test_help_names_only_networks_that_can_be_chosen(capsys):
     with pytest.raises(SystemExit):
-        main(["fit", "--model.help", "HighResTask"])
+        main(["fit", "--model.help", "PerFrameTask"])
     text = capsys.readouterr().out
     assert "BiSeNet18" in text
     assert "InferenceNetwork" not in text

@@ -20,11 +20,11 @@ from tests.video.hand_made import pan
 
 EXPERIMENT = """
 data:
-  train: {class_path: StreetVideos, init_args: {num_videos: 2, num_frames: 3, height: 32, width: 48}}
-  test: {class_path: StreetVideos, init_args: {num_videos: 1, num_frames: 3, first_seed: 9, height: 32, width: 48}}
+  train: {class_path: SyntheticDriving, init_args: {num_videos: 2, num_frames: 3, height: 32, width: 48}}
+  test: {class_path: SyntheticDriving, init_args: {num_videos: 1, num_frames: 3, first_seed: 9, height: 32, width: 48}}
   store: STORE
 model:
-  class_path: HighResTask
+  class_path: PerFrameTask
   init_args:
     network: {class_path: BiSeNet18, init_args: {width: 0.25}}
     loss: {class_path: OnlineHardExampleMining}
@@ -75,7 +75,7 @@ def test_it_leaves_what_fit_would_leave_byte_for_byte(experiment, tmp_path):
     shutil.rmtree(tmp_path / "store")
     Experiment([experiment]).data.prepare_data()
     data = Experiment([experiment]).data
-    prepare_missing(data.store, data.sequences("test"))
+    prepare_missing(data.store, data.videos("test"))
     assert contents(tmp_path / "store") == prepared
 
 
@@ -165,7 +165,7 @@ def test_a_disk_that_is_read_only_serves_what_is_there(videos, small_disk, capsy
 def test_the_run_goes_on_when_files_may_grow_again(experiment, tmp_path):
     done = limited(256, experiment, "--workers", 1)
     assert done.returncode == 1
-    assert "failed: street_00000: " in done.stdout
+    assert "failed: driving_00000: " in done.stdout
     assert "cannot be written (File too large)" in done.stdout
     assert contents(tmp_path / "store") == {}
     assert main(["prepare", str(experiment), "--workers", "1"]).made == 3

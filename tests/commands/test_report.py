@@ -13,7 +13,7 @@ from tests.report.made import config, method, result, study
 def test_the_command_is_on_the_command_line(tmp_path, capsys):
     assert COMMANDS["report"] is report
     folders = [study(tmp_path / "a"), tmp_path / "b"]
-    result([method("1x", 0.5, 10.0)], config("HighResTask", ratio=1.0)).write(
+    result([method("1x", 0.5, 10.0)], config("PerFrameTask", ratio=1.0)).write(
         tmp_path / "b" / "result.json"
     )
     main(["report", *map(str, folders), "--out", str(tmp_path / "out"), "--reference", "conv"])

@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from arseg_lightning.datasets import StreetVideos, class_set
+from arseg_lightning.datasets import SyntheticDriving, class_set
 from arseg_lightning.datasets.jobs import Job
+from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideoFile
 from arseg_lightning.datasets.missing import NotPrepared, PatientEngine, prepare_missing
-from arseg_lightning.datasets.sequence import ImageSequence, VideoSequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import VideoDamageWarning
@@ -25,12 +25,12 @@ def store(tmp_path):
 
 def write_pan(path, **settings):
     encode_frames(pan(8, 64, 80, 2, 1), path, EncodeSettings(**settings))
-    return VideoSequence(path.stem, path, {}, CLASSES)
+    return LabelledVideoFile(path.stem, path, {}, CLASSES)
 
 
 def broken(path):
     path.write_bytes(b"no video at all")
-    return VideoSequence(path.stem, path, {}, CLASSES)
+    return LabelledVideoFile(path.stem, path, {}, CLASSES)
 
 
 def process(expected, sleeps=0.0):
@@ -58,7 +58,7 @@ def test_one_process_is_all_that_one_worker_or_one_clip_needs(workers, sleeps):
 
 
 def test_what_is_there_is_known_to_be(store, tmp_path):
-    frames = StreetVideos(1, num_frames=3, height=32, width=48).sequences()[0]
+    frames = SyntheticDriving(1, num_frames=3, height=32, width=48).videos()[0]
     clips = [frames, write_pan(tmp_path / "video.mp4")]
     assert [store.has(clip) for clip in clips] == [False, False]
     prepare_missing(store, clips)
@@ -74,7 +74,7 @@ def test_a_copy_that_stands_for_a_video_is_known_to_be_there(tmp_path):
 
 
 def test_all_that_cannot_be_prepared_is_named_and_all_else_is_there(store, tmp_path):
-    gone = ImageSequence("gone", (tmp_path / "gone.png",), {}, CLASSES)
+    gone = LabelledImages("gone", (tmp_path / "gone.png",), {}, CLASSES)
     good = write_pan(tmp_path / "good.mp4")
     with pytest.raises(NotPrepared) as caught:
         prepare_missing(store, [gone, broken(tmp_path / "broken.mp4"), good])

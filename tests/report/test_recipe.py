@@ -20,8 +20,8 @@ FUSIONS = [
     ({"class_path": "CReFF", "init_args": {"window": 3}}, {"window": 3}),
     ({"class_path": "CReFF", "init_args": {"projection": "full"}}, {"projection": "full"}),
     (
-        {"class_path": "x.CReFF", "init_args": {"direct_connection": False, "spread": 0.5}},
-        {"direct_connection": False, "spread": 0.5},
+        {"class_path": "x.CReFF", "init_args": {"direct_connection": False, "prior_sigma": 0.5}},
+        {"direct_connection": False, "prior_sigma": 0.5},
     ),
     ({"class_path": "ConvFusion", "init_args": None}, {"fusion": "ConvFusion"}),
     ({"class_path": "NoFusion"}, {"fusion": "NoFusion"}),
@@ -62,7 +62,7 @@ def test_baselines_have_the_parts_that_they_use():
     conv = config(fusion={"class_path": "ConvFusion"}, share_classifier=False)
     assert recipe("1x", conv) == Recipe("BiSeNet18", "per_frame", 1.0)
     assert recipe("0.5x", conv) == Recipe("BiSeNet18", "per_frame", 0.5)
-    high = config("HighResTask", ratio=1.0)
+    high = config("PerFrameTask", ratio=1.0)
     assert recipe("1x", high) == Recipe("BiSeNet18", "per_frame", 1.0)
     assert recipe("motion only", high) == Recipe("BiSeNet18", "motion_only")
 
@@ -79,7 +79,7 @@ def test_the_task_of_any_method_says_the_same():
     settings = config(fusion={"class_path": "CReFF", "init_args": {"window": 3}}, ratio=0.7)
     assert recipe("AR 0.7x", video_task(settings)) == recipe("AR 0.7x", settings)
     assert recipe("1x", video_task(settings)) == Recipe("BiSeNet18", "per_frame", 1.0)
-    high = config("HighResTask", ratio=1.0)
+    high = config("PerFrameTask", ratio=1.0)
     assert recipe("motion only", video_task(high)) == Recipe("BiSeNet18", "motion_only")
     assert recipe("AR 0.5x", video_task(high)) is None
 
@@ -100,7 +100,7 @@ def test_the_interval_is_the_tests():
     [
         ("AR 0.5x", {}),
         ("AR 0.5x", config(ratio=0.7)),
-        ("AR 0.5x", config("HighResTask")),
+        ("AR 0.5x", config("PerFrameTask")),
         ("AR 0.5x", config("TaskOfOnesOwn")),
         ("my method", config()),
     ],

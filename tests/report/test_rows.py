@@ -61,8 +61,8 @@ def test_the_table_shows_means_spreads_and_costs(tmp_path):
 
 def test_different_data_are_named(tmp_path):
     one = [method("1x", 0.6, 10.0)]
-    result(one, config("HighResTask", ratio=1.0)).write(tmp_path / "a.json")
-    result(one, config("HighResTask", ratio=1.0), size=(96, 128)).write(tmp_path / "b.json")
+    result(one, config("PerFrameTask", ratio=1.0)).write(tmp_path / "a.json")
+    result(one, config("PerFrameTask", ratio=1.0), size=(96, 128)).write(tmp_path / "b.json")
     table = cells(results_table(rows(tmp_path)))
     assert [row["data"] for row in table] == ["camvid11 48x64", "camvid11 96x128"]
 
