@@ -101,7 +101,8 @@ def stage_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
     found = [each for each in _non_keyframes(results) if each.form in (forms or [each.form])]
     table = pd.DataFrame([each.times.stages_ms for each in found]).map("{:.1f}".format)
     table = table.replace("nan", "-")
-    table.insert(0, "network", [each.network for each in found])
+    # A stage is called "network" too: what runs inside the networks.
+    table.insert(0, "network", [each.network for each in found], allow_duplicates=True)
     table.insert(1, "variant", [each.title for each in found])
     totals = [sum(each.times.stages_ms.values()) for each in found]
     table["outside"] = [
@@ -114,14 +115,13 @@ def stage_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
 
 def machine_line(results: Sequence[RunResult]) -> str:
     """Say in one line where the figures were taken."""
-    about = results[0].provenance
+    where = results[0].provenance
+    config, torch_version = where.config, where.versions["torch"]
     intervals = sorted({each.keyframe_interval for each in results if each.keyframe_interval})
     clock = f"L = {', '.join(map(str, intervals))}, " if intervals else ""
-    versions = about.versions
     return (
-        f"{about.device}, {about.config['threads']} threads, PyTorch {versions['torch']}, "
-        f"{versions['native']}, {about.config['date']}; {clock}"
-        f"medians of {about.config['repeats']} rounds"
+        f"{where.device}, {config['threads']} threads, PyTorch {torch_version}, "
+        f"{config['native']}, {config['date']}; {clock}medians of {config['repeats']} rounds"
     )
 
 
@@ -174,8 +174,8 @@ def _draw_speed(rows: pd.DataFrame, axes: Axes) -> None:
     axes.barh(rows.index, rows.over_plain, color=[_COLOURS.get(f, "tab:blue") for f in rows.form])
     own = rows.index[~rows.is_reference]
     axes.vlines(allowed[own], own - 0.4, own + 0.4, color="black", linewidth=2)
-    for index, value in rows.over_plain.items():
-        axes.text(ends[index], index, f"  {value:.2f}", va="center", fontsize="small")
+    for index, (end, value) in enumerate(zip(ends, rows.over_plain, strict=True)):
+        axes.text(end, index, f"  {value:.2f}", va="center", fontsize="small")
     axes.margins(x=0.08)
     axes.set_yticks(rows.index, rows.network + ": " + rows.variant, fontsize="small")
     axes.invert_yaxis()
@@ -188,7 +188,7 @@ def _draw_stages(stages: Sequence[_Timed], axes: Axes) -> None:
     titles = [f"{each.network}: {each.title}" for each in stages]
     shares = pd.DataFrame([each.times.stages_ms for each in stages]).fillna(0.0)
     shares = shares.div(shares.sum(axis=1), axis=0)
-    left = 0.0
+    left = pd.Series(0.0, shares.index)
     for name in sorted(shares.columns, key=lambda name: name != "network"):
         axes.barh(shares.index, shares[name], left=left, label=name)
         left = left + shares[name]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -38,12 +39,12 @@ def plot_distances(result: RunResult, path: Path) -> None:
     for number, method in enumerate(result.methods):
         mean = 100 * method.accuracy.miou_mean
         label = f"{method.name}: {mean:.1f} % at {method.mean_gmacs:.3g} GMACs/frame"
-        style = {"color": f"C{number}", "label": label}
         values = [100 * value for value in method.at_distance]
         if values:
-            axes.plot(values, marker=_MARKERS[number % len(_MARKERS)], **style)
+            marker = _MARKERS[number % len(_MARKERS)]
+            axes.plot(values, marker=marker, color=f"C{number}", label=label)
         elif not math.isnan(mean):
-            axes.axhline(mean, **style)
+            axes.axhline(mean, color=f"C{number}", label=label)
     _label_distances(axes)
     figure.legend(loc="outside lower center")
     height, width = result.size
@@ -192,16 +193,17 @@ def plot_heat_map(table: pd.DataFrame, title: str, path: Path) -> None:
         title: What the runs share.
         path: The image to write.
     """
-    miou, gmacs = 100 * table["mIoU"], table["GMACs"]
-    rows, columns = miou.shape
+    miou, gmacs = 100 * table["mIoU"], table["GMACs"].to_numpy()
+    values = miou.to_numpy()
+    rows, columns = len(miou.index), len(miou.columns)
     figure = Figure(figsize=(2.5 + 1.1 * columns, 1.6 + 0.8 * rows), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(miou, origin="lower", cmap="viridis", aspect="auto")
+    image = axes.imshow(values, origin="lower", cmap="viridis", aspect="auto")
     figure.colorbar(image, label="mIoU (%)")
-    middle = (miou.min(axis=None) + miou.max(axis=None)) / 2
+    middle = (np.nanmin(values) + np.nanmax(values)) / 2
     for y, x in ((y, x) for y in range(rows) for x in range(columns)):
-        value = miou.iat[y, x]
-        text = "no run" if math.isnan(value) else f"{value:.1f}\n{gmacs.iat[y, x]:.3g} GMACs"
+        value = values[y, x]
+        text = "no run" if math.isnan(value) else f"{value:.1f}\n{gmacs[y, x]:.3g} GMACs"
         colour = "white" if value < middle else "black"
         axes.text(x, y, text, ha="center", va="center", color=colour, fontsize="small")
     axes.set_xticks(range(columns), [str(interval) for interval in miou.columns])

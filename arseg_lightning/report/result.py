@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -200,11 +198,11 @@ def read_bench(path: Path) -> list[RunResult]:
     """
     try:
         results = [_result(**entry) for entry in json.loads(path.read_text("utf-8"))]
-        if all(method.speed for result in results for method in result.methods):
-            return results
-        raise ValueError(f"{path} is no result of `bench` (nothing was timed); run it again")
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no result of `bench` ({error!r}); run it again") from error
+    if not results or not all(method.speed for each in results for method in each.methods):
+        raise ValueError(f"{path} is no result of `bench` (nothing was timed); run it again")
+    return results
 
 
 def _write_json(content: Any, path: Path) -> None:

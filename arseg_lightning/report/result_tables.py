@@ -112,11 +112,14 @@ def results_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 def distances_table(rows: Sequence[Row]) -> pd.DataFrame:
     """Lay out mIoU (in percent, the mean over seeds) over the distance to the keyframe."""
-    count = max(len(row.at_distance) for row in rows)
-    table = pd.DataFrame(
-        [[percent_text(values.mean()) for values in row.at_distance] for row in rows],
-        columns=[str(distance) for distance in range(count)],
-    ).fillna("-")
+    cells = [
+        {
+            str(distance): percent_text(values.mean())
+            for distance, values in enumerate(row.at_distance)
+        }
+        for row in rows
+    ]
+    table = pd.DataFrame(cells, columns=max(cells, key=len)).fillna("-")
     table.insert(0, "run", [row.group.name if row.is_own else "" for row in rows])
     table.insert(1, "method", [row.name for row in rows])
     return table

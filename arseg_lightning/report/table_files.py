@@ -61,10 +61,12 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
     import pandas as pd
 
     try:
-        table = pd.DataFrame.from_records(json.loads(path.read_text("utf-8")), index=None)
+        table = pd.DataFrame([dict(record) for record in json.loads(path.read_text("utf-8"))])
         is_number = [bool(table[name].str.match(r"\d").any()) for name in table.columns]
-    except (ValueError, AttributeError, LookupError, TypeError) as error:
-        raise ValueError(f"{path} holds no table; write it with --out {path.name}") from error
+    except (ValueError, AttributeError, TypeError):
+        table = pd.DataFrame()
+    if table.empty:
+        raise ValueError(f"{path} holds no table; write it with --out {path.name}")
     return table, max([*is_number, True].index(True), 1)
 
 

@@ -1,4 +1,4 @@
-"""Pictures: the law of the front, the cells of the heat map, and files that are pictures."""
+"""Plots: the law of the front, the cells of the heat map, and files that are images."""
 
 import math
 import random
@@ -7,11 +7,15 @@ import pytest
 from PIL import Image
 
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import group_runs
-from arseg_lightning.report.heatmap import heat_maps, plot_heat_map
-from arseg_lightning.report.pareto import pareto_front, plot_pareto
-from arseg_lightning.report.plot import plot_changes, plot_row_distances
-from arseg_lightning.report.rows import rows_of
+from arseg_lightning.report.groups import group_runs, rows_of
+from arseg_lightning.report.plots import (
+    heat_maps,
+    pareto_front,
+    plot_changes,
+    plot_heat_map,
+    plot_pareto,
+    plot_row_distances,
+)
 from arseg_lightning.report.study import Study
 from tests.report.made import config, method, result, study
 
@@ -50,11 +54,12 @@ def sweep(folder, cells, **changes):
 
 def test_the_grid_is_interval_over_ratio_and_gaps_are_nan(tmp_path):
     cells = [(0.5, 12), (0.5, 6), (0.3, 6), (0.3, 30), (0.5, 30)]
-    (grid,) = heat_maps(sweep(tmp_path, cells))
-    assert (grid.ratios, grid.intervals) == ((0.3, 0.5), (6, 12, 30))
-    assert grid.miou[0] == pytest.approx((0.3, math.nan, 0.3), nan_ok=True)
-    assert grid.miou[1] == pytest.approx((0.5, 0.5, 0.5))
-    assert grid.gmacs[1] == pytest.approx((5 / 6, 5 / 12, 5 / 30), rel=1e-5)
+    ((data, table),) = heat_maps(sweep(tmp_path, cells))
+    assert (data, *table["mIoU"].index) == ("camvid11", 0.3, 0.5)
+    assert list(table["mIoU"].columns) == [6, 12, 30]
+    assert list(table["mIoU"].loc[0.3]) == pytest.approx((0.3, math.nan, 0.3), nan_ok=True)
+    assert list(table["mIoU"].loc[0.5]) == pytest.approx((0.5, 0.5, 0.5))
+    assert list(table["GMACs"].loc[0.5]) == pytest.approx((5 / 6, 5 / 12, 5 / 30), rel=1e-5)
 
 
 def test_one_interval_or_one_ratio_makes_no_grid(tmp_path):
@@ -71,11 +76,11 @@ def test_runs_that_differ_in_more_make_two_grids(tmp_path):
 
 def test_pictures_are_written(tmp_path):
     groups = group_runs(collect([study(tmp_path)]).runs)
-    grid = heat_maps(sweep(tmp_path / "sweep", [(0.3, 6), (0.5, 12)]))[0]
+    ((data, table),) = heat_maps(sweep(tmp_path / "sweep", [(0.3, 6), (0.5, 12)]))
     plot_pareto(rows_of(groups), tmp_path / "pareto.png")
     plot_row_distances(rows_of(groups) * 3, tmp_path / "distances.png")
-    plot_changes(Study.of(groups), tmp_path / "changes.png")
-    plot_heat_map(grid, tmp_path / "heatmap.png")
+    plot_changes(Study.of(groups, "ar"), tmp_path / "changes.png")
+    plot_heat_map(table, data, tmp_path / "heatmap.png")
     for path in tmp_path.glob("*.png"):
         with Image.open(path) as picture:
             picture.verify()

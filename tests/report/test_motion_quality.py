@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arseg_lightning.report.motion import draw_motion, motion_colours, plot_quality, quality_table
+from arseg_lightning.report.frame_images import motion_colours
+from arseg_lightning.report.motion_quality import draw_motion, plot_quality, quality_table
 from arseg_lightning.types import Motion
 from arseg_lightning.video.quality import DistanceQuality, MotionQuality
 

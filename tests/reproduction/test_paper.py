@@ -1,11 +1,19 @@
 """The paper's figures: quoted completely, and each explained by our count or by its erratum."""
 
+import json
+
 import pytest
 
-from arseg_lightning.report.cost_table import cost_table, erratum_notes
-from arseg_lightning.report.paper import find_row, paper_rows
-from arseg_lightning.report.paper_cost import recipe_cost, row_cost
-from arseg_lightning.report.recipe import Recipe
+from experiments.reproduction.arseg.cost import (
+    cost_table,
+    difference,
+    erratum_notes,
+    main,
+    recipe_cost,
+    residual,
+    rows_named,
+)
+from experiments.reproduction.arseg.paper import Recipe, find_row, paper_rows
 
 ROWS = paper_rows()
 PRINTED = [row for row in ROWS if row.gflops is not None]
@@ -18,16 +26,15 @@ def label(row):
 
 @pytest.mark.parametrize("row", PRINTED, ids=label)
 def test_a_cost_is_the_papers_or_its_erratum_is_explained(row):
-    cost = row_cost(row, "paper")
-    assert abs(cost.residual) < WITHIN
-    assert abs(cost.difference) < WITHIN or row.erratum is not None
+    assert abs(residual(row)) < WITHIN
+    assert abs(difference(row)) < WITHIN or row.erratum is not None
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.miou_at_distance], ids=label)
 def test_the_repositorys_mean_is_that_of_its_distances(row):
     assert len(row.miou_at_distance) == 12
     assert sum(row.miou_at_distance) / 12 == pytest.approx(row.miou_repository, abs=5e-3)
-    assert row.source == "repository"
+    assert row.miou == row.miou_repository
 
 
 def test_all_tables_are_there():
@@ -68,24 +75,31 @@ def test_the_slides_and_the_repository_differ_where_they_do():
 
 def test_the_table_shows_both_countings_and_numbers_its_errata():
     rows = [row for row in PRINTED if row.name in ("W_MV only", "1.0x") and row.data == "camvid"]
-    costs = [row_cost(row) for row in rows]
-    last = dict(
-        zip(cost_table(costs, "both").header, cost_table(costs, "both").rows[-1], strict=True)
-    )
+    last = cost_table(rows).iloc[-1]
     assert last["paper GFLOPs"] == last["ours, its counting"] == "25.75"
     assert (last["erratum"], last["exact non-key"], last["exact mean"]) == ("[1]", "0.53", "26.21")
-    assert erratum_notes(costs).startswith("[1] counts nothing between keyframes")
+    assert erratum_notes(rows).startswith("[1] counts nothing between keyframes")
 
 
-def test_one_counting_shows_its_columns_alone():
-    costs = [row_cost(PRINTED[0], "exact")]
-    assert cost_table(costs, "exact").header[4:] == (
-        "paper GFLOPs",
-        "exact key",
-        "exact non-key",
-        "exact mean",
-    )
-    assert costs[0].difference is None
+def test_the_papers_rows_are_printed_and_written(tmp_path, capsys):
+    out = tmp_path / "cost.json"
+    main(["--rows", "bisenet18 1.0x", "--out", str(out)])
+    records = json.loads(out.read_text())
+    assert [list(row.values())[:6] for row in records] == [
+        ["main", "camvid", "BiSeNet18", "1.0x", "58.83", "58.83"],
+        ["main", "cityscapes", "BiSeNet18", "1.0x", "178.96", "178.96"],
+    ]
+    assert f"written to {out}" in capsys.readouterr().out
+
+
+def test_an_erratum_is_explained_below_the_table(capsys):
+    main(["--rows", "11x11"])
+    assert "[1] a misprint of 107.82" in capsys.readouterr().out
+
+
+def test_rows_that_the_paper_does_not_have_are_refused():
+    with pytest.raises(ValueError, match=r"no row of the paper has 'yolo' .* ablation of CReFF"):
+        rows_named("yolo")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from arseg_lightning.report.recipe import Recipe, recipe_of
+from experiments.reproduction.arseg.paper import Recipe
+from experiments.reproduction.arseg.recipe import recipe_of
 from tests.report.made import config, method, result
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from arseg_lightning.report.motion import motion_colours
-from arseg_lightning.report.panel import class_colours, error_map, tiled
+from arseg_lightning.report.frame_images import class_colours, error_map, motion_colours, tiled
 from arseg_lightning.types import ClassSet, Motion
 
 CLASSES = ClassSet("two", ("road", "car"), ((10, 20, 30), (40, 50, 60)))
