@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from jsonargparse import auto_cli, set_parsing_settings
+from jsonargparse import set_parsing_settings
 from lightning import Trainer
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback
@@ -35,14 +34,7 @@ from arseg_lightning.callbacks.stop_signal import status_of_stopped
 from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
 from arseg_lightning.commands import COMMANDS
-from arseg_lightning.commands.arguments import (
-    CommandParser,
-    check_command,
-    help_texts,
-    named,
-    read_counts_first,
-    without_trusted,
-)
+from arseg_lightning.commands.arguments import check_command, read_counts_first, run_command
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.messages import PROGRAM, PlainMessages
@@ -51,7 +43,7 @@ from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.hyperparameters import leave_out_own_weights, leave_out_pretrained
-from arseg_lightning.tasks.trusted import refuse_dangerous, trusting
+from arseg_lightning.tasks.trusted import refuse_dangerous
 from arseg_lightning.tasks.weights import check_run_checkpoint
 
 __all__ = ["SegmentationCLI", "main"]
@@ -251,13 +243,7 @@ def main(arguments: list[str] | None = None) -> Any:
     given = arguments is not None  # Lightning warns if it is handed the process's own
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in COMMANDS:
-        name, *words = arguments
-        command: Callable[..., Any] = COMMANDS[name]
-        texts: dict[str, Any] = help_texts(name, command)
-        texts["parser_class"] = CommandParser
-        words, trusted = without_trusted(words)
-        with trusting(trusted):
-            return auto_cli(command, args=named(command, words), as_positional=False, **texts)
+        return run_command(arguments[0], COMMANDS[arguments[0]], arguments[1:])
     check_command(arguments, [*_STAGES, *COMMANDS])
     with own_wandb_run(), warnings.catch_warnings():
         for message in _NOISE:

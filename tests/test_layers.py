@@ -40,7 +40,6 @@ ROOMS = (
     "bench",
     "commands",
     "cli",
-    "failure",
 )
 """In the order of the way through the package: a room may use those before it and itself."""
 
@@ -58,6 +57,7 @@ OWNERS = {
     ),
     "pytorch_lightning": (),
     "ray": ("datasets.ray_engine",),
+    "optuna": ("sweep",),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""
