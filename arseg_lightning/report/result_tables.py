@@ -119,7 +119,8 @@ def distances_table(rows: Sequence[Row]) -> pd.DataFrame:
         }
         for row in rows
     ]
-    table = pd.DataFrame(cells, columns=list(max(cells, key=len))).fillna("-")
+    count = max(map(len, cells))
+    table = pd.DataFrame(cells, columns=[str(distance) for distance in range(count)]).fillna("-")
     table.insert(0, "run", [row.group.name if row.is_own else "" for row in rows])
     table.insert(1, "method", [row.name for row in rows])
     return table
