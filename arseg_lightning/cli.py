@@ -50,9 +50,12 @@ from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks import VideoTask
-from arseg_lightning.tasks.hyperparameters import leave_out_own_weights, leave_out_pretrained
 from arseg_lightning.tasks.trusted import refuse_dangerous, trusting
-from arseg_lightning.tasks.weights import check_run_checkpoint
+from arseg_lightning.tasks.weights import (
+    check_run_checkpoint,
+    leave_out_files,
+    leave_out_pretrained,
+)
 
 __all__ = ["SegmentationCLI", "main"]
 
@@ -143,7 +146,7 @@ class SegmentationCLI(LightningCLI):
             check_run_checkpoint(Path(path))
         model = self._get(self.config, "model")
         if path:
-            leave_out_own_weights(model.get("init_args") or {})
+            leave_out_files(model.get("init_args") or {}, compared="load")
         elif self.subcommand != "fit":
             leave_out_pretrained(model)
         for part in ("model", "data"):

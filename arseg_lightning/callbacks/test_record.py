@@ -25,7 +25,7 @@ from arseg_lightning.report import (
     roles_table,
 )
 from arseg_lightning.tasks import VideoTask
-from arseg_lightning.tasks.tally import Tally
+from arseg_lightning.tasks.evaluation import Tally
 
 __all__ = ["TestRecord"]
 

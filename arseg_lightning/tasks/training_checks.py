@@ -1,0 +1,186 @@
+"""Callback of every task: ends a training that diverges, or whose labels show nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+from torch.optim import Optimizer
+
+from arseg_lightning.datasets.together import is_one_of_several
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["NotFinite", "TrainingChecks", "count_pixels", "refuse_broken_weights"]
+
+_MOST_SKIPPED = 25
+"""Skipped steps in a row: the gradient scaler's first value is worn down to 1 in 16."""
+
+_REMEDY = (
+    "Try a smaller learning rate (model.optimizer.lr), model.warmup_steps, "
+    "trainer.gradient_clip_val 1, or, if precision was lowered, trainer.precision 32-true"
+)
+
+
+class NotFinite(ValueError):
+    """A training that has diverged."""
+
+
+class TrainingChecks(Callback):
+    """Looks at the losses and the largest gradient of every step, and at the labels of an epoch.
+
+    On a GPU, a step is looked at after the next one, so that nobody waits; what is then broken has
+    not been saved (:func:`refuse_broken_weights`).
+    """
+
+    def __init__(self) -> None:
+        self._pending: dict[str, Any] | None = None
+        self._skipped = 0
+        self._skipped_in_a_row = 0
+        self._pixels: Tensor | None = None  # of each class in the first epoch's labels, (K,)
+        self._batches: Any = None  # all, and those without a pixel that counts, (2,)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to count."""
+        device = pl_module.device
+        self._pending = None
+        self._pixels = torch.zeros(pl_module.num_classes, dtype=torch.int64, device=device)  # type: ignore[arg-type]
+        self._batches = torch.zeros(2, dtype=torch.int64, device=device)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the classes of a batch's labels; nobody waits for the device."""
+        clips = batch if isinstance(batch, ClipBatch) else batch[0]
+        if self._pixels is not None:
+            counts = count_pixels(clips.labels, len(self._pixels))
+            self._pixels += counts
+            self._batches += torch.stack([torch.ones_like(counts[0]), (counts.sum() == 0).long()])
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Make no step that breaks the weights.
+
+        Raises:
+            NotFinite: If the training has diverged.
+        """
+        groups = optimizer.param_groups
+        gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
+        if not gradients:
+            return
+        step = {
+            "step": trainer.global_step,
+            "losses": pl_module.step_losses,  # of several batches that make a step, the last one's
+            "largest": get_total_norm(gradients, norm_type=float("inf")),
+            "rate": float(groups[0]["lr"]),
+        }
+        if getattr(trainer.precision_plugin, "scaler", None) is not None:
+            # The scaler leaves such a step out and tries another scale; that helps, or never will.
+            is_skipped = not step["largest"].isfinite()
+            self._skipped += is_skipped
+            self._skipped_in_a_row = self._skipped_in_a_row + 1 if is_skipped else 0
+            if self._skipped_in_a_row > _MOST_SKIPPED:
+                more = f", and {_MOST_SKIPPED} steps in a row were skipped"
+                _refuse_broken_step(trainer, **step, more=more)
+        elif step["largest"].device.type == "cpu":
+            _refuse_broken_step(trainer, **step)
+        else:
+            self._finish_pending(trainer)
+            self._pending = step
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what training labels did not show, and which steps were left out.
+
+        Raises:
+            NotFinite: If the last step has diverged.
+            ValueError: If no pixel of the labels counts.
+        """
+        self._finish_pending(trainer)
+        if self._skipped:
+            rank_zero_info(
+                f"{self._skipped} steps were skipped in this epoch: their gradients do not fit "
+                f"16-mixed (a few at the start are usual, while its scale is found)"
+            )
+            self._skipped = 0
+        if self._pixels is not None:
+            data = getattr(trainer, "datamodule", None)
+            numbers = [f"class {index}" for index in range(len(self._pixels))]
+            names = getattr(getattr(data, "classes", None), "names", numbers)
+            self._judge_labels(trainer, self._pixels, names)
+            self._pixels = None
+
+    def _finish_pending(self, trainer: Trainer) -> None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            _refuse_broken_step(trainer, **pending)
+
+    def _judge_labels(self, trainer: Trainer, pixels: Any, names: list[str]) -> None:
+        """Say which classes were not shown by any process."""
+        batches = self._batches
+        if is_one_of_several():
+            pixels = trainer.strategy.reduce(pixels, reduce_op="sum")
+            batches = trainer.strategy.reduce(batches, reduce_op="sum")
+        total, empty = batches.tolist()
+        if total and empty == total:
+            raise ValueError(
+                f"no pixel of the training labels counts: all {total} batches show nothing but "
+                f"values that are left out, and nothing was learned; `check-data` on the folder "
+                f"shows which values its label files hold"
+            )
+        if empty:
+            rank_zero_warn(
+                f"{empty} of {total} training batches had no pixel that counts, and taught nothing"
+            )
+        missing = [name for name, n in zip(names, pixels.tolist(), strict=True) if n == 0]
+        if missing:
+            rank_zero_warn(
+                f"no training label showed a pixel of {', '.join(missing)} in this first epoch; "
+                f"`check-data --all` counts all labels"
+            )
+
+
+def count_pixels(labels: Tensor, num_classes: int) -> Tensor:
+    """Count the pixels of each class, (K,); other values are left out."""
+    # What is left out falls into a bin of its own: to pick it out would wait for its size.
+    bins = torch.where((labels < 0) | (labels > num_classes), num_classes, labels)
+    return torch.bincount(bins.flatten(), minlength=num_classes + 1)[:num_classes]
+
+
+def refuse_broken_weights(weights: Mapping[str, Tensor], step: int) -> None:
+    """Raise before a checkpoint is written that nobody could use.
+
+    Raises:
+        NotFinite: If a weight is infinite or no number.
+    """
+    for name, value in weights.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise NotFinite(
+                f"{name} is not finite after step {step}, and no checkpoint is written; the last "
+                f"one is as it was. {_REMEDY}"
+            )
+
+
+def _refuse_broken_step(
+    trainer: Trainer,
+    step: int,
+    losses: Mapping[str, Tensor],
+    largest: Tensor,
+    rate: float,
+    more: str = "",
+) -> None:
+    broken = {name: loss for name, loss in losses.items() if not loss.isfinite()}
+    # Gradients are those of all processes; a loss is only this one's, and all must end together.
+    if largest.isfinite() and not (broken and trainer.world_size == 1):
+        return
+    shown = ", ".join(f"{name} = {float(loss):.4g}" for name, loss in losses.items())
+    what = f"the loss is not finite ({', '.join(broken)})" if broken else "a gradient is not finite"
+    raise NotFinite(
+        f"{what} at step {step}, epoch {trainer.current_epoch + 1}{more}: {shown}; largest "
+        f"gradient {float(largest):.4g}, learning rate {rate:.4g}. The checkpoints before it are "
+        f"kept. {_REMEDY}"
+    )
