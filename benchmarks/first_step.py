@@ -26,7 +26,7 @@ import yaml
 from lightning import Callback
 from PIL import Image
 
-from arseg_lightning.native import machine
+from arseg_lightning.provenance import machine
 from arseg_lightning.report.grid import Table
 
 HEIGHT, WIDTH, PICTURES = 120, 160, 8

@@ -2,8 +2,8 @@
 
     python benchmarks/loader.py --output benchmarks/results/loader.json
 
-Made videos (synthetic streets of 720x960 in one long GOP each, a PNG label of every fourth frame)
-are prepared once. Then:
+Synthetic driving scenes (720x960, in one long GOP each, a PNG label of every fourth frame) are
+prepared once. Then:
 
 - parts: CPU time of each part of a sample on one thread; frames and motion from the cache beside
   the same frames decoded and the same motion extracted from the video;
@@ -43,14 +43,14 @@ from loader_parts import (
 
 from arseg_lightning.callbacks import Throughput
 from arseg_lightning.datasets import ClipAugment, ClipDataModule
+from arseg_lightning.datasets.classes import DRIVING9
 from arseg_lightning.datasets.folder import VideoFolder
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.models import BiSeNet18, PSPNet18
-from arseg_lightning.native import machine
+from arseg_lightning.provenance import machine
 from arseg_lightning.report.grid import Table
 from arseg_lightning.tasks import LowResTask, PerFrameTask
 from arseg_lightning.types import ClipBatch
-from arseg_lightning.video.synthetic import STREET_CLASSES
 
 NETWORKS = {"BiSeNet18": BiSeNet18, "PSPNet18": PSPNet18}
 
@@ -163,7 +163,7 @@ class Repeated:
 def _train(name: str, batches: Any, arguments: argparse.Namespace) -> list[dict[str, float]]:
     """The rates of each epoch of phase 2."""
     loss, rates = CrossEntropy(), Rates()
-    num_classes, interval = STREET_CLASSES.num_classes, arguments.keyframe_interval
+    num_classes, interval = DRIVING9.num_classes, arguments.keyframe_interval
     with tempfile.TemporaryDirectory() as folder:
         start = Path(folder) / "high_res.ckpt"
         high_res = PerFrameTask(NETWORKS[name], loss, num_classes)
@@ -189,7 +189,7 @@ def _train(name: str, batches: Any, arguments: argparse.Namespace) -> list[dict[
 
 def _data(folder: Path, arguments: argparse.Namespace, interval: int) -> ClipDataModule:
     return ClipDataModule(
-        train=VideoFolder(folder, STREET_CLASSES.name),
+        train=VideoFolder(folder, DRIVING9.name),
         store=folder / "store",
         keyframe_interval=interval,
         augment=ClipAugment(tuple(arguments.crop)),

@@ -52,7 +52,7 @@ WAYS: dict[str, tuple[str, str, dict[str, str]]] = {
 
 
 def main() -> None:
-    """Encode, carry, print a table and write the figures."""
+    """Encode, propagate, print a table and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clip", type=Path, required=True, help="folder of images and labels")
     parser.add_argument("--ways", nargs="*", default=list(WAYS), help="some of the ways")

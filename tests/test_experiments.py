@@ -39,8 +39,8 @@ TRAINED = [
 ]
 
 
-def street(folder, experiment):
-    """An overlay: a synthetic street and narrow networks, for one step of an experiment."""
+def driving(folder, experiment):
+    """An overlay: a synthetic driving scene and narrow networks, for one step of an experiment."""
     network = {"network": {"init_args": {"width": 0.125, "pretrained": None}}}
     names_its_method = "method" in yaml.safe_load(experiment.read_text())["model"]["init_args"]
     videos = {"num_videos": 1, "num_frames": 36, "height": 64, "width": 96}
@@ -50,7 +50,7 @@ def street(folder, experiment):
         "trainer": {"max_epochs": 1, "limit_train_batches": 1, "accelerator": "cpu"}
         | {"devices": 1, "logger": False, "precision": "32-true"},
         "data": {
-            "train": {"class_path": "StreetVideos", "init_args": videos},
+            "train": {"class_path": "SyntheticDriving", "init_args": videos},
             "val": None,
             "test": None,
             "store": str(folder.parent / "store"),
@@ -60,7 +60,7 @@ def street(folder, experiment):
         },
         "model": {"init_args": {"method": {"init_args": network}} if names_its_method else network},
     }
-    path = folder / "street.yaml"
+    path = folder / "driving.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -73,7 +73,7 @@ def fit(tmp_path_factory, monkeypatch, uncounted):
 
     def run(*files, **settings):
         folder = tmp_path_factory.mktemp("experiment")
-        overlay = street(folder, files[0])
+        overlay = driving(folder, files[0])
         flags = [flag for file in (*files, overlay) for flag in ("--config", str(file))]
         flags += [f"--{name}={value}" for name, value in settings.items()]
         main(["fit", *flags])
@@ -144,7 +144,7 @@ def test_an_overlay_fits_its_experiment(overlay, tmp_path, monkeypatch):
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")
     kind = "high" if overlay.stem in BEHIND_PHASE_1 else "ar"
     experiment = EXPERIMENTS / f"{OVERLAYS[overlay]}_{kind}.yaml"
-    files = [experiment, overlay, street(tmp_path, experiment)]
+    files = [experiment, overlay, driving(tmp_path, experiment)]
     assert Experiment(files).methods()
 
 

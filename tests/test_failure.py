@@ -82,7 +82,7 @@ HIGH_RES = [
     "--model.network=tests.tiny.TinyNet",
     "--model.loss=CrossEntropy",
     "--model.weights.network=nothing.ckpt",
-    "--data.test=StreetVideos",
+    "--data.test=SyntheticDriving",
 ]
 
 

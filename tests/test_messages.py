@@ -14,7 +14,7 @@ import yaml
 from arseg_lightning.cli import main
 from arseg_lightning.failure import plain_message
 from arseg_lightning.messages import CommandError
-from tests.test_cli import configuration, street
+from tests.test_cli import configuration, driving
 
 GOLDEN = Path(__file__).with_name("golden") / "messages.md"
 TASK = {
@@ -44,7 +44,7 @@ FILES = {
     "        return self.heads['depth'](image)\n\n    heads = {}\n",
     "a_number.yaml": "data: 3\n",
     "nothing_in_it.yaml": "# later\n",
-    "data.yaml": "train: StreetVideos\nbatch_siz: 3\n",
+    "data.yaml": "train: SyntheticDriving\nbatch_siz: 3\n",
     "sweep.yaml": "program: fit\nparametrs: {}\n",
 }
 """Beside good.yaml."""
@@ -104,7 +104,7 @@ WRONG = {
         f"fit {RUN} --model.network no_such_module.Net",
         f"fit {RUN} --model.optimizer AdamX",
         f"fit {RUN} --model.optimizer torch.optim.Adam --model.optimizer.lrr 0.1",
-        f"fit {RUN} --data.train StreetVideo",
+        f"fit {RUN} --data.train SyntheticDrivin",
         f"fit {RUN} --trainer.logger CSVLoger",
         f"fit {RUN} --trainer.callbacks+=EarlyStoping",
     ],
@@ -134,7 +134,7 @@ WRONG = {
 def folder(tmp_path_factory):
     """A small experiment, and files with one mistake each."""
     folder = tmp_path_factory.mktemp("messages")
-    good = Path(configuration(folder, TASK, val=street(50)))
+    good = Path(configuration(folder, TASK, val=driving(50)))
     content = yaml.safe_load(good.read_text()) | {"run_dir": "run"}
     content["data"]["store"] = "store"
     (folder / "good.yaml").write_text(yaml.safe_dump(content))

@@ -40,9 +40,9 @@ class StandingNet(TinyNet):
         return self
 
 
-def street(first_seed, num_frames):
+def driving(first_seed, num_frames):
     size = {"num_videos": 1, "num_frames": num_frames, "height": 48, "width": 64}
-    return {"class_path": "StreetVideos", "init_args": size | {"first_seed": first_seed}}
+    return {"class_path": "SyntheticDriving", "init_args": size | {"first_seed": first_seed}}
 
 
 def write_experiment(folder, task):
@@ -57,9 +57,9 @@ def write_experiment(folder, task):
         | {"log_every_n_steps": 1, "logger": {"class_path": "CSVLogger"}, "devices": 1}
         | {"enable_progress_bar": False},
         "data": {
-            "train": street(0, 20),
-            "val": street(50, 14),
-            "test": street(50, 14),
+            "train": driving(0, 20),
+            "val": driving(50, 14),
+            "test": driving(50, 14),
             "store": str(folder / "store"),
             "keyframe_interval": INTERVAL,
             "augment": {"crop_size": [32, 48], "scales": [1.0]},

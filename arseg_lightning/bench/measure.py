@@ -10,19 +10,19 @@ from time import perf_counter
 
 import torch
 
-from arseg_lightning import native
 from arseg_lightning.accelerator import device_name
 from arseg_lightning.bench.case import BenchCase
 from arseg_lightning.bench.runner import VariantRunner
 from arseg_lightning.bench.settings import BenchSettings
 from arseg_lightning.bench.variant import variants
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory
+from arseg_lightning.provenance import machine
 from arseg_lightning.report.bench_result import BenchResult, CaseResult
 from arseg_lightning.streaming import choose_device
 from arseg_lightning.types import size_text
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 from arseg_lightning.video.live import StreamedFrame, open_live
-from arseg_lightning.video.synthetic import StreetScene
 
 __all__ = ["bench"]
 
@@ -55,9 +55,9 @@ def bench(
         ValueError: If there is no such case or device, or a method does not run as wanted.
     """
     found = tuple(_measure(case, settings, progress, method) for case in cases)
-    machine = {"device": device_name(choose_device(settings.device))} | native.machine()
-    machine |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    return BenchResult(machine, asdict(settings), found)
+    facts = {"device": device_name(choose_device(settings.device))} | machine()
+    facts |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    return BenchResult(facts, asdict(settings), found)
 
 
 def _measure(
@@ -91,9 +91,9 @@ def _measure(
 
 def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[StreamedFrame], float]:
     """Encode a synthetic driving scene, and decode it with its motion: in so many ms a frame."""
-    scene = StreetScene(height=size[0], width=size[1], num_frames=num_frames)
+    scene = DrivingScene(height=size[0], width=size[1], num_frames=num_frames)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "street.mp4"
+        path = Path(folder) / "driving.mp4"
         with VideoWriter(path, EncodeSettings(keyframe_interval=None, fps=30.0)) as writer:
             for image, _ in scene.frames():
                 writer.write(image)

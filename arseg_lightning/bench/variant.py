@@ -32,7 +32,7 @@ from arseg_lightning.streaming import choose_device
 
 __all__ = ["Variant", "plain_form", "variants"]
 
-_FOR_ONNX = Optimisations(factored_enlargement=False, fused_fusion=False, channels_last=False)
+_FOR_ONNX = Optimisations(factored_upsampling=False, fused_fusion=False, channels_last=False)
 """What the graphs of an export can say: the algebra, but no kernels of ours."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from arseg_lightning.callbacks.whole_file import write_whole
+from arseg_lightning.files import remove_abandoned_parts, write_atomic
 
 __all__ = ["WholeCheckpoints"]
 
@@ -54,8 +54,8 @@ class WholeCheckpoints(TorchCheckpointIO):
 def _replace(path: Path, content: memoryview) -> None:
     """Write a file, or say what is kept and how to go on."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        remove_abandoned_parts(path)
+        write_atomic(path, content)
     except OSError as error:
         kept = "; the one before it is still there" if path.is_file() else ""
         raise OSError(

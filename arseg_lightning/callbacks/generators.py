@@ -10,7 +10,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import distributed
 
-from arseg_lightning.datasets.together import is_one_of_several
+from arseg_lightning.distributed import is_distributed
 
 __all__ = ["GeneratorStates"]
 
@@ -30,7 +30,7 @@ class GeneratorStates(Callback):
     def state_dict(self) -> dict[str, Any]:
         """The states of all processes, in types that load without running code."""
         states = [_states()]
-        if is_one_of_several():
+        if is_distributed():
             states *= distributed.get_world_size()
             distributed.all_gather_object(states, _states())
         return {"processes": states}

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
-from arseg_lightning.callbacks.whole_file import write_whole
-from arseg_lightning.file_lock import FileLock, LockedElsewhere, lock_file
+from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
 
 __all__ = ["Resume", "RunFolder"]
 
@@ -86,16 +85,14 @@ class RunFolder:
         if not resumes:
             for name in ("last.ckpt", "best.ckpt"):
                 (self.path / name).unlink(missing_ok=True)
-        write_whole(self.record, config)
+        write_atomic(self.record, config)
 
     def finish(self) -> None:
         """Record that nothing is left to do."""
-        write_whole(self._finished, "fit and all that was to follow it are done\n")
+        write_atomic(self._finished, "fit and all that was to follow it are done\n")
 
-    def lock(self) -> FileLock | None:
+    def lock(self) -> FileLock:
         """Keep a second ``fit`` out until the lock is released or this process ends.
-
-        None where the file system has no locks.
 
         Raises:
             FileExistsError: If another process is at it.

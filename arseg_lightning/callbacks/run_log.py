@@ -15,8 +15,8 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from arseg_lightning.callbacks.whole_file import write_whole
-from arseg_lightning.report.result import Provenance, commit_of
+from arseg_lightning.files import write_atomic
+from arseg_lightning.provenance import Provenance, commit_of
 
 __all__ = ["RunLog", "tell"]
 
@@ -98,7 +98,7 @@ class RunLog(Callback):
         self._close()
         self.run_dir.mkdir(parents=True, exist_ok=True)
         environment = json.dumps(_environment(trainer), indent=1)
-        write_whole(self.run_dir / f"{command}_environment.json", environment + "\n")
+        write_atomic(self.run_dir / f"{command}_environment.json", environment + "\n")
         file = logging.FileHandler(self.run_dir / "run.log", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._handlers = [file]
@@ -128,7 +128,7 @@ class RunLog(Callback):
 
 def _environment(trainer: Trainer) -> dict[str, Any]:
     """What a run depends on besides its configuration."""
-    provenance = asdict(Provenance.collect(None, {}))
+    provenance = asdict(Provenance.collect())
     here = Path.cwd()
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

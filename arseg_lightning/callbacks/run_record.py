@@ -10,9 +10,8 @@ from lightning.pytorch.cli import SaveConfigCallback
 from omegaconf import OmegaConf
 
 from arseg_lightning.callbacks.run_folder import RunFolder
-from arseg_lightning.callbacks.whole_file import write_whole
-from arseg_lightning.datasets.progress import resumes
-from arseg_lightning.file_lock import FileLock
+from arseg_lightning.datasets.trainer_state import resumes
+from arseg_lightning.files import FileLock, write_atomic
 
 __all__ = ["RunRecord"]
 
@@ -44,7 +43,7 @@ class RunRecord(SaveConfigCallback):
             self._lock = RunFolder(run_dir).lock()
         else:
             run_dir.mkdir(parents=True, exist_ok=True)
-            write_whole(run_dir / f"{command}.yaml", text)
+            write_atomic(run_dir / f"{command}.yaml", text)
         for logger in trainer.loggers:
             content = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
             if isinstance(content, dict):

@@ -14,9 +14,9 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.metrics import Accuracy
+from arseg_lightning.provenance import Provenance
 from arseg_lightning.report import (
     MethodResult,
-    Provenance,
     RoleResult,
     RunResult,
     distance_table,

@@ -105,9 +105,9 @@ def _steps() -> dict[str, Optimisations]:
     """The optimisations that save multiply-accumulates, each with those before it."""
     early = replace(Optimisations.none(), early_context=True)
     folded = replace(early, fold_classifier=True)
-    factored = replace(folded, factored_enlargement=True)
+    factored = replace(folded, factored_upsampling=True)
     return {
         "early_context": early,
         "+ fold_classifier": folded,
-        "+ factored_enlargement": factored,
+        "+ factored_upsampling": factored,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from arseg_lightning.files import write_atomic
 from arseg_lightning.report.documents import with_current_tables
 
 __all__ = ["tables"]
@@ -24,5 +25,5 @@ def tables(document: Path) -> None:
     """
     after = with_current_tables(document)
     before = document.read_text(encoding="utf-8")
-    document.write_text(after, encoding="utf-8")
+    write_atomic(document, after)
     print(f"{document}: {'changed' if before != after else 'up to date'}")

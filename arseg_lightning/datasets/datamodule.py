@@ -17,13 +17,6 @@ from arseg_lightning.datasets.loader import Loader, clip_loader, stream_loader
 from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.datasets.needs import Needs, evaluation_needs, on_stills, training_needs
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.progress import (
-    finished_epochs,
-    processes,
-    refuse_other_steps,
-    resumes,
-    samples_per_step,
-)
 from arseg_lightning.datasets.reader import FrameSource
 from arseg_lightning.datasets.sampler import EpochSampler
 from arseg_lightning.datasets.split_datasets import (
@@ -34,7 +27,14 @@ from arseg_lightning.datasets.split_datasets import (
     training_dataset,
 )
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.datasets.together import fail_together, is_one_of_several
+from arseg_lightning.datasets.trainer_state import (
+    finished_epochs,
+    processes,
+    refuse_other_steps,
+    resumes,
+    samples_per_step,
+)
+from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
@@ -152,14 +152,14 @@ class ClipDataModule(LightningDataModule):
         try:
             self._prepare()
         except Exception as error:
-            if not is_one_of_several():
+            if not is_distributed():
                 raise
             self._failure = error
 
     def setup(self, stage: str) -> None:
         """Go on only if every node has its data."""
         failure, self._failure = self._failure, None
-        fail_together(failure)
+        raise_on_all_ranks(failure)
 
     def _prepare(self) -> None:
         workers = available_cores() if self.num_workers else 1

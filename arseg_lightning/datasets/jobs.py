@@ -16,9 +16,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
+from arseg_lightning.files import NO_PLACE
 from arseg_lightning.video.cache import CannotWriteCache
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning
-from arseg_lightning.video.writing import NO_PLACE
 
 __all__ = ["Engine", "Job", "LocalEngine", "Outcome", "attempt", "available_cores"]
 

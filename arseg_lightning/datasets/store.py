@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from arseg_lightning.datasets.labelled_video import LabelledVideo
-from arseg_lightning.file_lock import building
+from arseg_lightning.files import building
 from arseg_lightning.ranges import check_words
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import Chaining

@@ -7,11 +7,11 @@ import functools
 import hashlib
 import os
 import platform
-import secrets
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from arseg_lightning.files import replacing
 from arseg_lightning.native.compiler import Compiler
 from arseg_lightning.native.errors import NoNativeKernel
 from arseg_lightning.native.openmp import provide_openmp
@@ -49,12 +49,8 @@ def _kept(name: str, source: Path, compiler: Compiler, flags: tuple[str, ...]) -
     folder = _folder()
     kept = folder / name
     if not kept.is_file():
-        partial = folder / f".{os.getpid()}-{secrets.token_hex(4)}-{name}"
-        try:
+        with replacing(kept, durable=False) as partial:
             compiler.build(source, partial, flags)
-            partial.replace(kept)
-        finally:
-            partial.unlink(missing_ok=True)
     return kept
 
 

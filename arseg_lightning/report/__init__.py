@@ -1,12 +1,11 @@
 """Results: files, tables and pictures."""
 
 from arseg_lightning.report.plot import plot_distances
-from arseg_lightning.report.result import MethodResult, Provenance, RoleResult, RunResult
+from arseg_lightning.report.result import MethodResult, RoleResult, RunResult
 from arseg_lightning.report.table import distance_table, recovered_share, roles_table
 
 __all__ = [
     "MethodResult",
-    "Provenance",
     "RoleResult",
     "RunResult",
     "distance_table",

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from arseg_lightning.files import write_atomic
+
 __all__ = ["BenchResult", "CaseResult", "Form", "RoleResult", "VariantResult"]
 
 
@@ -184,8 +186,7 @@ class BenchResult:
             }
         # Five digits are more than a clock knows.
         rounded = json.loads(json.dumps(content), parse_float=lambda x: float(f"{float(x):.5g}"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(rounded, indent=1) + "\n", "utf-8")
+        write_atomic(path, json.dumps(rounded, indent=1) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> BenchResult:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from arseg_lightning.files import write_atomic
 from arseg_lightning.report.grid import Table
 from arseg_lightning.report.groups import RunGroup
 from arseg_lightning.report.heatmap import heat_maps, plot_heat_map
@@ -65,7 +66,7 @@ def write_report(
     if problems:
         parts += ["## Left out", "\n".join(f"- {problem}" for problem in problems)]
     document = folder / "report.md"
-    document.write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")
+    write_atomic(document, "\n\n".join(part for part in parts if part) + "\n")
     return document
 
 

@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from arseg_lightning.files import write_atomic
+
 __all__ = ["Table", "check_format"]
 
 _FORMATS = (".md", ".csv", ".json")
@@ -91,8 +93,7 @@ class Table:
         text = {".md": self.markdown, ".csv": self.csv, ".json": self.json}[path.suffix]()
         if path.suffix == ".md":
             text += f"\n\n{notes}\n" if notes else "\n"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        write_atomic(path, text)
 
     def _line(self, cells: tuple[str, ...], widths: list[int]) -> str:
         padded = (

@@ -121,33 +121,35 @@ def _frame_macs(
     network, is_paper = _network(recipe, num_classes), counting == "paper"
     small = _image(scaled_size(size, recipe.resolution_ratio, truncates=is_paper))
     image = small if recipe.method == "per_frame" else _image(size)
-    key, carried, feature = (paper_segmentor_macs if is_paper else _exact_macs)(network, image)
+    key, propagated, feature = (paper_segmentor_macs if is_paper else _exact_macs)(network, image)
     if recipe.method == "per_frame":
         return key, key
     if recipe.method == "motion_only":
         return key, 0 if is_paper else count_macs(network.classifier, feature)
-    fusion = _fusion(recipe, network.carried_channels)
+    fusion = _fusion(recipe, network.cut_channels)
     nonkey_macs = paper_nonkey_macs if is_paper else _exact_nonkey_macs
-    return key, nonkey_macs(network, fusion, small, carried)
+    return key, nonkey_macs(network, fusion, small, propagated)
 
 
 def _exact_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor, Tensor]:
-    """Count one image; also what is carried to other frames, and the feature."""
+    """Count one image; also what other frames get, and the feature."""
 
     def segment(net: Segmentor) -> tuple[Tensor, Tensor]:
-        carried, _ = net.before_cut(image)
-        feature, _ = net.after_cut(carried)
+        propagated, _ = net.before_cut(image)
+        feature, _ = net.after_cut(propagated)
         net.classifier(feature)
-        return carried, feature
+        return propagated, feature
 
-    macs, (carried, feature) = measure(network, segment)
-    return macs, carried, feature
+    macs, (propagated, feature) = measure(network, segment)
+    return macs, propagated, feature
 
 
-def _exact_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, carried: Tensor) -> int:
+def _exact_nonkey_macs(
+    low_res: Segmentor, fusion: Fusion, small: Tensor, propagated: Tensor
+) -> int:
     """Count a frame between keyframes: each layer where it runs."""
     before, low = measure(low_res, lambda net: net.before_cut(small)[0])
-    fusing, fused = measure(fusion, lambda module: module(low, carried))
+    fusing, fused = measure(fusion, lambda module: module(low, propagated))
     after, _ = measure(low_res, lambda net: net.classifier(net.after_cut(fused)[0]))
     return before + fusing + after
 
@@ -171,7 +173,7 @@ def _nonkey_without_shift(recipe: Recipe, data: PaperData) -> float:
     network = _network(recipe, data.num_classes)
     small = scaled_size(data.size, recipe.resolution_ratio, truncates=True)
     features = [_feature(network, size) for size in (small, data.size)]
-    return low_res + count_macs(_fusion(recipe, network.carried_channels), *features)
+    return low_res + count_macs(_fusion(recipe, network.cut_channels), *features)
 
 
 def _relative(value: float | None, reference: float | None) -> float | None:

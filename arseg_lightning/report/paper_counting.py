@@ -62,7 +62,7 @@ def paper_segmentor_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor
     """Count one image through a network as the paper did.
 
     Returns:
-        The count; what is carried to other frames, and the feature (both on the meta device).
+        The count; what other frames get, and the feature (both on the meta device).
 
     Raises:
         ValueError: If the paper has no such network.
@@ -76,41 +76,41 @@ def paper_segmentor_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor
         )
 
     def call(weightless: Segmentor) -> tuple[Tensor, Tensor, Tensor]:
-        carried, _ = weightless.before_cut(image, registration.side_heads)
-        feature, _ = weightless.after_cut(carried, registration.side_heads)
-        return carried, feature, weightless.classifier(feature)
+        propagated, _ = weightless.before_cut(image, registration.side_heads)
+        feature, _ = weightless.after_cut(propagated, registration.side_heads)
+        return propagated, feature, weightless.classifier(feature)
 
-    macs, (carried, feature, scores) = _measure(network, call, registration.repeats)
+    macs, (propagated, feature, scores) = _measure(network, call, registration.repeats)
     full_size = scores.numel() * network.feature_stride**2
     macs += registration.upsampling_repeats * _UPSAMPLING_PER_ELEMENT * full_size
-    return macs, carried, feature
+    return macs, propagated, feature
 
 
-def paper_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, carried: Tensor) -> int:
+def paper_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, propagated: Tensor) -> int:
     """Count a frame between keyframes as the paper did.
 
     Args:
         low_res: The low-res network.
         fusion: How the features meet.
         small: Its input, on the meta device.
-        carried: What the keyframe carries, on the meta device.
+        propagated: What the keyframe carries, on the meta device.
 
     Raises:
         ValueError: If the paper has no such network.
     """
     if isinstance(low_res, PSPNet18EarlyCut):
-        return _early_cut_macs(low_res, fusion, small, carried)
+        return _early_cut_macs(low_res, fusion, small, propagated)
     low_macs, low, _ = paper_segmentor_macs(low_res, small)
-    fusing, fused = measure(fusion, lambda module: module(low, carried))
+    fusing, fused = measure(fusion, lambda module: module(low, propagated))
     return low_macs + fusing + _classifier_shift(low_res.classifier, low, fused)
 
 
 def _early_cut_macs(
-    low_res: PSPNet18EarlyCut, fusion: Fusion, small: Tensor, carried: Tensor
+    low_res: PSPNet18EarlyCut, fusion: Fusion, small: Tensor, propagated: Tensor
 ) -> int:
     """Each part where it runs; only so do the published figures come out."""
     before, low = _measure(low_res, lambda net: net.before_cut(small, True)[0])
-    fusing, fused = measure(fusion, lambda module: module(low, carried))
+    fusing, fused = measure(fusion, lambda module: module(low, propagated))
 
     def finish(net: PSPNet18EarlyCut) -> Tensor:
         scores: Tensor = net.classifier(net.after_cut(fused, True)[0])

@@ -29,7 +29,7 @@ class Recipe:
         window: Side of CReFF's window.
         projection: CReFF's convolutions.
         direct_connection: Whether CReFF adds the low-res feature.
-        spread: Width of CReFF's prior for near places; the paper has none.
+        prior_sigma: Width of CReFF's prior for near places; the paper has none.
         reduction: Feature pixels a key of global attention covers, per axis.
         cut: What is carried from frame to frame: the feature before the ``classifier``, or before
             an earlier part (``task``, ``features``).
@@ -46,7 +46,7 @@ class Recipe:
     window: int = 7
     projection: str = "depthwise"
     direct_connection: bool = True
-    spread: float | None = None
+    prior_sigma: float | None = None
     reduction: float = 32.0
     cut: str = "classifier"
     motion: bool = True
@@ -128,7 +128,7 @@ def _fusion(fusion: Mapping[str, Any]) -> dict[str, Any]:
     arguments = _part(fusion, "init_args")
     name = class_name(fusion) or "CReFF"
     varied: dict[str, tuple[str, ...]] = {
-        "CReFF": ("window", "projection", "direct_connection", "spread"),
+        "CReFF": ("window", "projection", "direct_connection", "prior_sigma"),
         "GlobalAttention": ("reduction",),
     }
     return {"fusion": name} | {

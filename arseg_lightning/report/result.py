@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import platform
-import subprocess
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from arseg_lightning.accelerator import default_device, device_name
+from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
-from arseg_lightning.native import package_versions
+from arseg_lightning.provenance import Provenance
 
-__all__ = ["MethodResult", "Provenance", "RoleResult", "RunResult", "commit_of"]
-
-_PACKAGES = ("torch", "lightning", "torchmetrics", "av", "numpy")
+__all__ = ["MethodResult", "RoleResult", "RunResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +68,6 @@ class MethodResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
-    """What a result came from.
-
-    Args:
-        commit: Git commit of the code, with ``+`` behind it if files had changed; None outside git.
-        seed: Seed of the run.
-        versions: Versions of the packages that matter.
-        device: What it ran on.
-        config: The resolved configuration.
-    """
-
-    commit: str | None
-    seed: int | None
-    versions: dict[str, str]
-    device: str
-    config: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def collect(cls, seed: int | None, config: dict[str, Any]) -> Provenance:
-        """Describe this process."""
-        gpu = default_device()
-        device = f"{platform.machine()} CPU" if gpu.type == "cpu" else device_name(gpu)
-        versions = package_versions(*_PACKAGES)
-        return cls(commit_of(Path(__file__).parent), seed, versions, device, config)
-
-
-@dataclass(frozen=True, slots=True)
 class RunResult:
     """All methods that one test compared, and where the figures are from.
 
@@ -136,12 +105,11 @@ class RunResult:
 
     def write(self, path: Path) -> None:
         """Write the result as JSON, with null for values that are not known."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = asdict(self)
         for entry, method in zip(content["methods"], self.methods, strict=True):
             accuracy = method.accuracy
             entry["accuracy"] |= {"miou_mean": accuracy.miou_mean, "miou_min": accuracy.miou_min}
-        path.write_text(json.dumps(_plain(content), indent=1) + "\n", encoding="utf-8")
+        write_atomic(path, json.dumps(_plain(content), indent=1) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> RunResult:
@@ -199,17 +167,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return None if math.isnan(value) else round(value, 6)
     return value if value is None or isinstance(value, int | str) else str(value)
-
-
-def commit_of(folder: Path) -> str | None:
-    """The commit of a folder, with ``+`` behind it if files had changed; None outside git."""
-    try:
-        commit = _git(folder, "rev-parse", "--short=12", "HEAD")
-        return commit + ("+" if _git(folder, "status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()

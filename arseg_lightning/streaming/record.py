@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from arseg_lightning.accelerator import device_name
-from arseg_lightning.native import package_versions
+from arseg_lightning.files import write_atomic
+from arseg_lightning.provenance import package_versions
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.outputs import Output
 from arseg_lightning.streaming.segmenter import Segmenter
@@ -69,7 +70,7 @@ class StreamRecord:
     def write(self, folder: Path) -> Path:
         """Write it into a folder."""
         path = folder / RECORD_NAME
-        path.write_text(f"{json.dumps(asdict(self), indent=2)}\n", encoding="utf-8")
+        write_atomic(path, f"{json.dumps(asdict(self), indent=2)}\n")
         return path
 
     def text(self) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from arseg_lightning.file_lock import LockedElsewhere, lock_file
+from arseg_lightning.files import LockedElsewhere, lock_file
 from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex, SweepPoint
 from arseg_lightning.sweep.command import point_arguments
 from arseg_lightning.sweep.earlier import VALUES_NAME, planned_index
@@ -158,8 +158,7 @@ def _alone_in(run_dir: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if lock is not None:
-            lock.release()
+        lock.release()
 
 
 def _time_left(to_start: int, places: int, seconds: Sequence[float]) -> str:

@@ -14,7 +14,7 @@ from torch import distributed
 from arseg_lightning.datasets.clips import MOST_WAITING
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
 from arseg_lightning.datasets.needs import EvaluationNeeds
-from arseg_lightning.datasets.together import is_one_of_several
+from arseg_lightning.distributed import is_distributed
 from arseg_lightning.methods import (
     EveryL,
     Executed,
@@ -172,7 +172,7 @@ class Tally:
     def gathered(self) -> Tally:
         """Those of all processes in one; every process has to call this."""
         self.start()
-        if not is_one_of_several():
+        if not is_distributed():
             return self
         parts: list[dict[_Course, tuple[str, int]]] = [{}] * distributed.get_world_size()
         distributed.all_gather_object(parts, self._courses)

@@ -8,7 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.utilities import rank_zero_info
 
-from arseg_lightning.datasets.progress import resumes
+from arseg_lightning.datasets.trainer_state import resumes
 
 __all__ = ["FoundSettings"]
 

@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from arseg_lightning.datasets.progress import resumes
+from arseg_lightning.datasets.trainer_state import resumes
 
 __all__ = ["ConfigurationDecides"]
 

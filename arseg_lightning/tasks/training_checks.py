@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
-from arseg_lightning.datasets.together import is_one_of_several
+from arseg_lightning.distributed import is_distributed
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["NotFinite", "TrainingChecks", "count_pixels", "refuse_broken_weights"]
@@ -122,7 +122,7 @@ class TrainingChecks(Callback):
     def _judge_labels(self, trainer: Trainer, pixels: Any, names: list[str]) -> None:
         """Say which classes were not shown by any process."""
         batches = self._batches
-        if is_one_of_several():
+        if is_distributed():
             pixels = trainer.strategy.reduce(pixels, reduce_op="sum")
             batches = trainer.strategy.reduce(batches, reduce_op="sum")
         total, empty = batches.tolist()

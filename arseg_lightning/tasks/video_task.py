@@ -14,8 +14,8 @@ from torchmetrics import MeanMetric
 
 from arseg_lightning.datasets.evaluation import EvaluationClip
 from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
-from arseg_lightning.datasets.progress import resumes
-from arseg_lightning.datasets.together import is_one_of_several
+from arseg_lightning.datasets.trainer_state import resumes
+from arseg_lightning.distributed import is_distributed
 from arseg_lightning.methods import MethodFactory, VideoMethod
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
@@ -171,7 +171,7 @@ class VideoTask(MethodModule):
         Between the steps that loggers see, the bar shows the first process's own: a sum over
         processes makes them wait for each other.
         """
-        if is_one_of_several():
+        if is_distributed():
             every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
             if (self.trainer.global_step + 1) % every == 0 or self.trainer.is_last_batch:
                 loss = self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -19,13 +17,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from arseg_lightning.files import partial_path, remedy_for
 from arseg_lightning.types import size_text
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encoders import EncodeSettings, encoder_options
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.fragments import FragmentFile
 from arseg_lightning.video.probe import file_name, probe
-from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "open_container"]
 __all__ += ["reencode"]
@@ -77,8 +75,7 @@ class VideoWriter:
         self._size: tuple[int, int] | None = None
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
-        unique = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._partial = self.path.with_name(f".{self.path.stem}.{unique}{self.path.suffix}")
+        self._partial = partial_path(self.path)
 
     def __enter__(self) -> Self:
         """Make the folder."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import errno
-import os
-import secrets
 import shutil
 import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arseg_lightning.files import replacing
 from arseg_lightning.video.cache import content_hash
 
 __all__ = ["FrameCache", "FrameCacheWarning"]
@@ -119,14 +117,8 @@ def _require_room(folder: Path, num_bytes: int) -> None:
 
 
 def _write(entry: Path, image: NDArray[np.uint8]) -> None:
-    """Write an entry beside its place, and put it there when it is whole."""
-    partial = entry.with_name(f".{entry.name}.{os.getpid()}-{secrets.token_hex(4)}")
     pixels = np.ascontiguousarray(image).data
-    try:
-        with partial.open("wb") as file:
-            file.write(_HEADER.pack(_MAGIC, *image.shape[:2], zlib.crc32(pixels)))
-            file.write(pixels)
-        partial.replace(entry)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    # Not durable: the checksum tells what is incomplete, and training does not wait for the disk.
+    with replacing(entry, durable=False) as partial, partial.open("wb") as file:
+        file.write(_HEADER.pack(_MAGIC, *image.shape[:2], zlib.crc32(pixels)))
+        file.write(pixels)

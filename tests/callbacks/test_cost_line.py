@@ -6,7 +6,7 @@ from torch import nn
 from arseg_lightning.callbacks.cost_line import CostLine, cost_line
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.datasets.street import StreetVideos
+from arseg_lightning.datasets.synthetic.videos import SyntheticDriving
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.tasks import JointTask
@@ -42,8 +42,8 @@ class StartingRun:
     is_global_zero = True
 
     def __init__(self, store):
-        street = StreetVideos(num_videos=1, num_frames=4, height=48, width=64)
-        self.datamodule = ClipDataModule(val=street, store=store, keyframe_interval=4)
+        driving = SyntheticDriving(num_videos=1, num_frames=4, height=48, width=64)
+        self.datamodule = ClipDataModule(val=driving, store=store, keyframe_interval=4)
         self.datamodule.prepare_data()
 
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from arseg_lightning.callbacks import EpochLines, RunLog
 from arseg_lightning.losses import CrossEntropy
-from arseg_lightning.report.result import commit_of
+from arseg_lightning.provenance import commit_of
 from arseg_lightning.tasks import PerFrameTask
 from tests.tiny import TinyNet, clip_batch
 

@@ -16,7 +16,7 @@ from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_panels import until_farthest
 from arseg_lightning.cli import main
 from arseg_lightning.report import RunResult
-from tests.test_cli import JOINT, configuration, street
+from tests.test_cli import JOINT, configuration, driving
 from tests.tiny import evaluation_clip
 
 
@@ -62,7 +62,7 @@ def wandb_logger(folder):
 
 def with_wandb(folder):
     """The configuration of a run that logs to W&B."""
-    path = Path(configuration(folder, JOINT, val=street(50)))
+    path = Path(configuration(folder, JOINT, val=driving(50)))
     content = yaml.safe_load(path.read_text())
     content["trainer"] |= {"logger": wandb_logger(folder), "log_every_n_steps": 1}
     content["trainer"]["max_epochs"] = 2

@@ -65,7 +65,7 @@ def test_optimisations_are_counted_one_after_the_other():
     names = ["AR 0.5x", "AR 0.5x, early_context", "AR 0.5x, + fold_classifier"]
     assert means[names[0]] > means[names[1]] > means[names[2]]
     assert means[names[2]] < 95
-    assert "AR 0.5x, + factored_enlargement" in means
+    assert "AR 0.5x, + factored_upsampling" in means
     with pytest.raises(ValueError, match="--optimised counts an experiment: add --config FILE"):
         cost(optimised=True)
 
@@ -98,7 +98,7 @@ def test_any_task_and_any_method_is_counted(tmp_path):
                 init_args:
                   network: {class_path: tests.tiny.TinyNet}
                   clock: {class_path: Adaptive}
-        data: {keyframe_interval: 6, test: {class_path: StreetVideos}}
+        data: {keyframe_interval: 6, test: {class_path: SyntheticDriving}}
         """
     )
     with trusting(["tests"]):

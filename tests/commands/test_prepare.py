@@ -20,8 +20,8 @@ from tests.video.hand_made import pan
 
 EXPERIMENT = """
 data:
-  train: {class_path: StreetVideos, init_args: {num_videos: 2, num_frames: 3, height: 32, width: 48}}
-  test: {class_path: StreetVideos, init_args: {num_videos: 1, num_frames: 3, first_seed: 9, height: 32, width: 48}}
+  train: {class_path: SyntheticDriving, init_args: {num_videos: 2, num_frames: 3, height: 32, width: 48}}
+  test: {class_path: SyntheticDriving, init_args: {num_videos: 1, num_frames: 3, first_seed: 9, height: 32, width: 48}}
   store: STORE
 model:
   class_path: PerFrameTask
@@ -165,7 +165,7 @@ def test_a_disk_that_is_read_only_serves_what_is_there(videos, small_disk, capsy
 def test_the_run_goes_on_when_files_may_grow_again(experiment, tmp_path):
     done = limited(256, experiment, "--workers", 1)
     assert done.returncode == 1
-    assert "failed: street_00000: " in done.stdout
+    assert "failed: driving_00000: " in done.stdout
     assert "cannot be written (File too large)" in done.stdout
     assert contents(tmp_path / "store") == {}
     assert main(["prepare", str(experiment), "--workers", "1"]).made == 3

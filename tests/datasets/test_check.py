@@ -8,7 +8,7 @@ from arseg_lightning.datasets import (
     Cityscapes,
     FrameFolder,
     StillFolder,
-    StreetVideos,
+    SyntheticDriving,
     VideoFolder,
 )
 from arseg_lightning.datasets.check import DataCheck, check_data, check_split
@@ -166,8 +166,8 @@ def test_a_still_behind_the_end_of_its_recording_is_a_problem(tmp_path):
     assert "f00090_L.png belongs to frame 91 of" in check.problems[0]
 
 
-def test_a_made_street_is_there_without_any_file():
-    check = check_split("train", StreetVideos(1, num_frames=4, height=48, width=64), 4)
+def test_a_driving_scene_is_there_without_any_file():
+    check = check_split("train", SyntheticDriving(1, num_frames=4, height=48, width=64), 4)
     assert check.uses == (PHASE_1, "phase 2 from synthetic video", protocol(1, 4))
 
 

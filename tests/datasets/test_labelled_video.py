@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arseg_lightning.datasets.classes import CAMVID11
+from arseg_lightning.datasets.classes import CAMVID11, DRIVING9
 from arseg_lightning.datasets.labelled_video import (
     LabelledExcerpt,
     LabelledImages,
     LabelledVideoFile,
 )
-from arseg_lightning.datasets.rendered import LabelledStill, StreetSequence
+from arseg_lightning.datasets.synthetic.rendered import LabelledDrivingScene, LabelledStill
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
-from arseg_lightning.video.synthetic import STREET_CLASSES, StreetScene
 from tests.video.hand_made import pan
 
 NUM_FRAMES = 6
@@ -29,17 +29,17 @@ def folder(tmp_path):
 
 def all_kinds(folder):
     label = folder / "label.png"
-    scene = StreetScene(height=48, width=64, num_frames=NUM_FRAMES)
+    scene = DrivingScene(height=48, width=64, num_frames=NUM_FRAMES)
     images = tuple(folder / f"{index}.png" for index in range(NUM_FRAMES))
     return {
         "images": LabelledImages("images", images, {}, CAMVID11),
         "span": LabelledExcerpt("span", folder / "pan.mp4", 2, 2 + NUM_FRAMES, label, CAMVID11),
         "still": LabelledStill("still", images[0], label, CAMVID11, NUM_FRAMES, seed=3),
-        "street": StreetSequence("street", scene, STREET_CLASSES),
+        "driving": LabelledDrivingScene("driving", scene, DRIVING9),
     }
 
 
-@pytest.mark.parametrize("kind", ["images", "span", "still", "street"])
+@pytest.mark.parametrize("kind", ["images", "span", "still", "driving"])
 def test_frames_that_are_read_alone_are_those_of_the_whole(folder, kind):
     sequence = all_kinds(folder)[kind]
     whole = np.stack(list(sequence.images()))

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from arseg_lightning.datasets import StreetVideos, class_set
+from arseg_lightning.datasets import SyntheticDriving, class_set
 from arseg_lightning.datasets.jobs import Job
 from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideoFile
 from arseg_lightning.datasets.missing import NotPrepared, PatientEngine, prepare_missing
@@ -58,7 +58,7 @@ def test_one_process_is_all_that_one_worker_or_one_clip_needs(workers, sleeps):
 
 
 def test_what_is_there_is_known_to_be(store, tmp_path):
-    frames = StreetVideos(1, num_frames=3, height=32, width=48).videos()[0]
+    frames = SyntheticDriving(1, num_frames=3, height=32, width=48).videos()[0]
     clips = [frames, write_pan(tmp_path / "video.mp4")]
     assert [store.has(clip) for clip in clips] == [False, False]
     prepare_missing(store, clips)

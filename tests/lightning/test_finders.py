@@ -9,7 +9,7 @@ from lightning.pytorch.tuner import Tuner
 
 from arseg_lightning.cli import main
 from arseg_lightning.tasks import PerFrameTask
-from tests.test_cli import HIGH_RES, configuration, street
+from tests.test_cli import HIGH_RES, configuration, driving
 from tests.tiny import TinyNet
 
 
@@ -20,9 +20,9 @@ def command(tmp_path):
     def words(name, **arguments):
         config = configuration(
             *(tmp_path, HIGH_RES),
-            train=street(0, 4),
+            train=driving(0, 4),
             train_on="stills",
-            val=street(50),
+            val=driving(50),
             val_losses=False,
         )
         more = tmp_path / "more.yaml"

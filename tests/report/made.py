@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from arseg_lightning.metrics import Accuracy
-from arseg_lightning.report import MethodResult, Provenance, RoleResult, RunResult
+from arseg_lightning.provenance import Provenance
+from arseg_lightning.report import MethodResult, RoleResult, RunResult
 
 CAMVID_TEST = {
     "class_path": "arseg_lightning.datasets.CamVid",

@@ -67,7 +67,7 @@ def test_fewer_pairs_or_batches_are_named():
 def test_rows_that_the_paper_does_not_have_are_not_claimed():
     assert comparison(config(network="EfficientNetLite0")) is None
     assert comparison(config(fusion={"class_path": "CReFF", "init_args": {"window": 5}})) is None
-    assert comparison(config(), data="street9") is None
+    assert comparison(config(), data="driving9") is None
     assert comparison({}) is None
 
 

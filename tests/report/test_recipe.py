@@ -20,8 +20,8 @@ FUSIONS = [
     ({"class_path": "CReFF", "init_args": {"window": 3}}, {"window": 3}),
     ({"class_path": "CReFF", "init_args": {"projection": "full"}}, {"projection": "full"}),
     (
-        {"class_path": "x.CReFF", "init_args": {"direct_connection": False, "spread": 0.5}},
-        {"direct_connection": False, "spread": 0.5},
+        {"class_path": "x.CReFF", "init_args": {"direct_connection": False, "prior_sigma": 0.5}},
+        {"direct_connection": False, "prior_sigma": 0.5},
     ),
     ({"class_path": "ConvFusion", "init_args": None}, {"fusion": "ConvFusion"}),
     ({"class_path": "NoFusion"}, {"fusion": "NoFusion"}),

@@ -8,9 +8,9 @@ import pytest
 
 from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
+from arseg_lightning.provenance import Provenance
 from arseg_lightning.report import (
     MethodResult,
-    Provenance,
     RoleResult,
     RunResult,
     distance_table,

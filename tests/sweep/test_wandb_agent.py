@@ -119,11 +119,11 @@ def untrained(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # wandb leaves the sweep's file open
 def test_points_run_on_what_the_first_has_prepared(agent, untrained, tmp_path, monkeypatch):
-    """The street's sweep, on a small street with a small network, from the agent's command."""
+    """The quickstart's sweep with a small scene and network, from the agent's command."""
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    path, store = FILES[0].with_name("street_interval_x_ratio.yaml"), tmp_path / "store"
-    street = {"num_videos": 1, "num_frames": 12, "height": 48, "width": 64}
-    small = {f"data.test.init_args.{key}": value for key, value in street.items()}
+    path, store = FILES[0].with_name("quickstart_interval_x_ratio.yaml"), tmp_path / "store"
+    driving = {"num_videos": 1, "num_frames": 12, "height": 48, "width": 64}
+    small = {f"data.test.init_args.{key}": value for key, value in driving.items()}
     small |= {"data.store": store, "model.init_args.network": "tests.tiny.TinyNet"}
     small |= {"ckpt_path": untrained, "data.num_workers": 0, "trainer.accelerator": "cpu"}
     prepared = []

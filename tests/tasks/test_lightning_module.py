@@ -14,19 +14,19 @@ import torch
 
 from arseg_lightning.cli import main
 from arseg_lightning.cost import method_cost
-from arseg_lightning.datasets import ClipAugment, ClipDataModule, StillFolder, StreetVideos
+from arseg_lightning.datasets import ClipAugment, ClipDataModule, StillFolder, SyntheticDriving
 from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining, SegmentationLoss
 from arseg_lightning.methods import Adaptive, CodecKeyframes, EveryL, FeaturePropagation, PerFrame
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.tasks import JointTask, LowResTask, PerFrameTask, VideoTask
 from tests.datasets.trees import images_and_labels
-from tests.test_cli import CREFF, JOINT, TINY, configuration, street
+from tests.test_cli import CREFF, JOINT, TINY, configuration, driving
 from tests.tiny import TinyNet, clip_batch, small_trainer
 
 
 def data(folder, **changes):
-    videos = partial(StreetVideos, num_frames=8, height=48, width=64)
+    videos = partial(SyntheticDriving, num_frames=8, height=48, width=64)
     arguments = {
         "train": videos(num_videos=1),
         "test": videos(num_videos=2, first_seed=100),
@@ -47,7 +47,7 @@ def fusion(channels):
 def run(tmp_path_factory):
     """The folder of a run of the command line, with the data of its test prepared."""
     folder = tmp_path_factory.mktemp("module")
-    main(["fit", "--config", configuration(folder, JOINT, val=street(50))])
+    main(["fit", "--config", configuration(folder, JOINT, val=driving(50))])
     return folder
 
 
@@ -230,7 +230,7 @@ def test_a_task_learns_from_the_data_what_it_was_not_told(run):
     with pytest.raises(AttributeError, match="no method yet: its number of classes comes with"):
         _ = task.method
     trainer = small_trainer(max_epochs=1, limit_train_batches=1)
-    trainer.fit(task, data(run, val=StreetVideos(1, 8, 48, 64)))
+    trainer.fit(task, data(run, val=SyntheticDriving(1, 8, 48, 64)))
     assert (task.num_classes, task.keyframe_interval) == (9, 4)
     assert task.method.clock.keyframe_interval == 4
     assert {"train/loss", "val/loss", "val/loss_high_res", "val/miou"} <= {
@@ -242,7 +242,7 @@ def test_a_task_learns_from_the_data_what_it_was_not_told(run):
 
 def test_single_frames_have_no_distances_and_nothing_that_is_logged_is_no_number(run):
     trainer = small_trainer(max_epochs=1, limit_train_batches=1)
-    trainer.fit(PerFrameTask(TinyNet), data(run, val=StreetVideos(1, 8, 48, 64)))
+    trainer.fit(PerFrameTask(TinyNet), data(run, val=SyntheticDriving(1, 8, 48, 64)))
     assert not [name for name in trainer.callback_metrics if name.startswith("val/miou_d")]
     assert all(value.isfinite() for value in trainer.callback_metrics.values())
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from arseg_lightning.files import remedy_for, replacing
 from arseg_lightning.methods import StreamResult
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["CannotWriteOutput", "FolderOutput", "Output", "make_folder"]
 
@@ -70,13 +70,11 @@ class FolderOutput(Output):
     def _file(self, first: int, suffix: str, before: str) -> Iterator[Path]:
         """Where to write a file, which gets its own name when it is whole."""
         path = self.folder / f"{first:06d}{suffix}"
-        partial = path.with_name(f".{path.stem}.partial{suffix}")
-        try:
-            with _naming_errors(path, f"the {before} before it are complete"):
-                yield partial
-                partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with (
+            _naming_errors(path, f"the {before} before it are complete"),
+            replacing(path, durable=False) as partial,  # a live stream does not wait for the disk
+        ):
+            yield partial
 
 
 def make_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sequences that are rendered: camera paths over stills, and the synthetic street."""
+"""Sequences that are rendered: camera paths over stills, and the synthetic driving scene."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from arseg_lightning.datasets.camera_path import camera_path, render_path, render_still_clip
 from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels, file_stamps
 from arseg_lightning.datasets.labels import read_image, read_label
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.datasets.synthetic.still_clips import (
+    camera_path,
+    render_path,
+    render_still_clip,
+)
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.synthetic import StreetScene
 
-__all__ = ["LabelledStill", "StreetSequence"]
+__all__ = ["LabelledDrivingScene", "LabelledStill"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class LabelledStill(LabelledVideo):
 
 
 @dataclass(frozen=True)
-class StreetSequence(LabelledVideo):
+class LabelledDrivingScene(LabelledVideo):
     """A synthetic street video; every frame has an exact label.
 
     Args:
@@ -83,7 +87,7 @@ class StreetSequence(LabelledVideo):
     """
 
     name: str
-    scene: StreetScene
+    scene: DrivingScene
     classes: ClassSet
 
     @property

@@ -1,4 +1,4 @@
-"""Textures of the synthetic street: everything that is painted once, before the camera moves."""
+"""Textures of the synthetic driving scene."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from arseg_lightning.video.street.world import Packed
+    from arseg_lightning.datasets.synthetic.world import Packed
 
 __all__ = ["StreetPlan", "draw_plan"]
 

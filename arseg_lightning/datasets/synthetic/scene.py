@@ -1,4 +1,4 @@
-"""A synthetic street video with exact labels and exact motion, made on the spot."""
+"""A synthetic driving scene video with exact labels and exact motion, made on the spot."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from arseg_lightning.datasets.classes import DRIVING9
+from arseg_lightning.datasets.synthetic.render import average_samples, place_cards, render_street
+from arseg_lightning.datasets.synthetic.scenery import build_street
 from arseg_lightning.ranges import check_above, check_range
 from arseg_lightning.types import Motion
-from arseg_lightning.video.street.render import average_samples, place_cards, render_street
-from arseg_lightning.video.street.scenery import build_street
-from arseg_lightning.video.street.world import STREET_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from arseg_lightning.video.street.render import CardsInView
-    from arseg_lightning.video.street.world import Floats, Packed, Street, View
+    from arseg_lightning.datasets.synthetic.render import CardsInView
+    from arseg_lightning.datasets.synthetic.world import Floats, Packed, Street, View
 
-__all__ = ["STREET_CLASSES", "StreetScene"]
+__all__ = ["DrivingScene"]
 
-_SKY, _ROAD, _PAVEMENT = (STREET_CLASSES.names.index(n) for n in ("sky", "road", "pavement"))
-_FIRST_CARD = STREET_CLASSES.num_classes
+_SKY, _ROAD, _PAVEMENT = (DRIVING9.names.index(n) for n in ("sky", "road", "pavement"))
+_FIRST_CARD = DRIVING9.num_classes
 _INFINITY = 1e12
 
 
 @dataclass(frozen=True)
-class StreetScene:
+class DrivingScene:
     """A drive down a made-up street: pictures, labels, and where every pixel came from.
 
     Every seed is another street with its own light, colours, houses and traffic. The camera

@@ -1,17 +1,18 @@
-"""The synthetic street as a data set: made on the spot, nothing to download."""
+"""The synthetic driving scene as a data set: made on the spot, nothing to download."""
 
 from __future__ import annotations
 
+from arseg_lightning.datasets.classes import DRIVING9
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.layout import Layout
-from arseg_lightning.datasets.rendered import StreetSequence
+from arseg_lightning.datasets.synthetic.rendered import LabelledDrivingScene
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.ranges import check_range
-from arseg_lightning.video.synthetic import STREET_CLASSES, StreetScene
 
-__all__ = ["StreetVideos"]
+__all__ = ["SyntheticDriving"]
 
 
-class StreetVideos(Layout):
+class SyntheticDriving(Layout):
     """Synthetic street videos with exact labels.
 
     Args:
@@ -34,8 +35,8 @@ class StreetVideos(Layout):
     ) -> None:
         check_range(1, num_videos=num_videos)
         check_range(0, first_seed=first_seed)
-        StreetScene(height, width, num_frames, first_seed, fps)  # refuses what it cannot show
-        self.classes = STREET_CLASSES
+        DrivingScene(height, width, num_frames, first_seed, fps)  # refuses what it cannot show
+        self.classes = DRIVING9
         self.seeds = range(first_seed, first_seed + num_videos)
         self.num_frames = num_frames
         self.height, self.width, self.fps = height, width, fps
@@ -45,11 +46,11 @@ class StreetVideos(Layout):
         return [self._sequence(seed) for seed in self.seeds]
 
     def _sequence(self, seed: int) -> LabelledVideo:
-        scene = StreetScene(
+        scene = DrivingScene(
             height=self.height,
             width=self.width,
             num_frames=self.num_frames,
             seed=seed,
             fps=self.fps,
         )
-        return StreetSequence(f"street_{seed:05d}", scene, self.classes)
+        return LabelledDrivingScene(f"driving_{seed:05d}", scene, self.classes)

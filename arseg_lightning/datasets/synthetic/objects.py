@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arseg_lightning.video.street import paint
-from arseg_lightning.video.street.world import STREET_CLASSES, STREET_LENGTH, Cards
+from arseg_lightning.datasets.classes import DRIVING9
+from arseg_lightning.datasets.synthetic import textures
+from arseg_lightning.datasets.synthetic.world import STREET_LENGTH, Cards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from arseg_lightning.video.street.plan import StreetPlan
-    from arseg_lightning.video.street.world import Packed
+    from arseg_lightning.datasets.synthetic.plan import StreetPlan
+    from arseg_lightning.datasets.synthetic.world import Packed
 
     Painter = Callable[[np.random.Generator, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]
 
 __all__ = ["draw_cards"]
 
 _PAINTERS: dict[str, tuple[Painter, int]] = {
-    "tree": (paint.paint_tree, 128),
-    "pole": (paint.paint_pole, 16),
-    "sign": (paint.paint_sign, 32),
-    "car": (paint.paint_car, 72),
-    "pedestrian": (paint.paint_pedestrian, 72),
+    "tree": (textures.paint_tree, 128),
+    "pole": (textures.paint_pole, 16),
+    "sign": (textures.paint_sign, 32),
+    "car": (textures.paint_car, 72),
+    "pedestrian": (textures.paint_pedestrian, 72),
 }
 """How each kind of card is painted, and its rows of texels at the default picture size."""
 
@@ -38,7 +39,7 @@ _REACH = {"tree": 120.0, "pole": 60.0, "sign": 60.0, "car": 110.0, "pedestrian":
 def draw_cards(plan: StreetPlan) -> Cards:
     """Draw all cards of a street; their surface numbers follow those of the classes."""
     cards = [*_kerbside(plan, -1), *_kerbside(plan, 1), *_traffic(plan)]
-    first, names = STREET_CLASSES.num_classes, STREET_CLASSES.names
+    first, names = DRIVING9.num_classes, DRIVING9.names
     return Cards(
         textures=tuple(_card_levels(plan, card.kind, first + i) for i, card in enumerate(cards)),
         class_index=np.array([names.index(card.kind) for card in cards]),

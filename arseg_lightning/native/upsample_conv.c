@@ -1,9 +1,9 @@
-/* The second half of "enlarge twofold, then convolve 3x3": see enlarged_conv.py of inference. */
+/* The second half of "upsample twofold, then convolve 3x3": see upsample_conv.py of inference. */
 
 #include "vectors.h"
 
-/* A row or column of the enlarged map, displaced by a tap, as a mix of two of the small map: by
-   bilinear enlargement, or of the nearest alone. One outside the enlarged map weighs nothing. */
+/* A row or column of the upsampled map, displaced by a tap, as a mix of two of the small map: by
+   bilinear upsampling, or of the nearest alone. One outside the upsampled map weighs nothing. */
 typedef struct {
     int near, far;
     float near_weight, far_weight;
@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) void across(
     }
 }
 
-/* Rows [from, to) of the small map become rows [2 from, 2 to) of the enlarged one.
+/* Rows [from, to) of the small map become rows [2 from, 2 to) of the upsampled one.
 
    taps      (rows, width, 3, 3, channels) from row `first` on; holds rows from - 1 to to, as far
              as they are inside

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from arseg_lightning.datasets.camera_path import camera_path, render_path, render_still_clip
+from arseg_lightning.datasets.synthetic.still_clips import (
+    camera_path,
+    render_path,
+    render_still_clip,
+)
 
 IDENTITY = np.eye(2, 3)
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from arseg_lightning.video.street.scenery import build_street
-from arseg_lightning.video.street.world import STREET_CLASSES, STREET_LENGTH
+from arseg_lightning.datasets.classes import DRIVING9
+from arseg_lightning.datasets.synthetic.scenery import build_street
+from arseg_lightning.datasets.synthetic.world import STREET_LENGTH
 
 
 @pytest.fixture(scope="module")
@@ -11,7 +12,7 @@ def street():
 
 
 def test_surfaces_are_numbered_classes_first(street):
-    classes = np.arange(STREET_CLASSES.num_classes)
+    classes = np.arange(DRIVING9.num_classes)
     np.testing.assert_array_equal(street.class_of[: len(classes)], classes)
     assert len(street.class_of) == len(classes) + len(street.cards.textures)
 

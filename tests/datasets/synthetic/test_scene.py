@@ -1,20 +1,21 @@
 import numpy as np
 import pytest
 
-from arseg_lightning.video.synthetic import STREET_CLASSES, StreetScene
+from arseg_lightning.datasets.classes import DRIVING9
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 
-POLE = STREET_CLASSES.names.index("pole")
+POLE = DRIVING9.names.index("pole")
 PAIRS = [(1, 0), (11, 0), (40, 29), (5, 8)]
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids="seed{}".format)
 def scene(request):
-    return StreetScene(seed=request.param)
+    return DrivingScene(seed=request.param)
 
 
 @pytest.fixture(scope="module")
 def streets():
-    return [StreetScene(seed=seed) for seed in range(2, 5)]
+    return [DrivingScene(seed=seed) for seed in range(2, 5)]
 
 
 def nearest(values, motion):
@@ -26,49 +27,49 @@ def nearest(values, motion):
 
 
 def test_frames_are_pictures_with_a_class_in_every_pixel():
-    image, label = StreetScene(height=45, width=77).frame(3)
+    image, label = DrivingScene(height=45, width=77).frame(3)
     assert image.shape == (45, 77, 3)
     assert image.dtype == np.uint8
     assert label.shape == (45, 77)
     assert label.dtype == np.uint8
-    assert label.max() < STREET_CLASSES.num_classes
+    assert label.max() < DRIVING9.num_classes
 
 
 def test_any_frame_alone_equals_the_sequence():
-    sequence = list(StreetScene(num_frames=12, seed=4).frames())
+    sequence = list(DrivingScene(num_frames=12, seed=4).frames())
     assert len(sequence) == 12
     for index in (7, 0, 11):
-        image, label = StreetScene(num_frames=12, seed=4).frame(index)
+        image, label = DrivingScene(num_frames=12, seed=4).frame(index)
         np.testing.assert_array_equal(image, sequence[index][0])
         np.testing.assert_array_equal(label, sequence[index][1])
 
 
 def test_a_longer_video_starts_with_the_shorter_one(scene):
-    longer = StreetScene(seed=scene.seed, num_frames=1000)
+    longer = DrivingScene(seed=scene.seed, num_frames=1000)
     np.testing.assert_array_equal(longer.frame(9)[0], scene.frame(9)[0])
 
 
 def test_twice_the_frame_rate_shows_the_same_drive(scene):
-    faster = StreetScene(seed=scene.seed, fps=2 * scene.fps)
+    faster = DrivingScene(seed=scene.seed, fps=2 * scene.fps)
     np.testing.assert_array_equal(faster.frame(14)[0], scene.frame(7)[0])
 
 
 def test_twice_the_size_shows_the_same_street(scene):
     label = scene.frame(5)[1]
-    large = StreetScene(height=320, width=480, seed=scene.seed).frame(5)[1]
+    large = DrivingScene(height=320, width=480, seed=scene.seed).frame(5)[1]
     assert (large[::2, ::2] == label).mean() > 0.95
 
 
 def test_every_seed_is_another_street(scene):
     image, label = scene.frame(0)
-    other_image, other_label = StreetScene(seed=scene.seed + 1).frame(0)
+    other_image, other_label = DrivingScene(seed=scene.seed + 1).frame(0)
     assert np.abs(image.astype(int) - other_image).mean() > 20
     assert 0.05 < (label != other_label).mean() < 0.8
 
 
 def test_every_class_occurs(streets):
     labels = np.stack([street.frame(index)[1] for street in streets for index in (0, 50)])
-    counts = np.bincount(labels.ravel(), minlength=STREET_CLASSES.num_classes)
+    counts = np.bincount(labels.ravel(), minlength=DRIVING9.num_classes)
     assert (counts / counts.sum() > 0.002).all()
 
 
@@ -114,14 +115,14 @@ def test_what_comes_into_view_has_no_valid_motion(scene):
 
 
 def test_a_whole_lap_later_nothing_is_the_same():
-    scene = StreetScene(num_frames=3000, fps=30)
+    scene = DrivingScene(num_frames=3000, fps=30)
     assert scene.motion(2000, 0).valid.mean() < 0.5  # all but the sky
 
 
 @pytest.mark.parametrize("index", [-1, 5])
 def test_a_frame_outside_the_video_is_refused(index):
     with pytest.raises(IndexError, match="of a video of 5 frames"):
-        StreetScene(num_frames=5).frame(index)
+        DrivingScene(num_frames=5).frame(index)
 
 
 @pytest.mark.parametrize(
@@ -135,4 +136,4 @@ def test_a_frame_outside_the_video_is_refused(index):
 )
 def test_impossible_videos_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
-        StreetScene(**wrong)
+        DrivingScene(**wrong)

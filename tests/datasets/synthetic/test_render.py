@@ -1,6 +1,6 @@
 import numpy as np
 
-from arseg_lightning.video.street.render import average_samples
+from arseg_lightning.datasets.synthetic.render import average_samples
 
 
 def test_a_pixel_is_the_mean_of_its_samples():

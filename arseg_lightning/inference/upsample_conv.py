@@ -1,4 +1,4 @@
-"""A 3x3 convolution after a twofold enlargement, for a quarter of its multiplications."""
+"""A 3x3 convolution after a twofold upsampling, for a quarter of its multiplications."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from arseg_lightning.models.blocks import AnyBatchNorm, DoubledConv, EnlargedConv
+from arseg_lightning.models.blocks import AnyBatchNorm, NearestUpsampleConv, UpsampleConv
 from arseg_lightning.native import load, tensor_pointer
 
-__all__ = ["FactoredEnlargedConv"]
+__all__ = ["FactoredUpsampleConv"]
 
 _LANES = 16
 _BAND_BYTES = 16 << 20
 """Of the nine products, so much is in memory at once: what a shared cache holds."""
 
 
-class FactoredEnlargedConv(nn.Module):
-    """What an enlargement with a convolution computes, with the products taken on the small map.
+class FactoredUpsampleConv(nn.Module):
+    """What an upsampling with a convolution computes, with the products taken on the small map.
 
     A 3x3 convolution is a sum of nine displaced 1x1 convolutions. Those are linear, as the
-    enlargement is, and may be exchanged with it: nine 1x1 convolutions on the small map, then
-    enlarge, displace and add up the nine results. The large map has four times as many pixels, so
+    upsampling is, and may be exchanged with it: nine 1x1 convolutions on the small map, then
+    upsample, displace and add up the nine results. The large map has four times as many pixels, so
     a quarter of the multiplications is left. The second half is a kernel in C, in bands of rows
     that stay in the cache.
 
@@ -43,12 +43,12 @@ class FactoredEnlargedConv(nn.Module):
     taps: Tensor
     bias: Tensor
 
-    def __init__(self, stage: EnlargedConv | DoubledConv) -> None:
+    def __init__(self, stage: UpsampleConv | NearestUpsampleConv) -> None:
         super().__init__()
-        if load("enlarged_conv") is None or not self.fits(stage):
+        if load("upsample_conv") is None or not self.fits(stage):
             raise ValueError(
-                "the factored enlargement needs a C compiler and channels in multiples of "
-                f"{_LANES}; set factored_enlargement to false"
+                "the factored upsampling needs a C compiler and channels in multiples of "
+                f"{_LANES}; set factored_upsampling to false"
             )
         parts = _Parts.of(stage)
         conv, self.slope, self.nearest = parts.folded(), parts.slope, parts.nearest
@@ -59,12 +59,12 @@ class FactoredEnlargedConv(nn.Module):
         self.register_buffer("bias", bias.expand(self.out_channels).contiguous())
 
     @staticmethod
-    def fits(stage: EnlargedConv | DoubledConv) -> bool:
+    def fits(stage: UpsampleConv | NearestUpsampleConv) -> bool:
         """Whether the kernel can take a stage: whole vectors of channels."""
         return _Parts.of(stage).conv.out_channels % _LANES == 0
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve on the small map and enlarge."""
+        """Convolve on the small map and upsample."""
         batch, _, height, width = x.shape
         out = x.new_empty(batch, 2 * height, 2 * width, self.out_channels)
         if x.device.type not in ("cpu", "meta"):  # meta: its cost is counted
@@ -74,7 +74,7 @@ class FactoredEnlargedConv(nn.Module):
             )
         if x.device.type == "cpu":
             for one, large in zip(x.permute(0, 2, 3, 1).contiguous(), out, strict=True):
-                self._enlarge(one, large)
+                self._upsample(one, large)
         return out.permute(0, 3, 1, 2)
 
     def macs(self, x: Tensor, output: Tensor) -> int:
@@ -84,14 +84,14 @@ class FactoredEnlargedConv(nn.Module):
         """
         return output.numel() * (9 * self.in_channels // 4 + 15)
 
-    def _enlarge(self, x: Tensor, out: Tensor) -> None:
+    def _upsample(self, x: Tensor, out: Tensor) -> None:
         """Go down one image in bands of rows: (h, w, C) -> (2h, 2w, C')."""
         height, width, _ = x.shape
         row_bytes = width * self.taps.shape[1] * x.element_size()
         rows = min(max(_BAND_BYTES // row_bytes, 4), height)
         products = x.new_empty(rows + 2, width, self.taps.shape[1])
         threads = torch.get_num_threads()
-        kernels = load("enlarged_conv")
+        kernels = load("upsample_conv")
         assert kernels is not None  # the constructor has seen to it
         sums = torch.empty(threads, 3 * width * self.out_channels)
         bias = self.bias.float()
@@ -123,9 +123,9 @@ class _Parts:
     nearest: bool
 
     @classmethod
-    def of(cls, stage: EnlargedConv | DoubledConv) -> _Parts:
+    def of(cls, stage: UpsampleConv | NearestUpsampleConv) -> _Parts:
         """Take a stage apart."""
-        if isinstance(stage, DoubledConv):
+        if isinstance(stage, NearestUpsampleConv):
             return cls(stage.conv, stage.bn, 0.0, nearest=True)
         conv, norm, rectifier = stage
         if not (isinstance(conv, nn.Conv2d) and isinstance(rectifier, nn.PReLU)):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from arseg_lightning.video.street.paint import paint_ground, paint_sky, smooth_noise
+from arseg_lightning.datasets.synthetic.textures import paint_ground, paint_sky, smooth_noise
 
 
 def test_noise_tiles_without_a_seam():

@@ -1,4 +1,4 @@
-"""Locks end with their process: what one process makes, others wait for, or take over."""
+"""Files are whole or not there, locks end with their process, and errors name a remedy."""
 
 import errno
 import fcntl
@@ -8,7 +8,15 @@ import signal
 
 import pytest
 
-from arseg_lightning.file_lock import LockedElsewhere, building, lock_file
+from arseg_lightning.files import (
+    NO_PLACE,
+    LockedElsewhere,
+    building,
+    lock_file,
+    remedy_for,
+    replacing,
+    write_atomic,
+)
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -102,6 +110,46 @@ def test_a_disk_without_locks_has_none(tmp_path, monkeypatch, number):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    assert lock_file(tmp_path / "lock") is None
+    assert not lock_file(tmp_path / "lock").is_locked
     with building(tmp_path / "clip.mp4") as missing:
         assert missing
+
+
+def write_half(path):
+    with replacing(path) as partial:
+        partial.write_text("sec")
+        raise RuntimeError
+
+
+def test_a_file_is_replaced_whole_or_stays(tmp_path):
+    path = tmp_path / "folder" / "result.json"
+    write_atomic(path, "first")
+    with pytest.raises(RuntimeError):
+        write_half(path)
+    assert path.read_text() == "first"
+    write_atomic(path, b"second")
+    assert path.read_text() == "second"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "your quota"),
+        (errno.EACCES, "a folder that is yours"),
+        (errno.ENOTDIR, "in its path is a file"),
+        (errno.EIO, "look at the disk"),
+    ],
+)
+def test_each_reason_has_its_own_remedy(number, remedy):
+    assert remedy in remedy_for(OSError(number, "reason"), "look at the disk")
+
+
+def test_an_error_without_a_number_has_the_general_remedy():
+    assert remedy_for(ValueError("wrong"), "look at it") == "look at it"
+
+
+@pytest.mark.parametrize("number", sorted(NO_PLACE))
+def test_whatever_is_wrong_with_a_place_has_a_remedy(number):
+    assert remedy_for(OSError(number, "reason"), "") != ""

@@ -1,4 +1,4 @@
-"""Show a synthetic street as the camera sees it at one moment."""
+"""Show a synthetic driving scene as the camera sees it at one moment."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arseg_lightning.video.street.world import STREET_CLASSES, Street, View
+from arseg_lightning.datasets.classes import DRIVING9
+from arseg_lightning.datasets.synthetic.world import Street, View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from arseg_lightning.video.street.world import Floats, Packed
+    from arseg_lightning.datasets.synthetic.world import Floats, Packed
 
 __all__ = ["CardsInView", "average_samples", "place_cards", "render_street"]
 
-_POLE = STREET_CLASSES.names.index("pole")
+_POLE = DRIVING9.names.index("pole")
 _NEAREST = 1.2
 """Metres in front of the camera at which a card leaves the picture."""
 

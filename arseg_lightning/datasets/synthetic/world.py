@@ -1,4 +1,4 @@
-"""What a synthetic street consists of: textures, cards and a camera that drives.
+"""What a synthetic driving scene consists of: textures, cards and a camera that drives.
 
 The world is a corridor that repeats every ``STREET_LENGTH`` metres: flat ground, two walls of house
 fronts and trees beside it, and upright cards (cars, people, poles) that face the camera. X runs
@@ -12,32 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arseg_lightning.types import ClassSet
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Packed = NDArray[np.uint32]
 
-__all__ = ["STREET_CLASSES", "STREET_LENGTH", "Cards", "Drive", "Ribbon", "Street", "View"]
-
-STREET_CLASSES = ClassSet(
-    name="street9",
-    names=("sky", "building", "road", "pavement", "tree", "pole", "sign", "car", "pedestrian"),
-    palette=(
-        (128, 180, 230),
-        (150, 70, 60),
-        (110, 90, 120),
-        (230, 160, 200),
-        (90, 150, 50),
-        (250, 230, 90),
-        (255, 130, 20),
-        (40, 60, 200),
-        (220, 20, 60),
-    ),
-)
-"""The classes of the synthetic street."""
+__all__ = ["STREET_LENGTH", "Cards", "Drive", "Ribbon", "Street", "View"]
 
 STREET_LENGTH = 128.0
 """Metres after which the street repeats."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arseg_lightning.video.street import paint
-from arseg_lightning.video.street.cards import draw_cards
-from arseg_lightning.video.street.plan import StreetPlan, draw_plan
-from arseg_lightning.video.street.world import (
-    STREET_CLASSES,
+from arseg_lightning.datasets.classes import DRIVING9
+from arseg_lightning.datasets.synthetic import textures
+from arseg_lightning.datasets.synthetic.objects import draw_cards
+from arseg_lightning.datasets.synthetic.plan import StreetPlan, draw_plan
+from arseg_lightning.datasets.synthetic.world import (
     STREET_LENGTH,
     Drive,
     Ribbon,
@@ -21,12 +21,12 @@ from arseg_lightning.video.street.world import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from arseg_lightning.video.street.world import Floats, Packed
+    from arseg_lightning.datasets.synthetic.world import Floats, Packed
 
 __all__ = ["build_street"]
 
 _SKY, _BUILDING, _ROAD, _PAVEMENT, _TREE = (
-    STREET_CLASSES.names.index(name) for name in ("sky", "building", "road", "pavement", "tree")
+    DRIVING9.names.index(name) for name in ("sky", "building", "road", "pavement", "tree")
 )
 _WALL_TOP = 12.0
 _GROUND_LENGTH, _GROUND_WIDTH = 64.0, 24.0
@@ -37,9 +37,9 @@ def build_street(height: int, width: int, seed: int) -> Street:
     plan = draw_plan(seed, height)
     shades = plan.rng.permutation([plan.rng.uniform(0.6, 0.9), 1.0])
     (left, left_height), (right, right_height) = (_wall(plan, shade) for shade in shades)
-    sky = paint.paint_sky(plan.brush(), 2 * height, 4 * width)
+    sky = textures.paint_sky(plan.brush(), 2 * height, 4 * width)
     cards = draw_cards(plan)
-    classes = [*range(STREET_CLASSES.num_classes), *cards.class_index]
+    classes = [*range(DRIVING9.num_classes), *cards.class_index]
     return Street(
         sky=plan.pack(sky, _SKY),
         ground=_ground(plan),
@@ -85,7 +85,7 @@ def _drive(plan: StreetPlan, height: int, width: int) -> Drive:
 def _ground(plan: StreetPlan) -> Ribbon:
     density = 24 * plan.detail
     shape = (int(_GROUND_LENGTH * density), int(_GROUND_WIDTH * density))
-    colours, road = paint.paint_ground(plan.brush(), shape, density, plan.road)
+    colours, road = textures.paint_ground(plan.brush(), shape, density, plan.road)
     return _ribbon(plan.pack(colours, np.where(road, _ROAD, _PAVEMENT).astype(np.uint8)), density)
 
 
@@ -102,15 +102,15 @@ def _wall(plan: StreetPlan, shade: float) -> tuple[Ribbon, Floats]:
         if rng.random() < 0.72:
             height[part] = rng.uniform(4.0, _WALL_TOP - 0.5)
             top = int(height[start] * density)
-            colours[part, :top] = paint.paint_facade(plan.brush(), length, top, density)
+            colours[part, :top] = textures.paint_facade(plan.brush(), length, top, density)
             colours[part, top:] = colours[part, top - 1 : top]
             surface[part] = _BUILDING
         else:
-            ragged = paint.smooth_noise(plan.brush(), (length, 1), (max(2, length // density), 1))[
-                :, 0
-            ]
+            ragged = textures.smooth_noise(
+                plan.brush(), (length, 1), (max(2, length // density), 1)
+            )[:, 0]
             height[part] = rng.uniform(2.0, 6.0) * (0.6 + 0.6 * ragged)
-            colours[part] = paint.paint_foliage(plan.brush(), (length, rows))
+            colours[part] = textures.paint_foliage(plan.brush(), (length, rows))
             surface[part] = _TREE
         start += length
     return _ribbon(plan.pack(colours * np.float32(shade), surface), density), height
