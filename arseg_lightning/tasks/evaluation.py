@@ -103,10 +103,6 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
 
     A stream may be cut at the keyframes of the interval, and show only them and the labelled
     frames, where that changes nothing for any of the methods.
-
-    Args:
-        methods: The methods.
-        keyframe_interval: L.
     """
     methods = list(methods)
     cut = all(_may_be_cut(method, keyframe_interval) for method in methods)

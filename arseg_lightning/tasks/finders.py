@@ -23,11 +23,7 @@ class FoundSettings(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Refuse to search in the middle of a run.
-
-        Raises:
-            ValueError: If a run that resumes has a finder.
-        """
+        """Refuse to search in the middle of a run."""
         finders = _finders(trainer)
         if finders and resumes(trainer):
             raise ValueError(

@@ -45,16 +45,7 @@ class LabelMaps:
 class MethodModule(LightningModule):
     """Holds a method, and what it is compared with; segments images and videos.
 
-    Args:
-        method: Builds the method.
-        num_classes: Number of classes; None waits for the data module of a trainer.
-        keyframe_interval: L; None is that of the data module.
-        weights: See :class:`arseg_lightning.tasks.VideoTask`.
-        compare: Further methods, by name.
-        compare_weights: Files that those start from, by their names.
-
-    Raises:
-        ValueError: If a name is that of no submodule, or a file does not fit.
+    Its arguments are the first ones of :class:`arseg_lightning.tasks.VideoTask`.
     """
 
     method: VideoMethod
@@ -100,11 +91,11 @@ class MethodModule(LightningModule):
         Args:
             checkpoint_path: The checkpoint of a run.
             map_location: Where the weights go, as for ``torch.load``.
-            hparams_file: None, as for Lightning; the checkpoint has it all.
-            strict: Whether the names of the weights have to be the task's; they have, by default.
+            hparams_file: None; the checkpoint has it all.
+            strict: Whether the names of the weights have to be the task's, as by default.
             weights_only: Whatever it is, only tensors and plain values are read.
-            trust: Packages beside this one whose functions the checkpoint may name. Networks,
-                optimisers and schedules of modules that are imported already need none.
+            trust: Packages beside this one that the checkpoint may name. Networks, optimisers and
+                schedules of modules that are imported already need no trust.
             arguments: Take the place of the checkpoint's.
 
         Raises:
@@ -241,7 +232,7 @@ class MethodModule(LightningModule):
         return LabelMaps(names, torch.from_numpy(np.stack([each.labels for each in results])))
 
     def on_predict_end(self) -> None:
-        """Let go of the last stream."""
+        """Let go of the last stream, which nobody can copy."""
         self._stream = None
 
     def refuse_random_weights(self, command: str, checkpoint: str = "ckpt_path") -> None:
@@ -252,7 +243,7 @@ class MethodModule(LightningModule):
             checkpoint: How it is given a run's checkpoint.
 
         Raises:
-            ValueError: If a part has no weights yet; the message says what brings them.
+            ValueError: If a part has no weights yet.
         """
         if self.untrained:
             raise ValueError(

@@ -36,20 +36,12 @@ class ConfigurationDecides(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Remember what a run resumes from.
-
-        Raises:
-            ValueError: If its optimiser cannot have that state.
-        """
+        """Remember what a run resumes from."""
         self._checkpoint = checkpoint if resumes(trainer) else None
         self._refuse_other_optimiser()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember how the optimiser is configured, before its state is restored.
-
-        Raises:
-            ValueError: If it cannot have that of the checkpoint.
-        """
+        """Remember how the optimiser is configured, before its state is restored."""
         self._settings = _settings(trainer)
         self._refuse_other_optimiser()
 
@@ -82,19 +74,19 @@ class ConfigurationDecides(Callback):
         return saved
 
     def _refuse_other_optimiser(self) -> None:
-        """Compare the two once both are known; the strategy decides which one is first."""
+        """Raise if the checkpoint's state is none of this optimiser's, once both are known."""
         saved, now = self._saved, self._settings
         if self._checkpoint is None or not saved or not now:
-            return
+            return  # the strategy decides which of the two is known first
         if saved["schedule"]["schedule"] != now["schedule"]["schedule"]:
             self._checkpoint["lr_schedulers"] = []  # one cannot read the state of another
-        what = f"{saved['kind']}, and this run has {now['kind']}"
-        if saved["kind"] == now["kind"]:
-            if saved["sizes"] == now["sizes"]:
-                return
-            what = f"{now['kind']} of {saved['sizes']} parameters a group, and this is " + str(
-                now["sizes"]
-            )
+        kind, sizes = now["kind"], now["sizes"]
+        if saved["kind"] != kind:
+            what = f"{saved['kind']}, and this run has {kind}"
+        elif saved["sizes"] != sizes:
+            what = f"{kind} of {saved['sizes']} parameters a group, and this is {sizes}"
+        else:
+            return
         raise ValueError(
             f"the checkpoint's optimiser is {what}: its state does not fit. To start from its "
             f"weights alone, give --model.weights.all CHECKPOINT instead of --ckpt_path"

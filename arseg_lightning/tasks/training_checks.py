@@ -105,8 +105,8 @@ class TrainingChecks(Callback):
             self._pixels = None
 
     def _look_at_put_off(self) -> None:
-        if self._put_off is not None:
-            refuse, self._put_off = self._put_off, None
+        refuse, self._put_off = self._put_off, None
+        if refuse is not None:
             refuse()
 
 
@@ -118,11 +118,7 @@ def count_pixels(labels: Tensor, num_classes: int) -> Tensor:
 
 
 def refuse_broken_weights(weights: Mapping[str, Tensor], step: int) -> None:
-    """Raise before a checkpoint is written that nobody could use.
-
-    Raises:
-        NotFinite: If a weight is infinite or no number.
-    """
+    """Raise NotFinite before a checkpoint is written that nobody could use."""
     for name, value in weights.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise NotFinite(

@@ -125,11 +125,7 @@ class VideoTask(MethodModule):
         return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[typeddict-item]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write nothing that is broken.
-
-        Raises:
-            NotFinite: If a weight is infinite or no number.
-        """
+        """Write nothing that is broken."""
         refuse_broken_weights(checkpoint["state_dict"], checkpoint["global_step"])
 
     def on_fit_start(self) -> None:
