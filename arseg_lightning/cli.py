@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jsonargparse import auto_cli, set_parsing_settings
+from jsonargparse import set_parsing_settings
 from lightning import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -19,19 +19,11 @@ from arseg_lightning.callbacks.recorded_values import read_back_devices_and_enum
 from arseg_lightning.callbacks.stop_signal import status_of_stopped
 from arseg_lightning.callbacks.wandb_run import own_wandb_run
 from arseg_lightning.commands import COMMANDS
-from arseg_lightning.commands.arguments import (
-    CommandParser,
-    check_command,
-    help_texts,
-    named,
-    read_counts_first,
-    without_trusted,
-)
+from arseg_lightning.commands.arguments import check_command, read_counts_first, run_command
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.experiment_cli import STAGES, ExperimentCLI
 from arseg_lightning.messages import PROGRAM, PlainMessages
 from arseg_lightning.tasks import VideoTask
-from arseg_lightning.tasks.trusted import trusting
 
 __all__ = ["main"]
 
@@ -66,22 +58,13 @@ def main(arguments: list[str] | None = None) -> Any:
     """
     words = sys.argv[1:] if arguments is None else arguments
     if words and words[0] in COMMANDS:
-        return _run_command(*words)
+        return run_command(words[0], COMMANDS[words[0]], words[1:])
     check_command(words, [*STAGES, *COMMANDS])
     with own_wandb_run(), _without_noise():
         try:
             return _run_experiment(arguments)  # None, or Lightning warns of a list
         except SIGTERMException:  # Lightning's status would be 0: done
             raise SystemExit(status_of_stopped()) from None
-
-
-def _run_command(name: str, *words: str) -> Any:
-    command: Callable[..., Any] = COMMANDS[name]
-    texts: dict[str, Any] = help_texts(name, command)
-    texts["parser_class"] = CommandParser
-    others, trusted = without_trusted([*words])
-    with trusting(trusted):
-        return auto_cli(command, args=named(command, others), as_positional=False, **texts)
 
 
 class _Parser(PlainMessages, LightningArgumentParser):

@@ -81,7 +81,7 @@ def stress(folder: Path, kills: int, seed: int) -> Summary:
     """Kill so many builders and look at what they leave."""
     video, root = folder / "driving.mp4", folder / "store"
     scene = DrivingScene(height=160, width=240, num_frames=120)
-    images = (image for image, _ in scene.frames())
+    images = scene.images()
     encode_frames(images, video, EncodeSettings(b_frames=2))
     expected, seconds = undisturbed(video, folder / "undisturbed")
     moments = random.Random(seed)

@@ -33,12 +33,11 @@ def make_videos(folder: Path, num_videos: int, num_frames: int) -> None:
         scene = DrivingScene(height=HEIGHT, width=WIDTH, num_frames=num_frames, seed=seed)
         path = folder / "videos" / f"driving_{seed}.mp4"
         path.parent.mkdir(exist_ok=True)
-        frames = list(scene.frames())
-        encode_frames([image for image, _ in frames], path, settings)
+        encode_frames(scene.images(), path, settings)
         labels = folder / "labels" / path.stem
         labels.mkdir(parents=True)
         for index in range(LABEL_EVERY - 1, num_frames, LABEL_EVERY):
-            Image.fromarray(frames[index][1]).save(labels / f"{index:06d}.png")
+            Image.fromarray(scene.label(index)).save(labels / f"{index:06d}.png")
 
 
 @dataclass(frozen=True)

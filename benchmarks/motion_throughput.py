@@ -201,7 +201,7 @@ def _clip(video: Path | None, folder: Path, keyframe_interval: int) -> Clip:
         print("making the clip", file=sys.stderr)
         video = folder / "driving.mp4"
         scene = DrivingScene(HEIGHT, WIDTH, NUM_FRAMES)
-        encode_frames((image for image, _ in scene.frames()), video, EncodeSettings())
+        encode_frames(scene.images(), video, EncodeSettings())
     cache = MotionCache(folder / "motion")
     cache.ensure(video)
     return Clip(video, cache.entry(video), keyframe_interval, len(os.sched_getaffinity(0)))

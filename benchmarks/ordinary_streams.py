@@ -116,7 +116,7 @@ def _encode(source: Path | None, folder: Path, name: str) -> Path:
 def _pictures(source: Path | None) -> Iterable[av.VideoFrame]:
     if source is None:
         scene = DrivingScene(height=SIZE[0], width=SIZE[1], num_frames=NUM_FRAMES)
-        images = (image for image, _ in scene.frames())
+        images = scene.images()
     else:
         images = (frame.image for frame in decode(source, size=SIZE))
     return (av.VideoFrame.from_ndarray(image, format="rgb24") for image in images)

@@ -10,8 +10,7 @@ from lightning import Trainer
 
 from arseg_lightning.bench import BenchCase
 from arseg_lightning.cli import main
-from arseg_lightning.failure import plain_message, report
-from arseg_lightning.messages import CommandError
+from arseg_lightning.messages import CommandError, plain_message, report
 from arseg_lightning.methods.per_frame import check_resolution_ratio
 
 

@@ -42,7 +42,6 @@ ROOMS = (
     "commands",
     "experiment_cli",
     "cli",
-    "failure",
 )
 """In the order of the way through the package: a room may use those before it and itself."""
 
@@ -60,6 +59,7 @@ OWNERS = {
     ),
     "pytorch_lightning": (),
     "ray": ("datasets.ray_engine",),
+    "optuna": ("sweep",),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 from arseg_lightning.cli import main
-from arseg_lightning.failure import plain_message
-from arseg_lightning.messages import CommandError
+from arseg_lightning.messages import CommandError, plain_message
 from tests.test_cli import configuration, driving
 
 GOLDEN = Path(__file__).with_name("golden") / "messages.md"

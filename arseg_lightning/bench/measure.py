@@ -95,7 +95,7 @@ def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[StreamedFrame], 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "driving.mp4"
         with VideoWriter(path, EncodeSettings(keyframe_interval=None, fps=30.0)) as writer:
-            for image, _ in scene.frames():
+            for image in scene.images():
                 writer.write(image)
         start = perf_counter()
         with open_live(path, motion="codec") as live:

@@ -17,7 +17,8 @@ from arseg_lightning.datasets.label_count import LabelCount
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.labels import image_size, read_label
 from arseg_lightning.datasets.layout import Layout, PreparedLayout
-from arseg_lightning.datasets.synthetic.rendered import LabelledDrivingScene, LabelledStill
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 
 __all__ = ["DataCheck", "SplitCheck", "check_data", "check_split"]
 
@@ -223,5 +224,5 @@ def _nothing_counts(labels: LabelCount) -> tuple[str, ...]:
 
 def _motion(sequence: LabelledVideo) -> str:
     """Where the motion between a sequence's frames comes from."""
-    kinds = {LabelledStill: "camera paths", LabelledDrivingScene: "synthetic video"}
+    kinds = {LabelledStill: "camera paths", DrivingScene: "synthetic video"}
     return kinds.get(type(sequence), "real video")

@@ -15,7 +15,7 @@ from arseg_lightning.datasets.inventory import Gap, Inventory
 from arseg_lightning.datasets.label_files import LabelFiles
 from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideo
 from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, one_per_name, present
-from arseg_lightning.datasets.synthetic.rendered import LabelledStill
+from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.ranges import check_words
 
 __all__ = ["Cityscapes"]

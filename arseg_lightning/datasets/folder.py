@@ -23,7 +23,7 @@ from arseg_lightning.datasets.layout import (
     frame_number,
     one_per_name,
 )
-from arseg_lightning.datasets.synthetic.rendered import LabelledStill
+from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.ranges import check_above, check_range, check_words
 
 __all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]

@@ -17,7 +17,7 @@ from arseg_lightning.datasets.labelled_video import (
     LabelledVideoFile,
 )
 from arseg_lightning.datasets.labels import image_size, read_image
-from arseg_lightning.datasets.synthetic.rendered import LabelledStill
+from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.probe import VideoInfo, motion_obstacle, probe
 

@@ -6,7 +6,7 @@ from torch import nn
 from arseg_lightning.callbacks.cost_line import CostLine, cost_line
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.datasets.synthetic.videos import SyntheticDriving
+from arseg_lightning.datasets.synthetic.scene import SyntheticDriving
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.tasks import JointTask

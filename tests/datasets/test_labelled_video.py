@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arseg_lightning.datasets.classes import CAMVID11, DRIVING9
+from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.datasets.labelled_video import (
     LabelledExcerpt,
     LabelledImages,
     LabelledVideoFile,
 )
-from arseg_lightning.datasets.synthetic.rendered import LabelledDrivingScene, LabelledStill
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from tests.video.hand_made import pan
@@ -35,7 +35,7 @@ def all_kinds(folder):
         "images": LabelledImages("images", images, {}, CAMVID11),
         "span": LabelledExcerpt("span", folder / "pan.mp4", 2, 2 + NUM_FRAMES, label, CAMVID11),
         "still": LabelledStill("still", images[0], label, CAMVID11, NUM_FRAMES, seed=3),
-        "driving": LabelledDrivingScene("driving", scene, DRIVING9),
+        "driving": scene,
     }
 
 

@@ -13,7 +13,7 @@ import yaml
 from lightning import Trainer
 
 from arseg_lightning.cli import main
-from arseg_lightning.failure import plain_message
+from arseg_lightning.messages import plain_message
 from tests.lightning.table import CALLBACKS, LOGGERS, PACKAGES, REFUSED, WORKS, Line
 from tests.test_cli import HIGH_RES, configuration, driving
 

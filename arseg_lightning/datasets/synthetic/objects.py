@@ -1,171 +1,114 @@
-"""Draw what stands and moves in a random street: poles, signs, trees, cars and people."""
+"""Textures of the driving scene's cars, people, trees, poles and signs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
-from arseg_lightning.datasets.classes import DRIVING9
-from arseg_lightning.datasets.synthetic import textures
-from arseg_lightning.datasets.synthetic.world import STREET_LENGTH, Cards
+from arseg_lightning.datasets.synthetic.textures import (
+    PAINTS,
+    Colours,
+    Mask,
+    as_colour,
+    paint_foliage,
+    pick_colour,
+    smooth_noise,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["PAINTERS"]
 
-    from numpy.typing import NDArray
+_CLOTHES = (
+    *((40, 44, 62), (130, 40, 44), (190, 180, 160)),
+    *((62, 92, 120), (84, 84, 84), (180, 140, 50)),
+)
+_SKIN = ((206, 164, 138), (120, 82, 62), (164, 120, 92))
+_HAIR = ((40, 32, 28), (110, 84, 50))
+_BARK = ((86, 70, 56), (104, 96, 86))
+_METALS = ((70, 72, 74), (126, 128, 126), (48, 62, 54), (150, 146, 138))
 
-    from arseg_lightning.datasets.synthetic.plan import StreetPlan
-    from arseg_lightning.datasets.synthetic.world import Packed
 
-    Painter = Callable[[np.random.Generator, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]
+def _car(rng: np.random.Generator, rows: int) -> tuple[Colours, Mask]:
+    """A car from behind or from the front, and its outline."""
+    u, v = _grid(rows, int(rows * 1.2))
+    side = np.abs(u - 0.5)
+    paint, roof = pick_colour(rng, PAINTS, 18), rng.uniform(0.26, 0.44)
+    body = (side < 0.48) & (v > 0.40) & (v < 0.86)
+    cabin = (v > 0.02) & (v <= 0.42) & (side < roof + (0.46 - roof) * (v - 0.02) / 0.4)
+    wheels = (v > 0.8) & (side > 0.28) & (side < 0.45)
+    car = np.broadcast_to(paint, (*u.shape, 3)) * (1.15 - 0.4 * v[:, :, None])
+    car[(v > 0.09) & (v < 0.38) & (side < roof - 0.03 + (0.43 - roof) * v / 0.4)] = (46, 54, 62)
+    lamps = (240, 236, 214) if rng.random() < 0.5 else (176, 26, 22)
+    car[(v > 0.48) & (v < 0.58) & (side > 0.33) & (side < 0.46)] = lamps
+    car[(v > 0.60) & (v < 0.66) & (side < 0.12)] = (214, 208, 176)
+    car[(v > 0.70) & (v < 0.74)] *= 0.6
+    car[v > 0.80] = (24, 24, 26)
+    car[(v > 0.86) & (side < 0.28)] *= 0.6
+    underside = (v >= 0.86) & (v < 0.96) & (side < 0.43)
+    return car, body | cabin | wheels | underside
 
-__all__ = ["draw_cards"]
 
-_PAINTERS: dict[str, tuple[Painter, int]] = {
-    "tree": (textures.paint_tree, 128),
-    "pole": (textures.paint_pole, 16),
-    "sign": (textures.paint_sign, 32),
-    "car": (textures.paint_car, 72),
-    "pedestrian": (textures.paint_pedestrian, 72),
+def _pedestrian(rng: np.random.Generator, rows: int) -> tuple[Colours, Mask]:
+    """A standing person, and the outline."""
+    u, v = _grid(rows, int(rows * 0.38))
+    side = np.abs(u - 0.5)
+    head = ((u - 0.5) / 0.17) ** 2 + ((v - 0.075) / 0.075) ** 2 < 1
+    torso = (v > 0.14) & (v < 0.56) & (side < 0.46 - 1.2 * np.maximum(0.22 - v, 0))
+    legs = (v >= 0.52) & (side < 0.34) & (side > 0.5 * (v - 0.56))
+    person = np.broadcast_to(pick_colour(rng, _CLOTHES, 16), (*u.shape, 3)).copy()
+    person[(side > 0.34) & torso] *= 0.75
+    person[legs & (v > 0.54)] = pick_colour(rng, _CLOTHES, 12) * 0.8
+    person[head] = pick_colour(rng, _SKIN, 8)
+    person[head & (v < 0.05)] = pick_colour(rng, _HAIR, 8)
+    shade = 0.8 + 0.4 * smooth_noise(rng, u.shape, (12, 4))
+    return person * shade[:, :, None], head | torso | legs
+
+
+def _tree(rng: np.random.Generator, rows: int) -> tuple[Colours, Mask]:
+    """A tree with a ragged crown, and its outline."""
+    u, v = _grid(rows, int(rows * 0.75))
+    ragged = 0.75 + 0.5 * smooth_noise(rng, u.shape, (16, 12))
+    if rng.random() < 0.3:
+        crown = (np.abs(u - 0.5) < 0.5 * v * ragged) & (v < 0.85)
+    else:
+        crown = ((u - 0.5) / 0.46) ** 2 + ((v - 0.37) / 0.36) ** 2 < ragged
+    trunk = (np.abs(u - 0.5) < 0.04) & (v > 0.5)
+    tree = paint_foliage(rng, (u.shape[0], u.shape[1])) * (1.25 - 0.6 * v[:, :, None])
+    tree[trunk & ~crown] = pick_colour(rng, _BARK, 8)
+    return tree, crown | trunk
+
+
+def _pole(rng: np.random.Generator, rows: int) -> tuple[Colours, Mask]:
+    """A bar of metal that fills its rectangle."""
+    u, _ = _grid(rows, 4)
+    return pick_colour(rng, _METALS, 10) * (1.15 - 0.5 * u[:, :, None]), np.ones(u.shape, np.bool_)
+
+
+def _sign(rng: np.random.Generator, rows: int) -> tuple[Colours, Mask]:
+    """A traffic sign: a ring, a triangle or a blue or green board."""
+    u, v = _grid(rows, rows)
+    side, radius = np.abs(u - 0.5), np.hypot(u - 0.5, v - 0.5)
+    kind = rng.integers(3)
+    outline = (radius < 0.5, side < 0.5 * v, np.ones(u.shape, np.bool_))[kind]
+    triangle, lines = (side < 0.5 * v - 0.17) & (v < 0.86), (side < 0.36) & (v % 0.3 > 0.17)
+    inner = (radius < 0.34, triangle, lines)[kind]
+    rim = (178, 30, 34) if kind < 2 else ((30, 70, 140), (34, 96, 66))[rng.integers(2)]
+    sign = np.where(inner[:, :, None], as_colour((226, 226, 220)), as_colour(rim))
+    sign[inner & (side < 0.08)] = (40, 40, 44)
+    return sign, outline
+
+
+def _grid(rows: int, columns: int) -> tuple[Colours, Colours]:
+    """Where each texel is, across and down, both from 0 to 1."""
+    v, u = np.indices((rows, columns), dtype=np.float32) + 0.5
+    return u / columns, v / rows
+
+
+PAINTERS: dict[str, tuple[Callable[[np.random.Generator, int], tuple[Colours, Mask]], int]] = {
+    "tree": (_tree, 128),
+    "pole": (_pole, 16),
+    "sign": (_sign, 32),
+    "car": (_car, 72),
+    "pedestrian": (_pedestrian, 72),
 }
-"""How each kind of card is painted, and its rows of texels at the default picture size."""
-
-_REACH = {"tree": 120.0, "pole": 60.0, "sign": 60.0, "car": 110.0, "pedestrian": 60.0}
-"""Metres from which each kind is seen; farther off it would be a speck that no label shows."""
-
-
-def draw_cards(plan: StreetPlan) -> Cards:
-    """Draw all cards of a street; their surface numbers follow those of the classes."""
-    cards = [*_kerbside(plan, -1), *_kerbside(plan, 1), *_traffic(plan)]
-    first, names = DRIVING9.num_classes, DRIVING9.names
-    return Cards(
-        textures=tuple(_card_levels(plan, card.kind, first + i) for i, card in enumerate(cards)),
-        class_index=np.array([names.index(card.kind) for card in cards]),
-        reach=np.array([_REACH[card.kind] for card in cards]),
-        size=np.array([card.size for card in cards]),
-        place=np.array([card.place for card in cards]),
-        speed=np.array([card.speed for card in cards]),
-        sway=np.array([card.sway for card in cards]),
-        period=np.array([card.period for card in cards]),
-        phase=np.array([card.phase for card in cards]),
-        crossing=np.array([card.crossing for card in cards]),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Card:
-    """One object of the street: its class, and one entry of each array of Cards."""
-
-    kind: str
-    size: tuple[float, float]
-    place: tuple[float, float, float]
-    speed: float = 0.0
-    sway: tuple[float, float] = (0.0, 0.0)
-    period: float = 1.0
-    phase: float = 0.0
-    crossing: float = 0.0
-
-
-def _card_levels(plan: StreetPlan, kind: str, surface: int) -> tuple[Packed, ...]:
-    """Paint a card and halve it down to a few texels; see-through texels are 0."""
-    painter, rows_of_texels = _PAINTERS[kind]
-    colours, outline = painter(plan.brush(), rows_of_texels * plan.detail)
-    # See-through texels take the mean colour, so that halving does not darken the outline.
-    colours = np.where(outline[:, :, None], colours, colours[outline].mean(axis=0))
-    levels = []
-    while True:
-        levels.append(np.where(outline, plan.pack(colours, surface), np.uint32(0)))
-        rows, columns = outline.shape
-        if min(rows, columns) < 8:
-            return tuple(levels)
-        colours = colours[: rows // 2 * 2, : columns // 2 * 2]
-        colours = colours.reshape(rows // 2, 2, columns // 2, 2, 3).mean(axis=(1, 3))
-        outline = outline[: rows // 2 * 2, : columns // 2 * 2]
-        outline = outline.reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3)) >= 0.5
-
-
-def _kerbside(plan: StreetPlan, side: int) -> list[_Card]:
-    """Lamps, signs, bollards, trees, parked cars and people of one side."""
-    rng, kerb = plan.rng, plan.road + 0.5
-    wall = abs(plan.wall_x[(side + 1) // 2])
-    cards: list[_Card] = []
-    for z in np.arange(rng.uniform(0, 20), STREET_LENGTH, rng.uniform(17, 26)):
-        cards += _lamp(rng, side, side * kerb, z)
-    for z in rng.uniform(0, STREET_LENGTH, 8):
-        cards += _sign(rng, side * (kerb + rng.uniform(0, 0.5)), z)
-    for start in rng.uniform(0, STREET_LENGTH, 2):
-        cards += [
-            _Card("pole", (0.15, 1.0), (side * (kerb - 0.1), start + 1.7 * i, 0.0))
-            for i in range(7)
-        ]
-    for z in rng.uniform(0, STREET_LENGTH, rng.integers(3, 8)):
-        tall = rng.uniform(3.6, 7.0)
-        place = (side * rng.uniform(kerb + 0.6, wall - 0.8), z, 0.0)
-        cards.append(_Card("tree", (0.72 * tall, tall), place))
-    for z in rng.uniform(0, STREET_LENGTH, rng.integers(3, 7)):
-        cards.append(_car(rng, (side * (plan.road - 1.0), z, 0.0)))
-    for z in rng.uniform(0, STREET_LENGTH, 12):
-        place = (side * rng.uniform(kerb + 0.3, wall - 0.5), z, 0.0)
-        cards.append(_person(rng, place, speed=rng.choice([-1, 1]) * rng.uniform(0.0, 1.6)))
-    return cards
-
-
-def _traffic(plan: StreetPlan) -> list[_Card]:
-    """Oncoming cars, a car or two ahead, and people who cross the road."""
-    rng, lane = plan.rng, plan.lane
-    cards = [
-        _car(rng, (-lane, z, 0.0), speed=-rng.uniform(5, 9))
-        for z in rng.uniform(0, STREET_LENGTH, 4)
-    ]
-    cards += [
-        _car(rng, (lane, z, 0.0), speed=plan.speed, sway=(0.25, 2.5))
-        for z in (rng.uniform(11, 18), rng.uniform(28, 50))
-        if rng.random() < 0.7
-    ]
-    for z in rng.uniform(0, STREET_LENGTH, 5):
-        side = rng.choice([-1, 1])
-        start, way = side * (plan.road + 1.0), -side * (2 * plan.road + 2.0)
-        cards.append(_person(rng, (start, z, 0.0), crossing=way))
-    return cards
-
-
-def _lamp(rng: np.random.Generator, side: int, x: float, z: float) -> list[_Card]:
-    tall = rng.uniform(5.0, 7.0)
-    arm = (x - side * 0.7, z, tall - 0.15)
-    return [
-        _Card("pole", (0.22, tall), (x, z, 0.0)),
-        _Card("pole", (1.5, 0.16), arm),
-    ]
-
-
-def _sign(rng: np.random.Generator, x: float, z: float) -> list[_Card]:
-    wide, low = rng.uniform(0.8, 1.3), rng.uniform(1.7, 2.3)
-    return [
-        _Card("pole", (0.14, low + 0.1), (x, z, 0.0)),
-        _Card("sign", (wide, wide), (x, z, low)),
-    ]
-
-
-def _car(
-    rng: np.random.Generator,
-    place: tuple[float, float, float],
-    speed: float = 0.0,
-    sway: tuple[float, float] = (0.0, 0.0),
-) -> _Card:
-    size = (rng.uniform(1.65, 1.95), rng.uniform(1.4, 1.9))
-    period, phase = rng.uniform(4, 8), rng.uniform(0, 6.28)
-    return _Card("car", size, place, speed, sway, period, phase)
-
-
-def _person(
-    rng: np.random.Generator,
-    place: tuple[float, float, float],
-    speed: float = 0.0,
-    crossing: float = 0.0,
-) -> _Card:
-    tall = rng.uniform(1.5, 1.95)
-    period, phase = rng.uniform(2, 5), rng.uniform(0, 6.28)
-    size, sway = (0.36 * tall, tall), (0.3, 0.4)
-    return _Card("pedestrian", size, place, speed, sway, period, phase, crossing)
+"""By class: paints colours and outline, and its rows of texels at the default image size."""

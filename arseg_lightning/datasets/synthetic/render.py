@@ -1,90 +1,54 @@
-"""Show a synthetic driving scene as the camera sees it at one moment."""
+"""A driving scene as its camera sees it at one moment."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from arseg_lightning.datasets.classes import DRIVING9
-from arseg_lightning.datasets.synthetic.world import Street, View
+from arseg_lightning.datasets.synthetic.billboards import positions
+from arseg_lightning.datasets.synthetic.plan import Camera, Floats, Packed
+from arseg_lightning.datasets.synthetic.scenery import Scenery
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from arseg_lightning.datasets.synthetic.world import Floats, Packed
-
-__all__ = ["CardsInView", "average_samples", "place_cards", "render_street"]
+__all__ = ["average_samples", "render"]
 
 _POLE = DRIVING9.names.index("pole")
 _NEAREST = 1.2
-"""Metres in front of the camera at which a card leaves the picture."""
+"""Metres in front of the camera at which a billboard leaves the image."""
+
+_REACH = np.full(DRIVING9.num_classes, 60.0)
+"""Metres from which each class is seen; farther off it would be a speck that no label shows."""
+_REACH[DRIVING9.names.index("tree")] = 120.0
+_REACH[DRIVING9.names.index("car")] = 110.0
 
 
-@dataclass(frozen=True, slots=True)
-class CardsInView:
-    """Where the cards are on the screen at one moment.
-
-    Args:
-        boxes: Left, top, width and height in pixels, (N, 4).
-        laps: How many streets lie between card and camera.
-        far_to_near: Which cards are in the picture, in the order of painting.
-    """
-
-    boxes: Floats
-    laps: NDArray[np.int64]
-    far_to_near: NDArray[np.int64]
-
-
-def place_cards(street: Street, view: View, seconds: float, size: tuple[int, int]) -> CardsInView:
-    """Project the cards of a street onto the screen.
+def render(scenery: Scenery, seconds: float, size: tuple[int, int], samples: int) -> Packed:
+    """Colour and class at ``samples`` x ``samples`` points of each pixel.
 
     Args:
-        street: The street.
-        view: The camera.
+        scenery: The scene.
         seconds: The moment.
-        size: Height and width of the picture.
-    """
-    cards = street.cards
-    x, distance, laps = cards.at(seconds, view.z)
-    distance = np.maximum(distance, 1e-3)
-    scale = view.focal / distance
-    grown = np.clip((cards.reach - distance) / 12, 0.0, 1.0)
-    screen = cards.size * (scale * grown)[:, None]
-    # Poles are 1.5 to 3 pixels wide at the default size, so that half the resolution loses them.
-    unit, thin = size[0] / 160, screen.min(axis=1)
-    thinned = np.clip(thin, 1.5 * unit * grown, 2.9 * unit)
-    is_thin = (cards.class_index == _POLE)[:, None] & (screen == thin[:, None])
-    screen = np.where(is_thin, thinned[:, None], screen)
-    left = view.centre_x + (x - view.x) * scale - screen[:, 0] / 2
-    top = view.centre_y + (view.height - cards.place[:, 2] * grown) * scale - screen[:, 1]
-    shown = (distance > _NEAREST) & (grown > 0) & (left < size[1]) & (left + screen[:, 0] > 0)
-    order = np.argsort(-distance, kind="stable")
-    return CardsInView(np.column_stack([left, top, screen]), laps, order[shown[order]])
-
-
-def render_street(
-    street: Street, view: View, cards: CardsInView, size: tuple[int, int], samples: int
-) -> Packed:
-    """Colour and surface number at ``samples`` x ``samples`` points of each pixel.
+        size: Height H and width W of the image.
+        samples: Points along either side of a pixel.
 
     Shapes:
-        returns: (samples * H, samples * W), each of RGB and the surface number in 4 bytes
+        returns: (samples * H, samples * W)
     """
-    x = (np.arange(size[1] * samples) + 0.5) / samples - view.centre_x
-    y = (np.arange(size[0] * samples) + 0.5) / samples - view.centre_y
+    camera = scenery.drive.at(seconds)
+    x = (np.arange(size[1] * samples) + 0.5) / samples - camera.centre_x
+    y = (np.arange(size[0] * samples) + 0.5) / samples - camera.centre_y
     canvas = np.empty((len(y), len(x)), np.uint32)
-    _render_sky(canvas, street, x, y)
-    _render_ground(canvas, street, view, x, y)
-    _render_walls(canvas, street, view, x, y)
-    for card in cards.far_to_near:
-        _render_card(canvas, street.cards.textures[card], cards.boxes[card], samples)
+    _render_sky(canvas, scenery, x, y)
+    _render_ground(canvas, scenery, camera, x, y)
+    _render_walls(canvas, scenery, camera, x, y)
+    boxes, far_to_near = _project(scenery, camera, seconds, size)
+    for number in far_to_near:
+        _render_billboard(canvas, scenery.levels[number], boxes[number], samples)
     return canvas
 
 
 def average_samples(canvas: Packed) -> NDArray[np.uint8]:
-    """The picture of a canvas of 2 x 2 samples a pixel.
+    """The image of a canvas of 2 x 2 samples a pixel.
 
     Shapes:
         canvas: (2 * H, 2 * W)   returns: (H, W, 3)
@@ -103,52 +67,81 @@ def _mean_of_four(pairs: Packed) -> Packed:
     return (rows[:, ::2] + rows[:, 1::2] + np.uint32(0x00020002)) >> np.uint32(2)
 
 
-def _render_sky(canvas: Packed, street: Street, x: Floats, y: Floats) -> None:
+def _render_sky(canvas: Packed, scenery: Scenery, x: Floats, y: Floats) -> None:
     """Fill the canvas down to the horizon; the sky only follows the camera's turns."""
-    rows, columns = street.sky.shape
+    rows, columns = scenery.sky.shape
     horizon = int(np.searchsorted(y, 0.0))
     row = np.clip((2 * y[:horizon]).astype(np.int64) + rows - 1, 0, rows - 1)
     column = np.floor(2 * x).astype(np.int64) % columns
-    canvas[:horizon] = street.sky[row].take(column, axis=1)
+    canvas[:horizon] = scenery.sky[row].take(column, axis=1)
 
 
-def _render_ground(canvas: Packed, street: Street, view: View, x: Floats, y: Floats) -> None:
+def _render_ground(canvas: Packed, scenery: Scenery, camera: Camera, x: Floats, y: Floats) -> None:
     """Fill the canvas below the horizon: each of its rows is one distance."""
-    ground, horizon = street.ground, int(np.searchsorted(y, 0.0))
-    distance = view.focal * view.height / np.maximum(y[horizon:], 1e-3)
-    footprint = distance**2 / (view.focal * view.height) * (y[1] - y[0])
-    start = ground.start_of(distance + view.z, footprint).astype(np.int32)
-    step = (distance * (ground.density / view.focal)).astype(np.float32)
-    middle = np.float32(view.x * ground.density + ground.width / 2)
-    across = step[:, None] * x.astype(np.float32) + middle
+    ground, horizon = scenery.ground, int(np.searchsorted(y, 0.0))
+    distance = camera.focal * camera.height / np.maximum(y[horizon:], 1e-3)
+    footprint = distance**2 / (camera.focal * camera.height) * (y[1] - y[0])
+    start = ground.start_of(distance + camera.z, footprint).astype(np.int32)
+    step = (distance * (ground.density / camera.focal)).astype(np.float32)
+    middle = np.float32(camera.x * ground.density + ground.width / 2)
+    across = step[:, None] * x.astype(np.float32) + middle  # (rows, columns)
     np.clip(across, 0, ground.width - 1, out=across)
     canvas[horizon:] = ground.texels.take(across.astype(np.int32) + start[:, None], mode="clip")
 
 
-def _render_walls(canvas: Packed, street: Street, view: View, x: Floats, y: Floats) -> None:
+def _render_walls(canvas: Packed, scenery: Scenery, camera: Camera, x: Floats, y: Floats) -> None:
     """Paint both walls over sky and ground: each column is one distance."""
     middle = int(np.searchsorted(x, 0.0))
     for side, part in enumerate((slice(0, middle), slice(middle, None))):
-        wall, aside = street.walls[side], np.maximum(np.abs(x[part]), 1e-3)
-        distance = view.focal * abs(street.wall_x[side] - view.x) / aside
-        z, metres = distance + view.z, distance / view.focal
+        wall, aside = scenery.walls[side], np.maximum(np.abs(x[part]), 1e-3)
+        distance = camera.focal * abs(scenery.wall_x[side] - camera.x) / aside
+        z, metres = distance + camera.z, distance / camera.focal
         start = wall.start_of(z, distance / aside * (x[1] - x[0])).astype(np.int32)
-        heights = street.wall_height[side]
+        heights = scenery.wall_height[side]
         height = heights[(z * wall.density).astype(np.int64) % len(heights)]
-        top, base = (view.height - height) / metres, view.height / metres
+        top, base = (camera.height - height) / metres, camera.height / metres
         first, last = np.searchsorted(y, [top.min(), base.max()])
         rows = y[first:last].astype(np.float32)[:, None]
-        up = np.float32(view.height * wall.density) - rows * (metres * wall.density).astype(
-            np.float32
-        )
+        texels_per_row = (metres * wall.density).astype(np.float32)
+        up = np.float32(camera.height * wall.density) - rows * texels_per_row  # (rows, columns)
         np.clip(up, 0, wall.width - 1, out=up)
         texels = wall.texels.take(up.astype(np.int32) + start, mode="clip")
         seen = (rows >= top.astype(np.float32)) & (rows < base.astype(np.float32))
         np.copyto(canvas[first:last, part], texels, where=seen)
 
 
-def _render_card(canvas: Packed, levels: tuple[Packed, ...], box: Floats, samples: int) -> None:
-    """Paint one card where it is not see-through."""
+def _project(
+    scenery: Scenery, camera: Camera, seconds: float, size: tuple[int, int]
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Where billboards are on the screen, and which of them are in the image, far ones first.
+
+    Shapes:
+        returns: left, top, width and height in pixels, (N, 4), and indices
+    """
+    billboards = scenery.billboards
+    x, distance = positions(billboards, seconds, camera.z)
+    distance = np.maximum(distance, 1e-3)
+    scale = camera.focal / distance
+    # What comes into reach grows to its size over 12 m instead of popping up.
+    grown = np.clip((_REACH[billboards["class_index"]] - distance) / 12, 0.0, 1.0)
+    screen = billboards["size"] * (scale * grown)[:, None]
+    # Poles are 1.5 to 3 pixels wide at the default size, so that half the resolution loses them.
+    unit, thin = size[0] / 160, screen.min(axis=1)
+    thinned = np.clip(thin, 1.5 * unit * grown, 2.9 * unit)
+    is_thin = (billboards["class_index"] == _POLE)[:, None] & (screen == thin[:, None])
+    screen = np.where(is_thin, thinned[:, None], screen)
+    left = camera.centre_x + (x - camera.x) * scale - screen[:, 0] / 2
+    foot = (camera.height - billboards["place"][:, 2] * grown) * scale
+    top = camera.centre_y + foot - screen[:, 1]
+    shown = (distance > _NEAREST) & (grown > 0) & (left < size[1]) & (left + screen[:, 0] > 0)
+    order = np.argsort(-distance, kind="stable")
+    return np.column_stack([left, top, screen]), order[shown[order]]
+
+
+def _render_billboard(
+    canvas: Packed, levels: tuple[Packed, ...], box: Floats, samples: int
+) -> None:
+    """Paint one billboard where it is not transparent."""
     left, top, width, height = box.tolist()
     rows = _covered(top, height, samples, canvas.shape[0])
     columns = _covered(left, width, samples, canvas.shape[1])

@@ -1,45 +1,75 @@
-"""Clips from single labelled pictures: a smooth camera path that ends at the picture."""
+"""Clips made of single labelled images by a smooth camera path that ends at the image."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels, file_stamps
+from arseg_lightning.datasets.labels import read_image, read_label
+from arseg_lightning.types import ClassSet
 
-__all__ = ["camera_path", "render_path", "render_still_clip"]
+__all__ = ["LabelledStill", "camera_path", "render_path"]
 
 
-def render_still_clip(
-    image: NDArray[np.uint8],
-    label: NDArray[np.uint8],
-    num_frames: int,
-    seed: Sequence[int],
-    ignore_index: int = 255,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Make a clip whose last frame is the given picture, along a random smooth camera path.
+@dataclass(frozen=True)
+class LabelledStill(LabelledVideo):
+    """A labelled still made into a clip by a smooth camera path that ends at the still.
 
     Args:
-        image: The still.
-        label: Class of each of its pixels.
-        num_frames: Frames T of the clip, the still included.
-        seed: What the path depends on, such as (seed, index of the still).
-        ignore_index: Label of what lies outside the still.
-
-    Shapes:
-        image: (H, W, 3)   label: (H, W)   returns: (T, H, W, 3) and (T, H, W)
+        name: Name of the still.
+        path: The image.
+        label_path: Its label, which belongs to the last frame.
+        classes: How the label is read.
+        num_frames: Length of the clip.
+        seed: Decides the camera's path.
+        fps: Frames a second.
     """
-    path = camera_path(seed, num_frames, (image.shape[0], image.shape[1]))
-    return render_path(image, label, path, ignore_index)
+
+    is_still: ClassVar[bool] = True
+
+    name: str
+    path: Path
+    label_path: Path
+    classes: ClassSet
+    num_frames: int
+    seed: int
+    fps: float = 15.0
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """The last frame: the still itself."""
+        return (self.num_frames - 1,)
+
+    @property
+    def identity(self) -> str:
+        """The file's stamp and what decides the path."""
+        return file_stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}"
+
+    def images(self) -> Iterator[Pixels]:
+        """Render the clip."""
+        return iter(self.read(range(self.num_frames)))
+
+    def read(self, indices: Iterable[int]) -> Pixels:
+        """Render some frames of the clip; the last one is the still itself."""
+        image = read_image(self.path)
+        path = camera_path((self.seed,), self.num_frames, (image.shape[0], image.shape[1]))
+        return render_path(image, path[list(indices)])
+
+    def label(self, index: int, size: tuple[int, int]) -> Pixels:
+        """Read the still's label."""
+        return read_label(self.label_path, self.classes, size)
 
 
 def camera_path(
-    seed: Sequence[int],
+    seed: tuple[int, ...],
     num_frames: int,
     size: tuple[int, int],
     max_pan: float = 0.007,
@@ -82,48 +112,6 @@ def camera_path(
     return np.concatenate([linear, shift[:, :, None]], axis=2)
 
 
-def render_path(
-    image: NDArray[np.uint8],
-    label: NDArray[np.uint8],
-    path: NDArray[np.float64],
-    ignore_index: int = 255,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Show a still as a camera on the given path sees it.
-
-    Images are sampled bilinearly and mirrored beyond the border, labels are those of the nearest
-    pixel and ``ignore_index`` beyond the border. Identity transforms copy the still untouched.
-
-    Args:
-        image: The still.
-        label: Class of each of its pixels.
-        path: Frame-to-still transforms, as :func:`camera_path` makes them.
-        ignore_index: Label of what lies outside the still.
-
-    Shapes:
-        image: (H, W, 3)   label: (H, W)   path: (T, 2, 3)   returns: (T, H, W, 3) and (T, H, W)
-
-    Raises:
-        ValueError: If image and label are not pictures of one size.
-    """
-    height, width = label.shape
-    if image.shape != (height, width, 3):
-        raise ValueError(
-            f"a still of shape (H, W, 3) needs a label map of shape (H, W), "
-            f"got image {image.shape} and label {label.shape}"
-        )
-    images = np.empty((len(path), height, width, 3), np.uint8)
-    labels = np.empty((len(path), height, width), label.dtype)
-    source = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None].contiguous()
-    for frame, transform in enumerate(path):
-        if np.array_equal(transform, np.eye(2, 3)):
-            images[frame], labels[frame] = image, label
-            continue
-        x, y = _still_coordinates(transform, height, width)
-        images[frame] = _sample_image(source, x, y)
-        labels[frame] = _sample_label(label, x, y, ignore_index)
-    return images, labels
-
-
 def _offsets(
     rng: np.random.Generator, num_frames: int, fastest: float, lowest: float = -1.0
 ) -> NDArray[np.float64]:
@@ -139,33 +127,28 @@ def _offsets(
     return np.append(np.cumsum(speed[:0:-1])[::-1], 0.0)
 
 
-def _still_coordinates(
-    transform: NDArray[np.float64], height: int, width: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The point of the still that each pixel of a frame shows: x and y of shape (H, W)."""
+def render_path(image: Pixels, path: NDArray[np.float64]) -> Pixels:
+    """Show a still as a camera on a path sees it, sampled bilinearly, mirrored beyond its border.
+
+    Args:
+        image: The still; identity transforms copy it untouched.
+        path: Frame-to-still transforms, as :func:`camera_path` makes them.
+
+    Shapes:
+        image: (H, W, 3)   path: (T, 2, 3)   returns: (T, H, W, 3)
+    """
+    height, width = image.shape[:2]
+    frames = np.empty((len(path), *image.shape), np.uint8)
+    source = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None].contiguous()
     columns = torch.arange(width, dtype=torch.float32) + 0.5
     rows = torch.arange(height, dtype=torch.float32)[:, None] + 0.5
-    (xx, xy, x0), (yx, yy, y0) = transform.tolist()
-    return rows * xy + (columns * xx + x0), rows * yy + y0 + columns * yx
-
-
-def _sample_image(source: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> NDArray[np.uint8]:
-    """Bilinear samples of a (1, 3, H, W) picture, mirrored beyond its border: (H, W, 3)."""
-    height, width = source.shape[-2:]
-    grid = torch.stack([x * (2 / width) - 1, y * (2 / height) - 1], dim=-1)[None]
-    sampled = F.grid_sample(source, grid, "bilinear", "reflection", align_corners=False)[0]
-    pixels: NDArray[np.uint8] = sampled.add_(0.5).to(torch.uint8).permute(1, 2, 0).numpy()
-    return pixels
-
-
-def _sample_label(
-    label: NDArray[np.uint8], x: torch.Tensor, y: torch.Tensor, ignore_index: int
-) -> NDArray[np.uint8]:
-    """The nearest pixel's class, or ``ignore_index`` outside."""
-    height, width = label.shape
-    outside = (x < 0) | (x >= width) | (y < 0) | (y >= height)
-    column = x.to(torch.int32).clamp_(0, width - 1)
-    row = y.to(torch.int32).clamp_(0, height - 1)
-    sampled: NDArray[np.uint8] = label.reshape(-1).take((row * width + column).numpy())
-    sampled[outside.numpy()] = ignore_index
-    return sampled
+    for frame, transform in zip(frames, path, strict=True):
+        if np.array_equal(transform, np.eye(2, 3)):
+            frame[:] = image
+            continue
+        (xx, xy, x0), (yx, yy, y0) = transform.tolist()
+        x, y = rows * xy + (columns * xx + x0), rows * yy + y0 + columns * yx  # (H, W)
+        grid = torch.stack([x * (2 / width) - 1, y * (2 / height) - 1], dim=-1)[None]
+        sampled = F.grid_sample(source, grid, "bilinear", "reflection", align_corners=False)[0]
+        frame[:] = sampled.add_(0.5).to(torch.uint8).permute(1, 2, 0).numpy()
+    return frames

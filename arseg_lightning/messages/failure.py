@@ -1,4 +1,4 @@
-"""Short error messages of the program, in the place of tracebacks."""
+"""What the program prints when it fails, in the place of a traceback."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 from traceback import extract_tb, walk_tb
-from types import FrameType
 from typing import Any
 
-from arseg_lightning.messages import CommandError, find_cause, listed, nearest
+from arseg_lightning.messages.cause import find_cause
+from arseg_lightning.messages.parser import CommandError
+from arseg_lightning.messages.words import listed, nearest
 
 __all__ = ["plain_message", "report"]
 
 _VARIABLE = "ARSEG_LIGHTNING_TRACEBACK"
-_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR))
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR)
 """What a disk says that takes nothing, to whoever happens to write next."""
 _SPEAKING = ("arseg_lightning", "lightning")
 """Packages whose own ``raise`` is a message for users; any other's needs the place as well."""
 _LINES = 5
 """Of an error's text that are shown."""
-_OURS = str(Path(__file__).parent)
+_OURS = str(Path(__file__).parents[1])
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
@@ -32,9 +32,6 @@ def report(error: BaseException) -> int:
     """Print what went wrong, and give the exit status.
 
     Of several processes that read the same command line, the first one speaks.
-
-    Args:
-        error: What ended the program.
 
     Returns:
         2 for a wrong command line or configuration, 1 for what fails later.
@@ -55,9 +52,6 @@ def report(error: BaseException) -> int:
 def plain_message(error: BaseException) -> str | None:
     """Say in at most ten lines what went wrong.
 
-    Args:
-        error: What ended the program.
-
     Returns:
         The message: of an error that was raised for a reader its text; of any other its type, its
         text, and the innermost lines of the user's code, or of ours. None if the variable
@@ -69,9 +63,7 @@ def plain_message(error: BaseException) -> str | None:
         return str(error)
     error = find_cause(error).error if isinstance(error, ValueError) else error
     message = _of_a_metric(error) or _of_a_disk(error) or _of_a_package(error)
-    if message is None and _is_meant_for_users(error):
-        message = str(error)
-    message = message or "\n".join(_with_place(error))
+    message = message or (str(error) if _is_meant_for_users(error) else _with_place(error))
     return f"{message}\n({_VARIABLE}=1 shows where it was raised)"
 
 
@@ -101,13 +93,13 @@ def _of_a_package(error: BaseException) -> str | None:
 
 def _of_a_metric(error: BaseException) -> str | None:
     """Of a callback that watches a metric that nobody logs: name it, and those there are."""
-    for frame in _frames(error):
+    for frame, _ in walk_tb(error.__traceback__):
         callback = frame.f_locals.get("self")
         monitor: Any = getattr(callback, "monitor", None) or frame.f_locals.get("monitor_key")
         metrics = getattr(frame.f_locals.get("trainer"), "callback_metrics", None)
-        if isinstance(monitor, str) and metrics is not None and monitor not in metrics:
-            if monitor not in str(error):
-                continue
+        if not isinstance(monitor, str) or metrics is None or monitor not in str(error):
+            continue
+        if monitor not in metrics:
             near = nearest(monitor, metrics)
             return (
                 f"{type(callback).__name__} monitors {monitor}: there is no such metric\n"
@@ -118,20 +110,18 @@ def _of_a_metric(error: BaseException) -> str | None:
 
 def _is_meant_for_users(error: BaseException) -> bool:
     """Tell whether the innermost line is a ``raise`` of a package that writes for users."""
-    trace = error.__traceback__
-    if trace is None:
+    if error.__traceback__ is None:
         return False
-    *_, (frame, line) = walk_tb(trace)
+    *_, (frame, line) = walk_tb(error.__traceback__)
     package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
-    return package in _SPEAKING and text.startswith("raise ")
+    text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals)
+    return package in _SPEAKING and text.strip().startswith("raise ")
 
 
-def _with_place(error: BaseException) -> Iterator[str]:
+def _with_place(error: BaseException) -> str:
     """The type, the text, and the lines where it happened: the user's, or else the innermost."""
-    text = str(error).strip().splitlines()
-    yield f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")
-    yield from text[1:_LINES]
+    text = str(error).strip().splitlines() or [""]
+    said = [f"{type(error).__name__}: {text[0]}".rstrip(": "), *text[1:_LINES]]
     lines = extract_tb(error.__traceback__)
     ours = [line for line in lines if line.filename.startswith(_OURS)]
     users = [line for line in lines if not line.filename.startswith((_OURS, *_LIBRARIES, "<"))]
@@ -140,8 +130,5 @@ def _with_place(error: BaseException) -> Iterator[str]:
         shown.append(ours[-1])  # what the user called, and where it ended
     for line in shown or lines[-1:]:
         file = line.filename.removeprefix(f"{Path(_OURS).parent}{os.sep}")
-        yield f"  in {file}, line {line.lineno}, in {line.name}: {line.line}"
-
-
-def _frames(error: BaseException) -> Iterator[FrameType]:
-    return (frame for frame, _ in walk_tb(error.__traceback__))
+        said.append(f"  in {file}, line {line.lineno}, in {line.name}: {line.line}")
+    return "\n".join(said)

@@ -1,4 +1,4 @@
-"""Where a value was given: in which flag, or in which file and line."""
+"""The lines of configuration files, for messages about what stands in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import yaml  # type: ignore[import-untyped]  # what OmegaConf reads with
 from yaml.nodes import MappingNode, Node, SequenceNode  # type: ignore[import-untyped]
 
 __all__ = ["ConfigFile", "place_of"]
-
 
 _NUMBERS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int"))
 
@@ -52,8 +51,7 @@ class ConfigFile:
             lines: dict[str, int] = {}
             for key, _ in mapping.value:
                 line = key.start_mark.line + 1
-                if key.value in lines:
-                    first = lines[key.value]
+                if first := lines.get(key.value):
                     return f"{self.name}: {key.value} is in lines {first} and {line}; keep one"
                 lines[key.value] = line
         return None
@@ -70,21 +68,17 @@ class ConfigFile:
             depth += 1
         return depth, line
 
-    def line_with(self, text: str) -> int | None:
-        """The first line that holds a text, from 1."""
-        lines = enumerate(self.text.splitlines(), 1)
-        return next((number for number, line in lines if text in line), None)
-
 
 def _entry(node: Node | None, key: str) -> tuple[Node, Node] | None:
     """Find a key in a mapping, in its ``init_args``, or in the first item of a list that has it."""
     if isinstance(node, SequenceNode):
-        return next((found for each in node.value if (found := _entry(each, key))), None)
-    entries = node.value if isinstance(node, MappingNode) else []
-    for name, value in entries:
-        if name.value == key:
-            return name, value
-    inner = (value for name, value in entries if name.value == "init_args")
+        inner = node.value
+    else:
+        entries = node.value if isinstance(node, MappingNode) else []
+        for name, value in entries:
+            if name.value == key:
+                return name, value
+        inner = [value for name, value in entries if name.value == "init_args"]
     return next((found for each in inner if (found := _entry(each, key))), None)
 
 
@@ -116,17 +110,15 @@ def place_of(path: str, words: Sequence[str], files: Sequence[ConfigFile]) -> st
         flag, equals, value = word.partition("=")
         given = flag.lstrip("-").rstrip("+").replace("init_args.", "").split(".")
         is_part = flag.startswith("--") and given == keys[: len(given)]
-        if is_part and len(given) >= depth:
-            depth, place = len(given), _shown(flag, path)
-            part = Path(value if equals else following)
-            if len(given) < len(keys) and part.suffix in (".yaml", ".yml") and part.is_file():
-                file = ConfigFile(str(part), part.read_text(encoding="utf-8"))
-                place = f"{part}, line {file.line_of(keys[len(given) :])[1]}: {path}"
+        if not is_part or len(given) < depth:
+            continue
+        depth = len(given)
+        if flag.endswith("s+") and "." not in flag:  # one of a command's list: by its singular
+            place = flag.removesuffix("s+")
+        else:
+            place = flag.rstrip("+") if depth > 1 else f"--{path}"
+        part = Path(value if equals else following)
+        if depth < len(keys) and part.suffix in (".yaml", ".yml") and part.is_file():
+            line = ConfigFile(str(part), part.read_text("utf-8")).line_of(keys[depth:])[1]
+            place = f"{part}, line {line}: {path}"
     return place
-
-
-def _shown(flag: str, path: str) -> str:
-    """A flag as its user wrote it; what it sets, if that is only a part of it."""
-    if flag.endswith("s+") and "." not in flag:  # one of a command's list, given by its singular
-        return flag.removesuffix("s+")
-    return flag.rstrip("+") if flag.lstrip("-").rstrip("+").count(".") else f"--{path}"

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from arseg_lightning.sweep.launch import last_error, launch, start
+from arseg_lightning.sweep.process import Process, last_error
 
 RAISED = """\
 Seed set to 0
@@ -21,6 +21,7 @@ package.errors.NotAVideo: street.mp4 is no video
 It has no frames.
 \x1b[1;34mwandb\x1b[0m: You can sync this run
 """
+OURS = [sys.executable, "-m", "arseg_lightning"]
 WRONG_OPTION = "usage: __main__.py [-h]\nerror: Parser key 'a':\n  not a number\ntip: see --help\n"
 
 
@@ -49,23 +50,23 @@ def test_a_program_has_the_variables_that_it_was_given(tmp_path, monkeypatch):
     monkeypatch.setenv("KEPT", "a")
     print_them = "import os; print(os.environ['KEPT'], os.environ['GIVEN'])"
     command = [sys.executable, "-c", print_them]
-    assert ended(start(command, tmp_path / "log.txt", {"GIVEN": "b"})).error is None
+    assert ended(Process(command, tmp_path / "log.txt", {"GIVEN": "b"})).error is None
     assert (tmp_path / "log.txt").read_text() == "a b\n"
 
 
 @pytest.mark.slow
 def test_a_program_runs_in_its_own_process_and_writes_its_log(tmp_path):
-    assert ended(launch(["--help"], tmp_path / "log.txt", {})).error is None
+    assert ended(Process([*OURS, "--help"], tmp_path / "log.txt", {})).error is None
     assert "usage: " in (tmp_path / "log.txt").read_text()
-    nothing = ["fit", "--config", str(tmp_path / "none.yaml")]
-    error = ended(launch(nothing, tmp_path / "log.txt", {})).error
+    nothing = [*OURS, "fit", "--config", str(tmp_path / "none.yaml")]
+    error = ended(Process(nothing, tmp_path / "log.txt", {})).error
     assert error is not None
     assert error.startswith("error: ")
 
 
 def test_where_there_are_no_signals_it_is_ended_by_force(tmp_path, monkeypatch):
     """As on Windows."""
-    process = start([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", {})
+    process = Process([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", {})
     monkeypatch.delattr("os.killpg")
     process.end()
     assert ended(process).error.startswith("killed by")
