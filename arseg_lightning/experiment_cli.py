@@ -19,10 +19,9 @@ from arseg_lightning.callbacks import (
     WandbPanels,
     WholeCheckpoints,
 )
-from arseg_lightning.callbacks.recorded_values import refuse_what_is_not_recorded
 from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
-from arseg_lightning.callbacks.wandb_names import name_wandb_runs
-from arseg_lightning.callbacks.wandb_run import keep_wandb_run
+from arseg_lightning.callbacks.run_record import refuse_what_is_not_recorded
+from arseg_lightning.callbacks.wandb_runs import keep_wandb_run, name_wandb_runs
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of

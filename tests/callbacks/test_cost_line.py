@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from arseg_lightning.callbacks.cost_line import CostLine, cost_line
+from arseg_lightning.callbacks.progress import CostLine, cost_line
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.synthetic.scene import SyntheticDriving
