@@ -24,6 +24,7 @@ ROOMS = (
     "native",
     "provenance",
     "video",
+    "parallel_jobs",
     "datasets",
     "models",
     "propagation",
@@ -58,7 +59,8 @@ OWNERS = {
         *("tasks", "callbacks", "experiment_cli", "cli"),
     ),
     "pytorch_lightning": (),
-    "ray": ("datasets.ray_engine",),
+    "joblib": ("parallel_jobs", "datasets.ray_cluster"),
+    "ray": ("datasets.ray_cluster",),
     "optuna": ("sweep",),
     "wandb": ("callbacks",),
 }
