@@ -1,15 +1,10 @@
-"""A run prepares what it lacks: in one process while that is quick, and all that can be."""
-
-import os
-import time
-from functools import partial
+"""A run prepares what it lacks, and all that can be."""
 
 import pytest
 
 from arseg_lightning.datasets import SyntheticDriving, class_set
-from arseg_lightning.datasets.jobs import Job
 from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideoFile
-from arseg_lightning.datasets.missing import NotPrepared, PatientEngine, prepare_missing
+from arseg_lightning.datasets.preparation import NotPrepared, prepare_missing
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import VideoDamageWarning
@@ -31,30 +26,6 @@ def write_pan(path, **settings):
 def broken(path):
     path.write_bytes(b"no video at all")
     return LabelledVideoFile(path.stem, path, {}, CLASSES)
-
-
-def process(expected, sleeps=0.0):
-    time.sleep(sleeps)
-    return os.getpid() == expected
-
-
-def where(engine, *sleeps):
-    """Which jobs this process has done."""
-    jobs = [Job(str(n), partial(process, os.getpid(), t)) for n, t in enumerate(sleeps)]
-    return {outcome.name: outcome.made for outcome in engine.run(jobs)}
-
-
-def test_what_is_quick_starts_no_process():
-    assert where(PatientEngine(2), 0, 0) == {"0": True, "1": True}
-
-
-def test_what_takes_long_is_gone_on_with_by_several_processes():
-    assert where(PatientEngine(2, 0.02), 0.02, 0, 0) == {"0": True, "1": False, "2": False}
-
-
-@pytest.mark.parametrize(("workers", "sleeps"), [(1, (0.02, 0, 0)), (2, (0.02, 0))])
-def test_one_process_is_all_that_one_worker_or_one_clip_needs(workers, sleeps):
-    assert all(where(PatientEngine(workers, 0.02), *sleeps).values())
 
 
 def test_what_is_there_is_known_to_be(store, tmp_path):

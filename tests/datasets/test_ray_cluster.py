@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
-from arseg_lightning.datasets.jobs import Job, LocalEngine
-from arseg_lightning.datasets.prepare import video_jobs
-from arseg_lightning.datasets.ray_engine import RayEngine
+from arseg_lightning.datasets.preparation import video_jobs
+from arseg_lightning.datasets.ray_cluster import connected_cluster
 from arseg_lightning.datasets.store import ClipStore
+from arseg_lightning.parallel_jobs import Job, run_jobs
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from tests.video.hand_made import pan
 
@@ -34,7 +34,9 @@ def by_ray(tmp_path_factory):
     (folder / "videos" / "broken.mp4").write_bytes(b"no video at all")
     killed = Job("killed", partial(signal.raise_signal, signal.SIGKILL))
     jobs = [killed, *video_jobs(ClipStore(folder / "store", EncodeSettings()), folder / "videos")]
-    ended = {each.name.rpartition("/")[2]: each for each in RayEngine(workers=2).run(jobs)}
+    with connected_cluster(None, 2) as workers:
+        outcomes = list(run_jobs(jobs, workers, "ray"))
+    ended = {each.name.rpartition("/")[2]: each for each in outcomes}
     assert not ray.is_initialized()
     return folder, ended
 
@@ -43,7 +45,7 @@ def test_it_gives_the_bytes_that_this_machine_gives(by_ray, tmp_path):
     folder, ended = by_ray
     assert sum(each.made for each in ended.values()) == NUM_VIDEOS
     store = ClipStore(tmp_path, EncodeSettings())
-    assert sum(each.made for each in LocalEngine(1).run(video_jobs(store, folder / "videos"))) == 4
+    assert sum(each.made for each in run_jobs(video_jobs(store, folder / "videos"), 1)) == 4
     assert contents(tmp_path) == contents(folder / "store")
 
 
@@ -57,8 +59,9 @@ def test_a_process_that_dies_takes_only_its_job_with_it(by_ray):
 
 def test_ray_that_is_not_there_is_named_with_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ValueError, match=r"pip install 'arseg_lightning\[ray\]'.*--engine local"):
-        RayEngine()
+    message = r"pip install 'arseg_lightning\[ray\]'.*--engine local"
+    with pytest.raises(ValueError, match=message), connected_cluster(None, None):
+        pass
 
 
 @pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:PORT"])
@@ -67,10 +70,6 @@ def test_a_cluster_that_does_not_answer_is_named_with_the_remedy(address):
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         address = address.replace("PORT", str(taken.getsockname()[1]))
-        with pytest.raises(ConnectionError, match=rf"{address} .*`ray start --head` printed"):
-            list(RayEngine(address).run([]))
-
-
-def test_nobody_to_do_it_is_refused():
-    with pytest.raises(ValueError, match="workers is 0; preparing needs at least one process"):
-        RayEngine(workers=0)
+        message = rf"{address} .*`ray start --head` printed"
+        with pytest.raises(ConnectionError, match=message), connected_cluster(address, None):
+            pass
