@@ -149,7 +149,7 @@ class SegmentationCLI(LightningCLI):
             if self._checkpoint:
                 read_checkpoint(self._checkpoint)  # a damaged one is refused now, in plain words
         if config:
-            before = self._folder.previous("trainer.logger") if self._checkpoint else None
+            before = self._folder.previous_loggers() if self._checkpoint else None
             keep_wandb_run(config.trainer.logger, before)
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Any:
