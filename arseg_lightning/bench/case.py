@@ -17,7 +17,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.messages import nearest
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory, VideoMethod
 from arseg_lightning.models import Segmentor
-from arseg_lightning.streaming.run import choose_clock, recorded_run
+from arseg_lightning.streaming.load import choose_clock, recorded_run
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet

@@ -18,15 +18,7 @@ from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet
 
-__all__ = [
-    "choose_clock",
-    "load_experiment",
-    "load_run",
-    "recorded_run",
-    "segmenter_of",
-]
-
-_RECORD = "fit.yaml"
+__all__ = ["choose_clock", "load_experiment", "load_run", "recorded_run", "segmenter_of"]
 
 
 def load_run(
@@ -88,7 +80,19 @@ def load_experiment(
         trusted: Packages of the user's own whose classes the files may name.
     """
     files = [recorded_run(path) for path in paths]
-    found = _checkpoint(paths[0] if paths[0].is_dir() else None, checkpoint)
+    folder = paths[0] if paths[0].is_dir() else None
+    found = None if checkpoint is None else Path(checkpoint)
+    if checkpoint in ("best", "last"):
+        if folder is None:
+            raise ValueError(f"checkpoint {checkpoint!r} is one of a run's folder; give the file")
+        found = folder / f"{checkpoint}.ckpt"
+    elif checkpoint is None and folder is not None:
+        found = own_checkpoint(folder)
+        if found is None:
+            raise FileNotFoundError(
+                f"{folder} holds no checkpoint (best.ckpt or last.ckpt): was its training "
+                f"finished? Give one with --checkpoint FILE"
+            )
     experiment = Experiment(files, overrides, weights=True, checkpoint=found, trusted=trusted)
     experiment.task.refuse_random_weights(command, "--checkpoint")
     return experiment
@@ -114,10 +118,10 @@ def segmenter_of(
         ValueError: If there is no such device, it does not compute in that precision, or the
             method has no clock that another one could replace.
     """
-    place = choose_device(device)
-    if optimisations.precision == "float16" and place.type == "cpu":
+    chosen = choose_device(device)
+    if optimisations.precision == "float16" and chosen.type == "cpu":
         raise ValueError("precision float16 is for GPUs, got cpu; choose float32 or bfloat16")
-    method = copy.deepcopy(task.method).to(place)
+    method = copy.deepcopy(task.method).to(chosen)
     choose_clock(method, clock)
     return Segmenter(
         method.for_inference(optimisations),
@@ -145,27 +149,10 @@ def choose_clock(method: VideoMethod, clock: Clock | None) -> None:
 
 def recorded_run(path: Path) -> Path:
     """The configuration in a run's folder, or the file itself."""
-    record = path / _RECORD if path.is_dir() else path
+    record = path / "fit.yaml" if path.is_dir() else path
     if not record.is_file():
-        holds = f"{path} is no run: it holds no {_RECORD}" if path.is_dir() else f"no file {path}"
+        what = f"{path} is no run: it holds no fit.yaml" if path.is_dir() else f"no file {path}"
         raise FileNotFoundError(
-            f"{holds}; give the folder that `fit` wrote (its run_dir), or files of configuration"
+            f"{what}; give the folder that `fit` wrote (its run_dir), or files of configuration"
         )
     return record
-
-
-def _checkpoint(folder: Path | None, wanted: Path | str | None) -> Path | None:
-    """The file that brings the weights; None if the configuration names its own."""
-    if wanted in ("best", "last"):
-        if folder is None:
-            raise ValueError(f"checkpoint {wanted!r} is one of a run's folder; give the file")
-        return folder / f"{wanted}.ckpt"
-    if wanted is not None or folder is None:
-        return None if wanted is None else Path(wanted)
-    found = own_checkpoint(folder)
-    if found is None:
-        raise FileNotFoundError(
-            f"{folder} holds no checkpoint (best.ckpt or last.ckpt): was its training finished? "
-            f"Give one with --checkpoint FILE"
-        )
-    return found

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from arseg_lightning.methods import StreamResult
-from arseg_lightning.streaming.outputs.labels import palette_table
-from arseg_lightning.streaming.outputs.output import Output
+from arseg_lightning.streaming.label_files import palette_table
+from arseg_lightning.streaming.output import Output
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.durable import DurableWriter
 from arseg_lightning.video.encode import EncodeSettings
@@ -20,7 +20,6 @@ from arseg_lightning.video.probe import probe
 from arseg_lightning.video.sound import Sound
 
 __all__ = ["OverlayVideo", "OverlayWarning", "overlay"]
-
 
 _SECONDS_TO_SEEK = 2.0
 """From one keyframe of the overlay to the next: how far apart players can start."""
@@ -69,7 +68,7 @@ class OverlayVideo(Output):
         self.classes = classes
         self.opacity = opacity
         self._size: tuple[int, int] | None = None
-        self._scaled = False
+        self._is_scaled = False
         self._frame_seconds = 1.0 / fps
         self._offset = self._earliest = self._next = 0.0
 
@@ -83,9 +82,15 @@ class OverlayVideo(Output):
         image = overlay(result.frame.image, result.labels, self.classes, self.opacity)
         self._size = self._size or result.frame.size
         if result.frame.size != self._size:
-            if not self._scaled:
-                self._warn(result, self._size)
-            self._scaled = True
+            if not self._is_scaled:
+                warnings.warn(
+                    f"frame {result.frame.index} is {size_text(result.frame.size)}, the first is "
+                    f"{size_text(self._size)} (height x width): it and what follows is scaled to "
+                    f"that in {self.writer.path.name}; label files keep their own size",
+                    OverlayWarning,
+                    stacklevel=2,
+                )
+            self._is_scaled = True
             image = np.asarray(Image.fromarray(image).resize(self._size[::-1]))
         self.writer.write(image, self._time(result.frame.pts_seconds))
 
@@ -108,20 +113,11 @@ class OverlayVideo(Output):
         self._earliest, self._next = shown + _SHORTEST, shown + self._frame_seconds
         return shown
 
-    def _warn(self, result: StreamResult, size: tuple[int, int]) -> None:
-        warnings.warn(
-            f"frame {result.frame.index} is {size_text(result.frame.size)}, the first is "
-            f"{size_text(size)} (height x width): it and what follows is scaled to that in "
-            f"{self.writer.path.name}; label files keep their own size",
-            OverlayWarning,
-            stacklevel=3,
-        )
-
 
 def overlay(
     image: NDArray[np.uint8], label: NDArray[np.uint8], classes: ClassSet, opacity: float
 ) -> NDArray[np.uint8]:
-    """Blend the colours of the classes into a picture.
+    """Blend the colours of the classes into an image.
 
     Shapes:
         image: (H, W, 3)   label: (H, W), class indices   returns: (H, W, 3)

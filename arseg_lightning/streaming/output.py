@@ -1,15 +1,39 @@
-"""Writes results while the next frames are segmented."""
+"""What takes the results of a stream, at once or in a thread of its own."""
 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from queue import Queue
 from typing import Any, Self
 
 from arseg_lightning.methods import StreamResult
-from arseg_lightning.streaming.outputs.output import Output
 
-__all__ = ["InBackground"]
+__all__ = ["InBackground", "Output"]
+
+
+class Output(ABC):
+    """Takes the results of one stream in their order.
+
+    Used in a ``with`` block: its start refuses what cannot be written before the first frame is
+    decoded, and its end keeps what was written, however the block ends.
+    """
+
+    def __enter__(self) -> Self:
+        """Make sure that results can be written."""
+        return self
+
+    @abstractmethod
+    def write(self, result: StreamResult) -> None:
+        """Take the next result."""
+
+    def __exit__(self, *exception: Any) -> None:  # noqa: B027 - others need none
+        """Finish what was written."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What was written, and where."""
 
 
 class InBackground(Output):
