@@ -14,15 +14,7 @@ from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
-from arseg_lightning.report import (
-    MethodResult,
-    RoleResult,
-    RunResult,
-    distance_table,
-    plot_distances,
-    recovered_share,
-    roles_table,
-)
+from arseg_lightning.report import MethodResult, RoleResult, RunResult
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.tally import Tally
 
@@ -71,6 +63,14 @@ class TestRecord(Callback):
             num_samples=sum(methods[0].accuracy.frames_at_distance),
             provenance=self._provenance(),
         )
+        # pandas and matplotlib: only a test waits for them
+        from arseg_lightning.report.plots import plot_distances
+        from arseg_lightning.report.result_tables import (
+            distance_table,
+            recovered_share,
+            roles_table,
+        )
+
         json_path = self.run_dir / "result.json"
         plot_path = self.run_dir / "miou_over_distance.png"
         result.write(json_path)

@@ -17,8 +17,12 @@ from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.evaluation import EvaluationClip
 from arseg_lightning.ranges import check_range
 from arseg_lightning.report import RunResult
-from arseg_lightning.report.motion import motion_colours
-from arseg_lightning.report.panel import class_colours, error_map, tiled
+from arseg_lightning.report.frame_images import (
+    class_colours,
+    error_map,
+    motion_colours,
+    tiled,
+)
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.evaluation import Evaluation
 from arseg_lightning.types import Motion
