@@ -16,7 +16,7 @@ from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.report import MethodResult, RoleResult, RunResult
 from arseg_lightning.tasks import VideoTask
-from arseg_lightning.tasks.tally import Tally
+from arseg_lightning.tasks.evaluation import Tally
 
 __all__ = ["TestRecord"]
 
