@@ -71,7 +71,7 @@ class TiledAttention(torch.autograd.Function):
             ]
             with without_autocast(grad.device):
                 with torch.enable_grad():
-                    attended = attend_band(*parts, outside)
+                    attended = attend_band(outside, *parts)
                 found = torch.autograd.grad(attended, parts, grad[:, :, rows].to(precision))
             for total, at, part in zip(totals, slices, found, strict=True):
                 total[:, :, at] += part
@@ -98,7 +98,7 @@ def attend(
         for rows, near, outside in bands(query.shape, window // 2):
             parts = (query[:, :, rows], key[:, :, near], value[:, :, near])
             queries, keys, values = (part.to(_precision(query)) for part in parts)
-            attended.append(attend_band(queries, keys, values, outside).to(query.dtype))
+            attended.append(attend_band(outside, queries, keys, values).to(query.dtype))
     return torch.cat(attended, dim=2)
 
 
@@ -121,8 +121,8 @@ def bands(shape: torch.Size, margin: int) -> Iterator[tuple[slice, slice, tuple[
 
 def _band_function(
     query: Tensor, window: int, zero_padding: bool, prior_sigma: float | None
-) -> Callable[[Tensor, Tensor, Tensor, tuple[int, int]], Tensor]:
-    """What attends in one band: takes its queries, the keys and values near, and ``outside``."""
+) -> Callable[[tuple[int, int], Tensor, Tensor, Tensor], Tensor]:
+    """What attends in one band: takes the rows outside, the queries, the keys and values near."""
     margin, precision = window // 2, _precision(query)
     offset = torch.arange(TILE, device=query.device)[:, None] + margin
     offset = offset - torch.arange(TILE + 2 * margin, device=query.device)  # (query, key), 1-D
@@ -132,7 +132,7 @@ def _band_function(
     # (y, x, key y, key x) -> (queries, keys) of a tile: -inf outside a query's window
     mask = (prior[:, None, :, None] + prior[None, :, None, :]).flatten(2).flatten(0, 1)
 
-    def band(queries: Tensor, keys: Tensor, values: Tensor, outside: tuple[int, int]) -> Tensor:
+    def band(outside: tuple[int, int], queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         batch, _, height, width = queries.shape
         right, bottom = -width % TILE, -height % TILE
         around = (margin, right + margin, *outside)
