@@ -11,7 +11,7 @@ if __name__ == "__main__":  # with the imports: processes that help this one nee
             stream.reconfigure(errors="replace")
 
     from arseg_lightning.cli import main
-    from arseg_lightning.failure import report
+    from arseg_lightning.messages import report
 
     try:
         main()

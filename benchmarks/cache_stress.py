@@ -27,8 +27,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from arseg_lightning.datasets.store import ClipStore
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
-from arseg_lightning.video.synthetic import StreetScene
 
 CONTEXT = multiprocessing.get_context("forkserver")
 
@@ -79,9 +79,9 @@ def main() -> None:
 
 def stress(folder: Path, kills: int, seed: int) -> Summary:
     """Kill so many builders and look at what they leave."""
-    video, root = folder / "street.mp4", folder / "store"
-    scene = StreetScene(height=160, width=240, num_frames=120)
-    images = (image for image, _ in scene.frames())
+    video, root = folder / "driving.mp4", folder / "store"
+    scene = DrivingScene(height=160, width=240, num_frames=120)
+    images = scene.images()
     encode_frames(images, video, EncodeSettings(b_frames=2))
     expected, seconds = undisturbed(video, folder / "undisturbed")
     moments = random.Random(seed)

@@ -2,8 +2,8 @@
 
     python benchmarks/loader.py --output benchmarks/results/loader.json
 
-Made videos (synthetic streets of 720x960 in one long GOP each, a PNG label of every fourth frame)
-are prepared once. Then:
+Synthetic driving scenes (720x960, in one long GOP each, a PNG label of every fourth frame) are
+prepared once. Then:
 
 - parts: CPU time of each part of a sample on one thread; frames and motion from the cache beside
   the same frames decoded and the same motion extracted from the video;
@@ -29,6 +29,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from lightning import Callback, LightningModule, Trainer
 from loader_parts import (
@@ -43,14 +44,14 @@ from loader_parts import (
 
 from arseg_lightning.callbacks import Throughput
 from arseg_lightning.datasets import ClipAugment, ClipDataModule
+from arseg_lightning.datasets.classes import DRIVING9
 from arseg_lightning.datasets.folder import VideoFolder
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.models import BiSeNet18, PSPNet18
-from arseg_lightning.native import machine
-from arseg_lightning.report.grid import Table
-from arseg_lightning.tasks import HighResTask, LowResTask
+from arseg_lightning.provenance import machine
+from arseg_lightning.report.table_files import markdown
+from arseg_lightning.tasks import LowResTask, PerFrameTask
 from arseg_lightning.types import ClipBatch
-from arseg_lightning.video.synthetic import STREET_CLASSES
 
 NETWORKS = {"BiSeNet18": BiSeNet18, "PSPNet18": PSPNet18}
 
@@ -72,7 +73,7 @@ def main() -> None:
         }
     tables = {"parts": parts_rows(record["parts"]), "training": _training_rows(record)}
     for rows in tables.values():
-        print(Table(tuple(rows[0]), tuple(tuple(row.values()) for row in rows)).markdown())
+        print(markdown(pd.DataFrame(rows)))
     print(json.dumps({name: record[name] for name in ("loader", "sweep")}, indent=1))
     if arguments.output:
         arguments.output.write_text(json.dumps(record, indent=1) + "\n")
@@ -163,13 +164,14 @@ class Repeated:
 def _train(name: str, batches: Any, arguments: argparse.Namespace) -> list[dict[str, float]]:
     """The rates of each epoch of phase 2."""
     loss, rates = CrossEntropy(), Rates()
-    num_classes, interval = STREET_CLASSES.num_classes, arguments.keyframe_interval
+    num_classes, interval = DRIVING9.num_classes, arguments.keyframe_interval
     with tempfile.TemporaryDirectory() as folder:
         start = Path(folder) / "high_res.ckpt"
-        high_res = HighResTask(NETWORKS[name], loss, num_classes)
+        high_res = PerFrameTask(NETWORKS[name], loss, num_classes=num_classes)
         torch.save({"state_dict": high_res.state_dict(), "pytorch-lightning_version": "2"}, start)
         weights = {"high_res": str(start)}
-        task = LowResTask(NETWORKS[name], FST(loss), num_classes, interval, weights=weights)
+        sizes = {"num_classes": num_classes, "keyframe_interval": interval}
+        task = LowResTask(NETWORKS[name], FST(loss), weights=weights, **sizes)
     trainer = Trainer(
         accelerator="gpu" if arguments.device == "cuda" else "cpu",
         devices=1,
@@ -189,7 +191,7 @@ def _train(name: str, batches: Any, arguments: argparse.Namespace) -> list[dict[
 
 def _data(folder: Path, arguments: argparse.Namespace, interval: int) -> ClipDataModule:
     return ClipDataModule(
-        train=VideoFolder(folder, STREET_CLASSES.name),
+        train=VideoFolder(folder, DRIVING9.name),
         store=folder / "store",
         keyframe_interval=interval,
         augment=ClipAugment(tuple(arguments.crop)),

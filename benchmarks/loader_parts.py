@@ -16,28 +16,27 @@ from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.augment import RawClip, to_tensor
 from arseg_lightning.datasets.dataset import TrainingClips
 from arseg_lightning.datasets.loader import Loader
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.frame_reader import read_frames
-from arseg_lightning.video.synthetic import StreetScene
 
 HEIGHT, WIDTH, LABEL_EVERY = 720, 960, 4
 
 
 def make_videos(folder: Path, num_videos: int, num_frames: int) -> None:
-    """Encode streets, and write some of their labels."""
+    """Encode driving scenes, and write some of their labels."""
     settings = EncodeSettings(keyframe_interval=None)
     for seed in range(num_videos):
-        scene = StreetScene(height=HEIGHT, width=WIDTH, num_frames=num_frames, seed=seed)
-        path = folder / "videos" / f"street_{seed}.mp4"
+        scene = DrivingScene(height=HEIGHT, width=WIDTH, num_frames=num_frames, seed=seed)
+        path = folder / "videos" / f"driving_{seed}.mp4"
         path.parent.mkdir(exist_ok=True)
-        frames = list(scene.frames())
-        encode_frames([image for image, _ in frames], path, settings)
+        encode_frames(scene.images(), path, settings)
         labels = folder / "labels" / path.stem
         labels.mkdir(parents=True)
         for index in range(LABEL_EVERY - 1, num_frames, LABEL_EVERY):
-            Image.fromarray(frames[index][1]).save(labels / f"{index:06d}.png")
+            Image.fromarray(scene.label(index)).save(labels / f"{index:06d}.png")
 
 
 @dataclass(frozen=True)

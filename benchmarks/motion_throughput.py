@@ -2,7 +2,7 @@
 
     python benchmarks/motion_throughput.py --output benchmarks/results/motion_throughput.json
 
-The clip is made on the spot (a synthetic street, 300 frames of 720x960, H.264 in one long GOP), or
+The clip is a synthetic driving scene (300 frames of 720x960, H.264 in one long GOP), or
 is one's own: ``--video FILE``, without B-frames. Everything runs in one process on the same cores
 (``--cores``, one by default, so that all decode with as many threads), in turns; medians count.
 CPU time is that of all threads, and says more than time where other programs run. The package is
@@ -34,13 +34,13 @@ import av
 import numpy as np
 
 from arseg_lightning import native
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.types import Motion
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.probe import probe
-from arseg_lightning.video.synthetic import StreetScene
 
 PACKAGE = "motion-vector-extractor"
 HEIGHT, WIDTH, NUM_FRAMES = 720, 960, 300
@@ -194,9 +194,9 @@ def _clip(video: Path | None, folder: Path, keyframe_interval: int) -> Clip:
     """The clip and its cached motion, made where they are not given."""
     if video is None:
         print("making the clip", file=sys.stderr)
-        video = folder / "street.mp4"
-        scene = StreetScene(HEIGHT, WIDTH, NUM_FRAMES)
-        encode_frames((image for image, _ in scene.frames()), video, EncodeSettings())
+        video = folder / "driving.mp4"
+        scene = DrivingScene(HEIGHT, WIDTH, NUM_FRAMES)
+        encode_frames(scene.images(), video, EncodeSettings())
     cache = MotionCache(folder / "motion")
     cache.ensure(video)
     return Clip(video, cache.entry(video), keyframe_interval, len(os.sched_getaffinity(0)))
@@ -235,7 +235,7 @@ def _table(results: list[Measurement], ratios: dict[str, dict[str, float]]) -> s
 def _describe(clip: Clip, given: Path | None) -> dict[str, object]:
     info, index = probe(clip.video), VideoMotion(clip.entry)
     return {
-        "clip": given.name if given else "synthetic street, seed 0",
+        "clip": given.name if given else "synthetic driving scene, seed 0",
         "height": info.height,
         "width": info.width,
         "num_frames": index.num_frames,

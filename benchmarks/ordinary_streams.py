@@ -23,10 +23,10 @@ from pathlib import Path
 
 import av
 
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.live import LiveMotion, open_live
-from arseg_lightning.video.synthetic import StreetScene
 
 SIZE, NUM_FRAMES, KEYFRAME_INTERVAL, CORES = (540, 960), 120, 12, 2
 
@@ -119,8 +119,8 @@ def _encode(source: Path | None, folder: Path, name: str) -> Path:
 
 def _pictures(source: Path | None) -> Iterable[av.VideoFrame]:
     if source is None:
-        scene = StreetScene(height=SIZE[0], width=SIZE[1], num_frames=NUM_FRAMES)
-        images = (image for image, _ in scene.frames())
+        scene = DrivingScene(height=SIZE[0], width=SIZE[1], num_frames=NUM_FRAMES)
+        images = scene.images()
     else:
         images = (frame.image for frame in decode(source, size=SIZE))
     return (av.VideoFrame.from_ndarray(image, format="rgb24") for image in images)

@@ -81,13 +81,13 @@ def main() -> None:
 
 
 def experiment(store: Path) -> dict[str, Any]:
-    """A joint training on a synthetic street: crops of 32x48, two loader workers."""
+    """A joint training on a synthetic driving scene: crops of 32x48, two loader workers."""
     fst = {"class_path": "FST", "init_args": {"segmentation": {"class_path": "CrossEntropy"}}}
     return {
         "trainer": {"max_epochs": EPOCHS, "accelerator": "cpu", "logger": False, "devices": 1},
         "data": {
-            "train": street(0),
-            "val": street(50),
+            "train": driving(0),
+            "val": driving(50),
             "store": str(store),
             "keyframe_interval": 4,
             "augment": {"crop_size": [32, 48], "scales": [0.75, 1.0, 1.5]},
@@ -106,10 +106,10 @@ def experiment(store: Path) -> dict[str, Any]:
     }
 
 
-def street(first_seed: int) -> dict[str, Any]:
+def driving(first_seed: int) -> dict[str, Any]:
     """One clip of eight frames."""
     size = {"num_videos": 1, "num_frames": 8, "height": 48, "width": 64}
-    return {"class_path": "StreetVideos", "init_args": size | {"first_seed": first_seed}}
+    return {"class_path": "SyntheticDriving", "init_args": size | {"first_seed": first_seed}}
 
 
 def live(folder: Path, run: str, moment: float | None = None) -> float:

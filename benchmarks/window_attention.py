@@ -39,8 +39,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from arseg_lightning import native
 from arseg_lightning.propagation import window_attention
+from arseg_lightning.provenance import machine
 
 SIZES = ("64x720x960", "64x540x720", "64x360x480", "256x90x120")
 WINDOW = 7
@@ -243,7 +243,7 @@ def _speedup(ours: Measurement, usual: Measurement) -> str:
 
 def _machine(threads: int) -> dict[str, object]:
     """Where, when and how the figures were taken."""
-    return native.machine() | {
+    return machine() | {
         "threads": threads,
         "torch": torch.__version__,
         "window": WINDOW,

@@ -20,8 +20,8 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
-from arseg_lightning import native
 from arseg_lightning.propagation import window_attention
+from arseg_lightning.provenance import machine
 
 __all__ = ["FORMATS", "Case", "Measurement", "compare"]
 
@@ -161,7 +161,7 @@ def _table(results: Iterable[Measurement], bandwidth: float) -> str:
 
 def _machine(bandwidth: float) -> dict[str, object]:
     """Where and when the figures were taken."""
-    return native.machine() | {
+    return machine() | {
         "gpu": torch.cuda.get_device_name(),
         "cuda": torch.version.cuda,
         "torch": torch.__version__,

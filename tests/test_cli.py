@@ -1,4 +1,4 @@
-"""The command line, from configuration to files, on a synthetic street with a tiny network."""
+"""The command line, from configuration to files, on a driving scene with a tiny network."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from arseg_lightning.methods import ARSeg, FrameInput
 from arseg_lightning.metrics import DistanceAccuracy
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.report import RunResult
-from arseg_lightning.tasks import HighResTask, LowResTask
+from arseg_lightning.tasks import LowResTask, PerFrameTask
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.probe import probe
 from tests.tiny import TinyNet
@@ -29,10 +29,10 @@ FST = {"class_path": "FST", "init_args": {"segmentation": CROSS_ENTROPY}}
 CREFF = {"class_path": "CReFF", "init_args": {"window": 3}}
 
 
-def street(first_seed, num_videos=1):
+def driving(first_seed, num_videos=1):
     arguments = {"num_videos": num_videos, "num_frames": 8, "height": 48, "width": 64}
     return {
-        "class_path": "StreetVideos",
+        "class_path": "SyntheticDriving",
         "init_args": arguments | {"first_seed": first_seed},
     }
 
@@ -43,8 +43,8 @@ def configuration(folder, model, **data):
         "run_dir": str(folder / "run"),
         "trainer": {"max_epochs": 1, "accelerator": "cpu", "logger": False, "devices": 1},
         "data": {
-            "train": street(0),
-            "test": street(100),
+            "train": driving(0),
+            "test": driving(100),
             "store": str(folder / "store"),
             "keyframe_interval": 4,
             "augment": {"crop_size": [32, 48], "scales": [1.0]},
@@ -60,7 +60,7 @@ def configuration(folder, model, **data):
 
 
 HIGH_RES = {
-    "class_path": "HighResTask",
+    "class_path": "PerFrameTask",
     "init_args": {"network": TINY, "loss": CROSS_ENTROPY},
 }
 JOINT = {
@@ -78,7 +78,7 @@ def low_res(**changes):
 def joint_run(tmp_path_factory):
     """One run as the quickstart does it."""
     folder = tmp_path_factory.mktemp("joint")
-    config = configuration(folder, JOINT, val=street(50))
+    config = configuration(folder, JOINT, val=driving(50))
     main(["fit", "--config", config, "--after_fit", "report"])
     return folder
 
@@ -204,13 +204,13 @@ def test_phase_2_follows_phase_1(tmp_path):
 
 def test_data_owns_classes_and_interval(tmp_path):
     cli = main(["fit", "--config", configuration(tmp_path, HIGH_RES, train_on="stills")])
-    assert isinstance(cli.model, HighResTask)
+    assert isinstance(cli.model, PerFrameTask)
     assert cli.model.num_classes == cli.datamodule.num_classes == 9
     assert cli.model.keyframe_interval == 4
 
 
 def test_ones_own_video_is_segmented(joint_run, capsys):
-    video = next((joint_run / "store" / "videos").glob("street_00100*.mp4"))
+    video = next((joint_run / "store" / "videos").glob("driving_00100*.mp4"))
     folder = joint_run / "own"
     main(["predict", str(joint_run / "run"), "--video", str(video), "--output", str(folder)])
     assert probe(folder / "overlay.mp4").size == (48, 64)
@@ -234,7 +234,7 @@ def test_two_processes_count_every_frame_once(joint_run):
 
 def test_training_runs_on_two_processes(tmp_path):
     """DDP: the first process alone writes to W&B, and shows its panels meanwhile."""
-    config = configuration(tmp_path, JOINT, val=street(50), num_workers=2)
+    config = configuration(tmp_path, JOINT, val=driving(50), num_workers=2)
     flags = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--wandb.every_n_epochs", "1"]
     flags += ["--trainer.logger", "WandbLogger", "--trainer.logger.save_dir", str(tmp_path)]
     command = [sys.executable, "-m", "arseg_lightning", "fit", "--config", config, *flags]

@@ -1,11 +1,14 @@
 """Every experiment and every overlay is valid, and trains a step on made data."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
 from arseg_lightning.cli import main
+from arseg_lightning.sweep import read_sweep
+from arseg_lightning.sweep.points import choose_points, point_arguments, point_name
 from arseg_lightning.tasks.experiment import Experiment
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
@@ -28,6 +31,8 @@ OVERLAYS = {
     EXPERIMENTS / "cityscapes" / "published_bise18.yaml": "cityscapes/bise18",
     EXPERIMENTS / "study" / "phase2.yaml": "camvid/bise18",
     EXPERIMENTS / "study" / "efflite0.yaml": "camvid/efflite0",
+    EXPERIMENTS / "study" / "fusion_rate_1.yaml": "camvid/bise18",
+    EXPERIMENTS / "study" / "similarity_10.yaml": "camvid/bise18",
 }
 
 
@@ -39,8 +44,11 @@ TRAINED = [
 ]
 
 
-def street(folder, experiment):
-    """An overlay: a synthetic street and narrow networks, for one step of an experiment."""
+STUDY = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("networks", "parts", "tests")]
+
+
+def driving(folder, experiment):
+    """An overlay: a synthetic driving scene and narrow networks, for one step of an experiment."""
     network = {"network": {"init_args": {"width": 0.125, "pretrained": None}}}
     names_its_method = "method" in yaml.safe_load(experiment.read_text())["model"]["init_args"]
     videos = {"num_videos": 1, "num_frames": 36, "height": 64, "width": 96}
@@ -50,7 +58,7 @@ def street(folder, experiment):
         "trainer": {"max_epochs": 1, "limit_train_batches": 1, "accelerator": "cpu"}
         | {"devices": 1, "logger": False, "precision": "32-true"},
         "data": {
-            "train": {"class_path": "StreetVideos", "init_args": videos},
+            "train": {"class_path": "SyntheticDriving", "init_args": videos},
             "val": None,
             "test": None,
             "store": str(folder.parent / "store"),
@@ -60,7 +68,7 @@ def street(folder, experiment):
         },
         "model": {"init_args": {"method": {"init_args": network}} if names_its_method else network},
     }
-    path = folder / "street.yaml"
+    path = folder / "driving.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -73,7 +81,7 @@ def fit(tmp_path_factory, monkeypatch, uncounted):
 
     def run(*files, **settings):
         folder = tmp_path_factory.mktemp("experiment")
-        overlay = street(folder, files[0])
+        overlay = driving(folder, files[0])
         flags = [flag for file in (*files, overlay) for flag in ("--config", str(file))]
         flags += [f"--{name}={value}" for name, value in settings.items()]
         main(["fit", *flags])
@@ -111,7 +119,7 @@ def test_there_are_experiments():
     known = {*WHOLE, *OVERLAYS}
     parts = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "parts"}
     others = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "sweeps"}
-    others |= {EXPERIMENTS / "study" / "study.yaml", MODES}
+    others |= {*STUDY, MODES}
     assert {*EXPERIMENTS.rglob("*.yaml")} == known | parts | others
 
 
@@ -144,7 +152,7 @@ def test_an_overlay_fits_its_experiment(overlay, tmp_path, monkeypatch):
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")
     kind = "high" if overlay.stem in BEHIND_PHASE_1 else "ar"
     experiment = EXPERIMENTS / f"{OVERLAYS[overlay]}_{kind}.yaml"
-    files = [experiment, overlay, street(tmp_path, experiment)]
+    files = [experiment, overlay, driving(tmp_path, experiment)]
     assert Experiment(files).methods()
 
 
@@ -156,6 +164,35 @@ def test_an_overlay_trains(overlay, fit, phase_1):
         return
     settings = {"model.weights.high_res": phase_1(network), "model.epochs_without_fusion": 0}
     assert (fit(EXPERIMENTS / f"{network}_ar.yaml", overlay, **settings) / "last.ckpt").is_file()
+
+
+@pytest.mark.parametrize("path", STUDY, ids=lambda path: path.stem)
+def test_the_study_is_sweeps_over_files_that_are_there(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CAMVID_ROOT", "nowhere")
+    monkeypatch.setenv("NETWORK", "bise18")
+    monkeypatch.chdir(EXPERIMENTS.parent)
+    sweep = read_sweep(path)
+    file = path.relative_to(EXPERIMENTS.parent)
+    run = f"# NETWORK=bise18 python -m arseg_lightning sweep {file} --run_dir runs/study/bise18/"
+    assert path.read_text().startswith(f"{run}{path.stem}\n")
+    for drawn in choose_points(sweep, sweep.count):
+        words = point_arguments(sweep.command, sweep.values(drawn), tmp_path)
+        configs = [after for word, after in pairwise(words) if word == "--config"]
+        assert all(Path(config).is_file() for config in configs)
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--print_config"])
+    assert stop.value.code == 0
+    assert f"run_dir: {tmp_path}" in capsys.readouterr().out
+
+
+def test_the_study_takes_up_what_it_trained():
+    networks, parts, tests = map(read_sweep, STUDY)
+    trained = [
+        f"{folder}/{point_name(sweep, sweep.values(choose_points(sweep)[0]))}/last.ckpt"
+        for folder, sweep in (("networks", networks), ("parts", parts))
+    ]
+    assert trained[0] in " ".join(parts.command)
+    assert trained[1] in " ".join(tests.command)
 
 
 def test_an_ablation_changes_one_thing():

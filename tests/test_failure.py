@@ -10,8 +10,7 @@ from lightning import Trainer
 
 from arseg_lightning.bench import BenchCase
 from arseg_lightning.cli import main
-from arseg_lightning.failure import plain_message, report
-from arseg_lightning.messages import CommandError
+from arseg_lightning.messages import CommandError, plain_message, report
 from arseg_lightning.methods.per_frame import check_resolution_ratio
 
 
@@ -78,11 +77,11 @@ def test_the_traceback_is_there_when_asked_for(monkeypatch):
 
 HIGH_RES = [
     "test",
-    "--model=HighResTask",
+    "--model=PerFrameTask",
     "--model.network=tests.tiny.TinyNet",
     "--model.loss=CrossEntropy",
     "--model.weights.network=nothing.ckpt",
-    "--data.test=StreetVideos",
+    "--data.test=SyntheticDriving",
 ]
 
 

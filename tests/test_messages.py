@@ -12,13 +12,12 @@ import pytest
 import yaml
 
 from arseg_lightning.cli import main
-from arseg_lightning.failure import plain_message
-from arseg_lightning.messages import CommandError
-from tests.test_cli import configuration, street
+from arseg_lightning.messages import CommandError, plain_message
+from tests.test_cli import configuration, driving
 
 GOLDEN = Path(__file__).with_name("golden") / "messages.md"
 TASK = {
-    "class_path": "HighResTask",
+    "class_path": "PerFrameTask",
     "init_args": {"network": "tests.tiny.TinyNet", "loss": "CrossEntropy"},
 }
 RUN = "--config good.yaml --overwrite true"
@@ -26,9 +25,9 @@ RUN = "--config good.yaml --overwrite true"
 FILES = {
     "unknown_key.yaml": "data:\n  keyframe_intervall: 4\n",
     "unknown_section.yaml": "trainr:\n  max_epochs: 3\n",
-    "unknown_network.yaml": "model:\n  class_path: HighResTask\n  init_args:\n"
+    "unknown_network.yaml": "model:\n  class_path: PerFrameTask\n  init_args:\n"
     "    network: BiseNet18\n    loss: CrossEntropy\n",
-    "unknown_network_key.yaml": "model:\n  class_path: HighResTask\n  init_args:\n    network:\n"
+    "unknown_network_key.yaml": "model:\n  class_path: PerFrameTask\n  init_args:\n    network:\n"
     "      class_path: BiSeNet18\n      init_args:\n        pretraind: true\n",
     "unknown_callback_key.yaml": "trainer:\n  callbacks:\n    - class_path: EarlyStopping\n"
     "      init_args: {monitor: val/miou, patiense: 3}\n",
@@ -44,7 +43,7 @@ FILES = {
     "        return self.heads['depth'](image)\n\n    heads = {}\n",
     "a_number.yaml": "data: 3\n",
     "nothing_in_it.yaml": "# later\n",
-    "data.yaml": "train: StreetVideos\nbatch_siz: 3\n",
+    "data.yaml": "train: SyntheticDriving\nbatch_siz: 3\n",
     "sweep.yaml": "program: fit\nparametrs: {}\n",
 }
 """Beside good.yaml."""
@@ -97,14 +96,14 @@ WRONG = {
         f"fit {RUN} surplus",
     ],
     "Names of classes": [
-        f"fit {RUN} --model HighResTsk",
+        f"fit {RUN} --model PerFrameTsk",
         f"fit {RUN} --model.network BiseNet18",
         f"fit {RUN} --model.network own_network.Net",
         f"fit {RUN} --model.network torch.nn.Linear",
         f"fit {RUN} --model.network no_such_module.Net",
         f"fit {RUN} --model.optimizer AdamX",
         f"fit {RUN} --model.optimizer torch.optim.Adam --model.optimizer.lrr 0.1",
-        f"fit {RUN} --data.train StreetVideo",
+        f"fit {RUN} --data.train SyntheticDrivin",
         f"fit {RUN} --trainer.logger CSVLoger",
         f"fit {RUN} --trainer.callbacks+=EarlyStoping",
     ],
@@ -134,7 +133,7 @@ WRONG = {
 def folder(tmp_path_factory):
     """A small experiment, and files with one mistake each."""
     folder = tmp_path_factory.mktemp("messages")
-    good = Path(configuration(folder, TASK, val=street(50)))
+    good = Path(configuration(folder, TASK, val=driving(50)))
     content = yaml.safe_load(good.read_text()) | {"run_dir": "run"}
     content["data"]["store"] = "store"
     (folder / "good.yaml").write_text(yaml.safe_dump(content))

@@ -41,8 +41,8 @@ def run(module):
     """The recipe's experiment with less of everything, trained and tested."""
     content = yaml.safe_load(blocks("yaml")[0])
     videos = {"num_videos": 1, "num_frames": 8, "height": 48, "width": 64}
-    street = {"class_path": "StreetVideos", "init_args": videos | {"first_seed": 0}}
-    content["data"] |= {"train": street, "test": street, "store": str(module / "store")}
+    driving = {"class_path": "SyntheticDriving", "init_args": videos | {"first_seed": 0}}
+    content["data"] |= {"train": driving, "test": driving, "store": str(module / "store")}
     content["data"] |= {"keyframe_interval": 4, "batch_size": 2, "num_workers": 0}
     content["data"]["augment"] = {"crop_size": [32, 48], "scales": [1.0]}
     content |= {"trainer": {"max_steps": 1, "accelerator": "cpu", "logger": False, "devices": 1}}

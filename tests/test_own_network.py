@@ -95,8 +95,8 @@ def tiny_experiment(folder):
     content |= {"after_fit": "nothing", "trainer": {"max_steps": 1, "accelerator": "cpu"}}
     content["trainer"] |= {"logger": False, "devices": 1}
     videos = {"num_videos": 1, "num_frames": 8, "height": 48, "width": 64, "first_seed": 0}
-    street = {"class_path": "StreetVideos", "init_args": videos}
-    content["data"] |= {"train": street, "test": street, "store": str(folder / "store")}
+    driving = {"class_path": "SyntheticDriving", "init_args": videos}
+    content["data"] |= {"train": driving, "test": driving, "store": str(folder / "store")}
     content["data"] |= {"keyframe_interval": 4, "batch_size": 2, "num_workers": 0}
     content["data"]["augment"] = {"crop_size": [32, 48], "scales": [1.0]}
     return content

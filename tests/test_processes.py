@@ -18,7 +18,7 @@ CREFF = {"class_path": "CReFF", "init_args": {"window": 3}}
 SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1, "momentum": 0.9}}
 PAIRS = ("stream", "every_distance")
 TASKS = {
-    "HighResTask": {"loss": CROSS_ENTROPY},
+    "PerFrameTask": {"loss": CROSS_ENTROPY},
     "LowResTask": {"objective": FST, "fusion": CREFF, "epochs_without_fusion": 1},
     "JointTask": {"loss": CROSS_ENTROPY, "objective": FST, "fusion": CREFF},
 }
@@ -40,9 +40,9 @@ class StandingNet(TinyNet):
         return self
 
 
-def street(first_seed, num_frames):
+def driving(first_seed, num_frames):
     size = {"num_videos": 1, "num_frames": num_frames, "height": 48, "width": 64}
-    return {"class_path": "StreetVideos", "init_args": size | {"first_seed": first_seed}}
+    return {"class_path": "SyntheticDriving", "init_args": size | {"first_seed": first_seed}}
 
 
 def write_experiment(folder, task):
@@ -50,16 +50,16 @@ def write_experiment(folder, task):
     epochs = 2 if task == "LowResTask" else 1  # its fusion joins in the second one
     arguments = dict(TASKS[task])
     if task == "LowResTask":
-        arguments["weights"] = {"high_res": str(folder / "HighResTask-1" / "last.ckpt")}
+        arguments["weights"] = {"high_res": str(folder / "PerFrameTask-1" / "last.ckpt")}
     network = {"class_path": "tests.test_processes.StandingNet"}
     content = {
         "trainer": {"max_epochs": epochs, "limit_train_batches": 2 // epochs, "accelerator": "cpu"}
         | {"log_every_n_steps": 1, "logger": {"class_path": "CSVLogger"}, "devices": 1}
         | {"enable_progress_bar": False},
         "data": {
-            "train": street(0, 20),
-            "val": street(50, 14),
-            "test": street(50, 14),
+            "train": driving(0, 20),
+            "val": driving(50, 14),
+            "test": driving(50, 14),
             "store": str(folder / "store"),
             "keyframe_interval": INTERVAL,
             "augment": {"crop_size": [32, 48], "scales": [1.0]},
@@ -154,7 +154,7 @@ def test_seven_samples_on_two_processes_count_as_on_one(runs, pairs):
 @pytest.mark.parametrize("task", TASKS)
 def test_what_validation_logs_is_the_same(runs, task):
     one, two = (kept(runs, f"{task}-{count}-0")["figures"] for count in (1, 2))
-    distances = set() if task == "HighResTask" else {"val/miou_d00", "val/miou_d01"}
+    distances = set() if task == "PerFrameTask" else {"val/miou_d00", "val/miou_d01"}
     accuracies = {name for name in one if "miou" in name}
     assert accuracies == {"val/miou", "val/miou_pooled"} | distances  # no clock, no distances
     assert "val/loss" in one
@@ -198,8 +198,8 @@ def test_who_cannot_prepare_the_data_ends_all_processes(runs):
 
 
 def test_another_number_of_samples_a_step_does_not_go_on(runs):
-    config = str(runs / "HighResTask.yaml")
-    flags = ["--ckpt_path", str(runs / "HighResTask-2" / "last.ckpt"), "--data.batch_size", "4"]
+    config = str(runs / "PerFrameTask.yaml")
+    flags = ["--ckpt_path", str(runs / "PerFrameTask-2" / "last.ckpt"), "--data.batch_size", "4"]
     flags += ["--trainer.logger", "false", "--run_dir", str(runs / "other")]
     message = r"trained on 8 samples a step, and this run has 4: processes \(trainer.devices"
     with pytest.raises(ValueError, match=message):

@@ -15,12 +15,13 @@ from arseg_lightning.datasets import (
     ClipAugment,
     ClipDataModule,
     StillFolder,
-    StreetVideos,
+    SyntheticDriving,
 )
 from arseg_lightning.datasets.clip_spans import ClipSpans
 from arseg_lightning.datasets.folder import CameraPath, FrameFolder
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining
 from arseg_lightning.methods import ARSeg, FeaturePropagation, PerFrame
 from arseg_lightning.methods.clock import Adaptive, CodecKeyframes, EveryL
@@ -28,9 +29,8 @@ from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18
 from arseg_lightning.propagation import CReFF, GlobalAttention
 from arseg_lightning.streaming.folder import FolderSettings, LiveOptions
-from arseg_lightning.tasks import HighResTask, LowResTask, VideoTask
+from arseg_lightning.tasks import LowResTask, PerFrameTask, VideoTask
 from arseg_lightning.video.encoders import EncodeSettings
-from arseg_lightning.video.synthetic import StreetScene
 from tests.tiny import TinyNet
 
 NAN, INFINITE = float("nan"), float("inf")
@@ -49,13 +49,13 @@ ARSEG = partial(ARSeg, 3, TinyNet)
 ADAPTIVE = partial(Adaptive, min_interval=1)
 
 TABLE = [
-    (StreetVideos, "num_videos", COUNT),
-    (StreetVideos, "num_frames", COUNT),
-    (StreetVideos, "height", ((32, 48), (-1, 0, 31))),
-    (StreetVideos, "width", ((32, 48), (-1, 0, 31))),
-    (StreetVideos, "first_seed", INDEX),
-    (StreetVideos, "fps", ((1, 25), (-1, 0))),
-    (StreetScene, "fps", POSITIVE),
+    (SyntheticDriving, "num_videos", COUNT),
+    (SyntheticDriving, "num_frames", COUNT),
+    (SyntheticDriving, "height", ((32, 48), (-1, 0, 31))),
+    (SyntheticDriving, "width", ((32, 48), (-1, 0, 31))),
+    (SyntheticDriving, "first_seed", INDEX),
+    (SyntheticDriving, "fps", ((1, 25), (-1, 0))),
+    (DrivingScene, "fps", POSITIVE),
     (partial(FrameFolder, "root", "camvid11"), "fps", POSITIVE),
     (CameraPath, "num_frames", COUNT),
     (CameraPath, "seed", INDEX),
@@ -66,11 +66,11 @@ TABLE = [
     (ClipAugment, "flip_probability", SHARE),
     (Normalisation, "mean", (((0.0,) * 3,), ((NAN, 0.0, 0.0), (0.0, INFINITE, 0.0)))),
     (Normalisation, "std", (((1.0,) * 3,), ((0.0, 1.0, 1.0), (1.0, -1.0, 1.0), (NAN, 1.0, 1.0)))),
-    (partial(ClipDataModule, StreetVideos()), "keyframe_interval", COUNT),
-    (partial(ClipDataModule, StreetVideos()), "batch_size", COUNT),
-    (partial(ClipDataModule, StreetVideos()), "num_workers", INDEX),
-    (partial(ClipDataModule, StreetVideos()), "seed", INDEX),
-    (partial(ClipDataModule, StreetVideos()), "frame_cache_gib", WEIGHT),
+    (partial(ClipDataModule, SyntheticDriving()), "keyframe_interval", COUNT),
+    (partial(ClipDataModule, SyntheticDriving()), "batch_size", COUNT),
+    (partial(ClipDataModule, SyntheticDriving()), "num_workers", INDEX),
+    (partial(ClipDataModule, SyntheticDriving()), "seed", INDEX),
+    (partial(ClipDataModule, SyntheticDriving()), "frame_cache_gib", WEIGHT),
     (partial(ClipSpans, PAIRS, distance="uniform"), "keyframe_interval", ((2, 12), (1,))),
     (partial(ClipSpans, PAIRS, distance="last"), "keyframe_interval", ((2, 12), (1,))),
     (partial(ClipSpans, Needs(frames=2), distance="last"), "keyframe_interval", ((1, 2), ())),
@@ -104,7 +104,7 @@ TABLE = [
     (partial(PSPNet18, 3), "width", ((0.25, 2.0), (-1.0, 0.0, *NO_FINITE))),
     (partial(EfficientNetLite0, 3), "width", ((0.25, 2.0), (-1.0, 0.0, *NO_FINITE))),
     (partial(CReFF, 8), "window", ((1, 7), (-1, 0, 2))),
-    (partial(CReFF, 8), "spread", ((0.1, None), (-1.0, 0.0, *NO_FINITE))),
+    (partial(CReFF, 8), "prior_sigma", ((0.1, None), (-1.0, 0.0, *NO_FINITE))),
     (partial(GlobalAttention, 8), "reduction", ((1.0, 32.0), (0.0, 0.5, -1.0, *NO_FINITE))),
     (FolderSettings, "limit", ((1, None), (-1, 0))),
     (FolderSettings, "batch_frames", COUNT),
@@ -149,14 +149,14 @@ WITH_WORDS = [
     partial(StillFolder, "root", "camvid11"),
     partial(CamVid, "root", split="train"),
     partial(Cityscapes, "root", split="train"),
-    partial(ClipDataModule, StreetVideos()),
+    partial(ClipDataModule, SyntheticDriving()),
     partial(FST, CrossEntropy()),
     partial(CReFF, 8),
     partial(PerFrame, 3, TinyNet),
     partial(FeaturePropagation, 3, TinyNet),
     partial(Clockwork, 3, BiSeNet18),
     ARSEG,
-    partial(HighResTask, TinyNet, num_classes=3),
+    partial(PerFrameTask, TinyNet, num_classes=3),
     partial(LowResTask, TinyNet, num_classes=3),
     partial(VideoTask, partial(PerFrame, network=TinyNet)),
 ]

@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from arseg_lightning.cli import main
-from tests.test_cli import JOINT, configuration, street
+from tests.test_cli import JOINT, configuration, driving
 
 pytestmark = pytest.mark.usefixtures("uncounted")
 
@@ -18,7 +18,7 @@ def fit(folder, run, *flags):
     """Six batches of four on the joint task, after whose training the command is looked at."""
     config = folder / "experiment.yaml"
     if not config.is_file():
-        configuration(folder, JOINT, train=street(0, 4), batch_size=4, val=street(50))
+        configuration(folder, JOINT, train=driving(0, 4), batch_size=4, val=driving(50))
     fixed = ["--trainer.limit_train_batches", str(STEPS), "--trainer.log_every_n_steps", "1"]
     logger = ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", str(folder / run)]
     words = ["fit", "--config", str(config), "--run_dir", str(folder / run), *fixed, *logger]

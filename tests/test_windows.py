@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_cli import JOINT, configuration, street
+from tests.test_cli import JOINT, configuration, driving
 from tests.video.tones import write_with_tone
 
 ROOT = Path(__file__).parents[1]
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_the_command_line_works_without_what_windows_lacks(tmp_path, workers):
-    experiment = configuration(tmp_path, JOINT, val=street(50))
+    experiment = configuration(tmp_path, JOINT, val=driving(50))
     video = write_with_tone(tmp_path / "clip.mp4", seconds=0.4)
     plain = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252", "WANDB_MODE": "disabled"}
     words = [sys.executable, "-X", "warn_default_encoding", "-m", "tests.as_on_windows"]

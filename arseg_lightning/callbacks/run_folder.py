@@ -1,14 +1,13 @@
-"""Decides what a ``fit`` may do with its folder: start, go on, or neither."""
+"""Decides what a ``fit`` may do with its folder: start, resume, or neither."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
 
-from omegaconf import OmegaConf
+import yaml  # type: ignore[import-untyped]
 
-from arseg_lightning.callbacks.whole_file import write_whole
-from arseg_lightning.file_lock import FileLock, LockedElsewhere, lock_file
+from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
 
 __all__ = ["Resume", "RunFolder"]
 
@@ -42,7 +41,7 @@ class RunFolder:
         self._finished = path / "finished"
 
     def checkpoint_to_resume(self, config: str, resume: Resume) -> Path | None:
-        """Find where a run goes on.
+        """Find where a run resumes.
 
         Args:
             config: The resolved configuration of the command, as YAML.
@@ -61,46 +60,45 @@ class RunFolder:
         changed = _differences(self.record.read_text("utf-8"), config)
         if resume == "or_restart" and (finished or changed):
             return None
-        if resume == "never" or finished:
-            raise self._refusal("a run")
-        if changed:
+        last = self.last if self.last.is_file() else None
+        if not (finished or changed or resume == "never"):
+            return last
+        what = "a run"
+        if changed and not finished and resume != "never":
             shown = ", ".join(changed[:4]) + (", …" if len(changed) > 4 else "")
-            raise self._refusal(f"an interrupted run with another configuration ({shown})")
-        return self.last if self.last.is_file() else None
+            what = f"an interrupted run with another configuration ({shown})"
+        continued = f", continue it with --ckpt_path {last}" if last else ""
+        raise FileExistsError(
+            f"{self.path} holds {what} already; give another --run_dir{continued}, or replace it "
+            f"with --overwrite=true"
+        )
 
     def holds(self, checkpoint: str) -> bool:
         """Whether a checkpoint is one of this folder's."""
         return Path(checkpoint).absolute().parent == self.path.absolute()
 
-    def previous(self, key: str) -> Any:
-        """A value of the recorded configuration, in plain types, or None."""
-        if not self.record.is_file():
-            return None
-        value = OmegaConf.select(OmegaConf.load(self.record), key)
-        return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+    def previous_loggers(self) -> Any:
+        """The loggers of the run that is recorded here."""
+        return yaml.safe_load(self.record.read_text("utf-8"))["trainer"]["logger"]
 
     def begin(self, config: str, resumes: bool) -> None:
-        """Record that a run starts, or goes on; a new one takes an older one's place."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Record that a run starts or resumes; a new one replaces an older one."""
         self._finished.unlink(missing_ok=True)
-        if not resumes:
+        if not resumes:  # nor may anything else of the older run be taken for this one's
             for name in ("last.ckpt", "best.ckpt"):
                 (self.path / name).unlink(missing_ok=True)
-        write_whole(self.record, config)
+        write_atomic(self.record, config)
 
     def finish(self) -> None:
         """Record that nothing is left to do."""
-        write_whole(self._finished, "fit and all that was to follow it are done\n")
+        write_atomic(self._finished, "fit and all that was to follow it are done\n")
 
-    def lock(self) -> FileLock | None:
+    def lock(self) -> FileLock:
         """Keep a second ``fit`` out until the lock is released or this process ends.
-
-        None where the file system has no locks.
 
         Raises:
             FileExistsError: If another process is at it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         try:
             return lock_file(self.path / ".fit.lock")
         except LockedElsewhere as error:
@@ -109,35 +107,22 @@ class RunFolder:
                 f"--run_dir"
             ) from error
 
-    def _refusal(self, what: str) -> FileExistsError:
-        continued = f", continue it with --ckpt_path {self.last}" if self.last.is_file() else ""
-        return FileExistsError(
-            f"{self.path} holds {what} already; give another --run_dir{continued}, or replace it "
-            f"with --overwrite=true"
-        )
-
 
 def _differences(before: str, now: str) -> list[str]:
     """The keys that two configurations do not agree on."""
-    first, second = _flat(OmegaConf.create(before)), _flat(OmegaConf.create(now))
-    keys = [*first, *(key for key in second if key not in first)]
+    # As plain YAML: what stands for a value, ${...} for instance, counts as it is written.
+    first, second = _flat(yaml.safe_load(before)), _flat(yaml.safe_load(now))
     missing = object()
-    return [key for key in keys if first.get(key, missing) != second.get(key, missing)]
+    return [key for key in first | second if first.get(key, missing) != second.get(key, missing)]
 
 
-def _flat(config: Any) -> dict[str, Any]:
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
     """A configuration's values by their full names, without those that change no weight."""
-    flat: dict[str, Any] = {}
-
-    def add(value: Any, name: str) -> None:
-        if isinstance(value, dict) and value:
-            for key, part in value.items():
-                add(part, f"{name}.{key}" if name else str(key))
-        elif isinstance(value, list) and value:
-            for index, part in enumerate(value):
-                add(part, f"{name}[{index}]")
-        elif name not in _NOT_COMPARED and not name.startswith(("trainer.logger", "wandb")):
-            flat[name] = value
-
-    add(OmegaConf.to_container(config, resolve=False), "")
-    return flat
+    parts: dict[str, Any] = {}
+    if isinstance(value, dict) and value:
+        parts = {f"{name}.{key}" if name else str(key): part for key, part in value.items()}
+    elif isinstance(value, list) and value:
+        parts = {f"{name}[{index}]": part for index, part in enumerate(value)}
+    elif name not in _NOT_COMPARED and not name.startswith(("trainer.logger", "wandb")):
+        return {name: value}
+    return {key: leaf for inner, part in parts.items() for key, leaf in _flat(part, inner).items()}

@@ -1,4 +1,4 @@
-"""How the words of a command line become the named parameters of a command, and what help says."""
+"""Command lines of the typed functions in this package."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from operator import or_
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages, nearest
+from jsonargparse import DefaultHelpFormatter, auto_cli
 
-__all__ = ["CommandParser", "check_command", "help_texts", "named", "read_counts_first"]
-__all__ += ["without_trusted"]
+from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages, nearest
+from arseg_lightning.tasks.trusted import trusting
+
+__all__ = ["check_command", "named", "read_counts_first", "run_command", "usage"]
+
+_OF_RUNS = ("configs", "cases")
+"""First parameters that name runs, whose configurations may be somebody else's."""
 
 
 def check_command(arguments: list[str], names: list[str]) -> None:
     """Refuse a command line that names no command.
 
-    Args:
-        arguments: The command line.
-        names: The commands.
-
     Raises:
-        CommandError: If it has none of them.
+        CommandError: If it has none of the names.
     """
     if {*arguments} & {*names, "-h", "--help", "--version"}:
         return
@@ -40,123 +41,117 @@ def check_command(arguments: list[str], names: list[str]) -> None:
     )
 
 
-def named(command: Callable[..., Any], arguments: list[str]) -> list[str]:
-    """Name a first argument that is given without its name, and what stands behind ``--``.
+def run_command(name: str, command: Callable[..., Any], words: list[str]) -> Any:
+    """Parse what follows a command's name, and call its function.
 
-    A flag needs no value: ``--all`` is ``--all true``.
-    Of a command that takes ``overrides``, words about the experiment's model and data are those.
-    A parameter that is a list, such as ``configs``, is given by its singular, again for each entry;
-    if it is the first one, several words may come without a name.
-
-    Args:
-        command: A typed function.
-        arguments: What follows its name on the command line.
+    ``--trust PACKAGE``, again for each, lets the configurations of runs name its classes.
     """
-    if "--" in arguments:
-        place = arguments.index("--")
-        arguments = [*arguments[:place], f"--extra={json.dumps(arguments[place + 1 :])}"]
-    parameters = signature(command).parameters
-    if "overrides" in parameters:
-        arguments = _with_overrides(arguments)
-    arguments = _with_truth(
-        arguments, {f"--{name}" for name, each in parameters.items() if _is_flag(each)}
+    trust = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    trust.add_argument("--trust", action="append", default=[])
+    try:
+        trusted, words = trust.parse_known_args(words)
+    except argparse.ArgumentError:
+        raise CommandError("--trust wants the name of a package: --trust my_networks") from None
+    first = next(iter(signature(command).parameters.values()))
+    shown = _shown(first)
+    epilog = (
+        f"{shown} may be given by name: --{_singular(first.name)} {_singular(first.name).upper()}"
     )
-    lists = [name for name, each in parameters.items() if _is_list(each)]
-    if arguments and not arguments[0].startswith("-"):
-        first = next(iter(parameters))
-        words = list(takewhile(lambda word: not word.startswith("-"), arguments))
-        own = [f"--{first}+={word}" for word in words] if first in lists else [f"--{first}"]
-        arguments = [*own, *arguments[len(words) if first in lists else 0 :]]
-    singular = re.compile(rf"^--({'|'.join(map(_singular, lists))})(?==|$)")
-    return [singular.sub(r"--\1s+", word) for word in arguments] if lists else arguments
+    epilog += ", again for each." if _is_list(first) else "."
+    if first.name in _OF_RUNS:
+        epilog = (
+            "--trust PACKAGE, again for each, is a package of your own whose classes a run's "
+            f"configuration may name. {epilog}"
+        )
+    with trusting(trusted.trust):
+        return auto_cli(
+            command,
+            args=named(command, words),
+            as_positional=False,
+            parser_class=_CommandParser,
+            prog=f"{PROGRAM} {name}",
+            usage=usage(name, command),
+            epilog=epilog,
+        )
 
 
-def without_trusted(words: list[str]) -> tuple[list[str], list[str]]:
-    """Take ``--trust PACKAGE`` out of a command line: the other words, and the packages.
+def usage(name: str, command: Callable[..., Any]) -> str:
+    """What help and messages show of a command: the words without a name, and what is required."""
+    first, *others = signature(command).parameters.values()
+    required = [f"--{each.name} {each.name.upper()}" for each in others if _is_required(each)]
+    words = _shown(first) if _is_required(first) else f"[{_shown(first)}]"
+    parts = [PROGRAM, name, words, *required, "[options]"]
+    return " ".join([*parts, *["[-- EXTRA ...]" for each in others if each.name == "extra"]])
 
-    Raises:
-        ValueError: If no package follows.
+
+def named(command: Callable[..., Any], words: list[str]) -> list[str]:
+    """Name the words that are given without a name, for jsonargparse.
+
+    First words are the first parameter. A list, such as ``configs``, is given by its singular,
+    again for each entry. What follows ``--`` is ``extra``; flags about the experiment's model and
+    data, ``--model.network.width 0.5``, are ``overrides``.
     """
-    others: list[str] = []
-    packages: list[str] = []
+    parameters = signature(command).parameters
+    first, *_ = parameters.values()
+    lists = [_singular(name) for name, each in parameters.items() if _is_list(each)]
+    extra = words[words.index("--") :] if "--" in words else []
+    words = words[: len(words) - len(extra)]
+    if "overrides" in parameters:
+        words = _with_overrides(words)
+    leading = list(takewhile(lambda word: not word.startswith("-"), words))
+    if _is_list(first):
+        words = [*(f"--{first.name}+={word}" for word in leading), *words[len(leading) :]]
+    elif leading:
+        words = [f"--{first.name}", *words]
+    if lists:
+        list_flag = re.compile(rf"^--({'|'.join(lists)})(?==|$)")
+        words = [list_flag.sub(r"--\1s+", word) for word in words]
+    return [*words, f"--extra={json.dumps(extra[1:])}"] if extra else words
+
+
+def _with_overrides(words: list[str]) -> list[str]:
+    own: list[str] = []
+    overrides: list[str] = []
     rest = iter(words)
     for word in rest:
-        name, equals, value = word.partition("=")
-        if name != "--trust":
-            others.append(word)
-            continue
-        package = value if equals else next(rest, "")
-        if not package or package.startswith("-"):
-            raise ValueError("--trust wants the name of a package: --trust my_networks")
-        packages.append(package)
-    return others, packages
+        if not re.match(r"--(model|data)(\.|=|$)", word):
+            own.append(word)
+        elif "=" in word:
+            overrides.append(word)
+        else:
+            overrides += [word, *[value for value in [next(rest, None)] if value is not None]]
+    return [*own, f"--overrides={json.dumps(overrides)}"] if overrides else own
 
 
-_OF_RUNS = ("configs", "cases")
-"""First parameters that name runs, whose configurations may be somebody else's."""
+class _HelpFormatter(DefaultHelpFormatter):
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if any(option.endswith("+") for option in action.option_strings):  # a list, as it is typed
+            return f"--{_singular(action.dest)} {_singular(action.dest).upper()}"
+        return str(super()._format_action_invocation(action))
 
 
-class CommandParser(PlainMessages):
-    """A command's parser, whose help shows lists as they are typed, by their singular."""
+class _CommandParser(PlainMessages):
+    """A command's parser: ``--all`` is ``--all true``."""
 
-    def format_help(self, formatter: argparse.HelpFormatter | None = None) -> str:
-        """The help, with the singular of each list in place of the list's own name."""
-        shown: list[tuple[argparse.Action, list[str], Any]] = []
-        hidden: list[argparse.Action] = []
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"formatter_class": _HelpFormatter} | kwargs)
+
+    def add_function_arguments(self, *args: Any, **kwargs: Any) -> list[str]:
+        added = super().add_function_arguments(*args, **kwargs)
         for action in self._actions:
-            if any(option.endswith("+") for option in action.option_strings):
-                shown.append((action, [*action.option_strings], action.metavar))
-                name = f"--{_singular(action.dest)}"
-                hidden += [each for each in self._actions if each.option_strings == [name]]
-                action.option_strings = [name]
-                action.metavar = name.removeprefix("--").upper()
-        helps = [(each, each.help) for each in hidden]
-        for each in hidden:
-            each.help = argparse.SUPPRESS
-        try:
-            return str(super().format_help(formatter))
-        finally:
-            for action, options, metavar in shown:
-                action.option_strings, action.metavar = options, metavar
-            for each, text in helps:
-                each.help = text
+            if getattr(action, "_typehint", None) is bool:
+                action.nargs, action.const = "?", True
+            if action.dest == "config" and "configs" in added:  # `named` lets --config be theirs
+                action.help = argparse.SUPPRESS
+        return added
 
 
-def help_texts(name: str, command: Callable[..., Any]) -> dict[str, str]:
-    """What a command's help says of all this, as arguments of ``jsonargparse.auto_cli``.
-
-    Args:
-        name: The command's.
-        command: A typed function.
-    """
-    first, *others = signature(command).parameters.values()
-    word = _singular(first.name)
-    shown = f"{word.upper()}{' ...' * _is_list(first)}"
-    required = [f"--{each.name} {each.name.upper()}" for each in others if _is_required(each)]
-    usage = [PROGRAM, name, shown if _is_required(first) else f"[{shown}]", *required, "[options]"]
-    if "extra" in (each.name for each in others):
-        usage.append("[-- EXTRA ...]")
-    again = ", again for each" * _is_list(first)
-    trust = (
-        "--trust PACKAGE, again for each, is a package of your own whose classes a run's "
-        "configuration may name. "
-    ) * (first.name in _OF_RUNS)
-    texts = {
-        "prog": f"{PROGRAM} {name}",
-        "usage": " ".join(usage),
-        "epilog": f"{trust}{shown} may be given by name: --{word} {word.upper()}{again}.",
-    }
-    if first.name == "configs":  # or it would be jsonargparse's own option of that name
-        texts["config_help"] = "One of the configs, again for each."
-    return texts
+def _shown(parameter: Parameter) -> str:
+    return f"{_singular(parameter.name).upper()}{' ...' * _is_list(parameter)}"
 
 
 def _is_list(parameter: Parameter) -> bool:
     return str(parameter.annotation).startswith("list[")
-
-
-def _is_flag(parameter: Parameter) -> bool:
-    return parameter.annotation in (bool, "bool")
 
 
 def _is_required(parameter: Parameter) -> bool:
@@ -165,30 +160,6 @@ def _is_required(parameter: Parameter) -> bool:
 
 def _singular(name: str) -> str:
     return name.removesuffix("s")
-
-
-def _with_overrides(arguments: list[str]) -> list[str]:
-    """Gather ``--model.network.width 0.5`` and the like under one name."""
-    own: list[str] = []
-    overrides: list[str] = []
-    words = iter(arguments)
-    for word in words:
-        if re.match(r"--(model|data)(\.|=|$)", word) is None:
-            own.append(word)
-        elif "=" in word:
-            overrides.append(word)
-        else:
-            overrides += [word, *[value for value in [next(words, None)] if value is not None]]
-    return [*own, f"--overrides={json.dumps(overrides)}"] if overrides else own
-
-
-def _with_truth(arguments: list[str], flags: set[str]) -> list[str]:
-    """Read a flag without a value as ``true``."""
-    following = [*arguments[1:], "-"]
-    return [
-        f"{word}=true" if word in flags and after.startswith("-") else word
-        for word, after in zip(arguments, following, strict=False)
-    ]
 
 
 def read_counts_first(function: Callable[..., Any]) -> None:
@@ -205,6 +176,5 @@ def read_counts_first(function: Callable[..., Any]) -> None:
     for name, hint in hints.items():
         parts = get_args(hint)
         origin: Any = get_origin(hint)
-        is_union = origin is Union or origin is UnionType
-        if is_union and {int, float} <= {*parts}:
+        if origin in (Union, UnionType) and {int, float} <= {*parts}:
             hints[name] = reduce(or_, sorted(parts, key=lambda part: part is not int))

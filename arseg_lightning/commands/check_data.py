@@ -97,12 +97,12 @@ def _lines(check: DataCheck) -> Iterator[str]:
 
 def _summary(split: SplitCheck) -> str:
     """One line about what is there."""
-    if not split.num_sequences:
+    if not split.num_videos:
         return f"{split.layout}, no complete sequence"
     sizes = ", ".join(f"{height}x{width}" for height, width in split.sizes)
     rates = f" at {', '.join(f'{fps:g}' for fps in split.fps)} fps" if split.fps else ""
     return (
-        f"{split.layout}, {_count(split.num_sequences, 'sequence')}, "
+        f"{split.layout}, {_count(split.num_videos, 'sequence')}, "
         f"{_count(split.num_labelled, 'labelled frame')} of {sizes}, {split.motion}{rates}"
     )
 

@@ -16,8 +16,9 @@ from arseg_lightning.datasets.clips import keyframes
 from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.datasets.layout import files, frame_number
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.report.motion import draw_motion, plot_quality, quality_table
-from arseg_lightning.report.result import Provenance
+from arseg_lightning.files import write_atomic
+from arseg_lightning.provenance import Provenance
+from arseg_lightning.report.motion_quality import draw_motion, plot_quality, quality_table
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.cache import VideoMotion
 from arseg_lightning.video.encode import EncodeSettings
@@ -149,15 +150,14 @@ def _measure(field: VideoMotion, keys: list[int], folder: Path, classes: ClassSe
 
 def _write(output: Path, quality: MotionQuality, settings: dict[str, Any]) -> None:
     """Write the result and its plot."""
-    output.mkdir(parents=True, exist_ok=True)
     content = {
         "mean_carried": quality.mean_carried,
         "mean_copied": quality.mean_copied,
         **asdict(quality),
         "absent_classes": "left out of the mean",
-        "provenance": asdict(Provenance.collect(None, settings)),
+        "provenance": asdict(Provenance.collect(config=settings)),
     }
-    (output / "motion.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    write_atomic(output / "motion.json", json.dumps(content, indent=1) + "\n")
     title = "{video}, {classes}, L = {keyframe_interval}".format_map(settings)
     plot_quality(quality, output / "motion.png", title)
 

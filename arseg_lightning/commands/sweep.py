@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from arseg_lightning.datasets.jobs import available_cores
+from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex
-from arseg_lightning.sweep import SweepFile, choose_points, read_sweep, run_sweep
-from arseg_lightning.sweep.places import places
-from arseg_lightning.sweep.runner import LOG_NAME
+from arseg_lightning.sweep import LOG_NAME, SweepFile, places, read_sweep, run_sweep
 
 __all__ = ["sweep"]
 
@@ -29,11 +28,13 @@ def sweep(
     """Run all points of a sweep file, one run folder each; started again, only what is missing.
 
     The file is one of W&B's sweeps. Points of method grid are all combinations; those of random
-    and bayes are drawn (Bayesian optimisation needs W&B's server). A point that fails is named at
-    the end, and the others run all the same.
+    are drawn, and those of bayes too, by Optuna where its model expects the best metric. A point
+    that fails is named at the end, and the others run all the same.
 
     Points run one after the other on all that the machine has, or as many at once as --devices or
-    --parallel says; those share the processor's cores, and prepare what they share once.
+    --parallel says; those share the processor's cores, and prepare what they share once. The same
+    command in another process, also of another machine, takes its share of the points. The points
+    are trials of an Optuna study: optuna-dashboard sqlite:///RUN_DIR/study.db shows them.
 
     Args:
         file: The sweep file.
@@ -58,34 +59,18 @@ def sweep(
         raise ValueError(
             "each point has a run folder of its own; give the sweep's --run_dir before --"
         )
+    say = partial(print, flush=True)  # seen at once, also in a file
     where = places(devices, parallel, os.environ, torch.cuda.device_count(), available_cores())
-    for note in _notes(plan):
-        print(note)
-    points = choose_points(plan, count, seed)
+    if plan.early_terminate:
+        print("early_terminate needs W&B's server; here every run goes to its end")
     try:
-        index = run_sweep(plan, points, folder, extra, where, say=_say)
+        index = run_sweep(plan, folder, count, seed, extra, where, say)
     except KeyboardInterrupt:
         print("stopped; the same command goes on with what was running", file=sys.stderr)
         raise SystemExit(130) from None
-    failed = _summarise(index, plan, folder)
-    if failed:
+    if _summarise(index, plan, folder):
         raise SystemExit(1)
     return index
-
-
-def _say(line: str) -> None:
-    """Print progress where it is seen at once, also in a file."""
-    print(line, flush=True)
-
-
-def _notes(plan: SweepFile) -> list[str]:
-    """What is done otherwise than W&B's server would."""
-    notes = []
-    if plan.method == "bayes":
-        notes.append("method bayes needs W&B's server; here its points are drawn at random")
-    if plan.early_terminate:
-        notes.append("early_terminate needs W&B's server; here every run goes to its end")
-    return notes
 
 
 def _summarise(index: SweepIndex, plan: SweepFile, folder: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arseg_lightning.report.documents import with_current_tables
+from arseg_lightning.files import write_atomic
 
 __all__ = ["tables"]
 
@@ -22,7 +22,10 @@ def tables(document: Path) -> None:
     Args:
         document: The Markdown file to change.
     """
+    # pandas: only those who write tables wait for it
+    from arseg_lightning.report.documents import with_current_tables
+
     after = with_current_tables(document)
     before = document.read_text(encoding="utf-8")
-    document.write_text(after, encoding="utf-8")
+    write_atomic(document, after)
     print(f"{document}: {'changed' if before != after else 'up to date'}")

@@ -87,8 +87,12 @@ def measure(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, R
         seen = total() - starts.pop()
         if isinstance(submodule, CountsMacs):
             replaced += submodule.macs(args[0] if args else output, output) - seen
-        elif not seen:
-            _check_has_no_products(submodule)
+        elif not seen and _has_products(submodule):
+            raise ValueError(
+                f"nothing was counted in a call of {type(submodule).__name__}, which has weights; "
+                f"give it a method macs(x, output) -> int, which says how many "
+                f"multiply-accumulates it takes"
+            )
 
     for submodule in module.modules():
         submodule.register_forward_pre_hook(enter)
@@ -109,12 +113,6 @@ def on_meta(module: ModuleT) -> ModuleT:
     return copy.deepcopy(module, memo).eval()
 
 
-def _check_has_no_products(module: nn.Module) -> None:
-    """Raise if a call of which nothing was counted is that of a module with weights."""
-    if isinstance(module, _WITHOUT_PRODUCTS):
-        return
-    if any(parameter.dim() > 1 for parameter in module.parameters(recurse=False)):
-        raise ValueError(
-            f"nothing was counted in a call of {type(module).__name__}, which has weights; give "
-            f"it a method macs(x, output) -> int, which says how many multiply-accumulates it takes"
-        )
+def _has_products(module: nn.Module) -> bool:
+    weights = [each for each in module.parameters(recurse=False) if each.dim() > 1]
+    return bool(weights) and not isinstance(module, _WITHOUT_PRODUCTS)

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean
 
-from torch import Tensor
-
 from arseg_lightning.cost.counting import measure, on_meta
-from arseg_lightning.methods import FrameInput, Plan, State, VideoMethod
-from arseg_lightning.methods.role_cycle import blank_frame, nominal_steps, role_cycle
+from arseg_lightning.methods import (
+    FrameInput,
+    Plan,
+    State,
+    VideoMethod,
+    blank_frame,
+    nominal_steps,
+    role_cycle,
+)
 
 __all__ = ["MethodCost", "method_cost"]
 
@@ -83,7 +88,8 @@ def method_cost(method: VideoMethod, size: tuple[int, int]) -> MethodCost:
 
     def step(plan: Plan, frame: FrameInput, state: State) -> tuple[None, State]:
         """Count a step, or know its cost: it depends on the role and on shapes alone."""
-        key = (plan.role, _shapes(plan.inputs), _shapes(state))
+        given = sorted(plan.inputs.items()) + sorted(state.items())
+        key = (plan.role, *((name, tuple(x.shape), x.dtype) for name, x in given))
         if key not in known:
             inputs = {name: tensor.to("meta") for name, tensor in plan.inputs.items()}
             macs, (_, after) = measure(
@@ -101,13 +107,15 @@ def method_cost(method: VideoMethod, size: tuple[int, int]) -> MethodCost:
     steady = counted[-len(cycle.cycle) :]
     # A role may cost less at the start, where there is nothing yet to reuse: the cycle has its say.
     roles = _role_macs(counted) | _role_macs(steady)
-    _check_reached(method, roles)
+    expected = method.key_roles if method.most_distance == 0 else method.roles
+    if missing := [role for role in expected if role not in roles]:
+        raise ValueError(
+            f"the cost of {method.name} in the role {', '.join(missing)} is not known: where "
+            f"frames are only counted, its plan never chooses it; let it do so for info.is_nominal "
+            f"(it chose {', '.join(roles)}), or leave it out of the roles"
+        )
     total = sum(share * macs for steps in steady for _, macs, share in steps)
     return MethodCost(roles, total / len(steady), len(steady), cycle.repeats)
-
-
-def _shapes(tensors: Mapping[str, Tensor]) -> tuple[object, ...]:
-    return tuple((name, tuple(x.shape), x.dtype) for name, x in sorted(tensors.items()))
 
 
 def _role_macs(frames: Sequence[_Steps]) -> dict[str, float]:
@@ -116,16 +124,3 @@ def _role_macs(frames: Sequence[_Steps]) -> dict[str, float]:
     for role, macs, _ in chain.from_iterable(frames):
         by_role[role].append(macs)
     return {role: fmean(macs) for role, macs in by_role.items()}
-
-
-def _check_reached(method: VideoMethod, reached: Mapping[str, float]) -> None:
-    """Raise unless every role has been run that a stream can come to."""
-    all_are_keyframes = method.most_distance == 0
-    expected = method.key_roles if all_are_keyframes else method.roles
-    missing = [role for role in expected if role not in reached]
-    if missing:
-        raise ValueError(
-            f"the cost of {method.name} in the role {', '.join(missing)} is not known: where "
-            f"frames are only counted, its plan never chooses it; let it do so for info.is_nominal "
-            f"(it chose {', '.join(reached)}), or leave it out of the roles"
-        )

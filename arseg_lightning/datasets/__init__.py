@@ -10,7 +10,7 @@ from arseg_lightning.datasets.layout import Layout
 from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.published import PublishedCamVid, PublishedCityscapes
-from arseg_lightning.datasets.street import StreetVideos
+from arseg_lightning.datasets.synthetic.scene import SyntheticDriving
 
 __all__ = [
     "CamVid",
@@ -25,7 +25,7 @@ __all__ = [
     "PublishedCamVid",
     "PublishedCityscapes",
     "StillFolder",
-    "StreetVideos",
+    "SyntheticDriving",
     "VideoFolder",
     "class_set",
 ]

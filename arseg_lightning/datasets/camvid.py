@@ -9,8 +9,8 @@ from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.folder import CameraPath, StillFolder
 from arseg_lightning.datasets.inventory import Gap, Inventory
 from arseg_lightning.datasets.label_files import LabelFiles
+from arseg_lightning.datasets.labelled_video import LabelledExcerpt, LabelledVideo
 from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, files, frame_number
-from arseg_lightning.datasets.sequence import Sequence, SpanSequence
 from arseg_lightning.ranges import check_words
 
 __all__ = ["CamVid", "place_in_recording"]
@@ -70,7 +70,7 @@ class CamVid(Layout):
             self.root, protocol, camera=camera, images=split, labels=f"{split}_labels"
         )
 
-    def sequences(self) -> list[Sequence]:
+    def videos(self) -> list[LabelledVideo]:
         """One sequence a labelled still; from video, stills without enough past are left out."""
         return self.inventory().complete()
 
@@ -88,12 +88,12 @@ class CamVid(Layout):
         gaps = [_recording_gap(path) for path in missing]
         return Inventory(tuple(whole), (*gaps, *stills.gaps), stills.unused)
 
-    def _span(self, still: Path, label: Path) -> SpanSequence:
+    def _span(self, still: Path, label: Path) -> LabelledExcerpt:
         file_name, index = place_in_recording(still)
         stop = index + 1
         start = stop - self.camera.num_frames
         recording = self.root / "videos" / file_name
-        return SpanSequence(still.stem, recording, start, stop, label, self.classes, fps=30.0)
+        return LabelledExcerpt(still.stem, recording, start, stop, label, self.classes, fps=30.0)
 
 
 def place_in_recording(still: Path) -> tuple[str, int]:

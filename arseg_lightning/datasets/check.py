@@ -14,10 +14,11 @@ from arseg_lightning.datasets.inspection import (
 )
 from arseg_lightning.datasets.inventory import Gap
 from arseg_lightning.datasets.label_count import LabelCount
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.labels import image_size, read_label
 from arseg_lightning.datasets.layout import Layout, PreparedLayout
-from arseg_lightning.datasets.rendered import StillSequence, StreetSequence
-from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 
 __all__ = ["DataCheck", "SplitCheck", "check_data", "check_split"]
 
@@ -30,7 +31,7 @@ class SplitCheck:
         name: Name of the split.
         layout: Its layout's class.
         keyframe_interval: L of the paper's protocol.
-        num_sequences: Complete sequences.
+        num_videos: Complete sequences.
         num_labelled: Labelled frames in them.
         num_with_past: Labelled frames that have a frame before them.
         num_with_whole_past: Labelled frames that have L-1 frames before them.
@@ -51,7 +52,7 @@ class SplitCheck:
     name: str
     layout: str
     keyframe_interval: int
-    num_sequences: int = 0
+    num_videos: int = 0
     num_labelled: int = 0
     num_with_past: int = 0
     num_with_whole_past: int = 0
@@ -150,7 +151,7 @@ def check_split(
         return SplitCheck(name, kind, keyframe_interval, gaps=(gap,))
     except (OSError, ValueError) as error:
         return SplitCheck(name, kind, keyframe_interval, problems=(str(error),))
-    sequences = inventory.sequences
+    sequences = inventory.videos
     pasts = [frame for sequence in sequences for frame in sequence.labelled]
     videos = inspect_videos(sequences)
     samples = inspect_samples(sequences, layout.classes, every_label)
@@ -158,7 +159,7 @@ def check_split(
         name=name,
         layout=kind,
         keyframe_interval=keyframe_interval,
-        num_sequences=len(sequences),
+        num_videos=len(sequences),
         num_labelled=len(pasts),
         num_with_past=sum(past >= 1 for past in pasts),
         num_with_whole_past=sum(past >= keyframe_interval - 1 for past in pasts),
@@ -189,7 +190,7 @@ def _check_prepared(
         name=name,
         layout=type(layout).__name__,
         keyframe_interval=keyframe_interval,
-        num_sequences=len(frames),
+        num_videos=len(frames),
         num_labelled=len(frames),
         num_with_whole_past=len(frames),
         motion="prepared files",
@@ -221,7 +222,7 @@ def _nothing_counts(labels: LabelCount) -> tuple[str, ...]:
     )
 
 
-def _motion(sequence: Sequence) -> str:
+def _motion(sequence: LabelledVideo) -> str:
     """Where the motion between a sequence's frames comes from."""
-    kinds = {StillSequence: "camera paths", StreetSequence: "synthetic video"}
+    kinds = {LabelledStill: "camera paths", DrivingScene: "synthetic video"}
     return kinds.get(type(sequence), "real video")

@@ -13,9 +13,9 @@ from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.folder import CameraPath
 from arseg_lightning.datasets.inventory import Gap, Inventory
 from arseg_lightning.datasets.label_files import LabelFiles
+from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideo
 from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, one_per_name, present
-from arseg_lightning.datasets.rendered import StillSequence
-from arseg_lightning.datasets.sequence import ImageSequence, Sequence
+from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.ranges import check_words
 
 __all__ = ["Cityscapes"]
@@ -88,7 +88,7 @@ class Cityscapes(Layout):
         self.labels = labels and self.root / labels
         self.camera = camera
 
-    def sequences(self) -> list[Sequence]:
+    def videos(self) -> list[LabelledVideo]:
         """One sequence a labelled frame."""
         return self.inventory().complete()
 
@@ -140,11 +140,11 @@ class Cityscapes(Layout):
             return Inventory(gaps=tuple(gaps))
         paths = tuple(snippet.images[name] for name in names)
         if self.frames == "video":
-            return Inventory((ImageSequence(snippet.name, paths, labels, self.classes, _FPS),))
+            return Inventory((LabelledImages(snippet.name, paths, labels, self.classes, _FPS),))
         camera = self.camera
         # The seed hangs on the name, so that a part of the data has the same paths as the whole.
         seed = camera.seed * 1_000_003 + zlib.crc32(snippet.name.encode())
-        still = StillSequence(
+        still = LabelledStill(
             snippet.name, paths[0], labels[0], self.classes, camera.num_frames, seed, camera.fps
         )
         return Inventory((still,))

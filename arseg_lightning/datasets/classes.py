@@ -6,9 +6,8 @@ from pathlib import Path
 
 from arseg_lightning.datasets.class_file import read_class_file
 from arseg_lightning.types import RGB, ClassSet
-from arseg_lightning.video.synthetic import STREET_CLASSES
 
-__all__ = ["CAMVID11", "CAMVID12", "CITYSCAPES19", "class_set"]
+__all__ = ["CAMVID11", "CAMVID12", "CITYSCAPES19", "DRIVING9", "class_set"]
 
 _CAMVID_PALETTE: dict[str, RGB] = {
     "sky": (128, 128, 128),
@@ -95,7 +94,24 @@ CITYSCAPES19 = ClassSet(
 )
 """The 19 of 34 labelled classes that the benchmark trains and evaluates; the rest is left out."""
 
-_KNOWN = {classes.name: classes for classes in (CAMVID11, CAMVID12, CITYSCAPES19, STREET_CLASSES)}
+DRIVING9 = ClassSet(
+    name="driving9",
+    names=("sky", "building", "road", "pavement", "tree", "pole", "sign", "car", "pedestrian"),
+    palette=(
+        (128, 180, 230),
+        (150, 70, 60),
+        (110, 90, 120),
+        (230, 160, 200),
+        (90, 150, 50),
+        (250, 230, 90),
+        (255, 130, 20),
+        (40, 60, 200),
+        (220, 20, 60),
+    ),
+)
+"""The classes of the synthetic driving scene."""
+
+_KNOWN = {classes.name: classes for classes in (CAMVID11, CAMVID12, CITYSCAPES19, DRIVING9)}
 
 
 def class_set(name: str) -> ClassSet:
@@ -110,7 +126,7 @@ def class_set(name: str) -> ClassSet:
         colour_coded: false
 
     Args:
-        name: ``camvid11``, ``camvid12``, ``cityscapes19``, ``street9``, or the path of a YAML file.
+        name: ``camvid11``, ``camvid12``, ``cityscapes19``, ``driving9``, or a YAML file's path.
 
     Raises:
         ValueError: If there is no such set or file, or the file lacks names.

@@ -9,23 +9,15 @@ from lightning.pytorch.utilities import CombinedLoader
 
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance, TrainOn
-from arseg_lightning.datasets.jobs import available_cores
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.labels import read_image
 from arseg_lightning.datasets.layout import Layout, PreparedLayout, common_classes
 from arseg_lightning.datasets.loader import Loader, clip_loader, stream_loader
-from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.datasets.needs import Needs, evaluation_needs, on_stills, training_needs
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.progress import (
-    finished_epochs,
-    processes,
-    refuse_other_steps,
-    resumes,
-    samples_per_step,
-)
+from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import FrameSource
 from arseg_lightning.datasets.sampler import EpochSampler
-from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.split_datasets import (
     evaluation_dataset,
     loss_dataset,
@@ -34,7 +26,15 @@ from arseg_lightning.datasets.split_datasets import (
     training_dataset,
 )
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.datasets.together import fail_together, is_one_of_several
+from arseg_lightning.datasets.trainer_state import (
+    finished_epochs,
+    processes,
+    refuse_other_steps,
+    resumes,
+    samples_per_step,
+)
+from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
+from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
@@ -135,7 +135,7 @@ class ClipDataModule(LightningDataModule):
         self.normalise = normalise
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.task: object = None
-        self._sequences: dict[str, list[Sequence]] = {}
+        self._videos: dict[str, list[LabelledVideo]] = {}
         self._first_epoch = 0
         self._failure: Exception | None = None
 
@@ -152,20 +152,20 @@ class ClipDataModule(LightningDataModule):
         try:
             self._prepare()
         except Exception as error:
-            if not is_one_of_several():
+            if not is_distributed():
                 raise
             self._failure = error
 
     def setup(self, stage: str) -> None:
         """Go on only if every node has its data."""
         failure, self._failure = self._failure, None
-        fail_together(failure)
+        raise_on_all_ranks(failure)
 
     def _prepare(self) -> None:
         workers = available_cores() if self.num_workers else 1
         for with_motion in (True, False):
             splits = (name for name in self._needed_splits() if self.moves(name) is with_motion)
-            needed = [each for split in splits for each in self.sequences(split)]
+            needed = [each for split in splits for each in self.videos(split)]
             prepare_missing(self.store, needed, workers, with_motion)
 
     @property
@@ -188,7 +188,7 @@ class ClipDataModule(LightningDataModule):
     def _task(self) -> object:
         return self.trainer.lightning_module if self.trainer is not None else self.task
 
-    def sequences(self, split: str) -> list[Sequence]:
+    def videos(self, split: str) -> list[LabelledVideo]:
         """The sequences of a split.
 
         Raises:
@@ -202,9 +202,9 @@ class ClipDataModule(LightningDataModule):
                 f"data.{split} are prepared pairs of frames, and this needs whole sequences; "
                 f"segment a video with `predict --video FILE`"
             )
-        if split not in self._sequences:
-            self._sequences[split] = layout.sequences()
-        return self._sequences[split]
+        if split not in self._videos:
+            self._videos[split] = layout.videos()
+        return self._videos[split]
 
     def splits_on_video(self) -> list[str]:
         """The splits whose sequences have to be prepared."""
@@ -218,7 +218,7 @@ class ClipDataModule(LightningDataModule):
         video, so that those of different runs see the same pixels.
         """
         if self._stage() == "predict":
-            return not all(sequence.is_still for sequence in self.sequences(split))
+            return not all(sequence.is_still for sequence in self.videos(split))
         sees_video = split == "val" and not evaluation_needs(self._task, split).single
         unused = split == "target" and self._task is not None and not self.needs.target
         return split == "test" or sees_video or not (unused or self.trains_on_stills)
@@ -277,10 +277,10 @@ class ClipDataModule(LightningDataModule):
         if isinstance(layout, PreparedLayout):
             image = read_image(layout.clips(self.keyframe_interval)[0].images[0])
         elif not self.is_on_video(split):
-            first = next(each for each in self.sequences(split) if each.labelled)
+            first = next(each for each in self.videos(split) if each.labelled)
             image = first.image(first.labelled[0])
         else:
-            video = self.store.video(self.sequences(split)[0], self.moves(split))
+            video = self.store.video(self.videos(split)[0], self.moves(split))
             image = read_frames(video, [0])[0].image
         return image.shape[0], image.shape[1]
 

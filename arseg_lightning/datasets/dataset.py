@@ -9,10 +9,10 @@ from torch.utils.data import Dataset, default_collate
 from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_tensor
 from arseg_lightning.datasets.clip_spans import ClipSpans
 from arseg_lightning.datasets.clips import TrainDistance, reach
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.reader import ClipReader, FrameSource
-from arseg_lightning.datasets.sequence import Sequence
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.types import Clip, ClipBatch
 
@@ -40,7 +40,7 @@ class TrainingClips(Dataset[Clip]):
 
     def __init__(
         self,
-        sequences: list[Sequence],
+        sequences: list[LabelledVideo],
         store: ClipStore,
         needs: Needs,
         keyframe_interval: int,
@@ -64,7 +64,7 @@ class TrainingClips(Dataset[Clip]):
     def _targets(self) -> list[tuple[int, int, int]]:
         """Sequence, frame and reach of every usable labelled frame."""
         targets = []
-        for index, sequence in enumerate(self.reader.sequences):
+        for index, sequence in enumerate(self.reader.videos):
             intra = self.reader.motion_of(index).intra_frames if self.needs.clip_motion else (0,)
             ranges = ((frame, reach(frame, intra)) for frame in sequence.labelled)
             targets += [(index, frame, past) for frame, past in ranges if past >= self.spans.least]
@@ -119,7 +119,7 @@ class TrainingStills(Dataset[Clip]):
 
     def __init__(
         self,
-        sequences: list[Sequence],
+        sequences: list[LabelledVideo],
         augment: ClipAugment,
         normalise: Normalisation,
         seed: int = 0,

@@ -128,7 +128,7 @@ class EvaluationClips(Dataset[EvaluationClip]):
         kind, *steps = "P", *self._steps(clip.sequence, frame, before)
         if self.with_motion:
             kind = self.reader.motion_of(clip.sequence).picture_types[frame]
-        decoded = Frame(frame, frame / self.reader.sequences[clip.sequence].fps, kind, image)
+        decoded = Frame(frame, frame / self.reader.videos[clip.sequence].fps, kind, image)
         streamed = StreamedFrame(decoded, steps[-1], "start" if before is None else None)
         label = None
         if frame in clip.scored:
@@ -149,7 +149,7 @@ class EvaluationClips(Dataset[EvaluationClip]):
 def whole_videos(reader: ClipReader, keyframe_interval: int) -> list[ClipSpec]:
     """One stream a sequence, of all its frames (of a still, itself alone); no label counts."""
     clips = []
-    for index, sequence in enumerate(reader.sequences):
+    for index, sequence in enumerate(reader.videos):
         if sequence.is_still:
             clips.append(ClipSpec(index, sequence.labelled, (), sequence.labelled))
             continue
@@ -173,7 +173,7 @@ def choose_clips(
         ValueError: If a sequence is shorter than the keyframe interval, or there is no stream.
     """
     clips = []
-    for index, sequence in enumerate(reader.sequences):
+    for index, sequence in enumerate(reader.videos):
         intra: tuple[int, ...] = (0,)
         anchors: frozenset[int] | None = None
         length = max(sequence.labelled, default=0) + 1

@@ -14,6 +14,7 @@ from arseg_lightning.datasets.label_files import (
     is_other_format,
     why_no_label,
 )
+from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideo, LabelledVideoFile
 from arseg_lightning.datasets.layout import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -22,8 +23,7 @@ from arseg_lightning.datasets.layout import (
     frame_number,
     one_per_name,
 )
-from arseg_lightning.datasets.rendered import StillSequence
-from arseg_lightning.datasets.sequence import ImageSequence, Sequence, VideoSequence
+from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.ranges import check_above, check_range, check_words
 
 __all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]
@@ -48,7 +48,7 @@ class VideoFolder(Layout):
         self.root = Path(root)
         self.classes = class_set(classes)
 
-    def sequences(self) -> list[Sequence]:
+    def videos(self) -> list[LabelledVideo]:
         """List the videos and their labels."""
         return self.inventory().complete()
 
@@ -78,7 +78,7 @@ class VideoFolder(Layout):
         gaps = [Gap("label", path.name, f"{path} {why_no_label(path)}") for path in others]
         if gaps:
             return Inventory(gaps=tuple(gaps))
-        return Inventory((VideoSequence(video.stem, video, numbered, self.classes),))
+        return Inventory((LabelledVideoFile(video.stem, video, numbered, self.classes),))
 
 
 class FrameFolder(Layout):
@@ -101,7 +101,7 @@ class FrameFolder(Layout):
         check_above(0, fps=fps)
         self.fps = fps
 
-    def sequences(self) -> list[Sequence]:
+    def videos(self) -> list[LabelledVideo]:
         """The one clip."""
         return self.inventory().complete()
 
@@ -118,7 +118,7 @@ class FrameFolder(Layout):
                 f"{self.root / 'labels'}; frame NAME.jpg goes with NAME.png or NAME_L.png"
             )
         name = f"{self.root.parent.name}_{self.root.name}"
-        clip = ImageSequence(name, tuple(paths), labels, self.classes, self.fps)
+        clip = LabelledImages(name, tuple(paths), labels, self.classes, self.fps)
         return Inventory((clip,), unused=known.unused)
 
 
@@ -176,7 +176,7 @@ class StillFolder(Layout):
         self.camera = camera
         self.images, self.labels = images, labels
 
-    def sequences(self) -> list[Sequence]:
+    def videos(self) -> list[LabelledVideo]:
         """One sequence a still."""
         return self.inventory().complete()
 
@@ -202,7 +202,7 @@ class StillFolder(Layout):
         if label is None:
             return Inventory(gaps=(labels.gap(path),))
         seed = self.camera.seed * 1_000_003 + index
-        still = StillSequence(
+        still = LabelledStill(
             path.stem, path, label, self.classes, self.camera.num_frames, seed, self.camera.fps
         )
         return Inventory((still,))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Sequence as Items
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,9 +10,14 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from arseg_lightning.datasets.label_count import LabelCount
+from arseg_lightning.datasets.labelled_video import (
+    LabelledExcerpt,
+    LabelledImages,
+    LabelledVideo,
+    LabelledVideoFile,
+)
 from arseg_lightning.datasets.labels import image_size, read_image
-from arseg_lightning.datasets.rendered import StillSequence
-from arseg_lightning.datasets.sequence import ImageSequence, Sequence, SpanSequence, VideoSequence
+from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.probe import VideoInfo, motion_obstacle, probe
 
@@ -52,7 +56,7 @@ class VideoFindings:
 
 
 def inspect_samples(
-    sequences: Iterable[Sequence], classes: ClassSet, every: bool = False
+    sequences: Iterable[LabelledVideo], classes: ClassSet, every: bool = False
 ) -> Samples:
     """Read labels of sequences and their frames; no video is decoded.
 
@@ -69,7 +73,7 @@ def inspect_samples(
     return samples
 
 
-def _read(frames: Items[tuple[Sequence, int]], classes: ClassSet) -> Samples:
+def _read(frames: Sequence[tuple[LabelledVideo, int]], classes: ClassSet) -> Samples:
     sizes: set[tuple[int, int]] = set()
     labels = LabelCount(classes)
     problems: dict[str, None] = {}
@@ -88,10 +92,10 @@ def _read(frames: Items[tuple[Sequence, int]], classes: ClassSet) -> Samples:
     return Samples(tuple(sorted(sizes)), labels, tuple(problems))
 
 
-def inspect_videos(sequences: Items[Sequence]) -> VideoFindings:
+def inspect_videos(sequences: Sequence[LabelledVideo]) -> VideoFindings:
     """Read the headers of all videos that sequences use, and compare them with the labels."""
-    videos = [sequence for sequence in sequences if isinstance(sequence, VideoSequence)]
-    spans = [sequence for sequence in sequences if isinstance(sequence, SpanSequence)]
+    videos = [sequence for sequence in sequences if isinstance(sequence, LabelledVideoFile)]
+    spans = [sequence for sequence in sequences if isinstance(sequence, LabelledExcerpt)]
     used = [(video.path, *last) for video in videos for last in video.label_paths.items()]
     used += [(span.path, span.stop - 1, span.label_path) for span in spans]
     last_frames = {path: (frame, label) for path, frame, label in sorted(used)}
@@ -108,28 +112,28 @@ def inspect_videos(sequences: Items[Sequence]) -> VideoFindings:
     return VideoFindings(tuple(problems), tuple(notes))
 
 
-def spread(items: Items[_Item]) -> list[_Item]:
+def spread(items: Sequence[_Item]) -> list[_Item]:
     """A few of many items, evenly spread."""
     step = max(1.0, len(items) / _MOST)
     return [items[int(index * step)] for index in range(min(_MOST, len(items)))]
 
 
-def _size(sequence: Sequence, index: int) -> tuple[int, int]:
+def _size(sequence: LabelledVideo, index: int) -> tuple[int, int]:
     """Height and width of a frame; an image is read to its end, of a video the header."""
-    if isinstance(sequence, VideoSequence | SpanSequence):
+    if isinstance(sequence, LabelledVideoFile | LabelledExcerpt):
         return probe(sequence.path).size
-    if isinstance(sequence, ImageSequence):
+    if isinstance(sequence, LabelledImages):
         image = read_image(sequence.paths[index])
-    elif isinstance(sequence, StillSequence):
+    elif isinstance(sequence, LabelledStill):
         image = read_image(sequence.path)
     else:
         image = sequence.image(index)
     return image.shape[0], image.shape[1]
 
 
-def _check_one_size(sequence: Sequence) -> None:
+def _check_one_size(sequence: LabelledVideo) -> None:
     """Refuse a clip of images of several sizes, by their headers."""
-    if not isinstance(sequence, ImageSequence):
+    if not isinstance(sequence, LabelledImages):
         return
     first, size = sequence.paths[0], image_size(sequence.paths[0])
     for path in sequence.paths[1:]:

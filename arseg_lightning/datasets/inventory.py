@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 
 __all__ = ["Gap", "Inventory", "named"]
 
@@ -31,12 +31,12 @@ class Inventory:
     """What a layout found on disk.
 
     Args:
-        sequences: The sequences that are complete.
+        videos: Those that are complete.
         gaps: What the others lack.
         unused: Labels that belong to no frame; they do no harm.
     """
 
-    sequences: tuple[Sequence, ...] = ()
+    videos: tuple[LabelledVideo, ...] = ()
     gaps: tuple[Gap, ...] = ()
     unused: tuple[Path, ...] = ()
 
@@ -45,19 +45,19 @@ class Inventory:
         """Put the inventories of parts together."""
         parts = list(parts)
         return cls(
-            tuple(sequence for part in parts for sequence in part.sequences),
+            tuple(video for part in parts for video in part.videos),
             tuple(gap for part in parts for gap in part.gaps),
             tuple(path for part in parts for path in part.unused),
         )
 
-    def complete(self) -> list[Sequence]:
+    def complete(self) -> list[LabelledVideo]:
         """The sequences, if nothing is missing.
 
         Raises:
             FileNotFoundError: If something is, with the first names.
         """
         if not self.gaps:
-            return list(self.sequences)
+            return list(self.videos)
         first, *others = self.gaps
         more = f" (also missing: {named(gap.name for gap in others)})" if others else ""
         raise FileNotFoundError(first.message + more)

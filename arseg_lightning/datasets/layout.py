@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arseg_lightning.datasets.inventory import Inventory
-from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.images import natural_key
 
@@ -22,13 +22,13 @@ VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h26
 class Layout(ABC):
     """Where the frames and labels of one split of a data set are.
 
-    A new data set is a subclass with ``classes`` and :meth:`sequences`; nothing else changes.
+    A new data set is a subclass with ``classes`` and :meth:`videos`; nothing else changes.
     """
 
     classes: ClassSet
 
     @abstractmethod
-    def sequences(self) -> list[Sequence]:
+    def videos(self) -> list[LabelledVideo]:
         """List the sequences, in a fixed order.
 
         Raises:
@@ -41,7 +41,7 @@ class Layout(ABC):
         Raises:
             FileNotFoundError: If the data set is not where it should be.
         """
-        return Inventory(tuple(self.sequences()))
+        return Inventory(tuple(self.videos()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from arseg_lightning.datasets.sequence import Sequence
+from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.cache import VideoMotion
 from arseg_lightning.video.frame_reader import FrameReader
@@ -36,13 +36,13 @@ class ClipReader:
 
     def __init__(
         self,
-        sequences: list[Sequence],
+        sequences: list[LabelledVideo],
         store: ClipStore,
         frames: FrameSource = "decoded",
         kept_bytes: int = 0,
         with_motion: bool = True,
     ) -> None:
-        self.sequences = sequences
+        self.videos = sequences
         self.store = store
         self.frames: FrameSource = frames
         self.kept_bytes = kept_bytes
@@ -77,7 +77,7 @@ class ClipReader:
     def video_of(self, sequence: int) -> Path:
         """The file that holds a sequence's frames; looked up once."""
         if sequence not in self._videos:
-            found = self.store.video(self.sequences[sequence], self.with_motion)
+            found = self.store.video(self.videos[sequence], self.with_motion)
             self._videos[sequence] = found
         return self._videos[sequence]
 
@@ -86,7 +86,7 @@ class ClipReader:
         if self.with_motion:
             height, width = self.motion_of(sequence).size
             return height * width * 3
-        return int(self.images(sequence, self.sequences[sequence].labelled[:1]).nbytes)
+        return int(self.images(sequence, self.videos[sequence].labelled[:1]).nbytes)
 
     def images(
         self, sequence: int, frames: tuple[int, ...], kept: Iterable[int] = ()
@@ -99,7 +99,7 @@ class ClipReader:
             kept: Frames to keep on disk if any has to be decoded, because others will ask.
         """
         if self.frames == "original":
-            return self.sequences[sequence].read(frames)
+            return self.videos[sequence].read(frames)
         video = self.video_of(sequence)
         images = self.store.frames.read(video, frames)
         if images is None:
@@ -148,11 +148,11 @@ class ClipReader:
         self, sequence: int, frames: tuple[int, ...], size: tuple[int, int]
     ) -> NDArray[np.uint8]:
         """Read labels, ``ignore_index`` throughout for frames without one, (T, H, W)."""
-        source = self.sequences[sequence]
+        source = self.videos[sequence]
         blank = np.full(size, source.classes.ignore_index, np.uint8)
         labelled = set(source.labelled)
         return np.stack([source.label(f, size) if f in labelled else blank for f in frames])
 
     def name(self, sequence: int, frame: int) -> str:
         """Name of a frame, for files and messages."""
-        return f"{self.sequences[sequence].name}/{frame:06d}"
+        return f"{self.videos[sequence].name}/{frame:06d}"

@@ -39,7 +39,7 @@ def training_dataset(
     Raises:
         ValueError: If no labelled frame has the past that the clips need.
     """
-    sequences = data.sequences(split)
+    sequences = data.videos(split)
     if data.trains_on_stills:
         return TrainingStills(sequences, augment, data.normalise, data.seed)
     return TrainingClips(
@@ -77,7 +77,7 @@ def evaluation_dataset(
         interval, chaining = data.keyframe_interval, data.store.chaining
         return prepared_clips(layout, interval, pairs, data.normalise, chaining, needs)
     frames: FrameSource = "decoded" if data.is_on_video(split) else "original"
-    reader = ClipReader(data.sequences(split), data.store, frames, with_motion=needs.motion)
+    reader = ClipReader(data.videos(split), data.store, frames, with_motion=needs.motion)
     clips = choose_clips(reader, data.keyframe_interval, pairs, needs)
     return EvaluationClips(reader, clips, data.normalise, needs.motion)
 
@@ -94,7 +94,7 @@ def prediction_dataset(data: ClipDataModule, needs: EvaluationNeeds) -> Evaluati
         data: The data module.
         needs: What the method needs.
     """
-    sequences = data.sequences(predicted_split(data))
+    sequences = data.videos(predicted_split(data))
     frames: FrameSource = "decoded" if data.is_on_video(predicted_split(data)) else "original"
     moves = needs.motion and frames == "decoded"
     reader = ClipReader(sequences, data.store, frames, with_motion=moves)

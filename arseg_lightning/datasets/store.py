@@ -7,8 +7,8 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from arseg_lightning.datasets.sequence import Sequence
-from arseg_lightning.file_lock import building
+from arseg_lightning.datasets.labelled_video import LabelledVideo
+from arseg_lightning.files import building
 from arseg_lightning.ranges import check_words
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import Chaining
@@ -48,7 +48,7 @@ class ClipStore:
         self.cache = MotionCache(self.root / "motion")
         self.frames = FrameCache(self.root / "frames")
 
-    def prepare(self, sequence: Sequence, with_motion: bool = True) -> bool:
+    def prepare(self, sequence: LabelledVideo, with_motion: bool = True) -> bool:
         """Encode a sequence and extract its motion, unless both are there already.
 
         Args:
@@ -77,7 +77,7 @@ class ClipStore:
         self.cache.ensure(self.usable(video))
         return missing
 
-    def has(self, sequence: Sequence, with_motion: bool = True) -> bool:
+    def has(self, sequence: LabelledVideo, with_motion: bool = True) -> bool:
         """Whether a sequence is prepared; nothing is decoded and nothing written to find out."""
         if not with_motion:
             return sequence.video is not None or self.video(sequence).is_file()
@@ -98,7 +98,7 @@ class ClipStore:
     def _has_motion(self, video: Path) -> bool:
         return video.is_file() and self.cache.entry(video).is_file()
 
-    def video(self, sequence: Sequence, with_motion: bool = True) -> Path:
+    def video(self, sequence: LabelledVideo, with_motion: bool = True) -> Path:
         """The file that holds the sequence's frames, once it is prepared.
 
         Args:
@@ -129,7 +129,7 @@ class ClipStore:
     def _copy(self, video: Path) -> Path:
         return copy_of(video, self.root / "copies")
 
-    def motion(self, sequence: Sequence) -> VideoMotion:
+    def motion(self, sequence: LabelledVideo) -> VideoMotion:
         """The motion of a prepared sequence, without decoding anything."""
         return self.motion_of(self.video(sequence))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import RoleCycle
 from arseg_lightning.types import RGB
 from arseg_lightning.video.chain import Chaining
@@ -134,7 +135,7 @@ class Contract:
         text = json.dumps(content, indent=2, ensure_ascii=False)
         # A list without others in it, a shape or a colour, is better read on one line.
         text = re.sub(r"\[[^\[\]{}]{,100}\]", lambda found: " ".join(found[0].split()), text)
-        (folder / CONTRACT_NAME).write_text(f"{text}\n", encoding="utf-8")
+        write_atomic(folder / CONTRACT_NAME, f"{text}\n")
 
 
 def read_contract(folder: Path) -> Contract:

@@ -25,8 +25,8 @@ from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
 from arseg_lightning.export.signature import NEXT, lay_out
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import VideoMethod
-from arseg_lightning.native import package_versions
 from arseg_lightning.propagation.gathered_attention import gather_attention
+from arseg_lightning.provenance import package_versions
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 
@@ -97,7 +97,7 @@ def export_method(
     return contract
 
 
-_ALGEBRA = Optimisations(factored_enlargement=False, fused_fusion=False, channels_last=False)
+_ALGEBRA = Optimisations(factored_upsampling=False, fused_fusion=False, channels_last=False)
 """What needs no kernels of ours; the layout in memory is the runtime's own choice."""
 
 _ENDINGS: dict[ExportFormat, str] = {"onnx": "onnx", "torch": "pt2"}

@@ -1,4 +1,4 @@
-"""PSPNet18's context with the mixing done before the pyramid's levels are enlarged."""
+"""PSPNet18's context with the mixing done before the pyramid's levels are upsampled."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["EarlyContext"]
 
 
 class EarlyContext(nn.Module):
-    """What :class:`PyramidContext` computes, with its 1x1 convolution before the enlargement.
+    """What :class:`PyramidContext` computes, with its 1x1 convolution before the upsampling.
 
-    A 1x1 convolution and a bilinear enlargement may be exchanged, because both are linear and
+    A 1x1 convolution and a bilinear upsampling may be exchanged, because both are linear and
     the weights of the latter add up to one. So each level of the pyramid is mixed on its grid of
     at most 6x6 pixels, where its own 1x1 convolution and its part of the bottleneck are one.
 
@@ -39,7 +39,7 @@ class EarlyContext(nn.Module):
         self.itself = _conv1x1(parts[-1], context.bottleneck.bias)
 
     def forward(self, deep: Tensor) -> Tensor:
-        """Pool, mix and enlarge."""
+        """Pool, mix and upsample."""
         mixed: Tensor = self.itself(deep)
         size = deep.shape[-2:]
         for pool, level in zip(self.pools, self.levels, strict=True):

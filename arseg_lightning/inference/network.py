@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from arseg_lightning.inference.batch_norms import fold_batch_norms
 from arseg_lightning.inference.early_context import EarlyContext
-from arseg_lightning.inference.enlarged_conv import FactoredEnlargedConv
 from arseg_lightning.inference.options import Optimisations
-from arseg_lightning.models.blocks import DoubledConv, EnlargedConv
+from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
+from arseg_lightning.models.blocks import NearestUpsampleConv, UpsampleConv
 from arseg_lightning.models.pspnet import PyramidContext
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
@@ -77,22 +77,22 @@ class _InferenceNetwork(Segmentor):
         return classifier
 
     @property
-    def carried_channels(self) -> int:
-        """Channels of what is carried from frame to frame."""
-        return self.network.carried_channels
+    def cut_channels(self) -> int:
+        """Channels of the propagated feature."""
+        return self.network.cut_channels
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the feature."""
         return self.after_cut(self.before_cut(image)[0])
 
     def before_cut(self, image: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Compute what is carried from frame to frame."""
+        """Compute the propagated feature."""
         prepared = image.to(dtype=self.dtype, memory_format=self.layout)
         return self._before_cut(prepared), SideOutputs()
 
-    def after_cut(self, carried: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
+    def after_cut(self, propagated: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
         """Finish the feature."""
-        return self.network.after_cut(carried.to(self.dtype))
+        return self.network.after_cut(propagated.to(self.dtype))
 
     def run(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
@@ -119,14 +119,16 @@ def _rewrite(network: Segmentor, optimisations: Optimisations) -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, PyramidContext) and optimisations.early_context:
                 setattr(module, name, EarlyContext(child))
-            if isinstance(child, EnlargedConv | DoubledConv) and _factored(child, optimisations):
-                setattr(module, name, FactoredEnlargedConv(child))
+            if isinstance(child, UpsampleConv | NearestUpsampleConv) and _factored(
+                child, optimisations
+            ):
+                setattr(module, name, FactoredUpsampleConv(child))
 
 
-def _factored(part: EnlargedConv | DoubledConv, optimisations: Optimisations) -> bool:
+def _factored(part: UpsampleConv | NearestUpsampleConv, optimisations: Optimisations) -> bool:
     """Whether the kernel takes the part."""
-    wanted = optimisations.factored_enlargement and FactoredEnlargedConv.fits(part)
-    return wanted and optimisations.may_use("enlarged_conv", part)
+    wanted = optimisations.factored_upsampling and FactoredUpsampleConv.fits(part)
+    return wanted and optimisations.may_use("upsample_conv", part)
 
 
 def _compiled(function: Callable[..., Tensor], optimisations: Optimisations) -> Any:

@@ -22,13 +22,13 @@ class Optimisations:
 
     Args:
         fold_batch_norms: Batch norms go into the convolutions before them.
-        early_context: PSPNet18's bottleneck runs before the pyramid's levels are enlarged: on
+        early_context: PSPNet18's bottleneck runs before the pyramid's levels are upsampled: on
             6x6 pixels and fewer instead of on all.
-        factored_enlargement: A 3x3 convolution after a twofold enlargement multiplies on the small
-            map, a quarter of the work, and enlarges the nine products (CPU with a C compiler).
+        factored_upsampling: A 3x3 convolution after a twofold upsampling multiplies on the small
+            map, a quarter of the work, and upsamples the nine products (CPU with a C compiler).
         fold_classifier: Window attention averages class scores instead of features, and the
-            low-res feature is classified before it is enlarged.
-        fused_fusion: Warp, window attention and enlargement in one pass over the image, without
+            low-res feature is classified before it is upsampled.
+        fused_fusion: Warp, window attention and upsampling in one pass over the image, without
             anything in between in memory (CPU with a C compiler).
         channels_last: Channels innermost in memory.
         precision: In what the networks compute. ``bfloat16`` and ``float16`` change the output a
@@ -38,7 +38,7 @@ class Optimisations:
 
     fold_batch_norms: bool = True
     early_context: bool = True
-    factored_enlargement: bool = True
+    factored_upsampling: bool = True
     fold_classifier: bool = True
     fused_fusion: bool = True
     channels_last: bool = True

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from traceback import walk_tb
-from types import FrameType
 from typing import Any, Literal, Union
 
 from jsonargparse import ArgumentParser, Namespace
 
 __all__ = ["Cause", "find_cause"]
 
-_KEY = re.compile(r'Parser key "(?P<key>[^"]+)"')
 _UNKNOWN = "unrecognized arguments: "
-
-Kind = Literal["class", "subclass", "key", "missing", "type", "raised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class Cause:
         owner: Class whose arguments they are.
     """
 
-    kind: Kind
+    kind: Literal["class", "subclass", "key", "missing", "type", "raised"]
     error: BaseException
     keys: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -47,8 +43,7 @@ class Cause:
     @property
     def path(self) -> str:
         """The place in the configuration as dotted keys, without ``init_args``."""
-        words = [word for key in self.keys for word in key.split(".")]
-        return ".".join(word for word in words if word != "init_args")
+        return ".".join(word for word in ".".join(self.keys).split(".") if word != "init_args")
 
 
 def find_cause(error: BaseException) -> Cause:
@@ -61,72 +56,65 @@ def find_cause(error: BaseException) -> Cause:
         error: What a parser raised, or was about to raise.
     """
     attempts = _variable(error, "raise_union_unexpected_value", "exceptions")
-    inner = error.__cause__
     if attempts:
+        # Each member of a union was tried: the one that a user meant got the furthest.
         found = [find_cause(each) for each in attempts if isinstance(each, BaseException)]
         best = max(found, key=lambda cause: (len(cause.keys), cause.kind != "type"))
         if best.kind in ("class", "type") and not best.keys:  # none came further than the value
             subtypes = tuple(_variable(error, "raise_union_unexpected_value", "subtypes"))
             value = _variable(error, "raise_union_unexpected_value", "val")
             best = replace(best, typehint=Union[subtypes], value=value)  # noqa: UP007
-    elif inner is not None and _is_of_parser(error):  # others chain for reasons of their own
-        best = find_cause(inner)
+    elif error.__cause__ is not None and _is_of_parser(error):  # others have reasons of their own
+        best = find_cause(error.__cause__)
     else:
         best = _innermost(error)
-    key = _KEY.match(str(error)) if isinstance(error, TypeError) else None
-    owner = best.owner or getattr(_variable(error, "adapt_class_type", "val_class"), "__name__", "")
-    keys = (*([key["key"]] if key else []), *best.keys)
-    value = best.value if best.value is not None else _variable(error, "apply_config", "value")
-    return replace(best, keys=keys, owner=owner or None, value=value)
+    # The parser's own TypeErrors name the key that they come through, one level each.
+    key = re.match(r'Parser key "([^"]+)"', str(error)) if isinstance(error, TypeError) else None
+    owner = getattr(_variable(error, "adapt_class_type", "val_class"), "__name__", None)
+    return replace(
+        best,
+        keys=(*([key[1]] if key else []), *best.keys),
+        owner=best.owner or owner,
+        value=_variable(error, "apply_config", "value") if best.value is None else best.value,
+    )
 
 
 def _innermost(error: BaseException) -> Cause:
     """Tell the kind of an exception that has no cause."""
-    message = str(error)
     parser = getattr(error, "subcommand_parser", None)
-    missing = _variable(error, "check_required", "missing")
-    if missing:
-        parser = _variable(error, "validate", "self")
-        return Cause("missing", error, names=tuple(missing), parser=parser)
+    validating = _variable(error, "validate", "self")
+    # jsonargparse says these in sentences only; what they are made of is in its variables.
+    if missing := _variable(error, "check_required", "missing"):
+        return Cause("missing", error, names=tuple(missing), parser=validating)
     if (key := _variable(error, "check_values", "key")) is not None:
-        parser = parser or _variable(error, "validate", "self")
-        return Cause("key", error, names=(str(key),), parser=parser)
-    if message.startswith(_UNKNOWN):
-        words = message.removeprefix(_UNKNOWN).split()
-        flags = (word for word in words if word.startswith("-"))
-        names = tuple(flag.lstrip("-").rstrip("+").partition("=")[0] for flag in flags)
+        return Cause("key", error, names=(str(key),), parser=parser or validating)
+    if str(error).startswith(_UNKNOWN):
+        words = str(error).removeprefix(_UNKNOWN).split()
+        flags = [word for word in words if word.startswith("-")]
+        names = [flag.lstrip("-").rstrip("+").partition("=")[0] for flag in flags]
         parser = _variable(error, "error", "self")
-        return Cause("key", error, names=names or tuple(words), parser=parser)
+        return Cause("key", error, names=tuple(names or words), parser=parser)
     typehint = _variable(error, "adapt_typehints", "typehint")
-    name = _variable(error, "import_object", "name")
-    if name is not None:
+    if (name := _variable(error, "import_object", "name")) is not None:
         return Cause("class", error, names=(str(name),), typehint=typehint)
     value = _variable(error, "adapt_typehints", "val")
-    if typehint is not None and _is_of_parser(error):
-        if isinstance(value, Mapping | Namespace) and isinstance(value.get("class_path"), str):
-            return Cause("subclass", error, names=(value["class_path"],), typehint=typehint)
-        return Cause("type", error, typehint=typehint, value=value)
-    return Cause("raised", error)
+    if typehint is None or not _is_of_parser(error):
+        return Cause("raised", error)
+    if isinstance(value, Mapping | Namespace) and isinstance(value.get("class_path"), str):
+        return Cause("subclass", error, names=(value["class_path"],), typehint=typehint)
+    return Cause("type", error, typehint=typehint, value=value)
 
 
 def _is_of_parser(error: BaseException) -> bool:
     """Tell whether a parser raised an exception, rather than what it called."""
-    *_, innermost = [None, *_frames(error)]
-    module = innermost.f_globals.get("__name__", "") if innermost else ""
-    return str(module).partition(".")[0] in ("argparse", "jsonargparse")
+    modules = [str(f.f_globals.get("__name__")) for f, _ in walk_tb(error.__traceback__)]
+    return bool(modules) and modules[-1].partition(".")[0] in ("argparse", "jsonargparse")
 
 
 def _variable(error: BaseException, function: str, name: str) -> Any:
     """A variable of the innermost call of a function that the exception came through."""
-    for frame in reversed([*_frames(error)]):
-        if _function(frame) == function and name in frame.f_locals:
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    for frame in reversed(frames):
+        if frame.f_code.co_name == function and name in frame.f_locals:
             return frame.f_locals[name]
     return None
-
-
-def _frames(error: BaseException) -> Iterator[FrameType]:
-    return (frame for frame, _ in walk_tb(error.__traceback__))
-
-
-def _function(frame: FrameType) -> str:
-    return frame.f_code.co_name

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_origin
+from typing import get_origin
 
 from jsonargparse import ArgumentParser
 from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.messages.cause import Cause
-from arseg_lightning.messages.place import ConfigFile, place_of
+from arseg_lightning.messages.config_file import ConfigFile, place_of
 from arseg_lightning.messages.words import (
     base_class,
     choices,
@@ -45,6 +45,8 @@ class Explanation:
         asked = next((word for word in self.words if word in inner), "")
         self.parser = inner.get(asked, parser)
         self.subcommand: str = getattr(self.parser, "subcommand", "")
+        self.program = str(self.parser.prog).replace(" [options]", "")
+        self.help = f"`{self.program} --help` shows what there is"
 
     def text(self) -> str:
         """The message, of a few lines."""
@@ -62,72 +64,78 @@ class Explanation:
     def _unknown_key(self) -> Iterator[str]:
         owner, outer = self.cause.owner, _options(self.parser)
         known = _options(self.cause.parser) if owner and self.cause.parser else outer
+        flags = [word for word in self.words if word.startswith("-")]
         for name in map(self._bare, self.cause.names[:2]):
             path = self._path(name)
             place = self._place(path)
+            # A key of a class is first looked for in the class, then in the whole configuration.
             near = [self._path(each) for each in nearest(name, known)] or nearest(path, outer)
-            if not owner and "--" in place and not any(name in word for word in self._flags()):
+            if not owner and "--" in place and not any(name in word for word in flags):
                 yield f"{name}: no option takes this word; a value follows its flag"
                 continue
             yield f"{place}: there is no such option{f' of {owner}' if owner else ''}"
             dashes = "--" if place.startswith("--") else ""
-            yield from self._meant([f"{dashes}{each}" for each in near], known if owner else [])
-        yield self._help()
+            yield _meant([f"{dashes}{each}" for each in near], known if owner else [])
+        yield self.help
 
     def _unknown_class(self) -> Iterator[str]:
-        name, base = self.cause.names[0], base_class(self.cause.typehint)
-        kind = base.__name__ if base else "class"
+        name, base, error = self.cause.names[0], base_class(self.cause.typehint), self.cause.error
         place = self._place(self.cause.path)
-        if "." in name:
-            error = self.cause.error
-            yield f"{place}: {name} cannot be imported ({type(error).__name__}: {error})"
-            package = str(getattr(error, "name", None) or name)
-            if isinstance(error, ModuleNotFoundError) and not name.startswith(package):
-                yield f"its file needs a package that is not installed: pip install {package}"
-            else:
-                yield "a class is named by its import path, package.module.Class; its package is"
-                yield "installed, or in a folder of PYTHONPATH (the current folder is one)"
+        if "." not in name:
+            yield f"{place}: there is no {base.__name__ if base else 'class'} called {name}"
+            words = choices(self.cause.typehint)
+            near = nearest(name, [*words, *class_names(base)])
+            yield _meant(near, [*words, *class_names(base, of_others=False)])
+            yield "a class of your own is named by its import path: package.module.Class"
             return
-        yield f"{place}: there is no {kind} called {name}"
-        words = choices(self.cause.typehint)
-        near = nearest(name, [*words, *class_names(base)])
-        yield from self._meant(near, [*words, *class_names(base, of_others=False)])
-        yield "a class of your own is named by its import path: package.module.Class"
+        yield f"{place}: {name} cannot be imported ({type(error).__name__}: {error})"
+        # Either the class's own package is missing, or one that its file imports.
+        package = str(getattr(error, "name", None) or name)
+        if isinstance(error, ModuleNotFoundError) and not name.startswith(package):
+            yield f"its file needs a package that is not installed: pip install {package}"
+        else:
+            yield "a class is named by its import path, package.module.Class; its package is"
+            yield "installed, or in a folder of PYTHONPATH (the current folder is one)"
 
     def _no_subclass(self) -> Iterator[str]:
-        name, base = self.cause.names[0], base_class(self.cause.typehint)
-        kind = base.__name__ if base else "class"
-        reason = "abstract" if "is abstract" in str(self.cause.error) else f"no {kind}"
-        yield f"{self._place(self.cause.path)}: {name} is {reason}"
-        yield from self._meant([], class_names(base, of_others=False))
+        base = base_class(self.cause.typehint)
+        is_abstract = "is abstract" in str(self.cause.error)
+        reason = "abstract" if is_abstract else f"no {base.__name__ if base else 'class'}"
+        yield f"{self._place(self.cause.path)}: {self.cause.names[0]} is {reason}"
+        yield _meant([], class_names(base, of_others=False))
 
     def _missing(self) -> Iterator[str]:
         owner = self.cause.owner
         parser = self.cause.parser if owner and self.cause.parser else self.parser
+        # Types tell which names there are to choose from.
         hints = {each.dest: getattr(each, "_typehint", None) for each in parser._actions}
-        names = [self._bare(name) for name in self.cause.names]
-        who = f"{self.cause.path} ({owner})" if owner else self._program()
-        flags = [_flag(self._path(name), hints.get(name)) for name in names]
-        yield f"{who} needs {' and '.join(flags)}"
-        for name, flag in zip(names[:4], flags, strict=False):
+        flags = {}
+        for name in map(self._bare, self.cause.names):
+            path, is_list = self._path(name), get_origin(hints.get(name)) is list
+            # A list of a command is given by its singular.
+            flags[name] = f"--{path.removesuffix('s') if is_list and '.' not in path else path}"
+        who = f"{self.cause.path} ({owner})" if owner else self.program
+        yield f"{who} needs {' and '.join(flags.values())}"
+        for name, flag in [*flags.items()][:4]:
             if known := class_names(base_class(hints.get(name)), of_others=False):
                 yield f"{flag} may be {listed(known)}"
         if self.parser.usage:
             yield f"usage: {self.parser.usage}"
-            yield self._help()
+            yield self.help
         else:
             yield "give it as a flag, or in a YAML file: --config FILE (experiments/ holds some)"
 
     def _wrong_type(self) -> Iterator[str]:
-        hint, value = self.cause.typehint, _plain(self.cause.value)
-        words = type_words(hint)
-        yield f"{self._place(self.cause.path)}: {value!r} is not {words}"
+        hint, value = self.cause.typehint, self.cause.value
+        if hasattr(value, "val") and hasattr(value, "key"):  # a flag of a class's argument
+            value = value.val
+        yield f"{self._place(self.cause.path)}: {value!r} is not {type_words(hint)}"
         parts = [hint, *getattr(hint, "__args__", ())]
         pair = next((part for part in parts if get_origin(part) is tuple), None)
         if pair is not None and isinstance(value, int | float | str) and ... not in pair.__args__:
             yield f"for example [{', '.join([str(value)] * len(pair.__args__))}]"
         if isinstance(value, str):
-            yield from self._meant(nearest(value, choices(hint)), [])
+            yield _meant(nearest(value, choices(hint)), [])
 
     def _raised(self) -> Iterator[str]:
         error, path = self.cause.error, self.cause.path
@@ -138,16 +146,20 @@ class Explanation:
         else:
             said = str(error).removeprefix("argument ")
             yield f"{self._place(path)}: {said}" if path else said
-            if not path:
-                yield self._help()
+            yield "" if path else self.help
 
     def _unresolved(self, error: OmegaConfBaseException) -> Iterator[str]:
         """Of ``${...}`` that leads nowhere: its file and line, unless a flag has it."""
         said = str(error).splitlines()[0].rpartition("interpolation: ")[2].strip('"')
         name = next(iter(re.findall(r"'(.+?)'", said)), "")
-        lines = [(file.name, file.line_with(f"{name}")) for file in self.files if name]
-        place = next((f"{file}, line {line}" for file, line in lines if line), None)
-        yield f"{place or self._place(self._bare(error.full_key or ''))}: {said}"
+        places = (
+            f"{file.name}, line {number}"
+            for file in self.files
+            for number, line in enumerate(file.text.splitlines(), 1)
+            if name and name in line
+        )
+        place = next(places, None) or self._place(self._bare(error.full_key or ""))
+        yield f"{place}: {said}"
         if "${oc.env" in "".join([*(file.text for file in self.files), *self.words]):
             yield f"set the variable, or write a default: ${{oc.env:{name},DEFAULT}}"
 
@@ -161,37 +173,17 @@ class Explanation:
     def _place(self, path: str) -> str:
         return place_of(path, self.words, self.files) if path else "the command line"
 
-    def _flags(self) -> list[str]:
-        return [word for word in self.words if word.startswith("-")]
 
-    def _meant(self, near: list[str], known: list[str]) -> Iterator[str]:
-        if near:
-            yield f"nearest: {', '.join(near)}"
-        elif known:
-            yield f"known: {listed(known)}"
-
-    def _help(self) -> str:
-        return f"`{self._program()} --help` shows what there is"
-
-    def _program(self) -> str:
-        return str(self.parser.prog).replace(" [options]", "")
+def _meant(near: Sequence[str], known: Sequence[str]) -> str:
+    if near:
+        return f"nearest: {', '.join(near)}"
+    return f"known: {listed(known)}" if known else ""
 
 
 def _options(parser: ArgumentParser) -> list[str]:
     """Keys of a parser, as they stand in a file."""
     inner = ("help", "print_config")
     return [each.dest for each in parser._actions if each.dest.rpartition(".")[2] not in inner]
-
-
-def _flag(path: str, hint: Any) -> str:
-    """A key as a flag; a list of a command is given by its singular."""
-    is_list = "." not in path and get_origin(hint) is list
-    return f"--{path.removesuffix('s') if is_list else path}"
-
-
-def _plain(value: Any) -> Any:
-    """The value of a flag of a class's argument, which the parser wraps with its key."""
-    return value.val if hasattr(value, "val") and hasattr(value, "key") else value
 
 
 def _no_file(path: Path) -> Iterator[str]:
@@ -203,7 +195,6 @@ def _no_file(path: Path) -> Iterator[str]:
         return
     yield f"--config {path}: there is no such file"
     if path.parent.is_dir():
-        stems = {each.stem: each for each in path.parent.glob("*.y*ml")}
-        near = [str(stems[stem]) for stem in nearest(path.stem, stems)]
-        yield f"nearest: {', '.join(near)}" if near else ""
+        stems = {each.stem: str(each) for each in path.parent.glob("*.y*ml")}
+        yield _meant([stems[stem] for stem in nearest(path.stem, stems)], [])
     yield "paths count from the current folder; experiments/ holds files to start from"

@@ -10,8 +10,8 @@ from jsonargparse import ArgumentParser, Namespace
 from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.messages.cause import find_cause
+from arseg_lightning.messages.config_file import ConfigFile
 from arseg_lightning.messages.explain import Explanation
-from arseg_lightning.messages.place import ConfigFile
 
 __all__ = ["PROGRAM", "CommandError", "PlainMessages"]
 
@@ -31,16 +31,11 @@ class PlainMessages(ArgumentParser):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("allow_abbrev", False)
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"allow_abbrev": False} | kwargs)
         self._files: list[ConfigFile] = []
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Refuse what was given.
-
-        Args:
-            message: What jsonargparse says.
-            ex: Its exception, if there is one.
+        """Refuse what was given, in our words.
 
         Raises:
             CommandError: Always, unless this parser is one of a class's arguments, for which the
@@ -55,12 +50,7 @@ class PlainMessages(ArgumentParser):
         raise CommandError(Explanation(self, cause, files).text()) from ex
 
     def parse_args(self, *args: Any, **kwargs: Any) -> Namespace:  # type: ignore[override]
-        """Parse a command line.
-
-        Args:
-            *args: See jsonargparse.
-            **kwargs: See jsonargparse.
-        """
+        """Parse a command line."""
         self._files.clear()
         try:
             return super().parse_args(*args, **kwargs)
@@ -68,27 +58,14 @@ class PlainMessages(ArgumentParser):
             self.error(str(error), error)
 
     def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
-        """Parse a configuration file, and remember it for messages.
-
-        Args:
-            path: The file.
-            *args: See jsonargparse.
-            **kwargs: See jsonargparse.
-
-        Raises:
-            CommandError: If the file is no YAML or no mapping, or has a key twice or a value for
-                a section.
-        """
+        """Parse a configuration file, and remember it for messages."""
         if "://" not in str(path):
             self.remember(Path(path))
         content: Namespace = super().parse_path(path, *args, **kwargs)
         return content
 
     def remember(self, path: Path) -> None:
-        """Name a file and its lines in messages about what it holds.
-
-        Args:
-            path: A configuration file.
+        """Name a configuration file and its lines in messages about what it holds.
 
         Raises:
             CommandError: If the file is no YAML or no mapping, or has a key twice or a value for

@@ -1,4 +1,4 @@
-"""Types, class names and lists in words that a reader of a message knows."""
+"""Types, class names and lists in the words of messages."""
 
 from __future__ import annotations
 
@@ -31,30 +31,25 @@ _NAMES = {
 
 
 def type_words(hint: Any) -> str:
-    """Say what a type takes: ``a list of 2 whole numbers, or null``.
-
-    Args:
-        hint: A type as it stands in a signature.
-    """
+    """Say what a type takes: ``a list of 2 whole numbers, or null``."""
     origin, parts = get_origin(hint), get_args(hint)
+    words = list(dict.fromkeys(choices(hint)))
+    one_of = f"one of {', '.join(words)}" if len(words) > 1 else "".join(words)
+    if origin is Literal:
+        return one_of
     if origin in (Union, types.UnionType):
         others = [type_words(part) for part in parts if get_origin(part) is not Literal]
-        return ", or ".join(
-            dict.fromkeys([*_one_of(choices(hint)), *sorted(others, key="null".__eq__)])
-        )
-    if origin is Literal:
-        return _one_of(choices(hint))[0]
+        others.sort(key="null".__eq__)  # null stands last
+        return ", or ".join(dict.fromkeys([one_of, *others] if words else others))
     if origin is tuple and Ellipsis not in parts:
         return f"a list of {len(parts)} {_plural(parts[0])}"
     if origin in (list, tuple, set) or (inspect.isclass(origin) and issubclass(origin, Iterable)):
         return f"a list of {_plural(parts[0])}" if parts else "a list"
     if origin is dict:
         return "a mapping of names"
-    if origin is not None and origin is not type and base_class(hint):
-        return f"the name of a {_name(base_class(hint))}"
-    if hint in _NAMES:
-        return _NAMES[hint]
-    return f"a {_name(hint)}"
+    if origin is not None and origin is not type and (base := base_class(hint)):
+        return f"the name of a {base.__name__}"
+    return _NAMES.get(hint, f"a {getattr(hint, '__name__', hint)}")
 
 
 def _plural(hint: Any) -> str:
@@ -64,21 +59,8 @@ def _plural(hint: Any) -> str:
     return f"entries, each {words}"
 
 
-def _one_of(words: Sequence[str]) -> list[str]:
-    texts = list(dict.fromkeys(words))
-    return [f"one of {', '.join(texts)}" if len(texts) > 1 else texts[0]] if texts else []
-
-
-def _name(hint: Any) -> str:
-    return str(getattr(hint, "__name__", hint))
-
-
 def choices(hint: Any) -> list[str]:
-    """The words that a type takes besides other values.
-
-    Args:
-        hint: A type as it stands in a signature.
-    """
+    """The words that a type takes besides other values."""
     if get_origin(hint) is Literal:
         return [str(each) for each in get_args(hint)]
     is_union = get_origin(hint) in (Union, types.UnionType)
@@ -86,21 +68,18 @@ def choices(hint: Any) -> list[str]:
 
 
 def base_class(hint: Any) -> type | None:
-    """The class whose subclasses a type takes: of a callable, what it makes; of a list, its items.
-
-    Args:
-        hint: A type as it stands in a signature.
-    """
+    """The class whose subclasses a type takes; of a callable, what it makes."""
     if inspect.isclass(hint) and get_origin(hint) is None:
         return hint if hint not in _NAMES and hint.__module__ != "builtins" else None
     parts = get_args(hint)
+    # Of a callable, what it returns; its arguments come first, as a list.
     if get_origin(hint) in (Callable, type(Callable)) or (parts and isinstance(parts[0], list)):
         parts = parts[-1:]
     return next((found for part in parts if (found := base_class(part))), None)
 
 
 def class_names(base: type | None, of_others: bool = True) -> list[str]:
-    """Short names of the classes that can stand for one: those that are loaded.
+    """Short names of the loaded classes that can stand for one.
 
     Args:
         base: A class; itself counts unless it is abstract.
@@ -108,14 +87,16 @@ def class_names(base: type | None, of_others: bool = True) -> list[str]:
     """
     if base is None:
         return []
-    package = _package(base)
-    found = [each for each in {base, *_subclasses(base)} if not inspect.isabstract(each)]
-    shown = [each for each in found if of_others or _package(each) == package]
-    return sorted({each.__name__ for each in shown if not each.__name__.startswith("_")})
-
-
-def _package(which: type) -> str:
-    return which.__module__.partition(".")[0]
+    package = base.__module__.partition(".")[0]
+    return sorted(
+        {
+            each.__name__
+            for each in (base, *_subclasses(base))
+            if not inspect.isabstract(each)
+            and not each.__name__.startswith("_")
+            and (of_others or each.__module__.partition(".")[0] == package)
+        }
+    )
 
 
 def _subclasses(base: type[Any]) -> Iterable[type[Any]]:
@@ -125,30 +106,23 @@ def _subclasses(base: type[Any]) -> Iterable[type[Any]]:
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Known names that a reader may have meant, the best first.
+    """Known names, which may be dotted, that a reader may have meant; the best first."""
 
-    Args:
-        name: What was written.
-        known: Names, which may be dotted: then the last word alone counts too, a little less.
-    """
-    scores = {each: _likeness(name.lower(), each.lower()) for each in known}
+    def likeness(one: str, other: str) -> float:
+        return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
+
+    scores = {}
+    word = name.rpartition(".")[2].lower()
+    for each in known:
+        last = each.rpartition(".")[2].lower()
+        is_part = word in last.split("_")  # ratio of resolution_ratio
+        scores[each] = max(likeness(name, each), 0.9 * likeness(word, last), 0.75 * is_part)
     best = max(scores.values(), default=0.0)
     close = [each for each, score in scores.items() if score >= max(_CLOSE, best - _TIE)]
     return sorted(close, key=scores.__getitem__, reverse=True)[:3]
 
 
-def _likeness(name: str, other: str) -> float:
-    whole = difflib.SequenceMatcher(None, name, other).ratio()
-    word, last = (each.rpartition(".")[2] for each in (name, other))
-    is_part = word in last.split("_")  # ratio of resolution_ratio
-    return max(whole, 0.9 * difflib.SequenceMatcher(None, word, last).ratio(), 0.75 * is_part)
-
-
 def listed(names: Sequence[str]) -> str:
-    """The first names of a list, in one line.
-
-    Args:
-        names: The list.
-    """
+    """The first names of a list, in one line."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -14,9 +14,14 @@ from arseg_lightning.methods.method import (
     VideoMethod,
 )
 from arseg_lightning.methods.per_frame import PerFrame, shared
-from arseg_lightning.methods.result import Executed, StreamResult, StreamTrace
-from arseg_lightning.methods.role_cycle import RoleCycle, blank_frame, nominal_steps, role_cycle
-from arseg_lightning.methods.runner import Stream, TakenFrame
+from arseg_lightning.methods.runner import Stream
+from arseg_lightning.methods.schedule import RoleCycle, blank_frame, nominal_steps, role_cycle
+from arseg_lightning.methods.stream_frame import (
+    Executed,
+    PlannedFrame,
+    StreamResult,
+    StreamTrace,
+)
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
 DEFAULT_METHOD: NetworkMethodFactory = ARSeg
@@ -42,13 +47,13 @@ __all__ = [
     "Output",
     "PerFrame",
     "Plan",
+    "PlannedFrame",
     "RoleCycle",
     "SegmentorFactory",
     "State",
     "Stream",
     "StreamResult",
     "StreamTrace",
-    "TakenFrame",
     "VideoMethod",
     "blank_frame",
     "nominal_steps",

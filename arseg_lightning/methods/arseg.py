@@ -14,7 +14,7 @@ from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.models.timing import section
-from arseg_lightning.propagation import Convention, CReFF, Fusion, carry
+from arseg_lightning.propagation import Convention, CReFF, Fusion, warp_to
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
 
@@ -74,7 +74,7 @@ class ARSeg(VideoMethod):
         super().__init__()
         self.use_clock(clock)
         self.high_res, self.low_res = network(num_classes), network(num_classes)
-        self.fusion = fusion(self.high_res.carried_channels)
+        self.fusion = fusion(self.high_res.cut_channels)
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
         check_words(convention=(convention, Convention))
         self.convention: Convention = convention
@@ -117,7 +117,7 @@ class ARSeg(VideoMethod):
             returns: (B, C, h, w)
         """
         with section("warp"):
-            warped = carry(key_feature, motion, self.convention, self.training)
+            warped = warp_to(key_feature, motion, self.convention, self.training)
         with section("attention"):
             fused: Tensor = self.fusion(low, warped)
         return fused

@@ -11,9 +11,10 @@ from functools import cached_property
 import numpy as np
 
 from arseg_lightning.datasets.clips import may_be_keyframe
+from arseg_lightning.ranges import check_range
 from arseg_lightning.types import BLOCK_SIZE, Motion
 
-__all__ = ["Adaptive", "Clock", "CodecKeyframes", "EveryL", "FrameInfo", "check_share"]
+__all__ = ["Adaptive", "Clock", "CodecKeyframes", "EveryL", "FrameInfo"]
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,14 @@ class Clock(ABC):
     clock is asked. Where a B-frame would become one, the next frame that is none does.
 
     Attributes:
+        most_frames: Most frames from one keyframe to the next, but for B-frames.
         watches_motion: Whether it looks at the motion of frames.
         period: Frames after which it repeats whatever frames show; None if that depends on them.
     """
 
+    most_frames: int
     watches_motion: bool = False
     period: int | None = None
-
-    @property
-    @abstractmethod
-    def most_frames(self) -> int:
-        """Most frames from one keyframe to the next, but for B-frames."""
 
     def choose(self, info: FrameInfo) -> str | None:
         """Say why a frame becomes a keyframe, B-frames considered; None if it does not."""
@@ -107,14 +105,9 @@ class EveryL(Clock):
     """
 
     def __init__(self, keyframe_interval: int = 12, on_intra: bool = True) -> None:
-        self.keyframe_interval = _at_least_1("keyframe_interval", keyframe_interval)
+        check_range(1, keyframe_interval=keyframe_interval)
+        self.keyframe_interval = self.most_frames = self.period = keyframe_interval
         self.on_intra = on_intra
-        self.period = keyframe_interval
-
-    @property
-    def most_frames(self) -> int:
-        """The interval."""
-        return self.keyframe_interval
 
     def reason(self, info: FrameInfo) -> str | None:
         """The interval's end, or an I-frame."""
@@ -134,12 +127,8 @@ class CodecKeyframes(Clock):
     """
 
     def __init__(self, max_interval: int = 60) -> None:
-        self.max_interval = _at_least_1("max_interval", max_interval)
-
-    @property
-    def most_frames(self) -> int:
-        """The bound."""
-        return self.max_interval
+        check_range(1, max_interval=max_interval)
+        self.max_interval = self.most_frames = max_interval
 
     def reason(self, info: FrameInfo) -> str | None:
         """An I-frame, or the bound."""
@@ -176,14 +165,14 @@ class Adaptive(CodecKeyframes):
         scene_cut: float = 0.6,
     ) -> None:
         super().__init__(max_interval)
-        self.min_interval = _at_least_1("min_interval", min_interval)
+        check_range(1, min_interval=min_interval)
         if min_interval > max_interval:
             raise ValueError(
                 f"min_interval is at most max_interval, got {min_interval} and {max_interval}"
             )
-        self.intra_share = check_share("intra_share", intra_share)
-        self.motion_energy = check_share("motion_energy", motion_energy)
-        self.scene_cut = check_share("scene_cut", scene_cut)
+        check_range(0, 1, intra_share=intra_share, motion_energy=motion_energy, scene_cut=scene_cut)
+        self.min_interval, self.intra_share = min_interval, intra_share
+        self.motion_energy, self.scene_cut = motion_energy, scene_cut
 
     def reason(self, info: FrameInfo) -> str | None:
         """A scene cut or the bound at once; lost area or far motion after the least interval."""
@@ -198,16 +187,3 @@ class Adaptive(CodecKeyframes):
         if info.lost_share > self.intra_share:
             return "motion lost"
         return "motion" if info.motion_energy > self.motion_energy else None
-
-
-def _at_least_1(name: str, value: int) -> int:
-    if value < 1:
-        raise ValueError(f"{name} counts frames and is at least 1, got {value}")
-    return value
-
-
-def check_share(name: str, value: float) -> float:
-    """Return a share, or raise if it is not in [0, 1]."""
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{name} is a share and lies in [0, 1], got {value}")
-    return value

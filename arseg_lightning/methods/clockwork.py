@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss, segmentation_loss
-from arseg_lightning.methods.clock import FrameInfo, check_share
+from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
 from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.models.label_map import resize_scores
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.models.timing import section
-from arseg_lightning.ranges import check_words
+from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["Clockwork", "Mode", "changed_share"]
@@ -73,7 +73,8 @@ class Clockwork(VideoMethod):
         super().__init__()
         check_words(mode=(mode, Mode), filling=(filling, Filling))
         self.mode: Mode = mode
-        self.threshold = check_share("threshold", threshold)
+        check_range(0, 1, threshold=threshold)
+        self.threshold = threshold
         self.roles = _ROLES[mode]
         if mode == "pipelined3" and filling == "notebook":
             self.roles = ("full", "three_stages")

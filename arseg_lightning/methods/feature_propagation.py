@@ -10,7 +10,7 @@ from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.models.timing import section
-from arseg_lightning.propagation import Convention, carry
+from arseg_lightning.propagation import Convention, warp_to
 
 __all__ = ["FeaturePropagation"]
 
@@ -57,7 +57,7 @@ class FeaturePropagation(PerFrame):
             assert output.feature is not None
             return output, {"feature": output.feature}
         with section("warp"):
-            warped = carry(state["feature"], frame.field(), self.convention)
+            warped = warp_to(state["feature"], frame.field(), self.convention)
         with section("network"):
             scores = self.network.classifier(warped)
         return Output(scores, self.network.align_corners, warped), state

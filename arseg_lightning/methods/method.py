@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -70,6 +70,14 @@ class FrameInput:
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return self.image.shape[-2], self.image.shape[-1]
+
+    @classmethod
+    def stack(cls, frames: Sequence[FrameInput]) -> FrameInput:
+        """Make one batch of several frames."""
+        images, motion, valid = zip(*((f.image, f.motion, f.valid) for f in frames), strict=True)
+        if motion[0] is None:
+            return cls(torch.cat(images))
+        return cls(torch.cat(images), torch.cat(motion), torch.cat(valid))
 
     def field(self) -> Tensor:
         """The motion of a method that needs some.

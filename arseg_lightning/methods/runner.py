@@ -1,9 +1,10 @@
-"""The one way in which a method meets frames: a stream, pushed frame by frame."""
+"""A stream of frames through a method: the one loop that runs methods everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,14 +15,13 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod, check_state
 from arseg_lightning.methods.motion_track import MotionTrack
-from arseg_lightning.methods.result import Executed, StreamResult
-from arseg_lightning.methods.taken_frame import Stopwatch, TakenFrame, batch_frames, output_of
+from arseg_lightning.methods.stream_frame import Executed, PlannedFrame, Stopwatch, StreamResult
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import size_text
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live.frame import StreamedFrame
 
-__all__ = ["Stream", "TakenFrame", "check_state"]
+__all__ = ["Stream"]
 
 
 class Stream:
@@ -95,7 +95,7 @@ class Stream:
         if plan.role in self.method.key_roles:
             raise ValueError(f"later frames refer to this one, a keyframe ({plan.reason}); push it")
 
-    def goes_with(self, taken: TakenFrame, other: TakenFrame) -> bool:
+    def goes_with(self, taken: PlannedFrame, other: PlannedFrame) -> bool:
         """Whether two taken frames may be segmented at once: they leave the state alone."""
         role, method = taken.plan.role, self.method
         if not method.needs.independent or method.adapts or role in method.key_roles:
@@ -103,7 +103,7 @@ class Stream:
         plans = (taken.plan, other.plan)
         return all(plan.role == role and plan.final and not plan.inputs for plan in plans)
 
-    def take(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> TakenFrame:
+    def take(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> PlannedFrame:
         """Decide what becomes of the next frame, and prepare it: the first half of :meth:`push`."""
         watch = Stopwatch(self.device, wait_ms)
         with _no_gradients():
@@ -112,9 +112,9 @@ class Stream:
             info, plan = self._plan(streamed)
             motion, valid = self._motion.field(plan.role in self.method.key_roles, self.device)
             watch.lap("motion")
-        return TakenFrame(streamed.frame, FrameInput(image, motion, valid), info, plan, watch)
+        return PlannedFrame(streamed.frame, FrameInput(image, motion, valid), info, plan, watch)
 
-    def segment(self, taken: Sequence[TakenFrame]) -> list[StreamResult]:
+    def segment(self, taken: Sequence[PlannedFrame]) -> list[StreamResult]:
         """Segment taken frames at once, in the order in which they were taken.
 
         Args:
@@ -137,13 +137,13 @@ class Stream:
             results.append(
                 StreamResult(
                     frame=each.frame,
-                    output=output if len(taken) == 1 else output_of(output, index),
+                    output=output if len(taken) == 1 else _of_one(output, index),
                     executed=executed,
                     distance=0 if is_keyframe else each.info.distance,
                     is_keyframe=is_keyframe,
                     reason=reason,
                     labels=labels[index],
-                    latency_ms=each.watch.total_ms,
+                    latency_ms=sum(ms for lap, ms in each.watch.laps.items() if lap != "wait"),
                     stages=each.watch.laps,
                 )
             )
@@ -151,12 +151,12 @@ class Stream:
 
     def _plan(self, streamed: StreamedFrame) -> tuple[FrameInfo, Plan]:
         """Place a frame in the stream, and have the method plan its role."""
-        start = self._start_reason(streamed)
+        size, start = streamed.frame.size, self._start_reason(streamed)
         if start is None:
             self._motion.take(streamed)
         else:
             self._index = self._distance = -1
-            self._size = streamed.frame.size
+            self._size = size
             self._motion: MotionTrack = MotionTrack(streamed, self.method, self.chaining)
         self._index += 1
         self._distance += 1
@@ -164,7 +164,7 @@ class Stream:
             index=self._index,
             distance=self._distance,
             start=start,
-            size=streamed.frame.size,
+            size=size,
             is_intra=streamed.frame.picture_type == "I",
             intra_share=self._motion.intra_share,
             compose=self._motion.to_keyframe,
@@ -172,6 +172,20 @@ class Stream:
         )
         # Frames before a restart may still wait for their turn, and need the state.
         return info, self._next_plan(info, self._state if start is None else {})
+
+    def _start_reason(self, streamed: StreamedFrame) -> str | None:
+        """Why nothing before a frame can be referred to."""
+        size = streamed.frame.size
+        if streamed.restart is not None:
+            return streamed.restart
+        if self._size is None:
+            return "start"
+        if self._size != size:
+            return f"size changed from {size_text(self._size)} to {size_text(size)}"
+        given = streamed.step is not None or streamed.to_keyframe is not None
+        if self.method.uses_motion and not given and streamed.frame.picture_type != "I":
+            return "no motion"
+        return None
 
     def _next_plan(self, info: FrameInfo, state: State) -> Plan:
         """Have the method plan, and start distances and motion again at a keyframe."""
@@ -186,20 +200,9 @@ class Stream:
             self._motion.restart()
         return plan
 
-    def _start_reason(self, streamed: StreamedFrame) -> str | None:
-        """Why nothing before a frame can be referred to."""
-        if streamed.restart is not None:
-            return streamed.restart
-        if self._size is None:
-            return "start"
-        if self._size != streamed.frame.size:
-            return f"size changed from {size_text(self._size)} to {size_text(streamed.frame.size)}"
-        given = streamed.step is not None or streamed.to_keyframe is not None
-        if self.method.uses_motion and not given and streamed.frame.picture_type != "I":
-            return "no motion"
-        return None
-
-    def _run(self, taken: Sequence[TakenFrame]) -> tuple[Output, tuple[Executed, ...], str | None]:
+    def _run(
+        self, taken: Sequence[PlannedFrame]
+    ) -> tuple[Output, tuple[Executed, ...], str | None]:
         """Run the steps of a frame, or the one step of frames that go with each other."""
         first, plan, count = taken[0], taken[0].plan, len(taken)
         if first.info.start is not None:
@@ -212,7 +215,7 @@ class Stream:
                     f"other; got {', '.join(each.plan.role for each in taken)} of "
                     f"{self.method.name}"
                 )
-            frame = batch_frames([each.given for each in taken])
+            frame = FrameInput.stack([each.given for each in taken])
             state = {name: x.expand(count, *x.shape[1:]) for name, x in state.items()}
         executed, reason = list[Executed](), plan.reason
         while True:
@@ -238,6 +241,12 @@ class Stream:
         rows = on_device.view(height, 3 * width).to(torch.float32)
         rows.div_(255.0).sub_(self._mean.repeat(width)).div_(self._std.repeat(width))
         return rows.view(1, height, width, 3).permute(0, 3, 1, 2).to(self.dtype)
+
+
+def _of_one(output: Output, index: int) -> Output:
+    """The output of one frame of a batch."""
+    parts = {name: getattr(output, name) for name in ("scores", "feature", "found_labels")}
+    return replace(output, **{k: x[index : index + 1] for k, x in parts.items() if x is not None})
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 __all__ = ["confusion_matrix", "iou_per_class", "mean_iou"]
 
@@ -21,15 +22,16 @@ def confusion_matrix(
     Raises:
         ValueError: If a label is neither a class nor ``ignore_index``.
     """
-    keep = label != ignore_index
-    true, predicted = label[keep].long(), prediction[keep].long()
-    if true.numel() and (int(true.max()) >= num_classes or int(true.min()) < 0):
+    true = label.long()
+    wrong = true[((true < 0) | (true >= num_classes)) & (true != ignore_index)]
+    if wrong.numel():
         raise ValueError(
-            f"a label holds class {int(true.max())}, but there are {num_classes} classes "
+            f"a label holds class {int(wrong.max())}, but there are {num_classes} classes "
             f"(0 to {num_classes - 1}) and {ignore_index} to leave out; check the class set"
         )
-    counts = torch.bincount(true * num_classes + predicted, minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes)
+    return multiclass_confusion_matrix(
+        prediction.long(), true, num_classes, ignore_index=ignore_index, validate_args=False
+    )
 
 
 def iou_per_class(confusion: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from arseg_lightning.models.blocks import (
     ChannelGate,
     ConvBNReLU,
-    DoubledConv,
+    NearestUpsampleConv,
     PooledBatchNorm2d,
     scaled,
 )
@@ -111,7 +111,7 @@ class _ContextPath(nn.Module):
         self.refine32 = _Refine(fourth, channels)
         self.pooled = ConvBNReLU(fourth, channels, 1, norm=PooledBatchNorm2d)
         self.up16 = ConvBNReLU(channels, channels)
-        self.up8 = DoubledConv(channels, channels)
+        self.up8 = NearestUpsampleConv(channels, channels)
 
     def forward(self, third: Tensor) -> tuple[Tensor, Tensor]:
         fourth = self.backbone.layer4(third)

@@ -14,10 +14,10 @@ __all__ = [
     "AnyBatchNorm",
     "ChannelGate",
     "ConvBNReLU",
-    "DoubledConv",
-    "EnlargedConv",
+    "NearestUpsampleConv",
     "PooledBatchNorm2d",
     "PyramidPooling",
+    "UpsampleConv",
     "scaled",
 ]
 
@@ -86,7 +86,7 @@ class ConvBNReLU(nn.Module):
         return F.relu(self.bn(self.conv(x)), inplace=True)
 
 
-class DoubledConv(ConvBNReLU):
+class NearestUpsampleConv(ConvBNReLU):
     """Repeats each pixel twice along both axes; then a 3x3 convolution, batch norm and ReLU.
 
     Args:
@@ -105,8 +105,8 @@ class DoubledConv(ConvBNReLU):
         return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
-class EnlargedConv(nn.Sequential):
-    """Enlarges a map twofold, bilinearly; then a 3x3 convolution, batch norm and PReLU.
+class UpsampleConv(nn.Sequential):
+    """Upsamples a map twofold, bilinearly; then a 3x3 convolution, batch norm and PReLU.
 
     Args:
         in_channels: Channels of the input.
@@ -124,7 +124,7 @@ class EnlargedConv(nn.Sequential):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Enlarge, convolve, normalise, rectify."""
+        """Upsample, convolve, normalise, rectify."""
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         for layer in self:
             x = layer(x)

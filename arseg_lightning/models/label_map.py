@@ -52,5 +52,5 @@ def label_map(scores: Tensor, size: tuple[int, int], align_corners: bool) -> Ten
             *(tensor_pointer(out), torch.get_num_threads()),
         )
         if failed:
-            raise MemoryError(f"no memory to enlarge scores to {size}")
+            raise MemoryError(f"no memory to upsample scores to {size}")
     return labels

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import ConvBNReLU, EnlargedConv, PyramidPooling, scaled
+from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, UpsampleConv, scaled
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
@@ -47,7 +47,7 @@ class PSPNet18(Segmentor):
         wide, middle, narrow = (scaled(c, width) for c in (1024, 256, 64))
         self.context = PyramidContext(deep, wide)
         self.decoder = nn.ModuleList(
-            EnlargedConv(*pair) for pair in ((wide, middle), (middle, narrow), (narrow, narrow))
+            UpsampleConv(*pair) for pair in ((wide, middle), (middle, narrow), (narrow, narrow))
         )
         self.pyramid_dropout = nn.Dropout2d(0.3)
         self.decoder_dropout = nn.Dropout2d(0.15)

@@ -65,10 +65,10 @@ class Output:
 class Segmentor(nn.Module, ABC):
     """A segmentation network that is cut before its last 1x1 convolution.
 
-    The feature before the cut is what AR-Seg carries from frame to frame; the convolution behind
+    The feature before the cut is what AR-Seg propagates from frame to frame; the convolution behind
     it (``classifier``) is what both of its branches share. A subclass sets ``classifier`` and
     the class attributes, and implements :meth:`features_and_side`. One that is cut earlier also
-    implements :meth:`before_cut`, :meth:`after_cut` and ``carried_channels``; one whose stages
+    implements :meth:`before_cut`, :meth:`after_cut` and ``cut_channels``; one whose stages
     may run at different times implements :meth:`run` and lists its ``stages``.
 
     Attributes:
@@ -109,25 +109,25 @@ class Segmentor(nn.Module, ABC):
         return self.features_and_side(image, with_side=False)[0]
 
     @property
-    def carried_channels(self) -> int:
-        """Channels of what is carried from frame to frame; the feature's unless cut earlier."""
+    def cut_channels(self) -> int:
+        """Channels of the propagated feature; the feature's unless cut earlier."""
         return self.feature_channels
 
     def before_cut(self, image: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Compute what is carried from frame to frame, and side outputs from before the cut.
+        """Compute the propagated feature, and side outputs from before the cut.
 
         Shapes:
-            image: (B, 3, H, W)   returns: (B, carried_channels, h, w)
+            image: (B, 3, H, W)   returns: (B, cut_channels, h, w)
         """
         return self.features_and_side(image, with_side)
 
-    def after_cut(self, carried: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
+    def after_cut(self, propagated: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
         """Finish the feature, and the side outputs from behind the cut.
 
         Shapes:
-            carried: (B, carried_channels, h, w)   returns: (B, C, h', w')
+            propagated: (B, cut_channels, h, w)   returns: (B, C, h', w')
         """
-        return carried, SideOutputs()
+        return propagated, SideOutputs()
 
     def classify(self, feature: Tensor, size: tuple[int, int]) -> Tensor:
         """Turn a feature into class scores of the given size.

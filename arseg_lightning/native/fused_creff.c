@@ -1,4 +1,4 @@
-/* CReFF with the classifier behind it, for inference: warp, window attention and enlargement in
+/* CReFF with the classifier behind it, for inference: warp, window attention and upsampling in
    one pass, with nothing in memory between them but a few rows. See fused_creff.py of inference.
 
    The picture is worked off in columns some pixels wide, from top to bottom. Rows of the warped
@@ -48,7 +48,7 @@ typedef struct {
     int query_row;           /* first row of the queries */
     float *pixels;           /* LANES places of one row, channels innermost */
     float *line;             /* a row of the low-res feature */
-    float *warped, *small;   /* rings of 3 rows (channels, wide): warped, enlarged */
+    float *warped, *small;   /* rings of 3 rows (channels, wide): warped, upsampled */
     int slots;               /* rows of the rings of keys, values and inside */
     float *keys, *values;    /* rings of rows (channels or classes, wide) */
     float *inside;           /* ring of rows: 1 inside the picture */
@@ -133,8 +133,8 @@ static float aligned(int place, int size, int low_size) {
     return size > 1 ? (float)place * (low_size - 1) / (size - 1) : 0.0f;
 }
 
-/* One row of the enlarged low-res feature; zeros outside the picture. */
-static void enlarge_row(const fusion *f, const column *w, int y) {
+/* One row of the upsampled low-res feature; zeros outside the picture. */
+static void upsample_row(const fusion *f, const column *w, int y) {
     float *row = w->small + (int64_t)((y + 12) % 3) * f->channels * w->wide;
     int inside_rows = y >= 0 && y < f->height;
     if (inside_rows) {
@@ -294,7 +294,7 @@ static inline __attribute__((always_inline)) void compare(
     }
 }
 
-/* Average the values of LANES windows, add the enlarged scores of the low-res branch. */
+/* Average the values of LANES windows, add the upsampled scores of the low-res branch. */
 static inline __attribute__((always_inline)) void average(
     const fusion *f, const column *w, int row, int x, floats total, const float *low,
     const int window) {
@@ -380,14 +380,14 @@ static void work(const fusion *f, column *w, float *low, int top, int bottom) {
         warp_row(f, w, y + 1);
         key_row(f, w, y);
     }
-    enlarge_row(f, w, top - 1);
-    enlarge_row(f, w, top);
+    upsample_row(f, w, top - 1);
+    upsample_row(f, w, top);
     for (int y = top; y < bottom; y += ROWS) {
         w->query_row = y;
         for (int row = 0; row < ROWS; row++) {
             warp_row(f, w, y + row + half + 1);
             key_row(f, w, y + row + half);
-            enlarge_row(f, w, y + row + 1);
+            upsample_row(f, w, y + row + 1);
             float *queries = w->queries + (int64_t)row * f->channels * w->wide;
             depthwise(
                 w->small, y + row, f->channels, w->wide, 1, &f->query, &f->query_bias, &queries);

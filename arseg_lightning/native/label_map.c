@@ -1,4 +1,4 @@
-/* Enlarges class scores and takes the best class of each pixel, a row at a time: the enlarged
+/* Upsamples class scores and takes the best class of each pixel, a row at a time: the upsampled
    scores never exist. See label_map.py of models. */
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 from arseg_lightning.propagation.alternatives import ConvFusion, GlobalAttention, NoFusion
 from arseg_lightning.propagation.creff import CReFF
 from arseg_lightning.propagation.fusion import Fusion
-from arseg_lightning.propagation.warp import Convention, carry, motion_to_grid, warp
+from arseg_lightning.propagation.warp import Convention, motion_to_grid, warp, warp_to
 from arseg_lightning.propagation.window_attention import WindowAttention, window_attention
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "GlobalAttention",
     "NoFusion",
     "WindowAttention",
-    "carry",
     "motion_to_grid",
     "warp",
+    "warp_to",
     "window_attention",
 ]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.propagation.creff import depthwise
-from arseg_lightning.propagation.fusion import Fusion, enlarge
+from arseg_lightning.propagation.fusion import Fusion, upsample
 
 __all__ = ["ConvFusion", "GlobalAttention", "NoFusion"]
 
@@ -57,7 +57,7 @@ class ConvFusion(Fusion):
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""
-        fused: Tensor = self.mix(torch.cat([enlarge(low, warped), warped], dim=1))
+        fused: Tensor = self.mix(torch.cat([upsample(low, warped), warped], dim=1))
         return fused
 
 
@@ -90,7 +90,7 @@ class GlobalAttention(Fusion):
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""
-        upsampled = enlarge(low, warped)
+        upsampled = upsample(low, warped)
         grid = self._key_grid(warped)
         key, value = (
             F.interpolate(part, size=grid, mode="bilinear", align_corners=False)

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.propagation.fusion import Fusion, enlarge
+from arseg_lightning.propagation.fusion import Fusion, upsample
 from arseg_lightning.propagation.window_attention import WindowAttention
 from arseg_lightning.ranges import check_words
 
@@ -35,16 +35,16 @@ class CReFF(Fusion):
             thousands of steps to become useful.
         projection: Convolutions that make queries, keys and values: ``depthwise``, or ``full``
             over all channels, at many times the cost (the paper's F_LA*).
-        spread: Prior of the attention for near places: standard deviation of a Gaussian over the
-            window, in feature pixels; None in the paper. Attention that has not learned yet
-            blurs what it carries; a prior keeps it sharp, which short trainings need.
+        prior_sigma: Standard deviation, in feature pixels, of a Gaussian over the window that
+            favours near pixels; None in the paper. Attention that has not learned yet blurs the
+            propagated feature; a prior keeps it sharp, which short trainings need.
         direct_connection: Whether the upsampled low-res feature is added to what attention found.
 
     Shapes:
         low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
 
     Raises:
-        ValueError: If ``window`` is not odd and positive, or ``spread`` is not positive.
+        ValueError: If ``window`` is not odd and positive, or ``prior_sigma`` is not positive.
 
     Source: Hu et al., CVPR 2023 (AR-Seg), CReFF; checked against the official code's numbers.
         The prior is ours.
@@ -58,14 +58,14 @@ class CReFF(Fusion):
         start: Start = "mean",
         projection: Projection = "depthwise",
         direct_connection: bool = True,
-        spread: float | None = None,
+        prior_sigma: float | None = None,
     ) -> None:
         super().__init__()
         check_words(start=(start, Start), projection=(projection, Projection))
         project = depthwise if projection == "depthwise" else _full
         self.query, self.key, self.value = (project(channels) for _ in range(3))
         self.direct_connection = direct_connection
-        self.attention = WindowAttention(window, zero_padding, spread)
+        self.attention = WindowAttention(window, zero_padding, prior_sigma)
         if start == "mean":
             _scaled_identity(self.query, 1 / math.sqrt(channels))
             _scaled_identity(self.key, 1.0)
@@ -73,7 +73,7 @@ class CReFF(Fusion):
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""
-        upsampled = enlarge(low, warped)
+        upsampled = upsample(low, warped)
         attended: Tensor = self.attention(
             self.query(upsampled), self.key(warped), self.value(warped)
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from arseg_lightning.models.timing import section
-from arseg_lightning.propagation import Convention, CReFF, carry, motion_to_grid
-from arseg_lightning.propagation.fusion import enlarge
+from arseg_lightning.propagation import Convention, CReFF, motion_to_grid, warp_to
+from arseg_lightning.propagation.fusion import upsample
 
 __all__ = ["FoldedCReFF"]
 
@@ -14,9 +14,9 @@ __all__ = ["FoldedCReFF"]
 class FoldedCReFF(nn.Module):
     """From the two features straight to class scores: averages K classes instead of C channels.
 
-    The classifier is linear, and so are the average over a window and the enlargement, whose
+    The classifier is linear, and so are the average over a window and the upsampling, whose
     weights add up to one (pixels outside the image have value zero before and after). So values
-    are classified before they are averaged, and the low-res feature before it is enlarged.
+    are classified before they are averaged, and the low-res feature before it is upsampled.
 
     Args:
         fusion: The fusion.
@@ -48,14 +48,14 @@ class FoldedCReFF(nn.Module):
         """Warp, attend and classify."""
         precision, scored = self.query.weight.dtype, self.classifier.weight.dtype
         with section("warp"):
-            warped = carry(key_feature, motion, self.convention).to(precision)
-        with section("enlargement"):
-            query = self.query(enlarge(low.to(precision), warped))
+            warped = warp_to(key_feature, motion, self.convention).to(precision)
+        with section("upsampling"):
+            query = self.query(upsample(low.to(precision), warped))
         with section("attention"):
             values = self.value_classifier(self.value(warped).to(scored))
             attended: Tensor = self.attention(query, self.key(warped), values)
-        with section("enlargement"):
-            return attended + enlarge(self.low_scores(low), warped)
+        with section("upsampling"):
+            return attended + upsample(self.low_scores(low), warped)
 
     def low_scores(self, low: Tensor) -> Tensor:
         """What the low-res feature itself contributes: its class scores, or the bias alone."""

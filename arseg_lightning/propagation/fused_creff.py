@@ -87,7 +87,7 @@ class FusedCReFF(FoldedCReFF):
         """Warp, attend and classify."""
         if low.device.type != "cpu":
             return super().forward(low, key_feature, motion)
-        with section("warp + attention + enlargement"):
+        with section("warp + attention + upsampling"):
             low_scores = self.low_scores(low).float().contiguous()
             on_grid = self.grid_motion(key_feature, motion).float().contiguous()
             scores = key_feature.new_empty(
@@ -104,7 +104,7 @@ class FusedCReFF(FoldedCReFF):
     ) -> None:
         """Hand one image to the kernel."""
         height, width, channels = key.shape
-        spread = self.attention.spread
+        prior_sigma = self.attention.prior_sigma
         tensors = {"low": low, "low_scores": low_scores, "key": key, "motion": motion}
         tensors |= {"scores": scores} | self._packed
         columns = max(_CACHED_FLOATS // channels, 2 * _LANES) // _LANES * _LANES
@@ -120,7 +120,7 @@ class FusedCReFF(FoldedCReFF):
             zero_padding=int(self.attention.zero_padding),
             published_warp=int(self.convention == "paper"),
             bfloat16=int(key.dtype == torch.bfloat16),
-            steepness=0.0 if spread is None else 1 / (2 * spread**2),
+            steepness=0.0 if prior_sigma is None else 1 / (2 * prior_sigma**2),
             columns=min(columns, -(-width // _LANES) * _LANES),
             threads=torch.get_num_threads(),
         )

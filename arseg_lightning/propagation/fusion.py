@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Fusion", "enlarge"]
+__all__ = ["Fusion", "upsample"]
 
 
 class Fusion(nn.Module, ABC):
@@ -25,7 +25,7 @@ class Fusion(nn.Module, ABC):
         """
 
 
-def enlarge(low: Tensor, like: Tensor) -> Tensor:
+def upsample(low: Tensor, like: Tensor) -> Tensor:
     """Bring a low-res feature to the resolution of a high-res one, as the paper's code does.
 
     Shapes:

@@ -41,7 +41,7 @@ class GatheredWindowAttention(nn.Module):
         super().__init__()
         self.window = like.window
         self.zero_padding = like.zero_padding
-        self.spread = like.spread
+        self.prior_sigma = like.prior_sigma
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend."""
@@ -60,7 +60,7 @@ class GatheredWindowAttention(nn.Module):
     def _prior(self) -> Tensor:
         """Prior inside a query's window and -inf outside, (queries, keys) of a tile."""
         margin = self.window // 2
-        steep = 0.0 if self.spread is None else 1 / (2 * self.spread**2)
+        steep = 0.0 if self.prior_sigma is None else 1 / (2 * self.prior_sigma**2)
         along = []
         for side in _TILE:
             offset = torch.arange(side)[:, None] + margin - torch.arange(side + 2 * margin)

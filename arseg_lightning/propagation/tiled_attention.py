@@ -33,11 +33,11 @@ class TiledAttention(torch.autograd.Function):
         value: Tensor,
         window: int,
         zero_padding: bool,
-        spread: float | None,
+        prior_sigma: float | None,
     ) -> Tensor:
         """Attend."""
         ctx.save_for_backward(query, key, value)
-        ctx.windows = windows = _Windows.around(query, window, zero_padding, spread)
+        ctx.windows = windows = _Windows.around(query, window, zero_padding, prior_sigma)
         margin = windows.margin
         attended = torch.empty_like(value, dtype=query.dtype)
         with without_autocast(query.device):
@@ -88,7 +88,7 @@ class _Windows:
 
     @classmethod
     def around(
-        cls, query: Tensor, window: int, zero_padding: bool, spread: float | None
+        cls, query: Tensor, window: int, zero_padding: bool, prior_sigma: float | None
     ) -> _Windows:
         """The windows of every pixel of a feature."""
         margin = window // 2
@@ -96,7 +96,7 @@ class _Windows:
         query_place = torch.arange(TILE, device=query.device) + margin
         key_place = torch.arange(TILE + 2 * margin, device=query.device)
         offset = query_place[:, None] - key_place
-        steep = 0.0 if spread is None else 1 / (2 * spread**2)
+        steep = 0.0 if prior_sigma is None else 1 / (2 * prior_sigma**2)
         prior = (-steep * offset.square()).to(dtype)
         prior = prior.masked_fill(offset.abs() > margin, float("-inf"))
         mask = prior[:, None, :, None] + prior[None, :, None, :]  # (y, x, key y, key x)

@@ -26,11 +26,11 @@ class TritonAttention(torch.autograd.Function):
         value: Tensor,
         window: int,
         zero_padding: bool,
-        spread: float | None,
+        prior_sigma: float | None,
     ) -> Tensor:
         """Attend."""
         ctx.window = window
-        ctx.steepness = 0.0 if spread is None else 1 / (2 * spread**2)
+        ctx.steepness = 0.0 if prior_sigma is None else 1 / (2 * prior_sigma**2)
         with _device_of(query):
             attended, *sums = attend(query, key, value, window, zero_padding, ctx.steepness)
         ctx.save_for_backward(query, key, value, *sums)

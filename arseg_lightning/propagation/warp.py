@@ -1,4 +1,4 @@
-"""Backward warp: carry a keyframe's feature to the current frame along its motion."""
+"""Backward warp: bring a keyframe's feature to the current frame along its motion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.geometry import resize_motion
 
-__all__ = ["Convention", "carry", "motion_to_grid", "warp"]
+__all__ = ["Convention", "motion_to_grid", "warp", "warp_to"]
 
 Convention = Literal["exact", "paper"]
 """``exact`` follows the motion law; ``paper`` is what the published weights were trained with."""
@@ -20,7 +20,7 @@ def warp(feature: Tensor, motion: Tensor, convention: Convention = "exact") -> T
     """Fetch every pixel from where it was: ``out(p) = feature(p + motion(p))``, bilinear.
 
     Args:
-        feature: What is carried, of any floating type.
+        feature: The propagated feature, of any floating type.
         motion: Backward motion in pixels of the feature's grid (see :func:`motion_to_grid`).
         convention: ``"exact"``: zero motion is the identity, and motion that points outside
             fetches the nearest border pixel. ``"paper"``: the published code's sampling, which is
@@ -45,13 +45,13 @@ def warp(feature: Tensor, motion: Tensor, convention: Convention = "exact") -> T
     return sample(source, *_positions(motion)).to(feature.dtype)
 
 
-def carry(
+def warp_to(
     feature: Tensor, motion: Tensor, convention: Convention = "exact", training: bool = False
 ) -> Tensor:
     """Warp a feature along motion that is given on the image's grid.
 
     Args:
-        feature: What is carried, on its own grid.
+        feature: The propagated feature, on its own grid.
         motion: Backward motion in pixels of the image.
         convention: See :func:`warp` and :func:`motion_to_grid`.
         training: See :func:`motion_to_grid`.

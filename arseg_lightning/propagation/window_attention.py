@@ -27,7 +27,7 @@ def window_attention(
     value: Tensor,
     window: int,
     zero_padding: bool = True,
-    spread: float | None = None,
+    prior_sigma: float | None = None,
     implementation: Implementation = "auto",
 ) -> Tensor:
     """Attend from every pixel to its k x k neighbourhood: one head, logits not scaled.
@@ -42,8 +42,8 @@ def window_attention(
         window: Side k of the odd window.
         zero_padding: Whether neighbours outside the image take part with logit 0 and value 0,
             as in the paper, or are left out.
-        spread: Prior for the near: a neighbour at distance r pixels has
-            ``r**2 / (2 * spread**2)`` taken off its logit. None, as in the paper: all alike.
+        prior_sigma: Prior for the near: a neighbour at distance r pixels has
+            ``r**2 / (2 * prior_sigma**2)`` taken off its logit. None, as in the paper: all alike.
         implementation: Who computes it; the result is the same but for rounding. ``torch``: any
             device and type. ``triton``: one kernel on a GPU, for float32, bfloat16 and float16.
             ``auto``: ``triton`` where it can, unless ``ARSEG_LIGHTNING_NATIVE=0`` is set.
@@ -52,17 +52,17 @@ def window_attention(
         query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
 
     Raises:
-        ValueError: If ``window`` is not odd and positive, ``spread`` is not positive, the shapes
-            differ, or ``implementation`` is none of the above.
+        ValueError: If ``window`` is not odd and positive, ``prior_sigma`` is not positive, the
+            shapes differ, or ``implementation`` is none of the above.
         RuntimeError: If ``triton`` is demanded where it cannot run.
 
     Source: Hu et al., CVPR 2023 (AR-Seg), the local attention of CReFF; the prior is ours.
     """
-    _check(window, spread)
+    _check(window, prior_sigma)
     _check_shapes(query, key, value)
     function = _implementation(query, implementation)
     attended: Tensor = function.apply(  # type: ignore[no-untyped-call]
-        query, key, value, window, zero_padding, spread
+        query, key, value, window, zero_padding, prior_sigma
     )
     return attended
 
@@ -73,29 +73,29 @@ class WindowAttention(nn.Module):
     Args:
         window: Side k of the odd window.
         zero_padding: Whether neighbours outside the image take part with logit 0 and value 0.
-        spread: Prior for the near, see :func:`window_attention`.
+        prior_sigma: Prior for the near, see :func:`window_attention`.
         implementation: Who computes it, see :func:`window_attention`.
 
     Shapes:
         query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
 
     Raises:
-        ValueError: If ``window`` is not odd and positive, or ``spread`` is not positive.
+        ValueError: If ``window`` is not odd and positive, or ``prior_sigma`` is not positive.
     """
 
     def __init__(
         self,
         window: int = 7,
         zero_padding: bool = True,
-        spread: float | None = None,
+        prior_sigma: float | None = None,
         implementation: Implementation = "auto",
     ) -> None:
         """Check the window."""
         super().__init__()
-        _check(window, spread)
+        _check(window, prior_sigma)
         self.window = window
         self.zero_padding = zero_padding
-        self.spread = spread
+        self.prior_sigma = prior_sigma
         self.implementation: Implementation = implementation
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class WindowAttention(nn.Module):
             value,
             self.window,
             self.zero_padding,
-            self.spread,
+            self.prior_sigma,
             self.implementation,
         )
 
@@ -119,7 +119,8 @@ class WindowAttention(nn.Module):
 
     def extra_repr(self) -> str:
         """Show the arguments."""
-        return f"window={self.window}, zero_padding={self.zero_padding}, spread={self.spread}"
+        shown = ("window", "zero_padding", "prior_sigma")
+        return ", ".join(f"{name}={getattr(self, name)}" for name in shown)
 
 
 def _implementation(query: Tensor, wanted: Implementation) -> type[torch.autograd.Function]:
@@ -165,9 +166,11 @@ def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
         )
 
 
-def _check(window: int, spread: float | None) -> None:
+def _check(window: int, prior_sigma: float | None) -> None:
     """Raise unless the window has a centre and the prior a width."""
     if window < 1 or window % 2 == 0:
         raise ValueError(f"a window has a centre, so its side is odd; got window={window}")
-    if spread is not None and not 0 < spread < math.inf:
-        raise ValueError(f"spread is a distance in pixels and positive, or null; got {spread}")
+    if prior_sigma is not None and not 0 < prior_sigma < math.inf:
+        raise ValueError(
+            f"prior_sigma is a distance in pixels and positive, or null; got {prior_sigma}"
+        )

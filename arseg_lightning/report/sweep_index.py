@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from arseg_lightning.files import write_atomic
+
 __all__ = ["INDEX_NAME", "PointStatus", "SweepIndex", "SweepPoint"]
 
 PointStatus = Literal["waiting", "running", "interrupted", "done", "failed"]
@@ -59,10 +61,7 @@ class SweepIndex:
 
     def write(self, path: Path) -> None:
         """Write the index as JSON; a reader sees the whole old file or the whole new one."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
-        partial.replace(path)
+        write_atomic(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> SweepIndex:

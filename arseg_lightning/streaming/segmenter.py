@@ -1,4 +1,4 @@
-"""Segments video as a stream: a source, a device, a method."""
+"""A method on a device, with what its networks want their input to be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.methods import Stream, StreamResult, TakenFrame, VideoMethod
+from arseg_lightning.methods import PlannedFrame, Stream, StreamResult, VideoMethod
 from arseg_lightning.streaming.device import choose_device
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
@@ -50,7 +50,7 @@ class Segmenter:
         self.precision = precision
 
     def session(self) -> Stream:
-        """Start a stream, see :class:`Stream`."""
+        """Start a stream that frames are pushed to by hand."""
         return Stream(self.method, self.normalise, self.chaining)
 
     def stream(
@@ -76,7 +76,7 @@ class Segmenter:
             yield from self.results(live, limit, batch_frames)
 
     def open(self, source: str | Path, motion: LiveMotion = "auto", **options: Any) -> LiveSource:
-        """Open a source for :meth:`results`; no motion is looked for that nobody looks at.
+        """Open a source for :meth:`results`.
 
         Args:
             source: See :meth:`stream`.
@@ -120,7 +120,7 @@ class Segmenter:
             ValueError: If there cannot be such batches.
         """
         self.check_batch(batch_frames)
-        stream, waiting, start = self.session(), list[TakenFrame](), perf_counter()
+        stream, waiting, start = self.session(), list[PlannedFrame](), perf_counter()
         for streamed in islice(live, limit):
             taken = stream.take(streamed, 1e3 * (perf_counter() - start))
             if waiting and not stream.goes_with(taken, waiting[0]):

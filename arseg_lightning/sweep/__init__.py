@@ -1,7 +1,7 @@
-"""Sweeps: many runs of one experiment, by the files of W&B's sweeps but without its server."""
+"""Sweeps: many runs of one experiment, from W&B's sweep files, as trials of an Optuna study."""
 
-from arseg_lightning.sweep.plan import choose_points
-from arseg_lightning.sweep.runner import run_sweep
+from arseg_lightning.sweep.places import Place, places
+from arseg_lightning.sweep.runner import LOG_NAME, run_sweep
 from arseg_lightning.sweep.sweep_file import SweepFile, read_sweep
 
-__all__ = ["SweepFile", "choose_points", "read_sweep", "run_sweep"]
+__all__ = ["LOG_NAME", "Place", "SweepFile", "places", "read_sweep", "run_sweep"]

@@ -1,14 +1,44 @@
-"""One parameter of a sweep: the values that it may take."""
+"""Parameters of a sweep: W&B's distributions in terms of Optuna's."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Mapping
+from bisect import bisect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from random import Random
+from itertools import accumulate
+from statistics import NormalDist
 from typing import Any
 
-__all__ = ["DISTRIBUTIONS", "Parameter"]
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+__all__ = ["Parameter"]
+
+_RANGE, _NORMAL = {"min", "max"}, {"mu", "sigma"}
+_LIMITS = "min and max, numbers with min at most max"
+
+_SETTINGS: dict[str, tuple[set[str], set[str], str]] = {
+    "constant": ({"value"}, set(), "value"),
+    "categorical": (
+        *({"values"}, {"probabilities"}),
+        "values, a list with at least one entry, and may take probabilities, one for each",
+    ),
+    "int_uniform": (_RANGE, set(), _LIMITS.replace("numbers", "whole numbers")),
+    "uniform": (_RANGE, set(), _LIMITS),
+    "q_uniform": (_RANGE | {"q"}, set(), f"{_LIMITS}, and q, a positive step"),
+    "log_uniform": (_RANGE, set(), f"{_LIMITS}, the natural logarithms of what is drawn"),
+    "log_uniform_values": (_RANGE, set(), f"{_LIMITS}, both positive"),
+    "q_log_uniform_values": (_RANGE | {"q"}, set(), f"{_LIMITS}, and q, a step, all positive"),
+    "normal": (set(), _NORMAL, "mu and sigma, numbers, by default 0 and 1"),
+    "q_normal": ({"q"}, _NORMAL, "q, a positive step, and may take mu and sigma, numbers"),
+}
+"""W&B's distributions: the settings that each needs, those that it may have, and what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +47,7 @@ class Parameter:
 
     Args:
         key: Dotted key.
-        distribution: One of :data:`DISTRIBUTIONS`, in the words of W&B.
+        distribution: In the words of W&B.
         settings: The distribution's own settings, such as ``values``, or ``min`` and ``max``.
 
     Raises:
@@ -29,24 +59,32 @@ class Parameter:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        kind = DISTRIBUTIONS.get(self.distribution)
-        if kind is None:
+        if self.distribution not in _SETTINGS:
             raise ValueError(
                 f"parameter {self.key} has distribution {self.distribution}, which is not known "
-                f"here; use one of {', '.join(DISTRIBUTIONS)}"
+                f"here; use one of {', '.join(_SETTINGS)}"
             )
-        missing = [name for name in kind.settings if name not in self.settings]
-        if missing:
+        if not self._is_valid():
             raise ValueError(
-                f"parameter {self.key} has no {' and no '.join(missing)}; {self.distribution} "
-                f"needs {' and '.join(kind.settings)}"
+                f"parameter {self.key} has {dict(self.settings)}, but {self.distribution} takes "
+                f"{_SETTINGS[self.distribution][2]}"
             )
-        self._check_settings(unknown=set(self.settings) - {*kind.settings, *kind.optional})
 
-    @property
-    def is_constant(self) -> bool:
-        """Whether all points have the same value."""
-        return self.distribution == "constant"
+    def _is_valid(self) -> bool:
+        settings, (needed, optional, _) = self.settings, _SETTINGS[self.distribution]
+        kind = int if self.distribution == "int_uniform" else int | float
+        numbers = [settings[name] for name in _RANGE | _NORMAL | {"q"} if name in settings]
+        if (
+            not needed <= set(settings) <= needed | optional
+            or not all(isinstance(each, kind) and not isinstance(each, bool) for each in numbers)
+            or not isinstance(settings.get("values", []), list)
+        ):
+            return False
+        values = settings.get("values", [None])
+        least = 0 if self.distribution.endswith("log_uniform_values") else -math.inf
+        low, high = settings.get("min", 1), settings.get("max", 1)
+        is_range = least < low <= high and settings.get("q", 1) > 0
+        return is_range and len(settings.get("probabilities", values)) == len(values) > 0
 
     def grid(self) -> list[Any]:
         """All values, in order.
@@ -62,122 +100,48 @@ class Parameter:
         if self.distribution == "int_uniform":
             return list(range(settings["min"], settings["max"] + 1))
         if self.distribution == "q_uniform":
-            step, low, high = settings["q"], settings["min"], settings["max"]
-            return [_multiple(n, step) for n in range(round(low / step), round(high / step) + 1)]
+            first, last = (round(settings[name] / settings["q"]) for name in ("min", "max"))
+            return [_multiple(n, settings["q"]) for n in range(first, last + 1)]
         raise ValueError(
             f"parameter {self.key} is drawn from {self.distribution}, and a grid needs values that "
             f"can be counted; give `values`, or use method: random"
         )
 
-    def draw(self, random: Random) -> Any:
-        """One value at random."""
-        return DISTRIBUTIONS[self.distribution].draw(self.settings, random)
+    def space(self, as_grid: bool) -> BaseDistribution:
+        """Optuna's distribution, whose draws :meth:`value` turns into values.
 
-    def _check_settings(self, unknown: set[str]) -> None:
-        """Hold the settings to what they mean."""
-        if unknown:
-            raise ValueError(
-                f"parameter {self.key} has {', '.join(sorted(unknown))}, which {self.distribution} "
-                f"does not know; take it away"
-            )
-        if self.distribution == "categorical":
-            self._check_values(self.settings["values"], self.settings.get("probabilities"))
-        for name in ("min", "max", "mu", "sigma", "q"):
-            self._check_number(name, whole=self.distribution == "int_uniform")
-        if "min" in self.settings and self.settings["min"] > self.settings["max"]:
-            raise ValueError(
-                f"parameter {self.key} has min {self.settings['min']} above max "
-                f"{self.settings['max']}; swap them"
-            )
-        if self.distribution.endswith("log_uniform_values") and self.settings["min"] <= 0:
-            raise ValueError(
-                f"parameter {self.key} has min {self.settings['min']}, which has no logarithm; "
-                f"give a positive one"
-            )
+        Args:
+            as_grid: Whether only the values of :meth:`grid` are wanted.
+        """
+        settings, name = self.settings, self.distribution
+        if as_grid or name == "constant" or (name == "categorical" and len(settings) == 1):
+            # As JSON: a study keeps no lists, and takes 1, 1.0 and true for the same.
+            return CategoricalDistribution([*dict.fromkeys(map(json.dumps, self.grid()))])
+        if name == "int_uniform":
+            return IntDistribution(settings["min"], settings["max"])
+        if name in ("uniform", "q_uniform"):
+            return FloatDistribution(settings["min"], settings["max"])
+        if name == "log_uniform":
+            low, high = math.exp(settings["min"]), math.exp(settings["max"])
+            return FloatDistribution(low, high, log=True)
+        if name in ("log_uniform_values", "q_log_uniform_values"):
+            return FloatDistribution(settings["min"], settings["max"], log=True)
+        # Optuna knows neither normal distributions nor probabilities: it draws a quantile of them.
+        return FloatDistribution(1e-9, 1 - 1e-9)
 
-    def _check_values(self, values: Any, probabilities: Any) -> None:
-        """Hold the values of a choice to be one at least, and their probabilities to fit."""
-        if not isinstance(values, list) or not values:
-            raise ValueError(
-                f"parameter {self.key} has values {values!r}; give a list with at least one entry"
-            )
-        if probabilities is not None and len(probabilities) != len(values):
-            raise ValueError(
-                f"parameter {self.key} has {len(probabilities)} probabilities for {len(values)} "
-                f"values; give one for each"
-            )
-
-    def _check_number(self, name: str, whole: bool) -> None:
-        """Hold a setting to be a number, and a step to be positive."""
-        value = self.settings.get(name, 1)
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            wanted = "a whole number" if whole else "a number"
-            raise ValueError(f"parameter {self.key} has {name} {value!r}; give {wanted}")
-        if name == "q" and value <= 0:
-            raise ValueError(f"parameter {self.key} has q {value}; give a positive step")
-
-
-@dataclass(frozen=True, slots=True)
-class _Distribution:
-    """How values are drawn, and by which settings."""
-
-    draw: Callable[[Mapping[str, Any], Random], Any]
-    settings: tuple[str, ...] = ("min", "max")
-    optional: tuple[str, ...] = ()
-
-
-def _uniform(settings: Mapping[str, Any], random: Random) -> float:
-    return float(random.uniform(settings["min"], settings["max"]))
-
-
-def _log_uniform(settings: Mapping[str, Any], random: Random) -> float:
-    return math.exp(_uniform(settings, random))
-
-
-def _log_uniform_values(settings: Mapping[str, Any], random: Random) -> float:
-    low, high = settings["min"], settings["max"]
-    return float(min(max(math.exp(random.uniform(math.log(low), math.log(high))), low), high))
-
-
-def _normal(settings: Mapping[str, Any], random: Random) -> float:
-    return random.gauss(settings.get("mu", 0), settings.get("sigma", 1))
-
-
-def _choice(settings: Mapping[str, Any], random: Random) -> Any:
-    return random.choices(settings["values"], settings.get("probabilities"))[0]
-
-
-def _in_steps(
-    draw: Callable[[Mapping[str, Any], Random], float],
-) -> Callable[[Mapping[str, Any], Random], float]:
-    """Round what is drawn to multiples of ``q``."""
-    return lambda settings, random: _multiple(
-        round(draw(settings, random) / settings["q"]), settings["q"]
-    )
+    def value(self, drawn: Any) -> Any:
+        """The value that a draw from :meth:`space` stands for."""
+        settings = self.settings
+        if isinstance(drawn, str):
+            return json.loads(drawn)
+        if "probabilities" in settings:
+            limits = list(accumulate(settings["probabilities"]))
+            return settings["values"][bisect(limits, drawn * limits[-1])]
+        if self.distribution.endswith("normal"):
+            drawn = NormalDist(settings.get("mu", 0), settings.get("sigma", 1)).inv_cdf(drawn)
+        return _multiple(round(drawn / settings["q"]), settings["q"]) if "q" in settings else drawn
 
 
 def _multiple(count: int, step: float) -> float:
     """A multiple of a step, as it would be written: three times 0.1 is 0.3."""
     return count * step if isinstance(step, int) else float(f"{count * step:.12g}")
-
-
-_STEPS = ("min", "max", "q")
-_NORMAL = ("mu", "sigma")
-
-DISTRIBUTIONS = {
-    "constant": _Distribution(lambda settings, _: settings["value"], ("value",)),
-    "categorical": _Distribution(_choice, ("values",), ("probabilities",)),
-    "int_uniform": _Distribution(lambda s, random: random.randint(s["min"], s["max"])),
-    "uniform": _Distribution(_uniform),
-    "q_uniform": _Distribution(_in_steps(_uniform), _STEPS),
-    "log_uniform": _Distribution(_log_uniform),
-    "log_uniform_values": _Distribution(_log_uniform_values),
-    "q_log_uniform_values": _Distribution(_in_steps(_log_uniform_values), _STEPS),
-    "normal": _Distribution(_normal, (), _NORMAL),
-    "q_normal": _Distribution(_in_steps(_normal), ("q",), _NORMAL),
-}
-"""W&B's distributions that the local runner knows, by name.
-
-``log_uniform`` has the natural logarithms of its limits as ``min`` and ``max``,
-``log_uniform_values`` the limits themselves.
-"""

@@ -1,25 +1,23 @@
-"""Runs the points of a sweep, several at once if asked to, and goes on where it was stopped."""
+"""Runs the points of a sweep, several at once if asked to, and resumes what was stopped."""
 
 from __future__ import annotations
 
-import json
-import logging
+import csv
 import math
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
-from arseg_lightning.file_lock import LockedElsewhere, lock_file
-from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex, SweepPoint
-from arseg_lightning.sweep.command import point_arguments
-from arseg_lightning.sweep.earlier import VALUES_NAME, planned_index
-from arseg_lightning.sweep.launch import Launch, Running, launch
-from arseg_lightning.sweep.metric import logged_metric
+import optuna
+
+from arseg_lightning.report.sweep_index import SweepIndex, SweepPoint
 from arseg_lightning.sweep.places import Place
-from arseg_lightning.sweep.plan import Values
-from arseg_lightning.sweep.side_by_side import run_side_by_side
+from arseg_lightning.sweep.points import point_arguments
+from arseg_lightning.sweep.process import Process, stop_all
+from arseg_lightning.sweep.study import SweepStudy
 from arseg_lightning.sweep.sweep_file import SweepFile
 
 __all__ = ["LOG_NAME", "run_sweep"]
@@ -27,139 +25,111 @@ __all__ = ["LOG_NAME", "run_sweep"]
 LOG_NAME = "log.txt"
 """What a point's run printed, in the point's folder."""
 
-_logger = logging.getLogger(__name__)
 
-Say = Callable[[str], None]
+class _Run(NamedTuple):
+    """A point that runs."""
+
+    trial: optuna.Trial
+    point: SweepPoint
+    place: Place
+    process: Process
 
 
 def run_sweep(
     sweep: SweepFile,
-    points: Sequence[Values],
     run_dir: Path,
-    extra: Sequence[str] = (),
+    count: int | None = None,
+    seed: int = 0,
+    extra: tuple[str, ...] = (),
     places: Sequence[Place] = (Place(),),
-    launch: Launch = launch,
-    say: Say = _logger.info,
+    say: Callable[[str], None] = print,
 ) -> SweepIndex:
     """Run all points that are not done yet; one that fails does not keep the others from running.
 
-    ``sweep.json`` in the sweep's folder always says how far it is, so a sweep that was stopped in
-    any way loses only what the points that were running had done since their last epochs. It goes
-    on in any number of places. Points that start at once on an empty data store are safe: they
-    build each of its entries once, and the others wait for it.
+    Any number of processes may work on a folder at once. A point that was running in one that was
+    stopped, in any way, resumes after its last epoch.
 
     Args:
         sweep: The sweep.
-        points: Its points.
         run_dir: Folder of the sweep; each point has a folder below it.
+        count: How many points; by default the file's ``run_cap``, or the whole grid.
+        seed: Decides which points are drawn.
         extra: More options for each point's command.
         places: Where points run, one at a time in each.
-        launch: Starts a command.
         say: Receives lines about the progress.
 
-    Returns:
-        The index at the end.
-
     Raises:
-        RuntimeError: If the sweep is running already.
-        ValueError: If the folder holds a sweep with another command.
+        ValueError: As :class:`~arseg_lightning.sweep.study.SweepStudy` does.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    with _alone_in(run_dir):
-        index = planned_index(sweep, points, run_dir, extra, say)
-        return _Runner(sweep, index, run_dir, extra, places, launch, say).run()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # what it does is said below
+    free, running, seconds = list(places), list[_Run](), list[float]()
+    with closing(SweepStudy(sweep, run_dir, count, seed, extra)) as study:
+        done = sum(point.status == "done" for point in study.index().points)
+        note = f", {done} of them done already" if done else ""
+        say(f"{study.total} points in {run_dir}{note}")
+        for folder in study.left_out():
+            say(f"no longer in {sweep.path}, left as it is: {folder}")
+        try:
+            while True:
+                # All are started and waited for in one thread: a process ends with its thread.
+                while free and (claimed := study.claim()) is not None:
+                    trial, point = claimed
+                    points = study.index().points
+                    ended = sum(each.status in ("done", "failed") for each in points)
+                    left = _time_left(study.total - ended - len(running), len(places), seconds)
+                    number = [each.run_dir for each in points].index(point.run_dir) + 1
+                    place = free.pop(0)
+                    where = "" if place.device is None else f" on device {place.device}"
+                    say(f"point {number} of {study.total}{where}: {point.run_dir}{left}")
+                    process = _started(sweep, point, run_dir / point.run_dir, extra, place)
+                    running.append(_Run(trial, point, place, process))
+                if not running:
+                    return study.index()
+                while not any(run.process.has_ended for run in running):
+                    time.sleep(0.1)
+                for run in [run for run in running if run.process.has_ended]:
+                    running.remove(run)
+                    free.append(run.place)
+                    seconds.append(run.process.seconds)
+                    say(_finished(study, run, run_dir / run.point.run_dir, sweep.metric))
+        except BaseException:  # also Ctrl-C
+            stop_all([run.process for run in running])
+            raise
 
 
-class _Runner:
-    """A sweep that runs; each change of its index is on disk at once."""
-
-    def __init__(
-        self,
-        sweep: SweepFile,
-        index: SweepIndex,
-        run_dir: Path,
-        extra: Sequence[str],
-        places: Sequence[Place],
-        launch: Launch,
-        say: Say,
-    ) -> None:
-        self._sweep, self._index, self._run_dir, self._extra = sweep, index, run_dir, extra
-        self._places, self._launch, self._say = places, launch, say
-        self._to_start = sum(point.status != "done" for point in index.points)
-        self._started: dict[int, float] = {}
-        self._seconds: list[float] = []
-
-    def run(self) -> SweepIndex:
-        """Run what is not done, by its number in the index."""
-        self._index.write(self._run_dir / INDEX_NAME)
-        todo = [n for n, point in enumerate(self._index.points) if point.status != "done"]
-        run_side_by_side(todo, self._places, self._start, self._end)
-        return self._index
-
-    def _start(self, number: int, place: Place) -> Running:
-        """Start a point, with what it is told and what it says in its folder."""
-        point = self._index.points[number]
-        left = _time_left(self._to_start, len(self._places), self._seconds)
-        where = "" if place.device is None else f" on device {place.device}"
-        total = len(self._index.points)
-        self._say(f"point {number + 1} of {total}{where}: {point.run_dir}{left}")
-        self._to_start -= 1
-        self._set(number, replace(point, status="running"))
-        folder = self._run_dir / point.run_dir
-        arguments = self._arguments(point, folder)
-        self._started[number] = time.monotonic()
-        return self._launch(arguments, folder / LOG_NAME, place.environment)
-
-    def _arguments(self, point: SweepPoint, folder: Path) -> list[str]:
-        """A point's command line, once its folder is ready for it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        values = folder / VALUES_NAME
-        values.write_text(json.dumps(point.values, indent=1) + "\n", "utf-8")
-        (folder / "result.json").unlink(missing_ok=True)  # of an earlier attempt
-        extra = self._extra
-        if (folder / "fit.yaml").is_file():
-            interrupted = point.status == "interrupted"
-            extra = [*extra, "--resume=or_restart" if interrupted else "--overwrite=true"]
-        return point_arguments(self._sweep.command, values, folder, extra)
-
-    def _end(self, number: int, running: Running) -> None:
-        """Note how a point ended."""
-        point, error = self._index.points[number], running.error
-        folder, metric = self._run_dir / point.run_dir, self._sweep.metric
-        seconds = time.monotonic() - self._started.pop(number)
-        ended = replace(
-            point,
-            status="done" if error is None else "failed",
-            error=error,
-            seconds=round(seconds, 1),
-            metric=logged_metric(folder, metric) if metric and error is None else None,
-        )
-        self._seconds.append(seconds)
-        self._set(number, ended)
-        self._say(_ending(ended, self._run_dir))
-
-    def _set(self, number: int, point: SweepPoint) -> None:
-        """Change one point of the index, on disk as well."""
-        points = list(self._index.points)
-        points[number] = point
-        self._index = replace(self._index, points=tuple(points))
-        self._index.write(self._run_dir / INDEX_NAME)
+def _started(
+    sweep: SweepFile, point: SweepPoint, folder: Path, extra: Sequence[str], place: Place
+) -> Process:
+    """Start a point, with what it is told and what it says in its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").unlink(missing_ok=True)  # of an earlier attempt
+    if (folder / "fit.yaml").is_file():
+        is_resumed = point.status == "interrupted"
+        extra = [*extra, "--resume=or_restart" if is_resumed else "--overwrite=true"]
+    words = point_arguments(sweep.command, point.values, folder, extra)
+    command = [sys.executable, "-m", "arseg_lightning", *words]
+    return Process(command, folder / LOG_NAME, place.environment)
 
 
-@contextmanager
-def _alone_in(run_dir: Path) -> Iterator[None]:
-    """Keep a second runner out; the lock ends with the process, however that ends."""
-    try:
-        lock = lock_file(run_dir / f"{INDEX_NAME}.lock")
-    except LockedElsewhere as error:
-        raise RuntimeError(
-            f"the sweep in {run_dir} is running already; wait for it, or give another --run_dir"
-        ) from error
-    try:
-        yield
-    finally:
-        if lock is not None:
-            lock.release()
+def _finished(study: SweepStudy, run: _Run, folder: Path, metric: str | None) -> str:
+    """Note how a point ended; the line that says so."""
+    seconds, measured = run.process.seconds, _logged(folder, metric) if metric else None
+    error = study.finish(run.trial, run.process.error, seconds, measured)
+    study.index()
+    if error is None:
+        return f"  {folder.name}: done in {_duration(seconds)}"
+    return f"  {folder.name}: failed after {_duration(seconds)}: {error}; log: {folder / LOG_NAME}"
+
+
+def _logged(run_dir: Path, name: str) -> float | None:
+    """The last value of a metric in the newest CSV log of a run that holds it."""
+    logs = sorted(run_dir.rglob("metrics.csv"), key=lambda path: path.stat().st_mtime_ns)
+    for path in reversed(logs):
+        with path.open(encoding="utf-8", newline="") as file:
+            values = [row[name] for row in csv.DictReader(file) if row.get(name)]
+        if values:
+            return float(values[-1])
+    return None
 
 
 def _time_left(to_start: int, places: int, seconds: Sequence[float]) -> str:
@@ -170,15 +140,5 @@ def _time_left(to_start: int, places: int, seconds: Sequence[float]) -> str:
     return f" (about {_duration(rounds * sum(seconds) / len(seconds))} left)"
 
 
-def _ending(point: SweepPoint, run_dir: Path) -> str:
-    """How a point ended, in a line."""
-    duration = _duration(point.seconds or 0.0)
-    if point.status == "done":
-        return f"  {point.run_dir}: done in {duration}"
-    log = run_dir / point.run_dir / LOG_NAME
-    return f"  {point.run_dir}: failed after {duration}: {point.error}; log: {log}"
-
-
 def _duration(seconds: float) -> str:
-    """Seconds or minutes, whichever read well."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from arseg_lightning.file_lock import building
+from arseg_lightning.files import building, remedy_for, replacing
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode_motion
@@ -22,7 +19,6 @@ from arseg_lightning.video.evidence import Evidence
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.motion_file import MotionIndex, read_index, read_motion, write_motion
 from arseg_lightning.video.probe import probe, require_motion
-from arseg_lightning.video.writing import remedy_for
 
 __all__ = ["CannotWriteCache", "MotionCache", "NotCached", "VideoMotion", "content_hash"]
 
@@ -248,26 +244,17 @@ class MotionCache:
         return missing
 
     def _build(self, video: Path, entry: Path, progress: Progress | None) -> None:
-        """Write an entry beside its place, and put it there when it is on the disk."""
+        """Write an entry."""
         info = probe(video)
-        unique = f"{os.getpid()}-{secrets.token_hex(4)}"
-        partial = entry.with_name(f".{entry.stem}.{unique}{entry.suffix}")
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
+            with replacing(entry) as partial, partial.open("wb") as file:
                 frames = _extract(video, info.num_frames, progress)
                 write_motion(file, frames, info.size, info.fps)
-                file.flush()
-                os.fsync(file.fileno())  # some disks say only now that they are full
-            partial.replace(entry)
         except OSError as error:
             raise CannotWriteCache(
                 f"cannot write the motion of {video} to {self.root}: {error.strerror or error}; "
                 f"{remedy_for(error, 'choose a writable folder')} (data.store)"
             ) from error
-        finally:
-            with suppress(OSError):  # the folder may be what failed
-                partial.unlink(missing_ok=True)
 
     def _other_versions(self, entry: Path) -> str:
         """Name entries of the same video that another release of this package wrote."""

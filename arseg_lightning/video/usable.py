@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from arseg_lightning.file_lock import building
+from arseg_lightning.files import building
 from arseg_lightning.video.cache import MotionCache, content_hash
 from arseg_lightning.video.encode import EncodeSettings, Progress, reencode
 from arseg_lightning.video.errors import NoMotionVectors

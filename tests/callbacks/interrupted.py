@@ -37,9 +37,9 @@ class DroppingNet(TinyNet):
         return self.dropout(feature), side
 
 
-def street(first_seed):
+def driving(first_seed):
     arguments = {"num_videos": 1, "num_frames": 8, "height": 48, "width": 64}
-    return {"class_path": "StreetVideos", "init_args": arguments | {"first_seed": first_seed}}
+    return {"class_path": "SyntheticDriving", "init_args": arguments | {"first_seed": first_seed}}
 
 
 def experiment(folder, store, task, **arguments):
@@ -53,8 +53,8 @@ def experiment(folder, store, task, **arguments):
             "deterministic": True,
         },
         "data": {
-            "train": street(0),
-            "val": street(50),
+            "train": driving(0),
+            "val": driving(50),
             "store": str(store),
             "keyframe_interval": 4,
             "augment": {"crop_size": [32, 48], "scales": [0.75, 1.0, 1.5]},

@@ -3,10 +3,10 @@
 import pytest
 from torch import nn
 
-from arseg_lightning.callbacks.cost_line import CostLine, cost_line
+from arseg_lightning.callbacks.progress import CostLine, cost_line
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.datasets.street import StreetVideos
+from arseg_lightning.datasets.synthetic.scene import SyntheticDriving
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.tasks import JointTask
@@ -16,7 +16,7 @@ from tests.tiny import TinyNet
 def joint(network=TinyNet):
     loss = CrossEntropy()
     fusion = lambda channels: CReFF(channels, window=3)  # noqa: E731
-    return JointTask(network, loss, FST(loss), 3, 12, fusion=fusion)
+    return JointTask(network, loss, FST(loss), num_classes=3, keyframe_interval=12, fusion=fusion)
 
 
 def test_each_method_is_compared_with_1x():
@@ -42,8 +42,8 @@ class StartingRun:
     is_global_zero = True
 
     def __init__(self, store):
-        street = StreetVideos(num_videos=1, num_frames=4, height=48, width=64)
-        self.datamodule = ClipDataModule(val=street, store=store, keyframe_interval=4)
+        driving = SyntheticDriving(num_videos=1, num_frames=4, height=48, width=64)
+        self.datamodule = ClipDataModule(val=driving, store=store, keyframe_interval=4)
         self.datamodule.prepare_data()
 
 

@@ -8,7 +8,7 @@ from tests.small_disk import SmallDisk
 
 @pytest.fixture
 def config(tmp_path):
-    return experiment(tmp_path, tmp_path / "store", "HighResTask", loss=CROSS_ENTROPY)
+    return experiment(tmp_path, tmp_path / "store", "PerFrameTask", loss=CROSS_ENTROPY)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_full_disk_ends_the_training_and_it_goes_on_when_there_is_room(config,
     with pytest.raises(OSError, match=r"No space left on device; .*; the one before it is still"):
         fit(config, run_dir)
     assert readable(run_dir) == {"last.ckpt": 0, "best.ckpt": 0}
-    assert list(run_dir.glob(".*.partial")) == []
+    assert list(run_dir.glob(".*.ckpt")) == []
     small_disk.remount("size=64m")
     fit(config, run_dir)
     assert_equal(state(run_dir)["state_dict"], state(whole[0])["state_dict"])

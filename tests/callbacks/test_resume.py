@@ -18,7 +18,7 @@ from tests.callbacks.interrupted import (
 pytestmark = pytest.mark.usefixtures("uncounted")
 
 TASKS = {
-    "HighResTask": {"loss": CROSS_ENTROPY},
+    "PerFrameTask": {"loss": CROSS_ENTROPY},
     "LowResTask": {"objective": FST, "fusion": CREFF, "epochs_without_fusion": 1},
     "JointTask": {"loss": CROSS_ENTROPY, "objective": FST, "fusion": CREFF},
 }
@@ -33,14 +33,14 @@ def store(tmp_path_factory):
 def high_res(tmp_path_factory, store):
     """An uninterrupted run of phase 1."""
     folder = tmp_path_factory.mktemp("high_res")
-    config = experiment(folder, store, "HighResTask", **TASKS["HighResTask"])
+    config = experiment(folder, store, "PerFrameTask", **TASKS["PerFrameTask"])
     fit(config, folder / "whole")
     return config, folder / "whole"
 
 
 def whole_run(task, high_res, tmp_path, store):
     """The configuration of a task, and its uninterrupted run."""
-    if task == "HighResTask":
+    if task == "PerFrameTask":
         return high_res
     arguments = dict(TASKS[task])
     if task == "LowResTask":

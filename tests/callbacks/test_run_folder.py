@@ -13,7 +13,7 @@ CONFIG = "run_dir: {}\ntrainer: {{max_epochs: {}}}\ndata: {{num_workers: {}}}\n"
 
 HOLD = """
 import os, pathlib, sys, time
-from arseg_lightning.file_lock import lock_file
+from arseg_lightning.files import lock_file
 lock = lock_file(pathlib.Path(sys.argv[1]))
 if os.fork() == 0:  # a loader's worker
     print("worker", flush=True)

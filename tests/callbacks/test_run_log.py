@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader
 
 from arseg_lightning.callbacks import EpochLines, RunLog
 from arseg_lightning.losses import CrossEntropy
-from arseg_lightning.report.result import commit_of
-from arseg_lightning.tasks import HighResTask
+from arseg_lightning.provenance import commit_of
+from arseg_lightning.tasks import PerFrameTask
 from tests.tiny import TinyNet, clip_batch
 
 
@@ -27,7 +27,7 @@ def fit(folder, batches, printed=True):
         enable_model_summary=False,
         enable_checkpointing=False,
     )
-    task = HighResTask(TinyNet, CrossEntropy(), num_classes=3)
+    task = PerFrameTask(TinyNet, CrossEntropy(), num_classes=3)
     trainer.fit(task, DataLoader(batches, batch_size=None))
 
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from arseg_lightning.callbacks import RunLog, StopSignal
 from arseg_lightning.cli import main
 from arseg_lightning.losses import CrossEntropy
-from arseg_lightning.tasks import HighResTask
+from arseg_lightning.tasks import PerFrameTask
 from tests.callbacks.interrupted import CROSS_ENTROPY, DroppingNet, experiment
 from tests.processes import run_together
 from tests.tiny import TinyNet, clip_batch
@@ -44,7 +44,7 @@ def fit(folder, number):
         enable_model_summary=False,
         enable_checkpointing=False,
     )
-    task = HighResTask(TinyNet, CrossEntropy(), num_classes=3)
+    task = PerFrameTask(TinyNet, CrossEntropy(), num_classes=3)
     trainer.fit(task, DataLoader([clip_batch()] * 4, batch_size=None))
     return ends.steps
 
@@ -83,7 +83,7 @@ def end(rank, folder, ended):
     """Train until a process is told to stop; then the number of steps is written."""
     os.environ["ENDED"] = ended
     config = experiment(
-        folder / f"config{rank}", folder / "store", "HighResTask", loss=CROSS_ENTROPY
+        folder / f"config{rank}", folder / "store", "PerFrameTask", loss=CROSS_ENTROPY
     )
     network = f"{__name__}.EndsItself"
     flags = ("--trainer.devices", "2", "--data.batch_size", "1", "--model.network", network)

@@ -5,9 +5,9 @@ from lightning import Trainer
 from torch.utils.data import DataLoader
 
 from arseg_lightning.callbacks import EpochLines, Throughput
-from arseg_lightning.callbacks.throughput import StepClock
+from arseg_lightning.callbacks.progress import StepClock
 from arseg_lightning.losses import CrossEntropy
-from arseg_lightning.tasks import HighResTask
+from arseg_lightning.tasks import PerFrameTask
 from tests.tiny import TinyNet, clip_batch
 
 
@@ -43,7 +43,7 @@ def test_an_epochs_figures_are_logged_and_stand_in_its_line(tmp_path, capsys):
         enable_model_summary=False,
         enable_checkpointing=False,
     )
-    task = HighResTask(TinyNet, CrossEntropy(), num_classes=3)
+    task = PerFrameTask(TinyNet, CrossEntropy(), num_classes=3)
     trainer.fit(task, DataLoader([clip_batch() for _ in range(3)], batch_size=None))
     metrics = trainer.callback_metrics
     assert metrics["train/samples_per_second"] > 0

@@ -9,7 +9,7 @@ from lightning import Trainer
 
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
-from arseg_lightning.commands.arguments import help_texts, named, read_counts_first
+from arseg_lightning.commands.arguments import named, read_counts_first, run_command, usage
 from arseg_lightning.messages import CommandError
 
 USAGES = {
@@ -29,8 +29,7 @@ USAGES = {
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_usage_names_what_comes_without_a_name_and_what_is_required(name):
-    usage = help_texts(name, COMMANDS[name])["usage"]
-    assert usage == f"python -m arseg_lightning {name} {USAGES[name]}"
+    assert usage(name, COMMANDS[name]) == f"python -m arseg_lightning {name} {USAGES[name]}"
 
 
 @pytest.mark.parametrize(
@@ -57,11 +56,26 @@ def test_what_is_missing_is_named_with_the_command_that_helps():
     assert "python -m arseg_lightning predict --help" in str(refused.value)
 
 
-def test_a_flag_needs_no_value():
-    command = COMMANDS["check-data"]
-    assert named(command, ["all", "--all"]) == ["--data", "all", "--all=true"]
-    assert named(command, ["x", "--all", "--classes", "y"])[2] == "--all=true"
-    assert named(command, ["x", "--all", "false"])[2:] == ["--all", "false"]
+def check(data: str, all: bool = False, classes: str = ""):
+    return data, all, classes
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["all", "--all"], ("all", True, "")),
+        (["x", "--all", "--classes", "y"], ("x", True, "y")),
+        (["x", "--all", "false"], ("x", False, "")),
+    ],
+)
+def test_a_flag_needs_no_value(words, values):
+    assert run_command("check", check, words) == values
+
+
+def test_a_package_that_is_trusted_has_a_name():
+    assert run_command("check", check, ["x", "--trust", "a", "--trust=b"]) == ("x", False, "")
+    with pytest.raises(CommandError, match="--trust my_networks"):
+        run_command("check", check, ["x", "--trust"])
 
 
 def test_words_without_a_name_are_those_by_name():
@@ -129,7 +143,7 @@ def test_help_shows_lists_as_they_are_typed(command, capsys):
 
 def test_help_names_only_networks_that_can_be_chosen(capsys):
     with pytest.raises(SystemExit):
-        main(["fit", "--model.help", "HighResTask"])
+        main(["fit", "--model.help", "PerFrameTask"])
     text = capsys.readouterr().out
     assert "BiSeNet18" in text
     assert "InferenceNetwork" not in text

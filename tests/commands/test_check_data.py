@@ -93,8 +93,8 @@ def stills(root, classes="camvid11"):
 
 def test_an_experiment_names_its_data(tmp_path, capsys):
     small = {"num_videos": 1, "num_frames": 6, "height": 48, "width": 64}
-    street = {"class_path": "StreetVideos", "init_args": small}
-    data = {"train": street, "test": street, "keyframe_interval": 6}
+    driving = {"class_path": "SyntheticDriving", "init_args": small}
+    data = {"train": driving, "test": driving, "keyframe_interval": 6}
     check = check_data(experiment(tmp_path, data=data))
     assert [split.name for split in check.splits] == ["train", "test"]
     assert "every distance at L=6" in capsys.readouterr().out
@@ -116,7 +116,7 @@ def test_data_in_a_file_of_their_own_and_roots_from_the_environment(tmp_path, mo
     camvid_stills(tmp_path)
     monkeypatch.setenv("CAMVID_ROOT", str(tmp_path))
     check = check_data(EXPERIMENTS / "camvid" / "bise18_high.yaml")
-    assert [split.num_sequences for split in check.splits] == [2, 0, 0]
+    assert [split.num_videos for split in check.splits] == [2, 0, 0]
 
 
 def test_a_missing_file_is_named(tmp_path):

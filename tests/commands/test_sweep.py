@@ -1,13 +1,10 @@
-from functools import partial
-
 import pytest
 import yaml
 
 from arseg_lightning.cli import main
-from arseg_lightning.commands import sweep as command
 from arseg_lightning.report import RunResult
 from arseg_lightning.report.sweep_index import SweepIndex
-from arseg_lightning.sweep import run_sweep
+from arseg_lightning.sweep import runner
 from tests.sweep.files import SMALL, Ended, Runs, sweep_file
 from tests.test_cli import HIGH_RES, configuration
 
@@ -19,7 +16,7 @@ RANDOM = {"data.keyframe_interval": {"min": 2, "max": 90}}
 def runs(monkeypatch):
     """Starts no processes; returns what was to run."""
     launch = Runs()
-    monkeypatch.setitem(command.__globals__, "run_sweep", partial(run_sweep, launch=launch))
+    monkeypatch.setattr(runner, "Process", launch)
     return launch
 
 
@@ -75,11 +72,10 @@ def test_a_device_that_is_not_there_is_refused_before_anything_runs(runs, tmp_pa
 
 
 def test_what_needs_the_server_is_said(runs, tmp_path, capsys):
-    changes = {"method": "bayes", "parameters": RANDOM, "early_terminate": {"type": "hyperband"}}
+    changes = {"method": "random", "parameters": RANDOM, "early_terminate": {"type": "hyperband"}}
     file = str(sweep_file(tmp_path, **changes))
     main(["sweep", file, "--run_dir", str(tmp_path / "out"), "--count", "3", "--seed", "2"])
     said = capsys.readouterr().out
-    assert "method bayes needs W&B's server; here its points are drawn at random" in said
     assert "early_terminate needs W&B's server; here every run goes to its end" in said
     assert len(runs.names) == 3
 

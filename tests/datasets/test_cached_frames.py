@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from arseg_lightning.datasets import ClipAugment, ClipDataModule, StreetVideos
+from arseg_lightning.datasets import ClipAugment, ClipDataModule, SyntheticDriving
 from tests.video.decoding import decoded_places
 
 HEIGHT, WIDTH, NUM_FRAMES = 48, 64, 12
@@ -11,7 +11,7 @@ FRAME_BYTES = HEIGHT * WIDTH * 3
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory):
+def driving(tmp_path_factory):
     """A prepared store; its clips are one GOP each."""
     return made(tmp_path_factory.mktemp("store"))
 
@@ -19,7 +19,7 @@ def street(tmp_path_factory):
 def made(folder):
     data = module(folder)
     for split in ("train", "test"):
-        for sequence in data.sequences(split):
+        for sequence in data.videos(split):
             data.store.prepare(sequence)
     return folder
 
@@ -27,8 +27,8 @@ def made(folder):
 def module(store, **changes):
     size = {"num_frames": NUM_FRAMES, "height": HEIGHT, "width": WIDTH}
     arguments = {
-        "train": StreetVideos(2, first_seed=0, **size),
-        "test": StreetVideos(1, first_seed=100, **size),
+        "train": SyntheticDriving(2, first_seed=0, **size),
+        "test": SyntheticDriving(1, first_seed=100, **size),
         "store": store,
         "keyframe_interval": 4,
         "augment": ClipAugment(None, (1.0,), jitter=0, flip_probability=0),
@@ -85,28 +85,28 @@ def test_frames_take_no_more_disk_than_allowed(tmp_path):
 
 
 @pytest.mark.parametrize("pairs", ["stream", "every_distance"])
-def test_evaluation_decodes_each_frame_once(street, decoded, pairs):
-    list(module(street, test_pairs=pairs, num_workers=0).test_dataloader())
+def test_evaluation_decodes_each_frame_once(driving, decoded, pairs):
+    list(module(driving, test_pairs=pairs, num_workers=0).test_dataloader())
     assert decoded == list(range(NUM_FRAMES))
 
 
-def test_a_worker_composes_motion_for_one_video_at_a_time(street):
-    dataset = module(street).train_dataloader().dataset
+def test_a_worker_composes_motion_for_one_video_at_a_time(driving):
+    dataset = module(driving).train_dataloader().dataset
     for index in range(len(dataset)):
         dataset[0, index]
     videos = [dataset.reader.motion_of(index) for index in range(2)]
     assert sum(video._chain is not None for video in videos) == 1
 
 
-def test_evaluation_keeps_no_more_pictures_than_its_memory(street):
-    dataset = module(street, test_pairs="every_distance").test_dataloader().dataset
+def test_evaluation_keeps_no_more_pictures_than_its_memory(driving):
+    dataset = module(driving, test_pairs="every_distance").test_dataloader().dataset
     dataset.reader.kept_bytes = 5 * FRAME_BYTES // 2
     images = [[f.streamed.frame.image for f in dataset[i].frames] for i in range(len(dataset))]
     kept = dataset.reader._reader._kept.values()
     assert sum(plane.buffer_size for each in kept for plane in each.picture.planes) <= (
         dataset.reader.kept_bytes
     )
-    whole = module(street, test_pairs="every_distance").test_dataloader().dataset
+    whole = module(driving, test_pairs="every_distance").test_dataloader().dataset
     for index, found in enumerate(images):
         for image, frame in zip(found, whole[index].frames, strict=True):
             np.testing.assert_array_equal(image, frame.streamed.frame.image)

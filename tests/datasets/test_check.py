@@ -8,7 +8,7 @@ from arseg_lightning.datasets import (
     Cityscapes,
     FrameFolder,
     StillFolder,
-    StreetVideos,
+    SyntheticDriving,
     VideoFolder,
 )
 from arseg_lightning.datasets.check import DataCheck, check_data, check_split
@@ -41,7 +41,7 @@ def cityscapes(tmp_path):
 
 def test_a_whole_data_set_is_good_for_everything(cityscapes):
     check = check_split("train", Cityscapes(cityscapes, "train"))
-    assert (check.num_sequences, check.num_labelled, check.fps) == (1, 1, (17,))
+    assert (check.num_videos, check.num_labelled, check.fps) == (1, 1, (17,))
     assert check.sizes == (SIZE,)
     assert check.motion == "real video"
     assert check.num_sampled == 1
@@ -69,7 +69,7 @@ def test_missing_neighbours_are_listed_and_the_stills_still_serve(cityscapes):
 
 def test_missing_folders_are_gaps(tmp_path):
     check = check_split("val", StillFolder(tmp_path, "camvid11"))
-    assert (check.num_sequences, check.uses) == (0, ())
+    assert (check.num_videos, check.uses) == (0, ())
     assert "images is missing; stills should be there" in check.gaps[0].message
 
 
@@ -86,7 +86,7 @@ def test_missing_and_unused_labels_are_listed(tmp_path):
     check = check_split("train", StillFolder(tmp_path, "camvid11"))
     assert [gap.name for gap in check.gaps] == ["b.png"]
     assert [path.name for path in check.unused] == ["a.png"]
-    assert (check.num_sequences, check.uses) == (1, ())
+    assert (check.num_videos, check.uses) == (1, ())
 
 
 def test_unknown_label_values_are_found_in_samples(tmp_path):
@@ -166,8 +166,8 @@ def test_a_still_behind_the_end_of_its_recording_is_a_problem(tmp_path):
     assert "f00090_L.png belongs to frame 91 of" in check.problems[0]
 
 
-def test_a_made_street_is_there_without_any_file():
-    check = check_split("train", StreetVideos(1, num_frames=4, height=48, width=64), 4)
+def test_a_driving_scene_is_there_without_any_file():
+    check = check_split("train", SyntheticDriving(1, num_frames=4, height=48, width=64), 4)
     assert check.uses == (PHASE_1, "phase 2 from synthetic video", protocol(1, 4))
 
 

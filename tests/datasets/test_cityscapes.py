@@ -8,7 +8,7 @@ import pytest
 from arseg_lightning.datasets import ClipAugment, ClipDataModule
 from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.folder import CameraPath
-from arseg_lightning.datasets.missing import prepare_missing
+from arseg_lightning.datasets.preparation import prepare_missing
 from tests.datasets.trees import (
     CAR,
     SIZE,
@@ -30,7 +30,7 @@ def root(tmp_path):
 
 
 def test_a_snippet_ends_at_its_labelled_frame(root):
-    first, second = Cityscapes(root, "train").sequences()
+    first, second = Cityscapes(root, "train").videos()
     assert (first.name, second.name) == ("aachen_000000_000019", "bochum_000000_000313")
     assert len(list(first.images())) == 20
     assert first.labelled == (19,)
@@ -42,7 +42,7 @@ def test_a_snippet_ends_at_its_labelled_frame(root):
 
 def test_label_ids_become_the_19_classes(root):
     layout = Cityscapes(root, "train")
-    pixels = layout.sequences()[0].label(19, SIZE)
+    pixels = layout.videos()[0].label(19, SIZE)
     assert layout.classes.num_classes == 19
     assert [layout.classes.names[pixels[row, 0]] for row in (0, 20)] == ["car", "road"]
     assert (pixels[40:] == 255).all()
@@ -50,7 +50,7 @@ def test_label_ids_become_the_19_classes(root):
 
 def test_a_shorter_past_needs_fewer_frames(root):
     cityscapes_image(root, "aachen_000000_000007").unlink()
-    sequence = Cityscapes(root, "train", past=11).sequences()[0]
+    sequence = Cityscapes(root, "train", past=11).videos()[0]
     assert sequence.labelled == (11,)
     assert sequence.paths[0].name.startswith("aachen_000000_000008")
 
@@ -70,35 +70,35 @@ def test_missing_neighbours_are_named_with_the_remedy(root):
         r"\(also missing: aachen_000000_000006_leftImg8bit, bochum_000000_000300_leftImg8bit\)"
     )
     with pytest.raises(FileNotFoundError, match=message):
-        Cityscapes(root, "train").sequences()
+        Cityscapes(root, "train").videos()
     inventory = Cityscapes(root, "train").inventory()
     assert [gap.what for gap in inventory.gaps] == ["frame"] * 3
-    assert not inventory.sequences
+    assert not inventory.videos
 
 
 def test_missing_packages_are_named(root, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"gtFine/val is missing; unpack gtFine_trainval"):
-        Cityscapes(root, "val").sequences()
+        Cityscapes(root, "val").videos()
     (tmp_path / "gtFine" / "val" / "ulm").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=r"bit_sequence/val is missing; .*frames: stills"):
-        Cityscapes(root, "val").sequences()
+        Cityscapes(root, "val").videos()
     (tmp_path / "leftImg8bit_sequence" / "val").mkdir()
     with pytest.raises(FileNotFoundError, match=r"gtFine/val holds no CITY/\*_gtFine_labelIds"):
-        Cityscapes(root, "val").sequences()
+        Cityscapes(root, "val").videos()
 
 
 def test_a_label_of_another_naming_is_refused(root):
     save(root / "gtFine" / "train" / "aachen" / "mine_gtFine_labelIds.png", cityscapes_label())
     with pytest.raises(ValueError, match=r"mine_.* should be named CITY_SEQUENCE_FRAME_gtFine"):
-        Cityscapes(root, "train").sequences()
+        Cityscapes(root, "train").videos()
 
 
 def test_stills_come_from_either_package(root):
     layout = Cityscapes(root, "train", frames="stills", camera=CameraPath(num_frames=3))
-    assert layout.sequences()[0].path.parts[-4] == "leftImg8bit_sequence"
+    assert layout.videos()[0].path.parts[-4] == "leftImg8bit_sequence"
     for name in ("aachen_000000_000019", "bochum_000000_000313"):
         save(cityscapes_image(root, name, "leftImg8bit"), frame(0))
-    sequence = layout.sequences()[0]
+    sequence = layout.videos()[0]
     assert sequence.path.parts[-4] == "leftImg8bit"
     assert sequence.labelled == (2,)
     assert np.array_equal(sequence.image(2), frame(0))
@@ -110,7 +110,7 @@ def test_stills_without_any_images_ask_for_the_small_package(tmp_path):
         cityscapes_label(),
     )
     with pytest.raises(FileNotFoundError, match=r"leftImg8bit/train is missing; .*leftImg8bit_tr"):
-        Cityscapes(tmp_path, "train", frames="stills").sequences()
+        Cityscapes(tmp_path, "train", frames="stills").videos()
 
 
 def test_other_labels_may_belong_to_any_frame(root):
@@ -119,7 +119,7 @@ def test_other_labels_may_belong_to_any_frame(root):
         save(cityscapes_image(root, name, "pseudo"), np.full(SIZE, CAR))
     save(cityscapes_image(root, "bochum_000000_000313", "pseudo"), np.full(SIZE, CAR))
     layout = Cityscapes(root, "train", future=10, labels=Path("pseudo"))
-    first, second = layout.sequences()
+    first, second = layout.videos()
     assert (first.labelled, second.labelled) == ((0, 5, 25), (19,))
     assert (first.label(25, SIZE) == layout.classes.names.index("car")).all()
 
@@ -127,7 +127,7 @@ def test_other_labels_may_belong_to_any_frame(root):
 def test_a_snippet_without_any_other_label_is_named(root):
     save(cityscapes_image(root, "aachen_000000_000000", "pseudo"), cityscapes_label())
     with pytest.raises(FileNotFoundError, match=r"bochum_000000_000313_leftImg8bit\.png and the"):
-        Cityscapes(root, "train", labels=Path("pseudo")).sequences()
+        Cityscapes(root, "train", labels=Path("pseudo")).videos()
 
 
 def module(root, store, **changes):
@@ -140,7 +140,7 @@ def module(root, store, **changes):
         "num_workers": 0,
     }
     data = ClipDataModule(**(arguments | changes))
-    prepare_missing(data.store, data.sequences("test"))
+    prepare_missing(data.store, data.videos("test"))
     return data
 
 

@@ -18,14 +18,14 @@ from arseg_lightning.datasets import (
     EvaluationNeeds,
     Needs,
     Normalisation,
-    StreetVideos,
+    SyntheticDriving,
 )
 from arseg_lightning.datasets.augment import to_tensor
 from arseg_lightning.datasets.dataset import TrainingClips
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, choose_clips
-from arseg_lightning.datasets.missing import prepare_missing
+from arseg_lightning.datasets.labelled_video import LabelledVideoFile
+from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
-from arseg_lightning.datasets.sequence import VideoSequence
 from arseg_lightning.propagation import warp
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.encode import EncodeSettings
@@ -52,8 +52,8 @@ def video_size(path):
 
 def module(store, **changes):
     arguments = {
-        "train": StreetVideos(1, first_seed=0, **SMALL),
-        "test": StreetVideos(1, first_seed=100, **SMALL),
+        "train": SyntheticDriving(1, first_seed=0, **SMALL),
+        "test": SyntheticDriving(1, first_seed=100, **SMALL),
         "store": store,
         "keyframe_interval": 4,
         "augment": ClipAugment((32, 48), (1.0,), jitter=0, flip_probability=0),
@@ -87,7 +87,7 @@ def needing(data, needs):
 
 def prepare(data):
     for split in ("train", "test"):
-        prepare_missing(data.store, data.sequences(split))
+        prepare_missing(data.store, data.videos(split))
 
 
 def test_training_pairs_are_a_keyframe_and_a_frame_behind_it(store):
@@ -113,7 +113,7 @@ def test_original_frames_are_the_sources_and_their_motion_the_encoded_clips(stor
     original, decoded = (
         module(store, train_frames=frames, **arguments) for frames in ("original", "decoded")
     )
-    sources = list(original.sequences("train")[0].images())
+    sources = list(original.videos("train")[0].images())
     for index in (0, 6):
         one, other = (data.train_dataloader().dataset[0, index] for data in (original, decoded))
         places = [int(name.split("/")[1]) for name in one.names]
@@ -127,13 +127,13 @@ def test_original_frames_are_the_sources_and_their_motion_the_encoded_clips(stor
 @pytest.mark.parametrize("frames", ["original", "decoded"])
 def test_a_video_is_its_own_original(store, tmp_path, frames):
     data = module(store)
-    (street,) = data.sequences("train")
+    (driving,) = data.videos("train")
     blank = tmp_path / "labels" / "000005.png"
     blank.parent.mkdir()
     Image.fromarray(np.zeros((48, 64), np.uint8)).save(blank)
-    video = VideoSequence("video", data.store.video(street), {5: blank}, street.classes)
+    video = LabelledVideoFile("video", data.store.video(driving), {5: blank}, driving.classes)
     images = ClipReader([video], data.store, frames).images(0, (5, 2))
-    decoded = ClipReader([street], data.store).images(0, (5, 2))
+    decoded = ClipReader([driving], data.store).images(0, (5, 2))
     assert (images == decoded).all()
 
 
@@ -177,7 +177,7 @@ def test_the_motion_of_a_clip_leads_to_its_keyframe(store):
 def test_a_stream_counts_every_frame_once(store):
     clips = list(module(store).test_dataloader())
     names = [frame.name for clip in clips for frame in clip.frames]
-    assert names == [f"street_00100/{index:06d}" for index in range(8)]
+    assert names == [f"driving_00100/{index:06d}" for index in range(8)]
     starts = [f.streamed.restart for clip in clips for f in clip.frames]
     assert starts == ["start", None, None, None] * 2
 
@@ -199,7 +199,7 @@ def test_every_distance_uses_the_same_frames(store):
 def test_at_every_distance_a_labelled_keyframe_counts_for_its_own_pair_alone(store):
     frames = every_distance_frames(store)
     counted = [(f.distance, f.name) for f in frames if f.label is not None]
-    names = [f"street_00100/{index:06d}" for index in range(3, 8)]
+    names = [f"driving_00100/{index:06d}" for index in range(3, 8)]
     assert sorted(counted) == sorted((d, name) for d in range(4) for name in names)
 
 
@@ -211,10 +211,10 @@ def test_frames_between_a_pair_pass_by_with_their_motion(store):
 
 def test_a_long_stream_comes_in_pieces_of_the_same_frames(store, tmp_path):
     data = module(
-        tmp_path, test=StreetVideos(1, first_seed=100, num_frames=40, height=32, width=48)
+        tmp_path, test=SyntheticDriving(1, first_seed=100, num_frames=40, height=32, width=48)
     )
-    prepare_missing(data.store, data.sequences("test"))
-    reader = ClipReader(data.sequences("test"), data.store)
+    prepare_missing(data.store, data.videos("test"))
+    reader = ClipReader(data.videos("test"), data.store)
     clips = choose_clips(reader, 4, "stream", EvaluationNeeds(whole_streams=True, every_frame=True))
     dataset = EvaluationClips(reader, clips, data.normalise)
     assert dataset.streams == [0, 0, 0]
@@ -268,7 +268,7 @@ def test_clips_have_the_frames_and_the_motion_that_a_method_needs(store, leads_t
     dataset = data.train_dataloader().dataset
     assert len(dataset) == 6  # of eight frames, two have no two before them
     clip = dataset[0, 5]
-    assert clip.names == tuple(f"street_00000/{index:06d}" for index in (5, 6, 7))
+    assert clip.names == tuple(f"driving_00000/{index:06d}" for index in (5, 6, 7))
     assert clip.distances.tolist() == [0, 1, 2]
     if leads_to is None:
         assert clip.motion is clip.valid is None
@@ -276,7 +276,7 @@ def test_clips_have_the_frames_and_the_motion_that_a_method_needs(store, leads_t
     assert clip.valid.shape == (3, 32, 48)
     assert not clip.motion[0].any()
     base = {"keyframe": 5, "previous": 6}[leads_to]
-    motion = data.store.motion(data.sequences("train")[0])
+    motion = data.store.motion(data.videos("train")[0])
     plain = needing(module(store, augment=PLAIN), Needs(motion=leads_to, frames=3))
     whole = plain.train_dataloader().dataset[0, 5]
     assert np.array_equal(whole.motion[2].numpy(), motion.motion(7, base).xy)
@@ -320,7 +320,7 @@ def test_a_video_without_usable_vectors_serves_a_method_that_needs_no_motion(sto
     video = write_stream(tmp_path / "clip.mp4", "libx264", {"bf": "2"}, moving_frames(8))
     blank = tmp_path / "000005.png"
     Image.fromarray(np.zeros(video_size(video), np.uint8)).save(blank)
-    sequence = VideoSequence("video", video, {5: blank}, StreetVideos(1, **SMALL).classes)
+    sequence = LabelledVideoFile("video", video, {5: blank}, SyntheticDriving(1, **SMALL).classes)
     reader = ClipReader([sequence], module(store).store, with_motion=False)
     clips = choose_clips(reader, 4, "stream", EvaluationNeeds(motion=False))
     (piece,) = [EvaluationClips(reader, clips, Normalisation(), False)[0]]
@@ -328,25 +328,25 @@ def test_a_video_without_usable_vectors_serves_a_method_that_needs_no_motion(sto
 
 
 def test_adaptation_sees_two_data_sets_side_by_side(store, tmp_path):
-    target = StreetVideos(1, first_seed=100, **SMALL)
+    target = SyntheticDriving(1, first_seed=100, **SMALL)
     data = needing(module(store, target=target), Needs(target=True))
     (source, unlabelled), *_ = next(iter(data.train_dataloader()))
-    assert source.names[0][0].startswith("street_00000")
-    assert unlabelled.names[0][0].startswith("street_00100")
+    assert source.names[0][0].startswith("driving_00000")
+    assert unlabelled.names[0][0].startswith("driving_00100")
     with pytest.raises(ValueError, match=r"adapts to a second data set: set data\.target"):
         needing(module(store), Needs(target=True)).train_dataloader()
 
 
 def test_another_encoding_is_another_file(store):
     plain, small = module(store), module(store, encoding=EncodeSettings(crf=40))
-    first, second = (data.store.video(data.sequences("train")[0]) for data in (plain, small))
+    first, second = (data.store.video(data.videos("train")[0]) for data in (plain, small))
     assert first.is_file()
     assert first != second
 
 
 def test_an_interrupted_preparation_goes_on(tmp_path, monkeypatch):
-    data = module(tmp_path, train=StreetVideos(3, first_seed=0, **SMALL))
-    sequences = data.sequences("train")
+    data = module(tmp_path, train=SyntheticDriving(3, first_seed=0, **SMALL))
+    sequences = data.videos("train")
     encode = data.store.prepare
     done = []
 
@@ -368,7 +368,7 @@ def test_an_interrupted_preparation_goes_on(tmp_path, monkeypatch):
 
 
 def test_an_interval_longer_than_the_clip_is_refused(store):
-    with pytest.raises(ValueError, match=r"keyframe_interval=9 is longer than street_00100 with"):
+    with pytest.raises(ValueError, match=r"keyframe_interval=9 is longer than driving_00100 with"):
         module(store, keyframe_interval=9).test_dataloader()
 
 
@@ -385,14 +385,14 @@ def test_a_batch_larger_than_the_data_is_refused(store):
 
 def test_a_split_without_data_is_named(store):
     with pytest.raises(ValueError, match=r"no val data: set data\.val"):
-        module(store).sequences("val")
+        module(store).videos("val")
 
 
 def test_splits_share_their_classes(store):
-    other = StreetVideos(1, **SMALL)
+    other = SyntheticDriving(1, **SMALL)
     other.classes = other.classes.__class__("two", ("a", "b"), ((0, 0, 0), (1, 1, 1)))
     with pytest.raises(
-        ValueError, match=r"all splits need the same classes, got \['street9', 'two"
+        ValueError, match=r"all splits need the same classes, got \['driving9', 'two"
     ):
         module(store, test=other)
 

@@ -10,9 +10,9 @@ from arseg_lightning.datasets import (
     EvaluationNeeds,
     Needs,
     StillFolder,
-    StreetVideos,
+    SyntheticDriving,
 )
-from arseg_lightning.datasets.progress import finished_epochs, processes
+from arseg_lightning.datasets.trainer_state import finished_epochs, processes
 from arseg_lightning.video import images
 from tests.datasets.trees import images_and_labels
 
@@ -77,15 +77,15 @@ def test_single_frames_validate_on_the_stills_themselves(tmp_path):
     data = module(tmp_path, PER_FRAME)
     clips = list(data.val_dataloader()[0])
     assert [[frame.name for frame in clip.frames] for clip in clips] == [["a/000011"], ["b/000011"]]
-    still = data.sequences("val")[1]
+    still = data.videos("val")[1]
     assert (clips[1].frames[0].streamed.frame.image == still.image(11)).all()
     assert clips[1].frames[0].distance == 11
 
 
 def test_every_test_sees_what_a_decoder_gives(tmp_path):
     """Figures of a network by itself stand beside those of methods that need motion."""
-    street = StreetVideos(1, num_frames=4, height=48, width=64)
-    data = module(tmp_path, PER_FRAME, train=None, val=None, test=street)
+    driving = SyntheticDriving(1, num_frames=4, height=48, width=64)
+    data = module(tmp_path, PER_FRAME, train=None, val=None, test=driving)
     assert data.splits_on_video() == ["test"]
 
 
@@ -109,7 +109,7 @@ def test_who_trains_on_clips_or_predicts_has_its_validation_data_on_video(tmp_pa
     images_and_labels(tmp_path / "stills", ("a", "b"))
     clips = module(tmp_path, PER_FRAME, train_on="clips")
     assert clips.splits_on_video() == ["train", "val"]
-    street = StreetVideos(1, num_frames=4, height=48, width=64)
-    data = module(tmp_path, PER_FRAME, train=None, val=street)
+    driving = SyntheticDriving(1, num_frames=4, height=48, width=64)
+    data = module(tmp_path, PER_FRAME, train=None, val=driving)
     data.trainer.state.fn.value = "predict"
     assert data.splits_on_video() == ["val"]

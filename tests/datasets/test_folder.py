@@ -30,7 +30,7 @@ def stills(tmp_path):
 
 def test_a_still_becomes_a_clip_that_ends_at_it(stills):
     layout = StillFolder(stills, "camvid11", camera=CameraPath(num_frames=5))
-    sequence = layout.sequences()[3]
+    sequence = layout.videos()[3]
     frames = list(sequence.images())
     assert len(frames) == 5
     assert np.array_equal(frames[-1], picture(3))
@@ -40,7 +40,7 @@ def test_a_still_becomes_a_clip_that_ends_at_it(stills):
 
 def test_every_tenth_still_validates(stills):
     names = {
-        part: [s.name for s in StillFolder(stills, "camvid11", part=part).sequences()]
+        part: [s.name for s in StillFolder(stills, "camvid11", part=part).videos()]
         for part in ("all", "train", "val")
     }
     assert names["val"] == ["frame_9"]
@@ -50,25 +50,25 @@ def test_every_tenth_still_validates(stills):
 def test_a_still_without_a_label_is_named(stills):
     (stills / "labels" / "frame_4.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"frame_4\.png has no label: neither frame_4\.png"):
-        StillFolder(stills, "camvid11").sequences()
+        StillFolder(stills, "camvid11").videos()
 
 
 def test_frames_come_in_the_order_of_their_numbers(stills):
-    (sequence,) = FrameFolder(stills, "camvid11").sequences()
+    (sequence,) = FrameFolder(stills, "camvid11").videos()
     assert [path.stem for path in sequence.paths][-2:] == ["frame_9", "frame_10"]
     assert sequence.labelled == tuple(range(11))
 
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"images is missing; frames should be there"):
-        FrameFolder(tmp_path, "camvid11").sequences()
+        FrameFolder(tmp_path, "camvid11").videos()
 
 
 def test_frames_without_any_label_are_refused(stills):
     for path in (stills / "labels").iterdir():
         path.unlink()
     with pytest.raises(FileNotFoundError, match=r"frame NAME\.jpg goes with NAME\.png or NAME_L"):
-        FrameFolder(stills, "camvid11").sequences()
+        FrameFolder(stills, "camvid11").videos()
 
 
 def test_masks_belong_to_the_frames_of_a_video(tmp_path):
@@ -76,7 +76,7 @@ def test_masks_belong_to_the_frames_of_a_video(tmp_path):
     frames = [picture(0)] * 4
     encode_frames(frames, tmp_path / "videos" / "drive.mp4", EncodeSettings())
     save(tmp_path / "labels" / "drive" / "000002.png", np.full(SIZE, 8))
-    (sequence,) = VideoFolder(tmp_path, "camvid11").sequences()
+    (sequence,) = VideoFolder(tmp_path, "camvid11").videos()
     assert sequence.labelled == (2,)
     assert (sequence.label(2, SIZE) == 8).all()
     assert sequence.image(2).shape == (*SIZE, 3)
@@ -88,7 +88,7 @@ def test_a_mask_is_named_after_its_frame(tmp_path):
     encode_frames([picture(0)] * 2, tmp_path / "videos" / "drive.mp4", EncodeSettings())
     save(tmp_path / "labels" / "drive" / "first.png", np.zeros(SIZE))
     with pytest.raises(ValueError, match="should be named after its frame number"):
-        VideoFolder(tmp_path, "camvid11").sequences()
+        VideoFolder(tmp_path, "camvid11").videos()
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def camvid(tmp_path):
 
 def test_camvid_has_two_protocols(camvid):
     for protocol, below in (("camvid11", 255), ("camvid12", 11)):
-        sequence = CamVid(camvid, "train", protocol).sequences()[0]
+        sequence = CamVid(camvid, "train", protocol).videos()[0]
         label = sequence.label(sequence.labelled[0], SIZE)
         assert (label[:24] == 8).all()
         assert (label[24:] == below).all()
@@ -117,7 +117,7 @@ def test_camvid_cuts_clips_from_its_recordings(camvid):
     encode_frames(frames, recording.with_suffix(".mp4"), EncodeSettings(crf=1))
     recording.with_suffix(".mp4").rename(recording)
     layout = CamVid(camvid, "train", frames="video", camera=CameraPath(num_frames=12))
-    (sequence,) = layout.sequences()  # the still of frame 0 has no past and is left out
+    (sequence,) = layout.videos()  # the still of frame 0 has no past and is left out
     assert sequence.name == "Seq05VD_f00030"
     grey = [int(image.mean().round()) for image in sequence.images()]
     assert grey == pytest.approx([4 * index for index in range(20, 32)], abs=3)
@@ -126,4 +126,4 @@ def test_camvid_cuts_clips_from_its_recordings(camvid):
 
 def test_missing_recordings_are_named(camvid):
     with pytest.raises(FileNotFoundError, match=r"0005VD\.MXF is missing; .*frames: stills"):
-        CamVid(camvid, "train", frames="video").sequences()
+        CamVid(camvid, "train", frames="video").videos()

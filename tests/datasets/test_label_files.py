@@ -64,7 +64,7 @@ LAYOUTS = (stills, clip, videos, camvid, cityscapes, pseudo)
 def refusal(layout):
     """Why a training on stills would not run."""
     try:
-        sequences = layout.sequences()
+        sequences = layout.videos()
         augment = ClipAugment((32, 32), (1.0,))
         dataset = TrainingStills(sequences, augment, Normalisation())
         for index in range(len(dataset)):

@@ -83,8 +83,8 @@ def test_colours_of_another_data_set_are_refused(tmp_path):
 
 def test_colours_without_a_colour_table_are_refused(tmp_path):
     path = write(tmp_path / "label.png", [[(1, 2, 3)]])
-    with pytest.raises(LabelError, match="street9 spells labels as single-channel"):
-        read_label(path, class_set("street9"))
+    with pytest.raises(LabelError, match="driving9 spells labels as single-channel"):
+        read_label(path, class_set("driving9"))
 
 
 def test_a_broken_image_is_named(tmp_path):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arseg_lightning.datasets import ClipDataModule, StreetVideos
+from arseg_lightning.datasets import ClipDataModule, SyntheticDriving
 from arseg_lightning.datasets.loader import clip_loader
-from arseg_lightning.datasets.missing import prepare_missing
+from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.types import ClipBatch
 from tests.processes import CONTEXT
 
@@ -72,15 +72,15 @@ def test_so_it_does_a_process_that_trains_with_others():
 def data(tmp_path_factory):
     videos = {"num_frames": 6, "height": 48, "width": 64}
     data = ClipDataModule(
-        train=StreetVideos(1, first_seed=0, **videos),
-        test=StreetVideos(1, first_seed=100, **videos),
+        train=SyntheticDriving(1, first_seed=0, **videos),
+        test=SyntheticDriving(1, first_seed=100, **videos),
         store=tmp_path_factory.mktemp("store"),
         keyframe_interval=3,
         batch_size=2,
         num_workers=0,
     )
     for split in ("train", "test"):
-        prepare_missing(data.store, data.sequences(split))
+        prepare_missing(data.store, data.videos(split))
     return data
 
 

@@ -206,4 +206,4 @@ def test_prepared_pairs_are_no_stream_and_no_sequences(camvid):
     with pytest.raises(ValueError, match=r"got test_pairs=stream; use test_pairs=every_distance"):
         clips(layout, test_pairs="stream")
     with pytest.raises(ValueError, match=r"data\.test are prepared pairs .* `predict --video FI"):
-        ClipDataModule(test=layout).sequences("test")
+        ClipDataModule(test=layout).videos("test")

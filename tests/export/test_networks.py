@@ -1,4 +1,4 @@
-"""Our networks as graphs: at odd sizes, where pooling and enlarging are least regular."""
+"""Our networks as graphs: at odd sizes, where pooling and upsampling are least regular."""
 
 import warnings
 from dataclasses import replace
@@ -52,7 +52,7 @@ def test_every_fusion_is_the_same_as_a_program(fusion, convention, tmp_path):
 @pytest.mark.slow
 def test_the_published_warp_and_attention_without_an_outside_are_the_same(tmp_path, capfd):
     pytest.importorskip("onnxruntime")
-    fusion = CReFF(8, window=7, zero_padding=False, spread=2.0)
+    fusion = CReFF(8, window=7, zero_padding=False, prior_sigma=2.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scores_agree(export_method(tiny_arseg(fusion, "paper"), tmp_path / "out", SETTINGS))
@@ -64,6 +64,6 @@ def test_the_published_warp_and_attention_without_an_outside_are_the_same(tmp_pa
 @pytest.mark.parametrize("convention", ["exact", "paper"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_ar_seg_of_every_network_is_the_same(network, convention, format, tmp_path):
-    fusion = partial(CReFF, zero_padding=convention == "paper", spread=2.0)
+    fusion = partial(CReFF, zero_padding=convention == "paper", prior_sigma=2.0)
     method = ARSeg(11, partial(network, width=0.25), fusion, 0.3, convention)
     scores_agree(export_method(method, tmp_path / "out", replace(ODD, format=format)))

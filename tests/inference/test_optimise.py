@@ -11,8 +11,8 @@ from arseg_lightning import native
 from arseg_lightning.cost import method_cost
 from arseg_lightning.inference import FoldedCReFF, Optimisations
 from arseg_lightning.inference.early_context import EarlyContext
-from arseg_lightning.inference.enlarged_conv import FactoredEnlargedConv
 from arseg_lightning.inference.network import _InferenceNetwork
+from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
 from arseg_lightning.methods import (
     ARSeg,
     EveryL,
@@ -122,7 +122,7 @@ def test_each_by_itself_leaves_the_output_as_it_is(network, optimisations):
         {"ratio": 0.3},
         {"ratio": 1.0},
         {"fusion_arguments": {"window": 3, "zero_padding": False}},
-        {"fusion_arguments": {"window": 11, "spread": 0.7}},
+        {"fusion_arguments": {"window": 11, "prior_sigma": 0.7}},
         {"fusion_arguments": {"window": 13}},
         {"fusion_arguments": {"direct_connection": False}},
         {"fusion_arguments": {"projection": "full"}},
@@ -251,14 +251,14 @@ def test_stages_are_those_of_the_plain_network(network, channels_last, precision
 
 
 def test_without_a_compiler_the_algebra_remains(monkeypatch):
-    for name in ("inference.options", "inference.enlarged_conv", "propagation.fused_creff"):
+    for name in ("inference.options", "inference.upsample_conv", "propagation.fused_creff"):
         module = importlib.import_module(f"arseg_lightning.{name}")
         monkeypatch.setattr(module, "load", lambda name: None)
     method = arseg()
     fast = optimised(method)
     kinds = {type(module) for module in fast.modules()}
     assert EarlyContext in kinds
-    assert not kinds & {FactoredEnlargedConv, FusedCReFF}
+    assert not kinds & {FactoredUpsampleConv, FusedCReFF}
     assert type(fast.folded) is FoldedCReFF
     assert_same(run(method), run(fast))
 
@@ -266,7 +266,7 @@ def test_without_a_compiler_the_algebra_remains(monkeypatch):
 @needs_kernels
 def test_kernels_are_used_where_they_fit():
     kinds = {type(module) for module in optimised(arseg(width=0.25)).modules()}
-    assert kinds >= {FactoredEnlargedConv, FusedCReFF}
+    assert kinds >= {FactoredUpsampleConv, FusedCReFF}
     kinds = {type(module) for module in optimised(arseg(width=0.125)).modules()}
     assert FusedCReFF not in kinds  # 8 channels are no whole vector
 
@@ -301,7 +301,7 @@ def cost(method):
 
 
 def test_the_algebra_of_the_paper_alone_brings_ar_seg_below_95_gmacs():
-    wanted = dataclasses.replace(Optimisations(), factored_enlargement=False, fused_fusion=False)
+    wanted = dataclasses.replace(Optimisations(), factored_upsampling=False, fused_fusion=False)
     plain, fast = cost(full_size()), cost(optimised(full_size(), wanted))
     assert plain.mean_gmacs == pytest.approx(101.85, abs=0.01)
     assert fast.mean_gmacs < 95
@@ -312,7 +312,7 @@ def test_the_algebra_of_the_paper_alone_brings_ar_seg_below_95_gmacs():
 
 
 @needs_kernels
-def test_convolutions_after_enlargements_cost_a_quarter():
+def test_convolutions_after_upsampling_cost_a_quarter():
     """The three stages of the decoder cost 152.88 GMACs; 15 multiplications a value add them up."""
     method = full_size().baselines()["1x"]
     values = 256 * 180 * 240 + 64 * 360 * 480 + 64 * 720 * 960
@@ -323,7 +323,7 @@ def test_convolutions_after_enlargements_cost_a_quarter():
 
 
 @needs_kernels
-def test_bisenet_too_convolves_before_it_doubles():
+def test_bisenet_too_convolves_before_it_upsamples():
     with torch.device("meta"):
         method = PerFrame(11, BiSeNet18).eval()
     values = 128 * 90 * 120

@@ -6,12 +6,12 @@ import yaml
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 
 from arseg_lightning.cli import main
-from tests.test_cli import HIGH_RES, configuration, street
+from tests.test_cli import HIGH_RES, configuration, driving
 
 
 def words(folder, name, **arguments):
     """A fit with one of Lightning's averages."""
-    config = configuration(folder, HIGH_RES, train_on="stills", val=street(50), val_losses=False)
+    config = configuration(folder, HIGH_RES, train_on="stills", val=driving(50), val_losses=False)
     more = folder / "more.yaml"
     callback = {"class_path": name, "init_args": arguments}
     more.write_text(yaml.safe_dump({"trainer": {"callbacks": [callback]}}))

@@ -5,10 +5,10 @@ import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 
 from arseg_lightning.callbacks import RunCheckpoint, run_callbacks
-from arseg_lightning.callbacks.recorded_values import refuse_what_is_not_recorded
 from arseg_lightning.callbacks.run_callbacks import has_bar
+from arseg_lightning.callbacks.run_record import refuse_what_is_not_recorded
 from arseg_lightning.cli import main
-from tests.test_cli import HIGH_RES, configuration, street
+from tests.test_cli import HIGH_RES, configuration, driving
 
 
 def kinds(folder, **options):
@@ -45,7 +45,7 @@ def test_no_checkpoints_where_none_are_wanted(options, tmp_path):
 
 
 def test_a_checkpoint_of_the_users_is_kept_beside_ours(tmp_path, capsys):
-    config = configuration(tmp_path, HIGH_RES, train_on="stills", val=street(50), val_losses=False)
+    config = configuration(tmp_path, HIGH_RES, train_on="stills", val=driving(50), val_losses=False)
     own = ["--trainer.callbacks+=ModelCheckpoint", "--trainer.callbacks.filename", "mine"]
     own += ["--trainer.callbacks.dirpath", str(tmp_path)]
     steps = ["--trainer.max_epochs", "-1", "--trainer.max_steps", "2"]
@@ -73,7 +73,7 @@ def test_what_a_record_cannot_hold_is_named():
 
 
 def test_a_run_whose_accumulation_changes_goes_on(tmp_path):
-    config = configuration(tmp_path, HIGH_RES, train_on="stills", val=street(50), val_losses=False)
+    config = configuration(tmp_path, HIGH_RES, train_on="stills", val=driving(50), val_losses=False)
     more = tmp_path / "more.yaml"
     more.write_text(
         "trainer: {max_epochs: 2, callbacks: [{class_path: GradientAccumulationScheduler, "

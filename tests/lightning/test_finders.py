@@ -8,8 +8,8 @@ from lightning.pytorch.callbacks import LearningRateFinder
 from lightning.pytorch.tuner import Tuner
 
 from arseg_lightning.cli import main
-from arseg_lightning.tasks import HighResTask
-from tests.test_cli import HIGH_RES, configuration, street
+from arseg_lightning.tasks import PerFrameTask
+from tests.test_cli import HIGH_RES, configuration, driving
 from tests.tiny import TinyNet
 
 
@@ -20,9 +20,9 @@ def command(tmp_path):
     def words(name, **arguments):
         config = configuration(
             *(tmp_path, HIGH_RES),
-            train=street(0, 4),
+            train=driving(0, 4),
             train_on="stills",
-            val=street(50),
+            val=driving(50),
             val_losses=False,
         )
         more = tmp_path / "more.yaml"
@@ -65,7 +65,7 @@ def test_the_batch_size_that_is_found_is_the_steps(command, tmp_path):
 def test_the_tuner_of_a_notebook_finds_both(command, tmp_path):
     cli = main([*command("LearningRateFinder"), "--trainer.fast_dev_run", "1"])
     data, options = cli.datamodule, {"accelerator": "cpu", "logger": False, "max_epochs": 1}
-    task = HighResTask(network=TinyNet, num_classes=data.num_classes)
+    task = PerFrameTask(network=TinyNet, num_classes=data.num_classes)
     trainer = Trainer(**options, default_root_dir=tmp_path, enable_progress_bar=False)
     tuner = Tuner(trainer)
     tuner.lr_find(task, datamodule=data, num_training=15, max_lr=0.1)

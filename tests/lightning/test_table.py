@@ -13,15 +13,15 @@ import yaml
 from lightning import Trainer
 
 from arseg_lightning.cli import main
-from arseg_lightning.failure import plain_message
+from arseg_lightning.messages import plain_message
 from tests.lightning.table import CALLBACKS, LOGGERS, PACKAGES, REFUSED, WORKS, Line
-from tests.test_cli import HIGH_RES, configuration, street
+from tests.test_cli import HIGH_RES, configuration, driving
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("table")
-    return configuration(folder, HIGH_RES, train_on="stills", val=street(50), val_losses=False)
+    return configuration(folder, HIGH_RES, train_on="stills", val=driving(50), val_losses=False)
 
 
 def run(line, config, folder, *more):

@@ -108,10 +108,10 @@ def test_more_motion_means_no_fewer_keyframes():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: EveryL(0), "keyframe_interval counts frames and is at least 1, got 0"),
-        (lambda: CodecKeyframes(0), "max_interval counts frames and is at least 1, got 0"),
+        (lambda: EveryL(0), "keyframe_interval is at least 1, got 0"),
+        (lambda: CodecKeyframes(0), "max_interval is at least 1, got 0"),
         (lambda: Adaptive(9, 4), "min_interval is at most max_interval, got 9 and 4"),
-        (lambda: Adaptive(scene_cut=1.5), r"scene_cut is a share and lies in \[0, 1\], got 1.5"),
+        (lambda: Adaptive(scene_cut=1.5), r"scene_cut lies in \[0, 1\], got 1.5"),
     ],
 )
 def test_impossible_settings_are_named(build, message):

@@ -217,7 +217,7 @@ def test_a_deep_stage_left_out_is_saved():
     ("arguments", "message"),
     [
         ({"network": TinyNet}, r"TinyNet has no shallow and no middle; use PSPNet18 or BiSeNet18"),
-        ({"threshold": 1.5}, r"threshold is a share and lies in \[0, 1\], got 1.5"),
+        ({"threshold": 1.5}, r"threshold lies in \[0, 1\], got 1.5"),
         ({"mode": "often"}, r"mode is one of every_frame, .*, got 'often'"),
         ({"filling": "slowly"}, r"filling is one of release, notebook, got 'slowly'"),
     ],

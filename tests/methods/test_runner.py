@@ -8,7 +8,7 @@ import torch
 
 from arseg_lightning.datasets.clips import keyframes
 from arseg_lightning.methods import EveryL, Executed, PerFrame, Plan, Stream
-from arseg_lightning.propagation import carry
+from arseg_lightning.propagation import warp_to
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.live import open_live
 from arseg_lightning.video.motion import BlockMotion
@@ -43,7 +43,7 @@ def test_a_method_that_remembers_gets_its_state_and_the_motion_to_the_frame_befo
     given = footage.clip(method)
     mean = method.network.features(given.images[:, 0])
     for index in range(1, 4):
-        warped = carry(mean, given.motion[:, index])
+        warped = warp_to(mean, given.motion[:, index])
         feature = method.network.features(given.images[:, index])
         mean = warped + (feature - warped) / (index + 1)
         torch.testing.assert_close(results[index].output.feature, mean)

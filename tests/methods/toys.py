@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from arseg_lightning.methods import Needs, Output, Plan, VideoMethod
-from arseg_lightning.propagation import carry
+from arseg_lightning.propagation import warp_to
 from tests.tiny import TinyNet
 
 
@@ -44,7 +44,7 @@ class RunningMean(Toy):
         count = feature.new_ones(len(feature))
         if role == "next":
             count = state["count"] + 1
-            warped = carry(state["mean"], frame.field())
+            warped = warp_to(state["mean"], frame.field())
             feature = warped + (feature - warped) / count[:, None, None, None]
         return self.score(feature), {"mean": feature, "count": count}
 

@@ -21,20 +21,20 @@ def test_both_parts_together_are_the_network(cut):
     network, whole = small(cut), PSPNet18(NUM_CLASSES, width=0.125).eval()
     whole.load_state_dict(network.state_dict())
     image = images(2, (32, 48))
-    carried, before = network.before_cut(image, with_side=True)
-    feature, after = network.after_cut(carried, with_side=True)
+    propagated, before = network.before_cut(image, with_side=True)
+    feature, after = network.after_cut(propagated, with_side=True)
     torch.testing.assert_close(feature, whole.features(image))
     presence = whole.features_and_side(image, True)[1].presence
     torch.testing.assert_close((before + after).presence, presence)
 
 
 @pytest.mark.parametrize(("cut", "channels", "stride"), [("task", 512, 8), ("features", 64, 4)])
-def test_what_is_carried(cut, channels, stride):
+def test_the_propagated_feature_is_that_before_the_cut(cut, channels, stride):
     with torch.device("meta"):
         network = PSPNet18EarlyCut(NUM_CLASSES, cut=cut)
-        carried, _ = network.before_cut(torch.empty(1, 3, 64, 96))
-    assert network.carried_channels == channels
-    assert carried.shape == (1, channels, 64 // stride, 96 // stride)
+        propagated, _ = network.before_cut(torch.empty(1, 3, 64, 96))
+    assert network.cut_channels == channels
+    assert propagated.shape == (1, channels, 64 // stride, 96 // stride)
 
 
 @pytest.mark.parametrize("cut", CUTS)

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.cost import count_macs
 from arseg_lightning.propagation import ConvFusion, CReFF, GlobalAttention, NoFusion
-from arseg_lightning.propagation.fusion import enlarge
+from arseg_lightning.propagation.fusion import upsample
 
 LOW, WARPED = torch.randn(2, 6, 5, 7), torch.randn(2, 6, 10, 13)
 
@@ -18,7 +18,7 @@ def test_no_fusion_is_the_low_resolution_feature():
 
 def test_conv_fusion_starts_near_the_mean_of_both():
     fused = ConvFusion(6)(LOW, WARPED)
-    mean = (enlarge(LOW, WARPED) + WARPED) / 2
+    mean = (upsample(LOW, WARPED) + WARPED) / 2
     assert fused.shape == WARPED.shape
     inside = (..., slice(1, -1), slice(1, -1))
     assert (fused - mean)[inside].abs().mean() < 0.2 * mean.abs().mean()
@@ -26,7 +26,7 @@ def test_conv_fusion_starts_near_the_mean_of_both():
 
 def test_global_attention_compares_with_every_reduced_place():
     fusion = GlobalAttention(6, reduction=2)
-    upsampled = enlarge(LOW, WARPED)
+    upsampled = upsample(LOW, WARPED)
     query = fusion.query(upsampled).flatten(2)
     key, value = (
         F.interpolate(part(WARPED), size=(5, 6), mode="bilinear").flatten(2)
@@ -39,7 +39,7 @@ def test_global_attention_compares_with_every_reduced_place():
 
 def test_one_key_for_everything_adds_the_same_everywhere():
     fusion = GlobalAttention(6, reduction=1000)
-    added = fusion(LOW, WARPED) - enlarge(LOW, WARPED)
+    added = fusion(LOW, WARPED) - upsample(LOW, WARPED)
     torch.testing.assert_close(added, added[..., :1, :1].expand_as(added))
 
 

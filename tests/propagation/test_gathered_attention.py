@@ -31,7 +31,7 @@ def test_it_is_window_attention(size, window, zero_padding):
 
 @pytest.mark.parametrize("zero_padding", [True, False])
 def test_the_prior_is_the_same(zero_padding):
-    attention = WindowAttention(5, zero_padding, spread=1.5)
+    attention = WindowAttention(5, zero_padding, prior_sigma=1.5)
     inputs = parts((11, 18))
     torch.testing.assert_close(GatheredWindowAttention(attention)(*inputs), attention(*inputs))
 

@@ -58,10 +58,10 @@ def reference(case: Case):
         return unfolded.view(batch, picture.shape[1], window**2, height * width)
 
     logits = (query.flatten(2)[:, :, None] * windows(key)).sum(1)
-    if case.spread is not None:
+    if case.prior_sigma is not None:
         offset = torch.arange(window) - margin
         squared = (offset[:, None] ** 2 + offset**2).flatten()
-        logits = logits - squared[:, None] / (2 * case.spread**2)
+        logits = logits - squared[:, None] / (2 * case.prior_sigma**2)
     if not case.zero_padding:
         inside = windows(torch.ones_like(query[:, :1])).squeeze(1)
         logits = logits.masked_fill(inside == 0, float("-inf"))

@@ -193,15 +193,15 @@ def test_a_prior_takes_the_squared_distance_off_the_logits(zero_padding):
     more_key = torch.cat([key, place, one, square], dim=1)
     more_value = torch.cat([value, torch.zeros(1, 4, 9, 12).double()], dim=1)
     expected = window_attention(more_query, more_key, more_value, 5, zero_padding)[:, :3]
-    found = window_attention(query, key, value, 5, zero_padding, spread=0.8)
+    found = window_attention(query, key, value, 5, zero_padding, prior_sigma=0.8)
     inner = (..., slice(2, -2), slice(2, -2)) if zero_padding else ...
     torch.testing.assert_close(found[inner], expected[inner])
 
 
 def test_the_narrowest_prior_looks_at_one_place_and_the_widest_is_none():
     query, key, value = three((1, 3, 9, 12))
-    torch.testing.assert_close(window_attention(query, key, value, 7, spread=0.01), value)
-    wide = window_attention(query, key, value, 7, spread=1e4)
+    torch.testing.assert_close(window_attention(query, key, value, 7, prior_sigma=0.01), value)
+    wide = window_attention(query, key, value, 7, prior_sigma=1e4)
     torch.testing.assert_close(wide, window_attention(query, key, value, 7))
 
 
@@ -209,11 +209,11 @@ def test_gradients_with_a_prior_are_derivatives():
     inputs = three((1, 2, 5, 9), torch.float64, requires_grad=True)
 
     def attention(*parts):
-        return window_attention(*parts, 3, spread=0.7)
+        return window_attention(*parts, 3, prior_sigma=0.7)
 
     assert torch.autograd.gradcheck(attention, inputs, fast_mode=True)
 
 
 def test_a_prior_without_width_is_refused():
     with pytest.raises(ValueError, match=r"positive, or null; got 0\.0"):
-        WindowAttention(7, spread=0.0)
+        WindowAttention(7, prior_sigma=0.0)

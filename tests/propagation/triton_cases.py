@@ -23,7 +23,7 @@ class Case:
     shape: tuple[int, int, int, int, int]
     window: int
     zero_padding: bool = True
-    spread: float | None = None
+    prior_sigma: float | None = None
     dtype: torch.dtype = torch.float32
     layout: str = "contiguous"
     sharpness: float = 1.0
@@ -58,8 +58,8 @@ CASES = [
     Case("window of one", (1, 7, 2, 2, 5), 1, zero_padding=False),
     Case("window of three", (2, 5, 7, 3, 5), 3, zero_padding=False),
     Case("several tiles, excluded", (1, 33, 2, 2, 33), 3, zero_padding=False),
-    Case("prior", (1, 3, 1, 5, 34), 3, spread=0.8),
-    Case("prior, excluded", (1, 3, 12, 4, 6), 5, zero_padding=False, spread=1.5),
+    Case("prior", (1, 3, 1, 5, 34), 3, prior_sigma=0.8),
+    Case("prior, excluded", (1, 3, 12, 4, 6), 5, zero_padding=False, prior_sigma=1.5),
     Case("window beyond the picture", (1, 4, 4, 2, 1), 5, zero_padding=False),
     Case("window of seven", (1, 12, 12, 4, 9), 7),
     Case("many channels", (1, 130, 20, 2, 5), 3),
@@ -67,7 +67,7 @@ CASES = [
     Case("many values", (1, 1, 65, 2, 6), 3),
     Case("bfloat16", (1, 12, 5, 4, 6), 5, dtype=torch.bfloat16),
     Case("bfloat16, excluded", (1, 64, 64, 2, 6), 3, zero_padding=False, dtype=torch.bfloat16),
-    Case("float16", (1, 20, 12, 3, 7), 3, spread=2.0, dtype=torch.float16),
+    Case("float16", (1, 20, 12, 3, 7), 3, prior_sigma=2.0, dtype=torch.float16),
     Case("float16, excluded", (1, 3, 3, 3, 3), 3, zero_padding=False, dtype=torch.float16),
     *(Case(f"layout {name}", (2, 5, 3, 3, 4), 3, layout=name) for name in list(LAYOUTS)[1:]),
 ]
@@ -77,7 +77,7 @@ def compute(case: Case, device="cpu", implementation="triton") -> tuple[Tensor, 
     """Result and gradients of query, key and value, on the CPU."""
     inputs, grad = case.inputs(device)
     output = window_attention(
-        *inputs, case.window, case.zero_padding, case.spread, implementation=implementation
+        *inputs, case.window, case.zero_padding, case.prior_sigma, implementation=implementation
     )
     results = output, *torch.autograd.grad(output, inputs, grad)
     return tuple(part.detach().cpu() for part in results)

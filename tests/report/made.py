@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from arseg_lightning.metrics import Accuracy
-from arseg_lightning.report import MethodResult, Provenance, RoleResult, RunResult
+from arseg_lightning.provenance import Provenance
+from arseg_lightning.report import MethodResult, RoleResult, RunResult
 
 CAMVID_TEST = {
     "class_path": "arseg_lightning.datasets.CamVid",
@@ -82,8 +83,8 @@ def study(folder):
     """Write a study of five rows, two of them with two seeds; returns the folder."""
     full, low = method("1x", 0.60, 10.0), method("0.5x", 0.50, 2.5)
     rows = {
-        "high-seed0": ([full], config("HighResTask", ratio=1.0)),
-        "half-seed0": ([low], config("HighResTask", ratio=0.5)),
+        "high-seed0": ([full], config("PerFrameTask", ratio=1.0)),
+        "half-seed0": ([low], config("PerFrameTask", ratio=0.5)),
     }
     for seed, own, conv in ((0, 0.56, 0.53), (1, 0.58, 0.53)):
         conv_fusion = {"class_path": "arseg_lightning.propagation.ConvFusion"}

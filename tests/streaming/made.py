@@ -98,8 +98,8 @@ MODEL = {
         },
     },
 }
-STREETS = {
-    "class_path": "StreetVideos",
+VIDEOS = {
+    "class_path": "SyntheticDriving",
     "init_args": {"num_videos": 1, "num_frames": 8, "height": 48, "width": 64},
 }
 
@@ -108,7 +108,7 @@ def write_run(parent):
     """The folder of a run, as ``fit`` leaves it, with weights that differ by checkpoint."""
     folder = parent / "run"
     folder.mkdir()
-    data = {"train": STREETS, "store": str(parent / "store"), "keyframe_interval": 4}
+    data = {"train": VIDEOS, "store": str(parent / "store"), "keyframe_interval": 4}
     content = {"run_dir": str(folder), "trainer": {"max_epochs": 1}, "data": data, "model": MODEL}
     (folder / "fit.yaml").write_text(yaml.safe_dump(content))
     for seed, name in enumerate(("best", "last")):

@@ -1,10 +1,12 @@
 """Sweep files for tests, and what stands in for their runs."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import yaml
+
+from arseg_lightning.sweep import Place, read_sweep, run_sweep, runner
 
 COMMAND = [
     *("${env}", "${interpreter}", "-m", "arseg_lightning", "test", "--config", "experiment.yaml"),
@@ -14,6 +16,7 @@ PARAMETERS = {
     "data.keyframe_interval": {"values": [6, 12]},
     "model.init_args.resolution_ratio": {"values": [0.3, 0.5, 0.7]},
 }
+ONE_PLACE = (Place(),)
 SMALL = {"parameters": {"data.keyframe_interval": {"values": [6, 12, 24]}}}
 
 
@@ -26,12 +29,22 @@ def sweep_file(folder, **changes):
     return path
 
 
-@dataclass
+def run(folder, launch, said=None, extra=(), places=ONE_PLACE, **changes):
+    """Run a sweep file in a folder, with what stands in for the processes."""
+    sweep = read_sweep(sweep_file(folder, **changes))
+    count = 20 if sweep.method == "random" else None
+    say = (said if said is not None else []).append
+    with patch.object(runner, "Process", launch):
+        return run_sweep(sweep, folder / "sweep", count, 0, tuple(extra), places, say)
+
+
 class Ended:
     """Stands in for a process that ended at once."""
 
-    error: str | None = None
-    has_ended: bool = True
+    has_ended, seconds = True, 0.0
+
+    def __init__(self, error=None):
+        self.error = error
 
     def end(self, by_force=False):
         pass
@@ -45,7 +58,7 @@ class Runs:
         self.commands = []
 
     def __call__(self, arguments, log, environment):
-        self.commands.append(list(arguments))
+        self.commands.append(list(arguments[3:]))  # after: python -m arseg_lightning
         name = log.parent.name.removeprefix("point-keyframe_interval=")
         log.write_text("…")
         (log.parent / "result.json").write_text(log.parent.name)

@@ -28,7 +28,7 @@ def sweep(file, run_dir):
 
 @pytest.mark.slow
 def test_a_point_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
-    config = experiment(tmp_path, tmp_path / "store", "HighResTask", loss=CROSS_ENTROPY)
+    config = experiment(tmp_path, tmp_path / "store", "PerFrameTask", loss=CROSS_ENTROPY)
     command = ["${env}", "${interpreter}", "-m", "arseg_lightning", "fit", "--config", config]
     command += ["--trainer.max_epochs", str(EPOCHS), "--config", "${args_json_file}"]
     file = sweep_file(tmp_path, command=command, parameters={"data.seed": {"values": [3]}})

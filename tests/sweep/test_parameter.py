@@ -1,13 +1,14 @@
-from random import Random
-
+import optuna
 import pytest
 
 from arseg_lightning.sweep.parameter import Parameter
 
 
 def draws(distribution, **settings):
-    parameter, random = Parameter("key", distribution, settings), Random(0)
-    return [parameter.draw(random) for _ in range(400)]
+    parameter = Parameter("key", distribution, settings)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    space = {"key": parameter.space(as_grid=False)}
+    return [parameter.value(study.ask(space).params["key"]) for _ in range(400)]
 
 
 @pytest.mark.parametrize(
@@ -52,18 +53,38 @@ def test_normal_draws_have_their_mean():
     ("distribution", "settings", "message"),
     [
         ("beta", {}, r"key has distribution beta, which is not known here; use one of constant, "),
-        ("uniform", {"min": 1}, r"key has no max; uniform needs min and max"),
-        ("q_uniform", {"q": 1}, r"key has no min and no max; q_uniform needs min and max and q"),
-        ("uniform", {"min": 1, "max": 2, "mean": 3}, r"key has mean, which uniform does not know"),
-        ("uniform", {"min": "low", "max": 2}, r"key has min 'low'; give a number"),
-        ("uniform", {"min": True, "max": 2}, r"key has min True; give a number"),
-        ("int_uniform", {"min": 1, "max": 2.5}, r"key has max 2\.5; give a whole number"),
-        ("uniform", {"min": 3, "max": 2}, r"key has min 3 above max 2; swap them"),
-        ("log_uniform_values", {"min": 0, "max": 1}, r"min 0, which has no logarithm; give a pos"),
-        ("categorical", {"values": []}, r"key has values \[\]; give a list with at least one"),
-        ("categorical", {"values": 3}, r"key has values 3; give a list with at least one"),
-        ("categorical", {"values": [1], "probabilities": [0.5, 0.5]}, r"2 probabilities for 1 val"),
-        ("q_uniform", {"min": 0, "max": 1, "q": 0}, r"key has q 0; give a positive step"),
+        ("uniform", {"min": 1}, r"key has \{'min': 1\}, but uniform takes min and max, num"),
+        ("q_uniform", {"q": 1}, r"but q_uniform takes min and max, .* and q, a positive st"),
+        ("uniform", {"min": 1, "max": 2, "mean": 3}, r"'mean': 3\}, but uniform takes min and max"),
+        (
+            "uniform",
+            {"min": "low", "max": 2},
+            r"'min': 'low', .*uniform takes min and max, numbers",
+        ),
+        ("uniform", {"min": True, "max": 2}, r"'min': True, .*uniform takes min and max, numbers"),
+        (
+            "int_uniform",
+            {"min": 1, "max": 2.5},
+            r"'max': 2\.5\}, .* takes min and max, whole numbers",
+        ),
+        ("uniform", {"min": 3, "max": 2}, r"'min': 3, 'max': 2\}, .* with min at most max"),
+        (
+            "log_uniform_values",
+            {"min": 0, "max": 1},
+            r"'min': 0, .* takes min and max, .* both pos",
+        ),
+        (
+            "categorical",
+            {"values": []},
+            r"'values': \[\]\}, .* takes values, a list with at least one",
+        ),
+        ("categorical", {"values": 3}, r"'values': 3\}, .* takes values, a list with at least one"),
+        (
+            "categorical",
+            {"values": [1], "probabilities": [0.5, 0.5]},
+            r"\[0\.5, 0\.5\]\}, .* one for each",
+        ),
+        ("q_uniform", {"min": 0, "max": 1, "q": 0}, r"'q': 0\}, .* q, a positive step"),
     ],
 )
 def test_what_is_no_distribution_is_refused_with_the_remedy(distribution, settings, message):

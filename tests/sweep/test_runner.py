@@ -5,18 +5,12 @@ import signal
 import time
 from pathlib import Path
 
+import optuna
 import pytest
 
 from arseg_lightning.report.sweep_index import SweepIndex
-from arseg_lightning.sweep import choose_points, read_sweep, run_sweep
-from tests.sweep.files import PARAMETERS, SMALL, Ended, Runs, sweep_file
-
-
-def run(folder, launch, said=None, extra=(), **changes):
-    sweep = read_sweep(sweep_file(folder, **changes))
-    points = choose_points(sweep, 20 if sweep.method == "random" else None)
-    say = (said if said is not None else []).append
-    return run_sweep(sweep, points, folder / "sweep", extra, launch=launch, say=say)
+from arseg_lightning.sweep.runner import _logged
+from tests.sweep.files import PARAMETERS, SMALL, Ended, Runs, run
 
 
 def statuses(folder):
@@ -107,15 +101,16 @@ def test_killed_half_way_it_goes_on_with_the_point_that_was_running(tmp_path):
     runner.start()
     while not (tmp_path / "sweep" / "point-keyframe_interval=12" / "log.txt").exists():
         time.sleep(0.01)
-    with pytest.raises(RuntimeError, match=r"is running already; wait for it, or give another --r"):
-        run(tmp_path, Runs(), **SMALL)
+    other = Runs()
+    run(tmp_path, other, **SMALL)
+    assert other.names == ["24"]  # works on what nobody else does
+    assert statuses(tmp_path) == ["done", "running", "done"]
     assert runner.pid
     os.kill(runner.pid, signal.SIGKILL)
     runner.join()
-    assert statuses(tmp_path) == ["done", "running", "waiting"]
     launch = Runs()
     run(tmp_path, launch, **SMALL)
-    assert launch.names == ["12", "24"]
+    assert launch.names == ["12"]
     assert statuses(tmp_path) == ["done"] * 3
 
 
@@ -151,6 +146,45 @@ def test_another_command_in_the_same_folder_is_refused(tmp_path):
         run(tmp_path, Runs(), extra=["--a", "1"], **SMALL)
 
 
+def test_bayesian_search_draws_ever_better_points_and_resumes(tmp_path):
+    def launch(arguments, log, environment):
+        (rate,) = json.loads((log.parent / "sweep_values.json").read_text()).values()
+        (log.parent / "metrics.csv").write_text(f"val/loss\n{(rate - 0.8) ** 2}\n")
+        return Ended()
+
+    sweep = {"method": "bayes", "metric": {"name": "val/loss"}}
+    sweep |= {"parameters": {"rate": {"min": 0.0, "max": 1.0}}}
+    few = run(tmp_path, launch, run_cap=10, **sweep)
+    many = run(tmp_path, launch, run_cap=30, **sweep)
+    assert many.points[:10] == few.points
+    assert len({point.values["rate"] for point in many.points}) == 30
+    distances = [abs(point.values["rate"] - 0.8) for point in many.points]
+    assert sum(distances[20:]) < sum(distances[:10]) / 2
+    study = optuna.load_study(
+        study_name=None, storage=f"sqlite:///{tmp_path / 'sweep' / 'study.db'}"
+    )
+    assert study.best_value == min(point.metric for point in many.points)
+
+
+def test_bayesian_search_without_its_metric_fails(tmp_path):
+    sweep = {"method": "bayes", "metric": {"name": "val/loss"}, "run_cap": 1}
+    (point,) = run(tmp_path, Runs(), **sweep).points
+    assert (point.status, point.error) == (
+        "failed",
+        "its logs hold no val/loss, which bayes needs; add a CSVLogger",
+    )
+
+
+def test_bayesian_search_ends_where_all_points_are_known(tmp_path):
+    def launch(arguments, log, environment):
+        (log.parent / "metrics.csv").write_text("val/loss\n1\n")
+        return Ended()
+
+    sweep = {"method": "bayes", "metric": {"name": "val/loss"}, "run_cap": 20}
+    index = run(tmp_path, launch, parameters={"a": {"values": [1, 2, 3]}}, **sweep)
+    assert sorted(point.values["a"] for point in index.points) == [1, 2, 3]
+
+
 def test_the_metric_is_read_from_the_runs_own_logs(tmp_path):
     def launch(arguments, log, environment):
         (log.parent / "metrics.csv").write_text("val/miou\n0.25\n")
@@ -158,3 +192,21 @@ def test_the_metric_is_read_from_the_runs_own_logs(tmp_path):
 
     index = run(tmp_path, launch, metric={"name": "val/miou"}, **SMALL)
     assert [point.metric for point in index.points] == [0.25] * 3
+
+
+def write(path, text, seconds):
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    os.utime(path, (seconds, seconds))
+
+
+def test_the_last_value_of_the_newest_log_counts(tmp_path):
+    write(tmp_path / "logs/version_10/metrics.csv", "step,val/miou\n1,0.1\n2,\n3,0.4\n4,\n", 20)
+    write(tmp_path / "logs/version_9/metrics.csv", "step,val/miou\n1,0.9\n", 10)
+    assert _logged(tmp_path, "val/miou") == 0.4
+
+
+def test_a_metric_that_nobody_logged_is_not_known(tmp_path):
+    assert _logged(tmp_path, "val/miou") is None
+    write(tmp_path / "logs/metrics.csv", "step,train/loss\n1,0.1\n", 10)
+    assert _logged(tmp_path, "val/miou") is None

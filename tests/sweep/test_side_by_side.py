@@ -11,11 +11,11 @@ from contextlib import suppress
 import pytest
 
 from arseg_lightning.report.sweep_index import SweepIndex
-from arseg_lightning.sweep import choose_points, read_sweep, run_sweep, side_by_side
-from arseg_lightning.sweep.launch import start
-from arseg_lightning.sweep.places import Place
+from arseg_lightning.sweep import Place, process
+from arseg_lightning.sweep.process import Process
 from arseg_lightning.sweep.runner import _time_left
-from tests.sweep.files import Ended, sweep_file
+from tests.sweep.files import Ended
+from tests.sweep.files import run as run_file
 
 GPUS = tuple(Place(name, {"CUDA_VISIBLE_DEVICES": name}) for name in ("0", "MIG-1"))
 
@@ -34,19 +34,17 @@ IGNORE = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)" + WAIT
 
 
 def program(text):
-    """A launch of a program in place of ours; it is told its point's folder."""
+    """A process of a program in place of ours; it is told its point's folder."""
 
     def launch(arguments, log, environment):
-        return start([sys.executable, "-SE", "-c", text, str(log.parent)], log, environment)
+        return Process([sys.executable, "-SE", "-c", text, str(log.parent)], log, environment)
 
     return launch
 
 
 def run(folder, launch, said=None, places=GPUS, intervals=(6, 12, 24)):
     values = {"data.keyframe_interval": {"values": list(intervals)}}
-    sweep = read_sweep(sweep_file(folder, parameters=values))
-    say = (said if said is not None else []).append
-    return run_sweep(sweep, choose_points(sweep), folder / "sweep", (), places, launch, say)
+    return run_file(folder, launch, said, places=places, parameters=values)
 
 
 def point(folder, interval):
@@ -74,7 +72,7 @@ def has_died(folder, interval):
 @pytest.fixture
 def waiting(tmp_path, request, monkeypatch):
     """A runner of its own whose first two points run; the third waits."""
-    monkeypatch.setattr(side_by_side, "_SECONDS_TO_STOP", 0.3)
+    monkeypatch.setattr(process, "_SECONDS_TO_STOP", 0.3)
     fork = multiprocessing.get_context("fork")
     runner = fork.Process(target=run, args=(tmp_path, program(request.param)))
     runner.start()

@@ -1,6 +1,7 @@
 import pytest
 
 from arseg_lightning.sweep import read_sweep
+from arseg_lightning.sweep.sweep_file import _checked_command
 from tests.sweep.files import COMMAND, sweep_file
 
 
@@ -66,8 +67,9 @@ def test_nested_parameters_are_those_of_dotted_keys(tmp_path):
             {"metric": {"name": "a", "goal": "up"}},
             r"metric is .*; give a name, and minimize",
         ),
+        ({"method": "bayes"}, r"bayes looks for the best metric; give metric: \{name: val/miou"),
         ({"metric": "val/miou"}, r"metric is val/miou; give a name, and"),
-        ({"command": None}, r"sweep\.yaml: command has to run `-m arseg_lightning`, such as \["),
+        ({"command": None}, r"sweep\.yaml: command is None, but has to run fit, validate or"),
     ],
 )
 def test_what_is_no_sweep_is_refused_with_file_and_remedy(changes, message, tmp_path):
@@ -86,3 +88,28 @@ def test_a_file_that_is_no_yaml_is_refused(content, tmp_path):
     (tmp_path / "sweep.yaml").write_bytes(content)
     with pytest.raises(ValueError, match=r"sweep\.yaml (cannot be read as YAML|is no sweep file)"):
         read_sweep(tmp_path / "sweep.yaml")
+
+
+def test_the_programs_of_wandb_may_stand_before_ours():
+    words = ["/usr/bin/env", "python", *COMMAND[2:]]
+    assert _checked_command(words) == tuple(words)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        None,
+        "python -m arseg_lightning fit",
+        ["${env}", "python", "train.py", "${args}"],
+        ["train.py", *COMMAND[2:]],
+        [*COMMAND[:4], "sweep", *COMMAND[5:]],
+        COMMAND[:4],
+        [*COMMAND, "${args}"],
+        COMMAND[:-2],
+        [*COMMAND[:-2], "--config=${args_json_file}"],
+    ],
+)
+def test_another_command_is_refused_with_the_remedy(command):
+    rule = r"has to run fit, validate or test and take the values from \$\{args_json_file\}"
+    with pytest.raises(ValueError, match=rf"command is .*, but {rule} .* such as \["):
+        _checked_command(command)

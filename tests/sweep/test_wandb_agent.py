@@ -15,8 +15,8 @@ from arseg_lightning.cli import main
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.report import RunResult
-from arseg_lightning.sweep import choose_points, read_sweep
-from arseg_lightning.sweep.plan import point_names
+from arseg_lightning.sweep import read_sweep
+from arseg_lightning.sweep.points import choose_points, point_name
 from arseg_lightning.tasks import JointTask
 from tests.tiny import TinyNet
 
@@ -67,6 +67,14 @@ def parsed(arguments, capsys):
     return yaml.safe_load(capsys.readouterr().out)
 
 
+def points(path):
+    """Two points or more of a sweep, drawn at random where it searches."""
+    sweep = read_sweep(path)
+    return [
+        sweep.values(drawn) for drawn in choose_points(sweep, None if sweep.count is None else 2)
+    ]
+
+
 def entry(config, key):
     for part in key.split("."):
         config = config[part]
@@ -80,10 +88,10 @@ def test_there_are_sweeps():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_agents_command_sets_the_points_values(path, agent, capsys):
     sweep = read_sweep(path)
-    points = choose_points(sweep, 1)
-    config = parsed(options(agent(path, points[0])), capsys)
-    assert {key: entry(config, key) for key in points[0]} == points[0]
-    folder = point_names(sweep, points)[0] if sweep.method == "grid" else "abc123"
+    values = points(path)[0]
+    config = parsed(options(agent(path, values)), capsys)
+    assert {key: entry(config, key) for key in values} == values
+    folder = point_name(sweep, values) if sweep.method == "grid" else "abc123"
     assert config["run_dir"] == f"runs/sweeps/{path.stem}/{folder}"
     assert config["trainer"]["logger"][1]["init_args"]["save_dir"] == config["run_dir"]
 
@@ -99,18 +107,18 @@ def test_a_file_begins_with_the_commands_that_run_it(path):
 def test_a_ratios_networks_are_tested_at_that_ratio(agent, capsys):
     path = FILES[0].with_name("interval_x_ratio.yaml")
     trained = read_sweep(path.with_name("resolution_ratio.yaml"))
-    values = choose_points(read_sweep(path), 2)[1]
+    values = points(path)[1]
     ratio = {key: value for key, value in values.items() if key.endswith("ratio")}
-    checkpoint = f"runs/sweeps/resolution_ratio/{point_names(trained, [ratio])[0]}/best.ckpt"
+    checkpoint = f"runs/sweeps/resolution_ratio/{point_name(trained, ratio)}/best.ckpt"
     assert parsed(options(agent(path, values)), capsys)["ckpt_path"] == checkpoint
-    assert ratio in choose_points(trained)
+    assert ratio in points(trained.path)
 
 
 @pytest.fixture
 def untrained(tmp_path):
     """A checkpoint of the quickstart's task with a small network."""
     loss = CrossEntropy()
-    task = JointTask(TinyNet, loss, FST(loss), 9, fusion=partial(CReFF, window=3))
+    task = JointTask(TinyNet, loss, FST(loss), num_classes=9, fusion=partial(CReFF, window=3))
     path = tmp_path / "untrained.ckpt"
     version = {"pytorch-lightning_version": lightning.__version__}
     torch.save({"state_dict": task.state_dict(), **version}, path)
@@ -119,11 +127,11 @@ def untrained(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # wandb leaves the sweep's file open
 def test_points_run_on_what_the_first_has_prepared(agent, untrained, tmp_path, monkeypatch):
-    """The street's sweep, on a small street with a small network, from the agent's command."""
+    """The quickstart's sweep with a small scene and network, from the agent's command."""
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    path, store = FILES[0].with_name("street_interval_x_ratio.yaml"), tmp_path / "store"
-    street = {"num_videos": 1, "num_frames": 12, "height": 48, "width": 64}
-    small = {f"data.test.init_args.{key}": value for key, value in street.items()}
+    path, store = FILES[0].with_name("quickstart_interval_x_ratio.yaml"), tmp_path / "store"
+    driving = {"num_videos": 1, "num_frames": 12, "height": 48, "width": 64}
+    small = {f"data.test.init_args.{key}": value for key, value in driving.items()}
     small |= {"data.store": store, "model.init_args.network": "tests.tiny.TinyNet"}
     small |= {"ckpt_path": untrained, "data.num_workers": 0, "trainer.accelerator": "cpu"}
     prepared = []

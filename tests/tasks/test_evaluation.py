@@ -21,7 +21,7 @@ from arseg_lightning.methods import (
     Stream,
     VideoMethod,
 )
-from arseg_lightning.propagation import CReFF, carry
+from arseg_lightning.propagation import CReFF, warp_to
 from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
 from tests.tiny import TinyNet, evaluation_clip
 
@@ -43,7 +43,7 @@ class Remembering(VideoMethod):
     def step(self, role, frame, state, **inputs):
         feature = self.network.features(frame.image)
         if role == "next":
-            past = carry(state["feature"], frame.field())
+            past = warp_to(state["feature"], frame.field())
             feature = feature + self.keep * (past - feature)
         output = Output(self.network.classifier(feature), self.network.align_corners, feature)
         return output, {"feature": feature}

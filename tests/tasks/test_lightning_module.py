@@ -14,19 +14,19 @@ import torch
 
 from arseg_lightning.cli import main
 from arseg_lightning.cost import method_cost
-from arseg_lightning.datasets import ClipAugment, ClipDataModule, StillFolder, StreetVideos
+from arseg_lightning.datasets import ClipAugment, ClipDataModule, StillFolder, SyntheticDriving
 from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining, SegmentationLoss
 from arseg_lightning.methods import Adaptive, CodecKeyframes, EveryL, FeaturePropagation, PerFrame
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.streaming import segmenter_of
-from arseg_lightning.tasks import HighResTask, JointTask, LowResTask, VideoTask
+from arseg_lightning.tasks import JointTask, LowResTask, PerFrameTask, VideoTask
 from tests.datasets.trees import images_and_labels
-from tests.test_cli import CREFF, JOINT, TINY, configuration, street
+from tests.test_cli import CREFF, JOINT, TINY, configuration, driving
 from tests.tiny import TinyNet, clip_batch, small_trainer
 
 
 def data(folder, **changes):
-    videos = partial(StreetVideos, num_frames=8, height=48, width=64)
+    videos = partial(SyntheticDriving, num_frames=8, height=48, width=64)
     arguments = {
         "train": videos(num_videos=1),
         "test": videos(num_videos=2, first_seed=100),
@@ -47,7 +47,7 @@ def fusion(channels):
 def run(tmp_path_factory):
     """The folder of a run of the command line, with the data of its test prepared."""
     folder = tmp_path_factory.mktemp("module")
-    main(["fit", "--config", configuration(folder, JOINT, val=street(50))])
+    main(["fit", "--config", configuration(folder, JOINT, val=driving(50))])
     return folder
 
 
@@ -81,7 +81,7 @@ def test_the_weights_are_the_checkpoints_and_arguments_win(run):
 
 
 def test_files_that_a_training_started_from_need_not_be_there_any_more(run, tmp_path):
-    teacher = HighResTask(TinyNet, num_classes=9)
+    teacher = PerFrameTask(TinyNet, num_classes=9)
     torch.save({"state_dict": teacher.state_dict()}, tmp_path / "high.ckpt")
     weights = {"high_res": str(tmp_path / "high.ckpt")}
     task = LowResTask(TinyNet, num_classes=9, fusion=partial(CReFF, window=3), weights=weights)
@@ -95,7 +95,9 @@ def test_files_that_a_training_started_from_need_not_be_there_any_more(run, tmp_
 @pytest.mark.parametrize(
     "task",
     [
-        HighResTask(TinyNet, OnlineHardExampleMining(threshold=0.6), 3, resolution_ratio=0.5),
+        PerFrameTask(
+            TinyNet, OnlineHardExampleMining(threshold=0.6), num_classes=3, resolution_ratio=0.5
+        ),
         LowResTask(
             partial(TinyNet),
             FST(CrossEntropy(auxiliary_weight=0.1), similarity="kl"),
@@ -139,33 +141,33 @@ def test_an_objects_attributes_tell_how_to_build_it(kind):
 
 
 def test_what_no_file_can_hold_is_asked_for_by_name(tmp_path):
-    task = HighResTask(lambda num_classes: TinyNet(num_classes), num_classes=3)
+    task = PerFrameTask(lambda num_classes: TinyNet(num_classes), num_classes=3)
     trainer = small_trainer()
     trainer.strategy.connect(task)
     trainer.save_checkpoint(tmp_path / "task.ckpt", weights_only=True)
     with pytest.raises(
         ValueError, match=r"does not hold network .*load_from_checkpoint\(path, netw"
     ):
-        HighResTask.load_from_checkpoint(tmp_path / "task.ckpt")
-    again = HighResTask.load_from_checkpoint(tmp_path / "task.ckpt", network=TinyNet)
+        PerFrameTask.load_from_checkpoint(tmp_path / "task.ckpt")
+    again = PerFrameTask.load_from_checkpoint(tmp_path / "task.ckpt", network=TinyNet)
     assert same_weights(task, again)
     trainer.strategy.connect(again)  # what was given by name is kept from now on
     trainer.save_checkpoint(tmp_path / "again.ckpt", weights_only=True)
-    assert same_weights(task, HighResTask.load_from_checkpoint(tmp_path / "again.ckpt"))
+    assert same_weights(task, PerFrameTask.load_from_checkpoint(tmp_path / "again.ckpt"))
 
 
 def test_lightnings_own_arguments_of_loading_are_taken(tmp_path):
-    task = HighResTask(TinyNet, num_classes=3)
+    task = PerFrameTask(TinyNet, num_classes=3)
     trainer = small_trainer()
     trainer.strategy.connect(task)
     trainer.save_checkpoint(tmp_path / "task.ckpt", weights_only=True)
     options = {"map_location": None, "hparams_file": None, "strict": None, "weights_only": False}
-    assert same_weights(task, HighResTask.load_from_checkpoint(tmp_path / "task.ckpt", **options))
+    assert same_weights(task, PerFrameTask.load_from_checkpoint(tmp_path / "task.ckpt", **options))
     state = torch.load(tmp_path / "task.ckpt")
     state["state_dict"].pop("method.network.classifier.weight")
     torch.save(state, tmp_path / "task.ckpt")
     with pytest.raises(RuntimeError, match="Missing key"):  # None is no False
-        HighResTask.load_from_checkpoint(tmp_path / "task.ckpt", **options)
+        PerFrameTask.load_from_checkpoint(tmp_path / "task.ckpt", **options)
 
 
 @pytest.mark.parametrize("name", ["network", "optimizer"])
@@ -173,11 +175,11 @@ def test_what_is_built_already_is_no_factory(name):
     network = TinyNet(3)
     built = {"network": network, "optimizer": torch.optim.SGD(network.parameters(), lr=1)}
     with pytest.raises(TypeError, match=rf"{name} is what builds a \w+, .*functools\.partial"):
-        HighResTask(**({"network": TinyNet} | {name: built[name]}))
+        PerFrameTask(**({"network": TinyNet} | {name: built[name]}))
 
 
 def test_predict_says_what_it_takes():
-    task = HighResTask(TinyNet, num_classes=3)
+    task = PerFrameTask(TinyNet, num_classes=3)
     task.untrained = ()
     with pytest.raises(TypeError, match=r"streams of a ClipDataModule, got Tensor; .*task\(images"):
         small_trainer().predict(task, torch.zeros(1, 3, 32, 48)[None])
@@ -202,7 +204,7 @@ def test_a_checkpoint_runs_no_foreign_code(name, message, form, tmp_path):
         network = {"class_path": "tests.tiny.TinyNet", "init_args": {"x": [{"class_path": name}]}}
     if form == "text" and name.startswith("antigravity"):
         pytest.skip("a text that names nothing imported is a text")
-    hyperparameters = {"_class_path": "arseg_lightning.tasks.HighResTask", "network": network}
+    hyperparameters = {"_class_path": "arseg_lightning.tasks.PerFrameTask", "network": network}
     content = {"hyper_parameters": hyperparameters | {"num_classes": 3}, "state_dict": {}}
     torch.save(content, tmp_path / "foreign.ckpt")
     with pytest.raises(ValueError, match=message):
@@ -219,7 +221,7 @@ def test_weights_alone_are_no_checkpoint_of_a_run(tmp_path):
 
 
 def test_forward_gives_the_scores_of_images():
-    task = HighResTask(TinyNet, num_classes=3).eval()
+    task = PerFrameTask(TinyNet, num_classes=3).eval()
     image = torch.randn(2, 3, 24, 32)
     assert task(image).shape == (2, 3, 24, 32)
     assert task(image).equal(task.method.network.output(image).logits((24, 32)))
@@ -230,7 +232,7 @@ def test_a_task_learns_from_the_data_what_it_was_not_told(run):
     with pytest.raises(AttributeError, match="no method yet: its number of classes comes with"):
         _ = task.method
     trainer = small_trainer(max_epochs=1, limit_train_batches=1)
-    trainer.fit(task, data(run, val=StreetVideos(1, 8, 48, 64)))
+    trainer.fit(task, data(run, val=SyntheticDriving(1, 8, 48, 64)))
     assert (task.num_classes, task.keyframe_interval) == (9, 4)
     assert task.method.clock.keyframe_interval == 4
     assert {"train/loss", "val/loss", "val/loss_high_res", "val/miou"} <= {
@@ -242,33 +244,33 @@ def test_a_task_learns_from_the_data_what_it_was_not_told(run):
 
 def test_single_frames_have_no_distances_and_nothing_that_is_logged_is_no_number(run):
     trainer = small_trainer(max_epochs=1, limit_train_batches=1)
-    trainer.fit(HighResTask(TinyNet), data(run, val=StreetVideos(1, 8, 48, 64)))
+    trainer.fit(PerFrameTask(TinyNet), data(run, val=SyntheticDriving(1, 8, 48, 64)))
     assert not [name for name in trainer.callback_metrics if name.startswith("val/miou_d")]
     assert all(value.isfinite() for value in trainer.callback_metrics.values())
 
 
 def test_what_a_task_was_told_has_to_be_what_the_data_say(run):
     with pytest.raises(ValueError, match=r"the task has 3 classes, the data have 9"):
-        small_trainer().validate(HighResTask(TinyNet, num_classes=3), data(run))
-    task = HighResTask(TinyNet, num_classes=9, keyframe_interval=6)
+        small_trainer().validate(PerFrameTask(TinyNet, num_classes=3), data(run))
+    task = PerFrameTask(TinyNet, num_classes=9, keyframe_interval=6)
     with pytest.raises(ValueError, match=r"keyframe_interval of the task is 6, that of the data 4"):
         small_trainer().test(task, data(run))
     with pytest.raises(ValueError, match=r"number of classes is not known: give num_classes"):
-        small_trainer().fit(HighResTask(TinyNet), [clip_batch()])
+        small_trainer().fit(PerFrameTask(TinyNet), [clip_batch()])
 
 
 def test_predict_gives_the_label_maps_of_all_videos_in_order(run):
     task = JointTask.from_run(run / "run")
     pieces = small_trainer().predict(task, data(run))
     names = [name for piece in pieces for name in piece.names]
-    videos = [sequence.name for sequence in data(run).sequences("test")]
+    videos = [sequence.name for sequence in data(run).videos("test")]
     assert names == [f"{video}/{frame:06d}" for video in videos for frame in range(8)]
     labels = torch.cat([piece.labels for piece in pieces]).numpy()
     assert labels.shape == (16, 48, 64)
     assert labels.dtype == np.uint8
     module = data(run)
     segmenter = segmenter_of(task, module, device="cpu")
-    video = module.store.video(module.sequences("test")[0])
+    video = module.store.video(module.videos("test")[0])
     expected = np.stack([result.labels for result in segmenter.stream(video)])
     assert (labels[:8] == expected).mean() > 0.999
 
@@ -286,7 +288,7 @@ def test_images_of_streams_have_the_precision_of_the_networks(run):
 
 def test_predict_refuses_random_weights(run):
     with pytest.raises(ValueError, match="predict would use random weights for network"):
-        small_trainer().predict(HighResTask(TinyNet), data(run))
+        small_trainer().predict(PerFrameTask(TinyNet), data(run))
 
 
 def test_another_interval_at_test_time_is_the_datas(run):
@@ -325,7 +327,7 @@ def test_two_processes_predict_each_video_once_and_in_order(run, tmp_path):
         [sys.executable, str(script), str(run)], check=True, env=environment, timeout=120
     )
     parts = [json.loads((run / f"names{rank}.json").read_text()) for rank in (0, 1)]
-    videos = [sequence.name for sequence in data(run).sequences("test")]
+    videos = [sequence.name for sequence in data(run).videos("test")]
     assert parts == [[f"{video}/{frame:06d}" for frame in range(8)] for video in videos]
 
 
@@ -337,7 +339,7 @@ def test_of_labelled_images_each_gives_one_label_map(tmp_path):
     pieces = small_trainer().predict(task, data(tmp_path, train=None, test=stills))
     assert [piece.labels.shape for piece in pieces] == [(1, 48, 96)] * 3
     assert not (tmp_path / "store").exists()  # nothing is encoded for them
-    still = stills.sequences()[1]
+    still = stills.videos()[1]
     image = torch.from_numpy(still.image(still.labelled[0])).permute(2, 0, 1)[None].float()
     expected = task.eval()(data(tmp_path).normalise(image)).argmax(1)
     assert (pieces[1].labels == expected).float().mean() > 0.999
@@ -347,7 +349,7 @@ def test_a_loss_on_tensors_is_refused_by_name():
     with pytest.raises(
         TypeError, match=r"gets all outputs of a network, and CrossEntropyLoss is no"
     ):
-        HighResTask(TinyNet, torch.nn.CrossEntropyLoss(), num_classes=3)
+        PerFrameTask(TinyNet, torch.nn.CrossEntropyLoss(), num_classes=3)
 
 
 def test_a_checkpoint_is_tested_where_the_files_it_started_from_are_gone(run, tmp_path):

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader
 
-from arseg_lightning.tasks import HighResTask
+from arseg_lightning.tasks import PerFrameTask
 from tests.tiny import TinyNet, clip_batch, small_trainer
 
 BATCHES = 4
@@ -18,7 +18,7 @@ ONE_CYCLE = partial(OneCycleLR, max_lr=0.1, total_steps=12)
 
 def train(folder, epochs, checkpoint=None, callbacks=(), optimizer=None, **options):
     torch.manual_seed(0)
-    task = HighResTask(TinyNet, num_classes=3, optimizer=optimizer or adam(0.002), **options)
+    task = PerFrameTask(TinyNet, num_classes=3, optimizer=optimizer or adam(0.002), **options)
     rates = []
     task.optimizer_step = partial(record, task, rates)
     trainer = small_trainer(max_epochs=epochs, default_root_dir=folder, callbacks=[*callbacks])

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.methods import ARSeg, EveryL, FeaturePropagation, PerFrame
 from arseg_lightning.propagation import CReFF
-from arseg_lightning.tasks import HighResTask, JointTask, LowResTask, VideoTask
+from arseg_lightning.tasks import JointTask, LowResTask, PerFrameTask, VideoTask
 from tests.tiny import TinyNet, clip_batch, evaluation_clip, small_trainer
 
 
@@ -40,7 +40,7 @@ def changed(before, module):
 def phase1(tmp_path):
     """The checkpoint of a phase-1 run."""
     torch.manual_seed(1)
-    task = HighResTask(TinyNet, CrossEntropy(), num_classes=3)
+    task = PerFrameTask(TinyNet, CrossEntropy(), num_classes=3)
     trainer = fit(task, tmp_path)
     trainer.save_checkpoint(tmp_path / "high.ckpt")
     return tmp_path / "high.ckpt", task
@@ -54,7 +54,7 @@ def low_res_task(checkpoint, **changes):
 
 
 def test_phase_1_trains_every_parameter(tmp_path):
-    task = HighResTask(TinyNet, CrossEntropy(), num_classes=3)
+    task = PerFrameTask(TinyNet, CrossEntropy(), num_classes=3)
     before = snapshot(task.method)
     fit(task, tmp_path)
     assert changed(before, task.method) == set(before)
@@ -211,4 +211,4 @@ def test_a_method_that_cannot_share_needs_weights(tmp_path):
 )
 def test_numbers_that_make_no_sense_are_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
-        HighResTask(TinyNet, **({"num_classes": 3} | arguments))
+        PerFrameTask(TinyNet, **({"num_classes": 3} | arguments))

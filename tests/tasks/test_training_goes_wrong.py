@@ -8,9 +8,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins import MixedPrecision
 from torch.utils.data import DataLoader
 
-from arseg_lightning.tasks import HighResTask, LowResTask
-from arseg_lightning.tasks.finite import NotFinite
-from arseg_lightning.tasks.seen_labels import SeenLabels
+from arseg_lightning.tasks import LowResTask, PerFrameTask
+from arseg_lightning.tasks.training_checks import NotFinite, count_pixels
 from tests.tiny import TinyNet, clip_batch, small_trainer
 
 
@@ -49,7 +48,7 @@ class OneBroken:
 
 
 def test_a_loss_that_is_not_finite_ends_the_training_at_once(tmp_path):
-    task = HighResTask(TinyNet, num_classes=3)
+    task = PerFrameTask(TinyNet, num_classes=3)
     message = (
         r"the loss is not finite \(segmentation\) at step 3, epoch 2: segmentation = nan; largest "
         r"gradient nan, learning rate 0\.000\d+\. The checkpoints before it are kept\. Try a sma"
@@ -63,7 +62,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_at_once(tmp_path):
 
 
 def test_a_rate_that_is_too_high_is_found_by_the_gradients(tmp_path):
-    task = HighResTask(TinyNet, num_classes=3, optimizer=sgd(1e30), schedule="constant")
+    task = PerFrameTask(TinyNet, num_classes=3, optimizer=sgd(1e30), schedule="constant")
     with pytest.raises(NotFinite, match=r"not finite .*at step \d+, .*learning rate 1e\+30"):
         fit(task, tmp_path, [clip_batch(seed=i, frames=1) for i in range(4)])
     if (tmp_path / "last.ckpt").is_file():
@@ -72,7 +71,7 @@ def test_a_rate_that_is_too_high_is_found_by_the_gradients(tmp_path):
 
 
 def test_broken_weights_are_never_written(tmp_path):
-    task = HighResTask(TinyNet, num_classes=3)
+    task = PerFrameTask(TinyNet, num_classes=3)
     trainer = fit(task, tmp_path, [clip_batch(frames=1)])
     before = (tmp_path / "last.ckpt").read_bytes()
     with torch.no_grad():
@@ -89,7 +88,7 @@ def scaled(scale=2.0**16):
 
 def test_steps_that_a_gradient_scaler_skips_are_counted_and_named(tmp_path, caplog):
     batches = [clip_batch(seed=seed, frames=1) for seed in range(8)]
-    task = HighResTask(TinyNet, num_classes=3)
+    task = PerFrameTask(TinyNet, num_classes=3)
     with caplog.at_level("INFO"):
         fit(task, tmp_path, batches, plugins=[scaled(2.0**24)], max_steps=8)
     number = int(re.search(r"(\d+) steps were skipped in this epoch", caplog.text)[1])
@@ -101,11 +100,11 @@ def test_steps_that_a_gradient_scaler_skips_are_counted_and_named(tmp_path, capl
 def test_a_scaler_that_skips_everything_ends_the_training(tmp_path):
     batches = [broken(clip_batch(frames=1)) for _ in range(40)]
     with pytest.raises(NotFinite, match=r"at step \d+, epoch 1, and 25 steps in a row were skip"):
-        fit(HighResTask(TinyNet, num_classes=3), tmp_path, batches, plugins=[scaled()])
+        fit(PerFrameTask(TinyNet, num_classes=3), tmp_path, batches, plugins=[scaled()])
 
 
 def test_gradients_are_looked_at_once_a_step_when_they_accumulate(tmp_path):
-    task = HighResTask(TinyNet, num_classes=3)
+    task = PerFrameTask(TinyNet, num_classes=3)
     batches = [clip_batch(frames=1), broken(clip_batch(frames=1)), clip_batch(frames=1)]
     with pytest.raises(NotFinite, match="a gradient is not finite at step 0"):
         fit(task, tmp_path, batches, accumulate_grad_batches=3)
@@ -120,7 +119,7 @@ def test_training_on_labels_without_a_pixel_that_counts_is_no_success(tmp_path):
     message = "no pixel of the training labels counts: all 2 batches show nothing but values that"
     with pytest.raises(ValueError, match=message):
         fit(
-            HighResTask(TinyNet, num_classes=3),
+            PerFrameTask(TinyNet, num_classes=3),
             tmp_path,
             [unlabelled(clip_batch(seed=i, frames=1)) for i in range(2)],
         )
@@ -132,20 +131,18 @@ def test_batches_without_labels_and_classes_without_pixels_are_said_once(tmp_pat
     some.labels[some.labels == 1] = 255
     batches = [some, unlabelled(clip_batch(frames=1)), some]
     with pytest.warns() as caught:
-        fit(HighResTask(TinyNet, num_classes=3), tmp_path, batches)
+        fit(PerFrameTask(TinyNet, num_classes=3), tmp_path, batches)
     said = [str(each.message) for each in caught]
     assert sum("1 of 3 training batches had no pixel that counts" in text for text in said) == 1
     assert sum("no training label showed a pixel of class 1 in" in text for text in said) == 1
 
 
 def test_values_beyond_the_classes_count_for_none():
-    seen = SeenLabels(3, torch.device("cpu"))
-    seen.add(torch.tensor([[0, 2, 2, 3, 255, -1]]))
-    assert seen._pixels.tolist() == [1, 0, 2]
+    assert count_pixels(torch.tensor([[0, 2, 2, 3, 255, -1]]), 3).tolist() == [1, 0, 2]
 
 
 def test_phase_2_names_the_term_that_broke(tmp_path):
-    teacher = HighResTask(TinyNet, num_classes=3)
+    teacher = PerFrameTask(TinyNet, num_classes=3)
     torch.save({"state_dict": teacher.state_dict()}, tmp_path / "high.ckpt")
     task = LowResTask(TinyNet, num_classes=3, weights={"high_res": str(tmp_path / "high.ckpt")})
     batch = clip_batch()

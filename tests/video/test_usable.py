@@ -4,7 +4,7 @@ import av
 import pytest
 
 from arseg_lightning.datasets.classes import class_set
-from arseg_lightning.datasets.sequence import VideoSequence
+from arseg_lightning.datasets.labelled_video import LabelledVideoFile
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
@@ -82,7 +82,7 @@ def test_vectors_that_are_no_motion_are_refused_or_replaced_by_a_copys(tmp_path)
     options, frames = {"g": "30", "bf": "2"}, pan(20, 96, 128, 4, 2)
     video = write_stream(tmp_path / "clip.mp4", "mpeg4", options, frames=frames)
     store = ClipStore(tmp_path / "store", EncodeSettings())
-    sequence = VideoSequence("clip", video, {}, class_set("camvid11"))
+    sequence = LabelledVideoFile("clip", video, {}, class_set("camvid11"))
     with pytest.raises(NoMotionVectors, match=r"clip.mp4 has .* only \d+ % lead .*--motion reenc"):
         store.prepare(sequence)
     assert not store.has(sequence)  # though its motion is in the cache

@@ -60,7 +60,7 @@ class Reader(Generic[ItemT]):
             Exception: Whatever ended the reading.
         """
         with self._changed:
-            while not (self._ready or self._has_ended or self._stop.is_set()):
+            while not self._ready and not self._has_ended:
                 self._changed.wait(_BREATH_SECONDS)
             if self._ready:
                 self._changed.notify_all()

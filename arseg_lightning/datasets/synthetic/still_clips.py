@@ -1,0 +1,154 @@
+"""Clips made of single labelled images by a smooth camera path that ends at the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels, file_stamps
+from arseg_lightning.datasets.labels import read_image, read_label
+from arseg_lightning.types import ClassSet
+
+__all__ = ["LabelledStill", "camera_path", "render_path"]
+
+
+@dataclass(frozen=True)
+class LabelledStill(LabelledVideo):
+    """A labelled still made into a clip by a smooth camera path that ends at the still.
+
+    Args:
+        name: Name of the still.
+        path: The image.
+        label_path: Its label, which belongs to the last frame.
+        classes: How the label is read.
+        num_frames: Length of the clip.
+        seed: Decides the camera's path.
+        fps: Frames a second.
+    """
+
+    is_still: ClassVar[bool] = True
+
+    name: str
+    path: Path
+    label_path: Path
+    classes: ClassSet
+    num_frames: int
+    seed: int
+    fps: float = 15.0
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """The last frame: the still itself."""
+        return (self.num_frames - 1,)
+
+    @property
+    def identity(self) -> str:
+        """The file's stamp and what decides the path."""
+        return file_stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}"
+
+    def images(self) -> Iterator[Pixels]:
+        """Render the clip."""
+        return iter(self.read(range(self.num_frames)))
+
+    def read(self, indices: Iterable[int]) -> Pixels:
+        """Render some frames of the clip; the last one is the still itself."""
+        image = read_image(self.path)
+        path = camera_path((self.seed,), self.num_frames, (image.shape[0], image.shape[1]))
+        return render_path(image, path[list(indices)])
+
+    def label(self, index: int, size: tuple[int, int]) -> Pixels:
+        """Read the still's label."""
+        return read_label(self.label_path, self.classes, size)
+
+
+def camera_path(
+    seed: tuple[int, ...],
+    num_frames: int,
+    size: tuple[int, int],
+    max_pan: float = 0.007,
+    max_zoom: float = 0.014,
+    max_rotation: float = 0.1,
+) -> NDArray[np.float64]:
+    """Draw a smooth path of a driving camera that ends in the still.
+
+    Each transform takes pixel coordinates (x, y, 1) of its frame to those of the still; the last
+    is the identity. Coordinates run from 0 to the width and height, so pixel (0, 0) has its
+    centre at (0.5, 0.5). Most paths drive forward: earlier frames show more of the scene.
+
+    Args:
+        seed: Non-negative integers; the same ones give the same path.
+        num_frames: Frames T of the path, at least 1.
+        size: Height and width of the still.
+        max_pan: Fastest pan, as a share of the width per frame.
+        max_zoom: Fastest change of scale per frame, such as 0.014 for 1.4 %.
+        max_rotation: Fastest roll, in degrees per frame.
+
+    Shapes:
+        returns: (T, 2, 3)
+
+    Raises:
+        ValueError: If there is no frame to make.
+    """
+    if num_frames < 1:
+        raise ValueError(f"a clip has at least 1 frame, got num_frames={num_frames}")
+    height, width = size
+    rng = np.random.default_rng([*seed])
+    x = _offsets(rng, num_frames, max_pan * width)
+    y = _offsets(rng, num_frames, 0.4 * max_pan * width)  # cars turn more than they nod
+    scale = np.exp(_offsets(rng, num_frames, np.log1p(max_zoom), lowest=-0.2))
+    angle = np.deg2rad(_offsets(rng, num_frames, max_rotation))
+    vanishing_point = np.array([width, height]) * rng.uniform([0.4, 0.35], [0.6, 0.55])
+
+    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.stack([cosine, -sine, sine, cosine], axis=1).reshape(num_frames, 2, 2)
+    shift = vanishing_point - linear @ vanishing_point + np.stack([x, y], axis=1)
+    return np.concatenate([linear, shift[:, :, None]], axis=2)
+
+
+def _offsets(
+    rng: np.random.Generator, num_frames: int, fastest: float, lowest: float = -1.0
+) -> NDArray[np.float64]:
+    """Where one freedom of the camera stands in each frame, 0 in the last; smooth speed.
+
+    The speed sways around a constant and stays between ``lowest * fastest`` and ``fastest``.
+    """
+    constant = rng.uniform(lowest, 1.0)
+    sway = rng.uniform(0.0, 1.0) * min(1.0 - constant, constant - lowest)
+    # A sway takes at least 16 frames: about a second at the frame rates of driving data.
+    phase = rng.uniform(0.0, 2 * np.pi) + 2 * np.pi * np.arange(num_frames) / rng.uniform(16, 48)
+    speed = fastest * (constant + sway * np.sin(phase))
+    return np.append(np.cumsum(speed[:0:-1])[::-1], 0.0)
+
+
+def render_path(image: Pixels, path: NDArray[np.float64]) -> Pixels:
+    """Show a still as a camera on a path sees it, sampled bilinearly, mirrored beyond its border.
+
+    Args:
+        image: The still; identity transforms copy it untouched.
+        path: Frame-to-still transforms, as :func:`camera_path` makes them.
+
+    Shapes:
+        image: (H, W, 3)   path: (T, 2, 3)   returns: (T, H, W, 3)
+    """
+    height, width = image.shape[:2]
+    frames = np.empty((len(path), *image.shape), np.uint8)
+    source = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None].contiguous()
+    columns = torch.arange(width, dtype=torch.float32) + 0.5
+    rows = torch.arange(height, dtype=torch.float32)[:, None] + 0.5
+    for frame, transform in zip(frames, path, strict=True):
+        if np.array_equal(transform, np.eye(2, 3)):
+            frame[:] = image
+            continue
+        (xx, xy, x0), (yx, yy, y0) = transform.tolist()
+        x, y = rows * xy + (columns * xx + x0), rows * yy + y0 + columns * yx  # (H, W)
+        grid = torch.stack([x * (2 / width) - 1, y * (2 / height) - 1], dim=-1)[None]
+        sampled = F.grid_sample(source, grid, "bilinear", "reflection", align_corners=False)[0]
+        frame[:] = sampled.add_(0.5).to(torch.uint8).permute(1, 2, 0).numpy()
+    return frames

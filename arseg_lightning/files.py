@@ -1,0 +1,162 @@
+"""Files that are whole or not there, locks on files, and what to do when a disk takes nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+__all__ = ["NO_PLACE", "FileLock", "LockedElsewhere", "building", "lock_file", "partial_path"]
+__all__ += ["remedy_for", "remove_abandoned_parts", "replacing", "write_atomic"]
+
+NO_PLACE = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+)
+"""Numbers of errors that stop whatever is written to a place: no space, no permission."""
+
+_REMEDIES = {
+    errno.EISDIR: "there is a folder of that name, choose another path",
+    errno.ENOSPC: "free some space on the disk or write elsewhere",
+    errno.EDQUOT: "free some space of your quota or write elsewhere",
+    errno.EFBIG: "write to a place that takes files of this size",
+    errno.EROFS: "write to a place that is not read-only",
+    errno.EACCES: "write to a folder that is yours",
+    errno.EPERM: "write to a folder that is yours",
+    errno.ENOTDIR: "one of the folders in its path is a file, choose another path",
+    errno.EEXIST: "one of the folders in its path is a file, choose another path",
+}
+_ABANDONED_SECONDS = 3600.0
+"""A part that was not written to for so long belongs to a process that was killed."""
+
+
+class LockedElsewhere(Exception):
+    """Another process holds the lock."""
+
+
+def partial_path(path: Path) -> Path:
+    """A hidden name of the same ending beside a file, which no other process writes to."""
+    return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+
+
+@contextmanager
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Give a writer a path to fill; the file then takes its place, complete or not at all.
+
+    No reader ever sees a part of it. If the block fails, nothing of it is left and an older file
+    stays; the same after a crash, but for a hidden file (see :func:`remove_abandoned_parts`).
+
+    Args:
+        path: The file; its folder is made if it is not there.
+        durable: Whether to wait until it is on the disk: else a machine that stops may leave an
+            incomplete file.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(path)
+    try:
+        yield partial
+        if durable:
+            with partial.open("r+b") as file:
+                os.fsync(file.fileno())  # some disks say only now that they are full
+        partial.replace(path)
+    finally:
+        with suppress(OSError):  # it is gone if all went well; the folder may be what failed
+            partial.unlink()
+
+
+def write_atomic(path: Path, content: str | bytes | memoryview) -> None:
+    """Write a file, text as UTF-8, so that a reader sees all of the old one or all of the new one.
+
+    Args:
+        path: The file; its folder is made if it is not there.
+        content: What it is to hold.
+
+    Raises:
+        OSError: If it cannot be written; nothing of it is left then.
+    """
+    with replacing(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def remove_abandoned_parts(path: Path) -> None:
+    """Give back the space of what killed processes have written of a file."""
+    part = re.compile(rf"\.{re.escape(path.stem)}\.\d+-[0-9a-f]{{8}}{re.escape(path.suffix)}")
+    with suppress(OSError):
+        for each in path.parent.iterdir():
+            if part.fullmatch(each.name):
+                with suppress(OSError):
+                    if time.time() - each.stat().st_mtime > _ABANDONED_SECONDS:
+                        each.unlink()
+
+
+def lock_file(path: Path, wait: bool = False) -> FileLock:
+    """Lock a file until the lock is released, or this process ends, however that ends.
+
+    The lock is this process's own: loader workers and others that it was forked into hold none,
+    although they may outlive it. On disks without locks, or that cannot be written, there is none:
+    then it is not locked (``is_locked``), and releasing it does nothing.
+
+    Args:
+        path: The file; it and its folder are made if they are not there.
+        wait: Whether to wait for who holds it.
+
+    Raises:
+        LockedElsewhere: If it is held, and nobody is to wait.
+    """
+    # No "soft" locks, which are files whose being there is the lock: they outlive a crash.
+    lock = FileLock(path, timeout=-1 if wait else 0, thread_local=False, fallback_to_soft=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise LockedElsewhere(f"{path} is locked by another process") from error
+    except OSError:
+        pass
+    return lock
+
+
+@contextmanager
+def building(target: Path) -> Iterator[bool]:
+    """Wait until nobody else makes a file, then say whether it is still to be made.
+
+    Whoever makes it holds a lock beside it. Disks that have no locks are used without: whoever
+    makes the file must put it in place complete (:func:`replacing`), so that the lock saves work
+    and correctness does not depend on it.
+
+    Args:
+        target: The file.
+    """
+    if target.is_file():
+        yield False
+        return
+    path = target.with_name(f".{target.name}.lock")
+    lock = lock_file(path, wait=True)
+    try:
+        missing = not target.is_file()
+        if missing:
+            remove_abandoned_parts(target)
+        yield missing
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):  # it is locked until it is gone: who waits looks again
+                path.unlink()
+        lock.release()
+
+
+def remedy_for(error: BaseException, otherwise: str) -> str:
+    """What to do so that a file can be written.
+
+    Args:
+        error: What stopped it.
+        otherwise: What to do if nothing is known about that.
+    """
+    return _REMEDIES.get(getattr(error, "errno", None) or 0, otherwise)

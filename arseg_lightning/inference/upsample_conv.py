@@ -1,0 +1,140 @@
+"""A 3x3 convolution after a twofold upsampling, for a quarter of its multiplications."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from arseg_lightning.models.blocks import AnyBatchNorm, NearestUpsampleConv, UpsampleConv
+from arseg_lightning.native import load, tensor_pointer
+
+__all__ = ["FactoredUpsampleConv"]
+
+_LANES = 16
+_BAND_BYTES = 16 << 20
+"""Of the nine products, so much is in memory at once: what a shared cache holds."""
+
+
+class FactoredUpsampleConv(nn.Module):
+    """What an upsampling with a convolution computes, with the products taken on the small map.
+
+    A 3x3 convolution is a sum of nine displaced 1x1 convolutions. Those are linear, as the
+    upsampling is, and may be exchanged with it: nine 1x1 convolutions on the small map, then
+    upsample, displace and add up the nine results. The large map has four times as many pixels, so
+    a quarter of the multiplications is left. The second half is a kernel in C, in bands of rows
+    that stay in the cache.
+
+    Args:
+        stage: What is replaced, in eval mode.
+
+    Raises:
+        ValueError: If the kernel cannot take it: see :meth:`fits`.
+
+    Shapes:
+        x: (B, C, h, w)   returns: (B, C', 2h, 2w)
+
+    Source: our own; the exchange is exact, also at the borders.
+    """
+
+    taps: Tensor
+    bias: Tensor
+
+    def __init__(self, stage: UpsampleConv | NearestUpsampleConv) -> None:
+        super().__init__()
+        if load("upsample_conv") is None or not self.fits(stage):
+            raise ValueError(
+                "the factored upsampling needs a C compiler and channels in multiples of "
+                f"{_LANES}; set factored_upsampling to false"
+            )
+        parts = _Parts.of(stage)
+        conv, self.slope, self.nearest = parts.folded(), parts.slope, parts.nearest
+        self.in_channels, self.out_channels = conv.in_channels, conv.out_channels
+        taps = conv.weight.detach().permute(1, 2, 3, 0).reshape(self.in_channels, -1)
+        bias = torch.zeros(()) if conv.bias is None else conv.bias.detach()
+        self.register_buffer("taps", taps.contiguous())
+        self.register_buffer("bias", bias.expand(self.out_channels).contiguous())
+
+    @staticmethod
+    def fits(stage: UpsampleConv | NearestUpsampleConv) -> bool:
+        """Whether the kernel can take a stage: whole vectors of channels."""
+        return _Parts.of(stage).conv.out_channels % _LANES == 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve on the small map and upsample."""
+        batch, _, height, width = x.shape
+        out = x.new_empty(batch, 2 * height, 2 * width, self.out_channels)
+        if x.device.type not in ("cpu", "meta"):  # meta: its cost is counted
+            raise RuntimeError(
+                f"these networks were made ready for the CPU, got an image on {x.device}; move the "
+                f"method there first, then call for_inference"
+            )
+        if x.device.type == "cpu":
+            for one, large in zip(x.permute(0, 2, 3, 1).contiguous(), out, strict=True):
+                self._upsample(one, large)
+        return out.permute(0, 3, 1, 2)
+
+    def macs(self, x: Tensor, output: Tensor) -> int:
+        """Multiply-accumulates: nine products on the small map, and 15 to add them up.
+
+        Six for each row of three columns of taps, at half the width, and six across.
+        """
+        return output.numel() * (9 * self.in_channels // 4 + 15)
+
+    def _upsample(self, x: Tensor, out: Tensor) -> None:
+        """Go down one image in bands of rows: (h, w, C) -> (2h, 2w, C')."""
+        height, width, _ = x.shape
+        row_bytes = width * self.taps.shape[1] * x.element_size()
+        rows = min(max(_BAND_BYTES // row_bytes, 4), height)
+        products = x.new_empty(rows + 2, width, self.taps.shape[1])
+        threads = torch.get_num_threads()
+        kernels = load("upsample_conv")
+        assert kernels is not None  # the constructor has seen to it
+        sums = torch.empty(threads, 3 * width * self.out_channels)
+        bias = self.bias.float()
+        first = ready = 0  # rows of the products that are there: [first, ready)
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            if top:  # the last rows are needed again
+                products[: ready - top + 1] = products[top - 1 - first : ready - first].clone()
+                first = top - 1
+            new = x[ready : min(bottom + 1, height)]
+            target = products[ready - first : ready - first + len(new)]
+            torch.mm(new.flatten(0, 1), self.taps, out=target.view(-1, self.taps.shape[1]))
+            ready += len(new)
+            kernels.combine_taps(
+                *(tensor_pointer(products), first, top, bottom, height, width),
+                *(self.out_channels, tensor_pointer(bias), ctypes.c_float(self.slope)),
+                *(tensor_pointer(sums), tensor_pointer(out), int(self.nearest)),
+                *(int(x.dtype == torch.bfloat16), threads),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a stage is made of: what is negative is multiplied by the slope at its end."""
+
+    conv: nn.Conv2d
+    norm: nn.Module
+    slope: float
+    nearest: bool
+
+    @classmethod
+    def of(cls, stage: UpsampleConv | NearestUpsampleConv) -> _Parts:
+        """Take a stage apart."""
+        if isinstance(stage, NearestUpsampleConv):
+            return cls(stage.conv, stage.bn, 0.0, nearest=True)
+        conv, norm, rectifier = stage
+        if not (isinstance(conv, nn.Conv2d) and isinstance(rectifier, nn.PReLU)):
+            raise TypeError(f"{type(stage).__name__} holds {type(conv)} and {type(rectifier)}")
+        slope = 0.0 if rectifier.weight.is_meta else float(rectifier.weight)
+        return cls(conv, norm, slope, nearest=False)
+
+    def folded(self) -> nn.Conv2d:
+        """The convolution with its batch norm, unless that is folded already."""
+        if isinstance(self.norm, AnyBatchNorm):
+            return fuse_conv_bn_eval(self.conv, self.norm)
+        return self.conv

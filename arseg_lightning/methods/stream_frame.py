@@ -1,0 +1,132 @@
+"""A frame in a stream: planned, timed, and segmented; and the trace of many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from arseg_lightning.accelerator import synchronize
+from arseg_lightning.methods.clock import FrameInfo
+from arseg_lightning.methods.method import FrameInput, Plan
+from arseg_lightning.models.segmentor import Output
+from arseg_lightning.types import Frame
+
+__all__ = ["Executed", "PlannedFrame", "Stopwatch", "StreamResult", "StreamTrace"]
+
+
+class Stopwatch:
+    """Milliseconds from lap to lap.
+
+    Args:
+        device: Where the work is done; a GPU works on while the host does, and is waited for.
+        wait_ms: How long the frame was waited for, which does not count in the total.
+    """
+
+    def __init__(self, device: torch.device, wait_ms: float) -> None:
+        self.laps = {"wait": wait_ms}
+        self._device = device
+        self._last = perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a stage."""
+        synchronize(self._device)
+        now = perf_counter()
+        self.laps[name] = 1e3 * (now - self._last)
+        self._last = now
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFrame:
+    """A frame whose first step is planned, and not yet done.
+
+    Args:
+        frame: The frame.
+        given: What a step is given of it.
+        info: What is known of it.
+        plan: The first thing to do with it.
+        watch: Times its stages.
+    """
+
+    frame: Frame
+    given: FrameInput
+    info: FrameInfo
+    plan: Plan
+    watch: Stopwatch
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """One step that was run for a frame.
+
+    Args:
+        role: Its role.
+        share: Share of the role's multiply-accumulates that was executed.
+    """
+
+    role: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResult:
+    """The labels of a frame, and what was done for them.
+
+    Args:
+        frame: The frame.
+        output: What the method gave for it; a batch of one.
+        executed: The steps that were run, in order; the last one gave the scores.
+        distance: Frames since the last frame of a key role, or since the start of the stream.
+        is_keyframe: Whether the frame had a key role.
+        reason: Why the roles were chosen, as the method says; None if it says nothing.
+        labels: Class indices, uint8 of shape (H, W).
+        latency_ms: From the frame's arrival to its labels in the host's memory.
+        stages: Milliseconds by stage: ``wait`` for the frame (decoding), which is no part of the
+            latency, ``image``, ``motion``, ``queue`` for others of its batch, ``network``, and
+            ``labels``; the last two are those of the whole batch.
+    """
+
+    frame: Frame
+    output: Output
+    executed: tuple[Executed, ...]
+    distance: int
+    is_keyframe: bool
+    reason: str | None
+    labels: NDArray[np.uint8]
+    latency_ms: float
+    stages: Mapping[str, float]
+
+    @property
+    def role(self) -> str:
+        """The role that gave the scores."""
+        return self.executed[-1].role
+
+    @property
+    def roles(self) -> str:
+        """The roles of all steps, joined by ``+``."""
+        return "+".join(each.role for each in self.executed)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTrace:
+    """What was done in streams that went alike.
+
+    Args:
+        first: Name of the first frame of one of them.
+        same: How many there are.
+        plan: The frames in order: roles (joined by ``+``), the reason that was given, the share
+            of the last role that was executed, and how many frames in a row went so.
+    """
+
+    first: str
+    same: int
+    plan: tuple[tuple[str, str | None, float, int], ...]
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames in all of these streams."""
+        return self.same * sum(number for *_, number in self.plan)

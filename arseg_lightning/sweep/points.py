@@ -1,0 +1,128 @@
+"""The points of a sweep: which there are, their folders and their command lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Container, Iterator, Sequence
+from itertools import islice, product
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import CategoricalDistribution
+
+from arseg_lightning.sweep.sweep_file import VALUES_MACRO, SweepFile, Values
+
+__all__ = ["VALUES_NAME", "Draw", "choose_points", "identity", "point_arguments", "point_name"]
+
+Draw = dict[str, Any]
+"""What Optuna draws for one point, by dotted key; a sweep file knows the values of it."""
+
+VALUES_NAME = "sweep_values.json"
+"""What a point sets, in the point's folder."""
+
+_CONFIGS = "config"
+"""The parameter whose values are not for a key: they are files of configuration, one or a list."""
+
+_MAX_NAME = 120
+_MAX_REPEATS = 100
+_VARIABLE = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
+
+
+def choose_points(sweep: SweepFile, count: int | None = None, seed: int = 0) -> list[Draw]:
+    """The points of a grid or random sweep, each once.
+
+    A grid has all combinations, and the last parameter of the file changes fastest. Random points
+    are the same for the same seed, and a larger ``count`` adds points after them.
+
+    Args:
+        sweep: The sweep.
+        count: How many points at most; None for a whole grid.
+        seed: Decides random points.
+    """
+    space = sweep.space()
+    if sweep.method == "grid":
+        axes = [
+            each.choices for each in space.values() if isinstance(each, CategoricalDistribution)
+        ]
+        grid = (dict(zip(space, choices, strict=True)) for choices in product(*axes))
+        return list(islice(grid, count))
+    return list(islice(_draws(sweep, seed), count))
+
+
+def _draws(sweep: SweepFile, seed: int) -> Iterator[Draw]:
+    """Random points, until they repeat themselves: a finite space has no others."""
+    study, space = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed)), sweep.space()
+    seen: set[str] = set()
+    repeats = 0
+    while repeats < _MAX_REPEATS:
+        drawn = study.ask(space).params
+        key = identity(sweep.values(drawn))
+        repeats = repeats + 1 if key in seen else 0
+        if not repeats:
+            seen.add(key)
+            yield drawn
+
+
+def identity(values: Values) -> str:
+    """Text that is the same for the same values of the same types, and for no others."""
+    return json.dumps(values, sort_keys=True)
+
+
+def point_name(sweep: SweepFile, values: Values, taken: Container[str] = ()) -> str:
+    """A readable folder name: ``point-keyframe_interval=6,resolution_ratio=0.5``.
+
+    Constants are left out, and so are the leading parts of keys, as long as each key can still be
+    told from the others.
+    """
+    keys = [each.key for each in sweep.parameters if each.distribution != "constant"]
+    keys = keys or list(values)
+    for length in range(1, max(key.count(".") for key in keys) + 2):
+        short = [".".join(key.split(".")[-length:]) for key in keys]
+        if len(set(short)) == len(keys):
+            break
+    parts = [f"{name}={_text(key, values[key])}" for name, key in zip(short, keys, strict=True)]
+    name = ("point-" + ",".join(parts))[:_MAX_NAME]
+    while name in taken:
+        name += "+"
+    return name
+
+
+def _text(key: str, value: Any) -> str:
+    """A value as part of a folder's name."""
+    if key == _CONFIGS:
+        return "+".join(Path(file).stem for file in _listed(value)) or "none"
+    if isinstance(value, float) and len(repr(value)) > len("0.0000"):
+        return f"{value:.4g}"
+    text = value if isinstance(value, str) else json.dumps(value, separators=("_", ":"))
+    return re.sub(r"[^\w.+-]+", "_", text).strip("_")
+
+
+def point_arguments(
+    command: Sequence[str], values: Values, run_dir: Path, extra: Sequence[str] = ()
+) -> list[str]:
+    """Write a point's values into its folder, and give its command line, from ``fit`` on.
+
+    Args:
+        command: The sweep's command.
+        values: The point's values; files of configuration become options of their own.
+        run_dir: Folder of the point's run, which replaces the command's own.
+        extra: More options, which win over those of the command.
+    """
+    own = {key: value for key, value in values.items() if key != _CONFIGS}
+    file = run_dir / VALUES_NAME
+    file.write_text(json.dumps(own, indent=1) + "\n", "utf-8")
+    words: list[str] = []
+    for word in command[command.index("arseg_lightning") + 1 :]:
+        if word == VALUES_MACRO:
+            configs = [*_listed(values.get(_CONFIGS, [])), str(file)]
+            words += [part for config in configs for part in ("--config", config)][1:]
+        else:  # as W&B does, an unknown variable leaves its name
+            words.append(_VARIABLE.sub(lambda match: os.environ.get(match[1], match[1]), word))
+    return [*words, *extra, "--run_dir", str(run_dir)]
+
+
+def _listed(files: str | list[str]) -> list[str]:
+    return [files] if isinstance(files, str) else files

@@ -1,0 +1,155 @@
+"""Files are whole or not there, locks end with their process, and errors name a remedy."""
+
+import errno
+import fcntl
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from arseg_lightning.files import (
+    NO_PLACE,
+    LockedElsewhere,
+    building,
+    lock_file,
+    remedy_for,
+    replacing,
+    write_atomic,
+)
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "store" / "clip.mp4"
+
+
+def part_of(target, age_seconds):
+    """What a killed build of the file left behind."""
+    target.parent.mkdir(exist_ok=True)
+    path = target.with_name(f".{target.stem}.77-0123abcd{target.suffix}")
+    path.write_bytes(b"the start")
+    then = path.stat().st_mtime - age_seconds
+    os.utime(path, (then, then))
+    return path
+
+
+def hold_forever(target, holds):
+    with building(target):
+        holds.set()
+        signal.pause()
+
+
+def build(target, made):
+    with building(target) as missing:
+        if missing:
+            target.write_bytes(b"whole")
+        made.put(missing)
+
+
+def test_the_file_is_to_be_made_until_it_is_there(target):
+    with building(target) as missing:
+        assert missing
+        target.write_bytes(b"whole")
+    with building(target) as missing:
+        assert not missing
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_build_that_failed_lets_the_next_one_go(target):
+    with pytest.raises(RuntimeError), building(target):
+        raise RuntimeError
+    with building(target) as missing:
+        assert missing
+
+
+def test_who_waits_takes_over_from_a_killed_builder(target):
+    holds, made = SPAWN.Event(), SPAWN.SimpleQueue()
+    builder = SPAWN.Process(target=hold_forever, args=(target, holds))
+    builder.start()
+    holds.wait()
+    waiting = [SPAWN.Process(target=build, args=(target, made)) for _ in range(2)]
+    for process in waiting:
+        process.start()
+    waiting[0].join(0.2)
+    assert made.empty()
+    builder.kill()
+    assert sorted(made.get() for _ in waiting) == [False, True]
+    for process in (builder, *waiting):
+        process.join()
+
+
+@pytest.mark.parametrize(("age_seconds", "stays"), [(10, True), (2 * 3600, False)])
+def test_parts_of_killed_builds_are_removed_once_nobody_writes_them(target, age_seconds, stays):
+    part = part_of(target, age_seconds)
+    other = part_of(target.with_name("clip.2.mp4"), 2 * 3600)
+    with building(target):
+        assert part.exists() == stays
+    assert other.exists()
+
+
+def test_a_place_without_locks_is_left_to_the_builder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with building(tmp_path / "file" / "clip.mp4") as missing:
+        assert missing
+
+
+def test_a_lock_is_refused_until_it_is_released(tmp_path):
+    lock = lock_file(tmp_path / "folder" / "lock")
+    with pytest.raises(LockedElsewhere, match="lock is locked by another process"):
+        lock_file(tmp_path / "folder" / "lock")
+    lock.release()
+    lock_file(tmp_path / "folder" / "lock").release()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_has_none(tmp_path, monkeypatch, number):
+    def refuse(file, how):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert not lock_file(tmp_path / "lock").is_locked
+    with building(tmp_path / "clip.mp4") as missing:
+        assert missing
+
+
+def write_half(path):
+    with replacing(path) as partial:
+        partial.write_text("sec")
+        raise RuntimeError
+
+
+def test_a_file_is_replaced_whole_or_stays(tmp_path):
+    path = tmp_path / "folder" / "result.json"
+    write_atomic(path, "first")
+    with pytest.raises(RuntimeError):
+        write_half(path)
+    assert path.read_text() == "first"
+    write_atomic(path, b"second")
+    assert path.read_text() == "second"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "your quota"),
+        (errno.EACCES, "a folder that is yours"),
+        (errno.ENOTDIR, "in its path is a file"),
+        (errno.EIO, "look at the disk"),
+    ],
+)
+def test_each_reason_has_its_own_remedy(number, remedy):
+    assert remedy in remedy_for(OSError(number, "reason"), "look at the disk")
+
+
+def test_an_error_without_a_number_has_the_general_remedy():
+    assert remedy_for(ValueError("wrong"), "look at it") == "look at it"
+
+
+@pytest.mark.parametrize("number", sorted(NO_PLACE))
+def test_whatever_is_wrong_with_a_place_has_a_remedy(number):
+    assert remedy_for(OSError(number, "reason"), "") != ""
