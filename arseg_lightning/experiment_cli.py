@@ -126,7 +126,7 @@ class ExperimentCLI(LightningCLI):
             before = None
             if self._resumed is not None:
                 read_checkpoint(self._resumed)  # a damaged one is refused now, in plain words
-                before = self._folder.previous("trainer.logger")
+                before = self._folder.previous_loggers()
             keep_wandb_run(options.trainer.logger, before)
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
