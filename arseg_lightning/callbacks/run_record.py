@@ -68,6 +68,7 @@ class RunRecord(SaveConfigCallback):
         """Let others train in the folder."""
         if self._lock is not None:
             self._lock.release()
+            self._lock = None  # it cannot be copied, and StochasticWeightAveraging copies all
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
