@@ -43,7 +43,7 @@ def plot_distances(result: RunResult, path: Path) -> None:
         if values:
             marker = _MARKERS[number % len(_MARKERS)]
             axes.plot(values, marker=marker, color=f"C{number}", label=label)
-        elif not math.isnan(mean):
+        elif not math.isnan(mean):  # one value for all frames
             axes.axhline(mean, color=f"C{number}", label=label)
     _label_distances(axes)
     figure.legend(loc="outside lower center")
