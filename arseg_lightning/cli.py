@@ -26,14 +26,13 @@ from arseg_lightning.callbacks import (
     WandbPanels,
     WholeCheckpoints,
 )
-from arseg_lightning.callbacks.recorded_values import (
+from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
+from arseg_lightning.callbacks.run_record import (
     read_back_devices_and_enumerations,
     refuse_what_is_not_recorded,
 )
-from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
 from arseg_lightning.callbacks.stop_signal import status_of_stopped
-from arseg_lightning.callbacks.wandb_names import name_wandb_runs
-from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
+from arseg_lightning.callbacks.wandb_runs import keep_wandb_run, name_wandb_runs, own_wandb_run
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.arguments import check_command, read_counts_first, run_command
 from arseg_lightning.commands.predict import segment_and_show

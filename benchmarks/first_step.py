@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 from lightning import Callback
 from PIL import Image
 
 from arseg_lightning.provenance import machine
-from arseg_lightning.report.grid import Table
+from arseg_lightning.report.table_files import markdown
 
 HEIGHT, WIDTH, PICTURES = 120, 160, 8
 CROPS = {"default": None, "the stills' size": [HEIGHT, WIDTH]}
@@ -59,8 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_stills(Path(folder) / "stills", arguments.stills)
         record["runs"] = [measure(Path(folder), name, crop) for name, crop in CROPS.items()]
-    rows = [tuple(map(str, row.values())) for row in record["runs"]]
-    print(Table(tuple(record["runs"][0]), tuple(rows)).markdown())
+    print(markdown(pd.DataFrame(record["runs"])))
     if arguments.output:
         arguments.output.write_text(json.dumps(record, indent=1) + "\n")
 

@@ -29,6 +29,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from lightning import Callback, LightningModule, Trainer
 from loader_parts import (
@@ -48,7 +49,7 @@ from arseg_lightning.datasets.folder import VideoFolder
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.provenance import machine
-from arseg_lightning.report.grid import Table
+from arseg_lightning.report.table_files import markdown
 from arseg_lightning.tasks import LowResTask, PerFrameTask
 from arseg_lightning.types import ClipBatch
 
@@ -72,7 +73,7 @@ def main() -> None:
         }
     tables = {"parts": parts_rows(record["parts"]), "training": _training_rows(record)}
     for rows in tables.values():
-        print(Table(tuple(rows[0]), tuple(tuple(row.values()) for row in rows)).markdown())
+        print(markdown(pd.DataFrame(rows)))
     print(json.dumps({name: record[name] for name in ("loader", "sweep")}, indent=1))
     if arguments.output:
         arguments.output.write_text(json.dumps(record, indent=1) + "\n")

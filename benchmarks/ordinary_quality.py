@@ -20,10 +20,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from arseg_lightning.report.grid import Table
+from arseg_lightning.report.table_files import write_table
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.images import image_files, read_image
 from arseg_lightning.video.quality import carry_label
@@ -66,8 +67,8 @@ def main() -> None:
         print(*rows[-1], sep="  ", flush=True)
     if arguments.output:
         distances = (f"d = {distance}" for distance in DISTANCES)
-        table = Table(("encoder's settings", "matches", "no B-frames", *distances), tuple(rows))
-        table.write(arguments.output)
+        columns = ["encoder's settings", "matches", "no B-frames", *distances]
+        write_table(pd.DataFrame(rows, columns=columns), arguments.output)
 
 
 def _figures(way: str, clip: Path, labels: Labels) -> list[float]:

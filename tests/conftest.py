@@ -29,4 +29,4 @@ def _same_draws():
 @pytest.fixture
 def uncounted(monkeypatch):
     """Runs do not count what they cost, which takes longer than a step of a small network."""
-    monkeypatch.setattr("arseg_lightning.callbacks.cost_line.cost_line", lambda task, size: "")
+    monkeypatch.setattr("arseg_lightning.callbacks.progress.cost_line", lambda task, size: "")

@@ -7,6 +7,7 @@ import pytest
 
 from arseg_lightning.commands.tables import tables
 from arseg_lightning.report.documents import with_current_tables
+from experiments.reproduction.arseg.compare import TABLES
 from tests.report.made import study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,9 +23,9 @@ DOCUMENTS = [
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_tables_are_those_of_the_result_files(document):
     text = document.read_text()
-    assert re.search("<!-- (result|bench|table)", text)
-    assert with_current_tables(document) == text, (
-        f"run: python -m arseg_lightning tables --document {document}"
+    assert re.search("<!-- (arseg-result|result|bench|table)", text)
+    assert with_current_tables(document, TABLES) == text, (
+        f"run: python -m experiments.reproduction.arseg.compare --document {document}"
     )
 
 

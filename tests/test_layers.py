@@ -23,6 +23,7 @@ ROOMS = (
     "native",
     "provenance",
     "video",
+    "parallel_jobs",
     "datasets",
     "models",
     "propagation",
@@ -56,7 +57,8 @@ OWNERS = {
         *("tasks", "callbacks", "cli"),
     ),
     "pytorch_lightning": (),
-    "ray": ("datasets.ray_engine",),
+    "joblib": ("parallel_jobs", "datasets.ray_cluster"),
+    "ray": ("datasets.ray_cluster",),
     "optuna": ("sweep",),
     "wandb": ("callbacks",),
 }

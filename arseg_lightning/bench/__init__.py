@@ -2,6 +2,6 @@
 
 from arseg_lightning.bench.case import BenchCase
 from arseg_lightning.bench.measure import bench
-from arseg_lightning.bench.settings import BenchSettings
+from arseg_lightning.bench.variants import BenchSettings
 
 __all__ = ["BenchCase", "BenchSettings", "bench"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -12,12 +12,11 @@ from pathlib import Path
 import torch
 
 from arseg_lightning import models
-from arseg_lightning.bench.settings import BenchSettings
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.messages import nearest
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory, VideoMethod
 from arseg_lightning.models import Segmentor
-from arseg_lightning.streaming.run import choose_clock, recorded_run
+from arseg_lightning.streaming.load import choose_clock, recorded_run
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet
@@ -49,6 +48,12 @@ class Compared:
         """All of them, baselines first."""
         return {**self.baselines, **self.own}
 
+    @property
+    def keyframe_interval(self) -> int | None:
+        """L of the first method that has a fixed one."""
+        clocks = (method.clock for method in self.own.values())
+        return next((c.keyframe_interval for c in clocks if isinstance(c, EveryL)), None)
+
 
 @dataclass(frozen=True, slots=True)
 class BenchCase:
@@ -79,13 +84,19 @@ class BenchCase:
         return cls(found[1], (int(found[2]), int(found[3])))
 
     def build(
-        self, settings: BenchSettings, method: NetworkMethodFactory = DEFAULT_METHOD
+        self,
+        method: NetworkMethodFactory = DEFAULT_METHOD,
+        num_classes: int = 11,
+        keyframe_interval: int | None = None,
+        ratios: Sequence[float] = (),
     ) -> Compared:
         """Build what is compared.
 
         Args:
-            settings: Number of classes, keyframe interval and resolution ratios.
             method: Builds the method around a network; an experiment has its own.
+            num_classes: Number of classes of a network; an experiment has its own.
+            keyframe_interval: L, for methods with a clock; their own by default.
+            ratios: Scales s that the method is built with; its own alone if empty.
 
         Raises:
             FileNotFoundError: If an experiment names weights that are not there.
@@ -93,14 +104,17 @@ class BenchCase:
                 can be chosen.
         """
         torch.manual_seed(0)
-        is_experiment = Path(self.name).exists()
-        compared = self._experiment(settings) if is_experiment else self._built(settings, method)
-        interval = settings.keyframe_interval
+        if not Path(self.name).exists():
+            compared = self._around_network(method, num_classes, ratios)
+        elif ratios:
+            raise ValueError(f"{self.name} has its own resolution ratio; leave out --ratio")
+        else:
+            compared = self._of_experiment()
         for each in compared.own.values():
-            choose_clock(each, EveryL(interval) if interval else None)
+            choose_clock(each, EveryL(keyframe_interval) if keyframe_interval else None)
         for each in compared.methods.values():
             if isinstance(each.clock, EveryL):
-                fixed = interval or each.clock.keyframe_interval
+                fixed = keyframe_interval or each.clock.keyframe_interval
                 each.use_clock(EveryL(fixed, on_intra=False))
             each.eval()
         return compared
@@ -125,13 +139,11 @@ class BenchCase:
             raise ValueError(f"{self.name} is no Segmentor; see docs/own_network.md")
         return kind
 
-    def _built(self, settings: BenchSettings, make: Callable[..., VideoMethod]) -> Compared:
+    def _around_network(
+        self, make: Callable[..., VideoMethod], num_classes: int, ratios: Sequence[float]
+    ) -> Compared:
         """The method around the network, with random weights, and its baselines."""
-        network, num_classes, ratios = (
-            self.network(),
-            settings.num_classes,
-            settings.resolution_ratios,
-        )
+        network = self.network()
         built = [make(num_classes, network)]
         if ratios:
             kind = type(built[0])
@@ -148,10 +160,8 @@ class BenchCase:
         classes = ClassSet("numbered", names, tuple((k, k, k) for k in range(num_classes)))
         return Compared(baselines, {each.name: each for each in built}, classes)
 
-    def _experiment(self, settings: BenchSettings) -> Compared:
+    def _of_experiment(self) -> Compared:
         """The method of an experiment, with its weights if it has some, and its baselines."""
-        if settings.resolution_ratios:
-            raise ValueError(f"{self.name} has its own resolution ratio; leave out --ratio")
         path = Path(self.name)
         checkpoint = own_checkpoint(path) if path.is_dir() else None
         experiment = Experiment([recorded_run(path)], weights=True, checkpoint=checkpoint)

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
+import numpy as np
 import torch
 
 from arseg_lightning.accelerator import device_name
-from arseg_lightning.bench.case import BenchCase
-from arseg_lightning.bench.runner import VariantRunner
-from arseg_lightning.bench.settings import BenchSettings
-from arseg_lightning.bench.variant import variants
+from arseg_lightning.bench.case import BenchCase, Compared
+from arseg_lightning.bench.memory import PeakMemory
+from arseg_lightning.bench.variants import BenchSettings, Variant, variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
-from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory
-from arseg_lightning.provenance import machine
-from arseg_lightning.report.bench_result import BenchResult, CaseResult
+from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory, Stream, StreamResult
+from arseg_lightning.metrics import Accuracy
+from arseg_lightning.models.timing import SectionClock
+from arseg_lightning.provenance import Provenance, machine
+from arseg_lightning.report.result import (
+    FrameTimes,
+    MethodResult,
+    RoleResult,
+    RunResult,
+    Speed,
+)
 from arseg_lightning.streaming import choose_device
 from arseg_lightning.types import size_text
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
@@ -26,18 +36,25 @@ from arseg_lightning.video.live import StreamedFrame, open_live
 
 __all__ = ["bench"]
 
-Progress = Callable[[str], None]
-
 _LEAST_FRAMES = 12
 """Of a clip: opening a shorter one takes longer than decoding it."""
+
+_WARM_UP = 3
+"""Frames that warm up, at least."""
+
+_ALIKE = 3
+"""Frames a round of methods whose frames are all alike: they are slow."""
+
+_FREE = 24
+"""Frames a round of methods whose roles depend on what frames show."""
 
 
 def bench(
     cases: Sequence[BenchCase],
     settings: BenchSettings,
-    progress: Progress,
+    progress: Callable[[str], None],
     method: NetworkMethodFactory = DEFAULT_METHOD,
-) -> BenchResult:
+) -> list[RunResult]:
     """Measure all variants of all cases on the frames of a synthetic driving scene.
 
     A frame's time runs from the decoded image to the labels in the host's memory: composing the
@@ -51,42 +68,146 @@ def bench(
         progress: Is told what is under way.
         method: Builds the method around the networks.
 
+    Returns:
+        A result for each case.
+
     Raises:
         ValueError: If there is no such case or device, or a method does not run as wanted.
     """
-    found = tuple(_measure(case, settings, progress, method) for case in cases)
-    facts = {"device": device_name(choose_device(settings.device))} | machine()
-    facts |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    return BenchResult(facts, asdict(settings), found)
+    device = choose_device(settings.device)
+    facts = machine()
+    where = str(facts["cpu"]) if device.type == "cpu" else device_name(device)
+    facts |= {"threads": torch.get_num_threads()}
+    about = replace(Provenance.collect(None, asdict(settings) | facts), device=where)
+    return [_measure(case, settings, progress, method, about) for case in cases]
 
 
 def _measure(
-    case: BenchCase, settings: BenchSettings, progress: Progress, method: NetworkMethodFactory
-) -> CaseResult:
+    case: BenchCase,
+    settings: BenchSettings,
+    progress: Callable[[str], None],
+    method: NetworkMethodFactory,
+    about: Provenance,
+) -> RunResult:
     """Measure all variants of one case."""
     name = f"{case.name} at {size_text(case.size)}"
     progress(f"{name}: building the variants")
-    compared = case.build(settings, method)
-    runners = [
-        VariantRunner(variant, compared) for variant in variants(compared, case.size, settings)
-    ]
+    compared = case.build(
+        method, settings.num_classes, settings.keyframe_interval, settings.resolution_ratios
+    )
+    runners = [_Runner(each, compared) for each in variants(compared, case.size, settings)]
     progress(f"{name}: making the clip")
     length = max(_LEAST_FRAMES, *(runner.num_frames for runner in runners))
     frames, decode_ms = _clip(case.size, length)
     for runner in runners:
-        progress(f"{name}: warming up {runner.variant.form.name}")
+        progress(f"{name}: warming up {runner.title}")
         runner.warm_up(frames)
     for repeat in range(settings.repeats):
         for runner in runners:
-            what = runner.variant.form.name
-            progress(f"{name}: round {repeat + 1} of {settings.repeats}, {what}")
+            progress(f"{name}: round {repeat + 1} of {settings.repeats}, {runner.title}")
             runner.round(frames)
     for runner in runners:
         runner.time_stages(frames)
-    clocks = [each.clock for each in compared.own.values()]
-    interval = next((c.keyframe_interval for c in clocks if isinstance(c, EveryL)), None)
-    results = tuple(runner.result() for runner in runners)
-    return CaseResult(case.name, case.size, interval, decode_ms, results)
+    return RunResult(
+        data=case.name,
+        class_names=compared.classes.names,
+        keyframe_interval=compared.keyframe_interval,
+        size=case.size,
+        methods=tuple(runner.result(decode_ms) for runner in runners),
+        num_samples=0,
+        provenance=about,
+    )
+
+
+class _Runner:
+    """Pushes the frames of a clip through a variant, and keeps the times by role.
+
+    Of a method whose roles repeat, a round is the start and one cycle, of which the cycle counts.
+    """
+
+    def __init__(self, variant: Variant, compared: Compared) -> None:
+        self.variant = variant
+        self.title = f"{variant.name}, {variant.form}"
+        self.stream = Stream(variant.method, compared.normalise, compared.chaining)
+        start, cycle = variant.cycle.start, variant.cycle.cycle
+        self.num_start, length = len(start), _ALIKE if len(cycle) == 1 else len(cycle)
+        if not variant.cycle.repeats:
+            self.num_start, length = 0, _FREE
+        self.num_frames = self.num_start + length
+        # All by the roles of a frame's steps, joined by "+".
+        self.times_ms: dict[str, list[float]] = defaultdict(list)
+        self.stages_ms: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self.keyframes: set[str] = set()
+        self.executed: dict[str, float] = defaultdict(float)
+        self.peak_megabytes: float | None = None
+
+    def warm_up(self, frames: Sequence[StreamedFrame]) -> None:
+        """Run some frames, until every role has run, and see what memory that takes."""
+        memory = PeakMemory(self.stream.device)
+        waiting = {"+".join(roles) for roles in self.variant.cycle.cycle}
+        for index, result in enumerate(self._run(frames)):
+            waiting.discard(result.roles)
+            if index + 1 >= _WARM_UP and not waiting:
+                break
+        self.peak_megabytes = memory.megabytes()
+
+    def round(self, frames: Sequence[StreamedFrame]) -> None:
+        """Run over the clip once."""
+        for result in [*self._run(frames)][self.num_start :]:
+            self.times_ms[result.roles].append(result.latency_ms)
+            self.keyframes |= {result.roles} if result.is_keyframe else set()
+            for step in result.executed:
+                self.executed[step.role] += step.share
+
+    def time_stages(self, frames: Sequence[StreamedFrame]) -> None:
+        """Run over the clip once more, and note where the time of each role goes."""
+        clock = SectionClock(self.stream.device)
+        with clock.running():
+            for result in self._run(frames):
+                inner = {name: 1e3 * s for name, s in clock.seconds.items() if name != "network"}
+                outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
+                outer["network"] = result.stages["network"] - sum(inner.values())
+                clock.seconds.clear()
+                for name, ms in (outer | inner).items():
+                    self.stages_ms[result.roles][name].append(ms)
+
+    def result(self, decode_ms: float) -> MethodResult:
+        """What came of all rounds."""
+        variant, gmacs = self.variant, self.variant.cost.role_gmacs
+        times = np.concatenate([*self.times_ms.values()])
+        frames = {
+            roles: FrameTimes(
+                frequency=len(ms) / len(times),
+                ms=median(ms),
+                gmacs=sum(gmacs[role] for role in roles.split("+")),
+                is_keyframe=roles in self.keyframes,
+                stages_ms={name: median(part) for name, part in self.stages_ms[roles].items()},
+            )
+            for roles, ms in self.times_ms.items()
+        }
+        p50, p95, longest = (float(np.percentile(times, share)) for share in (50, 95, 100))
+        return MethodResult(
+            name=variant.name,
+            method=variant.kind,
+            kind="baseline" if variant.is_baseline else "own",
+            accuracy=Accuracy((), float("nan"), (), ()),
+            roles={role: RoleResult(each) for role, each in gmacs.items()},
+            mean_gmacs=variant.cost.mean_over(self.executed, len(times)) / 1e9,
+            speed=Speed(
+                form=variant.form,
+                mean_ms=sum(each.frequency * each.ms for each in frames.values()),
+                p50_ms=p50,
+                p95_ms=p95,
+                max_ms=longest,
+                decode_ms=decode_ms,
+                frames=frames,
+                peak_megabytes=self.peak_megabytes,
+            ),
+        )
+
+    def _run(self, frames: Sequence[StreamedFrame]) -> Iterator[StreamResult]:
+        self.stream.reset()
+        return map(self.stream.push, frames[: self.num_frames])
 
 
 def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[StreamedFrame], float]:

@@ -28,7 +28,7 @@ class PeakMemory:
         elif (_PROCESS / "clear_refs").exists():
             with suppress(AttributeError, OSError):  # other C libraries have no such function
                 ctypes.CDLL(None).malloc_trim(0)  # so that using again what is free shows
-            (_PROCESS / "clear_refs").write_text("5", "utf-8")
+            (_PROCESS / "clear_refs").write_text("5", "utf-8")  # forgets the peak so far
         self._before = self._now("VmRSS")
 
     def megabytes(self) -> float | None:
@@ -39,10 +39,8 @@ class PeakMemory:
         return None if peak is None or self._before is None else (peak - self._before) / 1e6
 
     def _now(self, name: str) -> int | None:
-        status = _PROCESS / "status"
-        found = (
-            re.search(rf"{name}:\s+(\d+) kB", status.read_text("utf-8"))
-            if status.exists()
-            else None
-        )
-        return 1024 * int(found[1]) if found else None
+        """A figure of the process in bytes; None where there is none."""
+        with suppress(OSError):
+            found = re.search(rf"{name}:\s+(\d+) kB", (_PROCESS / "status").read_text("utf-8"))
+            return 1024 * int(found[1]) if found else None
+        return None

@@ -1,18 +1,15 @@
-"""What happens around a run: records, pictures, files."""
+"""Callbacks of a run: its folder, records, checkpoints and figures."""
 
-from arseg_lightning.callbacks.checkpoint_file import WholeCheckpoints
+from arseg_lightning.callbacks.checkpoints import RunCheckpoint, WholeCheckpoints
 from arseg_lightning.callbacks.compiled import CompiledNetworks
-from arseg_lightning.callbacks.cost_line import CostLine
 from arseg_lightning.callbacks.generators import GeneratorStates
-from arseg_lightning.callbacks.progress import EpochLines
+from arseg_lightning.callbacks.progress import CostLine, EpochLines, Throughput
 from arseg_lightning.callbacks.run_callbacks import run_callbacks
-from arseg_lightning.callbacks.run_checkpoint import RunCheckpoint
 from arseg_lightning.callbacks.run_folder import Resume, RunFolder
 from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.run_record import RunRecord
 from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
-from arseg_lightning.callbacks.throughput import Throughput
 from arseg_lightning.callbacks.wandb_panels import WandbPanels
 
 __all__ = [

@@ -15,6 +15,9 @@ __all__ = ["CompiledNetworks"]
 
 CompileMode = Literal["default", "max-autotune-no-cudagraphs"]
 
+_ENTRY_POINTS = ("features_and_side", "before_cut", "after_cut")
+"""Methods by which a network is run; the base class's own only lead to others."""
+
 
 class CompiledNetworks(Callback):
     """Runs the networks through ``torch.compile`` in training steps.
@@ -37,11 +40,16 @@ class CompiledNetworks(Callback):
         """Compile; the work is done when each part runs first."""
         if self.mode is None:
             return
+        # One graph a size: crops have one. Other backends than the usual one know no modes.
+        options: dict[str, Any] = {"backend": self.backend, "dynamic": False}
+        if self.backend == "inductor":
+            options["mode"] = self.mode
         self._compiled = [
-            (network, name, torch.compile(getattr(network, name), **self._options()))
+            (network, name, torch.compile(getattr(network, name), **options))
             for network in pl_module.modules()
             if isinstance(network, Segmentor)
-            for name in _entrances(network)
+            for name in _ENTRY_POINTS
+            if getattr(type(network), name) is not getattr(Segmentor, name)
         ]
 
     def on_train_batch_start(
@@ -51,34 +59,9 @@ class CompiledNetworks(Callback):
         for network, name, compiled in self._compiled:
             setattr(network, name, compiled)
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
         """Let them have their own again."""
-        self._restore()
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Leave the networks as they were."""
-        self._restore()
-
-    def _restore(self) -> None:
-        for network, name, _ in self._compiled:
+        for network, name, _compiled in self._compiled:
             network.__dict__.pop(name, None)
 
-    def _options(self) -> dict[str, Any]:
-        """One graph a size: crops have one. Other backends than the usual one know no modes."""
-        mode = {"mode": self.mode} if self.backend == "inductor" else {}
-        return {"backend": self.backend, "dynamic": False, **mode}
-
-
-def _entrances(network: Segmentor) -> list[str]:
-    """The methods by which a network is run; the base class's own only lead to others."""
-    names = ("features_and_side", "before_cut", "after_cut")
-    return [name for name in names if getattr(type(network), name) is not getattr(Segmentor, name)]
+    on_exception = on_train_batch_end

@@ -16,7 +16,7 @@ __all__ = ["GeneratorStates"]
 
 
 class GeneratorStates(Callback):
-    """Lets a training that goes on draw what it would have drawn without the interruption.
+    """Lets a training that resumes draw what it would have drawn without the interruption.
 
     The generators are Python's, NumPy's and PyTorch's, of every process. Of several processes each
     draws its own numbers: a network's random parts would drop the same of all shares of a batch
@@ -47,7 +47,10 @@ class GeneratorStates(Callback):
             kept = restored.get("processes", [restored])  # older checkpoints: the first one's
             _restore(kept[rank if len(kept) == count else 0], pl_module.device)
         if rank > 0 and (restored is None or len(kept) != count):
-            _part(rank)
+            seed = int(torch.randint(2**31, ())) + rank  # what they would draw, and the rank
+            random.seed(seed)
+            np.random.seed(seed)
+            torch.manual_seed(seed)
 
 
 def _states() -> dict[str, Any]:
@@ -72,11 +75,3 @@ def _restore(states: dict[str, Any], device: torch.device) -> None:
         torch.cuda.set_rng_state(states["cuda"].cpu())
     if "mps" in states and device.type == "mps":
         torch.mps.set_rng_state(states["mps"].cpu())
-
-
-def _part(rank: int) -> None:
-    """Seed a process's generators by what they would draw, and its rank."""
-    seed = int(torch.randint(2**31, ())) + rank
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Which callbacks a run has: the user's, and ours where they do not stand in each other's way."""
+"""The callbacks of a run: the user's, and ours where they have none of the kind."""
 
 from __future__ import annotations
 
@@ -17,18 +17,14 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 
-from arseg_lightning.callbacks.cost_line import CostLine
 from arseg_lightning.callbacks.generators import GeneratorStates
-from arseg_lightning.callbacks.progress import EpochLines
+from arseg_lightning.callbacks.progress import CostLine, EpochLines, Throughput
 from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
-from arseg_lightning.callbacks.throughput import Throughput
 from arseg_lightning.ranges import check_range
 
 __all__ = ["as_list", "check_trainer", "has_bar", "run_callbacks"]
-
-_AT_LEAST_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")
 
 
 def check_trainer(options: Mapping[str, Any]) -> None:
@@ -51,7 +47,8 @@ def check_trainer(options: Mapping[str, Any]) -> None:
             "OnExceptionCheckpoint lets a run that is to start again go on from any checkpoint "
             "that it finds: leave it out; after an error, the same command goes on from last.ckpt"
         )
-    check_range(1, **{f"trainer.{name}": options.get(name) for name in _AT_LEAST_ONE})
+    counts = ("accumulate_grad_batches", "check_val_every_n_epoch")
+    check_range(1, **{f"trainer.{name}": options.get(name) for name in counts})
 
 
 def run_callbacks(
@@ -86,7 +83,15 @@ def run_callbacks(
         StopSignal(),
         TestRecord(run_dir),
     ]
-    return [*given, *(each for each in ours if not _is_given(each, given))]
+    kinds = [ProgressBar if isinstance(each, ProgressBar) else type(each) for each in ours]
+    return [
+        *given,
+        *(
+            each
+            for each, kind in zip(ours, kinds, strict=True)
+            if not any(isinstance(other, kind) for other in given)
+        ),
+    ]
 
 
 def has_bar(options: Mapping[str, Any]) -> bool:
@@ -105,8 +110,3 @@ def as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return [*value] if isinstance(value, list | tuple) else [value]
-
-
-def _is_given(ours: Callback, given: list[Any]) -> bool:
-    kind = ProgressBar if isinstance(ours, ProgressBar) else type(ours)
-    return any(isinstance(each, kind) for each in given)

@@ -1,10 +1,11 @@
-"""Decides what a ``fit`` may do with its folder: start, go on, or neither."""
+"""Decides what a ``fit`` may do with its folder: start, resume, or neither."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 
 from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
@@ -60,12 +61,18 @@ class RunFolder:
         changed = _differences(self.record.read_text("utf-8"), config)
         if resume == "or_restart" and (finished or changed):
             return None
-        if resume == "never" or finished:
-            raise self._refusal("a run")
-        if changed:
+        last = self.last if self.last.is_file() else None
+        if not (finished or changed or resume == "never"):
+            return last
+        what = "a run"
+        if changed and not finished and resume != "never":
             shown = ", ".join(changed[:4]) + (", …" if len(changed) > 4 else "")
-            raise self._refusal(f"an interrupted run with another configuration ({shown})")
-        return self.last if self.last.is_file() else None
+            what = f"an interrupted run with another configuration ({shown})"
+        continued = f", continue it with --ckpt_path {last}" if last else ""
+        raise FileExistsError(
+            f"{self.path} holds {what} already; give another --run_dir{continued}, or replace it "
+            f"with --overwrite=true"
+        )
 
     def holds(self, checkpoint: str) -> bool:
         """Whether a checkpoint is one of this folder's."""
@@ -80,7 +87,6 @@ class RunFolder:
 
     def begin(self, config: str, resumes: bool) -> None:
         """Record that a run starts, or goes on; a new one takes an older one's place."""
-        self.path.mkdir(parents=True, exist_ok=True)
         self._finished.unlink(missing_ok=True)
         if not resumes:
             for name in ("last.ckpt", "best.ckpt"):
@@ -97,7 +103,6 @@ class RunFolder:
         Raises:
             FileExistsError: If another process is at it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         try:
             return lock_file(self.path / ".fit.lock")
         except LockedElsewhere as error:
@@ -106,35 +111,21 @@ class RunFolder:
                 f"--run_dir"
             ) from error
 
-    def _refusal(self, what: str) -> FileExistsError:
-        continued = f", continue it with --ckpt_path {self.last}" if self.last.is_file() else ""
-        return FileExistsError(
-            f"{self.path} holds {what} already; give another --run_dir{continued}, or replace it "
-            f"with --overwrite=true"
-        )
-
 
 def _differences(before: str, now: str) -> list[str]:
     """The keys that two configurations do not agree on."""
-    first, second = _flat(OmegaConf.create(before)), _flat(OmegaConf.create(now))
-    keys = [*first, *(key for key in second if key not in first)]
+    first, second = _flat(yaml.safe_load(before)), _flat(yaml.safe_load(now))
     missing = object()
-    return [key for key in keys if first.get(key, missing) != second.get(key, missing)]
+    return [key for key in first | second if first.get(key, missing) != second.get(key, missing)]
 
 
-def _flat(config: Any) -> dict[str, Any]:
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
     """A configuration's values by their full names, without those that change no weight."""
-    flat: dict[str, Any] = {}
-
-    def add(value: Any, name: str) -> None:
-        if isinstance(value, dict) and value:
-            for key, part in value.items():
-                add(part, f"{name}.{key}" if name else str(key))
-        elif isinstance(value, list) and value:
-            for index, part in enumerate(value):
-                add(part, f"{name}[{index}]")
-        elif name not in _NOT_COMPARED and not name.startswith(("trainer.logger", "wandb")):
-            flat[name] = value
-
-    add(OmegaConf.to_container(config, resolve=False), "")
-    return flat
+    parts: dict[str, Any] = {}
+    if isinstance(value, dict) and value:
+        parts = {f"{name}.{key}" if name else str(key): part for key, part in value.items()}
+    elif isinstance(value, list) and value:
+        parts = {f"{name}[{index}]": part for index, part in enumerate(value)}
+    elif name not in _NOT_COMPARED and not name.startswith(("trainer.logger", "wandb")):
+        return {name: value}
+    return {key: leaf for inner, part in parts.items() for key, leaf in _flat(part, inner).items()}

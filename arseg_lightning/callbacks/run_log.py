@@ -68,16 +68,9 @@ class RunLog(Callback):
         if isinstance(exception, KeyboardInterrupt | SIGTERMException):
             tell(self._how_far(trainer, exception))
         elif self._handlers:
-            record = _log.makeRecord(
-                _log.name,
-                logging.ERROR,
-                "",
-                0,
-                "the run ends",
-                (),
-                (type(exception), exception, exception.__traceback__),
-            )
-            self._handlers[0].handle(record)
+            raised = (type(exception), exception, exception.__traceback__)
+            ends = _log.makeRecord(_log.name, logging.ERROR, "", 0, "the run ends", (), raised)
+            self._handlers[0].handle(ends)  # the file's: a reader is told by `report`
         self._close()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -96,7 +89,6 @@ class RunLog(Callback):
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         self._close()
-        self.run_dir.mkdir(parents=True, exist_ok=True)
         environment = json.dumps(_environment(trainer), indent=1)
         write_atomic(self.run_dir / f"{command}_environment.json", environment + "\n")
         file = logging.FileHandler(self.run_dir / "run.log", encoding="utf-8")
@@ -115,9 +107,8 @@ class RunLog(Callback):
         _log.info("%s starts: %s", command, " ".join(sys.argv))
 
     def _close(self) -> None:
-        if not self._handlers:
-            return
-        logging.getLogger(_LOGGERS[0]).setLevel(self._level)
+        if self._handlers:
+            logging.getLogger(_LOGGERS[0]).setLevel(self._level)
         for handler in self._handlers:
             for name in _LOGGERS:
                 logging.getLogger(name).removeHandler(handler)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import torch
+import yaml  # type: ignore[import-untyped]
+from jsonargparse.typing import register_type
 from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from omegaconf import OmegaConf
@@ -13,7 +18,9 @@ from arseg_lightning.callbacks.run_folder import RunFolder
 from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.files import FileLock, write_atomic
 
-__all__ = ["RunRecord"]
+__all__ = ["RunRecord", "read_back_devices_and_enumerations", "refuse_what_is_not_recorded"]
+
+_LOST = "Unable to serialize instance "
 
 
 class RunRecord(SaveConfigCallback):
@@ -23,9 +30,7 @@ class RunRecord(SaveConfigCallback):
     one configuration beside the record of another would be a lie.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._lock: FileLock | None = None
+    _lock: FileLock | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the record once, when the command starts.
@@ -42,21 +47,19 @@ class RunRecord(SaveConfigCallback):
         if command == "fit":
             self._lock = RunFolder(run_dir).lock()
         else:
-            run_dir.mkdir(parents=True, exist_ok=True)
             write_atomic(run_dir / f"{command}.yaml", text)
+        content: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
         for logger in trainer.loggers:
-            content = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-            if isinstance(content, dict):
-                logger.log_hyperparams({str(key): value for key, value in content.items()})
+            logger.log_hyperparams(content)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the folder, now that a checkpoint to go on from is read."""
+        """Take the folder, now that a checkpoint to resume from is read."""
         if trainer.is_global_zero:
             folder = RunFolder(Path(self.config.run_dir))
             folder.begin(self._text(), resumes=resumes(trainer))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say from where a run goes on."""
+        """Say from where a run resumes."""
         if resumes(trainer) and trainer.is_global_zero:
             of = f" of {trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
             print(f"going on after epoch {trainer.current_epoch}{of}, from {trainer.ckpt_path}")
@@ -65,7 +68,6 @@ class RunRecord(SaveConfigCallback):
         """Let others train in the folder."""
         if self._lock is not None:
             self._lock.release()
-            self._lock = None
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
@@ -74,6 +76,38 @@ class RunRecord(SaveConfigCallback):
         self.teardown(trainer, pl_module, "fit")
 
     def _text(self) -> str:
-        """The resolved configuration."""
         text: str = self.parser.dump(self.config, skip_none=False, skip_link_targets=False)
         return text
+
+
+def read_back_devices_and_enumerations() -> None:
+    """Let the parser write devices by their names, and members of enumerations by their values."""
+    register_type(torch.device, str, torch.device, (RuntimeError, TypeError))
+    yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, e: dumper.represent_data(e.value))
+
+
+def refuse_what_is_not_recorded(record: str) -> None:
+    """Refuse a configuration that could not be read back from its record.
+
+    Args:
+        record: The resolved configuration, as YAML.
+
+    Raises:
+        ValueError: If a value has no text that stands for it.
+    """
+    for name, value in _values(yaml.safe_load(record)):
+        if isinstance(value, str) and value.startswith(_LOST):
+            raise ValueError(
+                f"{name} is {value.removeprefix(_LOST)}, which the run's record (fit.yaml) cannot "
+                f"hold: give a plain value, an import path (package.module.name), or a "
+                f"class_path with init_args"
+            )
+
+
+def _values(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        inner = f"{name}.{key}" if name else str(key)
+        if isinstance(value, dict | list):
+            yield from _values(value, inner.removesuffix(".init_args"))
+        else:
+            yield inner, value

@@ -27,15 +27,16 @@ class StopSignal(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the signal; Lightning gives it back to whom it was, at the end."""
-        self._listen(trainer)
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signal."""
-        self._listen(trainer)
+        def note(number: int, frame: object) -> None:
+            self._asked = True
+            if trainer.world_size == 1:
+                _end_soon(trainer)
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signal."""
-        self._listen(trainer)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, note)
+
+    on_validation_start = on_test_start = on_train_start
 
     def on_train_batch_end(
         self,
@@ -50,15 +51,6 @@ class StopSignal(Callback):
             self._asked, all=False
         ):
             _end_soon(trainer)
-
-    def _listen(self, trainer: Trainer) -> None:
-        def note(number: int, frame: object) -> None:
-            self._asked = True
-            if trainer.world_size == 1:
-                _end_soon(trainer)
-
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, note)
 
 
 def status_of_stopped() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,13 @@ from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
-from arseg_lightning.report import (
-    MethodResult,
-    RoleResult,
-    RunResult,
-    distance_table,
-    plot_distances,
-    recovered_share,
-    roles_table,
-)
+from arseg_lightning.report import MethodResult, RoleResult, RunResult
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.tally import Tally
 
 __all__ = ["TestRecord"]
 
-_log = logging.getLogger(__name__)
+_RECORDS = ("test.yaml", "fit.yaml")
 
 
 class TestRecord(Callback):
@@ -69,12 +60,16 @@ class TestRecord(Callback):
             size=size,
             methods=methods,
             num_samples=sum(methods[0].accuracy.frames_at_distance),
-            provenance=Provenance.collect(*self._config()),
+            provenance=self._provenance(),
         )
-        self._keep(result)
+        # pandas and matplotlib: only a test waits for them
+        from arseg_lightning.report.plots import plot_distances
+        from arseg_lightning.report.result_tables import (
+            distance_table,
+            recovered_share,
+            roles_table,
+        )
 
-    def _keep(self, result: RunResult) -> None:
-        """Write file and picture, and show the table."""
         json_path = self.run_dir / "result.json"
         plot_path = self.run_dir / "miou_over_distance.png"
         result.write(json_path)
@@ -89,18 +84,14 @@ class TestRecord(Callback):
         lines += [f"result:  {json_path}", f"picture: {plot_path}"]
         tell("\n".join(lines))
 
-    def _config(self) -> tuple[int | None, dict[str, Any]]:
-        """Seed and configuration of the run, as written to its folder."""
-        for name in ("test.yaml", "fit.yaml"):
-            path = self.run_dir / name
-            if path.is_file():
-                config = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-                if isinstance(config, dict):
-                    seed = config.get("seed_everything")
-                    return (seed if type(seed) is int else None), {
-                        str(key): value for key, value in config.items()
-                    }
-        return None, {}
+    def _provenance(self) -> Provenance:
+        """Where the result is from; seed and configuration as written to the run's folder."""
+        path = next((p for p in map(self.run_dir.joinpath, _RECORDS) if p.is_file()), None)
+        if path is None:
+            return Provenance.collect()
+        config: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        seed = config.get("seed_everything")
+        return Provenance.collect(seed if type(seed) is int else None, config)
 
 
 def _method_result(

@@ -1,4 +1,4 @@
-"""What a run shows in Weights & Biases besides its metrics: panels, tables, checkpoints."""
+"""Panels, result tables and checkpoints of a run in Weights & Biases."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.evaluation import EvaluationClip
+from arseg_lightning.ranges import check_range
 from arseg_lightning.report import RunResult
-from arseg_lightning.report.motion import motion_colours
-from arseg_lightning.report.panel import class_colours, error_map, tiled
+from arseg_lightning.report.frame_images import (
+    class_colours,
+    error_map,
+    motion_colours,
+    tiled,
+)
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.evaluation import Evaluation
 from arseg_lightning.types import Motion
@@ -51,11 +55,7 @@ class WandbPanels(Callback):
         num_clips: int = 2,
         log_checkpoints: bool = False,
     ) -> None:
-        if every_n_epochs < 0 or num_clips < 0:
-            raise ValueError(
-                f"every_n_epochs and num_clips are 0 (no panels) or more, "
-                f"got {every_n_epochs} and {num_clips}"
-            )
+        check_range(0, every_n_epochs=every_n_epochs, num_clips=num_clips)
         self.every_n_epochs = every_n_epochs
         self.num_clips = num_clips
         self.log_checkpoints = log_checkpoints
@@ -65,7 +65,7 @@ class WandbPanels(Callback):
         """Show the clips if it is time; on the first process, which waits for no other here."""
         data = getattr(trainer, "datamodule", None)
         logger = _wandb_logger(trainer)
-        if logger is None or trainer.sanity_checking or not self._is_due(trainer):
+        if logger is None or not self._is_due(trainer):
             return
         if not isinstance(pl_module, VideoTask) or not isinstance(data, ClipDataModule):
             return
@@ -89,17 +89,18 @@ class WandbPanels(Callback):
         if stage == "test" and (folder / "result.json").is_file():
             _log_result(logger, folder)
         if stage == "fit" and self.log_checkpoints:
-            _log_checkpoints(logger, trainer)
+            for callback in trainer.checkpoint_callbacks:
+                path = Path(getattr(callback, "best_model_path", ""))
+                if path.is_file():  # an artifact of its own, which W&B gives versions
+                    run = logger.experiment
+                    run.log_artifact(str(path), name=f"{path.stem}-{run.id}", type="model")
 
     def _is_due(self, trainer: Trainer) -> bool:
-        if not self.every_n_epochs or not self.num_clips:
+        if not self.every_n_epochs or trainer.sanity_checking:
             return False
-        epoch, last = trainer.current_epoch + 1, trainer.max_epochs
-        return (
-            epoch % self.every_n_epochs == 0
-            or epoch == last
-            or trainer.state.fn == TrainerFn.VALIDATING
-        )
+        epoch = trainer.current_epoch + 1
+        is_last = epoch == trainer.max_epochs or trainer.state.fn == TrainerFn.VALIDATING
+        return is_last or epoch % self.every_n_epochs == 0
 
 
 def panel(task: VideoTask, clip: EvaluationClip, data: ClipDataModule) -> NDArray[np.uint8]:
@@ -160,10 +161,9 @@ def _log_result(logger: WandbLogger, folder: Path) -> None:
     """Log the tables and the plot of a test."""
     result = RunResult.read(folder / "result.json")
     names = [method.name for method in result.methods]
-    per_class = zip(*(method.accuracy.iou_per_class for method in result.methods), strict=True)
     rows = [
-        [name, *map(_known, values)]
-        for name, values in zip(result.class_names, per_class, strict=True)
+        [name, *(_known(method.accuracy.iou_per_class[index]) for method in result.methods)]
+        for index, name in enumerate(result.class_names)
     ]
     logger.log_table("test/iou_per_class", ["class", *names], rows)
     methods = [
@@ -177,15 +177,6 @@ def _log_result(logger: WandbLogger, folder: Path) -> None:
     plot = folder / "miou_over_distance.png"
     if plot.is_file():
         logger.log_image("test/miou_over_distance", [str(plot)])
-
-
-def _log_checkpoints(logger: WandbLogger, trainer: Trainer) -> None:
-    """Log each checkpoint under a name of its own, which W&B gives versions."""
-    for callback in trainer.checkpoint_callbacks:
-        path = Path(getattr(callback, "best_model_path", ""))
-        if isinstance(callback, ModelCheckpoint) and path.is_file():
-            run = logger.experiment
-            run.log_artifact(str(path), name=f"{path.stem}-{run.id}", type="model")
 
 
 def _known(value: float) -> float | None:

@@ -10,13 +10,11 @@ import torch
 
 from arseg_lightning.bench import BenchCase, BenchSettings
 from arseg_lightning.bench import bench as run_bench
-from arseg_lightning.bench.settings import Backend
+from arseg_lightning.bench.variants import Backend
 from arseg_lightning.inference import Compile, Precision
 from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory
 from arseg_lightning.ranges import check_range
-from arseg_lightning.report.bench_plot import plot_bench
-from arseg_lightning.report.bench_result import BenchResult
-from arseg_lightning.report.bench_table import bench_table, machine_line, stage_table
+from arseg_lightning.report.result import RunResult, write_bench
 
 __all__ = ["bench"]
 
@@ -36,7 +34,7 @@ def bench(
     classes: int = 11,
     repeats: int = 5,
     out: Path | None = None,
-) -> BenchResult:
+) -> list[RunResult]:
     """Measure a video method against its baselines, in plain PyTorch and optimised, in one run.
 
     Networks that are named have random weights, on which speed does not depend. Times run from the
@@ -75,11 +73,25 @@ def bench(
         print(f"[{time.monotonic() - start:5.0f} s] {what}", file=sys.stderr, flush=True)
 
     wanted = [BenchCase.parse(text) for text in dict.fromkeys(cases or _DEFAULT)]
-    result = run_bench(wanted, settings, progress, method or DEFAULT_METHOD)
-    print(f"{bench_table(result).markdown()}\n\nMilliseconds of frames between keyframes:\n")
-    print(f"{stage_table(result).markdown()}\n\n{machine_line(result)}")
+    results = run_bench(wanted, settings, progress, method or DEFAULT_METHOD)
+    _show(results, out)
+    return results
+
+
+def _show(results: list[RunResult], out: Path | None) -> None:
+    """Print the tables, and write the results and their plot."""
+    # pandas: only those who write tables wait for it
+    from arseg_lightning.report.bench_tables import (
+        bench_table,
+        machine_line,
+        plot_bench,
+        stage_table,
+    )
+    from arseg_lightning.report.table_files import markdown
+
+    print(f"{markdown(bench_table(results), 2)}\n\nMilliseconds of frames between keyframes:\n")
+    print(f"{markdown(stage_table(results), 2)}\n\n{machine_line(results)}")
     if out is not None:
-        result.write(out)
-        plot_bench(result, out.with_suffix(".png"))
+        write_bench(results, out)
+        plot_bench(results, out.with_suffix(".png"))
         print(f"written to {out} and {out.with_suffix('.png')}")
-    return result

@@ -1,47 +1,41 @@
-"""The command ``cost``: the paper's costs next to ours, or the cost of one's own experiment."""
+"""The command ``cost``: multiply-accumulates of an experiment's methods."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from arseg_lightning.commands.size import parse_size
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.report.cost_table import cost_table, erratum_notes, method_cost_table
-from arseg_lightning.report.grid import Table, check_format
-from arseg_lightning.report.paper import PaperRow, paper_rows
-from arseg_lightning.report.paper_cost import row_cost
 from arseg_lightning.tasks.experiment import Experiment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["cost"]
 
 
 def cost(
-    configs: list[Path] | None = None,
-    counting: Literal["exact", "paper", "both"] = "both",
+    configs: list[Path],
     size: str | None = None,
-    rows: str = "",
     optimised: bool = False,
     out: Path | None = None,
-) -> Table:
-    """Print what every row of the paper's tables costs: the paper's figure and ours.
+) -> pd.DataFrame:
+    """Print what the methods of an experiment cost in each of their roles and on average.
 
-    Costs are 1e9 multiply-accumulates (GMACs) a frame, on average over the keyframe interval;
-    the paper calls them GFLOPs. Where its figure is an erratum, the erratum is explained, with the
-    difference that it leaves. Of an experiment, each method's roles are counted exactly.
+    Costs are 1e9 multiply-accumulates (GMACs) a frame; every layer is counted once, heads that
+    only training needs are not.
 
     Args:
-        configs: Experiment whose methods are counted instead of the paper's rows, and overlays:
-            --config A.yaml --config B.yaml.
-        counting: exact counts every layer once, without heads that only training needs; paper
-            counts as the published figures do, and is for the paper's rows only; both shows both.
-        size: Size of the video of an experiment, such as 720x960 (height x width); read from its
-            test data by default.
-        rows: Only the paper's rows in whose table, data, network or name this text occurs.
-        optimised: Also count an experiment's methods as `predict` and `bench` run them, adding one
-            optimisation that saves multiply-accumulates after the other.
+        configs: The experiment, and overlays: --config A.yaml --config B.yaml.
+        size: Size of the video, such as 720x960 (height x width); read from the test data by
+            default.
+        optimised: Also count the methods as `predict` and `bench` run them, adding one optimisation
+            that saves multiply-accumulates after the other.
         out: Also write the table to this file, as its ending says: .md, .csv or .json.
 
     Returns:
@@ -50,46 +44,11 @@ def cost(
     Raises:
         ValueError: If an option or the experiment is not valid.
     """
+    # pandas: only those who write tables wait for it
+    from arseg_lightning.report.table_files import check_format, markdown, write_table
+
     if out is not None:
         check_format(out)
-    if configs and rows:
-        raise ValueError(f"--rows {rows} chooses rows of the paper; leave out it or --config")
-    if optimised and not configs:
-        raise ValueError("--optimised counts an experiment: add --config FILE")
-    if configs and counting == "paper":
-        raise ValueError(
-            "--counting paper reproduces the published figures, for the paper's rows only; an "
-            "experiment is counted exactly: leave out it or --config"
-        )
-    if configs:
-        table, notes = _own(configs, size, optimised), ""
-    else:
-        costs = [row_cost(row, counting) for row in _chosen(rows)]
-        table = cost_table(costs, counting)
-        notes = erratum_notes(costs) if counting != "exact" else ""
-    print(f"{table.markdown()}\n\n{notes}".rstrip())
-    if out is not None:
-        table.write(out, notes)
-        print(f"written to {out}")
-    return table
-
-
-def _chosen(text: str) -> list[PaperRow]:
-    """The paper's rows with a printed cost that a text names."""
-    printed = [row for row in paper_rows() if row.gflops is not None]
-    chosen = [
-        row
-        for row in printed
-        if text.lower() in f"{row.table} {row.data} {row.recipe.network} {row.name}".lower()
-    ]
-    if not chosen:
-        tables = ", ".join(dict.fromkeys(row.table for row in printed))
-        raise ValueError(f"no row of the paper has {text!r} in its name; the tables are: {tables}")
-    return chosen
-
-
-def _own(configs: list[Path], size: str | None, optimised: bool) -> Table:
-    """Count the methods of an experiment."""
     frame = parse_size(size) if size is not None else None
     experiment = Experiment(configs)
     frame = frame or experiment.size()
@@ -98,7 +57,12 @@ def _own(configs: list[Path], size: str | None, optimised: bool) -> Table:
         costs[name] = method_cost(method, frame)
         for steps, wanted in _steps().items() if optimised else ():
             costs[f"{name}, {steps}"] = method_cost(method.for_inference(wanted), frame)
-    return method_cost_table(costs)
+    table = _cost_table(costs)
+    print(markdown(table, 3))
+    if out is not None:
+        write_table(table, out, 3)
+        print(f"written to {out}")
+    return table
 
 
 def _steps() -> dict[str, Optimisations]:
@@ -111,3 +75,27 @@ def _steps() -> dict[str, Optimisations]:
         "+ fold_classifier": folded,
         "+ factored_upsampling": factored,
     }
+
+
+def _cost_table(costs: Mapping[str, MethodCost]) -> pd.DataFrame:
+    """Lay out costs by method in GMACs; what the others are compared with is called ``1x``."""
+    import pandas as pd
+
+    full = costs["1x"].mean_macs if "1x" in costs else math.nan
+    rows = []
+    for name, each in costs.items():
+        frames = "1 frame" if each.frames == 1 else f"{each.frames} frames"
+        share = each.mean_macs / full
+        rows.append(
+            {
+                "method": name,
+                "roles (GMACs)": ", ".join(f"{k}={v:.4g}" for k, v in each.role_gmacs.items()),
+                "mean over": frames
+                if each.repeats
+                else f"{frames} (nominal: it depends on what frames show)",
+                "mean": f"{each.mean_gmacs:.4g}",
+                "of 1x": "-" if math.isnan(share) else f"{share:.1%}",
+                "saved": "-" if math.isnan(share) else f"{1 - share:.1%}",
+            }
+        )
+    return pd.DataFrame(rows)

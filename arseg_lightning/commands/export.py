@@ -13,7 +13,7 @@ from arseg_lightning.export import (
     ExportSettings,
     export_method,
 )
-from arseg_lightning.streaming.run import load_experiment
+from arseg_lightning.streaming.load import load_experiment
 from arseg_lightning.types import size_text
 
 __all__ = ["export"]

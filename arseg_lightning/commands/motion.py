@@ -18,7 +18,7 @@ from arseg_lightning.datasets.layout import files, frame_number
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.files import write_atomic
 from arseg_lightning.provenance import Provenance
-from arseg_lightning.report.motion import draw_motion, plot_quality, quality_table
+from arseg_lightning.report.motion_quality import draw_motion, plot_quality, quality_table
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.cache import VideoMotion
 from arseg_lightning.video.encode import EncodeSettings

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tqdm import tqdm
 
@@ -22,8 +20,6 @@ __all__ = ["predict", "segment_and_show"]
 
 _INTERRUPTED = 130
 """What shells expect of a program that was ended by Ctrl-C."""
-
-_LINE_SECONDS = 10.0
 
 
 def predict(
@@ -46,7 +42,7 @@ def predict(
 ) -> StreamRecord:
     """Segment a video, images, a camera, an address or standard input, a frame at a time.
 
-    Ctrl-C ends it, and what was written until then is complete.
+    Ctrl-C ends it; what was written is complete.
 
     Args:
         configs: The folder of a run; or files of configuration (--config A --config B), whose
@@ -69,9 +65,6 @@ def predict(
         overwrite: Replace results that are in the folder already.
         overrides: What wins over the configuration.
 
-    Returns:
-        What came of it, as in predict.json.
-
     Raises:
         OSError: If something is not there, or cannot be written.
         ValueError: If an option or the video cannot be used, or there are no weights.
@@ -79,9 +72,12 @@ def predict(
     """
     names = tuple(word.strip() for word in outputs.split(",") if word.strip())
     settings = FolderSettings(names, motion, limit, batch_frames, opacity, overwrite, live)
-    fast = Optimisations(precision=precision)
-    chosen = _clock(keyframe_interval, clock)
-    segmenter = load_run(configs, checkpoint, overrides, chosen, device, fast)
+    if keyframe_interval is not None:
+        if clock is not None:
+            raise ValueError("give one of --keyframe_interval and --clock, which has its own")
+        clock = EveryL(keyframe_interval)
+    optimisations = Optimisations(precision=precision)
+    segmenter = load_run(configs, checkpoint, overrides, clock, device, optimisations)
     record = segment_and_show(segmenter, video, output, settings)
     if record.ended == "interrupted":
         sys.exit(_INTERRUPTED)
@@ -92,48 +88,24 @@ def segment_and_show(
     segmenter: Segmenter, source: str | Path, folder: Path, settings: FolderSettings
 ) -> StreamRecord:
     """Segment a source into a folder, say how it goes, and what came of it."""
-    with _Display() as display:
-        record = segment_to_folder(segmenter, source, folder, settings, display.show)
+    last_seconds = time.monotonic()
+    with tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar:
+
+        def show(figures: Figures, total: int | None) -> None:
+            """On a terminal, move the bar; in a log, print a line now and then."""
+            nonlocal last_seconds
+            bar.total = total
+            bar.update()
+            now = time.monotonic()
+            if now - last_seconds < (10.0 if bar.disable else 1.0):
+                return
+            last_seconds = now
+            if bar.disable:
+                of = f"/{total}" if total else ""
+                print(f"{figures.num_frames}{of} frames, {figures.line()}", flush=True)
+            else:
+                bar.set_postfix_str(figures.line(), refresh=False)
+
+        record = segment_to_folder(segmenter, source, folder, settings, show)
     print(record.text(), flush=True)
     return record
-
-
-def _clock(keyframe_interval: int | None, clock: Clock | None) -> Clock | None:
-    """The clock that the flags name, if they name one."""
-    if keyframe_interval is None:
-        return clock
-    if clock is not None:
-        raise ValueError("give one of --keyframe_interval and --clock, which has its own")
-    return EveryL(keyframe_interval)
-
-
-class _Display:
-    """A bar on a terminal; in a log, a line now and then."""
-
-    def __init__(self) -> None:
-        self._bar = tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False)
-        self._last = time.monotonic()
-
-    def show(self, figures: Figures, total: int | None) -> None:
-        now = time.monotonic()
-        if not self._bar.disable:
-            self._bar.total = total
-            self._bar.update()
-            if now - self._last > 1.0:
-                self._bar.set_postfix_str(figures.line(), refresh=False)
-                self._last = now
-        elif now - self._last > _LINE_SECONDS:
-            of = f"/{total}" if total else ""
-            print(f"{figures.num_frames}{of} frames, {figures.line()}", flush=True)
-            self._last = now
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.close()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 from tqdm import tqdm
 
-from arseg_lightning.datasets.jobs import Engine, Job, LocalEngine, Outcome, available_cores
-from arseg_lightning.datasets.prepare import PrepareReport, sequence_jobs, video_jobs
-from arseg_lightning.datasets.prepare import prepare as do_all
-from arseg_lightning.datasets.ray_engine import RayEngine
+from arseg_lightning.datasets.preparation import PrepareReport, clip_jobs, video_jobs
+from arseg_lightning.datasets.preparation import prepare as wait_for
+from arseg_lightning.datasets.ray_cluster import connected_cluster
 from arseg_lightning.datasets.store import ClipStore
+from arseg_lightning.parallel_jobs import Job, Outcome, available_cores, run_jobs
+from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.usable import MotionSource
@@ -59,15 +61,22 @@ def prepare(
         ValueError: If the options do not go together, or the experiment is not valid.
         SystemExit: If not everything is there now.
     """
-    _check(configs, split, video, store, motion, engine, address)
-    where = _engine(engine, workers, address)
+    check_range(1, workers=workers)
+    _refuse_idle_options(configs, split, video, store, motion)
+    if address is not None and engine != "ray":
+        raise ValueError(f"--address {address} is a cluster of Ray; add --engine ray")
     if video is not None:
         clips = ClipStore(store or Path("data/cache"), EncodeSettings(), motion or "codec")
         jobs = video_jobs(clips, video)
     else:
-        clips, jobs = _experiment(configs or [], split, overrides or [])
+        data = Experiment(configs or [], overrides or []).data
+        clips = data.store
+        splits = data.splits_on_video() if split is None else [split]
+        jobs = [job for name in splits for job in clip_jobs(clips, data.videos(name))]
+    cluster = connected_cluster(address, workers) if engine == "ray" else None
     try:
-        report = _prepare(jobs, where)
+        with cluster or nullcontext(workers or available_cores()) as width:
+            report = _prepare(jobs, width, "loky" if cluster is None else "ray")
     except KeyboardInterrupt:
         print(f"interrupted; what is in {clips.root} stays, and the same command goes on with it")
         raise SystemExit(130) from None
@@ -77,16 +86,13 @@ def prepare(
     return report
 
 
-def _check(
+def _refuse_idle_options(
     configs: list[Path] | None,
     split: Split | None,
     video: Path | None,
     store: Path | None,
     motion: MotionSource | None,
-    engine: str,
-    address: str | None,
 ) -> None:
-    """Refuse options that would do nothing."""
     if (configs is None) == (video is None):
         raise ValueError(
             "prepare needs either an experiment, `prepare FILE.yaml`, or --video FOLDER"
@@ -97,27 +103,9 @@ def _check(
         )
     if video is None and (store is not None or motion is not None):
         raise ValueError("--store and --motion are for --video; use --data.store, --data.motion")
-    if address is not None and engine != "ray":
-        raise ValueError(f"--address {address} is a cluster of Ray; add --engine ray")
 
 
-def _engine(engine: str, workers: int | None, address: str | None) -> Engine:
-    if engine == "ray":
-        return RayEngine(address, workers)
-    return LocalEngine(available_cores() if workers is None else workers)
-
-
-def _experiment(
-    configs: list[Path], split: Split | None, overrides: list[str]
-) -> tuple[ClipStore, list[Job]]:
-    """What an experiment reads."""
-    data = Experiment(configs, overrides).data
-    needed = data.splits_on_video() if split is None else [split]
-    jobs = [job for name in needed for job in sequence_jobs(data.store, data.videos(name))]
-    return data.store, jobs
-
-
-def _prepare(jobs: list[Job], engine: Engine) -> PrepareReport:
+def _prepare(jobs: list[Job], workers: int, backend: Literal["loky", "ray"]) -> PrepareReport:
     """Do it behind a bar; a log gets a line only now and then."""
     every_seconds = 0.1 if sys.stderr.isatty() else 15.0
     bar: tqdm[Any]
@@ -131,7 +119,7 @@ def _prepare(jobs: list[Job], engine: Engine) -> PrepareReport:
                 bar.set_postfix(failed=failed, refresh=False)
             bar.update()
 
-        return do_all(jobs, engine, progress)
+        return wait_for(run_jobs(jobs, workers, backend), len(jobs), progress)
 
 
 def _lines(report: PrepareReport, store: ClipStore) -> list[str]:

@@ -1,15 +1,8 @@
-"""The command ``report``: tables and pictures from result files."""
+"""The command ``report``: tables and plots from result files."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-from arseg_lightning.report.collect import collect
-from arseg_lightning.report.folder import write_report
-from arseg_lightning.report.groups import group_runs
-from arseg_lightning.report.results_table import comparison_notes, results_table
-from arseg_lightning.report.rows import rows_of
-from arseg_lightning.report.study import studies_of
 
 __all__ = ["report"]
 
@@ -21,7 +14,7 @@ def report(
     reference: str | None = None,
     baseline: str | None = None,
 ) -> Path:
-    """Write tables and pictures of what runs achieved, next to the paper's figures.
+    """Write tables and plots of what runs achieved.
 
     Everything comes from result files, which `test` writes to a run's folder. Runs that differ
     only in the seed become one row.
@@ -29,11 +22,10 @@ def report(
     Args:
         runs: Folders of runs, of sweeps or of anything that holds them, and result files; they come
             first and need no name: report runs/a runs/b.
-        out: Folder of the report: report.md, tables as CSV, pictures as PNG.
+        out: Folder of the report: report.md, tables as CSV, plots as PNG.
         groups: Keys of the configuration: runs with the same values become one row, whatever else
             they differ in: --group data.keyframe_interval --group model.resolution_ratio.
-        reference: Name of the row that the others are compared with; AR-Seg as the paper proposes
-            it by default.
+        reference: Name of the row that the others on its data and of its network are compared with.
         baseline: Name of the row of the s x baseline.
 
     Returns:
@@ -43,15 +35,22 @@ def report(
         FileNotFoundError: If there is no result.
         ValueError: If a key or a row does not exist.
     """
+    # pandas: only those who write tables wait for it
+    from arseg_lightning.report.collect import collect
+    from arseg_lightning.report.groups import group_runs, rows_of
+    from arseg_lightning.report.report_folder import write_report
+    from arseg_lightning.report.result_tables import results_table
+    from arseg_lightning.report.study import Study
+    from arseg_lightning.report.table_files import markdown
+
     found = collect(runs)
     rows = group_runs(found.runs, groups or ())
-    studies = studies_of(rows, reference, baseline)
-    document = write_report(rows, studies, out, found.problems)
-    shown = rows_of(rows)
-    print(f"{results_table(shown).markdown()}\n{comparison_notes(shown)}".rstrip())
+    study = Study.of(rows, reference, baseline).of_reference() if reference or baseline else None
+    document = write_report(rows, study, out, found.problems)
+    print(markdown(results_table(rows_of(rows)), 2))
     for problem in found.problems:
         print(problem)
-    if len(rows) > 1 and not studies:
+    if len(rows) > 1 and reference is None:
         print("no table of changes: name the row that the others are compared with, --reference")
     print(f"report: {document}")
     return document

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from arseg_lightning.datasets.jobs import available_cores
+from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex
 from arseg_lightning.sweep import LOG_NAME, SweepFile, places, read_sweep, run_sweep
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from arseg_lightning.files import write_atomic
-from arseg_lightning.report.documents import with_current_tables
 
 __all__ = ["tables"]
 
@@ -23,6 +22,9 @@ def tables(document: Path) -> None:
     Args:
         document: The Markdown file to change.
     """
+    # pandas: only those who write tables wait for it
+    from arseg_lightning.report.documents import with_current_tables
+
     after = with_current_tables(document)
     before = document.read_text(encoding="utf-8")
     write_atomic(document, after)

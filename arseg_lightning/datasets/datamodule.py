@@ -9,14 +9,13 @@ from lightning.pytorch.utilities import CombinedLoader
 
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance, TrainOn
-from arseg_lightning.datasets.jobs import available_cores
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.labels import read_image
 from arseg_lightning.datasets.layout import Layout, PreparedLayout, common_classes
 from arseg_lightning.datasets.loader import Loader, clip_loader, stream_loader
-from arseg_lightning.datasets.missing import prepare_missing
 from arseg_lightning.datasets.needs import Needs, evaluation_needs, on_stills, training_needs
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import FrameSource
 from arseg_lightning.datasets.sampler import EpochSampler
 from arseg_lightning.datasets.split_datasets import (
@@ -35,6 +34,7 @@ from arseg_lightning.datasets.trainer_state import (
     samples_per_step,
 )
 from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
+from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,14 @@ class Run:
 
     Args:
         name: Name of the run's folder, or of the file if that is not called ``result``; what
-            names the seed is left out.
+            names the seed is left out. Of a run of a sweep, what the sweep set.
         path: The result file.
         result: What it holds.
-        values: What a sweep set for this run, by dotted key.
     """
 
     name: str
     path: Path
     result: RunResult
-    values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def own(self) -> MethodResult:
@@ -84,20 +82,19 @@ def collect(paths: Iterable[Path]) -> Collection:
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; give run folders or result files")
-        found = dict(_runs_in(path, problems))
+        found = _read_all(path, problems)
         runs |= found
         if path.is_dir():
             problems += _untested(path) if found else [_no_result(path)]
     if not runs:
         raise FileNotFoundError("\n".join(problems) or "name at least one run folder")
     _name_by_sweep(runs, paths, problems)
-    in_order = sorted(runs.values(), key=lambda run: _natural(run.path))
-    different = {repr(run.result): run for run in reversed(in_order)}
-    for run in in_order:
-        if (first := different[repr(run.result)]) is not run:
+    kept: dict[str, Run] = {}
+    for run in sorted(runs.values(), key=_natural):
+        first = kept.setdefault(repr(run.result), run)
+        if first is not run:
             problems.append(f"{run.path} is a copy of {first.path}, left out")
-    kept = [run for run in in_order if different[repr(run.result)] is run]
-    return Collection(tuple(kept), tuple(dict.fromkeys(problems)))
+    return Collection(tuple(kept.values()), tuple(dict.fromkeys(problems)))
 
 
 def without_seed(text: str) -> str:
@@ -105,20 +102,19 @@ def without_seed(text: str) -> str:
     return _SEED.sub("", text)
 
 
-def _runs_in(path: Path, problems: list[str]) -> Iterator[tuple[Path, Run]]:
-    files = [path] if path.is_file() else sorted(path.rglob("*.json"))
-    for file in files:
+def _read_all(path: Path, problems: list[str]) -> dict[Path, Run]:
+    """Read the results in a folder, or the one that a file is."""
+    found = {}
+    for file in [path] if path.is_file() else sorted(path.rglob("*.json")):
         try:
-            if _is_result(file, wanted=file == path or file.stem.startswith("result")):
-                yield file.resolve(), Run(_name(file), file, RunResult.read(file))
+            if file == path or file.stem.startswith("result") or _looks_like_a_result(file):
+                found[file.resolve()] = Run(_name(file), file, RunResult.read(file))
         except (OSError, ValueError) as error:
             problems.append(f"not readable, left out: {error}")
+    return found
 
 
-def _is_result(file: Path, wanted: bool) -> bool:
-    """Whether a file has to be read as a result."""
-    if wanted:
-        return True
+def _looks_like_a_result(file: Path) -> bool:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -153,30 +149,25 @@ def _no_result(folder: Path) -> str:
 
 def _name_by_sweep(runs: dict[Path, Run], paths: list[Path], problems: list[str]) -> None:
     """Name a sweep's runs after what it set, and tell which of its points failed."""
-    for path in paths:
-        for file in sorted(path.rglob(INDEX_NAME)) if path.is_dir() else ():
-            try:
-                index = SweepIndex.read(file)
-            except ValueError as error:
-                problems.append(f"not readable, left out: {error}")
-                continue
-            for point in index.points:
-                folder = (file.parent / point.run_dir).resolve()
-                if point.status == "failed":
-                    problems.append(f"{folder} failed in its sweep: {point.error}")
-                label = _label(point.values)
-                for place, run in runs.items():
-                    if folder in place.parents:
-                        runs[place] = Run(label or run.name, run.path, run.result, point.values)
+    for file in (f for path in paths if path.is_dir() for f in sorted(path.rglob(INDEX_NAME))):
+        try:
+            points = SweepIndex.read(file).points
+        except ValueError as error:
+            problems.append(f"not readable, left out: {error}")
+            continue
+        for point in points:
+            folder = (file.parent / point.run_dir).resolve()
+            if point.status == "failed":
+                problems.append(f"{folder} failed in its sweep: {point.error}")
+            short = {key.rpartition(".")[2]: value for key, value in point.values.items()}
+            shown = (f"{k} {v}" for k, v in short.items() if k not in ("seed", "seed_everything"))
+            label = ", ".join(shown)
+            for result, run in runs.items():
+                if label and folder in result.parents:
+                    runs[result] = replace(run, name=label)
 
 
-def _label(values: Mapping[str, Any]) -> str:
-    """Say what a sweep set, but for the seed."""
-    short = {key.rpartition(".")[2]: value for key, value in values.items()}
-    return ", ".join(f"{k} {v}" for k, v in short.items() if k not in ("seed", "seed_everything"))
-
-
-def _natural(path: Path) -> list[tuple[int, int | str]]:
+def _natural(run: Run) -> list[tuple[int, int | str]]:
     """Sort numbers in names by their value."""
-    parts = re.split(r"(\d+)", str(path))
+    parts = re.split(r"(\d+)", str(run.path))
     return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from arseg_lightning.report.bench_result import BenchResult
-from arseg_lightning.report.bench_table import bench_table, machine_line, stage_table
+from arseg_lightning.report.bench_tables import bench_table, machine_line, stage_table
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.grid import Table
 from arseg_lightning.report.groups import group_runs
-from arseg_lightning.report.result import RunResult
+from arseg_lightning.report.result import RunResult, read_bench
+from arseg_lightning.report.result_tables import distance_table, roles_table, study_table
 from arseg_lightning.report.study import Study
-from arseg_lightning.report.study_table import study_table
-from arseg_lightning.report.table import distance_table, roles_table
+from arseg_lightning.report.table_files import markdown, read_table
 
-__all__ = ["with_current_tables"]
-
-_OPTIONS: dict[str, tuple[str, ...]] = {
-    "result": (),
-    "roles": (),
-    "results": ("reference", "baseline", "rows"),
-    "table": (),
-    "bench": ("only",),
-    "bench-stages": ("only",),
-}
-"""Options of each kind of table."""
-
-_MARKER = re.compile(
-    rf"(?P<head><!-- (?:(?P<bench>bench)|(?P<other>{'|'.join(_OPTIONS)})): "
-    r"(?P<words>[^>]+?)\s*-->\n)(?:\|.*\n)*(?(bench)(?:\n\*.*\n)?)"
-)
+__all__ = ["TABLES", "TableKind", "study_of", "with_current_tables"]
 
 
-def with_current_tables(document: Path) -> str:
+@dataclass(frozen=True, slots=True)
+class TableKind:
+    """A kind of table in documents.
+
+    Args:
+        make: Makes its Markdown from a result file, and from the values of the options by name.
+        options: Names of the options that a document may give.
+        takes_many: Whether it is made from any number of files, given as a list, instead of one.
+    """
+
+    make: Callable[..., str]
+    options: tuple[str, ...] = ()
+    takes_many: bool = False
+
+
+def with_current_tables(document: Path, tables: Mapping[str, TableKind] | None = None) -> str:
     """Give a Markdown document's text with each table made anew from its result files.
 
     A table stands directly below a line that says what it shows; files are found relative to the
@@ -51,62 +50,85 @@ def with_current_tables(document: Path) -> str:
 
     Args:
         document: The Markdown file; it is not changed.
+        tables: Kinds of tables by the word in the marker; :data:`TABLES` by default.
 
     Raises:
         FileNotFoundError: If the document or a result file is missing.
         ValueError: If a file is no result, or a row, a variant or an option does not exist.
     """
-
-    def table(block: re.Match[str]) -> str:
-        kind = block["bench"] or block["other"]
-        words = block["words"].split()
-        names = [word for word in words if "=" not in word]
-        options = dict(word.split("=", 1) for word in words if "=" in word)
-        for unknown in sorted(options.keys() - set(_OPTIONS[kind])):
-            raise ValueError(
-                f"{document} has a table of {kind} with the option {unknown!r}; there are "
-                f"{', '.join(_OPTIONS[kind]) or 'none'}"
-            )
-        files = [file for name in names for file in sorted(document.parent.glob(name))]
-        if not files:
-            number = "are" if kind == "results" else "is"
-            raise FileNotFoundError(f"{document} shows {' '.join(names)}, which {number} missing")
-        if len(files) > 1 and kind != "results":
-            raise ValueError(f"{document} shows {' '.join(names)}; name one file for {kind}")
-        try:
-            return f"{block['head']}{_table(kind, files, options)}\n"
-        except ValueError as error:
-            raise ValueError(f"{document}: {error}") from error
-
     if not document.is_file():
         raise FileNotFoundError(f"no document at {document}; give the path of a Markdown file")
-    return _MARKER.sub(table, document.read_text(encoding="utf-8"))
+    tables = TABLES if tables is None else tables
+
+    def replaced(block: re.Match[str]) -> str:
+        name = block["bench"] or block["other"]
+        kind, words = tables[name], block["words"].split()
+        patterns = [word for word in words if "=" not in word]
+        options = dict(word.split("=", 1) for word in words if "=" in word)
+        for unknown in sorted(options.keys() - set(kind.options)):
+            raise ValueError(
+                f"{document} has a table of {name} with the option {unknown!r}; there are "
+                f"{', '.join(kind.options) or 'none'}"
+            )
+        files = [file for pattern in patterns for file in sorted(document.parent.glob(pattern))]
+        if not files:
+            number = "are" if kind.takes_many else "is"
+            raise FileNotFoundError(
+                f"{document} shows {' '.join(patterns)}, which {number} missing"
+            )
+        if len(files) > 1 and not kind.takes_many:
+            raise ValueError(f"{document} shows {' '.join(patterns)}; name one file for {name}")
+        try:
+            text = kind.make(files if kind.takes_many else files[0], **options)
+        except ValueError as error:
+            raise ValueError(f"{document}: {error}") from error
+        return f"{block['head']}{text}\n"
+
+    others = "|".join(re.escape(name) for name in tables if name != "bench")
+    # The line in italics below the table of a benchmark is made with it.
+    marker = (
+        rf"(?P<head><!-- (?:(?P<bench>bench)|(?P<other>{others})): (?P<words>[^>]+?)\s*-->\n)"
+        r"(?:\|.*\n)*(?(bench)(?:\n\*.*\n)?)"
+    )
+    return re.sub(marker, replaced, document.read_text(encoding="utf-8"))
 
 
-def _table(kind: str, files: Sequence[Path], options: Mapping[str, str]) -> str:
-    """The table of a marker, with what stands below it."""
-    if kind == "results":
-        return _study(files, options)
-    if kind in ("result", "roles"):
-        shown = distance_table if kind == "result" else roles_table
-        return shown(RunResult.read(files[0]))
-    if kind == "table":
-        return Table.read(files[0]).markdown()
-    result = BenchResult.read(files[0])
-    only = _list(options.get("only", ""))
-    if kind == "bench-stages":
-        return stage_table(result, only).markdown()
-    return f"{bench_table(result, only).markdown()}\n\n*{machine_line(result)}*"
+def study_of(
+    files: Sequence[Path], reference: str | None = None, baseline: str | None = None, rows: str = ""
+) -> Study:
+    """Read the study in result files, as a document's marker names it.
 
-
-def _study(files: Sequence[Path], options: Mapping[str, str]) -> str:
+    Raises:
+        ValueError: If a file is no result, or a row does not exist.
+    """
     found = collect(dict.fromkeys(files))
     if found.problems:
         raise ValueError(found.problems[0])
-    reference, baseline = options.get("reference"), options.get("baseline")
-    rows = _list(options.get("rows", ""))
-    return study_table(Study.of(group_runs(found.runs), reference, baseline, rows)).markdown()
+    return Study.of(group_runs(found.runs), reference, baseline, _names(rows))
 
 
-def _list(text: str) -> list[str]:
+def _bench(file: Path, only: str = "") -> str:
+    results = read_bench(file)
+    return f"{markdown(bench_table(results, _names(only)), 2)}\n\n*{machine_line(results)}*"
+
+
+def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
+
+
+TABLES = {
+    "result": TableKind(lambda file: distance_table(RunResult.read(file))),
+    "roles": TableKind(lambda file: roles_table(RunResult.read(file))),
+    "results": TableKind(
+        lambda files, **options: markdown(study_table(study_of(files, **options))),
+        options=("reference", "baseline", "rows"),
+        takes_many=True,
+    ),
+    "table": TableKind(lambda file: markdown(*read_table(file))),
+    "bench": TableKind(_bench, options=("only",)),
+    "bench-stages": TableKind(
+        lambda file, only="": markdown(stage_table(read_bench(file), _names(only)), 2),
+        options=("only",),
+    ),
+}
+"""Kinds of tables by the word in the marker."""

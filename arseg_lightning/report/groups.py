@@ -1,18 +1,20 @@
-"""Runs that differ only in the seed become one row: a mean and a spread."""
+"""Runs that differ only in the seed as one row, and the baselines that runs have in common."""
 
 from __future__ import annotations
 
 import json
 import math
-import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arseg_lightning.report.collect import Run, without_seed
-from arseg_lightning.report.recipe import Recipe, recipe_of
+from arseg_lightning.report.result import MethodResult
 
-__all__ = ["RunGroup", "Spread", "group_runs", "look_up", "settings"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Row", "RunGroup", "group_runs", "look_up", "rows_of", "settings", "spread"]
 
 _OF_TRAINER = (
     *("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val"),
@@ -20,32 +22,7 @@ _OF_TRAINER = (
 )
 """What of the trainer's configuration can change a result; the rest is where and how it ran."""
 
-_OF_MACHINE = ("store", "num_workers")
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Some values in one figure.
-
-    Args:
-        mean: Their mean; NaN without values.
-        deviation: Their sample standard deviation; NaN for fewer than two.
-        count: How many they are.
-    """
-
-    mean: float
-    deviation: float
-    count: int
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
-        """Summarise values, NaN left out."""
-        known = [value for value in values if not math.isnan(value)]
-        return cls(
-            mean=statistics.fmean(known) if known else math.nan,
-            deviation=statistics.stdev(known) if len(known) > 1 else math.nan,
-            count=len(known),
-        )
+_WITHOUT_EFFECT = ("seed", "store", "num_workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +38,103 @@ class RunGroup:
     runs: tuple[Run, ...]
 
     @property
+    def first(self) -> Run:
+        """The run that stands for what all have in common."""
+        return self.runs[0]
+
+    @property
     def seeds(self) -> int:
         """Number of different seeds; a run without one counts as having its own."""
         known = {run.seed for run in self.runs if run.seed is not None}
         return len(known) + sum(run.seed is None for run in self.runs)
 
     @property
-    def recipe(self) -> Recipe | None:
-        """What its own method is, if the configurations tell, and the same for all runs."""
-        recipes = {recipe_of(run.result, run.own.name) for run in self.runs}
-        return recipes.pop() if len(recipes) == 1 else None
+    def network(self) -> str | None:
+        """Class of the network, if the configuration tells."""
+        config = self.first.config
+        for key in ("model.network", "model.method.network"):
+            network = look_up(config, key)
+            if network:
+                path = network if isinstance(network, str) else network.get("class_path", "")
+                return str(path).rpartition(".")[2]
+        return None
 
-    def spread(self, figure: Callable[[Run], float]) -> Spread:
-        """Mean and spread of a figure over the runs."""
-        return Spread.of(figure(run) for run in self.runs)
+    def spread(self, figure: Callable[[Run], float]) -> pd.Series[float]:
+        """The values of a figure."""
+        return spread(figure(run) for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One method with all its measurements.
+
+    Args:
+        group: The runs that it is from.
+        name: The method's name.
+        measured: One entry a run; of a baseline, one a different measurement.
+    """
+
+    group: RunGroup
+    name: str
+    measured: tuple[MethodResult, ...]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the runs are about this method."""
+        return self.name == self.group.first.own.name
+
+    @property
+    def label(self) -> str:
+        """A name for legends: the run's if it is about this method, or else the method's."""
+        return self.group.name if self.is_own else self.name
+
+    @property
+    def tested_on(self) -> str:
+        """Data and size."""
+        return self.group.first.result.tested_on
+
+    @property
+    def seeds(self) -> int:
+        """Number of different seeds; of a baseline, of different weights."""
+        return self.group.seeds if self.is_own else len(self.measured)
+
+    @property
+    def gmacs(self) -> float:
+        """Cost per frame."""
+        return float(self.spread(lambda method: method.mean_gmacs).mean())
+
+    @property
+    def miou(self) -> pd.Series[float]:
+        """Mean over distances, in [0, 1]."""
+        return self.spread(lambda method: method.accuracy.miou_mean)
+
+    @property
+    def at_distance(self) -> list[pd.Series[float]]:
+        """MIoU at each distance; empty for a method that has one value for all frames."""
+
+        def at(distance: int) -> Callable[[MethodResult], float]:
+            return lambda method: (*method.at_distance[distance:], math.nan)[0]
+
+        count = max(len(method.at_distance) for method in self.measured)
+        return [self.spread(at(distance)) for distance in range(count)]
+
+    def spread(self, figure: Callable[[MethodResult], float]) -> pd.Series[float]:
+        """The values of a figure."""
+        return spread(figure(method) for method in self.measured)
+
+    def covers(self, other: Row) -> bool:
+        """Whether it has all measurements of another row of the same name."""
+        if self.name != other.name:
+            return False
+        mine, others = (set(map(_fingerprint, row.measured)) for row in (self, other))
+        return others <= mine
+
+
+def spread(values: Any) -> pd.Series[float]:
+    """Values over seeds; ``mean``, ``std`` and ``count`` leave out those that are not known."""
+    import pandas as pd
+
+    return pd.Series(list(values), dtype=float)
 
 
 def group_runs(runs: Sequence[Run], keys: Sequence[str] = ()) -> list[RunGroup]:
@@ -96,9 +156,31 @@ def group_runs(runs: Sequence[Run], keys: Sequence[str] = ()) -> list[RunGroup]:
             )
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        values = {key: look_up(run.config, key) for key in keys}
-        groups.setdefault(_text(values) if keys else settings(run), []).append(run)
-    return [RunGroup(_name(members, keys), tuple(members)) for members in groups.values()]
+        parts = ((key.rpartition(".")[2], look_up(run.config, key)) for key in keys)
+        name = ", ".join(f"{key} {value}" for key, value in parts)
+        groups.setdefault(name or settings(run), []).append(run)
+    return [
+        RunGroup(name if keys else _name(members), tuple(members))
+        for name, members in groups.items()
+    ]
+
+
+def rows_of(groups: Sequence[RunGroup]) -> list[Row]:
+    """List what the runs are about, and before it the baselines that they were compared with.
+
+    A baseline that several runs have from the same weights is listed once: its figures are equal
+    to the last digit.
+    """
+    own = [Row(group, group.first.own.name, tuple(r.own for r in group.runs)) for group in groups]
+    baselines: list[Row] = []
+    for group in groups:
+        for name in [method.name for method in group.first.result.methods[:-1]]:
+            found = [method for run in group.runs if (method := run.method(name)) is not None]
+            different = {_fingerprint(method): method for method in found}
+            row = Row(group, name, tuple(different.values()))
+            if not any(other.covers(row) for other in (*own, *baselines)):
+                baselines = [other for other in baselines if not row.covers(other)] + [row]
+    return [*sorted(baselines, key=lambda row: -row.gmacs), *own]
 
 
 def look_up(config: Mapping[str, Any], key: str) -> Any:
@@ -113,39 +195,42 @@ def look_up(config: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def settings(run: Run) -> str:
-    """All that can make a run's result differ from another's, without the seed, as text."""
+def settings(run: Run, but: Collection[str] = ()) -> str:
+    """All that can make a run's result differ from another's, without the seed, as text.
+
+    Args:
+        run: The run.
+        but: Names, anywhere in the configuration, of what is left out too.
+    """
     config, result = run.config, run.result
     trainer = config.get("trainer") or {}
-    return _text(
-        {
-            "model": _seedless(config.get("model")),
-            "data": _seedless(config.get("data")),
-            "trainer": {key: trainer.get(key) for key in _OF_TRAINER},
-            "weights": _seedless(config.get("ckpt_path")),
-            "result": [result.data, result.size, result.keyframe_interval, run.own.name],
-            "name": None if config else run.name,
-        }
-    )
+    found = {
+        "model": config.get("model"),
+        "data": config.get("data"),
+        "trainer": {key: trainer.get(key) for key in _OF_TRAINER},
+        "ckpt_path": config.get("ckpt_path"),
+        "tested": [result.data, result.size],
+        "keyframe_interval": result.keyframe_interval,
+        "own": run.own.name,
+        "name": None if config else run.name,
+    }
+    return json.dumps(_pruned(found, {*_WITHOUT_EFFECT, *but}), sort_keys=True, default=str)
 
 
-def _seedless(value: Any) -> Any:
-    """Leave out seeds, also in paths, and what describes the machine."""
+def _pruned(value: Any, unwanted: set[str]) -> Any:
+    """Leave out keys, and what names a seed in texts."""
     if isinstance(value, Mapping):
-        kept = (key for key in value if key != "seed" and key not in _OF_MACHINE)
-        return {key: _seedless(value[key]) for key in kept}
+        return {key: _pruned(value[key], unwanted) for key in value if key not in unwanted}
     if isinstance(value, list | tuple):
-        return [_seedless(entry) for entry in value]
+        return [_pruned(entry, unwanted) for entry in value]
     return without_seed(value) if isinstance(value, str) else value
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
+def _fingerprint(method: MethodResult) -> str:
+    """What two measurements by the same weights share, whatever the keyframe interval."""
+    return f"{method.mean_gmacs:.6f} {method.accuracy.miou_pooled:.6f}"
 
 
-def _name(members: Sequence[Run], keys: Sequence[str]) -> str:
-    if keys:
-        parts = ((key.rpartition(".")[2], look_up(members[0].config, key)) for key in keys)
-        return ", ".join(f"{key} {value}" for key, value in parts)
+def _name(members: Sequence[Run]) -> str:
     names = list(dict.fromkeys(run.name for run in members))
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

@@ -1,9 +1,10 @@
-"""The result of a test run, as it is kept in a file."""
+"""The one format of results: what methods achieved in a test, or how fast they were in a bench."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,8 +13,10 @@ from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
+from arseg_lightning.types import size_text
 
-__all__ = ["MethodResult", "RoleResult", "RunResult"]
+__all__ = ["FrameTimes", "MethodResult", "RoleResult", "RunResult", "Speed", "read_bench"]
+__all__ += ["write_bench"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +25,58 @@ class RoleResult:
 
     Args:
         gmacs: Cost of one step executed in full, 1e9 multiply-accumulates.
-        frames: Frames of the test that had such a step; None if that was not recorded.
+        frames: Frames that had such a step; None if that was not recorded.
         executed: Sum of the shares that those steps executed.
     """
 
     gmacs: float
     frames: int | None = None
     executed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """The time of frames whose steps have the same roles.
+
+    Args:
+        frequency: Share of the frames of a stream.
+        ms: Median of the milliseconds.
+        gmacs: 1e9 multiply-accumulates of the steps, executed in full.
+        is_keyframe: Whether such frames are keyframes.
+        stages_ms: Where the time goes.
+    """
+
+    frequency: float
+    ms: float
+    gmacs: float
+    is_keyframe: bool
+    stages_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast a method is in one form.
+
+    Args:
+        form: ``plain`` PyTorch, as it was trained; what an optimised form computes in
+            (``float32``, …); or who runs it instead of PyTorch (``onnxruntime``).
+        mean_ms: Milliseconds per frame: the medians of kinds of frames, by their frequencies.
+        p50_ms: Half of the frames take at most so long.
+        p95_ms: 95 % of the frames take at most so long.
+        max_ms: The slowest frame.
+        decode_ms: Decoding with motion vectors, per frame; in a stream it runs beside the rest.
+        frames: Kinds of frames by the roles of their steps, joined by ``+``.
+        peak_megabytes: What memory rises by when it first runs, at its peak.
+    """
+
+    form: str
+    mean_ms: float
+    p50_ms: float
+    p95_ms: float
+    max_ms: float
+    decode_ms: float
+    frames: Mapping[str, FrameTimes]
+    peak_megabytes: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +87,12 @@ class MethodResult:
         name: Such as ``AR 0.5x``.
         method: Name of its class.
         kind: Whether the run is about it, or it is what that is compared with.
-        accuracy: IoU values in [0, 1].
+        accuracy: IoU values in [0, 1]; without values if it was not measured.
         roles: Its roles by name.
         mean_gmacs: Cost per frame, 1e9 multiply-accumulates.
         reasons: How many frames had their role for which reason.
         trace: What became of the frames of each stream; empty if that was not recorded.
+        speed: How fast it is; None if it was not measured.
     """
 
     name: str
@@ -54,6 +103,14 @@ class MethodResult:
     mean_gmacs: float
     reasons: dict[str, int] = field(default_factory=dict)
     trace: tuple[StreamTrace, ...] = ()
+    speed: Speed | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name, and the form in which it was timed."""
+        titles = {"plain": "plain PyTorch", "onnxruntime": "float32, ONNX Runtime"}
+        form = self.speed and self.speed.form
+        return f"{self.name}, {titles.get(form, form)}" if form else self.name
 
     @property
     def at_distance(self) -> tuple[float, ...]:
@@ -69,27 +126,32 @@ class MethodResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """All methods that one test compared, and where the figures are from.
+    """All methods that were compared on the same frames, and where the figures are from.
 
     Args:
-        data: Name of the class set.
-        class_names: Its classes.
-        keyframe_interval: L of the test data.
+        data: Name of the class set; of a bench, the network or the experiment.
+        class_names: The classes.
+        keyframe_interval: L of the test data; None if no method of a bench has a fixed one.
         size: Height and width of the frames.
-        methods: One entry a method; the last one is the run's own.
+        methods: One entry a method; of a test, the last one is the run's own.
         num_samples: Labelled frames that were counted; each once for each stream it was in.
-        absent_classes: What becomes of classes that are neither true nor predicted.
         provenance: What it came from.
+        absent_classes: What becomes of classes that are neither true nor predicted.
     """
 
     data: str
     class_names: tuple[str, ...]
-    keyframe_interval: int
+    keyframe_interval: int | None
     size: tuple[int, int]
     methods: tuple[MethodResult, ...]
     num_samples: int
     provenance: Provenance
     absent_classes: str = "left out of the mean"
+
+    @property
+    def tested_on(self) -> str:
+        """Data and size, such as ``camvid11 360x480``."""
+        return f"{self.data} {size_text(self.size)}"
 
     @property
     def full_gmacs(self) -> float:
@@ -98,18 +160,9 @@ class RunResult:
         costs |= {each.name: each.mean_gmacs for each in self.methods if each.name == "1x"}
         return costs.get("1x", next(iter(costs.values()), math.nan))
 
-    @property
-    def num_distances(self) -> int:
-        """Distances to the keyframe that any of the methods has a value for."""
-        return max(len(each.at_distance) for each in self.methods)
-
     def write(self, path: Path) -> None:
         """Write the result as JSON, with null for values that are not known."""
-        content = asdict(self)
-        for entry, method in zip(content["methods"], self.methods, strict=True):
-            accuracy = method.accuracy
-            entry["accuracy"] |= {"miou_mean": accuracy.miou_mean, "miou_min": accuracy.miou_min}
-        write_atomic(path, json.dumps(_plain(content), indent=1) + "\n")
+        _write_json(self._content(), path)
 
     @classmethod
     def read(cls, path: Path) -> RunResult:
@@ -119,43 +172,41 @@ class RunResult:
             ValueError: If the file is no result.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            methods = tuple(_method(entry) for entry in content.pop("methods"))
-            provenance = Provenance(**content.pop("provenance"))
-            names, size = tuple(content.pop("class_names")), tuple(content.pop("size"))
-            return cls(
-                methods=methods, provenance=provenance, class_names=names, size=size, **content
-            )
+            return _result(**json.loads(path.read_text(encoding="utf-8")))
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is no result file of a test run: {error!r}") from error
 
-
-def _method(entry: dict[str, Any]) -> MethodResult:
-    """Read one method, null as NaN."""
-    accuracy, roles, trace = (entry.pop(key) for key in ("accuracy", "roles", "trace"))
-    return MethodResult(
-        accuracy=Accuracy(
-            miou_at_distance=_floats(accuracy["miou_at_distance"]),
-            miou_pooled=_float(accuracy["miou_pooled"]),
-            iou_per_class=_floats(accuracy["iou_per_class"]),
-            frames_at_distance=tuple(accuracy["frames_at_distance"]),
-        ),
-        roles={name: RoleResult(_float(role.pop("gmacs")), **role) for name, role in roles.items()},
-        mean_gmacs=_float(entry.pop("mean_gmacs")),
-        trace=tuple(
-            StreamTrace(each["first"], each["same"], tuple(tuple(part) for part in each["plan"]))
-            for each in trace
-        ),
-        **entry,
-    )
+    def _content(self) -> dict[str, Any]:
+        content = asdict(self)
+        for entry, method in zip(content["methods"], self.methods, strict=True):
+            accuracy = method.accuracy
+            entry["accuracy"] |= {"miou_mean": accuracy.miou_mean, "miou_min": accuracy.miou_min}
+        return content
 
 
-def _floats(values: list[float | None]) -> tuple[float, ...]:
-    return tuple(map(_float, values))
+def write_bench(results: Sequence[RunResult], path: Path) -> None:
+    """Write the results of a bench, one a network and size, as a JSON list."""
+    _write_json([result._content() for result in results], path)
 
 
-def _float(value: float | None) -> float:
-    return math.nan if value is None else value
+def read_bench(path: Path) -> list[RunResult]:
+    """Read what :func:`write_bench` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is something else.
+    """
+    try:
+        results = [_result(**entry) for entry in json.loads(path.read_text("utf-8"))]
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no result of `bench` ({error!r}); run it again") from error
+    if not results or not all(method.speed for each in results for method in each.methods):
+        raise ValueError(f"{path} is no result of `bench` (nothing was timed); run it again")
+    return results
+
+
+def _write_json(content: Any, path: Path) -> None:
+    write_atomic(path, json.dumps(_plain(content), indent=1) + "\n")
 
 
 def _plain(value: Any) -> Any:
@@ -167,3 +218,50 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return None if math.isnan(value) else round(value, 6)
     return value if value is None or isinstance(value, int | str) else str(value)
+
+
+def _result(
+    methods: list[dict[str, Any]], provenance: dict[str, Any], size: list[int], **figures: Any
+) -> RunResult:
+    height, width = size
+    figures["class_names"] = tuple(figures["class_names"])
+    entries = tuple(_method(**entry) for entry in methods)
+    return RunResult(
+        methods=entries, provenance=Provenance(**provenance), size=(height, width), **figures
+    )
+
+
+def _method(
+    accuracy: dict[str, Any],
+    roles: dict[str, Any],
+    mean_gmacs: float | None,
+    trace: list[dict[str, Any]],
+    speed: dict[str, Any] | None = None,
+    **figures: Any,
+) -> MethodResult:
+    if speed:
+        frames = {name: FrameTimes(**times) for name, times in speed.pop("frames").items()}
+        figures["speed"] = Speed(frames=frames, **speed)
+    return MethodResult(
+        accuracy=Accuracy(
+            miou_at_distance=tuple(map(_known, accuracy["miou_at_distance"])),
+            miou_pooled=_known(accuracy["miou_pooled"]),
+            iou_per_class=tuple(map(_known, accuracy["iou_per_class"])),
+            frames_at_distance=tuple(accuracy["frames_at_distance"]),
+        ),
+        roles={
+            name: RoleResult(_known(role["gmacs"]), role["frames"], role["executed"])
+            for name, role in roles.items()
+        },
+        mean_gmacs=_known(mean_gmacs),
+        trace=tuple(
+            StreamTrace(each["first"], each["same"], tuple(tuple(part) for part in each["plan"]))
+            for each in trace
+        ),
+        **figures,
+    )
+
+
+def _known(value: float | None) -> float:
+    """A figure of a file, null as NaN."""
+    return math.nan if value is None else value

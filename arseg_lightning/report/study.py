@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from arseg_lightning.report.collect import Run
-from arseg_lightning.report.groups import RunGroup, Spread
-from arseg_lightning.report.recipe import Recipe
+from arseg_lightning.report.groups import RunGroup, spread
 
-__all__ = ["Study", "pooled", "studies_of"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Study", "pooled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Study:
     @classmethod
     def of(
         cls,
-        groups: Iterable[RunGroup],
+        groups: Sequence[RunGroup],
         reference: str | None = None,
         baseline: str | None = None,
         rows: Sequence[str] = (),
@@ -43,37 +46,54 @@ class Study:
 
         Args:
             groups: The rows.
-            reference: Name of the reference; by default AR-Seg as the paper proposes it, if there
-                is one such row.
-            baseline: Name of the s x baseline; by default every frame at the reference's ratio,
-                if there is one such row.
+            reference: Name of the reference.
+            baseline: Name of the s x baseline; by default the one row on the reference's data
+                whose method is what the reference's name ends in, such as ``0.5x`` of ``AR 0.5x``.
             rows: Names of rows in the wanted order; the others follow.
 
         Raises:
             ValueError: If a name is that of no row.
         """
-        groups = list(groups)
         first = [_find(groups, name) for name in rows]
         ordered = (*first, *(group for group in groups if group not in first))
-        found = _find(groups, reference) if reference else _proposed(groups)
-        low = _find(groups, baseline) if baseline else _alone(groups, found)
-        return cls(ordered, found, low)
+        found = _find(groups, reference) if reference else None
+        if baseline:
+            return cls(ordered, found, _find(groups, baseline))
+        alone = [
+            group
+            for group in groups
+            if found and _family(group) == _family(found) and _ratio(found) == group.first.own.name
+        ]
+        return cls(ordered, found, alone[0] if len(alone) == 1 else None)
 
-    def change(self, group: RunGroup) -> Spread:
+    def of_reference(self) -> Study:
+        """The rows of the reference's data and network alone."""
+        family = _family(self.reference) if self.reference else None
+        groups = tuple(group for group in self.groups if _family(group) == family)
+        return Study(groups, self.reference, self.baseline)
+
+    def change(self, group: RunGroup) -> pd.Series[float]:
         """Difference from the reference in pooled mIoU; without values on other data."""
         reference = self.reference
-        if reference is None or group is reference or _data(group) != _data(reference):
-            return Spread.of(())
+        if reference is None or group is reference or not _same_data(group, reference):
+            return spread(())
         others = {run.seed: pooled(run) for run in reference.runs}
         same = [pooled(run) - others[run.seed] for run in group.runs if run.seed in others]
-        return Spread.of(same or [group.spread(pooled).mean - reference.spread(pooled).mean])
+        means = group.spread(pooled).mean() - reference.spread(pooled).mean()
+        return spread(same or [means])
 
-    def recovered(self, group: RunGroup) -> Spread:
-        """Share of what the s x baseline loses against 1x that an AR-Seg row wins back.
+    def recovered(self, group: RunGroup) -> pd.Series[float]:
+        """Share of what the s x baseline loses against 1x that a row wins back.
 
         The baselines are those of the row's own runs; for s x, else the row of the baseline.
         """
-        return Spread.of(self._recovered(run) for run in group.runs)
+
+        def share(run: Run) -> float:
+            full, low = run.method("1x"), self._low(run, group)
+            lost = full.accuracy.miou_pooled - low if full else math.nan
+            return (pooled(run) - low) / lost if lost > 0 else math.nan
+
+        return group.spread(share)
 
     def full_gmacs(self, group: RunGroup) -> float:
         """Cost of every frame at 1x, from the row's own runs or from the reference's."""
@@ -82,51 +102,16 @@ class Study:
         found = (method for run in runs if (method := run.method("1x")) is not None)
         return next((method.mean_gmacs for method in found), math.nan)
 
-    def _recovered(self, run: Run) -> float:
-        full, low = run.method("1x"), self._low(run)
-        if full is None:
+    def _low(self, run: Run, group: RunGroup) -> float:
+        """Pooled mIoU of the s x baseline for a run; NaN if there is none."""
+        ratio, baseline = _ratio(group), self.baseline
+        beside = run.method(ratio)
+        if beside is not None:
+            return math.nan if beside is run.own else beside.accuracy.miou_pooled
+        if baseline is None or not _same_data(group, baseline) or _ratio(baseline) != ratio:
             return math.nan
-        lost = full.accuracy.miou_pooled - low
-        return (pooled(run) - low) / lost if lost > 0 else math.nan
-
-    def _low(self, run: Run) -> float:
-        """Pooled mIoU of the s x baseline for a run of AR-Seg; NaN if there is none."""
-        if not run.own.name.startswith("AR "):
-            return math.nan
-        name = run.own.name.removeprefix("AR ")
-        if (own := run.method(name)) is not None:
-            return own.accuracy.miou_pooled
-        other = self.baseline
-        if other is None or _data(other) != (run.result.data, run.result.size):
-            return math.nan
-        if other.runs[0].own.name.removeprefix("AR ") != name:
-            return math.nan
-        same = [pooled(alone) for alone in other.runs if alone.seed == run.seed]
-        return same[0] if same else other.spread(pooled).mean
-
-
-def studies_of(
-    groups: Sequence[RunGroup], reference: str | None = None, baseline: str | None = None
-) -> list[Study]:
-    """Find what can be compared: rows of one network on the same data, with a reference.
-
-    Args:
-        groups: The rows.
-        reference: Name of a reference, whose network and data alone are compared; by default there
-            is a study for each that has AR-Seg as the paper proposes it.
-        baseline: Name of the s x baseline.
-
-    Raises:
-        ValueError: If a name is that of no row.
-    """
-    named = [_find(groups, name) for name in (reference, baseline) if name]
-    families: dict[object, list[RunGroup]] = {}
-    for group in groups:
-        families.setdefault(_family(group), []).append(group)
-    if named:
-        families = {key: families[key] for key in families if key == _family(named[0])}
-    studies = [Study.of(members, reference, baseline) for members in families.values()]
-    return [study for study in studies if study.reference is not None and len(study.groups) > 1]
+        same = [pooled(alone) for alone in baseline.runs if alone.seed == run.seed]
+        return same[0] if same else float(baseline.spread(pooled).mean())
 
 
 def pooled(run: Run) -> float:
@@ -148,28 +133,15 @@ def _find(groups: Sequence[RunGroup], name: str) -> RunGroup:
     raise ValueError(f"{what} of the name {name!r}; the rows are: {names}")
 
 
-def _proposed(groups: Sequence[RunGroup]) -> RunGroup | None:
-    """AR-Seg as the paper proposes it; None if there is not exactly one such row."""
-    found = [g for g in groups if g.recipe is not None and g.recipe == Recipe(g.recipe.network)]
-    return found[0] if len(found) == 1 else None
+def _ratio(group: RunGroup) -> str:
+    """The last word of the method's name: its resolution, where the method has one."""
+    return group.first.own.name.rpartition(" ")[2]
 
 
-def _alone(groups: Sequence[RunGroup], reference: RunGroup | None) -> RunGroup | None:
-    """Every frame at the reference's ratio; None if there is not exactly one such row."""
-    recipe = reference.recipe if reference else None
-    if reference is None or recipe is None:
-        return None
-    ratio, interval = recipe.resolution_ratio, recipe.keyframe_interval
-    wanted = Recipe(recipe.network, "per_frame", ratio, interval)
-    found = [g for g in groups if g.recipe == wanted and _data(g) == _data(reference)]
-    return found[0] if len(found) == 1 else None
+def _same_data(one: RunGroup, other: RunGroup) -> bool:
+    return one.first.result.tested_on == other.first.result.tested_on
 
 
-def _data(group: RunGroup) -> tuple[str, tuple[int, int]]:
-    result = group.runs[0].result
-    return (result.data, result.size)
-
-
-def _family(group: RunGroup) -> tuple[object, ...]:
+def _family(group: RunGroup) -> tuple[str, str | None]:
     """Data, and the network if the configurations tell."""
-    return (*_data(group), group.recipe.network if group.recipe else None)
+    return group.first.result.tested_on, group.network

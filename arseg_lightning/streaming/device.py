@@ -1,4 +1,4 @@
-"""Which device a stream is segmented on."""
+"""The device that a stream is segmented on."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def choose_device(name: str = "auto") -> torch.device:
         return default_device()
     device = torch.device(name)
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.type == "cuda" and (device.index or 0) >= gpus:
-        raise ValueError(f"there is no {name}: {_what_there_is(gpus)}")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError(f"there is no {name}: {_what_there_is(gpus)}")
-    return device
-
-
-def _what_there_is(gpus: int) -> str:
+    has_mps = torch.backends.mps.is_available()
+    if device.type == "cpu" or (device.type == "mps" and has_mps):
+        return device
+    if device.type == "cuda" and (device.index or 0) < gpus:
+        return device
     if gpus:
         names = [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(gpus)]
-        return f"this machine has {', '.join(names)}; choose one of them, auto or cpu"
-    if torch.backends.mps.is_available():
-        return "this machine has mps (Apple's GPU); choose mps, auto or cpu"
-    built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
-    return f"PyTorch {torch.__version__} ({built}) finds no GPU; choose cpu or auto"
+        there = f"this machine has {', '.join(names)}; choose one of them, auto or cpu"
+    elif has_mps:
+        there = "this machine has mps (Apple's GPU); choose mps, auto or cpu"
+    else:
+        cuda = torch.version.cuda
+        built = f"built for CUDA {cuda}" if cuda else "built without CUDA"
+        there = f"PyTorch {torch.__version__} ({built}) finds no GPU; choose cpu or auto"
+    raise ValueError(f"there is no {name}: {there}")

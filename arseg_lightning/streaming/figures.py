@@ -1,4 +1,4 @@
-"""Figures of a stream while it runs and at its end, in memory that does not grow."""
+"""Counts and times of a stream, in memory that does not grow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from arseg_lightning.methods import StreamResult
 
 __all__ = ["Figures", "Latencies"]
 
+_STEP = math.log(1.02)  # times within 2 % of each other count as one: percentiles to 1 %
+_SHORTEST_MS = 1e-3
+
 
 class Latencies:
-    """Mean, median, 95th percentile and maximum of times that are counted and not kept.
-
-    Percentiles are right to 1 %: times within 2 % of each other count as one.
-    """
+    """Mean, median, 95th percentile and maximum of times, right to 1 %, which are not kept."""
 
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
@@ -26,7 +26,7 @@ class Latencies:
 
     def add(self, milliseconds: float) -> None:
         """Count a time."""
-        self._counts[math.floor(math.log(max(milliseconds, _LEAST)) / _STEP)] += 1
+        self._counts[math.floor(math.log(max(milliseconds, _SHORTEST_MS)) / _STEP)] += 1
         self._total += milliseconds
         self._max = max(self._max, milliseconds)
 
@@ -51,12 +51,8 @@ class Latencies:
         return 0.0
 
 
-_STEP = math.log(1.02)
-_LEAST = 1e-3
-
-
 class Figures:
-    """What a stream has come to so far.
+    """Counts, rates and times of a stream so far.
 
     Args:
         with_keyframes: Whether the method tells keyframes from other frames.
@@ -66,14 +62,14 @@ class Figures:
         self.with_keyframes = with_keyframes
         self.num_frames = 0
         self.num_keyframes = 0
-        self.reasons: Counter[str] = Counter()
         self.latency_ms = 0.0
+        self._reasons: Counter[str] = Counter()
         self._latencies: dict[str, Latencies] = defaultdict(Latencies)
         self._steps: Counter[str] = Counter()
         self._executed: dict[str, float] = defaultdict(float)
         self._stages: Counter[str] = Counter()
-        self._start = self._mark = monotonic()
-        self._frames_at_mark = 0
+        self._start = self._last_line = monotonic()
+        self._frames_at_last_line = 0
 
     def add(self, result: StreamResult) -> None:
         """Count a frame."""
@@ -82,7 +78,7 @@ class Figures:
         self.num_keyframes += result.is_keyframe
         if result.reason is not None:
             # Without its figures: "reconnected after 3.2 s" is counted with the others.
-            self.reasons[re.split(" after | from ", result.reason)[0]] += 1
+            self._reasons[re.split(" after | from ", result.reason)[0]] += 1
         for name in ("all", result.roles):
             self._latencies[name].add(result.latency_ms)
         for step in result.executed:
@@ -97,20 +93,20 @@ class Figures:
 
     def line(self) -> str:
         """How it goes now: the rate is that since the last line."""
-        now = monotonic()
-        rate = (self.num_frames - self._frames_at_mark) / max(now - self._mark, 1e-9)
-        self._mark, self._frames_at_mark = now, self.num_frames
+        now, frames = monotonic(), self.num_frames
+        rate = (frames - self._frames_at_last_line) / max(now - self._last_line, 1e-9)
+        self._last_line, self._frames_at_last_line = now, frames
         keyframes = f"{100 * self.keyframe_share:.0f} % keyframes, " * self.with_keyframes
         return f"{rate:.1f} fps, {keyframes}latency {self.latency_ms:.0f} ms"
 
     def summary(self) -> dict[str, Any]:
-        """Everything, for a record."""
+        """Everything, as the fields of a :class:`StreamRecord`."""
         seconds, frames = monotonic() - self._start, max(self.num_frames, 1)
         latencies = {name: each.summary() for name, each in self._latencies.items()}
         return {
             "frames": self.num_frames,
             "keyframes": self.num_keyframes if self.with_keyframes else None,
-            "reasons": dict(self.reasons),
+            "reasons": dict(self._reasons),
             "roles": {name: each["frames"] for name, each in latencies.items() if name != "all"},
             "executed": {role: self._executed[role] / n for role, n in self._steps.items()},
             "seconds": seconds,

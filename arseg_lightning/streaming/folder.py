@@ -11,29 +11,21 @@ from pathlib import Path
 from arseg_lightning.ranges import check_above, check_range
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.interrupt import Interrupt
-from arseg_lightning.streaming.outputs import (
-    InBackground,
-    LabelArrays,
-    LabelImages,
-    Output,
-    OverlayVideo,
-)
-from arseg_lightning.streaming.outputs.output import make_folder
+from arseg_lightning.streaming.label_files import LabelArrays, LabelImages, make_folder
+from arseg_lightning.streaming.output import InBackground, Output
+from arseg_lightning.streaming.overlay import OverlayVideo
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, stream_record
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.live import LiveMotion, LiveSource
+from arseg_lightning.video.live import LiveMotion
 
 __all__ = ["FolderSettings", "LiveOptions", "Watch", "segment_to_folder"]
 
 Watch = Callable[[Figures, int | None], object]
 """Is told the figures after each frame, and how many frames there are if that is known."""
 
-
 _OUTPUTS = {"overlay": "overlay.mp4", "labels": "labels", "npz": "npz"}
 """What can be made of a stream, and its file or folder."""
-
-_NAMES = (RECORD_NAME, *_OUTPUTS.values())
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,7 @@ class FolderSettings:
     """What is made of a stream, and where from.
 
     Args:
-        outputs: What is written: ``overlay`` (``overlay.mp4``), ``labels`` (a picture a frame),
+        outputs: What is written: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame),
             ``npz`` (archives of labels and what was done for them).
         motion: Where motion comes from, see :meth:`Segmenter.open`.
         limit: Most frames.
@@ -121,14 +113,14 @@ def segment_to_folder(
     """
     settings = settings or FolderSettings()
     segmenter.check_batch(settings.batch_frames)
-    _check_folder(folder, settings.overwrite)
+    older = _older_results(folder, settings.overwrite)
     with (
         Interrupt() as interrupt,
         segmenter.open(source, settings.motion, **asdict(settings.live)) as live,
     ):
         figures = Figures(bool(segmenter.method.key_roles))
-        outputs = _outputs(segmenter, live, folder, settings)
-        _clear(folder)
+        outputs = _outputs(segmenter.classes, folder, settings, live.fps, live.path)
+        _clear(older)
         try:
             with ExitStack() as stack:
                 for output in outputs:
@@ -150,36 +142,33 @@ def segment_to_folder(
     return record
 
 
-def _check_folder(folder: Path, overwrite: bool) -> None:
+def _older_results(folder: Path, overwrite: bool) -> list[Path]:
     """Make the folder, and see what is in it, before anything is decoded."""
     make_folder(folder)
-    present = [name for name in _NAMES if (folder / name).exists()]
+    paths = [folder / name for name in (RECORD_NAME, *_OUTPUTS.values())]
+    present = [path for path in paths if path.exists()]
     if present and not overwrite:
         raise FileExistsError(
-            f"{folder} holds results already ({present[0]}); give another --output, or replace "
-            f"them with --overwrite true"
+            f"{folder} holds results already ({present[0].name}); give another --output, or "
+            f"replace them with --overwrite true"
         )
-
-
-def _clear(folder: Path) -> None:
-    """Take away older results: pictures of a longer video would be taken for this one's."""
-    for path in (folder / name for name in _NAMES):
-        for file in path.glob("[0-9]*.*") if path.is_dir() else [path]:
-            file.unlink(missing_ok=True)
+    return present
 
 
 def _outputs(
-    segmenter: Segmenter, live: LiveSource, folder: Path, settings: FolderSettings
+    classes: ClassSet, folder: Path, settings: FolderSettings, fps: float, file: Path | None
 ) -> list[Output]:
-    """What is to be written."""
     makers: dict[str, Callable[[Path, ClassSet], Output]] = {
-        "overlay": partial(
-            OverlayVideo, fps=live.fps, opacity=settings.opacity, sound_of=live.path
-        ),
+        "overlay": partial(OverlayVideo, fps=fps, opacity=settings.opacity, sound_of=file),
         "labels": LabelImages,
         "npz": LabelArrays,
     }
-    return [
-        InBackground(makers[name](folder / _OUTPUTS[name], segmenter.classes))
-        for name in dict.fromkeys(settings.outputs)
-    ]
+    names = dict.fromkeys(settings.outputs)  # each once
+    return [InBackground(makers[name](folder / _OUTPUTS[name], classes)) for name in names]
+
+
+def _clear(paths: list[Path]) -> None:
+    """Take away older results: images of a longer video would be taken for this one's."""
+    for path in paths:
+        for file in path.glob("[0-9]*.*") if path.is_dir() else [path]:
+            file.unlink(missing_ok=True)

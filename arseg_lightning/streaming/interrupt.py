@@ -12,8 +12,6 @@ __all__ = ["Interrupt"]
 
 Item = TypeVar("Item")
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 class Interrupt:
     """Takes the first Ctrl-C (or SIGTERM) as a wish to stop, so that a frame is finished first.
@@ -28,17 +26,18 @@ class Interrupt:
     def __init__(self) -> None:
         self.wanted = False
         self._waiting = False
-        self._before: dict[int, Any] = {}
+        self._handlers_before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         """Take the signals."""
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._take) for number in _SIGNALS}
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers_before[number] = signal.signal(number, self._take)
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Give them back."""
-        for number, handler in self._before.items():
+        for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
 
     def until_wanted(self, items: Iterator[Item]) -> Iterator[Item]:

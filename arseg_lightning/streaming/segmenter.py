@@ -1,4 +1,4 @@
-"""Segments video as a stream: a source, a device, a method."""
+"""A method on a device, with what its networks want their input to be."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Segmenter:
         self.precision = precision
 
     def session(self) -> Stream:
-        """Start a stream, see :class:`Stream`."""
+        """Start a stream that frames are pushed to by hand."""
         return Stream(self.method, self.normalise, self.chaining)
 
     def stream(
@@ -76,7 +76,7 @@ class Segmenter:
             yield from self.results(live, limit, batch_frames)
 
     def open(self, source: str | Path, motion: LiveMotion = "auto", **options: Any) -> LiveSource:
-        """Open a source for :meth:`results`; no motion is looked for that nobody looks at.
+        """Open a source for :meth:`results`.
 
         Args:
             source: See :meth:`stream`.

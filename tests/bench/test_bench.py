@@ -9,11 +9,11 @@ from torch import nn
 
 from arseg_lightning import native
 from arseg_lightning.bench import BenchCase, BenchSettings, bench
-from arseg_lightning.bench.variant import plain_form
+from arseg_lightning.bench.variants import plain_form
 from arseg_lightning.methods import Adaptive, ARSeg, FeaturePropagation, PerFrame, Stream
 from arseg_lightning.models import Segmentor
-from arseg_lightning.report.bench_result import BenchResult
-from arseg_lightning.report.bench_table import stage_table
+from arseg_lightning.report.bench_tables import stage_table
+from arseg_lightning.report.result import read_bench, write_bench
 from tests.methods.laws import video
 from tests.methods.toys import InParts, Learning, LookingAhead, RunningMean
 from tests.streaming.made import tiny_method, write_run
@@ -36,43 +36,41 @@ CASE = BenchCase(f"{__name__}.CostlyNet", (64, 96))
 def run(method, **settings):
     """The variants of a small run, by name."""
     chosen = BenchSettings(repeats=1, **settings)
-    (measured,) = bench([CASE], chosen, lambda _: None, method).cases
-    return {each.name: each for each in measured.variants}
+    (measured,) = bench([CASE], chosen, lambda _: None, method)
+    return {each.label: each for each in measured.methods}
 
 
 def test_a_small_run_measures_every_variant(tmp_path):
     settings = BenchSettings(keyframe_interval=3, repeats=1, precisions=("float32", "bfloat16"))
     told = []
-    result = bench([CASE], settings, told.append)
-    (measured,) = result.cases
+    (measured,) = bench([CASE], settings, told.append)
     assert measured.keyframe_interval == 3
-    assert [v.name for v in measured.variants] == [
+    assert [v.label for v in measured.methods] == [
         *("1x, plain PyTorch", "AR 0.5x, plain PyTorch", "1x, float32", "AR 0.5x, float32"),
         *("1x, bfloat16", "AR 0.5x, bfloat16"),
     ]
-    for each in measured.variants:
-        assert each.mean_ms > 0
-        assert each.p50_ms <= each.p95_ms <= each.max_ms
-        assert all(role.stages_ms["network"] > 0 for role in each.roles.values())
-    own = measured.variants[3]
-    assert own.roles["nonkeyframe"].frequency == pytest.approx(2 / 3)
-    assert own.roles["keyframe"].is_keyframe
-    assert own.mean_gmacs == pytest.approx(
-        (own.roles["keyframe"].gmacs + 2 * own.roles["nonkeyframe"].gmacs) / 3
-    )
-    assert own.mean_gmacs < measured.variants[2].mean_gmacs
+    for each in measured.methods:
+        assert each.speed.mean_ms > 0
+        assert each.speed.p50_ms <= each.speed.p95_ms <= each.speed.max_ms
+        assert all(times.stages_ms["network"] > 0 for times in each.speed.frames.values())
+    own = measured.methods[3]
+    key, other = (own.speed.frames[role] for role in ("keyframe", "nonkeyframe"))
+    assert other.frequency == pytest.approx(2 / 3)
+    assert key.is_keyframe
+    assert own.mean_gmacs == pytest.approx((key.gmacs + 2 * other.gmacs) / 3)
+    assert own.mean_gmacs < measured.methods[2].mean_gmacs
     assert told[1].endswith("making the clip")
-    assert result.machine["native"] == native.status()
-    result.write(tmp_path / "bench.json")
-    assert BenchResult.read(tmp_path / "bench.json").cases[0].name == CASE.name
-    assert [row[1] for row in stage_table(result).rows] == [
+    assert measured.provenance.config["native"] == native.status()
+    write_bench([measured], tmp_path / "bench.json")
+    assert read_bench(tmp_path / "bench.json")[0].data == CASE.name
+    assert list(stage_table([measured]).variant) == [
         f"AR 0.5x, {how}" for how in ("plain PyTorch", "float32", "bfloat16")
     ]
 
 
 def test_each_ratio_is_a_method():
     found = run(ARSeg, keyframe_interval=2, resolution_ratios=(0.25, 0.75))
-    assert [each.method for each in found.values()][:3] == ["1x", "AR 0.25x", "AR 0.75x"]
+    assert [each.name for each in found.values()][:3] == ["1x", "AR 0.25x", "AR 0.75x"]
     with pytest.raises(ValueError, match=r"FeaturePropagation takes no resolution_ratio, got 0\.3"):
         run(FeaturePropagation, resolution_ratios=(0.3,))
 
@@ -91,25 +89,25 @@ def toy(kind):
 def test_a_method_without_keyframes_is_timed_at_its_pace():
     """The first frame of a recurrent method is not counted; nothing is compared with a baseline."""
     found = run(toy(RunningMean))["RunningMean, float32"]
-    assert found.roles["next"].frequency == 1.0
-    assert not found.is_baseline
+    assert found.speed.frames["next"].frequency == 1.0
+    assert found.kind == "own"
 
 
 def test_frames_of_several_steps_weigh_by_their_frequency():
     found = run(lambda num_classes, _: InParts(num_classes))["InParts, plain PyTorch"]
-    both, one = found.roles["shallow+deep"], found.roles["shallow"]
+    both, one = found.speed.frames["shallow+deep"], found.speed.frames["shallow"]
     assert (both.frequency, one.frequency) == pytest.approx((1 / 3, 2 / 3))
-    assert found.mean_ms == pytest.approx((both.ms + 2 * one.ms) / 3)
+    assert found.speed.mean_ms == pytest.approx((both.ms + 2 * one.ms) / 3)
     assert both.gmacs > one.gmacs > found.mean_gmacs / 2
 
 
 def test_a_clock_that_looks_at_frames_is_timed_as_it_runs():
     method = partial(ARSeg, clock=Adaptive(2, 4))
     found = run(method)["AR 0.5x, float32"]
-    role = found.roles["keyframe"]
+    role = found.speed.frames["keyframe"]
     assert role.frequency * 24 == pytest.approx(round(role.frequency * 24))
     assert 5 / 24 < role.frequency < 12 / 24
-    other = found.roles["nonkeyframe"]
+    other = found.speed.frames["nonkeyframe"]
     expected = role.frequency * role.gmacs + other.frequency * other.gmacs
     assert found.mean_gmacs == pytest.approx(expected)
 
@@ -125,29 +123,31 @@ def test_exported_graphs_run_on_onnx_runtime():
     pytest.importorskip("onnxscript")
     found = run(ARSeg, keyframe_interval=2, backends=("onnxruntime",))
     assert [*found][2:] == ["1x, float32, ONNX Runtime", "AR 0.5x, float32, ONNX Runtime"]
-    assert found["AR 0.5x, float32, ONNX Runtime"].roles.keys() == {"keyframe", "nonkeyframe"}
+    assert found["AR 0.5x, float32, ONNX Runtime"].speed.frames.keys() == {
+        "keyframe",
+        "nonkeyframe",
+    }
 
 
 def test_an_experiment_brings_its_methods_and_its_weights(tmp_path):
     folder = write_run(tmp_path)
     case = BenchCase.parse(f"{folder}@48x64")
-    compared = case.build(BenchSettings())
+    compared = case.build()
     assert [*compared.baselines] == ["1x", "0.5x"]
     (own,) = compared.own.values()
     assert own.clock.keyframe_interval == 4
     weights = torch.load(folder / "best.ckpt")["state_dict"]
     assert own.high_res.classifier.weight.equal(weights["method.high_res.classifier.weight"])
     assert compared.classes.num_classes == 9
-    (result,) = bench([case], BenchSettings(repeats=1), lambda _: None).cases
-    assert [v.is_baseline for v in result.variants] == [True, True, False] * 2
+    (result,) = bench([case], BenchSettings(repeats=1), lambda _: None)
+    assert [v.kind for v in result.methods] == ["baseline", "baseline", "own"] * 2
     with pytest.raises(ValueError, match="has its own resolution ratio; leave out --ratio"):
-        case.build(BenchSettings(resolution_ratios=(0.3,)))
+        case.build(ratios=[0.3])
 
 
 def test_an_interval_is_for_methods_with_a_clock():
-    settings = BenchSettings(keyframe_interval=3)
     with pytest.raises(ValueError, match="1x has no keyframes that a clock could choose"):
-        CASE.build(settings, PerFrame)
+        CASE.build(PerFrame, keyframe_interval=3)
 
 
 @pytest.mark.parametrize(

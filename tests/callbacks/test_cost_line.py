@@ -1,12 +1,12 @@
 """The cost line: its figures are method_cost's, and it ends no run."""
 
 import pytest
-from arseg_lightning.datasets.synthetic.scene import SyntheticDriving
 from torch import nn
 
-from arseg_lightning.callbacks.cost_line import CostLine, cost_line
+from arseg_lightning.callbacks.progress import CostLine, cost_line
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.datasets.synthetic.scene import SyntheticDriving
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.propagation import CReFF
 from arseg_lightning.tasks import JointTask

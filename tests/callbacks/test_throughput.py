@@ -5,7 +5,7 @@ from lightning import Trainer
 from torch.utils.data import DataLoader
 
 from arseg_lightning.callbacks import EpochLines, Throughput
-from arseg_lightning.callbacks.throughput import StepClock
+from arseg_lightning.callbacks.progress import StepClock
 from arseg_lightning.losses import CrossEntropy
 from arseg_lightning.tasks import PerFrameTask
 from tests.tiny import TinyNet, clip_batch

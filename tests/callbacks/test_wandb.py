@@ -11,9 +11,8 @@ from jsonargparse import Namespace
 from PIL import Image
 from wandb.proto import wandb_internal_pb2
 
-from arseg_lightning.callbacks import WandbPanels
-from arseg_lightning.callbacks.wandb_names import name_wandb_runs
 from arseg_lightning.callbacks.wandb_panels import until_farthest
+from arseg_lightning.callbacks.wandb_runs import name_wandb_runs
 from arseg_lightning.cli import main
 from arseg_lightning.report import RunResult
 from tests.test_cli import JOINT, configuration, driving
@@ -170,8 +169,3 @@ def test_the_pair_is_the_farthest_labelled_frame():
 
     assert shown((0, 2)) == ["clip/0", "clip/1", "clip/2"]
     assert shown(()) == ["clip/0", "clip/1", "clip/2", "clip/3"]
-
-
-def test_negative_numbers_are_refused():
-    with pytest.raises(ValueError, match=r"0 \(no panels\) or more, got -1 and 2"):
-        WandbPanels(every_n_epochs=-1)

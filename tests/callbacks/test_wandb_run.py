@@ -4,7 +4,7 @@ import pytest
 import wandb
 from jsonargparse import Namespace
 
-from arseg_lightning.callbacks.wandb_run import keep_wandb_run, own_wandb_run
+from arseg_lightning.callbacks.wandb_runs import keep_wandb_run, own_wandb_run
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.prepare import prepare
-from arseg_lightning.datasets.missing import prepare_missing
+from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
@@ -70,7 +70,7 @@ def test_an_experiment_is_prepared_whole_and_found_the_second_time(experiment, t
 
 
 def test_it_leaves_what_fit_would_leave_byte_for_byte(experiment, tmp_path):
-    prepare([experiment], workers=2)
+    prepare([experiment], workers=1)
     prepared = contents(tmp_path / "store")
     shutil.rmtree(tmp_path / "store")
     Experiment([experiment]).data.prepare_data()
@@ -89,7 +89,7 @@ def test_one_split_is_prepared_alone_and_settings_win_over_the_file(experiment, 
 def test_a_video_that_fails_is_named_and_the_others_are_there(videos, tmp_path, capsys):
     (videos[0].parent / "broken.mp4").write_bytes(b"no video at all")
     with pytest.raises(SystemExit) as caught:
-        prepare(video=videos[0].parent, store=tmp_path / "store", workers=2)
+        prepare(video=videos[0].parent, store=tmp_path / "store", workers=1)
     assert caught.value.code == 1
     out = capsys.readouterr().out
     assert f"failed: {videos[0].parent / 'broken.mp4'}: " in out
@@ -194,7 +194,7 @@ def test_a_read_only_store_stops_the_run_and_later_it_goes_on(videos, tmp_path, 
         ({"video": Path("x"), "split": "val"}, "--split val .* --video has no splits"),
         ({"configs": [Path("x.yaml")], "store": Path("y")}, r"use --data\.store"),
         ({"video": Path("x"), "address": "auto"}, "--address auto .*; add --engine ray"),
-        ({"video": Path("x"), "workers": 0}, "workers is 0"),
+        ({"video": Path("x"), "workers": 0}, "workers is at least 1, got 0"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options, message):

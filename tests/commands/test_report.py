@@ -24,7 +24,7 @@ def test_the_command_is_on_the_command_line(tmp_path, capsys):
 def test_tables_pictures_and_what_is_left_out_are_written(tmp_path, capsys):
     runs = study(tmp_path / "runs")
     (runs / "result.json").write_text("broken")
-    document = report([runs], tmp_path / "out")
+    document = report([runs], tmp_path / "out", reference="ar")
     text = document.read_text()
     assert text.startswith("# Results of 7 runs\n\nTested on: camvid11, 48x64, 6 frames.\n")
     for title in ("## Results", "## Over distance", "## Against ar", "## Left out"):

@@ -10,8 +10,6 @@ import torch
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.methods import ARSeg, PerFrame
 from arseg_lightning.models import BiSeNet18, PSPNet18, PSPNet18Stride8, Segmentor
-from arseg_lightning.report.paper_cost import recipe_cost
-from arseg_lightning.report.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,6 @@ class Pair:
 
     def arseg(self, resolution_ratio: float) -> MethodCost:
         return _arseg(self, resolution_ratio)
-
-    def as_the_paper(self, **recipe: object) -> MethodCost:
-        recipe = Recipe(self.network.__name__, **recipe)
-        return recipe_cost(recipe, self.num_classes, self.size, "paper")
 
 
 @cache

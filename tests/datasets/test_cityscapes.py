@@ -8,7 +8,7 @@ import pytest
 from arseg_lightning.datasets import ClipAugment, ClipDataModule
 from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.folder import CameraPath
-from arseg_lightning.datasets.missing import prepare_missing
+from arseg_lightning.datasets.preparation import prepare_missing
 from tests.datasets.trees import (
     CAR,
     SIZE,

@@ -24,7 +24,7 @@ from arseg_lightning.datasets.augment import to_tensor
 from arseg_lightning.datasets.dataset import TrainingClips
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, choose_clips
 from arseg_lightning.datasets.labelled_video import LabelledVideoFile
-from arseg_lightning.datasets.missing import prepare_missing
+from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.propagation import warp
 from arseg_lightning.video.chain import MotionChain

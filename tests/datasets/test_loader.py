@@ -11,7 +11,7 @@ import pytest
 
 from arseg_lightning.datasets import ClipDataModule, SyntheticDriving
 from arseg_lightning.datasets.loader import clip_loader
-from arseg_lightning.datasets.missing import prepare_missing
+from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.types import ClipBatch
 from tests.processes import CONTEXT
 

@@ -5,8 +5,8 @@ import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 
 from arseg_lightning.callbacks import RunCheckpoint, run_callbacks
-from arseg_lightning.callbacks.recorded_values import refuse_what_is_not_recorded
 from arseg_lightning.callbacks.run_callbacks import has_bar
+from arseg_lightning.callbacks.run_record import refuse_what_is_not_recorded
 from arseg_lightning.cli import main
 from tests.test_cli import HIGH_RES, configuration, driving
 

@@ -8,7 +8,7 @@ from torch import nn
 from arseg_lightning.inference.batch_norms import fold_batch_norms
 from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.models.blocks import AnyBatchNorm
-from arseg_lightning.report.paper_counting import paper_macs
+from experiments.reproduction.arseg.counting import paper_macs
 
 IMAGE = torch.linspace(-1, 1, 3 * 64 * 96).reshape(1, 3, 64, 96)
 

@@ -1,13 +1,8 @@
-"""Rows of a report: what runs are about, baselines once, and the paper's figures beside them."""
+"""Rows of a report: what runs are about, and baselines once."""
 
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import group_runs
-from arseg_lightning.report.results_table import (
-    comparison_notes,
-    distances_table,
-    results_table,
-)
-from arseg_lightning.report.rows import rows_of
+from arseg_lightning.report.groups import group_runs, rows_of
+from arseg_lightning.report.result_tables import distances_table, results_table
 from tests.report.made import config, method, pooled_method, result, study
 
 
@@ -15,12 +10,8 @@ def rows(folder):
     return rows_of(group_runs(collect([folder]).runs))
 
 
-def cells(table):
-    return [dict(zip(table.header, row, strict=True)) for row in table.rows]
-
-
 def test_a_baseline_of_many_runs_is_listed_once(tmp_path):
-    found = [(row.run, row.name) for row in rows(study(tmp_path))]
+    found = [(row.group.name, row.name) for row in rows(study(tmp_path))]
     assert found == [
         ("ar", "AR 0.5x"),
         ("conv", "AR 0.5x"),
@@ -35,7 +26,7 @@ def test_baselines_of_different_weights_are_averaged(tmp_path):
         made = result([method("1x", miou, 10.0), method("AR 0.5x", 0.5, 3.0)], config(seed=seed))
         made.write(tmp_path / f"ar-seed{seed}.json")
     high, own = rows(tmp_path)
-    assert (high.name, high.is_own, high.seeds, round(high.miou.mean, 3)) == (
+    assert (high.name, high.is_own, high.seeds, round(high.miou.mean(), 3)) == (
         "1x", False, 2, 0.65,
     )  # fmt: skip
     assert (own.label, own.seeds) == ("ar", 2)
@@ -43,7 +34,7 @@ def test_baselines_of_different_weights_are_averaged(tmp_path):
 
 
 def test_the_table_shows_means_spreads_and_costs(tmp_path):
-    first = cells(results_table(rows(study(tmp_path))))[0]
+    first = results_table(rows(study(tmp_path))).to_dict("records")[0]
     assert first == {
         "run": "ar",
         "method": "AR 0.5x",
@@ -53,9 +44,6 @@ def test_the_table_shows_means_spreads_and_costs(tmp_path):
         "GMACs": "3.00",
         "cost": "30%",
         "seeds": "2",
-        "paper's row": "main: AR 0.5x",
-        "paper's mIoU %": "70.37",
-        "difference": "[1]",
     }
 
 
@@ -63,38 +51,16 @@ def test_different_data_are_named(tmp_path):
     one = [method("1x", 0.6, 10.0)]
     result(one, config("PerFrameTask", ratio=1.0)).write(tmp_path / "a.json")
     result(one, config("PerFrameTask", ratio=1.0), size=(96, 128)).write(tmp_path / "b.json")
-    table = cells(results_table(rows(tmp_path)))
-    assert [row["data"] for row in table] == ["camvid11 48x64", "camvid11 96x128"]
-
-
-def test_the_papers_figure_stands_beside_ours(tmp_path):
-    paper = {"classes": 12, "size": (720, 960), "data": "camvid12", "interval": 12}
-    own = [method("AR 0.5x", 0.71, 101.9, 12)]
-    result(own, config(network="PSPNet18"), **paper).write(tmp_path / "a.json")
-    result(
-        own, config(network="PSPNet18", share_classifier=False), **paper | {"classes": 11}
-    ).write(tmp_path / "b.json")
-    result(own, config(network="PSPNet18"), **paper | {"interval": 15}).write(tmp_path / "c.json")
-    found = rows(tmp_path)
-    last = [list(row.values())[-3:] for row in cells(results_table(found))]
-    assert last == [
-        ["main: AR 0.5x", "70.48", "+0.52"],
-        ["ablation of FST: MSE only", "70.17", "[1]"],
-        ["keyframe intervals: L = 15", "70.40 (?)", "+0.60"],
-    ]
-    assert comparison_notes(found).splitlines() == [
-        "[1] not comparable: 11 classes (paper: 12)",
-        "(?) the paper's figure could not be read with certainty",
-        "The paper's figures are quoted (Hu et al., CVPR 2023), not measured here.",
-    ]
+    assert list(results_table(rows(tmp_path)).data) == ["camvid11 48x64", "camvid11 96x128"]
 
 
 def test_distances_are_columns_and_shorter_intervals_end_earlier(tmp_path):
     result([method("AR 0.5x", 0.5, 3.0, 2)], config(), interval=2).write(tmp_path / "a.json")
     result([method("AR 0.5x", 0.5, 3.0, 3)], config(), interval=3).write(tmp_path / "b.json")
     table = distances_table(rows(tmp_path))
-    assert table.header == ("run", "method", "0", "1", "2")
-    assert [row[2:] for row in table.rows] == [("51.0", "49.0", "-"), ("51.0", "50.0", "49.0")]
+    assert list(table.columns) == ["run", "method", "0", "1", "2"]
+    cells = table[["0", "1", "2"]].to_numpy().tolist()
+    assert cells == [["51.0", "49.0", "-"], ["51.0", "50.0", "49.0"]]
 
 
 def test_a_method_of_ones_own_has_its_row_whatever_its_roles(tmp_path):
@@ -102,9 +68,9 @@ def test_a_method_of_ones_own_has_its_row_whatever_its_roles(tmp_path):
     settings = {"model": {"class_path": "VideoTask", "init_args": {"method": {}}}}
     result(own, settings).write(tmp_path / "clockwork" / "result.json")
     found = rows(tmp_path)
-    table = [list(row.values())[:7] for row in cells(results_table(found))]
-    assert table == [
+    table = results_table(found).to_numpy()[:, :7]
+    assert table.tolist() == [
         ["", "deeplab", "60.0", "59.0", "60.0", "10.00", "-"],
         ["clockwork", "Clockwork", "55.0", "-", "55.0", "4.00", "-"],
     ]
-    assert distances_table(found).rows[1][2:] == ("-",) * 12
+    assert list(distances_table(found).iloc[1])[2:] == ["-"] * 12

@@ -10,7 +10,7 @@ from PIL import Image
 
 from arseg_lightning.methods import Adaptive, EveryL, PerFrame
 from arseg_lightning.streaming.folder import FolderSettings, segment_to_folder
-from arseg_lightning.streaming.outputs import CannotWriteOutput
+from arseg_lightning.streaming.label_files import CannotWriteOutput
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.probe import probe
 from tests.methods.toys import LookingAhead, RunningMean

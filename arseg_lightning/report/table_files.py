@@ -1,0 +1,115 @@
+"""Tables of text as Markdown that also reads well as it is, as CSV, and as JSON records."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arseg_lightning.files import write_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["check_format", "gmacs_text", "markdown", "percent_text", "percent_with_spread"]
+__all__ += ["read_table", "share_text", "write_table"]
+
+_FORMATS = (".md", ".csv", ".json")
+
+
+def markdown(table: pd.DataFrame, num_names: int = 1) -> str:
+    """Lay a table of text out as Markdown, numbers aligned right.
+
+    Args:
+        table: The table.
+        num_names: Columns at the left that hold names; the others hold numbers.
+    """
+    align = ["left" if i < num_names else "right" for i in range(len(table.columns))]
+    text: str = table.to_markdown(index=False, colalign=align, disable_numparse=True)
+    return text
+
+
+def write_table(table: pd.DataFrame, path: Path, num_names: int = 1, notes: str = "") -> None:
+    """Write a table in the format that the file's ending names.
+
+    Args:
+        table: The table.
+        path: A file that ends in ``.md``, ``.csv`` or ``.json``.
+        num_names: As for :func:`markdown`.
+        notes: Text for below a Markdown table; the other formats leave it out.
+
+    Raises:
+        ValueError: If it ends otherwise.
+    """
+    check_format(path)
+    if path.suffix == ".md":
+        text = "\n\n".join(filter(None, (markdown(table, num_names), notes))) + "\n"
+    elif path.suffix == ".csv":
+        text = table.to_csv(index=False)
+    else:
+        text = json.dumps(table.to_dict("records"), indent=1, ensure_ascii=False) + "\n"
+    write_atomic(path, text)
+
+
+def read_table(path: Path) -> tuple[pd.DataFrame, int]:
+    """Read what was written as JSON; also the number of columns of names: those of words alone.
+
+    Raises:
+        ValueError: If the file holds something else.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.DataFrame([dict(record) for record in json.loads(path.read_text("utf-8"))])
+        is_number = [bool(table[name].str.match(r"\d").any()) for name in table.columns]
+    except (ValueError, AttributeError, TypeError):
+        table = pd.DataFrame()
+    if table.empty:
+        raise ValueError(f"{path} holds no table; write it with --out {path.name}")
+    return table, max([*is_number, True].index(True), 1)
+
+
+def check_format(path: Path) -> None:
+    """Raise unless a table can be written to a file of that name.
+
+    Raises:
+        ValueError: If its ending names no format.
+    """
+    if path.suffix not in _FORMATS:
+        raise ValueError(f"{path} names no format of a table; let it end in {', '.join(_FORMATS)}")
+
+
+def percent_text(share: float, digits: int = 1) -> str:
+    """A share in [0, 1] in percent; a dash if it is not known."""
+    return "-" if math.isnan(share) else f"{100 * share:.{digits}f}"
+
+
+def percent_with_spread(
+    values: pd.Series[float], digits: int = 1, sign: str = "", unit: str = ""
+) -> str:
+    """The mean of shares in percent, with their standard deviation if there is one.
+
+    Args:
+        values: The shares.
+        digits: Decimals.
+        sign: ``+`` also shows the sign of positive ones.
+        unit: Follows each number.
+    """
+    if not values.count():
+        return "-"
+    mean = round(100 * values.mean(), digits) + 0.0  # + 0.0 makes -0.0 positive
+    text = f"{mean:{sign}.{digits}f}{unit}"
+    return text if values.count() < 2 else f"{text} ± {100 * values.std():.{digits}f}{unit}"
+
+
+def share_text(share: float) -> str:
+    """A share in whole percent; a dash if it is not known."""
+    return "-" if math.isnan(share) else f"{share:.0%}"
+
+
+def gmacs_text(gmacs: float) -> str:
+    """A cost, with as many digits as mean something; a dash if it is not known."""
+    if math.isnan(gmacs):
+        return "-"
+    return f"{gmacs:.2f}" if gmacs >= 1 else f"{gmacs:.3f}"

@@ -1,0 +1,158 @@
+"""From the folder of a run, or its files, to a segmenter."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.export import CONTRACT_NAME, OnnxMethod
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.methods import Clock, VideoMethod
+from arseg_lightning.streaming.device import choose_device
+from arseg_lightning.streaming.segmenter import Segmenter
+from arseg_lightning.tasks import VideoTask
+from arseg_lightning.tasks.experiment import Experiment
+from arseg_lightning.tasks.weights import own_checkpoint
+from arseg_lightning.types import ClassSet
+
+__all__ = ["choose_clock", "load_experiment", "load_run", "recorded_run", "segmenter_of"]
+
+
+def load_run(
+    run: Path | str | Sequence[Path | str],
+    checkpoint: Path | str | Literal["best", "last"] | None = None,
+    overrides: Sequence[str] = (),
+    clock: Clock | None = None,
+    device: str = "auto",
+    optimisations: Optimisations = Optimisations(),  # noqa: B008
+    trusted: Sequence[str] = (),
+) -> Segmenter:
+    """Load trained networks, ready to segment a stream.
+
+    Args:
+        run: The folder of a run; or files of configuration, stacked in their order, of which a
+            run's folder may be the first. A folder that ``export`` wrote for ONNX Runtime is run
+            there, on the CPU or what its installation has.
+        checkpoint: ``best`` or ``last`` of the run, or a run's checkpoint. By default the best of
+            a folder (the last if nothing was validated), and for files the weights that they name.
+        overrides: What wins over the files: ``--model.resolution_ratio 0.7``.
+        clock: When a frame becomes a keyframe; the configuration's by default.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        optimisations: What is done so that the same takes less time.
+        trusted: Packages of your own whose classes the run's configuration may name.
+
+    Raises:
+        FileNotFoundError: If the run or its checkpoint is not there.
+        ValueError: If they do not fit together, networks have no weights, there is no such
+            device, or the method has no clock that another one could replace.
+    """
+    choose_device(device)  # a mistake is named before anything is built
+    paths = [Path(run)] if isinstance(run, Path | str) else [Path(path) for path in run]
+    if not paths:
+        raise ValueError("name the folder of a run, or files of configuration; got neither")
+    if (paths[0] / CONTRACT_NAME).is_file():
+        method = OnnxMethod(paths[0])
+        choose_clock(method, clock)
+        made = method.contract
+        classes = ClassSet(made.name, made.class_names, made.palette)
+        return Segmenter(method, classes, made.normalisation, made.chaining, device="cpu")
+    experiment = load_experiment(paths, checkpoint, overrides, "predict", trusted)
+    return segmenter_of(experiment.task, experiment.data, clock, device, optimisations)
+
+
+def load_experiment(
+    paths: Sequence[Path],
+    checkpoint: Path | str | Literal["best", "last"] | None,
+    overrides: Sequence[str],
+    command: str,
+    trusted: Sequence[str] = (),
+) -> Experiment:
+    """Build the experiment of a run, with its weights; see :func:`load_run`.
+
+    Args:
+        paths: The folder of a run, or files of configuration.
+        checkpoint: Where its weights are.
+        overrides: What wins over the files.
+        command: Who refuses if networks have no weights.
+        trusted: Packages of the user's own whose classes the files may name.
+    """
+    files = [recorded_run(path) for path in paths]
+    folder = paths[0] if paths[0].is_dir() else None
+    found = None if checkpoint is None else Path(checkpoint)
+    if checkpoint in ("best", "last"):
+        if folder is None:
+            raise ValueError(f"checkpoint {checkpoint!r} is one of a run's folder; give the file")
+        found = folder / f"{checkpoint}.ckpt"
+    elif checkpoint is None and folder is not None:
+        found = own_checkpoint(folder)
+        if found is None:
+            raise FileNotFoundError(
+                f"{folder} holds no checkpoint (best.ckpt or last.ckpt): was its training "
+                f"finished? Give one with --checkpoint FILE"
+            )
+    experiment = Experiment(files, overrides, weights=True, checkpoint=found, trusted=trusted)
+    experiment.task.refuse_random_weights(command, "--checkpoint")
+    return experiment
+
+
+def segmenter_of(
+    task: VideoTask,
+    data: ClipDataModule,
+    clock: Clock | None = None,
+    device: str = "auto",
+    optimisations: Optimisations = Optimisations(),  # noqa: B008
+) -> Segmenter:
+    """Make a segmenter of a task's own method, with what its data say of its input.
+
+    Args:
+        task: The task; its method is left as it is.
+        data: Its data.
+        clock: See :func:`load_run`, as for the others.
+        device: Where it runs.
+        optimisations: How.
+
+    Raises:
+        ValueError: If there is no such device, it does not compute in that precision, or the
+            method has no clock that another one could replace.
+    """
+    chosen = choose_device(device)
+    if optimisations.precision == "float16" and chosen.type == "cpu":
+        raise ValueError("precision float16 is for GPUs, got cpu; choose float32 or bfloat16")
+    method = copy.deepcopy(task.method).to(chosen)
+    choose_clock(method, clock)
+    return Segmenter(
+        method.for_inference(optimisations),
+        *(data.classes, data.normalise, data.store.chaining),
+        device=device,
+        precision=optimisations.precision,
+    )
+
+
+def choose_clock(method: VideoMethod, clock: Clock | None) -> None:
+    """Give a method another clock; None leaves it its own.
+
+    Raises:
+        ValueError: If the method has none.
+    """
+    if clock is None:
+        return
+    if method.clock is None:
+        raise ValueError(
+            f"{method.name} has no keyframes that a clock could choose, got "
+            f"{type(clock).__name__}; leave out --clock and --keyframe_interval"
+        )
+    method.use_clock(clock)
+
+
+def recorded_run(path: Path) -> Path:
+    """The configuration in a run's folder, or the file itself."""
+    record = path / "fit.yaml" if path.is_dir() else path
+    if not record.is_file():
+        what = f"{path} is no run: it holds no fit.yaml" if path.is_dir() else f"no file {path}"
+        raise FileNotFoundError(
+            f"{what}; give the folder that `fit` wrote (its run_dir), or files of configuration"
+        )
+    return record

@@ -1,0 +1,130 @@
+"""The input with the colours of the classes over it, as a video."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from arseg_lightning.methods import StreamResult
+from arseg_lightning.streaming.label_files import palette_table
+from arseg_lightning.streaming.output import Output
+from arseg_lightning.types import ClassSet, size_text
+from arseg_lightning.video.durable import DurableWriter
+from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.probe import probe
+from arseg_lightning.video.sound import Sound
+
+__all__ = ["OverlayVideo", "OverlayWarning", "overlay"]
+
+_SECONDS_TO_SEEK = 2.0
+"""From one keyframe of the overlay to the next: how far apart players can start."""
+
+_SHORTEST = 1e-4
+"""Seconds between two frames that a video file can tell apart."""
+
+
+class OverlayWarning(UserWarning):
+    """The overlay does not show the input as it is."""
+
+
+class OverlayVideo(Output):
+    """A video of as many frames as the input, each shown when the input's is.
+
+    What was written is a valid video whatever ends it: an exception, Ctrl-C or a full disk. Frames
+    of another size than the first one's are scaled to it.
+
+    Args:
+        path: The video, ``.mp4``.
+        classes: The classes.
+        fps: About how many frames come in a second.
+        opacity: Weight of the classes' colours, 0 to 1.
+        sound_of: The video file that the input is, for its sound and the shape of its pixels.
+
+    Raises:
+        CannotWriteVideo: If the file cannot be written.
+        ValueError: If the opacity is not in [0, 1].
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        classes: ClassSet,
+        fps: float = 25.0,
+        opacity: float = 0.5,
+        sound_of: Path | None = None,
+    ) -> None:
+        if not 0.0 <= opacity <= 1.0:
+            raise ValueError(f"opacity is the weight of the colours in [0, 1], got {opacity}")
+        interval = max(1, round(_SECONDS_TO_SEEK * fps))
+        settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
+        sound = Sound(sound_of) if sound_of else None
+        aspect = probe(sound_of).display_aspect if sound_of else None
+        self.writer = DurableWriter(path, settings, sound, aspect)
+        self.classes = classes
+        self.opacity = opacity
+        self._size: tuple[int, int] | None = None
+        self._is_scaled = False
+        self._frame_seconds = 1.0 / fps
+        self._offset = self._earliest = self._next = 0.0
+
+    def __enter__(self) -> Self:
+        """Create the file."""
+        self.writer.__enter__()
+        return self
+
+    def write(self, result: StreamResult) -> None:
+        """Draw a frame."""
+        image = overlay(result.frame.image, result.labels, self.classes, self.opacity)
+        self._size = self._size or result.frame.size
+        if result.frame.size != self._size:
+            if not self._is_scaled:
+                warnings.warn(
+                    f"frame {result.frame.index} is {size_text(result.frame.size)}, the first is "
+                    f"{size_text(self._size)} (height x width): it and what follows is scaled to "
+                    f"that in {self.writer.path.name}; label files keep their own size",
+                    OverlayWarning,
+                    stacklevel=2,
+                )
+            self._is_scaled = True
+            image = np.asarray(Image.fromarray(image).resize(self._size[::-1]))
+        self.writer.write(image, self._time(result.frame.pts_seconds))
+
+    def __exit__(self, *exception: Any) -> None:
+        """Finish the video."""
+        self.writer.__exit__(*exception)
+
+    @property
+    def summary(self) -> str:
+        """The file, and what became of the sound."""
+        sound = self.writer.sound.summary if self.writer.sound else ""
+        parts = [f"{self.writer.num_frames} frames", *([sound] if sound else [])]
+        return f"{self.writer.path} ({'; '.join(parts)})"
+
+    def _time(self, pts_seconds: float) -> float:
+        """Times as they are, as long as they grow; where they jump back, they go on by a frame."""
+        shown = pts_seconds + self._offset
+        if shown < self._earliest:
+            shown, self._offset = self._next, self._next - pts_seconds
+        self._earliest, self._next = shown + _SHORTEST, shown + self._frame_seconds
+        return shown
+
+
+def overlay(
+    image: NDArray[np.uint8], label: NDArray[np.uint8], classes: ClassSet, opacity: float
+) -> NDArray[np.uint8]:
+    """Blend the colours of the classes into an image.
+
+    Shapes:
+        image: (H, W, 3)   label: (H, W), class indices   returns: (H, W, 3)
+    """
+    weight = round(256 * opacity)  # in 256ths: whole numbers of 16 bits suffice
+    colours = palette_table(classes.palette).astype(np.uint16) * np.uint16(weight) + np.uint16(127)
+    mixed = image * np.uint16(256 - weight)
+    mixed += colours.take(label, axis=0)
+    mixed >>= 8
+    return mixed.astype(np.uint8)

@@ -1,0 +1,241 @@
+"""Results of runs beside the paper's: which row they are, and whether they may be compared.
+
+    python -m experiments.reproduction.arseg.compare runs/…             # prints tables
+    python -m experiments.reproduction.arseg.compare --document FILE.md   # makes its tables anew
+
+A document names a study beside the paper by a line ``<!-- arseg-results: FILES… -->``, with the
+options of ``results`` (see ``python -m arseg_lightning tables --help``).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from arseg_lightning.files import write_atomic
+from arseg_lightning.report import RunResult, documents
+from arseg_lightning.report.collect import collect
+from arseg_lightning.report.groups import Row, RunGroup, group_runs, look_up, rows_of
+from arseg_lightning.report.result_tables import results_table, study_table
+from arseg_lightning.report.study import Study
+from arseg_lightning.report.table_files import markdown
+from arseg_lightning.types import size_text
+from experiments.reproduction.arseg.paper import PaperRow, Recipe, find_row, paper_data
+from experiments.reproduction.arseg.recipe import class_name, recipe_of
+
+__all__ = ["TABLES", "Comparison", "compare", "comparison_notes", "group_recipe", "paper_change"]
+__all__ += ["results_beside_paper", "studies_of", "study_beside_paper"]
+
+_TESTS_LIKE_THE_PAPER = {
+    "camvid": ("CamVid", "PublishedCamVid"),
+    "cityscapes": ("Cityscapes", "PublishedCityscapes"),
+}
+
+_NETWORK_OF_ABLATIONS = "PSPNet18"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A row of the paper for one of our figures.
+
+    Args:
+        row: The row.
+        obstacles: Why the accuracies may not be compared; empty if they may.
+    """
+
+    row: PaperRow
+    obstacles: tuple[str, ...]
+
+    def points(self, miou: float) -> float | None:
+        """Our mIoU (in [0, 1]) less the paper's, in points; None if they may not be compared."""
+        return None if self.obstacles else 100 * miou - self.row.miou
+
+
+def compare(result: RunResult, method: str) -> Comparison | None:
+    """Find the paper's row of a method; None unless the configuration says that there is one."""
+    recipe = recipe_of(result, method)
+    data = next((name for name in _TESTS_LIKE_THE_PAPER if result.data.startswith(name)), None)
+    row = find_row(data, recipe) if recipe and data else None
+    return Comparison(row, tuple(_obstacles(result, row.data))) if row else None
+
+
+def paper_change(recipe: Recipe | None, reference: Recipe | None) -> tuple[float, str] | None:
+    """Say what the change from one recipe to another did in the paper, on CamVid.
+
+    The paper has its ablations for one network only; for others its figures are of that one.
+
+    Returns:
+        The change in points, and the network of which the paper says so; None if the paper has not
+        both rows, or they are the same.
+    """
+    if recipe is None or reference is None:
+        return None
+    for network in (recipe.network, _NETWORK_OF_ABLATIONS):
+        one, other = (
+            find_row("camvid", replace(each, network=network)) for each in (recipe, reference)
+        )
+        if one and other and one != other:
+            return one.miou - other.miou, network
+    return None
+
+
+def group_recipe(group: RunGroup) -> Recipe | None:
+    """What a row's own method is, if the configurations tell, and the same for all runs."""
+    recipes = {recipe_of(run.result, run.own.name) for run in group.runs}
+    return recipes.pop() if len(recipes) == 1 else None
+
+
+def studies_of(
+    groups: Sequence[RunGroup], reference: str | None = None, baseline: str | None = None
+) -> list[Study]:
+    """Find what can be compared: rows of one network on the same data, with a reference.
+
+    Args:
+        groups: The rows.
+        reference: Name of the reference, whose network and data alone are compared; by default
+            there is a study for each that has AR-Seg as the paper proposes it, once.
+        baseline: Name of the s x baseline.
+
+    Raises:
+        ValueError: If a name is that of no row.
+    """
+    families: dict[tuple[str, str | None], list[RunGroup]] = {}
+    for group in groups:
+        recipe = group_recipe(group)
+        family = group.first.result.tested_on, recipe.network if recipe else None
+        families.setdefault(family, []).append(group)
+    if reference or baseline:
+        named = {reference or baseline}
+        Study.of(groups, reference, baseline)  # refuses names of no row
+        families = {k: f for k, f in families.items() if named & {group.name for group in f}}
+    studies = []
+    for members in families.values():
+        proposed = [g for g in members if (r := group_recipe(g)) and r == Recipe(r.network)]
+        name = reference or (proposed[0].name if len(proposed) == 1 else None)
+        if name and len(members) > 1:
+            studies.append(Study.of(members, name, baseline))
+    return studies
+
+
+def results_beside_paper(rows: Sequence[Row]) -> pd.DataFrame:
+    """Accuracy and cost of every method, and the paper's figure where it has one.
+
+    The difference is in points; where the accuracies may not be compared, a number refers to the
+    reason in :func:`comparison_notes`.
+    """
+    numbers, lines = _note_numbers(rows), []
+    for row, comparison in zip(rows, _comparisons(rows), strict=True):
+        cells = ("", "", "")
+        if comparison is not None:
+            paper, points = comparison.row, comparison.points(row.miou.mean())
+            miou = f"{paper.miou:.2f}" + (" (?)" if paper.unreliable else "")
+            note = f"[{numbers.get('; '.join(comparison.obstacles))}]"
+            shown = note if points is None else f"{points:+.2f}"
+            cells = (f"{paper.table}: {paper.name}", miou, shown)
+        lines.append(cells)
+    columns = ["paper's row", "paper's mIoU %", "difference"]
+    return results_table(rows).join(pd.DataFrame(lines, columns=columns))
+
+
+def comparison_notes(rows: Sequence[Row]) -> str:
+    """Say why some accuracies may not be compared with the paper's, and what is uncertain."""
+    found = [each for each in _comparisons(rows) if each is not None]
+    lines = [f"[{number}] not comparable: {text}" for text, number in _note_numbers(rows).items()]
+    if any(each.row.unreliable for each in found):
+        lines.append("(?) the paper's figure could not be read with certainty")
+    if found:
+        lines.append("The paper's figures are quoted (Hu et al., CVPR 2023), not measured here.")
+    return "\n".join(lines)
+
+
+def study_beside_paper(study: Study) -> pd.DataFrame:
+    """A study, beside what the same changes did in the paper.
+
+    The paper's change is that of its mIoU between the same two recipes; in brackets the network, if
+    it has them for another one only.
+    """
+    reference, cells = study.reference and group_recipe(study.reference), []
+    for group in study.groups:
+        recipe = group_recipe(group)
+        change = None
+        if recipe and reference and recipe.network == reference.network:
+            change = paper_change(recipe, reference)
+        if recipe is None or change is None:
+            cells.append("")
+            continue
+        points, network = change
+        other = "" if network == recipe.network else f" ({network})"
+        cells.append(f"{round(points, 1) + 0.0:+.1f}{other}")  # + 0.0 makes -0.0 positive
+    return study_table(study).assign(**{"paper's change": cells})
+
+
+def _comparisons(rows: Sequence[Row]) -> list[Comparison | None]:
+    return [compare(row.group.first.result, row.name) for row in rows]
+
+
+def _note_numbers(rows: Sequence[Row]) -> dict[str, int]:
+    found = [each.obstacles for each in _comparisons(rows) if each and each.obstacles]
+    return {text: number for number, text in enumerate(dict.fromkeys(map("; ".join, found)), 1)}
+
+
+def _obstacles(result: RunResult, name: str) -> Iterator[str]:
+    """In what a test differs from the paper's."""
+    paper = paper_data(name)
+    if len(result.class_names) != paper.num_classes:
+        yield f"{len(result.class_names)} classes (paper: {paper.num_classes})"
+    if result.size != paper.size:
+        yield f"{size_text(result.size)} (paper: {size_text(paper.size)})"
+    data: dict[str, Any] = result.provenance.config.get("data") or {}
+    test = data.get("test") or {}
+    tested = class_name(test)
+    if tested not in _TESTS_LIKE_THE_PAPER[name]:
+        yield f"tested on {tested or 'unknown data'} (paper: {_TESTS_LIKE_THE_PAPER[name][0]})"
+        return
+    split = look_up(test, "split")
+    if split != paper.split:
+        yield f"split {split} (paper: {paper.split})"
+    if look_up(test, "frames") not in ("video", None):
+        yield "clips made from stills (paper: from the recordings)"
+    if data.get("test_pairs") != "every_distance":
+        yield f"test_pairs {data.get('test_pairs')} (paper: every_distance)"
+    if look_up(result.provenance.config, "trainer.limit_test_batches") not in (None, 1.0):
+        yield "only a part of the test data"
+
+
+TABLES = documents.TABLES | {
+    "arseg-results": replace(
+        documents.TABLES["results"],
+        make=lambda files, **options: markdown(
+            study_beside_paper(documents.study_of(files, **options))
+        ),
+    )
+}
+"""Kinds of tables in documents by the word in the marker, with those of this paper."""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print results beside the paper's, or make the tables of a document anew."""
+    parser = argparse.ArgumentParser(description="Results of runs beside the paper's.")
+    parser.add_argument("runs", nargs="*", type=Path, help="folders of runs, and result files")
+    parser.add_argument("--reference", help="name of the row that others are compared with")
+    parser.add_argument("--baseline", help="name of the row of the s x baseline")
+    parser.add_argument("--document", type=Path, help="Markdown file whose tables are made anew")
+    arguments = parser.parse_args(words)
+    if arguments.document is not None:
+        text = documents.with_current_tables(arguments.document, TABLES)
+        write_atomic(arguments.document, text)
+        return
+    groups = group_runs(collect(arguments.runs).runs)
+    rows = rows_of(groups)
+    print(f"{markdown(results_beside_paper(rows), 2)}\n\n{comparison_notes(rows)}".rstrip())
+    for study in studies_of(groups, arguments.reference, arguments.baseline):
+        print(f"\n{markdown(study_beside_paper(study))}")
+
+
+if __name__ == "__main__":
+    main()
