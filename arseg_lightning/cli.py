@@ -145,7 +145,9 @@ class SegmentationCLI(LightningCLI):
             refuse_dangerous(self._get(self.config, part), f"the configuration's {part}")
         config = self.config["fit"] if self.subcommand == "fit" else None
         options = self.config[self.subcommand]
-        text = self._parser(self.subcommand).dump(options, skip_none=False, skip_link_targets=False)
+        text = self._parser(self.subcommand).dump(
+            options, skip_none=False, skip_link_targets=False, skip_validation=True
+        )
         refuse_what_is_not_recorded(text)
         is_told = path in _CHECKPOINTS_OF_LIGHTNING or (path != "" and self._folder.holds(path))
         if config and not (is_told or config.overwrite or config.trainer.fast_dev_run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class RunRecord(SaveConfigCallback):
         self.already_saved = True
         run_dir = Path(self.config.run_dir)
         command = trainer.state.fn.value if trainer.state.fn is not None else stage
-        text = self._text()
+        text = self._text
         if command == "fit":
             self._lock = RunFolder(run_dir).lock()
         else:
@@ -56,7 +57,7 @@ class RunRecord(SaveConfigCallback):
         """Take the folder, now that a checkpoint to resume from is read."""
         if trainer.is_global_zero:
             folder = RunFolder(Path(self.config.run_dir))
-            folder.begin(self._text(), resumes=resumes(trainer))
+            folder.begin(self._text, resumes=resumes(trainer))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say from where a run resumes."""
@@ -75,8 +76,11 @@ class RunRecord(SaveConfigCallback):
         """Let others train in the folder; there is no teardown after an error."""
         self.teardown(trainer, pl_module, "fit")
 
+    @cached_property
     def _text(self) -> str:
-        text: str = self.parser.dump(self.config, skip_none=False, skip_link_targets=False)
+        text: str = self.parser.dump(
+            self.config, skip_none=False, skip_link_targets=False, skip_validation=True
+        )
         return text
 
 
