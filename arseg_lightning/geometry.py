@@ -1,8 +1,8 @@
-"""The motion law: how motion fields follow their pictures through crop, flip and resize.
+"""The motion law: motion fields follow their images through crop, flip and resize.
 
 ``current(p) = key(p + motion(p))``: channel 0 is x, channel 1 is y, in pixels of the field's own
 grid. Pixels are squares with their centres at half-integers (``align_corners=False``), so resizing
-a picture by a factor multiplies its motion by exactly that factor. All functions take tensors
+an image by a factor multiplies its motion by exactly that factor. All functions take tensors
 with any leading axes.
 """
 
@@ -28,16 +28,16 @@ def flip(tensor: Tensor) -> Tensor:
 
 
 def flip_motion(motion: Tensor) -> Tensor:
-    """Mirror a field left to right: the grid turns round and so does x.
+    """Mirror a field left to right: the grid is mirrored, and x changes its sign.
 
     Shapes:
         motion: (..., 2, H, W)   returns: (..., 2, H, W)
     """
-    return motion.flip(-1) * motion.new_tensor([-1.0, 1.0])[:, None, None]
+    return motion.flip(-1) * motion.new_tensor([-1.0, 1.0])[:, None, None]  # (2, 1, 1)
 
 
 def resize(tensor: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize pictures bilinearly, pixel centres aligned.
+    """Resize images bilinearly, pixel centres aligned.
 
     Shapes:
         tensor: (..., C, H, W)   returns: (..., C, *size)
@@ -53,7 +53,7 @@ def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
     """
     if tuple(labels.shape[-2:]) == size:
         return labels
-    as_float = labels.unsqueeze(-3).to(torch.float32)
+    as_float = labels.unsqueeze(-3).to(torch.float32)  # (..., 1, H, W)
     return _interpolate(as_float, size, "nearest-exact").squeeze(-3).to(labels.dtype)
 
 
@@ -70,6 +70,7 @@ def resize_motion(
     height, width = motion.shape[-2:]
     if (height, width) == size:
         return motion
+    # Pixels are counted on the field's own grid, and the new grid's are of another size.
     factor = motion.new_tensor([size[1] / width, size[0] / height])[:, None, None]
     return _interpolate(motion, size, mode) * factor
 
@@ -78,7 +79,7 @@ def _interpolate(tensor: Tensor, size: tuple[int, int], mode: str) -> Tensor:
     """Apply F.interpolate to tensors with any number of leading axes."""
     if tuple(tensor.shape[-2:]) == size:
         return tensor
-    flat = tensor.reshape(-1, *tensor.shape[-3:])
+    flat = tensor.reshape(-1, *tensor.shape[-3:])  # (B, C, H, W)
     corners = None if mode.startswith("nearest") else False
     resized = F.interpolate(flat, size=size, mode=mode, align_corners=corners)
     return resized.reshape(*tensor.shape[:-2], *size)

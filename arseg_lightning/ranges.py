@@ -24,23 +24,25 @@ def check_range(least: float, most: float = math.inf, /, **values: _Number) -> N
     """
     rule = f"is at least {least:g}" if most == math.inf else f"lies in [{least:g}, {most:g}]"
     for name, value in values.items():
-        if not all(math.isfinite(each) and least <= each <= most for each in _each(value)):
+        if not all(math.isfinite(each) and least <= each <= most for each in _numbers(value)):
             raise ValueError(f"{name} {rule}, got {value}")
 
 
 def check_above(bound: float, /, **values: _Number) -> None:
-    """Refuse numbers that are not above a bound, and those that are not finite.
-
-    Args:
-        bound: What the numbers are greater than.
-        **values: Numbers by name; of a list, each of its numbers. None is no number.
+    """Refuse numbers that are not above a bound, as :func:`check_range` does.
 
     Raises:
         ValueError: If one is not; it is named.
     """
     for name, value in values.items():
-        if not all(math.isfinite(each) and each > bound for each in _each(value)):
+        if not all(math.isfinite(each) and each > bound for each in _numbers(value)):
             raise ValueError(f"{name} is a finite number above {bound:g}, got {value}")
+
+
+def _numbers(value: _Number) -> Sequence[float]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, int | float) else value
 
 
 def check_words(**values: tuple[Any, Any]) -> None:
@@ -61,9 +63,3 @@ def check_words(**values: tuple[Any, Any]) -> None:
         is_word = isinstance(value, str) or (value is not None and literals == [kind])
         if is_word and value not in words:
             raise ValueError(f"{name} is one of {', '.join(map(str, words))}, got {value!r}")
-
-
-def _each(value: _Number) -> Sequence[float]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, int | float) else value

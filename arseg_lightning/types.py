@@ -1,10 +1,10 @@
-"""What flows between the rooms: frames, motion, clips and class sets."""
+"""Data types that all layers share: frames, motion, clips and class sets."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +27,7 @@ class Frame:
     """One decoded video frame and what the codec said about it.
 
     Args:
-        index: Place in the video in display order, from 0.
+        index: Position in the video in display order, from 0.
         pts_seconds: Presentation time in seconds from the start of the stream.
         picture_type: ``"I"``, ``"P"`` or ``"B"``.
         image: RGB pixels, uint8 of shape (H, W, 3).
@@ -44,10 +44,8 @@ class Frame:
     def __post_init__(self) -> None:
         """Refuse anything but an RGB picture."""
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
-            raise ValueError(
-                f"a frame is a uint8 array of shape (H, W, 3), "
-                f"got {self.image.dtype} {self.image.shape}"
-            )
+            got = f"{self.image.dtype} {self.image.shape}"
+            raise ValueError(f"a frame is a uint8 array of shape (H, W, 3), got {got}")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -75,16 +73,13 @@ class Motion:
     valid: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        """Check shapes and types."""
+        """Refuse other shapes and types."""
         if self.xy.ndim != 3 or self.xy.shape[0] != 2 or self.xy.dtype != np.float32:
-            raise ValueError(
-                f"motion is float32 of shape (2, H, W), got {self.xy.dtype} {self.xy.shape}"
-            )
+            got = f"{self.xy.dtype} {self.xy.shape}"
+            raise ValueError(f"motion is float32 of shape (2, H, W), got {got}")
         if self.valid.shape != self.xy.shape[1:] or self.valid.dtype != np.bool_:
-            raise ValueError(
-                f"valid is bool of shape {self.xy.shape[1:]}, "
-                f"got {self.valid.dtype} {self.valid.shape}"
-            )
+            got = f"{self.valid.dtype} {self.valid.shape}"
+            raise ValueError(f"valid is bool of shape {self.xy.shape[1:]}, got {got}")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -163,10 +158,9 @@ class ClipBatch:
 
     def pin_memory(self) -> ClipBatch:
         """The same batch in page-locked memory (called by the DataLoader)."""
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if hasattr(value, "pin_memory"):
-                setattr(self, each.name, value.pin_memory())
+        for name in ("images", "labels", "distances", "motion", "valid"):
+            if (part := getattr(self, name)) is not None:
+                setattr(self, name, part.pin_memory())
         return self
 
 
@@ -233,7 +227,7 @@ def size_text(size: Sequence[int]) -> str:
 
 def _check_clip(clip: Clip | ClipBatch, lead: int) -> None:
     """Raise unless all parts share the leading axes and the image size."""
-    axes, size = tuple(clip.images.shape[:lead]), tuple(clip.images.shape[-2:])
+    axes, size = tuple(clip.images.shape[:lead]), tuple(clip.images.shape[-2:])  # (B, T), (H, W)
     expected = {
         "images": (*axes, 3, *size),
         "motion": (*axes, 2, *size),

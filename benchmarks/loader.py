@@ -167,10 +167,11 @@ def _train(name: str, batches: Any, arguments: argparse.Namespace) -> list[dict[
     num_classes, interval = DRIVING9.num_classes, arguments.keyframe_interval
     with tempfile.TemporaryDirectory() as folder:
         start = Path(folder) / "high_res.ckpt"
-        high_res = PerFrameTask(NETWORKS[name], loss, num_classes)
+        high_res = PerFrameTask(NETWORKS[name], loss, num_classes=num_classes)
         torch.save({"state_dict": high_res.state_dict(), "pytorch-lightning_version": "2"}, start)
         weights = {"high_res": str(start)}
-        task = LowResTask(NETWORKS[name], FST(loss), num_classes, interval, weights=weights)
+        sizes = {"num_classes": num_classes, "keyframe_interval": interval}
+        task = LowResTask(NETWORKS[name], FST(loss), weights=weights, **sizes)
     trainer = Trainer(
         accelerator="gpu" if arguments.device == "cuda" else "cpu",
         devices=1,

@@ -4,25 +4,74 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from arseg_lightning import models
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.inference import Compile, Precision
 from arseg_lightning.messages import nearest
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory, VideoMethod
+from arseg_lightning.methods.per_frame import check_resolution_ratio
 from arseg_lightning.models import Segmentor
+from arseg_lightning.ranges import check_range
 from arseg_lightning.streaming.load import choose_clock, recorded_run
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 
-__all__ = ["BenchCase", "Compared"]
+__all__ = ["Backend", "BenchCase", "BenchSettings", "Compared"]
+
+
+Backend = Literal["torch", "onnxruntime"]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSettings:
+    """How everything is measured.
+
+    Args:
+        keyframe_interval: L, for methods with a clock; their own by default.
+        resolution_ratios: Scales s that the method is built with, one variant each; its own
+            alone if empty.
+        num_classes: Number of classes.
+        precisions: In what the optimised variants compute, one variant each.
+        backends: Who runs them. ONNX Runtime computes in float32 on a CPU.
+        compile: Mode of ``torch.compile`` for the optimised variants.
+        device: See :func:`arseg_lightning.streaming.choose_device`.
+        repeats: Rounds; in each, every variant runs once.
+
+    Raises:
+        ValueError: If a number makes no sense.
+    """
+
+    keyframe_interval: int | None = None
+    resolution_ratios: tuple[float, ...] = ()
+    num_classes: int = 11
+    precisions: tuple[Precision, ...] = ("float32",)
+    backends: tuple[Backend, ...] = ("torch",)
+    compile: Compile = "no"
+    device: str = "auto"
+    repeats: int = 5
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.keyframe_interval is not None and self.keyframe_interval < 2:
+            raise ValueError(
+                f"without frames between keyframes there is nothing to compare: keyframe_interval "
+                f"is at least 2, got {self.keyframe_interval}"
+            )
+        check_range(1, repeats=self.repeats, num_classes=self.num_classes)
+        for ratio in self.resolution_ratios:
+            check_resolution_ratio(ratio)
+        for name in ("resolution_ratios", "precisions", "backends"):  # asked for twice, once done
+            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +133,13 @@ class BenchCase:
         return cls(found[1], (int(found[2]), int(found[3])))
 
     def build(
-        self,
-        method: NetworkMethodFactory = DEFAULT_METHOD,
-        num_classes: int = 11,
-        keyframe_interval: int | None = None,
-        ratios: Sequence[float] = (),
+        self, settings: BenchSettings, method: NetworkMethodFactory = DEFAULT_METHOD
     ) -> Compared:
         """Build what is compared.
 
         Args:
+            settings: Number of classes, keyframe interval and resolution ratios.
             method: Builds the method around a network; an experiment has its own.
-            num_classes: Number of classes of a network; an experiment has its own.
-            keyframe_interval: L, for methods with a clock; their own by default.
-            ratios: Scales s that the method is built with; its own alone if empty.
 
         Raises:
             FileNotFoundError: If an experiment names weights that are not there.
@@ -105,11 +148,12 @@ class BenchCase:
         """
         torch.manual_seed(0)
         if not Path(self.name).exists():
-            compared = self._around_network(method, num_classes, ratios)
-        elif ratios:
+            compared = self._around_network(method, settings)
+        elif settings.resolution_ratios:
             raise ValueError(f"{self.name} has its own resolution ratio; leave out --ratio")
         else:
             compared = self._of_experiment()
+        keyframe_interval = settings.keyframe_interval
         for each in compared.own.values():
             choose_clock(each, EveryL(keyframe_interval) if keyframe_interval else None)
         for each in compared.methods.values():
@@ -140,10 +184,11 @@ class BenchCase:
         return kind
 
     def _around_network(
-        self, make: Callable[..., VideoMethod], num_classes: int, ratios: Sequence[float]
+        self, make: Callable[..., VideoMethod], settings: BenchSettings
     ) -> Compared:
         """The method around the network, with random weights, and its baselines."""
-        network = self.network()
+        network, num_classes = self.network(), settings.num_classes
+        ratios = settings.resolution_ratios
         built = [make(num_classes, network)]
         if ratios:
             kind = type(built[0])

@@ -6,17 +6,17 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
-from statistics import median
 from time import perf_counter
+from typing import Any
 
-import numpy as np
 import torch
 
 from arseg_lightning.accelerator import device_name
-from arseg_lightning.bench.case import BenchCase, Compared
+from arseg_lightning.bench.case import BenchCase, BenchSettings, Compared
 from arseg_lightning.bench.memory import PeakMemory
-from arseg_lightning.bench.variants import BenchSettings, Variant, variants
+from arseg_lightning.bench.variants import Variant, variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory, Stream, StreamResult
 from arseg_lightning.metrics import Accuracy
@@ -92,9 +92,7 @@ def _measure(
     """Measure all variants of one case."""
     name = f"{case.name} at {size_text(case.size)}"
     progress(f"{name}: building the variants")
-    compared = case.build(
-        method, settings.num_classes, settings.keyframe_interval, settings.resolution_ratios
-    )
+    compared = case.build(settings, method)
     runners = [_Runner(each, compared) for each in variants(compared, case.size, settings)]
     progress(f"{name}: making the clip")
     length = max(_LEAST_FRAMES, *(runner.num_frames for runner in runners))
@@ -134,10 +132,9 @@ class _Runner:
         if not variant.cycle.repeats:
             self.num_start, length = 0, _FREE
         self.num_frames = self.num_start + length
-        # All by the roles of a frame's steps, joined by "+".
-        self.times_ms: dict[str, list[float]] = defaultdict(list)
-        self.stages_ms: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-        self.keyframes: set[str] = set()
+        # A line a frame: the roles of its steps, and its times.
+        self.timed: list[dict[str, Any]] = []
+        self.stages: list[dict[str, Any]] = []
         self.executed: dict[str, float] = defaultdict(float)
         self.peak_megabytes: float | None = None
 
@@ -153,9 +150,9 @@ class _Runner:
 
     def round(self, frames: Sequence[StreamedFrame]) -> None:
         """Run over the clip once."""
-        for result in [*self._run(frames)][self.num_start :]:
-            self.times_ms[result.roles].append(result.latency_ms)
-            self.keyframes |= {result.roles} if result.is_keyframe else set()
+        for result in islice(self._run(frames), self.num_start, None):
+            timed = {"ms": result.latency_ms, "is_keyframe": result.is_keyframe}
+            self.timed.append({"roles": result.roles} | timed)
             for step in result.executed:
                 self.executed[step.role] += step.share
 
@@ -168,31 +165,38 @@ class _Runner:
                 outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
                 outer["network"] = result.stages["network"] - sum(inner.values())
                 clock.seconds.clear()
-                for name, ms in (outer | inner).items():
-                    self.stages_ms[result.roles][name].append(ms)
+                self.stages.append({"roles": result.roles} | outer | inner)
 
     def result(self, decode_ms: float) -> MethodResult:
         """What came of all rounds."""
+        import pandas as pd  # takes half a second: not before it is needed
+
         variant, gmacs = self.variant, self.variant.cost.role_gmacs
-        times = np.concatenate([*self.times_ms.values()])
-        frames = {
-            roles: FrameTimes(
-                frequency=len(ms) / len(times),
-                ms=median(ms),
-                gmacs=sum(gmacs[role] for role in roles.split("+")),
-                is_keyframe=roles in self.keyframes,
-                stages_ms={name: median(part) for name, part in self.stages_ms[roles].items()},
-            )
-            for roles, ms in self.times_ms.items()
+        timed, stages = pd.DataFrame(self.timed), pd.DataFrame(self.stages)
+        medians = stages.groupby("roles").median()
+        stages_ms = {
+            roles: {str(name): ms for name, ms in times.dropna().items()}
+            for roles, times in medians.iterrows()
         }
-        p50, p95, longest = (float(np.percentile(times, share)) for share in (50, 95, 100))
+        frames = {
+            str(roles): FrameTimes(
+                frequency=len(alike) / len(timed),
+                ms=float(alike.ms.median()),
+                gmacs=sum(gmacs[role] for role in str(roles).split("+")),
+                is_keyframe=bool(alike.is_keyframe.any()),
+                stages_ms=stages_ms.get(roles, {}),
+            )
+            for roles, alike in timed.groupby("roles", sort=False)
+        }
+        p50, p95, longest = map(float, timed.ms.quantile([0.5, 0.95, 1.0]))
         return MethodResult(
             name=variant.name,
             method=variant.kind,
             kind="baseline" if variant.is_baseline else "own",
             accuracy=Accuracy((), float("nan"), (), ()),
             roles={role: RoleResult(each) for role, each in gmacs.items()},
-            mean_gmacs=variant.cost.mean_over(self.executed, len(times)) / 1e9,
+            # What was executed, not what a cycle would: adaptive methods differ.
+            mean_gmacs=variant.cost.mean_over(self.executed, len(timed)) / 1e9,
             speed=Speed(
                 form=variant.form,
                 mean_ms=sum(each.frequency * each.ms for each in frames.values()),

@@ -7,16 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from arseg_lightning.bench.case import Compared
+from arseg_lightning.bench.case import BenchSettings, Compared
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.cost.counting import on_meta
 from arseg_lightning.export import ExportSettings, OnnxMethod, export_method
-from arseg_lightning.inference import Compile, Optimisations, Precision
+from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import (
     FrameInput,
     Output,
@@ -27,58 +26,12 @@ from arseg_lightning.methods import (
     nominal_steps,
     role_cycle,
 )
-from arseg_lightning.methods.per_frame import check_resolution_ratio
-from arseg_lightning.ranges import check_range
 from arseg_lightning.streaming import choose_device
 
-__all__ = ["Backend", "BenchSettings", "Variant", "plain_form", "variants"]
-
-Backend = Literal["torch", "onnxruntime"]
+__all__ = ["Variant", "plain_form", "variants"]
 
 _FOR_ONNX = Optimisations(factored_upsampling=False, fused_fusion=False, channels_last=False)
 """What the graphs of an export can say: the algebra, but no kernels of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class BenchSettings:
-    """How everything is measured.
-
-    Args:
-        keyframe_interval: L, for methods with a clock; their own by default.
-        resolution_ratios: Scales s that the method is built with, one variant each; its own
-            alone if empty.
-        num_classes: Number of classes.
-        precisions: In what the optimised variants compute, one variant each.
-        backends: Who runs them. ONNX Runtime computes in float32 on a CPU.
-        compile: Mode of ``torch.compile`` for the optimised variants.
-        device: See :func:`arseg_lightning.streaming.choose_device`.
-        repeats: Rounds; in each, every variant runs once.
-
-    Raises:
-        ValueError: If a number makes no sense.
-    """
-
-    keyframe_interval: int | None = None
-    resolution_ratios: tuple[float, ...] = ()
-    num_classes: int = 11
-    precisions: tuple[Precision, ...] = ("float32",)
-    backends: tuple[Backend, ...] = ("torch",)
-    compile: Compile = "no"
-    device: str = "auto"
-    repeats: int = 5
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        if self.keyframe_interval is not None and self.keyframe_interval < 2:
-            raise ValueError(
-                f"without frames between keyframes there is nothing to compare: keyframe_interval "
-                f"is at least 2, got {self.keyframe_interval}"
-            )
-        check_range(1, repeats=self.repeats, num_classes=self.num_classes)
-        for ratio in self.resolution_ratios:
-            check_resolution_ratio(ratio)
-        for name in ("resolution_ratios", "precisions", "backends"):  # asked for twice, once done
-            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +74,29 @@ def variants(
         ValueError: If a method cannot run on a backend, or a backend's package is missing.
     """
     device = choose_device(settings.device)
-    forms = [f for backend in settings.backends for f in _forms_of(backend, settings)]
     cycles = {}
     for name, method in compared.methods.items():
         weightless = on_meta(method.to(device))
         frame = blank_frame(weightless, size)
         cycles[name] = role_cycle(weightless, nominal_steps(weightless, frame))
-    for form in ("plain", *forms):
+
+    def variant(name: str, form: str, countable: VideoMethod, fast: VideoMethod) -> Variant:
+        cost, is_baseline = method_cost(countable, size), name not in compared.own
+        kind = type(compared.methods[name]).__name__
+        return Variant(name, form, kind, is_baseline, fast, cost, cycles[name])
+
+    for name, method in compared.methods.items():
+        yield variant(name, "plain", method, plain_form(method))
+    for precision in settings.precisions if "torch" in settings.backends else ():
         for name, method in compared.methods.items():
-            if form == "plain":
-                countable, fast = method, plain_form(method)
-            elif form == "onnxruntime":
-                countable = copy.deepcopy(method).to("cpu").for_inference(_FOR_ONNX)
-                fast = _exported(countable, size, compared)
-            else:
-                wanted = Optimisations(precision=form, compile=settings.compile)  # type: ignore[arg-type]
-                countable = method.for_inference(replace(wanted, compile="no"))
-                fast = countable if wanted.compile == "no" else method.for_inference(wanted)
-            is_baseline, kind = name not in compared.own, type(method).__name__
-            cost = method_cost(countable, size)
-            yield Variant(name, form, kind, is_baseline, fast, cost, cycles[name])
+            wanted = Optimisations(precision=precision)
+            fast = countable = method.for_inference(wanted)
+            if settings.compile != "no":  # what is compiled cannot be counted
+                fast = method.for_inference(replace(wanted, compile=settings.compile))
+            yield variant(name, precision, countable, fast)
+    for name, method in compared.methods.items() if "onnxruntime" in settings.backends else ():
+        countable = copy.deepcopy(method).to("cpu").for_inference(_FOR_ONNX)
+        yield variant(name, "onnxruntime", countable, _exported(countable, size, compared))
 
 
 def plain_form(method: VideoMethod) -> VideoMethod:
@@ -171,10 +127,6 @@ class _PlainOutput(Output):
     def labels(self, size: tuple[int, int]) -> Tensor:
         """The best class of every pixel, uint8 of shape (B, *size)."""
         return self.logits(size).argmax(dim=1).to(torch.uint8)
-
-
-def _forms_of(backend: Backend, settings: BenchSettings) -> tuple[str, ...]:
-    return settings.precisions if backend == "torch" else (backend,)
 
 
 def _exported(method: VideoMethod, size: tuple[int, int], compared: Compared) -> VideoMethod:

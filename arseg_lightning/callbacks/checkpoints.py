@@ -48,6 +48,7 @@ class RunCheckpoint(ModelCheckpoint):
             and trainer.current_epoch == each.swa_end + 1
             for each in callbacks
         )
+        # What was best before averaging is forgotten: the epoch with averaged weights takes over.
         if self.monitor and not trainer.sanity_checking and has_just_averaged:
             self.best_k_models, self.best_model_score, self.kth_best_model_path = {}, None, ""
         super().on_validation_end(trainer, pl_module)

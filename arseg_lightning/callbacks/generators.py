@@ -54,6 +54,7 @@ class GeneratorStates(Callback):
 
 
 def _states() -> dict[str, Any]:
+    # A list instead of NumPy's array: torch.load(weights_only=True) refuses arrays.
     name, keys, *rest = np.random.get_state()
     states: dict[str, Any] = {
         "python": random.getstate(),

@@ -36,6 +36,7 @@ def check_trainer(options: Mapping[str, Any]) -> None:
     Raises:
         ValueError: If a number is below 1, a strategy forks, or a callback resumes by itself.
     """
+    # Forked children inherit the locks of threads that do not exist in them.
     strategy = options.get("strategy")
     if isinstance(strategy, str) and re.search("_(fork|notebook)", strategy):
         raise ValueError(
@@ -83,6 +84,7 @@ def run_callbacks(
         StopSignal(),
         TestRecord(run_dir),
     ]
+    # Of bars, one: of whatever class; of others, one of each class.
     kinds = [ProgressBar if isinstance(each, ProgressBar) else type(each) for each in ours]
     return [
         *given,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml  # type: ignore[import-untyped]
-from omegaconf import OmegaConf
 
 from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
 
@@ -42,7 +41,7 @@ class RunFolder:
         self._finished = path / "finished"
 
     def checkpoint_to_resume(self, config: str, resume: Resume) -> Path | None:
-        """Find where a run goes on.
+        """Find where a run resumes.
 
         Args:
             config: The resolved configuration of the command, as YAML.
@@ -78,17 +77,14 @@ class RunFolder:
         """Whether a checkpoint is one of this folder's."""
         return Path(checkpoint).absolute().parent == self.path.absolute()
 
-    def previous(self, key: str) -> Any:
-        """A value of the recorded configuration, in plain types, or None."""
-        if not self.record.is_file():
-            return None
-        value = OmegaConf.select(OmegaConf.load(self.record), key)
-        return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+    def previous_loggers(self) -> Any:
+        """The loggers of the run that is recorded here."""
+        return yaml.safe_load(self.record.read_text("utf-8"))["trainer"]["logger"]
 
     def begin(self, config: str, resumes: bool) -> None:
-        """Record that a run starts, or goes on; a new one takes an older one's place."""
+        """Record that a run starts or resumes; a new one replaces an older one."""
         self._finished.unlink(missing_ok=True)
-        if not resumes:
+        if not resumes:  # nor may anything else of the older run be taken for this one's
             for name in ("last.ckpt", "best.ckpt"):
                 (self.path / name).unlink(missing_ok=True)
         write_atomic(self.record, config)
@@ -114,6 +110,7 @@ class RunFolder:
 
 def _differences(before: str, now: str) -> list[str]:
     """The keys that two configurations do not agree on."""
+    # As plain YAML: what stands for a value, ${...} for instance, counts as it is written.
     first, second = _flat(yaml.safe_load(before)), _flat(yaml.safe_load(now))
     missing = object()
     return [key for key in first | second if first.get(key, missing) != second.get(key, missing)]

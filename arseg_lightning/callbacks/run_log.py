@@ -1,4 +1,4 @@
-"""A run's folder tells what was run, on what, and what was said."""
+"""The log of a run, and the record of its environment, in the run's folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ class RunLog(Callback):
 
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = Path(run_dir)
-        self._handlers: list[logging.Handler] = []
+        self._file: logging.FileHandler | None = None
         self._level = logging.NOTSET
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -52,7 +51,7 @@ class RunLog(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the log unless training has."""
-        if not self._handlers:
+        if self._file is None:
             self._open(trainer, "validate")
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -66,24 +65,20 @@ class RunLog(Callback):
         if not trainer.is_global_zero:
             return
         if isinstance(exception, KeyboardInterrupt | SIGTERMException):
-            tell(self._how_far(trainer, exception))
-        elif self._handlers:
+            by = "Ctrl-C" if isinstance(exception, KeyboardInterrupt) else "SIGTERM"
+            last = self.run_dir / "last.ckpt"
+            kept = f"finished epochs are in {last}" if last.is_file() else "no epoch was finished"
+            where = f" in epoch {trainer.current_epoch + 1}; {kept}"
+            tell(f"stopped by {by}{where if trainer.state.fn == TrainerFn.FITTING else ''}")
+        elif self._file is not None:
             raised = (type(exception), exception, exception.__traceback__)
             ends = _log.makeRecord(_log.name, logging.ERROR, "", 0, "the run ends", (), raised)
-            self._handlers[0].handle(ends)  # the file's: a reader is told by `report`
+            self._file.handle(ends)  # to the file alone: who looks on is told at the end
         self._close()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Close the log."""
         self._close()
-
-    def _how_far(self, trainer: Trainer, exception: BaseException) -> str:
-        by = "Ctrl-C" if isinstance(exception, KeyboardInterrupt) else "SIGTERM"
-        if trainer.state.fn != TrainerFn.FITTING:
-            return f"stopped by {by}"
-        last = self.run_dir / "last.ckpt"
-        kept = f"finished epochs are in {last}" if last.is_file() else "no epoch was finished"
-        return f"stopped by {by} in epoch {trainer.current_epoch + 1}; {kept}"
 
     def _open(self, trainer: Trainer, command: str) -> None:
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
@@ -93,39 +88,41 @@ class RunLog(Callback):
         write_atomic(self.run_dir / f"{command}_environment.json", environment + "\n")
         file = logging.FileHandler(self.run_dir / "run.log", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        self._handlers = [file]
+        self._file = file
         for name in _LOGGERS:
             logging.getLogger(name).addHandler(file)
         ours = logging.getLogger(_LOGGERS[0])
         self._level = ours.level
         ours.setLevel(logging.INFO)
-        if not logging.getLogger().handlers:  # with ours, Python no longer shows warnings itself
-            shown = logging.StreamHandler()
-            shown.setLevel(logging.WARNING)
-            ours.addHandler(shown)
-            self._handlers.append(shown)
+        # With a handler of ours, Python no longer shows warnings of its own accord.
+        if not logging.getLogger().handlers and logging.lastResort is not None:
+            ours.addHandler(logging.lastResort)
         _log.info("%s starts: %s", command, " ".join(sys.argv))
 
     def _close(self) -> None:
-        if self._handlers:
-            logging.getLogger(_LOGGERS[0]).setLevel(self._level)
-        for handler in self._handlers:
-            for name in _LOGGERS:
-                logging.getLogger(name).removeHandler(handler)
-            with suppress(OSError):  # a full disk: what ends the run is another's to say
-                handler.close()
-        self._handlers = []
+        if self._file is None:
+            return
+        ours = logging.getLogger(_LOGGERS[0])
+        ours.setLevel(self._level)
+        if logging.lastResort is not None:
+            ours.removeHandler(logging.lastResort)
+        for name in _LOGGERS:
+            logging.getLogger(name).removeHandler(self._file)
+        with suppress(OSError):  # a full disk: what ends the run is another's to say
+            self._file.close()
+        self._file = None
 
 
 def _environment(trainer: Trainer) -> dict[str, Any]:
     """What a run depends on besides its configuration."""
-    provenance = asdict(Provenance.collect())
-    here = Path.cwd()
+    provenance, here = Provenance.collect(), Path.cwd()
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "working_directory": {"path": str(here), "commit": commit_of(here)},
-        **{name: provenance[name] for name in ("commit", "versions", "device")},
+        "commit": provenance.commit,
+        "versions": provenance.versions,
+        "device": provenance.device,
         "processes": trainer.world_size,
         "nodes": trainer.num_nodes,
         "precision": str(trainer.precision),

@@ -45,7 +45,7 @@ class RunRecord(SaveConfigCallback):
         run_dir = Path(self.config.run_dir)
         command = trainer.state.fn.value if trainer.state.fn is not None else stage
         text = self._text
-        if command == "fit":
+        if command == "fit":  # its record waits until the folder is known to be free
             self._lock = RunFolder(run_dir).lock()
         else:
             write_atomic(run_dir / f"{command}.yaml", text)
@@ -86,6 +86,7 @@ class RunRecord(SaveConfigCallback):
 
 def read_back_devices_and_enumerations() -> None:
     """Let the parser write devices by their names, and members of enumerations by their values."""
+    # Else the parser writes both as texts that stand for nothing.
     register_type(torch.device, str, torch.device, (RuntimeError, TypeError))
     yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, e: dumper.represent_data(e.value))
 

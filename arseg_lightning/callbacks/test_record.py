@@ -16,7 +16,7 @@ from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.report import MethodResult, RoleResult, RunResult
 from arseg_lightning.tasks import VideoTask
-from arseg_lightning.tasks.tally import Tally
+from arseg_lightning.tasks.evaluation import Tally
 
 __all__ = ["TestRecord"]
 
@@ -41,6 +41,7 @@ class TestRecord(Callback):
         if not isinstance(pl_module, VideoTask) or not isinstance(data, ClipDataModule):
             return
         evaluations = pl_module.evaluations
+        # All processes gather; the first one writes.
         accuracies = {name: each.accuracy() for name, each in evaluations.items()}
         tallies = {name: each.tally.gathered() for name, each in evaluations.items()}
         if not trainer.is_global_zero:

@@ -81,13 +81,13 @@ class WandbPanels(Callback):
             )
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Log what is there at the end: results when all callbacks of ``test`` are done."""
+        """Log what is there at the end: results, checkpoints."""
         logger = _wandb_logger(trainer)
         if logger is None:
             return
         folder = Path(trainer.default_root_dir)
         if stage == "test" and (folder / "result.json").is_file():
-            _log_result(logger, folder)
+            _log_result(logger, folder)  # all callbacks of the test have written by now
         if stage == "fit" and self.log_checkpoints:
             for callback in trainer.checkpoint_callbacks:
                 path = Path(getattr(callback, "best_model_path", ""))
@@ -112,7 +112,7 @@ def panel(task: VideoTask, clip: EvaluationClip, data: ClipDataModule) -> NDArra
         data: Its classes.
     """
     last = clip.frames[-1]
-    image = last.streamed.frame.image
+    image = last.streamed.frame.image  # (H, W, 3)
     labels = np.full(image.shape[:2], data.classes.ignore_index, np.uint8)
     labels = labels if last.label is None else last.label
     tiles = {"image": image, "label": class_colours(labels, data.classes)}
@@ -122,7 +122,7 @@ def panel(task: VideoTask, clip: EvaluationClip, data: ClipDataModule) -> NDArra
         tiles[f"motion, up to {longest:.0f} px"] = motion_colours(motion, longest)
     for name, method in task.methods().items():
         evaluation = Evaluation(method, task.num_classes, task.keyframe_interval)
-        predicted = evaluation.add(clip)[-1].labels
+        predicted = evaluation.add(clip)[-1].labels  # (H, W)
         tiles[name] = class_colours(predicted, data.classes)
         tiles[f"{name}, wrong"] = error_map(image, predicted, labels, data.classes.ignore_index)
     return tiled(tiles)
@@ -151,6 +151,7 @@ def _choose_clips(loader: Any, count: int) -> list[EvaluationClip]:
     """Streams spread evenly over the data, up to the frame that is farthest from a keyframe."""
     loader = loader[0] if isinstance(loader, list) else loader  # others are for losses
     dataset = loader.dataset
+    # Several samples may belong to one stream: the first one stands for it.
     starts = [i for i, s in enumerate(dataset.streams) if i == dataset.streams.index(s)]
     count = min(count, len(starts))
     chosen = [starts[index * len(starts) // count] for index in range(count)]

@@ -10,7 +10,7 @@ import torch
 
 from arseg_lightning.bench import BenchCase, BenchSettings
 from arseg_lightning.bench import bench as run_bench
-from arseg_lightning.bench.variants import Backend
+from arseg_lightning.bench.case import Backend
 from arseg_lightning.inference import Compile, Precision
 from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory
 from arseg_lightning.ranges import check_range

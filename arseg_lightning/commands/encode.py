@@ -12,12 +12,10 @@ from tqdm import tqdm
 
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import NotAVideo
+from arseg_lightning.video.frame_source import FrameSource, find_sources, open_source
 from arseg_lightning.video.images import image_files
-from arseg_lightning.video.source import FrameSource, find_sources, open_source
 
 __all__ = ["encode"]
-
-_DEFAULT_FPS = 25.0
 
 
 def encode(
@@ -76,14 +74,24 @@ def encode(
     )
     targets = _targets(source, output, overwrite)
     for path, target in targets.items():
-        _encode_one(open_source(path), target, settings, fps, size)
+        found = open_source(path)
+        rate = fps or found.fps or settings.fps
+        _encode_one(found, target, replace(settings, fps=rate), size)
     return list(targets.values())
 
 
 def _targets(source: Path, output: Path, overwrite: bool) -> dict[Path, Path]:
     """The file to write for each source."""
     if source.is_dir() and not image_files(source):
-        targets = _targets_inside(source, output)
+        targets = {path: output / f"{path.stem}.mp4" for path in find_sources(source)}
+        if not targets:
+            raise NotAVideo(f"{source} holds no images and no videos; give a folder that does")
+        if output.suffix:
+            raise ValueError(
+                f"{source} holds videos, but {output} is one file; give a folder for them"
+            )
+        if len(set(targets.values())) < len(targets):
+            raise ValueError(f"two sources in {source} have the same name; rename one of them")
     else:
         targets = {source: output / f"{source.stem}.mp4" if output.is_dir() else output}
     for target in targets.values():
@@ -92,31 +100,12 @@ def _targets(source: Path, output: Path, overwrite: bool) -> dict[Path, Path]:
     return targets
 
 
-def _targets_inside(source: Path, output: Path) -> dict[Path, Path]:
-    """The file to write for each source inside a folder."""
-    targets = {path: output / f"{path.stem}.mp4" for path in find_sources(source)}
-    if not targets:
-        raise NotAVideo(f"{source} holds no images and no videos; give a folder that does")
-    if output.suffix:
-        raise ValueError(f"{source} holds videos, but {output} is one file; give a folder for them")
-    if len(set(targets.values())) < len(targets):
-        raise ValueError(f"two sources in {source} have the same name; rename one of them")
-    return targets
-
-
 def _encode_one(
-    source: FrameSource,
-    target: Path,
-    settings: EncodeSettings,
-    fps: float | None,
-    size: tuple[int, int] | None,
+    source: FrameSource, target: Path, settings: EncodeSettings, size: tuple[int, int] | None
 ) -> None:
     """Encode one source and say what was written."""
-    settings = replace(settings, fps=fps or source.fps or _DEFAULT_FPS)
     interval = settings.keyframe_interval
-    if interval and source.num_frames and interval > source.num_frames:
-        raise _too_long(interval, source.num_frames, source.path)
-    images = _at_least(interval or 0, source.images(size), source.path)
+    images = _at_least(interval or 0, source.images(size), source)
     with tqdm(total=source.num_frames, desc=target.name, unit=" frames", disable=None) as bar:
         num_frames = encode_frames(
             images,
@@ -133,19 +122,17 @@ def _encode_one(
 
 
 def _at_least(
-    interval: int, images: Iterator[NDArray[np.uint8]], source: Path
+    interval: int, images: Iterator[NDArray[np.uint8]], source: FrameSource
 ) -> Iterator[NDArray[np.uint8]]:
-    """Pass frames on and refuse, at the end, to have had fewer than an interval of them."""
-    num_frames = 0
-    for image in images:
-        num_frames += 1
-        yield image
+    """Pass frames on and refuse to have fewer than an interval of them: at once, or at the end."""
+    num_frames = source.num_frames or interval  # headers need not say
+    if num_frames >= interval:
+        num_frames = 0
+        for image in images:
+            num_frames += 1
+            yield image
     if num_frames < interval:
-        raise _too_long(interval, num_frames, source)
-
-
-def _too_long(interval: int, num_frames: int, source: Path) -> ValueError:
-    return ValueError(
-        f"keyframe_interval is {interval}, but {source} has {num_frames} frames only; give at most "
-        f"{num_frames}, or --keyframe_interval null for one keyframe at the start"
-    )
+        raise ValueError(
+            f"keyframe_interval is {interval}, but {source.path} has {num_frames} frames only; "
+            f"give at most {num_frames}, or --keyframe_interval null for one keyframe at the start"
+        )

@@ -37,7 +37,7 @@ def report(
     """
     # pandas: only those who write tables wait for it
     from arseg_lightning.report.collect import collect
-    from arseg_lightning.report.groups import group_runs, rows_of
+    from arseg_lightning.report.groups import group_runs, with_baselines
     from arseg_lightning.report.report_folder import write_report
     from arseg_lightning.report.result_tables import results_table
     from arseg_lightning.report.study import Study
@@ -45,9 +45,9 @@ def report(
 
     found = collect(runs)
     rows = group_runs(found.runs, groups or ())
-    study = Study.of(rows, reference, baseline).of_reference() if reference or baseline else None
+    study = Study.of(rows, reference, baseline).of_reference()
     document = write_report(rows, study, out, found.problems)
-    print(markdown(results_table(rows_of(rows)), 2))
+    print(markdown(results_table(with_baselines(rows)), 2))
     for problem in found.problems:
         print(problem)
     if len(rows) > 1 and reference is None:

@@ -57,6 +57,7 @@ def find_cause(error: BaseException) -> Cause:
     """
     attempts = _variable(error, "raise_union_unexpected_value", "exceptions")
     if attempts:
+        # Each member of a union was tried: the one that a user meant got the furthest.
         found = [find_cause(each) for each in attempts if isinstance(each, BaseException)]
         best = max(found, key=lambda cause: (len(cause.keys), cause.kind != "type"))
         if best.kind in ("class", "type") and not best.keys:  # none came further than the value
@@ -67,6 +68,7 @@ def find_cause(error: BaseException) -> Cause:
         best = find_cause(error.__cause__)
     else:
         best = _innermost(error)
+    # The parser's own TypeErrors name the key that they come through, one level each.
     key = re.match(r'Parser key "([^"]+)"', str(error)) if isinstance(error, TypeError) else None
     owner = getattr(_variable(error, "adapt_class_type", "val_class"), "__name__", None)
     return replace(
@@ -81,6 +83,7 @@ def _innermost(error: BaseException) -> Cause:
     """Tell the kind of an exception that has no cause."""
     parser = getattr(error, "subcommand_parser", None)
     validating = _variable(error, "validate", "self")
+    # jsonargparse says these in sentences only; what they are made of is in its variables.
     if missing := _variable(error, "check_required", "missing"):
         return Cause("missing", error, names=tuple(missing), parser=validating)
     if (key := _variable(error, "check_values", "key")) is not None:

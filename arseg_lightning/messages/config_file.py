@@ -42,11 +42,13 @@ class ConfigFile:
         if not isinstance(node, MappingNode):
             found = "a list" if isinstance(node, SequenceNode) else "a text" if node else "nothing"
             return f"{self.name} holds {found}; a configuration is made of keys: `data:` and so on"
+        # A number for a section would be refused by each of its keys, one after the other.
         for key, value in node.value:
             is_list, line = isinstance(value, SequenceNode), key.start_mark.line + 1
             if key.value in sections and (is_list or value.tag in _NUMBERS):
                 found = "a list" if is_list else value.value
                 return f"{self.name}, line {line}: {key.value} holds {found}; it is made of keys"
+        # Parsers take the last of two keys without a word.
         for mapping in _mappings(node):
             lines: dict[str, int] = {}
             for key, _ in mapping.value:
@@ -101,6 +103,7 @@ def place_of(path: str, words: Sequence[str], files: Sequence[ConfigFile]) -> st
         files: The configuration files, in order.
     """
     keys = path.split(".")
+    # Later files and flags override earlier ones, unless those say more of the path.
     depth, place = 0, f"--{path}"
     for file in files:
         found, line = file.line_of(keys)
@@ -117,6 +120,7 @@ def place_of(path: str, words: Sequence[str], files: Sequence[ConfigFile]) -> st
             place = flag.removesuffix("s+")
         else:
             place = flag.rstrip("+") if depth > 1 else f"--{path}"
+        # The flag may name a file that holds the section.
         part = Path(value if equals else following)
         if depth < len(keys) and part.suffix in (".yaml", ".yml") and part.is_file():
             line = ConfigFile(str(part), part.read_text("utf-8")).line_of(keys[depth:])[1]

@@ -68,6 +68,7 @@ class Explanation:
         for name in map(self._bare, self.cause.names[:2]):
             path = self._path(name)
             place = self._place(path)
+            # A key of a class is first looked for in the class, then in the whole configuration.
             near = [self._path(each) for each in nearest(name, known)] or nearest(path, outer)
             if not owner and "--" in place and not any(name in word for word in flags):
                 yield f"{name}: no option takes this word; a value follows its flag"
@@ -88,6 +89,7 @@ class Explanation:
             yield "a class of your own is named by its import path: package.module.Class"
             return
         yield f"{place}: {name} cannot be imported ({type(error).__name__}: {error})"
+        # Either the class's own package is missing, or one that its file imports.
         package = str(getattr(error, "name", None) or name)
         if isinstance(error, ModuleNotFoundError) and not name.startswith(package):
             yield f"its file needs a package that is not installed: pip install {package}"
@@ -105,6 +107,7 @@ class Explanation:
     def _missing(self) -> Iterator[str]:
         owner = self.cause.owner
         parser = self.cause.parser if owner and self.cause.parser else self.parser
+        # Types tell which names there are to choose from.
         hints = {each.dest: getattr(each, "_typehint", None) for each in parser._actions}
         flags = {}
         for name in map(self._bare, self.cause.names):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import linecache
 import os
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from traceback import extract_tb, walk_tb
 from typing import Any
 
+from arseg_lightning.files import NO_PLACE
 from arseg_lightning.messages.cause import find_cause
 from arseg_lightning.messages.parser import CommandError
 from arseg_lightning.messages.words import listed, nearest
@@ -18,8 +18,6 @@ from arseg_lightning.messages.words import listed, nearest
 __all__ = ["plain_message", "report"]
 
 _VARIABLE = "ARSEG_LIGHTNING_TRACEBACK"
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR)
-"""What a disk says that takes nothing, to whoever happens to write next."""
 _SPEAKING = ("arseg_lightning", "lightning")
 """Packages whose own ``raise`` is a message for users; any other's needs the place as well."""
 _LINES = 5
@@ -61,6 +59,7 @@ def plain_message(error: BaseException) -> str | None:
         return None
     if isinstance(error, CommandError):
         return str(error)
+    # A parser hides what a constructor raised in its own ValueError.
     error = find_cause(error).error if isinstance(error, ValueError) else error
     message = _of_a_metric(error) or _of_a_disk(error) or _of_a_package(error)
     message = message or (str(error) if _is_meant_for_users(error) else _with_place(error))
@@ -68,10 +67,10 @@ def plain_message(error: BaseException) -> str | None:
 
 
 def _of_a_disk(error: BaseException) -> str | None:
-    """Name the file, if the system does, and the remedy; unless we have put it in words before."""
-    if not isinstance(error, OSError) or error.errno not in _DISK:
+    """Name the file, if the system does, and the remedy."""
+    if not isinstance(error, OSError) or error.errno not in NO_PLACE:
         return None
-    if error.strerror != os.strerror(error.errno):
+    if error.strerror != os.strerror(error.errno):  # in words of ours, with a remedy
         return error.strerror
     where = f" ({error.filename})" if error.filename else ""
     return (
@@ -94,6 +93,7 @@ def _of_a_package(error: BaseException) -> str | None:
 def _of_a_metric(error: BaseException) -> str | None:
     """Of a callback that watches a metric that nobody logs: name it, and those there are."""
     for frame, _ in walk_tb(error.__traceback__):
+        # Lightning's message does not say which callback it was: it is `self` of the frame.
         callback = frame.f_locals.get("self")
         monitor: Any = getattr(callback, "monitor", None) or frame.f_locals.get("monitor_key")
         metrics = getattr(frame.f_locals.get("trainer"), "callback_metrics", None)
@@ -123,6 +123,7 @@ def _with_place(error: BaseException) -> str:
     text = str(error).strip().splitlines() or [""]
     said = [f"{type(error).__name__}: {text[0]}".rstrip(": "), *text[1:_LINES]]
     lines = extract_tb(error.__traceback__)
+    # A user's own class is where they can change something; of a bug of ours, the line is for us.
     ours = [line for line in lines if line.filename.startswith(_OURS)]
     users = [line for line in lines if not line.filename.startswith((_OURS, *_LIBRARIES, "<"))]
     shown = users[-1:]

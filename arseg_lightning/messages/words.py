@@ -72,6 +72,7 @@ def base_class(hint: Any) -> type | None:
     if inspect.isclass(hint) and get_origin(hint) is None:
         return hint if hint not in _NAMES and hint.__module__ != "builtins" else None
     parts = get_args(hint)
+    # Of a callable, what it returns; its arguments come first, as a list.
     if get_origin(hint) in (Callable, type(Callable)) or (parts and isinstance(parts[0], list)):
         parts = parts[-1:]
     return next((found for part in parts if (found := base_class(part))), None)

@@ -8,7 +8,6 @@ import hashlib
 import os
 import platform
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from arseg_lightning.files import replacing
@@ -33,8 +32,14 @@ def library_for(source: Path, compiler: Compiler, variant: tuple[str, ...]) -> c
     headers = (path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.h")))
     key = "\n".join((text, *headers, compiler.version, *compiler.command, *flags, _processor()))
     name = f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
-    with suppress(NoNativeKernel, OSError):  # the folder may be read-only, full or without exec
-        return _open(_kept(name, source, compiler, flags), variant)
+    try:
+        kept = _folder() / name
+        if not kept.is_file():
+            with replacing(kept, durable=False) as partial:
+                compiler.build(source, partial, flags)
+        return _open(kept, variant)
+    except (NoNativeKernel, OSError):  # the folder may be read-only, full or without exec
+        pass
     with tempfile.TemporaryDirectory(prefix="arseg_lightning-") as folder:
         target = Path(folder) / name
         compiler.build(source, target, flags)
@@ -44,41 +49,28 @@ def library_for(source: Path, compiler: Compiler, variant: tuple[str, ...]) -> c
             raise NoNativeKernel(f"the compiled kernel cannot be loaded: {error}") from error
 
 
-def _kept(name: str, source: Path, compiler: Compiler, flags: tuple[str, ...]) -> Path:
-    """The file of a kept library, which is made if it is not there."""
-    folder = _folder()
-    kept = folder / name
-    if not kept.is_file():
-        with replacing(kept, durable=False) as partial:
-            compiler.build(source, partial, flags)
-    return kept
-
-
 def _folder() -> Path:
     """The folder for compiled kernels, made if it is not there.
 
     What lies in it is run, so nobody else may own it or write into it.
     """
-    folder = _cache() / "native"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stat = folder.stat()
-    own = not hasattr(os, "getuid") or stat.st_uid == os.getuid()
-    if not own or stat.st_mode & 0o022:
-        raise NoNativeKernel(f"{folder} belongs to or can be written by another user")
-    return folder
-
-
-def _cache() -> Path:
-    own = os.environ.get("ARSEG_LIGHTNING_CACHE")
+    own, of_user = os.environ.get("ARSEG_LIGHTNING_CACHE"), os.environ.get("XDG_CACHE_HOME", "")
     if own:
-        return Path(own)
-    of_user = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not of_user.is_absolute():
+        cache = Path(own)
+    elif Path(of_user).is_absolute():
+        cache = Path(of_user) / "arseg_lightning"
+    else:
         try:
-            of_user = Path.home() / ".cache"
+            cache = Path.home() / ".cache" / "arseg_lightning"
         except RuntimeError as error:
             raise NoNativeKernel("the user has no home folder") from error
-    return of_user / "arseg_lightning"
+    folder = cache / "native"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stat = folder.stat()
+    is_own = not hasattr(os, "getuid") or stat.st_uid == os.getuid()
+    if not is_own or stat.st_mode & 0o022:
+        raise NoNativeKernel(f"{folder} belongs to or can be written by another user")
+    return folder
 
 
 def _open(path: Path, variant: tuple[str, ...]) -> ctypes.CDLL:

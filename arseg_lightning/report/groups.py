@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from arseg_lightning.report.collect import Run, without_seed
@@ -14,7 +15,7 @@ from arseg_lightning.report.result import MethodResult
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "RunGroup", "group_runs", "look_up", "rows_of", "settings", "spread"]
+__all__ = ["Row", "group_runs", "look_up", "settings", "spread", "with_baselines"]
 
 _OF_TRAINER = (
     *("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val"),
@@ -26,16 +27,18 @@ _WITHOUT_EFFECT = ("seed", "store", "num_workers")
 
 
 @dataclass(frozen=True, slots=True)
-class RunGroup:
-    """Runs that are one row of a table.
+class Row:
+    """One method in runs that differ only in the seed, or that have it as a baseline.
 
     Args:
-        name: The row's name.
+        name: Name of the runs.
         runs: At least one.
+        measured: The method's result of each run; of a baseline, each different one.
     """
 
     name: str
     runs: tuple[Run, ...]
+    measured: tuple[MethodResult, ...]
 
     @property
     def first(self) -> Run:
@@ -43,60 +46,40 @@ class RunGroup:
         return self.runs[0]
 
     @property
-    def seeds(self) -> int:
-        """Number of different seeds; a run without one counts as having its own."""
-        known = {run.seed for run in self.runs if run.seed is not None}
-        return len(known) + sum(run.seed is None for run in self.runs)
-
-    @property
-    def network(self) -> str | None:
-        """Class of the network, if the configuration tells."""
-        config = self.first.config
-        for key in ("model.network", "model.method.network"):
-            network = look_up(config, key)
-            if network:
-                path = network if isinstance(network, str) else network.get("class_path", "")
-                return str(path).rpartition(".")[2]
-        return None
-
-    def spread(self, figure: Callable[[Run], float]) -> pd.Series[float]:
-        """The values of a figure."""
-        return spread(figure(run) for run in self.runs)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One method with all its measurements.
-
-    Args:
-        group: The runs that it is from.
-        name: The method's name.
-        measured: One entry a run; of a baseline, one a different measurement.
-    """
-
-    group: RunGroup
-    name: str
-    measured: tuple[MethodResult, ...]
+    def method(self) -> str:
+        """Name of the method."""
+        return self.measured[0].name
 
     @property
     def is_own(self) -> bool:
         """Whether the runs are about this method."""
-        return self.name == self.group.first.own.name
+        return self.method == self.first.own.name
 
     @property
     def label(self) -> str:
         """A name for legends: the run's if it is about this method, or else the method's."""
-        return self.group.name if self.is_own else self.name
+        return self.name if self.is_own else self.method
 
     @property
     def tested_on(self) -> str:
         """Data and size."""
-        return self.group.first.result.tested_on
+        return self.first.result.tested_on
+
+    @property
+    def network(self) -> str | None:
+        """Class of the network, if the configuration tells."""
+        for key in ("model.network", "model.method.network"):
+            if network := look_up(self.first.config, key):
+                path = network if isinstance(network, str) else network.get("class_path", "")
+                return str(path).rpartition(".")[2]
+        return None
 
     @property
     def seeds(self) -> int:
-        """Number of different seeds; of a baseline, of different weights."""
-        return self.group.seeds if self.is_own else len(self.measured)
+        """Number of different seeds (a run without one has its own); of a baseline, of weights."""
+        known = {run.seed for run in self.runs if run.seed is not None}
+        seeds = len(known) + sum(run.seed is None for run in self.runs)
+        return seeds if self.is_own else len(self.measured)
 
     @property
     def gmacs(self) -> float:
@@ -109,25 +92,24 @@ class Row:
         return self.spread(lambda method: method.accuracy.miou_mean)
 
     @property
+    def pooled(self) -> pd.Series[float]:
+        """Mean IoU over all frames."""
+        return self.spread(lambda method: method.accuracy.miou_pooled)
+
+    @property
     def at_distance(self) -> list[pd.Series[float]]:
         """MIoU at each distance; empty for a method that has one value for all frames."""
-
-        def at(distance: int) -> Callable[[MethodResult], float]:
-            return lambda method: (*method.at_distance[distance:], math.nan)[0]
-
-        count = max(len(method.at_distance) for method in self.measured)
-        return [self.spread(at(distance)) for distance in range(count)]
+        columns = zip_longest(*(each.at_distance for each in self.measured), fillvalue=math.nan)
+        return [spread(values) for values in columns]
 
     def spread(self, figure: Callable[[MethodResult], float]) -> pd.Series[float]:
         """The values of a figure."""
         return spread(figure(method) for method in self.measured)
 
     def covers(self, other: Row) -> bool:
-        """Whether it has all measurements of another row of the same name."""
-        if self.name != other.name:
-            return False
+        """Whether it has all measurements of another row of the same method."""
         mine, others = (set(map(_fingerprint, row.measured)) for row in (self, other))
-        return others <= mine
+        return self.method == other.method and others <= mine
 
 
 def spread(values: Any) -> pd.Series[float]:
@@ -137,7 +119,7 @@ def spread(values: Any) -> pd.Series[float]:
     return pd.Series(list(values), dtype=float)
 
 
-def group_runs(runs: Sequence[Run], keys: Sequence[str] = ()) -> list[RunGroup]:
+def group_runs(runs: Sequence[Run], keys: Sequence[str] = ()) -> list[Row]:
     """Put runs together that differ only in the seed, or that agree in some keys.
 
     Args:
@@ -159,28 +141,31 @@ def group_runs(runs: Sequence[Run], keys: Sequence[str] = ()) -> list[RunGroup]:
         parts = ((key.rpartition(".")[2], look_up(run.config, key)) for key in keys)
         name = ", ".join(f"{key} {value}" for key, value in parts)
         groups.setdefault(name or settings(run), []).append(run)
-    return [
-        RunGroup(name if keys else _name(members), tuple(members))
-        for name, members in groups.items()
-    ]
+    rows = []
+    for text, members in groups.items():
+        names = list(dict.fromkeys(run.name for run in members))
+        name = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        own = tuple(run.own for run in members)
+        rows.append(Row(text if keys else name, tuple(members), own))
+    return rows
 
 
-def rows_of(groups: Sequence[RunGroup]) -> list[Row]:
-    """List what the runs are about, and before it the baselines that they were compared with.
+def with_baselines(rows: Sequence[Row]) -> list[Row]:
+    """Put the baselines that runs were compared with before what the runs are about.
 
     A baseline that several runs have from the same weights is listed once: its figures are equal
     to the last digit.
     """
-    own = [Row(group, group.first.own.name, tuple(r.own for r in group.runs)) for group in groups]
     baselines: list[Row] = []
-    for group in groups:
-        for name in [method.name for method in group.first.result.methods[:-1]]:
-            found = [method for run in group.runs if (method := run.method(name)) is not None]
+    for row in rows:
+        for name in [method.name for method in row.first.result.methods[:-1]]:
+            found = [method for run in row.runs if (method := run.method(name)) is not None]
             different = {_fingerprint(method): method for method in found}
-            row = Row(group, name, tuple(different.values()))
-            if not any(other.covers(row) for other in (*own, *baselines)):
-                baselines = [other for other in baselines if not row.covers(other)] + [row]
-    return [*sorted(baselines, key=lambda row: -row.gmacs), *own]
+            baseline = Row(row.name, row.runs, tuple(different.values()))
+            if not any(other.covers(baseline) for other in (*rows, *baselines)):
+                baselines = [other for other in baselines if not baseline.covers(other)]
+                baselines.append(baseline)
+    return [*sorted(baselines, key=lambda row: -row.gmacs), *rows]
 
 
 def look_up(config: Mapping[str, Any], key: str) -> Any:
@@ -229,8 +214,3 @@ def _pruned(value: Any, unwanted: set[str]) -> Any:
 def _fingerprint(method: MethodResult) -> str:
     """What two measurements by the same weights share, whatever the keyframe interval."""
     return f"{method.mean_gmacs:.6f} {method.accuracy.miou_pooled:.6f}"
-
-
-def _name(members: Sequence[Run]) -> str:
-    names = list(dict.fromkeys(run.name for run in members))
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from arseg_lightning.report.groups import Row, RunGroup, look_up, settings
+from arseg_lightning.report.groups import Row, look_up, settings
 from arseg_lightning.report.result import RunResult
 from arseg_lightning.report.study import Study
 
@@ -83,15 +83,15 @@ def plot_changes(study: Study, path: Path) -> None:
     """
     if study.reference is None:
         raise ValueError("bars of changes need a reference; name one of the rows")
-    groups = [group for group in study.groups if group is not study.reference]
-    changes = [100 * study.change(group) for group in groups]
-    figure = Figure(figsize=(7, 1.6 + 0.3 * len(groups)), layout="constrained")
+    rows = [row for row in study.rows if row is not study.reference]
+    changes = [100 * study.change(row) for row in rows]
+    figure = Figure(figsize=(7, 1.6 + 0.3 * len(rows)), layout="constrained")
     axes = figure.subplots()
     values = [change.mean() for change in changes]
     spreads = [change.std() for change in changes]  # NaN draws none
     colours = ["tab:red" if value < 0 else "tab:green" for value in values]
-    axes.barh(range(len(groups)), values, xerr=spreads, color=colours, alpha=0.8, capsize=3)
-    axes.set_yticks(range(len(groups)), [f"{g.name} ({g.seeds})" for g in groups])
+    axes.barh(range(len(rows)), values, xerr=spreads, color=colours, alpha=0.8, capsize=3)
+    axes.set_yticks(range(len(rows)), [f"{row.name} ({row.seeds})" for row in rows])
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(f"pooled mIoU against {study.reference.name} (points; number of seeds)")
@@ -152,7 +152,7 @@ def plot_pareto(rows: Sequence[Row], path: Path) -> None:
     figure.savefig(path)
 
 
-def heat_maps(groups: Sequence[RunGroup]) -> list[tuple[str, pd.DataFrame]]:
+def heat_maps(rows: Sequence[Row]) -> list[tuple[str, pd.DataFrame]]:
     """Find the runs that span several keyframe intervals and several resolution ratios.
 
     Runs belong to one table if they differ in interval and ratio alone, and in the weights and
@@ -174,8 +174,8 @@ def heat_maps(groups: Sequence[RunGroup]) -> list[tuple[str, pd.DataFrame]]:
             "mIoU": run.own.accuracy.miou_mean,
             "GMACs": run.own.mean_gmacs,
         }
-        for group in groups
-        for run in group.runs
+        for row in rows
+        for run in row.runs
     )
     found = []
     for (data, _), alike in runs.dropna(subset="ratio").groupby(["data", "settings"], sort=False):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from arseg_lightning.files import write_atomic
-from arseg_lightning.report.groups import Row, RunGroup, rows_of
+from arseg_lightning.report.groups import Row, with_baselines
 from arseg_lightning.report.plots import (
     heat_maps,
     plot_changes,
@@ -36,13 +36,13 @@ _ABOUT_CHANGES = (
 
 
 def write_report(
-    groups: Sequence[RunGroup], study: Study | None, folder: Path, problems: Sequence[str] = ()
+    own: Sequence[Row], study: Study, folder: Path, problems: Sequence[str] = ()
 ) -> Path:
     """Write ``report.md`` with its tables (also as CSV) and plots.
 
     Args:
-        groups: The runs.
-        study: Those of them that are compared with a reference.
+        own: What the runs are about.
+        study: Those of them that are compared with a reference, if there is one.
         folder: Where to write; made if it is not there.
         problems: What could not be read, for the report to say.
 
@@ -50,7 +50,7 @@ def write_report(
         The Markdown file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows, results = rows_of(groups), [run.result for group in groups for run in group.runs]
+    rows, results = with_baselines(own), [run.result for row in own for run in row.runs]
     tested = sorted({f"{r.data}, {size_text(r.size)}, {r.num_samples} frames" for r in results})
     parts = [f"# Results of {len(results)} runs", f"Tested on: {'; '.join(tested)}."]
     names = 3 if len({row.tested_on for row in rows}) > 1 else 2
@@ -58,12 +58,12 @@ def write_report(
     parts += [_ABOUT_RESULTS, *_plots(rows, folder, "pareto", plot_pareto)]
     parts += _section("Over distance", folder / "distances.csv", distances_table(rows), 2)
     parts += _plots(rows, folder, "distances", plot_row_distances)
-    if study is not None and study.reference is not None:
+    if study.reference is not None:
         title = f"Against {study.reference.name}"
         parts += _section(title, folder / "changes.csv", study_table(study))
         plot_changes(study, folder / "changes.png")
         parts += [_ABOUT_CHANGES, "![changes](changes.png)"]
-    for number, (data, table) in enumerate(heat_maps(groups), 1):
+    for number, (data, table) in enumerate(heat_maps(own), 1):
         name = "heatmap.png" if number == 1 else f"heatmap_{number}.png"
         plot_heat_map(table, data, folder / name)
         parts += ["## Interval x ratio"] if number == 1 else []

@@ -9,7 +9,7 @@ import pandas as pd
 
 from arseg_lightning.report.groups import Row
 from arseg_lightning.report.result import RunResult
-from arseg_lightning.report.study import Study, pooled
+from arseg_lightning.report.study import Study
 from arseg_lightning.report.table_files import (
     gmacs_text,
     markdown,
@@ -89,21 +89,20 @@ def results_table(rows: Sequence[Row]) -> pd.DataFrame:
     every frame at 1x by the row's own network, if that is a row too. Rows from different data name
     them.
     """
-    full = {
-        (row.group.network, row.tested_on): row.gmacs for row in reversed(rows) if row.name == "1x"
-    }
+    full = {(row.network, row.tested_on): row.gmacs for row in reversed(rows) if row.method == "1x"}
     table = pd.DataFrame(
         {
-            "run": row.group.name if row.is_own else "",
+            "run": row.name if row.is_own else "",
             "data": row.tested_on,
-            "method": row.name,
+            "method": row.method,
             "mIoU %": percent_with_spread(row.miou),
             "worst": percent_text(row.spread(lambda method: method.worst).mean()),
-            "pooled": percent_text(row.spread(lambda each: each.accuracy.miou_pooled).mean()),
+            "pooled": percent_text(row.pooled.mean()),
             "GMACs": gmacs_text(row.gmacs),
-            "cost": share_text(row.gmacs / full.get((row.group.network, row.tested_on), math.nan)),
-            "seeds": f"{row.seeds}"
-            + (f" ({len(row.measured)})" if row.seeds != len(row.measured) else ""),
+            "cost": share_text(row.gmacs / full.get((row.network, row.tested_on), math.nan)),
+            "seeds": str(row.seeds)
+            if row.seeds == len(row.measured)
+            else f"{row.seeds} ({len(row.measured)})",
         }
         for row in rows
     )
@@ -113,16 +112,13 @@ def results_table(rows: Sequence[Row]) -> pd.DataFrame:
 def distances_table(rows: Sequence[Row]) -> pd.DataFrame:
     """Lay out mIoU (in percent, the mean over seeds) over the distance to the keyframe."""
     cells = [
-        {
-            str(distance): percent_text(values.mean())
-            for distance, values in enumerate(row.at_distance)
-        }
+        {str(d): percent_text(values.mean()) for d, values in enumerate(row.at_distance)}
         for row in rows
     ]
     count = max(map(len, cells))
     table = pd.DataFrame(cells, columns=[str(distance) for distance in range(count)]).fillna("-")
-    table.insert(0, "run", [row.group.name if row.is_own else "" for row in rows])
-    table.insert(1, "method", [row.name for row in rows])
+    table.insert(0, "run", [row.name if row.is_own else "" for row in rows])
+    table.insert(1, "method", [row.method for row in rows])
     return table
 
 
@@ -133,22 +129,19 @@ def study_table(study: Study) -> pd.DataFrame:
     recovered share are those of :class:`Study`; cost is relative to every frame at 1x. Behind ±
     stands the standard deviation over seeds.
     """
-    rows = []
-    for group in study.groups:
-        gmacs = group.spread(lambda run: run.own.mean_gmacs).mean()
-        is_reference = group is study.reference
-        change = "reference" if is_reference else percent_with_spread(study.change(group), sign="+")
-        rows.append(
-            {
-                "row": group.name,
-                "mIoU %": percent_with_spread(group.spread(lambda r: r.own.accuracy.miou_mean)),
-                "pooled": percent_text(group.spread(pooled).mean()),
-                "change": change,
-                "recovered": percent_with_spread(study.recovered(group), 0, unit="%"),
-                "worst": percent_text(group.spread(lambda run: run.own.worst).mean()),
-                "GMACs": gmacs_text(gmacs),
-                "cost": share_text(gmacs / study.full_gmacs(group)),
-                "seeds": str(group.seeds),
-            }
-        )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {
+            "row": row.name,
+            "mIoU %": percent_with_spread(row.miou),
+            "pooled": percent_text(row.pooled.mean()),
+            "change": "reference"
+            if row is study.reference
+            else percent_with_spread(study.change(row), sign="+"),
+            "recovered": percent_with_spread(study.recovered(row), 0, unit="%"),
+            "worst": percent_text(row.spread(lambda method: method.worst).mean()),
+            "GMACs": gmacs_text(row.gmacs),
+            "cost": share_text(row.gmacs / study.full_gmacs(row)),
+            "seeds": str(row.seeds),
+        }
+        for row in study.rows
+    )

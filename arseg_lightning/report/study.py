@@ -4,144 +4,129 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from arseg_lightning.report.collect import Run
-from arseg_lightning.report.groups import RunGroup, spread
+from arseg_lightning.report.groups import Row, spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Study", "pooled"]
+__all__ = ["Study"]
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Runs that are compared with one of them.
+    """Rows that are compared with one of them.
 
     The change and the recovered share are made of pooled mIoU, which stays comparable when the
     keyframe interval changes. Differences are taken between runs of the same seed where both rows
     have it, and then averaged.
 
     Args:
-        groups: The rows.
+        rows: What the runs are about.
         reference: The row that the others are compared with, if there is one.
         baseline: The row of the s x baseline, for the share of its loss that is recovered.
     """
 
-    groups: tuple[RunGroup, ...]
-    reference: RunGroup | None = None
-    baseline: RunGroup | None = None
+    rows: tuple[Row, ...]
+    reference: Row | None = None
+    baseline: Row | None = None
 
     @classmethod
     def of(
         cls,
-        groups: Sequence[RunGroup],
+        rows: Sequence[Row],
         reference: str | None = None,
         baseline: str | None = None,
-        rows: Sequence[str] = (),
+        first: Sequence[str] = (),
     ) -> Study:
         """Put rows in order, and find two of them by their names.
 
         Args:
-            groups: The rows.
+            rows: The rows.
             reference: Name of the reference.
-            baseline: Name of the s x baseline; by default the one row on the reference's data
-                whose method is what the reference's name ends in, such as ``0.5x`` of ``AR 0.5x``.
-            rows: Names of rows in the wanted order; the others follow.
+            baseline: Name of the s x baseline; by default the one row of the reference's data and
+                network whose method the reference's name ends in, such as ``0.5x`` of ``AR 0.5x``.
+            first: Names of rows in the wanted order; the others follow.
 
         Raises:
             ValueError: If a name is that of no row.
         """
-        first = [_find(groups, name) for name in rows]
-        ordered = (*first, *(group for group in groups if group not in first))
-        found = _find(groups, reference) if reference else None
+
+        def find(name: str) -> Row:
+            found = [row for row in rows if row.name == name]
+            if len(found) == 1:
+                return found[0]
+            names = ", ".join(row.name for row in rows)
+            what = "no row" if not found else f"{len(found)} rows with different settings"
+            raise ValueError(f"{what} of the name {name!r}; the rows are: {names}")
+
+        start = [find(name) for name in first]
+        study = cls((*start, *(row for row in rows if row not in start)))
+        if reference:
+            study = replace(study, reference=find(reference))
         if baseline:
-            return cls(ordered, found, _find(groups, baseline))
-        alone = [
-            group
-            for group in groups
-            if found and _family(group) == _family(found) and _ratio(found) == group.first.own.name
-        ]
-        return cls(ordered, found, alone[0] if len(alone) == 1 else None)
+            return replace(study, baseline=find(baseline))
+        alone = [row for row in study.of_reference().rows if row.method == _ratio(study.reference)]
+        return replace(study, baseline=alone[0] if len(alone) == 1 else None)
 
     def of_reference(self) -> Study:
-        """The rows of the reference's data and network alone."""
-        family = _family(self.reference) if self.reference else None
-        groups = tuple(group for group in self.groups if _family(group) == family)
-        return Study(groups, self.reference, self.baseline)
+        """The rows of the reference's data and network alone; none without a reference."""
+        wanted = self.reference
+        rows = (
+            row
+            for row in self.rows
+            if wanted and (row.tested_on, row.network) == (wanted.tested_on, wanted.network)
+        )
+        return replace(self, rows=tuple(rows))
 
-    def change(self, group: RunGroup) -> pd.Series[float]:
+    def change(self, row: Row) -> pd.Series[float]:
         """Difference from the reference in pooled mIoU; without values on other data."""
         reference = self.reference
-        if reference is None or group is reference or not _same_data(group, reference):
+        if reference is None or row is reference or row.tested_on != reference.tested_on:
             return spread(())
-        others = {run.seed: pooled(run) for run in reference.runs}
-        same = [pooled(run) - others[run.seed] for run in group.runs if run.seed in others]
-        means = group.spread(pooled).mean() - reference.spread(pooled).mean()
-        return spread(same or [means])
+        others = {run.seed: _pooled(run) for run in reference.runs}
+        same = [_pooled(run) - others[run.seed] for run in row.runs if run.seed in others]
+        return spread(same or [row.pooled.mean() - reference.pooled.mean()])
 
-    def recovered(self, group: RunGroup) -> pd.Series[float]:
+    def recovered(self, row: Row) -> pd.Series[float]:
         """Share of what the s x baseline loses against 1x that a row wins back.
 
         The baselines are those of the row's own runs; for s x, else the row of the baseline.
         """
 
         def share(run: Run) -> float:
-            full, low = run.method("1x"), self._low(run, group)
+            full, low = run.method("1x"), self._low(run, row)
             lost = full.accuracy.miou_pooled - low if full else math.nan
-            return (pooled(run) - low) / lost if lost > 0 else math.nan
+            return (_pooled(run) - low) / lost if lost > 0 else math.nan
 
-        return group.spread(share)
+        return spread(map(share, row.runs))
 
-    def full_gmacs(self, group: RunGroup) -> float:
+    def full_gmacs(self, row: Row) -> float:
         """Cost of every frame at 1x, from the row's own runs or from the reference's."""
-        groups = (group, self.reference) if self.reference else (group,)
-        runs = (run for each in groups for run in each.runs)
+        runs = (*row.runs, *(self.reference.runs if self.reference else ()))
         found = (method for run in runs if (method := run.method("1x")) is not None)
         return next((method.mean_gmacs for method in found), math.nan)
 
-    def _low(self, run: Run, group: RunGroup) -> float:
+    def _low(self, run: Run, row: Row) -> float:
         """Pooled mIoU of the s x baseline for a run; NaN if there is none."""
-        ratio, baseline = _ratio(group), self.baseline
-        beside = run.method(ratio)
+        baseline, beside = self.baseline, run.method(_ratio(row))
         if beside is not None:
             return math.nan if beside is run.own else beside.accuracy.miou_pooled
-        if baseline is None or not _same_data(group, baseline) or _ratio(baseline) != ratio:
+        if baseline is None or row.tested_on != baseline.tested_on:
             return math.nan
-        same = [pooled(alone) for alone in baseline.runs if alone.seed == run.seed]
-        return same[0] if same else float(baseline.spread(pooled).mean())
+        if _ratio(baseline) != _ratio(row):
+            return math.nan
+        same = [_pooled(alone) for alone in baseline.runs if alone.seed == run.seed]
+        return same[0] if same else float(baseline.pooled.mean())
 
 
-def pooled(run: Run) -> float:
-    """MIoU of a run's own method over all frames."""
+def _pooled(run: Run) -> float:
     return run.own.accuracy.miou_pooled
 
 
-def _find(groups: Sequence[RunGroup], name: str) -> RunGroup:
-    """Find a row by its name.
-
-    Raises:
-        ValueError: If there is none, or several.
-    """
-    found = [group for group in groups if group.name == name]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(group.name for group in groups)
-    what = "no row" if not found else f"{len(found)} rows with different settings"
-    raise ValueError(f"{what} of the name {name!r}; the rows are: {names}")
-
-
-def _ratio(group: RunGroup) -> str:
+def _ratio(row: Row | None) -> str:
     """The last word of the method's name: its resolution, where the method has one."""
-    return group.first.own.name.rpartition(" ")[2]
-
-
-def _same_data(one: RunGroup, other: RunGroup) -> bool:
-    return one.first.result.tested_on == other.first.result.tested_on
-
-
-def _family(group: RunGroup) -> tuple[str, str | None]:
-    """Data, and the network if the configurations tell."""
-    return group.first.result.tested_on, group.network
+    return row.method.rpartition(" ")[2] if row else ""

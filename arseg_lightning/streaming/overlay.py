@@ -14,8 +14,8 @@ from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.label_files import palette_table
 from arseg_lightning.streaming.output import Output
 from arseg_lightning.types import ClassSet, size_text
-from arseg_lightning.video.durable import DurableWriter
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.fragmented_mp4 import FragmentedWriter
 from arseg_lightning.video.probe import probe
 from arseg_lightning.video.sound import Sound
 
@@ -64,7 +64,7 @@ class OverlayVideo(Output):
         settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
         sound = Sound(sound_of) if sound_of else None
         aspect = probe(sound_of).display_aspect if sound_of else None
-        self.writer = DurableWriter(path, settings, sound, aspect)
+        self.writer = FragmentedWriter(path, settings, sound, aspect)
         self.classes = classes
         self.opacity = opacity
         self._size: tuple[int, int] | None = None

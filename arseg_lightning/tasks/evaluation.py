@@ -1,22 +1,33 @@
-"""A method on streams of an evaluation: its labels are counted, and what it did is kept."""
+"""Evaluates a method on streams of frames: counts its labels, and keeps what was executed."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 import torch
+from torch import distributed
 
 from arseg_lightning.datasets.clips import MOST_WAITING
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
 from arseg_lightning.datasets.needs import EvaluationNeeds
-from arseg_lightning.methods import EveryL, Stream, StreamResult, VideoMethod
+from arseg_lightning.distributed import is_distributed
+from arseg_lightning.methods import (
+    EveryL,
+    Executed,
+    Stream,
+    StreamResult,
+    StreamTrace,
+    VideoMethod,
+)
 from arseg_lightning.metrics import Accuracy, DistanceAccuracy
-from arseg_lightning.tasks.tally import Tally
 from arseg_lightning.types import Frame
 from arseg_lightning.video.live.frame import StreamedFrame
 
-__all__ = ["Evaluation", "evaluation_needs", "push"]
+__all__ = ["Evaluation", "Tally", "Totals", "evaluation_needs", "push"]
 
 
 class Evaluation:
@@ -52,6 +63,22 @@ class Evaluation:
             self._stream = Stream(self.method, clip.normalise, clip.chaining, self.dtype)
         return [self._push(self._stream, frame) for frame in clip.frames]
 
+    def _push(self, stream: Stream, frame: EvaluationFrame) -> StreamResult:
+        if frame.streamed.restart is not None:
+            self.tally.start(frame.name)
+        result = push(stream, frame)
+        self.tally.note(result)
+        if frame.label is not None:
+            distance = frame.distance if self.distances > 1 else 0
+            if self.method.most_distance is not None:  # its own keyframes, wherever they came
+                distance = result.distance
+            labels, truth = (
+                torch.from_numpy(each)[None].to(self.metric.device)  # (1, H, W)
+                for each in (result.labels, frame.label)
+            )
+            self.metric.update(labels, truth, distance)
+        return result
+
     def end(self) -> None:
         """Let go of the last stream, whose frames and kernels nobody can copy."""
         self._stream = None
@@ -60,25 +87,9 @@ class Evaluation:
         """Accuracies of all processes; every process has to call this."""
         return self.metric.accuracy()
 
-    def _push(self, stream: Stream, frame: EvaluationFrame) -> StreamResult:
-        if frame.streamed.restart is not None:
-            self.tally.start(frame.name)
-        result = push(stream, frame)
-        self.tally.note(result)
-        if frame.label is not None:
-            distance = frame.distance if self.distances > 1 else 0
-            if self.method.most_distance is not None:
-                distance = result.distance
-            labels, truth = (
-                torch.from_numpy(each)[None].to(self.metric.device)
-                for each in (result.labels, frame.label)
-            )
-            self.metric.update(labels, truth, distance)
-        return result
-
 
 def push(stream: Stream, frame: EvaluationFrame) -> StreamResult:
-    """Segment the next frame of a stream, behind those that pass by unseen."""
+    """Segment the next frame of a stream, after those that pass by unseen."""
     streamed = frame.streamed
     for step in frame.passed:
         blank = np.broadcast_to(np.uint8(0), streamed.frame.image.shape)
@@ -92,10 +103,6 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
 
     A stream may be cut at the keyframes of the interval, and show only them and the labelled
     frames, where that changes nothing for any of the methods.
-
-    Args:
-        methods: The methods.
-        keyframe_interval: L.
     """
     methods = list(methods)
     cut = all(_may_be_cut(method, keyframe_interval) for method in methods)
@@ -113,3 +120,90 @@ def _may_be_cut(method: VideoMethod, interval: int) -> bool:
     if not method.needs.independent or clock is None:
         return method.needs.independent and not method.key_roles
     return isinstance(clock, EveryL) and clock.on_intra and clock.keyframe_interval == interval
+
+
+_Step = tuple[tuple[Executed, ...], str | None]
+"""What was executed for a frame, and why."""
+
+_Course = tuple[tuple[_Step, int], ...]
+"""The frames of a stream: what was done, and for how many in a row."""
+
+
+@dataclass
+class Totals:
+    """What was executed in all streams.
+
+    Args:
+        num_frames: Number of frames.
+        frames: Number of frames by role that was run for them.
+        executed: Sum of executed shares by role.
+        reasons: Number of frames by the reason that was given.
+    """
+
+    num_frames: int = 0
+    frames: Counter[str] = field(default_factory=Counter)
+    executed: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+class Tally:
+    """Keeps what was done in each stream; streams that went alike are kept once."""
+
+    def __init__(self) -> None:
+        self._courses: dict[_Course, tuple[str, int]] = {}  # a first frame, number of streams
+        self._steps: list[_Step] = []
+        self._first = ""
+
+    def start(self, first: str = "") -> None:
+        """End the current stream, and start another one, whose first frame has a name."""
+        if self._steps:
+            course = tuple((step, len(list(alike))) for step, alike in groupby(self._steps))
+            self._add(course, self._first, 1)
+        self._first, self._steps = first, []
+
+    def note(self, result: StreamResult) -> None:
+        """Keep what was done for a frame of the current stream."""
+        self._steps.append((result.executed, result.reason))
+
+    def gathered(self) -> Tally:
+        """Those of all processes in one; every process has to call this."""
+        self.start()
+        if not is_distributed():
+            return self
+        parts: list[dict[_Course, tuple[str, int]]] = [{}] * distributed.get_world_size()
+        distributed.all_gather_object(parts, self._courses)
+        whole = Tally()
+        for course, (first, same) in (item for part in parts for item in part.items()):
+            whole._add(course, first, same)
+        return whole
+
+    def _add(self, course: _Course, first: str, same: int) -> None:
+        known, count = self._courses.get(course, (first, 0))
+        self._courses[course] = min(known, first), count + same
+
+    def totals(self) -> Totals:
+        """Add up what was done in all streams."""
+        self.start()
+        totals = Totals()
+        for course, (_, same) in self._courses.items():
+            for (executed, reason), in_a_row in course:
+                number = in_a_row * same
+                totals.num_frames += number
+                if reason is not None:
+                    totals.reasons[reason] += number
+                for each in executed:
+                    totals.frames[each.role] += number
+                    totals.executed[each.role] += each.share * number
+        return totals
+
+    def traces(self) -> tuple[StreamTrace, ...]:
+        """The courses of all streams, as a result file holds them."""
+        self.start()
+        traces = []
+        for course, (first, same) in self._courses.items():
+            plan = tuple(
+                ("+".join(each.role for each in executed), reason, executed[-1].share, number)
+                for (executed, reason), number in course
+            )
+            traces.append(StreamTrace(first, same, plan))
+        return tuple(traces)

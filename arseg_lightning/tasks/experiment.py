@@ -8,22 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jsonargparse import ArgumentParser
 from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.messages import PROGRAM, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
-from arseg_lightning.tasks.hyperparameters import leave_out_pretrained, leave_out_weights
 from arseg_lightning.tasks.trusted import (
     named_on_command_line,
     refuse_untrusted,
     refuse_untrusted_file,
 )
 from arseg_lightning.tasks.video_task import VideoTask
-from arseg_lightning.tasks.weights import check_run_checkpoint
+from arseg_lightning.tasks.weights import (
+    check_run_checkpoint,
+    leave_out_files,
+    leave_out_pretrained,
+)
 
-__all__ = ["Experiment"]
+__all__ = ["Experiment", "link_data_to_model"]
 
 _WITHOUT_MEANING = (
     *("after_fit", "best", "ckpt_path", "compile", "last", "overwrite", "resume", "run_dir"),
@@ -64,15 +68,23 @@ class Experiment:
         trusted = [*trusted, *named_on_command_line(overrides)]
         for path in configs:
             refuse_untrusted_file(path, trusted)  # before its modules are imported
+        parser = PlainMessages(prog=f"{PROGRAM} fit", parser_mode="omegaconf+")
+        parser.add_argument("--config", action="config")
+        parser.add_subclass_arguments(VideoTask, "model", fail_untyped=False)
+        parser.add_class_arguments(ClipDataModule, "data", fail_untyped=False)
+        for key in _WITHOUT_MEANING:
+            parser.add_argument(f"--{key}", type=Any)
+        link_data_to_model(parser)
         words = [word for path in configs for word in ("--config", str(path))]
-        parser = _parser()
         try:
             content = parser.parse_args([*words, *overrides])
             for part in ("model", "data"):
                 refuse_untrusted(content[part], self.names, trusted)
             model = content["model"].get("init_args") or {}
-            if not weights or checkpoint is not None:  # costs need none, and a run has its own
-                leave_out_weights(model, with_compared=checkpoint is None)
+            if checkpoint is not None:
+                leave_out_files(model)
+            elif not weights:  # to count, shapes are enough
+                leave_out_files(model, compared="empty")
             leave_out_pretrained(model)
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
@@ -82,6 +94,16 @@ class Experiment:
         self.task: VideoTask = built["model"]
         if checkpoint is not None:
             self._load(checkpoint)
+
+    def _load(self, checkpoint: Path) -> None:
+        check_run_checkpoint(checkpoint, "--checkpoint")
+        try:
+            self.task.load_state_dict(read_checkpoint(checkpoint))
+        except RuntimeError as error:  # PyTorch's word for names and shapes that do not fit
+            raise ValueError(
+                f"{checkpoint} does not fit the networks of {self.names}: {error}; give the "
+                f"configuration that the run was trained with (fit.yaml in its folder)"
+            ) from error
 
     def methods(self) -> dict[str, VideoMethod]:
         """What a test compares; the last one is the experiment's own."""
@@ -101,26 +123,8 @@ class Experiment:
                 f"give it, for example --size 720x960"
             ) from error
 
-    def _load(self, checkpoint: Path) -> None:
-        """Fill the networks from a run's checkpoint."""
-        check_run_checkpoint(checkpoint, "--checkpoint")
-        try:
-            self.task.load_state_dict(read_checkpoint(checkpoint))
-        except RuntimeError as error:  # PyTorch's word for names and shapes that do not fit
-            raise ValueError(
-                f"{checkpoint} does not fit the networks of {self.names}: {error}; give the "
-                f"configuration that the run was trained with (fit.yaml in its folder)"
-            ) from error
 
-
-def _parser() -> PlainMessages:
-    """Understand what fit understands; parts that decide no system are taken as they are."""
-    parser = PlainMessages(prog=f"{PROGRAM} fit", parser_mode="omegaconf+")
-    parser.add_argument("--config", action="config")
-    parser.add_subclass_arguments(VideoTask, "model", fail_untyped=False)
-    parser.add_class_arguments(ClipDataModule, "data", fail_untyped=False)
-    for key in _WITHOUT_MEANING:
-        parser.add_argument(f"--{key}", type=Any)
+def link_data_to_model(parser: ArgumentParser) -> None:
+    """Let an experiment's data say what its task has to know: nothing is typed twice."""
     for fact, moment in (("num_classes", "instantiate"), ("keyframe_interval", "parse")):
         parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on=moment)
-    return parser

@@ -1,4 +1,4 @@
-"""Learning rate and batch size that Lightning's finders have found."""
+"""Callback of every task: trains with what Lightning's finders have found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["FoundSettings"]
 
 
 class FoundSettings(Callback):
-    """Trains with what a search has found, and says so.
+    """Builds optimiser and schedule anew with the rate and batch size of a search.
 
     Differs: Lightning sets the rate of the first step; a schedule that sets it at every step goes
     on with the rate before the search, over the steps of the batch size before it.
@@ -23,11 +23,7 @@ class FoundSettings(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Refuse to search in the middle of a run.
-
-        Raises:
-            ValueError: If a run that goes on has a finder.
-        """
+        """Refuse to search in the middle of a run."""
         finders = _finders(trainer)
         if finders and resumes(trainer):
             raise ValueError(
@@ -38,7 +34,7 @@ class FoundSettings(Callback):
             )
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Build optimisers and schedules again; finders come before all other callbacks."""
+        """Say what was found; finders come before all other callbacks."""
         finders = _finders(trainer)
         if not finders or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return

@@ -6,15 +6,15 @@ import inspect
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any, TypeVar
 
-from jsonargparse import Namespace
 from lightning import LightningModule
 from lightning.pytorch.core.mixins.hparams_mixin import (
     _given_hyperparameters,
     _given_hyperparameters_context,
 )
+from lightning.pytorch.utilities.parsing import get_init_args
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -22,17 +22,15 @@ from arseg_lightning.messages import CommandError, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.tasks.trusted import refuse_untrusted
+from arseg_lightning.tasks.weights import leave_out_files
 
-__all__ = ["build_task", "keep_hyperparameters", "leave_out_own_weights"]
-__all__ += ["leave_out_pretrained", "leave_out_weights"]
+__all__ = ["build_task", "keep_hyperparameters"]
 
 _LEFT_OUT = "_left_out"
 """Names of arguments that are no plain values."""
 
 _INSTANTIATOR = "lightning.pytorch.cli.instantiate_module"
 """Who builds a module of such values, for Lightning's own way to load one."""
-
-_OF_LIGHTNING = ("_class_path", "_instantiator", _LEFT_OUT)
 
 _BUILT = (Segmentor, VideoMethod, Optimizer, LRScheduler)
 """What a task builds itself: the number of classes and the parameters come later."""
@@ -57,14 +55,19 @@ def keep_hyperparameters(task: LightningModule) -> None:
     if _given_hyperparameters.get() is not None:
         task.save_hyperparameters(logger=False)  # RunRecord logs the whole configuration
         return
-    arguments = _arguments_of(task)
+    frame, outermost = inspect.currentframe(), None  # the constructor of the task's own class
+    while frame is not None:
+        if frame.f_code.co_name == "__init__" and frame.f_locals.get("self") is task:
+            outermost = frame
+        frame = frame.f_back
+    arguments = get_init_args(outermost) if outermost is not None else {}
     for name, value in arguments.items():
         if isinstance(value, _BUILT):
             raise TypeError(
                 f"{name} is what builds a {type(value).__name__}, not one that is built: give the "
                 f"class, or functools.partial({type(value).__name__}, …) with its arguments"
             )
-    task.save_hyperparameters(_in_plain_values(type(task), arguments))
+    task.save_hyperparameters({"_class_path": _path_of(type(task))} | _in_plain_values(arguments))
 
 
 def build_task(
@@ -86,8 +89,6 @@ def build_task(
             those of such a task.
     """
     path = str(hyperparameters.get("_class_path") or _path_of(cls))
-    known = {k: v for k, v in hyperparameters.items() if k not in _OF_LIGHTNING}
-    known = {name: value for name, value in known.items() if name not in arguments}
     missing = [n for n in hyperparameters.get(_LEFT_OUT, ()) if n not in arguments]
     if missing:
         raise ValueError(
@@ -95,8 +96,10 @@ def build_task(
             f"it was built with in Python has no name by which to import it; give it again: "
             f"load_from_checkpoint(path, {', '.join(f'{name}=…' for name in missing)})"
         )
+    of_lightning = {"_class_path", "_instantiator", _LEFT_OUT}
+    known = {n: v for n, v in hyperparameters.items() if n not in of_lightning | {*arguments}}
     refuse_untrusted({"class_path": path, "init_args": known}, "the checkpoint", trusted)
-    leave_out_weights(known)
+    leave_out_files(known)
     parser = PlainMessages()
     parser.add_subclass_arguments(cls, "task", fail_untyped=False)
     try:
@@ -105,7 +108,7 @@ def build_task(
         )
         # What the checkpoint has left out is among the arguments now.
         kept = {name: value for name, value in hyperparameters.items() if name != _LEFT_OUT}
-        kept |= _in_plain_values(cls, arguments) | {"_class_path": path}
+        kept |= _in_plain_values(arguments) | {"_class_path": path}
         with _given_hyperparameters_context(kept, _INSTANTIATOR):
             task: Task = parser.instantiate_classes(content).task
     except CommandError as error:
@@ -113,52 +116,9 @@ def build_task(
     return task
 
 
-def leave_out_weights(model: Any, with_compared: bool = False) -> None:
-    """Let no part of a configuration start from files.
-
-    Args:
-        model: The arguments of a task; changed in place.
-        with_compared: Whether methods stay that are compared by files of their own.
-    """
-    if model.get("compare") and not with_compared:
-        others = model.get("compare_weights") or {}  # no part of a run's checkpoint
-        model["compare"] = {k: v for k, v in model["compare"].items() if k not in others}
-    for key in ("weights", "compare_weights"):
-        if key in model:
-            model[key] = None
-    leave_out_pretrained(model)
-
-
-def leave_out_own_weights(model: Any) -> None:
-    """Let no part of a task start from files that a checkpoint takes the place of.
-
-    Args:
-        model: The arguments of a task; changed in place. Files of methods that are compared stay:
-            no checkpoint holds them.
-    """
-    kept = {name: file for name, file in (model.get("weights") or {}).items() if name == "baseline"}
-    if "weights" in model:
-        model["weights"] = kept or None
-    leave_out_pretrained(model)
-
-
-def leave_out_pretrained(part: Any) -> None:
-    """Let no network of a configuration start from pretrained weights, wherever it stands."""
-    if isinstance(part, dict | Namespace):
-        entries = part if isinstance(part, dict) else vars(part)  # keys() of it are dotted
-        for key in list(entries):
-            if key == "pretrained" and not isinstance(entries[key], dict | Namespace):
-                entries[key] = None
-            else:
-                leave_out_pretrained(entries[key])
-    elif isinstance(part, list):
-        for each in part:
-            leave_out_pretrained(each)
-
-
-def _in_plain_values(cls: type[LightningModule], arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _in_plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Write arguments as a checkpoint keeps them."""
-    plain: dict[str, Any] = {"_class_path": _path_of(cls)}
+    plain: dict[str, Any] = {}
     for name, value in arguments.items():
         try:
             plain[name] = _plain(value)
@@ -167,25 +127,10 @@ def _in_plain_values(cls: type[LightningModule], arguments: Mapping[str, Any]) -
     return plain
 
 
-def _arguments_of(task: LightningModule) -> dict[str, Any]:
-    """What the constructor that is running was called with: the outermost one, of its class."""
-    frame: FrameType | None = inspect.currentframe()
-    found: FrameType | None = None
-    while frame is not None:
-        if frame.f_code.co_name == "__init__" and frame.f_locals.get("self") is task:
-            found = frame
-        frame = frame.f_back
-    if found is None:
-        return {}
-    values = inspect.getargvalues(found)
-    names = [name for name in values.args if name != "self"]
-    given = {name: values.locals[name] for name in names}
-    return given | (values.locals[values.keywords] if values.keywords else {})
-
-
 def _plain(value: Any) -> Any:
     """Write a value as a configuration would."""
-    if value is None or type(value) in (bool, int, float, str):
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str):
         return value
     if isinstance(value, Path):
         return str(value)
@@ -199,16 +144,10 @@ def _plain(value: Any) -> Any:
         return _path_of(value)
     if isinstance(value, partial) and isinstance(value.func, type) and not value.args:
         return {"class_path": _path_of(value.func), "init_args": _plain(value.keywords)}
-    return _plain_object(value)
-
-
-def _plain_object(value: Any) -> dict[str, Any]:
-    """Write an object of this package, whose attributes are called as its arguments."""
-    kind = type(value)
-    if kind.__module__.split(".")[0] != __name__.split(".")[0]:
-        raise _NotPlainError
-    names = list(inspect.signature(kind).parameters)
-    if not all(hasattr(value, name) for name in names):
+    # Attributes of this package's own objects are called as their arguments.
+    is_own = kind.__module__.split(".")[0] == __name__.split(".")[0]
+    names = list(inspect.signature(kind).parameters) if is_own else []
+    if not is_own or not all(hasattr(value, name) for name in names):
         raise _NotPlainError
     arguments = {name: _plain(getattr(value, name)) for name in names}
     return {"class_path": _path_of(kind), "init_args": arguments}

@@ -16,11 +16,12 @@ from arseg_lightning.datasets.evaluation import EvaluationClip
 from arseg_lightning.methods import MethodFactory, Stream, VideoMethod
 from arseg_lightning.models.weight_file import read_content
 from arseg_lightning.ranges import check_range
-from arseg_lightning.tasks.compared import build_compared
 from arseg_lightning.tasks.evaluation import push
 from arseg_lightning.tasks.finders import FoundSettings
 from arseg_lightning.tasks.hyperparameters import build_task, keep_hyperparameters
-from arseg_lightning.tasks.weights import load_all, own_checkpoint, spelled_out, untrained_parts
+from arseg_lightning.tasks.resuming import ConfigurationDecides
+from arseg_lightning.tasks.training_checks import TrainingChecks
+from arseg_lightning.tasks.weights import build_compared, load_weights, own_checkpoint
 
 __all__ = ["LabelMaps", "MethodModule"]
 
@@ -44,16 +45,7 @@ class LabelMaps:
 class MethodModule(LightningModule):
     """Holds a method, and what it is compared with; segments images and videos.
 
-    Args:
-        method: Builds the method.
-        num_classes: Number of classes; None waits for the data module of a trainer.
-        keyframe_interval: L; None is that of the data module.
-        weights: See :class:`arseg_lightning.tasks.VideoTask`.
-        compare: Further methods, by name.
-        compare_weights: Files that those start from, by their names.
-
-    Raises:
-        ValueError: If a name is that of no submodule, or a file does not fit.
+    Its arguments are the first ones of :class:`arseg_lightning.tasks.VideoTask`.
     """
 
     method: VideoMethod
@@ -81,7 +73,7 @@ class MethodModule(LightningModule):
         self._stream: Stream | None = None
         if num_classes is not None:
             self._build(num_classes)
-        self.register_load_state_dict_post_hook(_now_trained)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(_forget_untrained)  # type: ignore[no-untyped-call]
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
@@ -99,11 +91,11 @@ class MethodModule(LightningModule):
         Args:
             checkpoint_path: The checkpoint of a run.
             map_location: Where the weights go, as for ``torch.load``.
-            hparams_file: None, as for Lightning; the checkpoint has it all.
-            strict: Whether the names of the weights have to be the task's; they have, by default.
+            hparams_file: None; the checkpoint has it all.
+            strict: Whether the names of the weights have to be the task's, as by default.
             weights_only: Whatever it is, only tensors and plain values are read.
-            trust: Packages beside this one whose functions the checkpoint may name. Networks,
-                optimisers and schedules of modules that are imported already need none.
+            trust: Packages beside this one that the checkpoint may name. Networks, optimisers and
+                schedules of modules that are imported already need no trust.
             arguments: Take the place of the checkpoint's.
 
         Raises:
@@ -183,9 +175,7 @@ class MethodModule(LightningModule):
         """Build the method and what it is compared with."""
         self.num_classes = self.hparams["num_classes"] = num_classes
         self.method = self._make(num_classes)
-        load_all(self.method, self._weights)
-        loaded = tuple(spelled_out(self.method, self._weights))
-        self.untrained = untrained_parts(self.method, loaded)
+        self.untrained = load_weights(self.method, self._weights)
         self._compared = (build_compared(self.method, *self._compare, num_classes),)
         self.method.follow_interval(self.keyframe_interval)
 
@@ -202,9 +192,10 @@ class MethodModule(LightningModule):
         return next((p.dtype for p in self.method.parameters()), torch.float32)
 
     def configure_callbacks(self) -> list[Callback]:
-        """Let what Lightning's finders find be used."""
+        """Bring what every training needs, whoever made the trainer, in the order of their work."""
         known: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
-        return [] if any(isinstance(each, FoundSettings) for each in known) else [FoundSettings()]
+        kinds = (FoundSettings, ConfigurationDecides, TrainingChecks)
+        return [kind() for kind in kinds if not any(isinstance(each, kind) for each in known)]
 
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel of single images, each the first frame of a stream.
@@ -241,7 +232,7 @@ class MethodModule(LightningModule):
         return LabelMaps(names, torch.from_numpy(np.stack([each.labels for each in results])))
 
     def on_predict_end(self) -> None:
-        """Let go of the last stream."""
+        """Let go of the last stream, which nobody can copy."""
         self._stream = None
 
     def refuse_random_weights(self, command: str, checkpoint: str = "ckpt_path") -> None:
@@ -252,7 +243,7 @@ class MethodModule(LightningModule):
             checkpoint: How it is given a run's checkpoint.
 
         Raises:
-            ValueError: If a part has no weights yet; the message says what brings them.
+            ValueError: If a part has no weights yet.
         """
         if self.untrained:
             raise ValueError(
@@ -271,6 +262,6 @@ class MethodModule(LightningModule):
         return super().__getattr__(name)
 
 
-def _now_trained(task: MethodModule, incompatible_keys: Any) -> None:
-    """Remember that a whole state has been loaded."""
+def _forget_untrained(task: MethodModule, incompatible_keys: Any) -> None:
+    """A whole state has been loaded."""
     task.untrained = ()

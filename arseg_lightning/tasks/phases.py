@@ -34,8 +34,6 @@ class PerFrameTask(VideoTask):
     Args:
         network: Builds the network.
         loss: Segmentation loss; cross entropy by default.
-        num_classes: Number of classes; that of the data by default.
-        keyframe_interval: L, for accuracy over distance; that of the data by default.
         resolution_ratio: Scale s of the network's input.
         warp_between: Whether the network is evaluated on keyframes alone, with its feature
             propagated by motion to the frames between them, next to every frame by itself.
@@ -52,8 +50,6 @@ class PerFrameTask(VideoTask):
         self,
         network: SegmentorFactory = BiSeNet18,
         loss: SegmentationLoss | None = None,
-        num_classes: int | None = None,
-        keyframe_interval: int | None = None,
         resolution_ratio: float = 1.0,
         warp_between: bool = False,
         convention: Convention = "exact",
@@ -76,7 +72,7 @@ class PerFrameTask(VideoTask):
         )
         if warp_between:
             method = partial(FeaturePropagation, network=network, convention=convention, loss=loss)
-        super().__init__(method, num_classes, keyframe_interval, weights=weights, **options)
+        super().__init__(method, weights=weights, **options)
 
 
 class LowResTask(VideoTask):
@@ -85,8 +81,6 @@ class LowResTask(VideoTask):
     Args:
         network: Builds each branch's network.
         objective: FST: what the low-res branch is trained with; with cross entropy by default.
-        num_classes: Number of classes; that of the data by default.
-        keyframe_interval: L; that of the data by default.
         resolution_ratio: Scale s of non-keyframes.
         fusion: Builds the fusion.
         weights: See :class:`VideoTask`. ``high_res``: the checkpoint of a phase-1 run, or a
@@ -112,8 +106,6 @@ class LowResTask(VideoTask):
         self,
         network: SegmentorFactory = BiSeNet18,
         objective: FST | None = None,
-        num_classes: int | None = None,
-        keyframe_interval: int | None = None,
         resolution_ratio: float = 0.5,
         fusion: FusionFactory = CReFF,
         weights: dict[str, str] | None = None,
@@ -128,29 +120,25 @@ class LowResTask(VideoTask):
             refuse_published_low_res(files["high_res"].partition("#")[0])
         if "low_res" in files and holds_fusion(files["low_res"].partition("#")[0]):
             files.setdefault("fusion", files["low_res"])
+        method = partial(
+            ARSeg,
+            network=network,
+            fusion=fusion,
+            resolution_ratio=resolution_ratio,
+            convention=convention,
+            objective=objective,
+            share_classifier=share_classifier,
+            epochs_without_fusion=epochs_without_fusion,
+            clock=clock,
+        )
         low = f"{resolution_ratio:g}x"
         baseline = {low: files.pop("baseline")} if "baseline" in files else {}
         alone = partial(
             PerFrame, network=network, resolution_ratio=resolution_ratio, convention=convention
         )
+        compare: dict[str, MethodFactory] = {low: alone} if baseline else {}
         super().__init__(
-            partial(
-                ARSeg,
-                network=network,
-                fusion=fusion,
-                resolution_ratio=resolution_ratio,
-                convention=convention,
-                objective=objective,
-                share_classifier=share_classifier,
-                epochs_without_fusion=epochs_without_fusion,
-                clock=clock,
-            ),
-            num_classes,
-            keyframe_interval,
-            weights=files,
-            compare={low: alone} if baseline else {},
-            compare_weights=baseline,
-            **options,
+            method, weights=files, compare=compare, compare_weights=baseline, **options
         )
 
 
@@ -164,8 +152,6 @@ class JointTask(VideoTask):
         loss: Segmentation loss of the high-res branch and of the baseline; cross entropy by
             default.
         objective: FST: what the low-res branch is trained with; with cross entropy by default.
-        num_classes: Number of classes; that of the data by default.
-        keyframe_interval: L; that of the data by default.
         resolution_ratio: Scale s of non-keyframes and of the baseline.
         fusion: Builds the fusion.
         with_baseline: Also train the s x baseline.
@@ -178,26 +164,20 @@ class JointTask(VideoTask):
         network: SegmentorFactory = BiSeNet18,
         loss: SegmentationLoss | None = None,
         objective: FST | None = None,
-        num_classes: int | None = None,
-        keyframe_interval: int | None = None,
         resolution_ratio: float = 0.5,
         fusion: FusionFactory = CReFF,
         with_baseline: bool = True,
         clock: Clock | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(
-            partial(
-                JointARSeg,
-                network=network,
-                fusion=fusion,
-                resolution_ratio=resolution_ratio,
-                objective=objective,
-                loss=loss,
-                with_baseline=with_baseline,
-                clock=clock,
-            ),
-            num_classes,
-            keyframe_interval,
-            **options,
+        method = partial(
+            JointARSeg,
+            network=network,
+            fusion=fusion,
+            resolution_ratio=resolution_ratio,
+            objective=objective,
+            loss=loss,
+            with_baseline=with_baseline,
+            clock=clock,
         )
+        super().__init__(method, **options)

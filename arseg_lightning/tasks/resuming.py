@@ -1,173 +1,165 @@
-"""Training that resumes with a changed configuration: the configuration decides."""
+"""Callback of every task: where a training resumes, the configuration decides."""
 
 from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from lightning import Trainer
+from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
-from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-__all__ = ["CallbackSettings", "OptimiserSettings", "tell_changes"]
+from arseg_lightning.datasets.trainer_state import resumes
 
-_STATE = "arseg_lightning.optimiser"
-"""Where a checkpoint keeps what its optimiser and schedule were configured with."""
-
-_PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
+__all__ = ["ConfigurationDecides"]
 
 
-class OptimiserSettings:
-    """What an optimiser and its schedule are configured with, before a checkpoint is restored.
+class ConfigurationDecides(Callback):
+    """Resumes with the arguments that are configured now, and says which ones have changed.
 
-    PyTorch restores more than states: learning rate, weight decay, betas, and the schedule's own
-    arguments. A configuration that was changed on purpose would go unheard.
-
-    Args:
-        optimizer: As it was made, before there is a schedule.
+    PyTorch restores more than states: learning rate, weight decay, betas and the schedule's own
+    arguments; Lightning restores those of callbacks. What was changed on purpose would go unheard.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.kind = type(optimizer).__name__
-        names = inspect.signature(type(optimizer)).parameters
-        # Some optimisers keep states among these: what is no argument is left to the checkpoint.
-        self.groups = [
-            {
-                name: _plain(value)
-                for name, value in group.items()
-                if name in names and name != "params"
-            }
-            for group in optimizer.param_groups
-        ]
-        self.sizes = [len(group["params"]) for group in optimizer.param_groups]
-        self.schedule: dict[str, Any] = {}
-        self._make: Callable[[], dict[str, Any]] | None = None
+    def __init__(self) -> None:
+        self._settings: dict[str, Any] = {}
+        self._callbacks: list[tuple[Any, dict[str, Any]]] = []
+        self._checkpoint: dict[str, Any] | None = None
 
-    def add_schedule(
-        self, make: Callable[[], dict[str, Any]], settings: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Make the schedule, and remember how.
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Remember how callbacks are configured."""
+        known: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+        self._callbacks = [(each, _arguments(each)) for each in known] if stage == "fit" else []
 
-        Args:
-            make: Makes it for the optimiser, as Lightning takes it.
-            settings: What decides it, in plain values, beside what its object tells.
-        """
-        self._make = make
-        made = make()
-        kind = {"schedule": type(made["scheduler"]).__name__}
-        self.schedule = {**kind, **settings, **_arguments(made["scheduler"])}
-        return made
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Remember what a run resumes from."""
+        self._checkpoint = checkpoint if resumes(trainer) else None
+        self._refuse_other_optimiser()
 
-    def write(self, checkpoint: dict[str, Any]) -> None:
-        """Keep all this in a checkpoint."""
-        state = {"kind": self.kind, "sizes": self.sizes}
-        checkpoint[_STATE] = state | {"groups": self.groups, "schedule": self.schedule}
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember how the optimiser is configured, before its state is restored."""
+        self._settings = _settings(trainer)
+        self._refuse_other_optimiser()
 
-    @staticmethod
-    def read(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What :meth:`write` has kept; None if nobody has."""
-        return checkpoint.get(_STATE)
+    def state_dict(self) -> dict[str, Any]:
+        """How the optimiser and its schedule are configured."""
+        return self._settings
 
-    def refuse_another(self, saved: Mapping[str, Any]) -> None:
-        """Raise if a checkpoint's optimiser has another state than this one.
-
-        Raises:
-            ValueError: If it is of another class, or optimises other groups of parameters.
-        """
-        if (saved["kind"], saved["sizes"]) == (self.kind, self.sizes):
-            return
-        what = f"{saved['kind']}, and this run has {self.kind}"
-        if saved["kind"] == self.kind:
-            what = f"{self.kind} of {saved['sizes']} parameters a group, and this is {self.sizes}"
-        raise ValueError(
-            f"the checkpoint's optimiser is {what}: its state does not fit. To start from its "
-            f"weights alone, give --model.weights.all CHECKPOINT instead of --ckpt_path"
-        )
-
-    def put_back(self, trainer: Trainer, saved: Mapping[str, Any]) -> list[str]:
-        """Let the configuration decide, behind a restored optimiser; say what has changed."""
-        (optimizer,) = trainer.optimizers
-        changes: dict[str, str] = {}
-        for group, old, new in zip(
-            optimizer.param_groups, saved["groups"], self.groups, strict=True
-        ):
-            for name in new:
-                if old.get(name) != new[name]:
-                    changes.setdefault(
-                        name, f"{name} {_shown(old.get(name))} -> {_shown(new[name])}"
-                    )
-                    group[name] = new[name]
-        schedule = saved["schedule"]
-        for name in {**schedule, **self.schedule}:
-            before, now = schedule.get(name), self.schedule.get(name)
-            if before != now:
-                changes[f"schedule.{name}"] = f"{name} {_shown(before)} -> {_shown(now)}"
-        if changes:
-            self._move_on(trainer, optimizer, [group["lr"] for group in saved["groups"]])
-        return [*changes.values()]
-
-    def _move_on(self, trainer: Trainer, optimizer: Optimizer, before: list[float]) -> None:
-        """Set the schedule to where it would be, had it been this one from the start."""
-        (config,) = trainer.lr_scheduler_configs
-        if self._make is None:
-            return
-        restored: Any = config.scheduler
-        now = [group["lr"] for group in optimizer.param_groups]
-        for group, settings in zip(optimizer.param_groups, self.groups, strict=True):
-            group.pop("initial_lr", None)
-            group["lr"] = settings["lr"]
-        schedule: Any = self._make()["scheduler"]
-        config.scheduler = schedule
-        if isinstance(schedule, ReduceLROnPlateau):  # knows no place, only what it has seen
-            if isinstance(restored, ReduceLROnPlateau):
-                for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch"):
-                    setattr(schedule, name, getattr(restored, name))
-                for group, rate, old in zip(optimizer.param_groups, now, before, strict=True):
-                    group["lr"] *= rate / old
-            return
-        done = trainer.global_step if config.interval == "step" else trainer.current_epoch
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a schedule ahead of its optimiser
-            for _ in range(done):
-                schedule.step()
-
-
-class CallbackSettings:
-    """Arguments of a trainer's callbacks, before a checkpoint restores them with their states."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
-        self._settings = [(callback, _arguments(callback)) for callback in callbacks]
-
-    def put_back(self) -> list[str]:
-        """Let the configuration decide; say what has changed."""
-        changes = []
-        for callback, settings in self._settings:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put back what is configured, now that the state is restored."""
+        changes: list[str] = []
+        if self._saved and self._settings:
+            changes = _put_back_optimiser(trainer, self._saved, self._settings)
+        for callback, settings in self._callbacks if self._checkpoint is not None else ():
             for name, value in settings.items():
                 restored = getattr(callback, name)
                 if type(value) in (bool, int, float, str) and restored != value:
                     setattr(callback, name, value)
                     changes.append(f"{type(callback).__name__}.{name} {restored} -> {value}")
-        return changes
+        self._checkpoint, self._callbacks = None, []
+        if changes:
+            rank_zero_info(
+                f"resuming with another configuration than the checkpoint's: {', '.join(changes)}"
+            )
 
+    @property
+    def _saved(self) -> dict[str, Any]:
+        """How the optimiser of the checkpoint was configured; empty if nobody says."""
+        states = (self._checkpoint or {}).get("callbacks") or {}
+        saved: dict[str, Any] = states.get(self.state_key) or {}
+        return saved
 
-def tell_changes(changes: list[str]) -> None:
-    """Say in one line what the configuration has changed."""
-    if changes:
-        rank_zero_info(
-            f"resuming with another configuration than the checkpoint's: {', '.join(changes)}"
+    def _refuse_other_optimiser(self) -> None:
+        """Raise if the checkpoint's state is none of this optimiser's, once both are known."""
+        saved, now = self._saved, self._settings
+        if self._checkpoint is None or not saved or not now:
+            return  # the strategy decides which of the two is known first
+        if saved["schedule"]["schedule"] != now["schedule"]["schedule"]:
+            self._checkpoint["lr_schedulers"] = []  # one cannot read the state of another
+        kind, sizes = now["kind"], now["sizes"]
+        if saved["kind"] != kind:
+            what = f"{saved['kind']}, and this run has {kind}"
+        elif saved["sizes"] != sizes:
+            what = f"{kind} of {saved['sizes']} parameters a group, and this is {sizes}"
+        else:
+            return
+        raise ValueError(
+            f"the checkpoint's optimiser is {what}: its state does not fit. To start from its "
+            f"weights alone, give --model.weights.all CHECKPOINT instead of --ckpt_path"
         )
+
+
+def _settings(trainer: Trainer) -> dict[str, Any]:
+    """What the optimiser and its schedule are configured with; empty if there are several."""
+    if len(trainer.optimizers) != 1 or len(trainer.lr_scheduler_configs) != 1:
+        return {}
+    (optimizer,), (config,) = trainer.optimizers, trainer.lr_scheduler_configs
+    names = inspect.signature(type(optimizer)).parameters
+    groups = []
+    for group in optimizer.param_groups:
+        # A schedule changes the rate as it is made.
+        configured = group | {"lr": group.get("initial_lr", group["lr"])}
+        groups.append({n: _plain(v) for n, v in configured.items() if n in names and n != "params"})
+    schedule = {"schedule": type(config.scheduler).__name__, "schedule_monitor": config.monitor}
+    own = getattr(config.scheduler, "settings", None)  # of a StepwiseSchedule
+    return {
+        "kind": type(optimizer).__name__,
+        "sizes": [len(group["params"]) for group in optimizer.param_groups],
+        "groups": groups,
+        "schedule": own or schedule | _arguments(config.scheduler),
+    }
+
+
+def _put_back_optimiser(trainer: Trainer, saved: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Let a changed configuration decide, with the restored moments; say what has changed."""
+    changes: dict[str, str] = {}
+    pairs = [
+        *zip(saved["groups"], now["groups"], strict=True),
+        (saved["schedule"], now["schedule"]),
+    ]
+    for before, after in pairs:
+        for name in {**before, **after}:
+            old, new = before.get(name), after.get(name)
+            if old != new:
+                changes.setdefault(name, f"{name} {_shown(old)} -> {_shown(new)}")
+    if not changes:
+        return []
+    (restored,), (restored_config,) = trainer.optimizers, trainer.lr_scheduler_configs
+    trainer.strategy.setup_optimizers(trainer)  # anew, as configured
+    (optimizer,), (config,) = trainer.optimizers, trainer.lr_scheduler_configs
+    optimizer.state = restored.state
+    names = inspect.signature(type(optimizer)).parameters
+    for group, old_group in zip(optimizer.param_groups, restored.param_groups, strict=True):
+        # Some optimisers keep states among the defaults: they are no arguments.
+        kept = [name for name in optimizer.defaults if name not in names]
+        group.update({name: old_group[name] for name in kept})
+    schedule: Any = config.scheduler
+    if isinstance(schedule, ReduceLROnPlateau):  # knows no step, only what it has seen
+        if saved["schedule"]["schedule"] == now["schedule"]["schedule"]:
+            for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch"):
+                setattr(schedule, name, getattr(restored_config.scheduler, name))
+            for group, old_group, settings in zip(
+                optimizer.param_groups, restored.param_groups, saved["groups"], strict=True
+            ):
+                group["lr"] *= old_group["lr"] / settings["lr"]
+        return [*changes.values()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a schedule ahead of its optimiser
+        for _ in range(trainer.global_step if config.interval == "step" else trainer.current_epoch):
+            schedule.step()
+    return [*changes.values()]
 
 
 def _arguments(thing: object) -> dict[str, Any]:
     """What an object was constructed with, as far as its attributes tell in plain values."""
     names = [name for name in inspect.signature(type(thing)).parameters if name != "last_epoch"]
     values = {name: _plain(getattr(thing, name)) for name in names if hasattr(thing, name)}
-    return {name: value for name, value in values.items() if isinstance(value, _PLAIN)}
+    kinds = (bool, int, float, str, list, tuple, dict, type(None))
+    return {name: value for name, value in values.items() if isinstance(value, kinds)}
 
 
 def _plain(value: Any) -> Any:

@@ -22,7 +22,6 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 __all__ = ["named_on_command_line", "refuse_dangerous", "refuse_untrusted"]
 __all__ += ["refuse_untrusted_file", "trusting"]
 
-_OWN = "arseg_lightning"
 _VARIABLE = "ARSEG_LIGHTNING_TRUST"
 
 _HARMLESS: tuple[type, ...] = (nn.Module, Optimizer, LRScheduler)
@@ -47,7 +46,8 @@ def refuse_untrusted(content: Any, source: str | Path, trusted: Iterable[str] = 
     Raises:
         ValueError: If a name is of none of these kinds.
     """
-    packages = {name.strip().split(".")[0] for name in _all_trusted(trusted)}
+    named = [__name__, *trusted, *os.environ.get(_VARIABLE, "").split(",")]
+    packages = {name.strip().split(".")[0] for name in named}
     for name, is_class in _names(content):
         package = name.split(".")[0]
         if "." not in name or package in packages:
@@ -66,18 +66,12 @@ def refuse_untrusted(content: Any, source: str | Path, trusted: Iterable[str] = 
 
 
 def refuse_untrusted_file(path: Path, trusted: Iterable[str] = ()) -> None:
-    """Raise if the model or the data of a configuration's file name what is not trusted.
+    """Raise if the model or the data of a YAML file name what is not trusted.
 
-    Args:
-        path: A YAML file; those that it takes parts from are looked at too.
-        trusted: Names of packages.
-
-    Raises:
-        ValueError: If they do.
+    Files that it takes them from are looked at too; see :func:`refuse_untrusted`.
     """
     try:
-        content = OmegaConf.load(path)
-        plain = OmegaConf.to_container(content, resolve=False)
+        plain = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except (OSError, OmegaConfBaseException, YAMLError):  # who reads it says what is wrong
         return
     parts = plain if isinstance(plain, dict) else {}
@@ -93,14 +87,7 @@ def refuse_dangerous(content: Any, source: str | Path) -> None:
     """Raise if a configuration that the user has chosen names what no experiment is made of.
 
     Packages of the user's own are trusted here; Python's own modules, torch and lightning hold more
-    than networks, optimisers and schedules.
-
-    Args:
-        content: What a parser has made of its model and its data.
-        source: Where it is from, for the message.
-
-    Raises:
-        ValueError: If it does.
+    than networks, optimisers and schedules. See :func:`refuse_untrusted`.
     """
     packages = {name.split(".")[0] for name, _ in _names(content)}
     refuse_untrusted(content, source, packages - {*sys.stdlib_module_names, "torch", "lightning"})
@@ -123,10 +110,6 @@ def named_on_command_line(words: Iterable[str]) -> list[str]:
     """Packages of the classes that a user has typed, such as ``--model.network my_net.MyNet``."""
     values = (word.partition("=")[2] if word.startswith("-") else word for word in words)
     return [value.split(".")[0] for value in values if _NAME.fullmatch(value)]
-
-
-def _all_trusted(trusted: Iterable[str]) -> list[str]:
-    return [_OWN, *trusted, *filter(None, os.environ.get(_VARIABLE, "").split(","))]
 
 
 def _names(content: Any) -> Iterator[tuple[str, bool]]:
@@ -160,12 +143,11 @@ def _could_be_imported(package: str) -> bool:
 
 def _imported(name: str) -> Any:
     """What a name means in the modules that are imported; None if nothing."""
-    module, _, rest = name.rpartition(".")
-    inner = [rest]
-    while module and module not in sys.modules:
-        module, _, more = module.rpartition(".")
-        inner.insert(0, more)
-    found: Any = sys.modules.get(module)
-    for each in inner:
-        found = getattr(found, each, None)
-    return found
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        found: Any = sys.modules.get(".".join(parts[:end]))
+        if found is not None:
+            for part in parts[end:]:
+                found = getattr(found, part, None)
+            return found
+    return None

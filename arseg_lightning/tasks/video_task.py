@@ -10,7 +10,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torchmetrics import MeanMetric
 
 from arseg_lightning.datasets.evaluation import EvaluationClip
 from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
@@ -19,13 +19,15 @@ from arseg_lightning.distributed import is_distributed
 from arseg_lightning.methods import MethodFactory, VideoMethod
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
-from arseg_lightning.tasks.finite import FiniteSteps, refuse_broken_weights
-from arseg_lightning.tasks.loss_means import LossMeans
 from arseg_lightning.tasks.method_module import MethodModule
-from arseg_lightning.tasks.optimiser import adam, build_optimizer
-from arseg_lightning.tasks.resuming import CallbackSettings, OptimiserSettings, tell_changes
-from arseg_lightning.tasks.schedule import Interval, Schedule, make_schedule, schedule_settings
-from arseg_lightning.tasks.seen_labels import SeenLabels
+from arseg_lightning.tasks.optimisation import (
+    Interval,
+    Schedule,
+    adam,
+    build_optimizer,
+    build_schedule,
+)
+from arseg_lightning.tasks.training_checks import refuse_broken_weights
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["VideoTask"]
@@ -58,6 +60,7 @@ class VideoTask(MethodModule):
     Attributes:
         learning_rate: Takes the place of the optimiser's own, if it is set (by Lightning's
             ``LearningRateFinder``, for instance).
+        step_losses: The losses on the last training batch.
 
     Raises:
         ValueError: If a name is that of no submodule, a file does not fit, or a number makes no
@@ -95,12 +98,8 @@ class VideoTask(MethodModule):
         self.learning_rate: float | None = None
         self.evaluations: dict[str, Evaluation] = {}
         self.metrics = nn.ModuleDict()
-        self._val_losses = LossMeans()
-        self._finite = FiniteSteps()
-        self._seen: SeenLabels | None = None
-        self._optimiser: OptimiserSettings | None = None
-        self._callbacks: CallbackSettings | None = None
-        self._restored: dict[str, Any] | None = None
+        self.step_losses: dict[str, Tensor] = {}
+        self._val_losses: dict[str, MeanMetric] = {}
 
     @property
     def needs(self) -> Needs:
@@ -119,46 +118,15 @@ class VideoTask(MethodModule):
         optimizer = build_optimizer(
             self.make_optimizer, self.method, self.rates, self.learning_rate
         )
-        total = self.trainer.estimated_stepping_batches
-
-        def make() -> dict[str, Any]:
-            return make_schedule(
-                *(self.schedule, optimizer, total, self.warmup_steps),
-                *(self.schedule_interval, self.schedule_monitor),
-            )
-
-        self._optimiser = OptimiserSettings(optimizer)
-        settings = schedule_settings(self.schedule, total, self.warmup_steps, self.schedule_monitor)
-        schedule = self._optimiser.add_schedule(make, settings)
-        if self._restored is not None:
-            self._optimiser.refuse_another(self._restored)
+        schedule = build_schedule(
+            *(self.schedule, optimizer, self.trainer.estimated_stepping_batches),
+            *(self.warmup_steps, self.schedule_interval, self.schedule_monitor),
+        )
         return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[typeddict-item]
 
-    def setup(self, stage: str) -> None:
-        """Remember how callbacks are configured, before a checkpoint restores them."""
-        self._callbacks = CallbackSettings(self.trainer) if stage == "fit" else None
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep how the optimiser is configured; write nothing that is broken.
-
-        Raises:
-            NotFinite: If a weight is infinite or no number.
-        """
-        if self._optimiser is not None:
-            self._optimiser.write(checkpoint)
+        """Write nothing that is broken."""
         refuse_broken_weights(checkpoint["state_dict"], checkpoint["global_step"])
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember how the optimiser was configured.
-
-        Raises:
-            ValueError: If this run's cannot have its state.
-        """
-        if self._trainer is None or not resumes(self.trainer):
-            return
-        self._restored = OptimiserSettings.read(checkpoint)
-        if self._restored is not None and self._optimiser is not None:
-            self._optimiser.refuse_another(self._restored)
 
     def on_fit_start(self) -> None:
         """Refuse to learn from what is frozen without weights."""
@@ -173,12 +141,6 @@ class VideoTask(MethodModule):
     def on_train_start(self) -> None:
         """Whatever runs from here on is being trained, as the configuration says."""
         self.untrained = ()
-        self._seen = SeenLabels(self.num_classes, self.device)
-        changes = self._callbacks.put_back() if self._callbacks is not None else []
-        if self._restored is not None and self._optimiser is not None:
-            changes = self._optimiser.put_back(self.trainer, self._restored) + changes
-        self._restored = self._callbacks = None  # a copy of the task is none of its callbacks
-        tell_changes(changes)
 
     def on_train_epoch_start(self) -> None:
         """Tell the method how far training is."""
@@ -188,36 +150,16 @@ class VideoTask(MethodModule):
         """Add up the method's losses, and log each."""
         clips = [batch] if isinstance(batch, ClipBatch) else batch
         losses = self.method.losses(*clips)
-        self._finite.note(losses)
-        if self._seen is not None:
-            self._seen.add(clips[0].labels)
+        self.step_losses = {name: loss.detach() for name, loss in losses.items()}
         for name, loss in losses.items():
             self.log_loss(f"train/loss_{name}", loss)
         total = torch.stack(list(losses.values())).sum()
         self.log_loss("train/loss", total, prog_bar=True)
         return total
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Make no step that breaks the weights.
-
-        Raises:
-            NotFinite: If the training has diverged.
-        """
-        self._finite.check(self.trainer, optimizer)
-
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Let the method do what follows a step of the optimiser."""
         self.method.after_step()
-
-    def on_train_epoch_end(self) -> None:
-        """Say what training labels did not show, and which steps were left out."""
-        self._finite.finish(self.trainer)
-        self._finite.tell_skipped()
-        if self._seen is not None:
-            names = getattr(getattr(self.trainer, "datamodule", None), "classes", None)
-            numbers = [f"class {index}" for index in range(self.num_classes)]
-            self._seen.judge(self.trainer, getattr(names, "names", numbers))
-            self._seen = None
 
     def log_loss(self, name: str, loss: Tensor, prog_bar: bool = False) -> None:
         """Log a training loss: the mean over all processes wherever it is kept.
@@ -233,7 +175,7 @@ class VideoTask(MethodModule):
 
     def on_validation_start(self) -> None:
         """Start the evaluation of the method that is being trained."""
-        self._val_losses = LossMeans()
+        self._val_losses = {}
         self._start({self.method.name: self.method})
 
     def validation_step(
@@ -243,11 +185,18 @@ class VideoTask(MethodModule):
         if not isinstance(batch, ClipBatch):
             self.evaluations[self.method.name].add(batch)
             return
-        self._val_losses.add(self.method.losses(batch), len(batch.images))
+        losses = self.method.losses(batch)
+        total = torch.stack(list(losses.values())).sum()
+        values = {"val/loss": total} | {f"val/loss_{name}": loss for name, loss in losses.items()}
+        for name, value in values.items():
+            # Lightning's own mean rounds the number of clips where processes have unequal shares.
+            mean = self._val_losses.setdefault(name, MeanMetric().to(value.device))
+            mean.update(value.detach(), len(batch.images))
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean over distances, and the losses."""
-        self.log_dict(self._val_losses.values(), **_ALIKE)
+        means = {name: float(mean.compute()) for name, mean in self._val_losses.items()}
+        self.log_dict(means, **_ALIKE)
         self.evaluations[self.method.name].end()
         accuracy = self.evaluations[self.method.name].accuracy()
         if not sum(accuracy.frames_at_distance) and not self.trainer.sanity_checking:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
+from jsonargparse import Namespace
 from torch import Tensor, nn
 
-from arseg_lightning.methods import VideoMethod
+from arseg_lightning.methods import MethodFactory, VideoMethod
 from arseg_lightning.models import load_segmentor_weights, read_checkpoint
 from arseg_lightning.models.published import (
     has_trained_fusion,
@@ -16,13 +18,13 @@ from arseg_lightning.models.published import (
 )
 from arseg_lightning.models.segmentor import Segmentor
 
-__all__ = ["check_run_checkpoint", "holds_fusion", "load_all", "own_checkpoint", "share_modules"]
-__all__ += ["spelled_out", "untrained_parts"]
+__all__ = ["build_compared", "check_run_checkpoint", "holds_fusion", "leave_out_files"]
+__all__ += ["leave_out_pretrained", "load_weights", "own_checkpoint"]
 
 _TASK_PREFIX = "method."
 
 
-def load_all(method: VideoMethod, weights: Mapping[str, str]) -> None:
+def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, ...]:
     """Load submodules of a method.
 
     Args:
@@ -30,58 +32,115 @@ def load_all(method: VideoMethod, weights: Mapping[str, str]) -> None:
         weights: A file by the name of the submodule; ``FILE#PART`` takes a part of a checkpoint.
             ``all`` stands for every submodule with weights that is not named itself.
 
+    Returns:
+        Names of the direct submodules that have weights to learn, and none loaded.
+
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If there is no such submodule, or what is in the file does not fit it.
     """
-    for name, source in spelled_out(method, weights).items():
-        _load(_submodule(method, name), name, str(source))
+    parts = [part for part, child in method.named_children() if child.state_dict()]
+    named = {name: source for name, source in weights.items() if name != "all"}
+    if "all" in weights:
+        named = {part: weights["all"] for part in parts if part not in named} | named
+    for name, source in named.items():
+        try:
+            target = method.get_submodule(name)
+        except AttributeError as error:
+            raise ValueError(
+                f"{method.name} has no part {name!r} that weights could be loaded into; it has "
+                f"{', '.join(parts)}"
+            ) from error
+        _load(target, name, str(source))
     if weights:
         method.after_loading()
+    random = [
+        parameter
+        for parameter, _ in method.named_parameters()
+        if not any(parameter.startswith(f"{name}.") for name in named)
+    ]
+    return tuple(dict.fromkeys(parameter.split(".")[0] for parameter in random))
 
 
-def spelled_out(method: VideoMethod, weights: Mapping[str, str]) -> dict[str, str]:
-    """Files by the names of submodules, with ``all`` written out."""
-    named = {name: source for name, source in weights.items() if name != "all"}
-    parts = _parts(method) if "all" in weights else []
-    return {part: weights["all"] for part in parts if part not in named} | named
-
-
-def untrained_parts(method: VideoMethod, loaded: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of a method's direct submodules that have weights to learn and none loaded.
-
-    Args:
-        method: The method.
-        loaded: Names of the submodules that are loaded.
-    """
-    parameters = [name for name, _ in method.named_parameters()]
-    random = [n for n in parameters if not any(n.startswith(f"{part}.") for part in loaded)]
-    return tuple(dict.fromkeys(name.split(".")[0] for name in random))
-
-
-def share_modules(method: VideoMethod, other: VideoMethod, name: str) -> None:
-    """Let another method use a method's submodules of the same names and shapes.
+def build_compared(
+    own: VideoMethod,
+    factories: Mapping[str, MethodFactory],
+    weights: Mapping[str, str],
+    num_classes: int,
+) -> dict[str, VideoMethod]:
+    """Build methods that share a method's weights, or have files of their own.
 
     Args:
-        method: Has the weights.
-        other: Has none of its own.
-        name: What the other is called.
+        own: Has the weights.
+        factories: Build the methods, by name.
+        weights: Files that some of them start from instead, by their names.
+        num_classes: Number of classes.
 
     Raises:
-        ValueError: If the other has a part that the method lacks.
+        ValueError: If a file is for none of them, or a method has weights from nowhere.
     """
+    compared = {name: make(num_classes) for name, make in factories.items()}
+    for name in weights:
+        if name not in compared:
+            raise ValueError(
+                f"compare_weights names {name!r}, which is not compared; compare has "
+                f"{', '.join(compared) or 'nothing'}"
+            )
+    for name, other in compared.items():
+        if name in weights:
+            load_weights(other, {"all": weights[name]})
+            other.requires_grad_(False)
+        else:
+            _share_submodules(own, other, name)
+    return compared
+
+
+def _share_submodules(method: VideoMethod, other: VideoMethod, name: str) -> None:
+    """Let another method use the submodules of the same names and shapes."""
     own = dict(method.named_children())
     for part, child in list(other.named_children()):
         state = child.state_dict()
-        if not state:
-            continue
-        if part in own and _shapes(own[part].state_dict()) == _shapes(state):
+        if part in own and state and _shapes(own[part].state_dict()) == _shapes(state):
             setattr(other, part, own[part])
-        elif not any(tensor.is_meta for tensor in state.values()):  # to count, shapes are enough
+        elif not all(tensor.is_meta for tensor in state.values()):  # to count, shapes are enough
             raise ValueError(
                 f"compare.{name} has a part {part!r} that {method.name} has not (or in other "
                 f"shapes), so nothing brings its weights; give compare_weights.{name}"
             )
+
+
+def leave_out_files(model: Any, compared: Literal["load", "empty", "drop"] = "drop") -> None:
+    """Let no network start from a file that a checkpoint takes the place of.
+
+    Args:
+        model: The arguments of a task; changed in place.
+        compared: What becomes of methods that are compared by files of their own, which no
+            checkpoint holds: they are loaded, stay without weights, or are left out.
+    """
+    files = model.get("compare_weights") or {}
+    if compared == "drop" and model.get("compare"):
+        model["compare"] = {k: v for k, v in model["compare"].items() if k not in files}
+    if compared != "load" and files:
+        model["compare_weights"] = None
+    weights = model.get("weights") or {}
+    if weights:
+        is_loaded = compared == "load" and "baseline" in weights
+        model["weights"] = {"baseline": weights["baseline"]} if is_loaded else None
+    leave_out_pretrained(model)
+
+
+def leave_out_pretrained(part: Any) -> None:
+    """Let no network of a configuration start from pretrained weights, wherever it stands."""
+    if isinstance(part, list):
+        for each in part:
+            leave_out_pretrained(each)
+    elif isinstance(part, dict | Namespace):
+        entries = part if isinstance(part, dict) else vars(part)  # keys() of it are dotted
+        for key, value in entries.items():
+            if key == "pretrained" and not isinstance(value, dict | Namespace):
+                entries[key] = None
+            else:
+                leave_out_pretrained(value)
 
 
 def check_run_checkpoint(path: Path, flag: str = "--ckpt_path") -> None:
@@ -115,57 +174,43 @@ def own_checkpoint(folder: Path) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def _submodule(method: VideoMethod, name: str) -> nn.Module:
-    try:
-        return method.get_submodule(name)
-    except AttributeError as error:
-        raise ValueError(
-            f"{method.name} has no part {name!r} that weights could be loaded into; it has "
-            f"{', '.join(_parts(method))}"
-        ) from error
-
-
-def _parts(method: VideoMethod) -> list[str]:
-    return [part for part, child in method.named_children() if child.state_dict()]
-
-
 def _load(target: nn.Module, name: str, source: str) -> None:
     path, _, part = source.partition("#")
     state = read_checkpoint(path)
     is_published = published_format(state) is not None
+    prefix = "" if is_published else _prefix(target, name, path, part, state)
     if isinstance(target, Segmentor):
-        prefix = "" if is_published else _prefix(target, name, path, part, state)
         load_segmentor_weights(target, path, prefixes=(prefix,))
         return
-    weights = published_fusion_weights(state)
-    if not is_published:
-        prefix = _prefix(target, name, path, part, state)
+    if is_published:
+        weights = published_fusion_weights(state)
+        if not has_trained_fusion(weights) or _shapes(weights) != _shapes(target.state_dict()):
+            raise ValueError(
+                f"{path} holds no trained weights for {name} of this kind and in its shapes; set "
+                f"the {name} of the model to the file's, or give a published AR file"
+            )
+    else:
         weights = {key: state[prefix + key] for key in target.state_dict()}
-    elif not has_trained_fusion(weights) or _shapes(weights) != _shapes(target.state_dict()):
-        raise ValueError(
-            f"{path} holds no trained weights for {name} of this kind and in its shapes; set the "
-            f"{name} of the model to the file's, or give a published AR file"
-        )
     target.load_state_dict(weights)
 
 
 def _prefix(target: nn.Module, name: str, path: str, part: str, state: Mapping[str, Tensor]) -> str:
     """Where in a checkpoint the weights of a submodule stand."""
-    wanted = _shapes(target.state_dict())
+    wanted, held = _shapes(target.state_dict()), _shapes(state)
     first = next(iter(wanted), "")
-    places = [key.removesuffix(first) for key in state if key.endswith(first)]
+    prefixes = dict.fromkeys(key.removesuffix(first) for key in state if key.endswith(first))
     fitting = [
-        place
-        for place in dict.fromkeys(places)
-        if all(place + k in state and tuple(state[place + k].shape) == v for k, v in wanted.items())
+        prefix
+        for prefix in prefixes
+        if all(held.get(prefix + key) == shape for key, shape in wanted.items())
     ]
     if part:
-        fitting = [place for place in fitting if place in (f"{part}.", f"{_TASK_PREFIX}{part}.")]
-    same = [place for place in (f"{_TASK_PREFIX}{name}.", f"{name}.", "") if place in fitting]
+        fitting = [prefix for prefix in fitting if prefix in (f"{part}.", f"{_TASK_PREFIX}{part}.")]
+    same = [prefix for prefix in (f"{_TASK_PREFIX}{name}.", f"{name}.", "") if prefix in fitting]
     if same or len(fitting) == 1:
         return (same or fitting)[0]
     if fitting:
-        parts = [place.removeprefix(_TASK_PREFIX).rstrip(".") for place in fitting]
+        parts = [prefix.removeprefix(_TASK_PREFIX).rstrip(".") for prefix in fitting]
         raise ValueError(
             f"several parts of {path} fit {name}: {', '.join(parts)}; say which, "
             f"weights.{name}={path}#{parts[0]}"
@@ -175,7 +220,7 @@ def _prefix(target: nn.Module, name: str, path: str, part: str, state: Mapping[s
         found = [key.removesuffix(ends) for key in state if key.endswith(f".{ends}")]
         return next((p for p in found if part in p), found[0] if found else "")
     inside = f".{name}."
-    there = {k.split(inside)[1]: tuple(v.shape) for k, v in state.items() if inside in f".{k}"}
+    there = {k.split(inside)[1]: shape for k, shape in held.items() if inside in f".{k}"}
     raise ValueError(
         f"no part of {path} fits {name}: expected {wanted}, found {there or list(state)[:3]}; set "
         f"the {name} of the model to that of the checkpoint, or give another file"

@@ -1,4 +1,4 @@
-"""Keeps count of what of a video is lost or damaged, and says it."""
+"""Counts what of a video is lost, damaged or missing at its end, and says it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from arseg_lightning.video.clock import claimed_seconds
 from arseg_lightning.video.coded import coded
 from arseg_lightning.video.errors import VideoDamageWarning
 
-__all__ = ["Damage"]
+__all__ = ["Damage", "Ending"]
 
 _JOIN_SECONDS = 1
 """Time that goes on by more, or goes back, is that of another recording."""
 
-
 _LAST_PACKETS = 2
-"""Behind a damaged packet, in which it shows that the recording ends there."""
+"""After a damaged packet, in which it shows that the recording ends there."""
+
+_TIMED_FORMATS = ("matroska,", "flv")
+_EVEN = 1.5
+"""Longest interval between pictures, in typical ones, of a stream whose frame rate is constant."""
 
 
 @dataclass
@@ -31,7 +39,7 @@ class Damage:
         path: The file, or what else messages call the video.
         refused: Packets that the decoder refused.
         faulty: Pictures that were decoded with errors.
-        affected: Pictures up to a keyframe behind those: they may be predicted from them.
+        affected: Pictures up to a keyframe after those: they may be predicted from them.
         replaced: Indices of the pictures that never came and were replaced.
         cut: Pictures that the header promises and the file does not hold.
         keeps_places: Whether every picture that is lost is replaced.
@@ -45,7 +53,7 @@ class Damage:
     cut: int = 0
     keeps_places: bool = False
     _spreads: bool = False
-    _in_doubt: int | None = None
+    _in_doubt: int | None = None  # pictures seen after one whose packet may be damaged
     _last_seconds: Fraction | None = None
 
     def refuse(self) -> None:
@@ -60,11 +68,17 @@ class Damage:
 
     def see(self, picture: VideoFrame) -> None:
         """Look at the next decoded picture."""
-        known, jumps = coded(picture), self._jumps_to(picture)
+        before, self._last_seconds = self._last_seconds, claimed_seconds(picture)
+        jumps = (
+            before is not None
+            and self._last_seconds is not None
+            and not 0 <= self._last_seconds - before <= _JOIN_SECONDS
+        )
         if self._in_doubt is not None:
             self._resolve(joins=jumps and picture.key_frame)
         if picture.key_frame:
             self._spreads = False
+        known = coded(picture)
         if picture.is_corrupt:
             self.faulty += 1
             self._spreads = True
@@ -85,13 +99,6 @@ class Damage:
             self.faulty += 1
             self.affected += _LAST_PACKETS
             self._in_doubt, self._spreads = None, True
-
-    def _jumps_to(self, picture: VideoFrame) -> bool:
-        """Whether time does not go on from the picture before."""
-        before, self._last_seconds = self._last_seconds, claimed_seconds(picture)
-        if before is None or self._last_seconds is None:
-            return False
-        return not 0 <= self._last_seconds - before <= _JOIN_SECONDS
 
     @property
     def num_lost(self) -> int:
@@ -122,3 +129,50 @@ class Damage:
         if summary := self.summary:
             message = f"{self.path} is damaged: of its frames {summary}; the rest is used"
             warnings.warn(VideoDamageWarning(message), stacklevel=3)
+
+
+class Ending:
+    """Compares what a file's header promises with the packets that are read.
+
+    Args:
+        container: The file, opened and not read yet.
+        stream: The stream that is read, from its start to its end or from a seek on.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._container = container
+        self._stream = stream
+        self._num_packets = 0
+        self._end = 0
+        self._times: list[int] = []
+
+    def read(self, packet: Packet[VideoStream]) -> None:
+        """Count a packet."""
+        if packet.size:
+            self._num_packets += 1
+            self._end = max(self._end, (packet.dts or 0) + (packet.duration or 1))
+            if packet.pts is not None:
+                self._times.append(packet.pts)
+
+    def num_missing(self) -> int:
+        """Pictures that should follow after the last packet."""
+        name = self._container.format.name
+        promised = self._stream.frames
+        if name.startswith("mov,"):
+            promised = len(self._stream.index_entries)  # without those that an edit list hides
+        elif name == "avi":  # counts what was not captured, too
+            promised -= self._end - self._num_packets
+        elif name.startswith(_TIMED_FORMATS) and len(self._container.streams) == 1:
+            # They count no frames but say how long they are, as long as the longest stream.
+            promised = self._promised_by_duration() if len(self._times) > 1 else promised
+        return max(0, promised - self._num_packets)
+
+    def _promised_by_duration(self) -> int:
+        """Packets that fill the duration of the file; as many as there are if it is uncertain."""
+        times = np.unique(self._times)
+        intervals = np.diff(times)
+        typical, longest = float(np.median(intervals)), int(intervals.max())
+        ticks = (self._container.duration or 0) / av.time_base / float(self._stream.time_base or 1)
+        if longest <= _EVEN * typical:
+            return round((ticks - int(times[0])) / typical)
+        return self._num_packets + round((ticks - int(times[-1])) / longest) - 1

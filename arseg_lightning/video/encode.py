@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import av
 import numpy as np
@@ -22,8 +22,10 @@ from arseg_lightning.types import size_text
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encoders import EncodeSettings, encoder_options
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
-from arseg_lightning.video.fragments import FragmentFile
 from arseg_lightning.video.probe import file_name, probe
+
+if TYPE_CHECKING:
+    from arseg_lightning.video.fragmented_mp4 import FragmentFile
 
 __all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "open_container"]
 __all__ += ["reencode"]
@@ -94,7 +96,7 @@ class VideoWriter:
             raise ValueError(
                 f"a frame is uint8 of shape (H, W, 3), got {image.dtype} {image.shape}"
             )
-        ticks = self._place(pts_seconds)
+        ticks = self._ticks_at(pts_seconds)
         container, stream = self._opened((image.shape[0], image.shape[1]))
         picture = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         picture.pts, picture.time_base = ticks, self._time_base
@@ -109,10 +111,15 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Put the file in its place, or leave nothing if the block failed."""
+        """Give the file its name, or leave nothing if the block failed."""
         try:
             if kind is None:
-                self._finish()
+                if self._container is None or self._stream is None:
+                    raise VideoError(f"{self.path} would have no frames; give it at least one")
+                with self._naming_errors():
+                    self._container.mux(self._stream.encode(None))
+                    self._container.close()
+                    self._partial.replace(self.path)
         finally:
             if self._container is not None:
                 with suppress(OSError, ValueError):  # it could not be written, so nor can its end
@@ -120,15 +127,7 @@ class VideoWriter:
             with suppress(OSError):
                 self._partial.unlink(missing_ok=True)
 
-    def _finish(self) -> None:
-        if self._container is None or self._stream is None:
-            raise VideoError(f"{self.path} would have no frames; give it at least one")
-        with self._naming_errors():
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
-            self._partial.replace(self.path)
-
-    def _place(self, pts_seconds: float | None) -> int:
+    def _ticks_at(self, pts_seconds: float | None) -> int:
         """When a frame is shown, in ticks; the first frame decides which."""
         if pts_seconds is None:
             return self.num_frames
@@ -148,15 +147,11 @@ class VideoWriter:
             self._size = size
             with self._naming_errors():
                 self._container = self._open()
-                self._stream = _add_stream(self._container, size, self.settings)
-                self._stream.codec_context.time_base = self._time_base
-                if self.display_aspect is not None:
-                    pixel = (self.display_aspect * size[0] / size[1]).limit_denominator(_FINEST)
-                    self._stream.codec_context.sample_aspect_ratio = pixel
-        elif self._size is not None and size != self._size:
+                self._stream = self._add_stream(self._container, size)
+        elif size != self._size:
             raise VideoError(
                 f"frame {self.num_frames} of {self.path} is {size_text(size)}, those before are "
-                f"{size_text(self._size)} (height x width); scale all frames to one size"
+                f"{size_text(self._size or ())} (height x width); scale all frames to one size"
             )
         return self._container, self._stream
 
@@ -164,6 +159,26 @@ class VideoWriter:
         # With its index in front, a file that is cut off later can still be read up to the cut.
         fast = self._partial.suffix in (".mp4", ".m4v", ".mov")
         return open_container(self._partial, None, {"movflags": "+faststart"} if fast else {})
+
+    def _add_stream(self, container: OutputContainer, size: tuple[int, int]) -> VideoStream:
+        """Set the encoder up."""
+        settings, (height, width) = self.settings, size
+        options = encoder_options(settings)
+        stream = container.add_stream(settings.codec, rate=settings.frame_rate, options=options)
+        if not isinstance(stream, VideoStream):
+            raise TypeError(f"{settings.codec} encodes no video")
+        stream.height, stream.width = height, width
+        is_odd = height % 2 or width % 2
+        stream.pix_fmt = "yuv444p" if is_odd and settings.codec in _NEEDS_EVEN_SIZE else "yuv420p"
+        context = stream.codec_context
+        context.thread_count, context.time_base = settings.threads, self._time_base
+        context.colorspace, context.color_range = _BT601, _LIMITED
+        if settings.bitrate_bps is not None:
+            context.bit_rate = settings.bitrate_bps
+        if self.display_aspect is not None:
+            pixel = self.display_aspect * height / width
+            context.sample_aspect_ratio = pixel.limit_denominator(_FINEST)
+        return stream
 
     def _remains(self) -> str:
         """What is left if a frame cannot be written."""
@@ -193,7 +208,7 @@ def encode_frames(
     """Write frames as a video.
 
     Args:
-        frames: uint8 RGB pictures of shape (H, W, 3), all of one size.
+        frames: uint8 RGB images of shape (H, W, 3), all of one size.
         path: The video; it appears when it is complete.
         settings: How to encode.
         progress: Is called after each frame.
@@ -250,22 +265,3 @@ def open_container(
     container = av.open(target, "w", format=container_format, options=options)
     container.flags |= cast(int, Flags.bitexact.value)  # without Matroska's random identifiers
     return container
-
-
-def _add_stream(
-    container: OutputContainer, size: tuple[int, int], settings: EncodeSettings
-) -> VideoStream:
-    """Set the encoder up."""
-    options = encoder_options(settings)
-    stream = container.add_stream(settings.codec, rate=settings.frame_rate, options=options)
-    if not isinstance(stream, VideoStream):
-        raise TypeError(f"{settings.codec} encodes no video")
-    stream.height, stream.width = size
-    odd = size[0] % 2 or size[1] % 2
-    stream.pix_fmt = "yuv444p" if odd and settings.codec in _NEEDS_EVEN_SIZE else "yuv420p"
-    stream.codec_context.thread_count = settings.threads
-    stream.codec_context.colorspace = _BT601
-    stream.codec_context.color_range = _LIMITED
-    if settings.bitrate_bps is not None:
-        stream.codec_context.bit_rate = settings.bitrate_bps
-    return stream

@@ -18,10 +18,9 @@ from arseg_lightning.video.cache import content_hash
 
 __all__ = ["FrameCache", "FrameCacheWarning"]
 
-_HEADER = struct.Struct("<16sIII")
+_HEADER = struct.Struct("<16sIII")  # magic, height, width, checksum
 _MAGIC = b"arseg-frame-1\n\0\0"
 """Goes up when decoding or the file changes, so that entries of an older kind never answer."""
-
 
 _RESERVED_BYTES = 2**30
 """Disk that is left to checkpoints and others, which need it more."""
@@ -51,11 +50,7 @@ class FrameCache:
         return self.root / content_hash(video) / f"{index:06d}.rgb"
 
     def read(self, video: Path, indices: Iterable[int]) -> list[NDArray[np.uint8]] | None:
-        """Read frames; None unless all are there.
-
-        Shapes:
-            returns: (H, W, 3) each
-        """
+        """Read frames, (H, W, 3) each; None unless all are there."""
         images = []
         for index in indices:
             image = _read(self.entry(video, index))
@@ -80,7 +75,6 @@ class FrameCache:
             for index, image in images.items():
                 entry = self.entry(video, index)
                 if _read(entry) is None:
-                    _require_room(entry.parent, image.nbytes)
                     _write(entry, image)
         except OSError as error:
             self._takes_more = False
@@ -102,21 +96,18 @@ def _read(entry: Path) -> NDArray[np.uint8] | None:
     except (OSError, struct.error):
         return None
     pixels = memoryview(content)[_HEADER.size :]
-    whole = magic == _MAGIC and len(pixels) == height * width * 3
-    if not whole or zlib.crc32(pixels) != checksum:
+    is_whole = magic == _MAGIC and len(pixels) == height * width * 3
+    if not is_whole or zlib.crc32(pixels) != checksum:
         return None
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 
-def _require_room(folder: Path, num_bytes: int) -> None:
-    """Raise what a full disk raises, before it is full."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free - num_bytes < _RESERVED_BYTES:
+def _write(entry: Path, image: NDArray[np.uint8]) -> None:
+    """Write an entry, or raise what a full disk raises before it is full."""
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(entry.parent).free - image.nbytes < _RESERVED_BYTES:
         left = f"less than {_RESERVED_BYTES / 2**30:.0f} GiB would be left free"
         raise OSError(errno.ENOSPC, left)
-
-
-def _write(entry: Path, image: NDArray[np.uint8]) -> None:
     pixels = np.ascontiguousarray(image).data
     # Not durable: the checksum tells what is incomplete, and training does not wait for the disk.
     with replacing(entry, durable=False) as partial, partial.open("wb") as file:

@@ -18,11 +18,6 @@ class FrameTimes:
 
     They are the timeline's. Without one they are those that the pictures say, where these go
     ahead, and follow the frame rate where they do not.
-
-    Args:
-        timeline: The file's timeline.
-        container: The file.
-        stream: Its video.
     """
 
     def __init__(
@@ -38,8 +33,7 @@ class FrameTimes:
     def seconds(self, index: int, picture: VideoFrame) -> float:
         """The time of the next frame."""
         if self._timeline is not None:
-            last = len(self._timeline) - 1
-            beyond = max(0, index - last)
+            beyond = max(0, index - (len(self._timeline) - 1))
             return self._timeline.seconds(index - beyond) + float(beyond * self._interval)
         at = picture.dts if self._is_avi else picture.pts
         base = picture.time_base

@@ -1,4 +1,4 @@
-"""How a video asks its pictures to be turned and mirrored before they are shown."""
+"""Turning and mirroring that a video asks for before its pictures are shown."""
 
 from __future__ import annotations
 
@@ -61,15 +61,14 @@ class Orientation(NamedTuple):
         return 180 if self.mirrors_y else 0
 
     @property
-    def is_mirrored(self) -> bool:
-        """Whether left and right change places behind the turn."""
-        return (self.mirrors_x ^ self.mirrors_y) ^ self.swaps_axes
-
-    @property
     def text(self) -> str:
         """What is asked for, worded to follow a name."""
-        turn = f"turned by {self.rotation_degrees} degrees" * bool(self.rotation_degrees)
-        return "asks to be " + " and ".join(filter(None, (turn, "mirrored" * self.is_mirrored)))
+        steps = []
+        if self.rotation_degrees:
+            steps.append(f"turned by {self.rotation_degrees} degrees")
+        if self.mirrors_x ^ self.mirrors_y ^ self.swaps_axes:  # after the turn
+            steps.append("mirrored")
+        return "asks to be " + " and ".join(steps)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that pictures of a size are shown with."""

@@ -11,8 +11,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from arseg_lightning.video.coded import CodingOrder
-from arseg_lightning.video.damage import Damage
-from arseg_lightning.video.ending import Ending
+from arseg_lightning.video.damage import Damage, Ending
 from arseg_lightning.video.frame_times import FrameTimes
 from arseg_lightning.video.probe import packets
 from arseg_lightning.video.timeline import Timeline

@@ -1,29 +1,37 @@
-"""The sound of a video file, kept in an MP4 of other pictures."""
+"""The sound of a video file, copied or encoded as AAC into an MP4 of other pictures."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.packet import Packet
 
 from arseg_lightning.video.probe import file_name, open_video
-from arseg_lightning.video.sound_track import SoundPacket, Track, codec_of, sound_track
 from arseg_lightning.video.timeline import read_timeline
 
 __all__ = ["Sound"]
 
+SoundPacket: TypeAlias = "Packet[AudioStream]"
 
 _LATE_SECONDS = 2.0
 """Sound that begins later is not waited for."""
+
+_HELD = ("aac", "alac", "flac", "mp3", "opus")
+"""What MP4 holds as it is and players expect there; few play PCM, and AC-3 is read on writing."""
+
+_AAC = "aac"
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
 class Sound:
@@ -39,7 +47,7 @@ class Sound:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._tracks: dict[int, Track] = {}
+        self._tracks: dict[int, _Track] = {}
         self._lost: list[str] = []
         self._container: InputContainer | None = None
         self._target: OutputContainer | None = None
@@ -64,16 +72,18 @@ class Sound:
         except (av.FFmpegError, ValueError):  # it has changed since its pictures were opened
             return False
         streams = self._container.streams.audio
-        self._packets = _readable(self._container, streams) if streams else iter(())
+        if not streams:
+            return False
+        self._packets = _readable(self._container)
         begun: set[int] = set()
         for packet in self._packets:
             self._waiting.append(packet)
             begun.add(packet.stream.index)
             if len(begun) == len(streams) or self._seconds(packet) > _LATE_SECONDS:
                 break
-        says = all(codec_of(each) != "aac" or each.codec_context.extradata for each in streams)
-        early = all(self._seconds(packet) <= _LATE_SECONDS for packet in self._waiting)
-        return bool(streams) and says and early and len(begun) == len(streams)
+        is_said = all(_codec(each) != "aac" or each.codec_context.extradata for each in streams)
+        is_early = all(self._seconds(packet) <= _LATE_SECONDS for packet in self._waiting)
+        return is_said and is_early and len(begun) == len(streams)
 
     def add_to(self, target: OutputContainer, trims: bool) -> None:
         """Add the streams to a file that nothing was written to yet.
@@ -86,7 +96,8 @@ class Sound:
         sources = self._container.streams.audio if self._container is not None else ()
         for number, source in enumerate(sources, start=1):
             try:
-                self._tracks[source.index] = sound_track(source, target, self._start, trims)
+                track = _Copied if _codec(source) in _HELD else _Encoded
+                self._tracks[source.index] = track(source, target, self._start, trims)
             except (av.FFmpegError, ValueError, AttributeError) as error:
                 self._lost.append(f"sound {number} cannot be kept ({error})")
 
@@ -96,12 +107,14 @@ class Sound:
         Raises:
             av.FFmpegError: If the file takes no more.
         """
-        while (packet := self._peek()) is not None:
-            if self._seconds(packet) >= seconds:
+        while True:
+            if not self._waiting:
+                self._waiting.extend(islice(self._packets, 1))
+            if not self._waiting or self._seconds(self._waiting[0]) >= seconds:
                 return
-            self._waiting.popleft()
-            track = self._tracks.get(packet.stream.index)
-            self._write(track.packets(packet) if track else ())
+            packet = self._waiting.popleft()
+            if (track := self._tracks.get(packet.stream.index)) is not None:
+                self._write(track.packets(packet))
 
     def finish(self, seconds: float) -> None:
         """Write the rest up to a time, with what encoders hold back."""
@@ -116,12 +129,6 @@ class Sound:
         if self._container is not None:
             self._container.close()
 
-    def _peek(self) -> SoundPacket | None:
-        """The next packet."""
-        if not self._waiting:
-            self._waiting.extend(islice(self._packets, 1))
-        return self._waiting[0] if self._waiting else None
-
     def _seconds(self, packet: SoundPacket) -> float:
         """When a packet is heard; one that does not say so is due."""
         if packet.pts is None:
@@ -134,10 +141,101 @@ class Sound:
                 self._target.mux(packet)
 
 
-def _readable(container: InputContainer, streams: Sequence[AudioStream]) -> Iterator[SoundPacket]:
+class _Track:
+    """A stream on its way into an MP4; ``start`` is what times are counted from, in seconds."""
+
+    target: AudioStream
+    name: str
+
+    def __init__(self, start: Fraction, trims: bool) -> None:
+        self.start, self.trims = start, trims
+        self._last: Fraction | None = None
+
+    def packets(self, packet: SoundPacket) -> Iterator[SoundPacket]:
+        """What becomes of a packet."""
+        raise NotImplementedError
+
+    def rest(self) -> Iterator[SoundPacket]:
+        """What is held back."""
+        yield from ()
+
+    def _in_order(self, packets: list[SoundPacket]) -> Iterator[SoundPacket]:
+        """Leave out what is heard before the first picture, or goes back in time."""
+        for packet in packets:
+            if packet.pts is None or packet.dts is None:
+                continue
+            if packet.pts + (packet.duration or 0) * self.trims < self.trims:
+                continue
+            time = packet.dts * packet.time_base
+            if self._last is None or time > self._last:
+                self._last = time
+                yield packet
+
+
+class _Copied(_Track):
+    """A stream that is copied."""
+
+    def __init__(
+        self, source: AudioStream, target: OutputContainer, start: Fraction, trims: bool
+    ) -> None:
+        super().__init__(start, trims)
+        self.target = target.add_stream_from_template(source)
+        self.name = f"{_codec(source)} copied"
+        self._is_bare_aac = _codec(source) == "aac" and bool(source.codec_context.extradata)
+
+    def packets(self, packet: SoundPacket) -> Iterator[SoundPacket]:
+        # A damaged packet of bare AAC may seem to have a header, at which FFmpeg would give up.
+        is_misleading = self._is_bare_aac and bytes(packet)[:1] == b"\xff"
+        if packet.pts is not None and packet.size and not is_misleading:
+            shift = round(self.start / packet.time_base)
+            packet.dts = (packet.pts if packet.dts is None else packet.dts) - shift
+            packet.pts -= shift
+            packet.stream = self.target
+            yield from self._in_order([packet])
+
+
+class _Encoded(_Track):
+    """A stream that is decoded, and encoded as AAC."""
+
+    def __init__(
+        self, source: AudioStream, target: OutputContainer, start: Fraction, trims: bool
+    ) -> None:
+        super().__init__(start, trims)
+        if getattr(source, "codec_context", None) is None:
+            raise ValueError("FFmpeg has no decoder for it")
+        rate = source.rate if source.rate in _AAC_RATES else 48_000
+        stream = target.add_stream(_AAC, rate=rate)
+        if not isinstance(stream, AudioStream):
+            raise ValueError(f"{_AAC} encodes no sound")
+        stream.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
+        self.target = stream
+        self.name = f"{_codec(source)} as aac"
+
+    def packets(self, packet: SoundPacket) -> Iterator[SoundPacket]:
+        try:
+            for frame in packet.decode():
+                if frame.pts is not None and frame.time_base is not None:
+                    frame.pts -= round(self.start / frame.time_base)
+                    yield from self._in_order(self.target.encode(frame))
+        except (av.FFmpegError, ValueError):  # damaged: what follows is heard at its own time
+            self.name = f"{self.name.removesuffix(', in part')}, in part"
+
+    def rest(self) -> Iterator[SoundPacket]:
+        with suppress(av.FFmpegError, ValueError):  # it was refused a frame before
+            yield from self._in_order(self.target.encode(None))
+
+
+def _codec(source: AudioStream) -> str:
+    """The codec's name, whatever the decoder that reads it is called."""
+    # PyAV has no context for a codec that it does not know, whatever its types say.
+    is_known = getattr(source, "codec_context", None) is not None
+    return source.codec_context.codec.canonical_name if is_known else "unknown"
+
+
+def _readable(container: InputContainer) -> Iterator[SoundPacket]:
     """Packets as far as the file can be read."""
     with suppress(av.FFmpegError, IndexError):  # the last: streams that come and go
-        for packet in container.demux(list(streams)):
+        for packet in container.demux(list(container.streams.audio)):
             yield cast("SoundPacket", packet)
 
 
@@ -147,6 +245,4 @@ def _first_picture_seconds(path: Path) -> Fraction:
     if timeline is not None:
         return int(timeline.pts[0]) * timeline.time_base
     with open_video(path) as (_, stream):
-        if stream.start_time is None or stream.time_base is None:
-            return Fraction(0)
-        return stream.start_time * stream.time_base
+        return (stream.start_time or 0) * (stream.time_base or Fraction(0))

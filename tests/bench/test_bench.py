@@ -132,7 +132,7 @@ def test_exported_graphs_run_on_onnx_runtime():
 def test_an_experiment_brings_its_methods_and_its_weights(tmp_path):
     folder = write_run(tmp_path)
     case = BenchCase.parse(f"{folder}@48x64")
-    compared = case.build()
+    compared = case.build(BenchSettings())
     assert [*compared.baselines] == ["1x", "0.5x"]
     (own,) = compared.own.values()
     assert own.clock.keyframe_interval == 4
@@ -142,12 +142,12 @@ def test_an_experiment_brings_its_methods_and_its_weights(tmp_path):
     (result,) = bench([case], BenchSettings(repeats=1), lambda _: None)
     assert [v.kind for v in result.methods] == ["baseline", "baseline", "own"] * 2
     with pytest.raises(ValueError, match="has its own resolution ratio; leave out --ratio"):
-        case.build(ratios=[0.3])
+        case.build(BenchSettings(resolution_ratios=(0.3,)))
 
 
 def test_an_interval_is_for_methods_with_a_clock():
     with pytest.raises(ValueError, match="1x has no keyframes that a clock could choose"):
-        CASE.build(PerFrame, keyframe_interval=3)
+        CASE.build(BenchSettings(keyframe_interval=3), PerFrame)
 
 
 @pytest.mark.parametrize(

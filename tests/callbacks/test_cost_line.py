@@ -16,7 +16,7 @@ from tests.tiny import TinyNet
 def joint(network=TinyNet):
     loss = CrossEntropy()
     fusion = lambda channels: CReFF(channels, window=3)  # noqa: E731
-    return JointTask(network, loss, FST(loss), 3, 12, fusion=fusion)
+    return JointTask(network, loss, FST(loss), num_classes=3, keyframe_interval=12, fusion=fusion)
 
 
 def test_each_method_is_compared_with_1x():

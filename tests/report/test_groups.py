@@ -27,7 +27,7 @@ def test_a_spread_is_mean_and_sample_deviation():
 def test_runs_that_differ_in_the_seed_alone_are_one_row():
     (group,) = group_runs([run(seed=0, miou=0.5), run(seed=1, miou=0.6)])
     assert (group.name, group.seeds) == ("ar", 2)
-    assert group.spread(lambda each: each.own.accuracy.miou_mean).mean() == pytest.approx(0.55)
+    assert group.spread(lambda each: each.accuracy.miou_mean).mean() == pytest.approx(0.55)
 
 
 @pytest.mark.parametrize(

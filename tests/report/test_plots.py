@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import group_runs, rows_of
+from arseg_lightning.report.groups import group_runs, with_baselines
 from arseg_lightning.report.plots import (
     heat_maps,
     pareto_front,
@@ -77,8 +77,8 @@ def test_runs_that_differ_in_more_make_two_grids(tmp_path):
 def test_pictures_are_written(tmp_path):
     groups = group_runs(collect([study(tmp_path)]).runs)
     ((data, table),) = heat_maps(sweep(tmp_path / "sweep", [(0.3, 6), (0.5, 12)]))
-    plot_pareto(rows_of(groups), tmp_path / "pareto.png")
-    plot_row_distances(rows_of(groups) * 3, tmp_path / "distances.png")
+    plot_pareto(with_baselines(groups), tmp_path / "pareto.png")
+    plot_row_distances(with_baselines(groups) * 3, tmp_path / "distances.png")
     plot_changes(Study.of(groups, "ar"), tmp_path / "changes.png")
     plot_heat_map(table, data, tmp_path / "heatmap.png")
     for path in tmp_path.glob("*.png"):

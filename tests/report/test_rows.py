@@ -1,17 +1,17 @@
 """Rows of a report: what runs are about, and baselines once."""
 
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import group_runs, rows_of
+from arseg_lightning.report.groups import group_runs, with_baselines
 from arseg_lightning.report.result_tables import distances_table, results_table
 from tests.report.made import config, method, pooled_method, result, study
 
 
 def rows(folder):
-    return rows_of(group_runs(collect([folder]).runs))
+    return with_baselines(group_runs(collect([folder]).runs))
 
 
 def test_a_baseline_of_many_runs_is_listed_once(tmp_path):
-    found = [(row.group.name, row.name) for row in rows(study(tmp_path))]
+    found = [(row.name, row.method) for row in rows(study(tmp_path))]
     assert found == [
         ("ar", "AR 0.5x"),
         ("conv", "AR 0.5x"),
@@ -26,7 +26,7 @@ def test_baselines_of_different_weights_are_averaged(tmp_path):
         made = result([method("1x", miou, 10.0), method("AR 0.5x", 0.5, 3.0)], config(seed=seed))
         made.write(tmp_path / f"ar-seed{seed}.json")
     high, own = rows(tmp_path)
-    assert (high.name, high.is_own, high.seeds, round(high.miou.mean(), 3)) == (
+    assert (high.method, high.is_own, high.seeds, round(high.miou.mean(), 3)) == (
         "1x", False, 2, 0.65,
     )  # fmt: skip
     assert (own.label, own.seeds) == ("ar", 2)

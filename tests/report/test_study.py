@@ -54,7 +54,7 @@ def test_another_ratio_has_another_baseline(groups, tmp_path):
 
 
 def test_the_table_is_what_a_reader_needs(groups):
-    table = study_table(Study.of(groups, "ar", rows=["high", "half", "ar"]))
+    table = study_table(Study.of(groups, "ar", first=["high", "half", "ar"]))
     assert " ".join(table.columns) == ("row mIoU % pooled change recovered worst GMACs cost seeds")
     assert [" ".join(row) for row in table.to_numpy()] == [
         "high 60.0 60.0 +4.0 - 59.0 10.00 100% 1",
@@ -67,7 +67,7 @@ def test_the_table_is_what_a_reader_needs(groups):
 
 def test_names_that_are_no_rows_are_refused(groups):
     message = r"no row of the name 'arr'; the rows are: ar, conv, half, high, window_3"
-    for options in ({"reference": "arr"}, {"baseline": "arr"}, {"rows": ["arr"]}):
+    for options in ({"reference": "arr"}, {"baseline": "arr"}, {"first": ["arr"]}):
         with pytest.raises(ValueError, match=message):
             Study.of(groups, **options)
 
@@ -86,5 +86,5 @@ def test_another_network_and_other_data_are_not_compared(groups, tmp_path):
     result([method("AR 0.5x", 0.7, 9.0)], other).write(tmp_path / "psp.json")
     result([method("AR 0.5x", 0.7, 9.0)], config(), size=(96, 128)).write(tmp_path / "large.json")
     both = Study.of(group_runs(collect([tmp_path]).runs), "ar")
-    assert {group.name for group in both.of_reference().groups} == {group.name for group in groups}
-    assert both.change(row(both.groups, "large")).count() == 0
+    assert {group.name for group in both.of_reference().rows} == {group.name for group in groups}
+    assert both.change(row(both.rows, "large")).count() == 0

@@ -3,14 +3,14 @@
 import pytest
 
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import RunGroup, group_runs, rows_of
+from arseg_lightning.report.groups import Row, group_runs, with_baselines
 from experiments.reproduction.arseg.compare import (
     compare,
     comparison_notes,
-    group_recipe,
     main,
     paper_change,
     results_beside_paper,
+    row_recipe,
     studies_of,
     study_beside_paper,
 )
@@ -103,9 +103,9 @@ def groups_in(folder):
 
 def test_a_group_has_a_recipe_if_its_runs_agree(tmp_path):
     groups = {group.name: group for group in groups_in(study(tmp_path))}
-    assert group_recipe(groups["ar"]).network == "BiSeNet18"
-    both = RunGroup("both", groups["ar"].runs + groups["conv"].runs)
-    assert group_recipe(both) is None
+    assert row_recipe(groups["ar"]).network == "BiSeNet18"
+    both = Row("both", groups["ar"].runs + groups["conv"].runs, groups["ar"].measured)
+    assert row_recipe(both) is None
 
 
 def test_the_papers_figure_stands_beside_ours(tmp_path):
@@ -116,7 +116,7 @@ def test_the_papers_figure_stands_beside_ours(tmp_path):
         own, config(network="PSPNet18", share_classifier=False), **paper | {"classes": 11}
     ).write(tmp_path / "b.json")
     result(own, config(network="PSPNet18"), **paper | {"interval": 15}).write(tmp_path / "c.json")
-    found = rows_of(groups_in(tmp_path))
+    found = with_baselines(groups_in(tmp_path))
     last = results_beside_paper(found).to_numpy()[:, -3:].tolist()
     assert last == [
         ["main: AR 0.5x", "70.48", "+0.52"],

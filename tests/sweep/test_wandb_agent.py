@@ -118,7 +118,7 @@ def test_a_ratios_networks_are_tested_at_that_ratio(agent, capsys):
 def untrained(tmp_path):
     """A checkpoint of the quickstart's task with a small network."""
     loss = CrossEntropy()
-    task = JointTask(TinyNet, loss, FST(loss), 9, fusion=partial(CReFF, window=3))
+    task = JointTask(TinyNet, loss, FST(loss), num_classes=9, fusion=partial(CReFF, window=3))
     path = tmp_path / "untrained.ckpt"
     version = {"pytorch-lightning_version": lightning.__version__}
     torch.save({"state_dict": task.state_dict(), **version}, path)

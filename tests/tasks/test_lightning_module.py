@@ -95,7 +95,9 @@ def test_files_that_a_training_started_from_need_not_be_there_any_more(run, tmp_
 @pytest.mark.parametrize(
     "task",
     [
-        PerFrameTask(TinyNet, OnlineHardExampleMining(threshold=0.6), 3, resolution_ratio=0.5),
+        PerFrameTask(
+            TinyNet, OnlineHardExampleMining(threshold=0.6), num_classes=3, resolution_ratio=0.5
+        ),
         LowResTask(
             partial(TinyNet),
             FST(CrossEntropy(auxiliary_weight=0.1), similarity="kl"),

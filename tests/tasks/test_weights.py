@@ -159,7 +159,7 @@ def test_the_part_of_a_checkpoint_that_fits_is_taken(tmp_path):
     trained = PerFrameTask(TinyNet, CrossEntropy(), num_classes=3)
     torch.save({"state_dict": trained.state_dict()}, tmp_path / "high.ckpt")
     task = LowResTask(
-        TinyNet, FST(CrossEntropy()), 3, weights={"high_res": f"{tmp_path}/high.ckpt"}
+        TinyNet, FST(CrossEntropy()), num_classes=3, weights={"high_res": f"{tmp_path}/high.ckpt"}
     )
     assert task.method.high_res.stem[0].weight.equal(trained.method.network.stem[0].weight)
     assert task.method.low_res.classifier.weight.equal(trained.method.network.classifier.weight)
@@ -167,19 +167,23 @@ def test_the_part_of_a_checkpoint_that_fits_is_taken(tmp_path):
 
 
 def test_several_parts_that_fit_are_named_and_one_may_be_chosen(tmp_path):
-    trained = LowResTask(TinyNet, FST(CrossEntropy()), 3)
+    trained = LowResTask(TinyNet, FST(CrossEntropy()), num_classes=3)
     torch.save({"state_dict": trained.state_dict()}, tmp_path / "ar.ckpt")
     message = r"several parts of .*ar\.ckpt fit network: high_res, low_res; say which.*#high_res"
     with pytest.raises(ValueError, match=message):
-        PerFrameTask(TinyNet, CrossEntropy(), 3, weights={"network": f"{tmp_path}/ar.ckpt"})
+        PerFrameTask(
+            TinyNet, CrossEntropy(), num_classes=3, weights={"network": f"{tmp_path}/ar.ckpt"}
+        )
     file = f"{tmp_path}/ar.ckpt#low_res"
-    task = PerFrameTask(TinyNet, CrossEntropy(), 3, weights={"network": file})
+    task = PerFrameTask(TinyNet, CrossEntropy(), num_classes=3, weights={"network": file})
     assert task.method.network.stem[0].weight.equal(trained.method.low_res.stem[0].weight)
 
 
 def test_weights_for_no_part_and_files_that_fit_none_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"1x has no part 'nothing' .* it has network"):
-        PerFrameTask(TinyNet, CrossEntropy(), 3, weights={"nothing": "file.ckpt"})
+        PerFrameTask(TinyNet, CrossEntropy(), num_classes=3, weights={"nothing": "file.ckpt"})
     torch.save({"state_dict": {"method.fusion.other": torch.zeros(1)}}, tmp_path / "odd.ckpt")
     with pytest.raises(ValueError, match=r"no part of .*odd\.ckpt fits fusion: expected .*found"):
-        LowResTask(TinyNet, FST(CrossEntropy()), 3, weights={"fusion": f"{tmp_path}/odd.ckpt"})
+        LowResTask(
+            TinyNet, FST(CrossEntropy()), num_classes=3, weights={"fusion": f"{tmp_path}/odd.ckpt"}
+        )

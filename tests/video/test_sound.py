@@ -4,8 +4,8 @@ import av
 import pytest
 
 from arseg_lightning.video.decode import decode
-from arseg_lightning.video.durable import DurableWriter
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.fragmented_mp4 import FragmentedWriter
 from arseg_lightning.video.sound import Sound
 from tests.video.small_videos import write_video
 from tests.video.tones import beginnings, sounds_of, write_with_tone
@@ -17,7 +17,7 @@ def copy(path, limit=None, error=None):
     """Write the pictures again, with the sound; tells where, and what is said of it."""
     target = path.with_name(f"copy_{path.stem}.mp4")
     sound = Sound(path)
-    with DurableWriter(target, FAST, sound) as writer:
+    with FragmentedWriter(target, FAST, sound) as writer:
         for frame in decode(path):
             if frame.index == limit:
                 break
@@ -104,7 +104,7 @@ def test_a_disk_that_is_full_leaves_sound_and_pictures_of_the_complete_seconds(
     tmp_path, monkeypatch
 ):
     source = write_with_tone(tmp_path / "a.mp4", seconds=5.0)
-    with DurableWriter(tmp_path / "copy.mp4", FAST, Sound(source)) as writer:
+    with FragmentedWriter(tmp_path / "copy.mp4", FAST, Sound(source)) as writer:
         for frame in decode(source):
             writer.write(frame.image, frame.pts_seconds)
         writer._file.failed = True  # takes no more
@@ -138,7 +138,7 @@ def test_damaged_sound_is_heard_where_it_can_be(tmp_path, codec, damage, said):
 
 def test_sound_that_cannot_be_kept_is_named(tmp_path, monkeypatch):
     source = write_with_tone(tmp_path / "a.mkv", codec="pcm_s16le")
-    monkeypatch.setattr("arseg_lightning.video.sound_track._AAC", "libx264")
+    monkeypatch.setattr("arseg_lightning.video.sound._AAC", "libx264")
     target, summary = copy(source, 5)
     assert summary.startswith("sound 1 cannot be kept (")
     assert len(list(decode(target))) == 5

@@ -20,7 +20,7 @@ import pandas as pd
 from arseg_lightning.files import write_atomic
 from arseg_lightning.report import RunResult, documents
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import Row, RunGroup, group_runs, look_up, rows_of
+from arseg_lightning.report.groups import Row, group_runs, look_up, with_baselines
 from arseg_lightning.report.result_tables import results_table, study_table
 from arseg_lightning.report.study import Study
 from arseg_lightning.report.table_files import markdown
@@ -28,7 +28,7 @@ from arseg_lightning.types import size_text
 from experiments.reproduction.arseg.paper import PaperRow, Recipe, find_row, paper_data
 from experiments.reproduction.arseg.recipe import class_name, recipe_of
 
-__all__ = ["TABLES", "Comparison", "compare", "comparison_notes", "group_recipe", "paper_change"]
+__all__ = ["TABLES", "Comparison", "compare", "comparison_notes", "paper_change", "row_recipe"]
 __all__ += ["results_beside_paper", "studies_of", "study_beside_paper"]
 
 _TESTS_LIKE_THE_PAPER = {
@@ -84,19 +84,19 @@ def paper_change(recipe: Recipe | None, reference: Recipe | None) -> tuple[float
     return None
 
 
-def group_recipe(group: RunGroup) -> Recipe | None:
+def row_recipe(row: Row) -> Recipe | None:
     """What a row's own method is, if the configurations tell, and the same for all runs."""
-    recipes = {recipe_of(run.result, run.own.name) for run in group.runs}
+    recipes = {recipe_of(run.result, run.own.name) for run in row.runs}
     return recipes.pop() if len(recipes) == 1 else None
 
 
 def studies_of(
-    groups: Sequence[RunGroup], reference: str | None = None, baseline: str | None = None
+    rows: Sequence[Row], reference: str | None = None, baseline: str | None = None
 ) -> list[Study]:
     """Find what can be compared: rows of one network on the same data, with a reference.
 
     Args:
-        groups: The rows.
+        rows: The rows.
         reference: Name of the reference, whose network and data alone are compared; by default
             there is a study for each that has AR-Seg as the paper proposes it, once.
         baseline: Name of the s x baseline.
@@ -104,18 +104,18 @@ def studies_of(
     Raises:
         ValueError: If a name is that of no row.
     """
-    families: dict[tuple[str, str | None], list[RunGroup]] = {}
-    for group in groups:
-        recipe = group_recipe(group)
-        family = group.first.result.tested_on, recipe.network if recipe else None
-        families.setdefault(family, []).append(group)
+    families: dict[tuple[str, str | None], list[Row]] = {}
+    for row in rows:
+        recipe = row_recipe(row)
+        family = row.tested_on, recipe.network if recipe else None
+        families.setdefault(family, []).append(row)
     if reference or baseline:
         named = {reference or baseline}
-        Study.of(groups, reference, baseline)  # refuses names of no row
-        families = {k: f for k, f in families.items() if named & {group.name for group in f}}
+        Study.of(rows, reference, baseline)  # refuses names of no row
+        families = {k: f for k, f in families.items() if named & {row.name for row in f}}
     studies = []
     for members in families.values():
-        proposed = [g for g in members if (r := group_recipe(g)) and r == Recipe(r.network)]
+        proposed = [row for row in members if (r := row_recipe(row)) and r == Recipe(r.network)]
         name = reference or (proposed[0].name if len(proposed) == 1 else None)
         if name and len(members) > 1:
             studies.append(Study.of(members, name, baseline))
@@ -159,9 +159,9 @@ def study_beside_paper(study: Study) -> pd.DataFrame:
     The paper's change is that of its mIoU between the same two recipes; in brackets the network, if
     it has them for another one only.
     """
-    reference, cells = study.reference and group_recipe(study.reference), []
-    for group in study.groups:
-        recipe = group_recipe(group)
+    reference, cells = study.reference and row_recipe(study.reference), []
+    for row in study.rows:
+        recipe = row_recipe(row)
         change = None
         if recipe and reference and recipe.network == reference.network:
             change = paper_change(recipe, reference)
@@ -175,7 +175,7 @@ def study_beside_paper(study: Study) -> pd.DataFrame:
 
 
 def _comparisons(rows: Sequence[Row]) -> list[Comparison | None]:
-    return [compare(row.group.first.result, row.name) for row in rows]
+    return [compare(row.first.result, row.method) for row in rows]
 
 
 def _note_numbers(rows: Sequence[Row]) -> dict[str, int]:
@@ -230,10 +230,10 @@ def main(words: Sequence[str] | None = None) -> None:
         text = documents.with_current_tables(arguments.document, TABLES)
         write_atomic(arguments.document, text)
         return
-    groups = group_runs(collect(arguments.runs).runs)
-    rows = rows_of(groups)
+    own = group_runs(collect(arguments.runs).runs)
+    rows = with_baselines(own)
     print(f"{markdown(results_beside_paper(rows), 2)}\n\n{comparison_notes(rows)}".rstrip())
-    for study in studies_of(groups, arguments.reference, arguments.baseline):
+    for study in studies_of(own, arguments.reference, arguments.baseline):
         print(f"\n{markdown(study_beside_paper(study))}")
 
 

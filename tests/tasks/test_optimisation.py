@@ -2,7 +2,7 @@
 
 import pytest
 
-from arseg_lightning.tasks.schedule import schedule_factor
+from arseg_lightning.tasks.optimisation import schedule_factor
 
 
 def test_cosine_starts_at_one_halves_in_the_middle_and_ends_at_zero():

@@ -1,17 +1,19 @@
-"""Learning rate over the steps of a run."""
+"""Optimiser and learning-rate schedule of a task."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import torch
 from lightning.pytorch.cli import LRSchedulerCallable
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-__all__ = ["Interval", "Schedule", "ScheduleName", "make_schedule", "schedule_factor"]
-__all__ += ["schedule_settings"]
+__all__ = ["Interval", "Schedule", "ScheduleName", "StepwiseSchedule", "adam", "build_optimizer"]
+__all__ += ["build_schedule", "schedule_factor"]
 
 ScheduleName = Literal["cosine", "polynomial", "constant"]
 Schedule = ScheduleName | LRSchedulerCallable
@@ -20,7 +22,70 @@ Schedule = ScheduleName | LRSchedulerCallable
 Interval = Literal["epoch", "step"]
 
 
-def make_schedule(
+def adam(parameters: Any) -> Optimizer:
+    """The paper's optimiser for CamVid: Adam, learning rate 1e-3, no weight decay."""
+    return torch.optim.Adam(parameters, lr=1e-3)
+
+
+def build_optimizer(
+    make: Callable[[Any], Optimizer],
+    module: nn.Module,
+    rates: Mapping[str, float],
+    learning_rate: float | None = None,
+) -> Optimizer:
+    """Optimise all parameters that want a gradient, in a group for each rate.
+
+    Args:
+        make: Builds the optimiser of groups of parameters.
+        module: Has the parameters.
+        rates: Factors on the learning rate of submodules, by their names.
+        learning_rate: Takes the place of the optimiser's own.
+
+    Raises:
+        ValueError: If a rate is for no submodule, or nothing wants a gradient.
+    """
+    parts: dict[str, set[nn.Parameter]] = {}
+    for name in rates:
+        try:
+            parts[name] = set(module.get_submodule(name).parameters())
+        except AttributeError as error:
+            names = ", ".join(child for child, _ in module.named_children())
+            raise ValueError(f"rates names {name!r}, and the method has {names}") from error
+    groups: dict[str, list[nn.Parameter]] = {}
+    for parameter in filter(lambda p: p.requires_grad, module.parameters()):
+        name = next((name for name, part in parts.items() if parameter in part), "")
+        groups.setdefault(name, []).append(parameter)
+    if not groups:
+        raise ValueError("no parameter wants a gradient: the method has nothing to train")
+    optimizer = make([{"params": group} for group in groups.values()])
+    for name, group in zip(groups, optimizer.param_groups, strict=True):
+        group["lr"] = (learning_rate or group["lr"]) * rates.get(name, 1.0)
+    return optimizer
+
+
+class StepwiseSchedule(LambdaLR):
+    """A learning rate that is set at every step of the optimiser.
+
+    Args:
+        optimizer: Whose rate it is.
+        name: Its course.
+        total_steps: Optimiser steps of the whole run.
+        warmup_steps: Steps over which the rate first rises linearly.
+
+    Attributes:
+        settings: What decides it, in plain values.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, name: ScheduleName, total_steps: float, warmup_steps: int
+    ) -> None:
+        self.settings: dict[str, Any] = {"schedule": name, "warmup_steps": warmup_steps}
+        if name != "constant":
+            self.settings["total steps"] = total_steps
+        super().__init__(optimizer, schedule_factor(name, total_steps, warmup_steps))
+
+
+def build_schedule(
     schedule: Schedule,
     optimizer: Optimizer,
     total_steps: float,
@@ -53,8 +118,8 @@ def make_schedule(
                 f"schedule={schedule} ends with the run, and nobody knows how many steps this one "
                 f"has; give trainer.max_epochs or trainer.max_steps, or schedule=constant"
             )
-        factor = schedule_factor(schedule, total_steps, warmup_steps)
-        return {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
+        stepwise = StepwiseSchedule(optimizer, schedule, total_steps, warmup_steps)
+        return {"scheduler": stepwise, "interval": "step"}
     if warmup_steps:
         raise ValueError(
             f"warmup_steps={warmup_steps} goes with cosine, polynomial and constant; for a warm-up "
@@ -68,33 +133,19 @@ def make_schedule(
             "ReduceLROnPlateau looks at a metric: set schedule_monitor, for example val/miou (with "
             "mode: max) or val/loss"
         )
-    return {"scheduler": made, "interval": interval or "epoch"} | (
-        {"monitor": monitor} if monitor else {}
-    )
-
-
-def schedule_settings(
-    schedule: Schedule, total_steps: float, warmup_steps: int, monitor: str | None
-) -> dict[str, Any]:
-    """What decides a schedule, in plain values, besides what its object tells."""
-    if not isinstance(schedule, str):
-        return {"schedule_monitor": monitor}
-    settings: dict[str, Any] = {"schedule": schedule, "warmup_steps": warmup_steps}
-    return settings | ({} if schedule == "constant" else {"total steps": total_steps})
+    built: dict[str, Any] = {"scheduler": made, "interval": interval or "epoch"}
+    return built if monitor is None else built | {"monitor": monitor}
 
 
 def schedule_factor(
     schedule: ScheduleName, total_steps: float, warmup_steps: int = 0
 ) -> Callable[[int], float]:
-    """Factor on the learning rate for each step.
+    """Factor on the learning rate, as a function of the step.
 
     Args:
         schedule: ``cosine`` to zero (the paper), ``polynomial`` of power 0.9 to zero, ``constant``.
         total_steps: Optimiser steps of the whole run.
         warmup_steps: Steps over which the rate first rises linearly.
-
-    Returns:
-        A function of the step, for ``LambdaLR``.
     """
 
     def factor(step: int) -> float:

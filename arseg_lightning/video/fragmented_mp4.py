@@ -1,4 +1,4 @@
-"""Writes a video that is worth keeping even if its making ends early."""
+"""Writes an MP4 in fragments: whatever ends its making, what is complete can be played."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from av.container import OutputContainer
 from av.video.stream import VideoStream
@@ -16,13 +16,21 @@ from av.video.stream import VideoStream
 from arseg_lightning.video.encode import Pixels, VideoWriter, open_container
 from arseg_lightning.video.encoders import EncodeSettings
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
-from arseg_lightning.video.fragments import FRAGMENT_OPTIONS, FragmentFile
 from arseg_lightning.video.sound import Sound
 
-__all__ = ["DurableWriter"]
+__all__ = ["FragmentFile", "FragmentedWriter"]
+
+# FFmpeg writes a fragment a second, and makes an ordinary file of them at the end.
+# A second is also how long pictures wait for sound that is silent, or comes later.
+_OPTIONS = {
+    "movflags": "hybrid_fragmented",
+    "frag_duration": "1000000",
+    "max_interleave_delta": "1000000",
+}
+_BOX_HEADER, _LONG_BOX_HEADER = 8, 16
 
 
-class DurableWriter(VideoWriter):
+class FragmentedWriter(VideoWriter):
     """Writes frames to an MP4 file that is valid at whatever frame its making ends.
 
     An exception or Ctrl-C in the ``with`` block leaves a video of all frames written so far; a
@@ -56,7 +64,7 @@ class DurableWriter(VideoWriter):
         self._file: FragmentFile | None = None
 
     def __enter__(self) -> Self:
-        """Create the file, so that a place that cannot be written is known at once."""
+        """Create the file, so that a path that cannot be written is known at once."""
         super().__enter__()
         with self._naming_errors():
             if self.path.is_dir():
@@ -81,7 +89,10 @@ class DurableWriter(VideoWriter):
         if self._file is None:
             return
         try:
-            self._close(self._file, quiet=kind is not None)
+            self._close(self._file)
+        except CannotWriteVideo:
+            if kind is None:
+                raise
         finally:
             keep = self.num_frames > 0 and (not self._file.failed or self._file.cut())
             self._file.release()
@@ -90,8 +101,8 @@ class DurableWriter(VideoWriter):
             with suppress(OSError):
                 self._partial.replace(self.path) if keep else self._partial.unlink()
 
-    def _close(self, file: FragmentFile, quiet: bool) -> None:
-        """Write the last frames and the end; an error on the way may have done so for good."""
+    def _close(self, file: FragmentFile) -> None:
+        """Write the last frames and the end, unless an error has ended the file before."""
         if self._container is None or self._stream is None:
             return
         try:
@@ -104,22 +115,73 @@ class DurableWriter(VideoWriter):
                 self._container.close()
         except CannotWriteVideo:
             file.failed = True
-            if not quiet:
-                raise
+            raise
 
     def _open(self) -> OutputContainer:
         if self._file is None:
             raise VideoError(f"{self.path} is written in a with block only")
         self._trims = self.sound is not None and self.sound.open()
-        flags = {"movflags": f"{FRAGMENT_OPTIONS['movflags']}+delay_moov"} if self._trims else {}
-        return open_container(self._file, "mp4", FRAGMENT_OPTIONS | flags)
+        flags = {"movflags": f"{_OPTIONS['movflags']}+delay_moov"} if self._trims else {}
+        return open_container(self._file, "mp4", _OPTIONS | flags)
 
-    def _opened(self, size: tuple[int, int]) -> tuple[OutputContainer, VideoStream]:
-        is_new = self._container is None
-        container, stream = super()._opened(size)
-        if is_new and self.sound is not None:
+    def _add_stream(self, container: OutputContainer, size: tuple[int, int]) -> VideoStream:
+        stream = super()._add_stream(container, size)
+        if self.sound is not None:
             self.sound.add_to(container, self._trims)
-        return container, stream
+        return stream
 
     def _remains(self) -> str:
         return f"of its {self.num_frames} frames those of the complete seconds are kept"
+
+
+class FragmentFile:
+    """A file that FFmpeg writes an MP4 to, and that can be cut back to its complete fragments.
+
+    After a write that failed it takes no more and says nothing: FFmpeg writes an end when a
+    container is closed, which would spoil what is there.
+
+    Args:
+        path: The file; it is created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b", buffering=0)
+        self.seek, self.tell, self.release = self._file.seek, self._file.tell, self._file.close
+        self.failed = False
+
+    def write(self, data: bytes) -> int:
+        """Write all of it, or raise what stands against it."""
+        view, done = memoryview(data), 0
+        if self.failed:
+            return len(view)
+        try:
+            while done < len(view):
+                done += self._file.write(view[done:]) or 0
+        except BaseException:  # also Ctrl-C: what follows would leave a gap
+            self.failed = True
+            raise
+        return done
+
+    def cut(self) -> bool:
+        """Cut behind the last complete fragment; tells whether there is one."""
+        end = _complete_length(self._file)
+        self._file.truncate(end)
+        return end > 0
+
+
+def _complete_length(file: BinaryIO) -> int:
+    """Where the last complete fragment ends: each one ends with its pictures, ``mdat``."""
+    size = file.seek(0, os.SEEK_END)
+    position = end = 0
+    while position + _BOX_HEADER <= size:
+        file.seek(position)
+        header = file.read(_LONG_BOX_HEADER)
+        length, kind = int.from_bytes(header[:4], "big"), header[4:8]
+        if length == 1:  # the length follows in 8 bytes
+            length = int.from_bytes(header[8:], "big")
+        if length < _BOX_HEADER or position + length > size:
+            break
+        position += length
+        if kind == b"mdat":
+            end = position
+    return end

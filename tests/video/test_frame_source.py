@@ -3,7 +3,7 @@
 import pytest
 
 from arseg_lightning.video.errors import NotAVideo
-from arseg_lightning.video.source import find_sources, open_source
+from arseg_lightning.video.frame_source import find_sources, open_source
 from tests.video.small_videos import write_video
 from tests.video.test_images import write_images
 

@@ -1,4 +1,4 @@
-"""What can be encoded: a video file or a folder of images."""
+"""Video files and folders of images, both as frames one after the other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VIDEO_ENDINGS = frozenset(
 
 @dataclass(frozen=True)
 class FrameSource:
-    """Frames that can be read one after the other, from a video file or a folder of images.
+    """Frames of a video file or a folder of images.
 
     Args:
         path: The file or folder.
@@ -69,9 +69,9 @@ def open_source(path: Path) -> FrameSource:
 
 def find_sources(folder: Path) -> list[Path]:
     """The video files and image folders directly inside a folder, by name."""
-    found = [
+    return sorted(
         path
         for path in folder.iterdir()
-        if (image_files(path) if path.is_dir() else path.suffix.lower() in _VIDEO_ENDINGS)
-    ]
-    return sorted(path for path in found if not path.name.startswith("."))
+        if not path.name.startswith(".")
+        and (image_files(path) if path.is_dir() else path.suffix.lower() in _VIDEO_ENDINGS)
+    )

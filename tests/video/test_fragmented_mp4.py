@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from arseg_lightning.video.decode import decode
-from arseg_lightning.video.durable import DurableWriter
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
-from arseg_lightning.video.fragments import FragmentFile
+from arseg_lightning.video.fragmented_mp4 import FragmentedWriter, FragmentFile
 from arseg_lightning.video.probe import probe
 from tests.video.small_disk import on_a_small_disk
 from tests.video.small_videos import moving_frames
@@ -32,7 +31,7 @@ def times(path):
 
 def test_frames_keep_their_times(tmp_path):
     path = tmp_path / "clip.mp4"
-    with DurableWriter(path, FAST) as writer:
+    with FragmentedWriter(path, FAST) as writer:
         for image, time in zip(moving_frames(len(TIMES)), TIMES, strict=True):
             writer.write(image, time)
     assert times(path) == pytest.approx(TIMES, abs=1e-6)
@@ -41,7 +40,7 @@ def test_frames_keep_their_times(tmp_path):
 
 
 def test_without_times_the_rate_counts(tmp_path):
-    with DurableWriter(tmp_path / "clip.mp4", FAST) as writer:
+    with FragmentedWriter(tmp_path / "clip.mp4", FAST) as writer:
         for image in moving_frames(5):
             writer.write(image)
     assert times(tmp_path / "clip.mp4") == pytest.approx(np.arange(5) / 25, abs=1e-6)
@@ -49,14 +48,14 @@ def test_without_times_the_rate_counts(tmp_path):
 
 def test_time_does_not_go_back(tmp_path):
     image = next(moving_frames(1))
-    with DurableWriter(tmp_path / "clip.mp4", FAST) as writer:
+    with FragmentedWriter(tmp_path / "clip.mp4", FAST) as writer:
         writer.write(image, 2.0)
         with pytest.raises(VideoError, match=r"frame 1 of .* at 1\.5 s, not after .* \(2 s\)"):
             writer.write(image, 1.5)
 
 
 def write_until(place, error, path):
-    with DurableWriter(path, FAST) as writer:
+    with FragmentedWriter(path, FAST) as writer:
         for number, image in enumerate(moving_frames()):
             if number == place:
                 raise error
@@ -74,15 +73,15 @@ def test_what_was_written_before_an_error_is_kept(tmp_path, error):
 def test_without_a_frame_nothing_is_left_and_an_older_file_stays(tmp_path):
     path = tmp_path / "clip.mp4"
     path.write_text("older")
-    with pytest.raises(RuntimeError), DurableWriter(path, FAST):
+    with pytest.raises(RuntimeError), FragmentedWriter(path, FAST):
         raise RuntimeError
-    with DurableWriter(path, FAST):
+    with FragmentedWriter(path, FAST):
         pass
     assert (path.read_text(), list(tmp_path.iterdir())) == ("older", [path])
 
 
 def write_noise(path, num_frames=200):
-    with DurableWriter(path, FAST) as writer:
+    with FragmentedWriter(path, FAST) as writer:
         for number, image in enumerate(noise(num_frames)):
             writer.write(image, number / 25)
 
@@ -100,7 +99,7 @@ def test_a_full_disk_leaves_the_complete_seconds(tmp_path):
 
 
 def kill_at_the_150th(path):
-    with DurableWriter(path, FAST) as writer:
+    with FragmentedWriter(path, FAST) as writer:
         for number, image in enumerate(noise(200)):
             writer.write(image, number / 25)
             if number == 150:
@@ -121,16 +120,16 @@ def test_impossible_places_are_refused_before_any_frame(tmp_path):
     (tmp_path / "folder.mp4").mkdir()
     with (
         pytest.raises(CannotWriteVideo, match="one of the folders in its path is a file"),
-        DurableWriter(tmp_path / "file" / "clip.mp4", FAST),
+        FragmentedWriter(tmp_path / "file" / "clip.mp4", FAST),
     ):
         pytest.fail("it was opened")
     with (
         pytest.raises(CannotWriteVideo, match="there is a folder of that name"),
-        DurableWriter(tmp_path / "folder.mp4", FAST),
+        FragmentedWriter(tmp_path / "folder.mp4", FAST),
     ):
         pytest.fail("it was opened")
     with pytest.raises(VideoError, match=r"is an \.mp4, got .*clip\.avi"):
-        DurableWriter(tmp_path / "clip.avi", FAST)
+        FragmentedWriter(tmp_path / "clip.avi", FAST)
 
 
 def box(kind, size):

@@ -1,0 +1,185 @@
+"""LightningCLI for experiments: one folder a run, and a configuration that always decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning import Trainer
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from arseg_lightning.callbacks import (
+    CompiledNetworks,
+    Resume,
+    RunCheckpoint,
+    RunFolder,
+    WandbPanels,
+    WholeCheckpoints,
+)
+from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
+from arseg_lightning.callbacks.run_record import refuse_what_is_not_recorded
+from arseg_lightning.callbacks.wandb_runs import keep_wandb_run, name_wandb_runs
+from arseg_lightning.commands.predict import segment_and_show
+from arseg_lightning.models import read_checkpoint
+from arseg_lightning.streaming import segmenter_of
+from arseg_lightning.streaming.folder import FolderSettings
+from arseg_lightning.tasks.experiment import link_data_to_model
+from arseg_lightning.tasks.trusted import refuse_dangerous
+from arseg_lightning.tasks.weights import (
+    check_run_checkpoint,
+    leave_out_files,
+    leave_out_pretrained,
+)
+
+__all__ = ["STAGES", "ExperimentCLI"]
+
+STAGES = ("fit", "validate", "test")
+
+_CHECKPOINTS_OF_LIGHTNING = ("best", "last", "hpc", "registry")
+"""Words that Lightning takes for a checkpoint's path."""
+
+
+class ExperimentCLI(LightningCLI):
+    """LightningCLI with one folder a run, and a configuration that always decides.
+
+    Differs: Lightning lets the hyperparameters in a checkpoint override the command line; here a
+    checkpoint only brings weights. ``last.ckpt`` is the last epoch, ``best.ckpt`` the best one.
+    """
+
+    _resumed: Path | None = None
+    """The checkpoint of an interrupted run."""
+
+    def __init__(self, stages: Sequence[str], **settings: Any) -> None:
+        self._stages = stages
+        super().__init__(**settings)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Of Lightning's, those that were asked for: building a parser takes a while."""
+        return {stage: LightningCLI.subcommands()[stage] for stage in self._stages}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the run's folder, the two checkpoints, and the links from data to model."""
+        parser.add_argument("--run_dir", type=str, default="runs/run", help="Folder of the run.")
+        parser.add_argument(
+            "--overwrite", type=bool, default=False, help="Replace a run in the same folder."
+        )
+        parser.add_argument(
+            "--resume",
+            type=Resume,
+            default="auto",
+            help="fit in the folder of an interrupted run: auto goes on if nothing was changed; "
+            "or_restart does so too, and else replaces the run.",
+        )
+        parser.add_argument(
+            "--after_fit",
+            type=Literal["nothing", "test", "report"],
+            default="nothing",
+            help="After fit: test; report also segments the first test video.",
+        )
+        parser.link_arguments("run_dir", "trainer.default_root_dir")
+        parser.add_lightning_class_args(CompiledNetworks, "compile")
+        parser.add_lightning_class_args(WandbPanels, "wandb")
+        for name in ("best", "last"):
+            parser.add_lightning_class_args(RunCheckpoint, name)
+            parser.link_arguments("run_dir", f"{name}.dirpath")
+            parser.set_defaults({f"{name}.filename": name, f"{name}.enable_version_counter": False})
+        parser.set_defaults({"best.monitor": "val/miou", "best.mode": "max"})
+        parser.set_defaults({"last.save_on_train_epoch_end": True})  # where a run resumes
+        link_data_to_model(parser)
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the configuration alone: a checkpoint only brings weights."""
+
+    def before_instantiate_classes(self) -> None:
+        """Look at all that the command line says, before anything of it is built."""
+        options = self.config[self.subcommand]
+        self._folder = RunFolder(Path(options.run_dir))
+        name_wandb_runs(options.trainer.logger, self._folder.path, str(self.subcommand))
+        checkpoint = str(options.ckpt_path or "")
+        is_told = checkpoint in _CHECKPOINTS_OF_LIGHTNING
+        if checkpoint and "://" not in checkpoint and not is_told:
+            check_run_checkpoint(Path(checkpoint))
+        if checkpoint:
+            leave_out_files(options.model.get("init_args") or {}, compared="load")
+        elif self.subcommand != "fit":  # others get their weights from checkpoints
+            leave_out_pretrained(options.model)
+        for part in ("model", "data"):
+            refuse_dangerous(options[part], f"the configuration's {part}")
+        record = self._parser(self.subcommand).dump(
+            options, skip_none=False, skip_link_targets=False, skip_validation=True
+        )
+        refuse_what_is_not_recorded(record)
+        if self.subcommand == "fit":
+            is_told = is_told or (checkpoint != "" and self._folder.holds(checkpoint))
+            if not (is_told or options.overwrite or options.trainer.fast_dev_run):
+                self._resumed = self._folder.checkpoint_to_resume(record, options.resume)
+            before = None
+            if self._resumed is not None:
+                read_checkpoint(self._resumed)  # a damaged one is refused now, in plain words
+                before = self._folder.previous_loggers()
+            keep_wandb_run(options.trainer.logger, before)
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        """Add the callbacks that keep a run's results in its folder, and whole checkpoints."""
+        check_trainer(config)
+        own = run_callbacks(config, callbacks, self._folder.path)
+        config["enable_progress_bar"] = has_bar(config)
+        config["callbacks"] = own
+        config["plugins"] = as_list(config["plugins"])
+        if not any(isinstance(plugin, CheckpointIO) for plugin in config["plugins"]):
+            config["plugins"].append(WholeCheckpoints())
+        return super()._instantiate_trainer(config, [])
+
+    def before_fit(self) -> None:
+        """Resume where an interrupted run was; without validation data, keep no best epoch.
+
+        Raises:
+            ValueError: If batch norms are to be synchronised without GPUs.
+        """
+        trainer = self.trainer
+        several = trainer.num_devices * trainer.num_nodes > 1
+        wants_sync = self.config.fit.trainer.sync_batchnorm
+        if wants_sync and several and trainer.strategy.root_device.type == "cpu":
+            raise ValueError(
+                "trainer.sync_batchnorm needs GPUs: PyTorch synchronises no batch norms on CPUs; "
+                "leave it out, and each process normalises by its own share of the batch"
+            )
+        if self._resumed is not None:
+            self.config_init.fit.ckpt_path = str(self._resumed)
+        if self.datamodule.layouts["val"] is None:
+            trainer.limit_val_batches = 0
+            callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+            callbacks[:] = [each for each in callbacks if each is not self.config_init.fit.best]
+
+    def before_validate(self) -> None:
+        """Refuse to validate nothing.
+
+        Raises:
+            ValueError: If there are no validation data.
+        """
+        if self.datamodule.layouts["val"] is None:
+            raise ValueError("no val data: set data.val in the configuration, or use test")
+
+    def after_fit(self) -> None:
+        """Test the run, and segment a video, if asked to; then it is finished."""
+        options = self.config.fit
+        is_first = self.trainer.is_global_zero
+        if options.after_fit != "nothing":
+            best = self.config_init.fit.best.best_model_path  # none without validation
+            if best:
+                state = torch.load(best, map_location="cpu", weights_only=True)
+                self.model.load_state_dict(state["state_dict"])
+            self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+        if options.after_fit == "report" and is_first:
+            device = self.trainer.strategy.root_device
+            where = str(device) if device.type in ("cuda", "mps") else "cpu"
+            segmenter = segmenter_of(self.model, self.datamodule, device=where)
+            video = self.datamodule.store.video(self.datamodule.videos("test")[0])
+            folder = self._folder.path / "predict"
+            segment_and_show(segmenter, video, folder, FolderSettings(overwrite=True))
+        if is_first and not options.trainer.fast_dev_run:
+            self._folder.finish()
