@@ -24,22 +24,19 @@ RGB = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded video frame and what the codec said about it.
+    """One decoded video frame.
 
     Args:
         index: Position in the video in display order, from 0.
         pts_seconds: Presentation time in seconds from the start of the stream.
         picture_type: ``"I"``, ``"P"`` or ``"B"``.
         image: RGB pixels, uint8 of shape (H, W, 3).
-        vectors: The codec's raw motion vectors as exported by FFmpeg (a structured array with
-            the fields of ``AVMotionVector``); empty for an I-frame, None when none were asked for.
     """
 
     index: int
     pts_seconds: float
     picture_type: str
     image: NDArray[np.uint8]
-    vectors: NDArray[np.void] | None = None
 
     def __post_init__(self) -> None:
         """Refuse anything but an RGB picture."""

@@ -14,14 +14,13 @@ from PIL import Image
 
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.augment import RawClip, to_tensor
-from arseg_lightning.datasets.dataset import TrainingClips
 from arseg_lightning.datasets.loader import Loader
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.datasets.training_clips import TrainingClips
 from arseg_lightning.video.chain import MotionChain
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.frame_reader import read_frames
-from arseg_lightning.video.motion import block_motion
 
 HEIGHT, WIDTH, LABEL_EVERY = 720, 960, 4
 
@@ -59,7 +58,7 @@ class Pair:
 
     @property
     def _video(self) -> Path:
-        return self.dataset.reader.video_of(self._sequence)
+        return self.dataset.reader.file_of(self._sequence)
 
     def frames_decoded(self) -> Any:
         """Both frames, from the video."""
@@ -76,9 +75,9 @@ class Pair:
         """The motion between them, from the video: decode up to the frame, compose."""
         key, frame = self._frames
         chain = MotionChain((HEIGHT, WIDTH), start=key)
-        for each in islice(decode(self._video, motion=True), frame + 1):
-            if each.index > key:
-                chain.push(block_motion(each))
+        for index, (_, step) in enumerate(islice(decode_motion(self._video), frame + 1)):
+            if index > key:
+                chain.push(step)
         return chain.motion()
 
     def motion_read(self) -> Any:

@@ -38,9 +38,8 @@ from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.types import Motion
 from arseg_lightning.video.cache import MotionCache, VideoMotion
 from arseg_lightning.video.chain import MotionChain
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
-from arseg_lightning.video.motion import block_motion
 from arseg_lightning.video.probe import probe
 
 PACKAGE = "motion-vector-extractor"
@@ -107,8 +106,8 @@ def measure(clip: Clip, repeats: int) -> list[Measurement]:
     num_fields = clip.keyframe_interval - 1
     cases: dict[str, tuple[Callable[[Clip], int], int | None]] = {
         "frames": (_frames, None),
-        "frames + vectors": (_vectors, None),
-        "frames + vectors + fields": (_fields, None),
+        "motion": (_vectors, None),
+        "motion + fields": (_fields, None),
         "fields from the cache": (_cached_fields, None),
         "a field at a distance, made": (_made_alone, num_fields),
         "a field at a distance, from the cache": (_read_alone, num_fields),
@@ -139,19 +138,17 @@ def _frames(clip: Clip) -> int:
 
 
 def _vectors(clip: Clip) -> int:
-    return sum(1 for _ in decode(clip.video, motion=True, threads=clip.threads))
+    return sum(1 for _ in decode_motion(clip.video))
 
 
 def _fields(clip: Clip) -> int:
-    count, chain = 0, None
-    for frame in decode(clip.video, motion=True, threads=clip.threads):
-        chain = chain or MotionChain(frame.size)
-        chain.push(block_motion(frame))
-        if frame.index % clip.keyframe_interval == 0:
+    index, chain = 0, MotionChain(probe(clip.video).size)
+    for index, (_, step) in enumerate(decode_motion(clip.video)):
+        chain.push(step)
+        if index % clip.keyframe_interval == 0:
             chain.restart()
         chain.motion()
-        count += 1
-    return count
+    return index + 1
 
 
 def _cached_fields(clip: Clip) -> int:
@@ -166,13 +163,11 @@ def _made_alone(clip: Clip) -> int:
 
 
 def _made(clip: Clip, distance: int) -> Motion | None:
-    chain: MotionChain | None = None
-    for frame in decode(clip.video, motion=True, threads=clip.threads):
-        if chain is None:
-            chain = MotionChain(frame.size)
-        else:
-            chain.push(block_motion(frame))
-        if frame.index == distance:
+    chain = MotionChain(probe(clip.video).size)
+    for index, (_, step) in enumerate(decode_motion(clip.video)):
+        if index:
+            chain.push(step)
+        if index == distance:
             return chain.motion()
     return None
 
@@ -210,13 +205,13 @@ def _clip(video: Path | None, folder: Path, keyframe_interval: int) -> Clip:
 def _ratios(results: dict[str, Measurement]) -> dict[str, dict[str, float]]:
     """The figures that are promised, by time and by CPU time."""
     pairs = {
-        "fields over frames + vectors": ("frames + vectors + fields", "frames + vectors"),
-        "fields made over read, in order": ("frames + vectors + fields", "fields from the cache"),
+        "fields over motion": ("motion + fields", "motion"),
+        "fields made over read, in order": ("motion + fields", "fields from the cache"),
         "fields made over read, at a distance": (
             "a field at a distance, made",
             "a field at a distance, from the cache",
         ),
-        f"{PACKAGE} over frames + vectors": (PACKAGE, "frames + vectors"),
+        f"{PACKAGE} over motion": (PACKAGE, "motion"),
     }
     return {
         name: {

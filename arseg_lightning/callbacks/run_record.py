@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from omegaconf import OmegaConf
 
-from arseg_lightning.callbacks.run_folder import RunFolder
+from arseg_lightning.callbacks.run_folder import RunFolder, flattened
 from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.files import FileLock, write_atomic
 
@@ -69,6 +68,7 @@ class RunRecord(SaveConfigCallback):
         """Let others train in the folder."""
         if self._lock is not None:
             self._lock.release()
+            self._lock = None  # it cannot be copied, and StochasticWeightAveraging copies all
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
@@ -100,19 +100,11 @@ def refuse_what_is_not_recorded(record: str) -> None:
     Raises:
         ValueError: If a value has no text that stands for it.
     """
-    for name, value in _values(yaml.safe_load(record)):
+    for name, value in flattened(yaml.safe_load(record)).items():
         if isinstance(value, str) and value.startswith(_LOST):
+            name = name.replace("[", ".").replace("]", "").replace(".init_args", "")  # as a flag
             raise ValueError(
                 f"{name} is {value.removeprefix(_LOST)}, which the run's record (fit.yaml) cannot "
                 f"hold: give a plain value, an import path (package.module.name), or a "
                 f"class_path with init_args"
             )
-
-
-def _values(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-        inner = f"{name}.{key}" if name else str(key)
-        if isinstance(value, dict | list):
-            yield from _values(value, inner.removesuffix(".init_args"))
-        else:
-            yield inner, value

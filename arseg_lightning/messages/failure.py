@@ -62,7 +62,7 @@ def plain_message(error: BaseException) -> str | None:
     # A parser hides what a constructor raised in its own ValueError.
     error = find_cause(error).error if isinstance(error, ValueError) else error
     message = _of_a_metric(error) or _of_a_disk(error) or _of_a_package(error)
-    message = message or (str(error) if _is_meant_for_users(error) else _with_place(error))
+    message = message or (str(error) if _is_meant_for_users(error) else "") or _with_place(error)
     return f"{message}\n({_VARIABLE}=1 shows where it was raised)"
 
 

@@ -37,94 +37,98 @@ static int16_t quarters(const Vector *v, int32_t motion)
 /* The luma of a picture and of those that its vectors may lead to. */
 typedef struct {
     const uint8_t *const *luma; /* of the picture, then of the candidates, nearest first: those
-                                   shown earlier, then those shown later; NULL: none to look at */
-    const long *strides;
+                                   shown earlier, then those shown later */
+    const int *strides;
     const int8_t *offsets; /* by how many frames a candidate is shown later; of the picture, 0 */
-    long num_earlier, num_later, height, width;
-    long accepted, bias, tolerated, detour; /* in quarter grey levels, see video/vectors.py */
+    int num_earlier, num_later, height, width;
+    int bias, detour; /* in quarter grey levels, see video/vectors.py */
 } Pictures;
 
 typedef struct {
-    long left, right, top, bottom; /* in pixels, inside the picture */
+    int left, right, top, bottom; /* in pixels, inside the picture */
 } Block;
 
-typedef struct {
-    long sad;
-    int8_t offset;
-} Match;
+enum { ROWS = 2 }; /* every second row is looked at */
 
-static inline long sad_of_rows(const uint8_t *a, long a_stride, const uint8_t *b, long b_stride,
-                               long width, long height)
+/* How many pixels of a block are looked at. */
+static int area_of(Block block)
+{
+    return (block.right - block.left) * ((block.bottom - block.top + ROWS - 1) / ROWS);
+}
+
+/* Sum of absolute differences. A width that the compiler knows makes one instruction of a row. */
+static inline int sad_of_rows(const uint8_t *a, long a_stride, const uint8_t *b, long b_stride,
+                              int width, int height)
 {
     int sum = 0;
-    for (long row = 0; row < height; row++, a += a_stride, b += b_stride)
-        for (long column = 0; column < width; column++)
+    for (int row = 0; row < height; row += ROWS, a += ROWS * a_stride, b += ROWS * b_stride)
+        for (int column = 0; column < width; column++)
             sum += abs(a[column] - b[column]);
     return sum;
 }
 
-/* Sum of absolute differences of a block and a candidate, which goes on beyond its edges. */
-static long sad_at(const Pictures *p, long candidate, Block block, long x, long y)
+/* The same for a block and a candidate moved by x and y, which goes on beyond its edges. */
+static int sad_at(const Pictures *p, int candidate, Block block, int x, int y)
 {
-    long stride = p->strides[0], other = p->strides[candidate], sum = 0;
-    long width = block.right - block.left, height = block.bottom - block.top;
+    long stride = p->strides[0], other = p->strides[candidate];
+    int width = block.right - block.left, height = block.bottom - block.top, sum = 0;
     const uint8_t *a = p->luma[0] + block.top * stride + block.left, *b = p->luma[candidate];
     if (block.left + x >= 0 && block.top + y >= 0 && block.right + x <= p->width
         && block.bottom + y <= p->height) {
         b += (block.top + y) * other + block.left + x;
-        switch (width) { /* a number that the compiler knows makes one instruction of a row */
+        switch (width) {
         case 16: return sad_of_rows(a, stride, b, other, 16, height);
         case 8: return sad_of_rows(a, stride, b, other, 8, height);
         default: return sad_of_rows(a, stride, b, other, width, height);
         }
     }
-    for (long row = 0; row < height; row++)
-        for (long column = 0; column < width; column++) {
-            long at = clip(block.top + row + y, 0, p->height - 1) * other
-                    + clip(block.left + column + x, 0, p->width - 1);
-            long difference = a[row * stride + column] - b[at];
-            sum += labs(difference);
-        }
+    for (int row = 0; row < height; row += ROWS) {
+        const uint8_t *line = b + clip(block.top + row + y, 0, p->height - 1) * other;
+        for (int column = 0; column < width; column++)
+            sum += abs(a[row * stride + column]
+                       - line[clip(block.left + column + x, 0, p->width - 1)]);
+    }
     return sum;
 }
+
+typedef struct {
+    int sad;
+    int8_t offset;
+} Match;
 
 /* The candidate that looks most like a block; sad is -1 where there is none. */
 static Match best_match(const Pictures *p, const Vector *v, Block block)
 {
-    long first = v->source < 0 ? 1 : 1 + p->num_earlier, area = block.right - block.left;
-    long end = first + (v->source < 0 ? p->num_earlier : p->num_later), least = 0;
-    long x = (quarters(v, v->motion_x) + 2) >> 2, y = (quarters(v, v->motion_y) + 2) >> 2;
+    int first = v->source < 0 ? 1 : 1 + p->num_earlier, area = area_of(block);
+    int end = first + (v->source < 0 ? p->num_earlier : p->num_later), least = INT_MAX;
+    int x = (quarters(v, v->motion_x) + 2) >> 2, y = (quarters(v, v->motion_y) + 2) >> 2;
     Match best = {-1, 0};
-    area *= block.bottom - block.top;
-    for (long candidate = first; candidate < end; candidate++) {
-        long sad = sad_at(p, candidate, block, x, y);
-        long cost = 4 * sad + p->bias * area * (candidate - first);
-        if (best.sad < 0 || cost < least) {
-            best = (Match){sad, p->offsets[candidate]};
-            least = cost;
-        }
-        if (4 * sad <= p->accepted * area)
+    for (int candidate = first; candidate < end; candidate++) {
+        int handicap = p->bias * area * (candidate - first);
+        if (handicap >= least) /* whatever it looks like */
             break;
+        int sad = sad_at(p, candidate, block, x, y);
+        if (4 * sad + handicap < least) {
+            best = (Match){sad, p->offsets[candidate]};
+            least = 4 * sad + handicap;
+        }
     }
     return best;
 }
 
-/* Whether a block is nearer to its match than a tolerated difference, or than its own mean is. */
-static int is_match(const Pictures *p, Block block, long sad)
+/* How far a block is from its own mean. */
+static int spread_of(const Pictures *p, Block block)
 {
-    long width = block.right - block.left, height = block.bottom - block.top, sum = 0, spread = 0;
-    if (4 * sad <= p->tolerated * width * height)
-        return 1;
-    const uint8_t *luma = p->luma[0] + block.top * p->strides[0] + block.left;
-    for (long row = 0; row < height; row++)
-        for (long column = 0; column < width; column++)
-            sum += luma[row * p->strides[0] + column];
-    for (long row = 0, mean = sum / (width * height); row < height; row++)
-        for (long column = 0; column < width; column++) {
-            long difference = luma[row * p->strides[0] + column] - mean;
-            spread += labs(difference);
-        }
-    return sad <= spread;
+    int width = block.right - block.left, height = block.bottom - block.top, sum = 0, spread = 0;
+    long stride = p->strides[0];
+    const uint8_t *luma = p->luma[0] + block.top * stride + block.left;
+    for (int row = 0; row < height; row += ROWS)
+        for (int column = 0; column < width; column++)
+            sum += luma[row * stride + column];
+    for (int row = 0, mean = sum / area_of(block); row < height; row += ROWS)
+        for (int column = 0; column < width; column++)
+            spread += abs(luma[row * stride + column] - mean);
+    return spread;
 }
 
 enum { NO_VECTOR = 255 };
@@ -133,111 +137,127 @@ typedef struct {
     int16_t *field;
     int8_t *references;
     uint8_t *errors, *intra;
-    long height, width; /* of the grid */
+    int height, width; /* of the grid */
 } Cells;
 
-/* Writes a vector into the cells of its block, but those where another is as good; one that leads
- * to a later frame has to be better by the detour. */
-static void paint_block(const Cells *to, Block block, const Vector *v, int8_t offset,
-                        uint8_t error, uint8_t unknown, long detour)
+typedef struct {
+    int left, right, top, bottom; /* in cells */
+} Range;
+
+static Range cells_of(Block block)
 {
-    long cost = error + (offset > 0 ? detour : 0);
-    int16_t x = unknown ? 0 : quarters(v, v->motion_x), y = unknown ? 0 : quarters(v, v->motion_y);
-    long right = (block.right + BLOCK - 1) / BLOCK, bottom = (block.bottom + BLOCK - 1) / BLOCK;
-    for (long row = block.top / BLOCK; row < bottom; row++)
-        for (long column = block.left / BLOCK; column < right; column++) {
-            long cell = row * to->width + column;
-            long other = to->errors[cell] + (to->references[cell] > 0 ? detour : 0);
-            if (to->errors[cell] != NO_VECTOR && cost >= other)
+    return (Range){block.left / BLOCK, (block.right + BLOCK - 1) / BLOCK, block.top / BLOCK,
+                   (block.bottom + BLOCK - 1) / BLOCK};
+}
+
+/* What another vector has to undercut: one that leads to a later frame has to be better by the
+ * detour. */
+static inline int cost_at(const Cells *cells, int cell, int detour)
+{
+    if (cells->errors[cell] == NO_VECTOR)
+        return INT_MAX;
+    return cells->errors[cell] + (cells->references[cell] > 0 ? detour : 0);
+}
+
+/* Whether a block of this cost would count in any cell of a range. */
+static int has_place(const Cells *cells, Range range, int cost, int detour)
+{
+    for (int row = range.top; row < range.bottom; row++)
+        for (int column = range.left; column < range.right; column++)
+            if (cost < cost_at(cells, row * cells->width + column, detour))
+                return 1;
+    return 0;
+}
+
+/* Writes a vector into the cells of its block, but those where another is as good. */
+static void paint(const Cells *to, Range range, const Vector *v, Match match, int error,
+                  int is_match, int detour)
+{
+    int cost = error + (match.offset > 0 ? detour : 0);
+    int16_t x = is_match ? quarters(v, v->motion_x) : 0;
+    int16_t y = is_match ? quarters(v, v->motion_y) : 0;
+    for (int row = range.top; row < range.bottom; row++)
+        for (int column = range.left; column < range.right; column++) {
+            int cell = row * to->width + column;
+            if (cost >= cost_at(to, cell, detour))
                 continue;
             to->field[cell] = x;
             to->field[to->height * to->width + cell] = y;
-            to->references[cell] = offset;
+            to->references[cell] = match.offset;
             to->errors[cell] = error;
-            to->intra[cell] = unknown;
+            to->intra[cell] = !is_match;
         }
 }
 
+static int num_cells(int pixels) { return (pixels + BLOCK - 1) / BLOCK; }
+
 /* Finds what every vector leads to, and writes it into the cells of its block, in quarter pixels.
- * field: (2, h, w), references, errors, intra: (h, w), where nothing is known yet. Where luma is
- * NULL, every vector is taken to lead to the frame before. */
-void match_vectors(const Vector *vectors, long count, const uint8_t *const *luma,
-                   const long *strides, const int8_t *offsets, long num_earlier, long num_later,
-                   long height, long width, long accepted, long bias, long tolerated,
-                   long detour, int16_t *field, int8_t *references, uint8_t *errors, uint8_t *intra)
+ * field: (2, h, w), references, errors, intra: (h, w), where nothing is known yet. */
+void match_vectors(const Vector *vectors, int count, const uint8_t *const *luma,
+                   const int *strides, const int8_t *offsets, int num_earlier, int num_later,
+                   int height, int width, int bias, int detour, int tolerated, int16_t *field,
+                   int8_t *references, uint8_t *errors, uint8_t *intra)
 {
     const Pictures pictures = {luma, strides, offsets, num_earlier, num_later, height, width,
-                               accepted, bias, tolerated, detour};
-    long h = (height + BLOCK - 1) / BLOCK, w = (width + BLOCK - 1) / BLOCK;
-    const Cells cells = {field, references, errors, intra, h, w};
+                               bias, detour};
+    const Cells cells = {field, references, errors, intra, num_cells(height), num_cells(width)};
     for (const Vector *v = vectors; v < vectors + count; v++) {
-        long left = v->dst_x - v->w / 2, top = v->dst_y - v->h / 2;
+        int left = v->dst_x - v->w / 2, top = v->dst_y - v->h / 2;
         Block block = {clip(left, 0, width), clip(left + v->w, 0, width),
                        clip(top, 0, height), clip(top + v->h, 0, height)};
-        long area = (block.right - block.left) * (block.bottom - block.top);
-        if (!v->motion_scale || !area)
+        Range range = cells_of(block);
+        int area = area_of(block), least = v->source > 0 ? detour : 0;
+        /* the second vector of a bi-predicted block is rarely better, which need not be measured */
+        if (!v->motion_scale || !area || !has_place(&cells, range, least, detour))
             continue;
-        if (!luma) {
-            paint_block(&cells, block, v, -1, 0, 0, detour);
-            continue;
-        }
         Match match = best_match(&pictures, v, block);
-        if (match.sad >= 0)
-            paint_block(&cells, block, v, match.offset, clip(4 * match.sad / area, 0, 254),
-                        !is_match(&pictures, block, match.sad), detour);
+        if (match.sad < 0)
+            continue;
+        int is_match = 4 * match.sad <= tolerated * area || match.sad <= spread_of(&pictures, block);
+        paint(&cells, range, v, match, clip(4 * match.sad / area, 0, NO_VECTOR - 1), is_match, detour);
     }
 }
 
-/* How badly a part of the picture fits what a vector leads to; a candidate farther away or shown
- * later has to fit better, as in best_match. */
-static long misfit(const Pictures *p, Block part, const int16_t xy[2], int8_t reference)
+/* How badly a part of the picture fits what a motion leads to; a candidate farther away or shown
+ * later has to fit better, as above. */
+static int misfit(const Pictures *p, Block part, int x, int y, int8_t reference)
 {
-    long candidate = 1, end = 1 + p->num_earlier + p->num_later;
+    int candidate = 1, end = 1 + p->num_earlier + p->num_later;
     while (candidate < end - 1 && p->offsets[candidate] != reference)
         candidate++;
-    long is_later = candidate > p->num_earlier, area = part.right - part.left;
-    long rank = candidate - 1 - (is_later ? p->num_earlier : 0);
-    area *= part.bottom - part.top;
-    return 4 * sad_at(p, candidate, part, (xy[0] + 2) >> 2, (xy[1] + 2) >> 2)
-         + area * (p->bias * rank + p->detour * is_later);
+    int is_later = candidate > p->num_earlier;
+    int rank = candidate - 1 - (is_later ? p->num_earlier : 0);
+    return 4 * sad_at(p, candidate, part, (x + 2) >> 2, (y + 2) >> 2)
+         + area_of(part) * (p->bias * rank + p->detour * is_later);
 }
 
-typedef struct {
-    int16_t *field;
-    int8_t *references;
-    const uint8_t *intra;
-    long height, width; /* of the grid */
-} Known;
-
-static int is_same(const Known *known, long a, long b)
+static int is_same(const Cells *cells, int a, int b)
 {
-    long cells = known->height * known->width;
-    return known->field[a] == known->field[b] && known->references[a] == known->references[b]
-        && known->field[cells + a] == known->field[cells + b] && known->intra[a] == known->intra[b];
+    int all = cells->height * cells->width;
+    return cells->field[a] == cells->field[b] && cells->references[a] == cells->references[b]
+        && cells->field[all + a] == cells->field[all + b];
 }
 
-/* The cell whose motion fits a block of 2x2 cells best: of its own, and of the first cells of the
- * blocks on its four sides. */
-static long best_near(const Pictures *p, const Known *known, long row, long column)
+enum { SIDE = 2 }; /* of a block, in cells */
+
+/* The cell whose motion fits a block best: of its own, and of the blocks on its four sides. */
+static int best_near(const Pictures *p, const Cells *cells, int row, int column)
 {
-    static const int sides[4][2] = {{0, -2}, {-2, 0}, {0, 2}, {2, 0}};
-    long own = row * known->width + column, cells = known->height * known->width, best = own;
-    Block part = {BLOCK * column, clip(BLOCK * (column + 2), 0, p->width),
-                  BLOCK * row, clip(BLOCK * (row + 2), 0, p->height)};
-    long area = (part.right - part.left) * (part.bottom - part.top), least = LONG_MAX;
+    static const int sides[4][2] = {{0, -SIDE}, {-SIDE, 0}, {0, SIDE}, {SIDE, 0}};
+    int own = row * cells->width + column, all = cells->height * cells->width, best = own;
+    Block part = {BLOCK * column, clip(BLOCK * (column + SIDE), 0, p->width),
+                  BLOCK * row, clip(BLOCK * (row + SIDE), 0, p->height)};
+    int least = -1;
     for (int i = 0; i < 4; i++) {
-        long r = row + sides[i][0], c = column + sides[i][1], near = r * known->width + c;
-        if (r < 0 || c < 0 || r >= known->height || c >= known->width || known->intra[near]
-            || is_same(known, near, own) || is_same(known, near, best))
+        int r = row + sides[i][0], c = column + sides[i][1], near = r * cells->width + c;
+        if (r < 0 || c < 0 || r >= cells->height || c >= cells->width
+            || is_same(cells, near, own) || is_same(cells, near, best))
             continue;
-        if (least == LONG_MAX) { /* the first that differs: only now its own is looked at */
-            int16_t xy[2] = {known->field[own], known->field[cells + own]};
-            least = misfit(p, part, xy, known->references[own]) - p->accepted * area;
-            if (least <= 0)
-                return own;
-        }
-        int16_t xy[2] = {known->field[near], known->field[cells + near]};
-        long cost = misfit(p, part, xy, known->references[near]);
+        if (least < 0) /* the first that differs: only now its own is looked at */
+            least = misfit(p, part, cells->field[own], cells->field[all + own],
+                           cells->references[own]);
+        int cost = misfit(p, part, cells->field[near], cells->field[all + near],
+                          cells->references[near]);
         if (cost < least) {
             least = cost;
             best = near;
@@ -246,61 +266,45 @@ static long best_near(const Pictures *p, const Known *known, long row, long colu
     return best;
 }
 
-/* Gives each block of 2x2 cells of one motion that of a block beside it, where the picture fits what
- * that leads to better, by more than is accepted; row by row, so that motion goes on. In place, with
- * shapes as above. */
-void refine_vectors(const uint8_t *const *luma, const long *strides, const int8_t *offsets,
-                    long num_earlier, long num_later, long height, long width, long accepted,
-                    long bias, long detour, int16_t *field, int8_t *references,
-                    const uint8_t *intra)
+/* Gives each block of one motion that of a block beside it where the picture fits what that leads
+ * to better: forwards, then backwards, so that motion spreads to all sides. In place, with shapes
+ * as above. */
+void refine_vectors(const uint8_t *const *luma, const int *strides, const int8_t *offsets,
+                    int num_earlier, int num_later, int height, int width, int bias, int detour,
+                    int16_t *field, int8_t *references)
 {
     const Pictures pictures = {luma, strides, offsets, num_earlier, num_later, height, width,
-                               accepted, bias, 0, detour};
-    const Known known = {field, references, intra, (height + BLOCK - 1) / BLOCK,
-                         (width + BLOCK - 1) / BLOCK};
-    long cells = known.height * known.width;
-    for (long row = 0; row + 1 < known.height; row += 2)
-        for (long column = 0; column + 1 < known.width; column += 2) {
-            long own = row * known.width + column, below = own + known.width;
-            if (intra[own] || !is_same(&known, own, own + 1) || !is_same(&known, own, below)
-                || !is_same(&known, own, below + 1))
-                continue;
-            long best = best_near(&pictures, &known, row, column);
-            const long block[] = {own, own + 1, below, below + 1};
-            for (int i = 0; i < 4 && best != own; i++) {
-                field[block[i]] = field[best];
-                field[cells + block[i]] = field[cells + best];
-                references[block[i]] = references[best];
-            }
+                               bias, detour};
+    const Cells cells = {field, references, NULL, NULL, num_cells(height), num_cells(width)};
+    int rows = cells.height / SIDE, columns = cells.width / SIDE, blocks = rows * columns;
+    int all = cells.height * cells.width;
+    for (int i = 0; i < 2 * blocks; i++) {
+        int block = i < blocks ? i : 2 * blocks - 1 - i;
+        int row = SIDE * (block / columns), column = SIDE * (block % columns);
+        int own = row * cells.width + column, below = own + cells.width;
+        if (!is_same(&cells, own, own + 1) || !is_same(&cells, own, below)
+            || !is_same(&cells, own, below + 1))
+            continue;
+        int best = best_near(&pictures, &cells, row, column);
+        const int block_cells[] = {own, own + 1, below, below + 1};
+        for (int k = 0; k < 4 && best != own; k++) {
+            field[block_cells[k]] = field[best];
+            field[all + block_cells[k]] = field[all + best];
+            references[block_cells[k]] = references[best];
         }
+    }
 }
 
 /* What is known of a cell. A plane has a rim of one cell around it, OUTSIDE. */
 enum { UNKNOWN, KNOWN, QUEUED, OUTSIDE };
 
 typedef struct {
-    float *x, *y;
-    uint8_t *state;
-    long stride;
-} Plane;
-
-/* In this order, which is NumPy's. */
-static float square_sum(const float *at, long stride)
-{
-    float left = at[-stride - 1] + at[-1] + at[stride - 1];
-    float middle = at[-stride] + at[0] + at[stride];
-    float right = at[-stride + 1] + at[1] + at[stride + 1];
-    return left + middle + right;
-}
-
-static int count_known(const uint8_t *at, long stride)
-{
-    int count = 0;
-    for (long row = -1; row <= 1; row++)
-        for (long column = -1; column <= 1; column++)
-            count += at[row * stride + column] == KNOWN;
-    return count;
-}
+    int16_t *field;
+    int8_t *references;
+    int8_t main;        /* the reference that most cells have */
+    uint8_t *states;
+    long height, width, stride;
+} Filling;
 
 /* The reference that most known cells have, the first cell's if none is known. */
 static int8_t most_frequent(const int8_t *references, const uint8_t *unknown, long cells)
@@ -314,96 +318,87 @@ static int8_t most_frequent(const int8_t *references, const uint8_t *unknown, lo
     return most;
 }
 
-/* Motion as it would be if all led to one frame. */
-static void open_plane(const Plane *plane, const int16_t *field, const uint8_t *unknown,
-                       const int8_t *references, int8_t main, long height, long width)
-{
-    memset(plane->x, 0, 2 * sizeof(float) * (height + 2) * plane->stride); /* and y behind it */
-    memset(plane->state, OUTSIDE, (height + 2) * plane->stride);
-    for (long row = 0; row < height; row++) {
-        const int16_t *x = field + row * width, *y = x + height * width;
-        const uint8_t *hole = unknown + row * width;
-        long at = (row + 1) * plane->stride + 1;
-        float *restrict to_x = plane->x + at, *restrict to_y = plane->y + at;
-        uint8_t *restrict state = plane->state + at;
-        for (long column = 0; column < width; column++) {
-            float by = references ? (float)main / references[row * width + column] : 1.0f;
-            to_x[column] = hole[column] ? 0.0f : x[column] * by;
-            to_y[column] = hole[column] ? 0.0f : y[column] * by;
-            state[column] = hole[column] ^ KNOWN;
-        }
-    }
-}
-
-static long queue_rim(const Plane *plane, long height, int32_t *queue)
-{
-    long length = 0;
-    const uint8_t *end = plane->state + (height + 1) * plane->stride;
-    for (const uint8_t *at = plane->state; (at = memchr(at, UNKNOWN, end - at)); at++)
-        if (count_known(at, plane->stride))
-            queue[length++] = at - plane->state;
-    for (long i = 0; i < length; i++)
-        plane->state[queue[i]] = QUEUED;
-    return length;
-}
-
-static long queue_around(const Plane *plane, long at, int32_t *queue, long length)
+/* Adds the unknown neighbours of a place to a queue. */
+static long queue_around(const Filling *f, long at, int32_t *queue, long length)
 {
     for (long row = -1; row <= 1; row++)
         for (long column = -1; column <= 1; column++) {
-            long beside = at + row * plane->stride + column;
-            if (plane->state[beside] == UNKNOWN) {
-                plane->state[beside] = QUEUED;
+            long beside = at + row * f->stride + column;
+            if (f->states[beside] == UNKNOWN) {
+                f->states[beside] = QUEUED;
                 queue[length++] = beside;
             }
         }
     return length;
 }
 
-static int16_t rounded(float value)
+static int count_known(const Filling *f, long at)
 {
-    float whole = rintf(value);
-    return whole < INT16_MIN ? INT16_MIN : whole > INT16_MAX ? INT16_MAX : whole;
+    int count = 0;
+    for (long row = -1; row <= 1; row++)
+        for (long column = -1; column <= 1; column++)
+            count += f->states[at + row * f->stride + column] == KNOWN;
+    return count;
+}
+
+/* The mean motion of the known neighbours of a cell, as it would be to the main reference, summed
+ * in the order of NumPy's code. */
+static int16_t mean_around(const Filling *f, long at, long cell, const int16_t *plane, int count)
+{
+    float columns[3];
+    for (long column = -1; column <= 1; column++) {
+        float sum = 0;
+        for (long row = -1; row <= 1; row++) {
+            long near = cell + row * f->width + column;
+            if (f->states[at + row * f->stride + column] == KNOWN)
+                sum += plane[near] * ((float)f->main / f->references[near]);
+        }
+        columns[column + 1] = sum;
+    }
+    float mean = rintf((columns[0] + columns[1] + columns[2]) / count);
+    return mean < INT16_MIN ? INT16_MIN : mean > INT16_MAX ? INT16_MAX : mean;
 }
 
 /* Gives unknown cells the mean of their known neighbours, from the rim inwards, as motion to the
  * frame that most cells lead to; zero where nothing is known at all.
- * field: (2, height, width), references: (height, width), or NULL where all lead to one frame.
- * For work: planes of (height + 2, width + 2): xy, two; states, one; queues, two;
- * means, two. */
-void fill_unknown(int16_t *field, const uint8_t *unknown, int8_t *references, long height,
-                  long width, float *xy, uint8_t *states, int32_t *queues, float *means)
+ * field: (2, height, width), unknown, references: (height, width).
+ * For work: states of (height + 2, width + 2), queues of twice as many. */
+void fill_unknown(int16_t *field, const uint8_t *unknown, int8_t *references, int height,
+                  int width, uint8_t *states, int32_t *queues)
 {
-    long size = (width + 2) * (height + 2), cells = height * width;
-    Plane plane = {xy, xy + size, states, width + 2};
-    int8_t main = references ? most_frequent(references, unknown, cells) : -1;
-    open_plane(&plane, field, unknown, references, main, height, width);
+    long cells = (long)height * width, stride = width + 2, size = (height + 2) * stride, length = 0;
+    int8_t main = most_frequent(references, unknown, cells);
+    const Filling f = {field, references, main, states, height, width, stride};
+    memset(states, OUTSIDE, size);
+    for (long row = 0; row < height; row++)
+        for (long column = 0; column < width; column++)
+            states[(row + 1) * stride + column + 1] = unknown[row * width + column] ^ KNOWN;
     for (long cell = 0; cell < cells; cell++)
         if (unknown[cell]) {
             field[cell] = field[cells + cell] = 0;
-            if (references)
-                references[cell] = main;
+            references[cell] = main;
         }
     int32_t *queue = queues, *other = queues + size;
-    long length = queue_rim(&plane, height, queue);
+    const uint8_t *end = states + size;
+    for (const uint8_t *at = states; (at = memchr(at, UNKNOWN, end - at)); at++)
+        if (count_known(&f, at - states))
+            queue[length++] = at - states;
+    for (long i = 0; i < length; i++)
+        states[queue[i]] = QUEUED;
     while (length) {
         for (long i = 0; i < length; i++) {
-            float count = count_known(states + queue[i], plane.stride);
-            means[2 * i] = square_sum(plane.x + queue[i], plane.stride) / count;
-            means[2 * i + 1] = square_sum(plane.y + queue[i], plane.stride) / count;
+            long at = queue[i], cell = (at / stride - 1) * width + at % stride - 1;
+            int count = count_known(&f, at);
+            field[cell] = mean_around(&f, at, cell, field, count);
+            field[cells + cell] = mean_around(&f, at, cell, field + cells, count);
         }
-        long later = 0;
-        for (long i = 0; i < length; i++) {
-            long at = queue[i], cell = (at / plane.stride - 1) * width + at % plane.stride - 1;
-            plane.x[at] = means[2 * i];
-            plane.y[at] = means[2 * i + 1];
-            states[at] = KNOWN;
-            field[cell] = rounded(plane.x[at]);
-            field[cells + cell] = rounded(plane.y[at]);
-            later = queue_around(&plane, at, other, later);
-        }
+        long next = 0;
+        for (long i = 0; i < length; i++)
+            states[queue[i]] = KNOWN; /* only now: cells of one ring do not count for each other */
+        for (long i = 0; i < length; i++)
+            next = queue_around(&f, queue[i], other, next);
         int32_t *swap = queue;
-        queue = other, other = swap, length = later;
+        queue = other, other = swap, length = next;
     }
 }
 
@@ -623,7 +618,7 @@ static void write_pixels(const Pair *pairs, const Pixels *to, long at, long coun
  * is LAST; before: 256 of (height, width) pairs, by reference, NULL for the keyframe; after:
  * (height, width) pairs; xy: (2, height, width), valid: (height, width). */
 void push_motion(const int16_t *field, const uint8_t *intra, const uint8_t *references,
-                 const Pair *const *before, Pair *after, long height, long width, int rounds,
+                 const Pair *const *before, Pair *after, int height, int width, int rounds,
                  float *xy, uint8_t *valid)
 {
     long w = (width + BLOCK - 1) / BLOCK, h = (height + BLOCK - 1) / BLOCK;
@@ -638,7 +633,7 @@ void push_motion(const int16_t *field, const uint8_t *intra, const uint8_t *refe
 }
 
 /* Pairs to pixels and flags. xy: (2, count), valid: (count). */
-void to_pixels(const Pair *pairs, float *xy, uint8_t *valid, long count)
+void to_pixels(const Pair *pairs, float *xy, uint8_t *valid, int count)
 {
     const Pixels pixels = {xy, xy + count, valid};
     write_pixels(pairs, &pixels, 0, count);
@@ -658,7 +653,7 @@ enum { ROUNDS = 3 };
 /* The motion of a frame to another, of both to a third: see video/relative.py. */
 void relate_motion(const float *restrict frame, const uint8_t *restrict frame_valid,
                    const float *restrict key, const uint8_t *restrict key_valid,
-                   float *restrict xy, uint8_t *restrict valid, long height, long width)
+                   float *restrict xy, uint8_t *restrict valid, int height, int width)
 {
     int32_t size = height * width;
     int32_t from[width]; /* of a row */
@@ -676,88 +671,4 @@ void relate_motion(const float *restrict frame, const uint8_t *restrict frame_va
         for (int32_t i = 0; i < width; i++)
             valid[at + i] = frame_valid[at + i] & key_valid[from[i]];
     }
-}
-
-typedef struct {
-    const uint8_t *vectors, *intra; /* little endian; bits */
-    long num_values;
-    const int8_t *references; /* NULL where all are -1 */
-    int16_t *field;
-    uint8_t *holes;
-    int8_t *leads_to;
-    long height, width;
-} Placement;
-
-static int bit(const uint8_t *bits, long at) { return bits[at / 8] >> (7 - at % 8) & 1; }
-
-static int16_t little_endian(const uint8_t *bytes) { return bytes[0] | bytes[1] << 8; }
-
-/* One value into a square of cells, as far as it lies in the grid. */
-static inline void place_square(const Placement *p, long value, long top, long left, long side)
-{
-    long rows = clip(side, 0, p->height - top), columns = clip(side, 0, p->width - left);
-    int16_t x = little_endian(p->vectors + 2 * value);
-    int16_t y = little_endian(p->vectors + 2 * (p->num_values + value));
-    uint8_t hole = bit(p->intra, value);
-    for (long row = 0; row < rows; row++)
-        for (long column = 0; column < columns; column++) {
-            long cell = (top + row) * p->width + left + column;
-            p->field[cell] = x;
-            p->field[p->height * p->width + cell] = y;
-            p->holes[cell] = hole;
-            if (p->references)
-                p->leads_to[cell] = p->references[value];
-        }
-}
-
-static long count_bits(const uint8_t *bits, long count)
-{
-    long sum = 0;
-    for (long i = 0; i < count / 8; i++)
-        sum += __builtin_popcount(bits[i]);
-    for (long i = count / 8 * 8; i < count; i++)
-        sum += bit(bits, i);
-    return sum;
-}
-
-enum { READ, REFUSED, WITH_REFERENCES };
-
-/* Reads what video/packing.py packs. field: (2, height, width), holes, leads_to: (height, width).
- * Returns REFUSED if the bytes are not those of a motion of this size. */
-int unpack_field(const uint8_t *content, long length, int16_t *field, uint8_t *holes,
-                 int8_t *leads_to, long height, long width)
-{
-    long columns = (width + 3) / 4, count = (height + 3) / 4 * columns, split_bytes = (count + 7) / 8;
-    if (split_bytes > length)
-        return REFUSED;
-    long num_split = count_bits(content, count), part_bytes = (4 * num_split + 7) / 8;
-    const uint8_t *parts = content + split_bytes;
-    if (split_bytes + part_bytes > length)
-        return REFUSED;
-    long num_parts = count_bits(parts, 4 * num_split), num_quarters = 4 * num_split - num_parts;
-    long whole = 0, quarter = count - num_split, cell = quarter + num_quarters, part = 0;
-    long num_values = cell + 4 * num_parts;
-    long end = split_bytes + part_bytes + 4 * num_values + (num_values + 7) / 8;
-    if (length != end && length != end + num_values)
-        return REFUSED;
-    const uint8_t *vectors = parts + part_bytes, *intra = vectors + 4 * num_values;
-    const int8_t *references = length > end ? (const int8_t *)content + end : NULL;
-    const Placement p = {vectors, intra, num_values, references, field, holes, leads_to,
-                         height, width};
-    for (long i = 0; i < count; i++) {
-        long top = 4 * (i / columns), left = 4 * (i % columns);
-        if (!bit(content, i)) {
-            place_square(&p, whole++, top, left, 4);
-            continue;
-        }
-        for (long q = 0; q < 4; q++, part++) {
-            long y = top + 2 * (q / 2), x = left + 2 * (q % 2);
-            if (!bit(parts, part))
-                place_square(&p, quarter++, y, x, 2);
-            else
-                for (long c = 0; c < 4; c++)
-                    place_square(&p, cell++, y + c / 2, x + c % 2, 1);
-        }
-    }
-    return references ? WITH_REFERENCES : READ;
 }

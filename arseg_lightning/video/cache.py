@@ -24,7 +24,7 @@ __all__ = ["CannotWriteCache", "MotionCache", "NotCached", "VideoMotion", "conte
 
 Progress = Callable[[int, int | None], None]
 
-_VERSION = 6
+_VERSION = 7
 """Goes up when extraction or the file changes, so that entries of an older kind never answer."""
 
 

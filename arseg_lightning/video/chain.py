@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from arseg_lightning.native import load
 from arseg_lightning.types import BLOCK_SIZE, Motion
-from arseg_lightning.video.composition import Composition, NativeComposition, NumpyComposition
-from arseg_lightning.video.kernels import motion_kernels
+from arseg_lightning.video.composition import (
+    NativeComposition,
+    NumpyComposition,
+    relative_motion,
+)
 from arseg_lightning.video.motion import BlockMotion
-from arseg_lightning.video.relative import relative_motion
 
 __all__ = ["KEPT_REFERENCES", "Chaining", "MotionChain"]
 
@@ -47,7 +50,7 @@ class MotionChain:
         self.chaining: Chaining = chaining
         self._rounds = chaining == "integer"
         self._native = self._make_native()
-        self._composition: Composition
+        self._composition: NativeComposition | NumpyComposition
         self.reset(start)
 
     def reset(self, start: int = 0) -> None:
@@ -175,7 +178,7 @@ class MotionChain:
             self._composition = NumpyComposition(self.size, self._rounds)
 
     def _make_native(self) -> NativeComposition | None:
-        kernels = motion_kernels()
+        kernels = load("motion")
         if kernels is None or NativeComposition.max_steps(self.size) < 1:
             return None
         return NativeComposition(self.size, self._rounds, kernels)

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arseg_lightning.native import load, pointer
 from arseg_lightning.types import BLOCK_SIZE, Motion
 from arseg_lightning.video.buffers import Buffers
-from arseg_lightning.video.kernels import MotionKernels
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["Composition", "NativeComposition", "NumpyComposition"]
+__all__ = ["NativeComposition", "NumpyComposition", "relative_motion"]
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 _MAX_PAIR = np.iinfo(np.int16).max
 
-
-class Composition(Protocol):
-    """Adds up motion along frames; a field is whatever it keeps of a frame, None the keyframe."""
-
-    def compose(
-        self, step: BlockMotion, before: Mapping[int, Any], wanted: bool
-    ) -> tuple[Any, Motion | None]:
-        """Add a step to the fields of the frames that it leads to.
-
-        Args:
-            step: The step.
-            before: Their fields, by reference.
-            wanted: Whether the motion is asked for too, which saves reading the field again.
-        """
-
-    def motion(self, field: Any) -> Motion:
-        """The motion of a field."""
+_ROUNDS = 3
+"""Where the field changes by 0.1 from pixel to pixel, a thousandth of it is missing after these."""
 
 
 class _Pixels(NamedTuple):
@@ -47,10 +33,10 @@ class _Pixels(NamedTuple):
 
 
 class NumpyComposition:
-    """Pictures of any size, chains of any length.
+    """Adds up motion along frames, of any size and for any length.
 
     Args:
-        size: Height and width of the pictures.
+        size: Height and width of the frames.
         rounds: Whether steps are rounded to whole pixels.
     """
 
@@ -64,12 +50,21 @@ class NumpyComposition:
     def compose(
         self, step: BlockMotion, before: Mapping[int, _Pixels | None], wanted: bool
     ) -> tuple[_Pixels, Motion | None]:
-        """Add a step to the fields of the frames that it leads to."""
+        """Add a step to the fields of the frames that it leads to.
+
+        Args:
+            step: The step.
+            before: Their fields, by reference; None stands for the keyframe.
+            wanted: Whether the motion is asked for too, which saves reading the field again.
+        """
         height, width = self.size
-        fields = self._at_precision(step)
-        x = (self._x + self._to_pixels(fields[0])).clip(0, 4 * (width - 1))
-        y = (self._y + self._to_pixels(fields[1])).clip(0, 4 * (height - 1))
-        place = ((y + 2) >> 2) * width + ((x + 2) >> 2)
+        cells = step.quarter_pixels.astype(np.int32)
+        if self.rounds:
+            cells[:, step.intra] = 0
+            cells = 4 * np.rint(cells / 4).astype(np.int32)
+        x = (self._x + self._to_pixels(cells[0])).clip(0, 4 * (width - 1))
+        y = (self._y + self._to_pixels(cells[1])).clip(0, 4 * (height - 1))
+        position = ((y + 2) >> 2) * width + ((x + 2) >> 2)  # the nearest pixel
         found = _Pixels(x - self._x, y - self._y, ~self._to_pixels(step.intra))
         for reference, field in before.items():
             if field is None:
@@ -77,7 +72,7 @@ class NumpyComposition:
             here = ...
             if step.references is not None:
                 here = self._to_pixels(step.references) == reference
-            at = place[here]
+            at = position[here]
             found.x[here] += field.x.take(at)
             found.y[here] += field.y.take(at)
             found.valid[here] &= field.valid.take(at)
@@ -90,14 +85,6 @@ class NumpyComposition:
         xy = np.stack([field.x, field.y]).astype(np.float32) * np.float32(0.25)
         return Motion(xy, field.valid.copy())
 
-    def _at_precision(self, step: BlockMotion) -> NDArray[np.int32]:
-        """The cells' displacements at the chain's precision, in quarter pixels."""
-        quarters = step.quarter_pixels.astype(np.int32)
-        if not self.rounds:
-            return quarters
-        quarters[:, step.intra] = 0
-        return 4 * np.rint(quarters / 4).astype(np.int32)
-
     def _to_pixels(self, cells: NDArray[ScalarT]) -> NDArray[ScalarT]:
         """Repeat each cell over its 4x4 pixels."""
         height, width = self.size
@@ -105,15 +92,18 @@ class NumpyComposition:
 
 
 class NativeComposition:
-    """Pictures and chains whose motion is sure to fit into 16 bits; many times as fast.
+    """The same where motion is sure to fit into 16 bits; many times as fast.
+
+    A field is int16 of shape (H, W, 2): x in quarter pixels, then twice y, plus 1 where it is not
+    valid.
 
     Args:
-        size: Height and width of the pictures.
+        size: Height and width of the frames.
         rounds: Whether steps are rounded to whole pixels.
         kernels: The compiled kernels.
     """
 
-    def __init__(self, size: tuple[int, int], rounds: bool, kernels: MotionKernels) -> None:
+    def __init__(self, size: tuple[int, int], rounds: bool, kernels: ctypes.CDLL) -> None:
         self.size = size
         self.rounds = rounds
         self._kernels = kernels
@@ -121,9 +111,9 @@ class NativeComposition:
 
     @staticmethod
     def max_steps(size: tuple[int, int]) -> int:
-        """How many steps are sure to fit; none for pictures that are too large.
+        """How many steps are sure to fit; none for frames that are too large.
 
-        A way stays inside the picture but for half a pixel, two quarters, at each look-up. Motion
+        A way stays inside the frame but for half a pixel, two quarters, at each look-up. Motion
         is kept in quarter pixels, and takes one bit more for y.
         """
         height, width = size
@@ -135,15 +125,30 @@ class NativeComposition:
         """Add a step to the fields of the frames that it leads to."""
         pairs = self._buffers.take((*self.size, 2), np.int16)
         motion = self._blank() if wanted else None
-        self._kernels.push(step, before, pairs, self.rounds, motion)
+        field, intra = np.ascontiguousarray(step.quarter_pixels), np.ascontiguousarray(step.intra)
+        references = step.references
+        table = (ctypes.c_void_p * 256)()
+        for reference, other in before.items():
+            if other is not None:
+                table[reference % 256] = pointer(other, np.int16, pairs.shape).value
+        self._kernels.push_motion(
+            pointer(field, np.int16),
+            pointer(intra, np.bool_),
+            None if references is None else pointer(references, np.int8, intra.shape),
+            table,
+            pointer(pairs, np.int16, written=True),
+            *self.size,
+            self.rounds,
+            *((None, None) if motion is None else _pointers(motion)),
+        )
         return pairs, motion
 
     def motion(self, field: NDArray[np.int16] | None) -> Motion:
         """The motion of a field."""
         if field is None:
             return Motion.zero(*self.size)
-        motion = self._blank()
-        self._kernels.to_pixels(field, motion)
+        motion, (height, width) = self._blank(), self.size
+        self._kernels.to_pixels(pointer(field, np.int16), *_pointers(motion), height * width)
         return motion
 
     def to_numpy(self, field: NDArray[np.int16] | None) -> _Pixels | None:
@@ -157,3 +162,33 @@ class NativeComposition:
         """Memory for a motion."""
         xy = self._buffers.take((2, *self.size), np.float32)
         return Motion(xy, self._buffers.take(self.size, np.bool_))
+
+
+def relative_motion(frame: Motion, keyframe: Motion) -> Motion:
+    """The motion of a frame to a keyframe, both of whose motion leads to one other frame.
+
+    A pixel p of the frame is where q of the keyframe is if both were at one position:
+    ``p + frame(p) = q + keyframe(q)``. That is solved for q by putting it in again.
+    """
+    height, width = frame.size
+    kernels = load("motion")
+    if kernels is not None:
+        found = Motion.zero(height, width)
+        motions = (*_pointers(frame), *_pointers(keyframe), *_pointers(found))
+        kernels.relate_motion(*motions, height, width)
+        return found
+    start = np.stack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
+    goal = start + frame.xy
+    xy, limits = goal, np.array([width, height]).reshape(2, 1, 1) - 1
+    for _ in range(_ROUNDS):
+        x, y = np.floor(xy + 0.5).astype(np.intp).clip(0, limits)
+        xy = goal - keyframe.xy[:, y, x]
+    x, y = np.floor(xy + 0.5).astype(np.intp).clip(0, limits)
+    return Motion(xy - start, frame.valid & keyframe.valid[y, x])
+
+
+def _pointers(motion: Motion) -> tuple[ctypes.c_void_p, ctypes.c_void_p]:
+    return (
+        pointer(motion.xy, np.float32, written=True),
+        pointer(motion.valid, np.bool_, written=True),
+    )

@@ -87,6 +87,10 @@ class Damage:
         else:
             self.affected += self._spreads
 
+    def leave(self) -> None:
+        """Note that nobody reads on: what is in doubt may be the end of a recording."""
+        self._in_doubt = None
+
     def _resolve(self, joins: bool) -> None:
         """Decide on a picture whose packet was said to be damaged, and that decoded without errors.
 

@@ -1,4 +1,4 @@
-"""Turns a video file into frames with picture types and motion vectors, in one pass."""
+"""Turns a video file into frames, or into their picture types and motion, in one pass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from arseg_lightning.types import Frame, size_text
 from arseg_lightning.video.coded import export_motion
-from arseg_lightning.video.conversion import ToRgb, picture_type, to_frame
+from arseg_lightning.video.conversion import ToFrame, picture_type
 from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.matching import Matcher
@@ -20,47 +20,45 @@ __all__ = ["decode", "decode_motion"]
 
 
 def decode(
-    path: Path | str,
-    *,
-    motion: bool = False,
-    size: tuple[int, int] | None = None,
-    threads: int = 1,
+    path: Path | str, *, size: tuple[int, int] | None = None, threads: int = 1
 ) -> Iterator[Frame]:
     """Decode a video from start to end, turned as it asks for.
 
     Of a damaged video everything is used that decodes. A frame that is lost between others is
-    replaced by a copy of the one before it, without vectors, so that every frame (and its label)
-    keeps its index; what was lost is said in a warning at the end.
+    replaced by a copy of the one before it, so that every frame (and its label) keeps its index;
+    what was lost is said in a warning at the end.
 
     Args:
         path: The video.
-        motion: Also give the codec's motion vectors.
-        size: Height and width that all pictures are scaled to; their own by default, and
-            always with motion vectors, which do not scale.
-        threads: Cores to decode with. Pictures and vectors are the same for any
-            number, except that what is made up for damaged parts is another each time for more
-            than one. Streams other than H.264 without B-frames are decoded one at a time.
-
-    Returns:
-        The frames in display order.
+        size: Height and width that all frames are scaled to; their own by default.
+        threads: Cores to decode with. Frames are the same for any number, except that what is
+            made up for damaged parts is another each time for more than one. Streams other than
+            H.264 without B-frames are decoded one at a time.
 
     Raises:
         FileNotFoundError: If there is no such file.
         NotAVideo: If it is not a video.
-        NoMotionVectors: If motion vectors are asked for and there are none that fit.
-        VideoError: If the size of the pictures changes on the way and ``size`` is not given.
+        VideoError: If the size of the frames changes on the way and ``size`` is not given.
 
     Warns:
         VideoDamageWarning: If a part could not be decoded.
     """
-    if motion and size is not None:
-        raise ValueError(f"motion vectors do not scale; leave out one of motion and size={size}")
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
-    info = probe(Path(path))
-    if motion:
-        require_motion(info)
-    return _decode(info, motion, size, threads)
+    return _decode(probe(Path(path)), size, threads)
+
+
+def _decode(info: VideoInfo, size: tuple[int, int] | None, threads: int) -> Iterator[Frame]:
+    damage, to_frame = Damage(info.path), ToFrame(info.path, size)
+    with open_video(info.path) as (container, stream):
+        if threads > 1 and info.codec == "h264" and not info.has_b_frames:
+            stream.thread_type = "FRAME"
+            stream.codec_context.thread_count = threads + 1  # as FFmpeg counts: one waits
+        for numbered in numbered_pictures(container, stream, read_timeline(info.path), damage):
+            frame = to_frame(numbered)
+            _require_size(info, frame.index, frame.size, size or info.size)
+            yield frame
+    damage.warn()
 
 
 def decode_motion(path: Path | str) -> Iterator[tuple[str, BlockMotion]]:
@@ -73,7 +71,7 @@ def decode_motion(path: Path | str) -> Iterator[tuple[str, BlockMotion]]:
         FileNotFoundError: If there is no such file.
         NotAVideo: If it is not a video.
         NoMotionVectors: If it has no motion vectors that fit.
-        VideoError: If the size of the pictures changes on the way.
+        VideoError: If the size of the frames changes on the way.
 
     Warns:
         VideoDamageWarning: If a part could not be decoded.
@@ -91,27 +89,6 @@ def decode_motion(path: Path | str) -> Iterator[tuple[str, BlockMotion]]:
                 yield picture_type(found), step
         for found, step in matcher.flush():
             yield picture_type(found), step
-    damage.warn()
-
-
-def _decode(
-    info: VideoInfo, motion: bool, size: tuple[int, int] | None, threads: int
-) -> Iterator[Frame]:
-    """Decode all frames and report the damage."""
-    damage, rgb = Damage(info.path), ToRgb()
-    timeline = read_timeline(info.path)
-    with open_video(info.path) as (container, stream):
-        if motion:
-            export_motion(stream)
-        # Where pictures are shown in another order than coded, FFmpeg gives out the vectors of
-        # one while another thread still writes them.
-        if threads > 1 and info.codec == "h264" and not info.has_b_frames:
-            stream.thread_type = "FRAME"
-            stream.codec_context.thread_count = threads + 1  # as FFmpeg counts: one waits
-        for numbered in numbered_pictures(container, stream, timeline, damage):
-            frame = to_frame(numbered, info.path, motion, size, rgb)
-            _require_size(info, frame.index, frame.size, size or info.size)
-            yield frame
     damage.warn()
 
 

@@ -7,7 +7,6 @@ __all__ = [
     "NoMotionVectors",
     "NotAVideo",
     "SourceUnavailable",
-    "UnsupportedReference",
     "VideoDamageWarning",
     "VideoError",
 ]
@@ -27,10 +26,6 @@ class SourceUnavailable(VideoError, OSError):
 
 class NoMotionVectors(VideoError):
     """The stream gives no motion vectors that fit its pictures."""
-
-
-class UnsupportedReference(VideoError):
-    """The stream predicts from a picture that its motion vectors do not name."""
 
 
 class CannotWriteVideo(VideoError, OSError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arseg_lightning.types import Frame
-from arseg_lightning.video.conversion import ToRgb, to_frame
+from arseg_lightning.video.conversion import ToFrame
 from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.pictures import NumberedPicture, numbered_pictures
 from arseg_lightning.video.probe import open_video
@@ -60,7 +60,7 @@ class FrameReader:
         self.path = Path(path)
         self.kept_bytes = kept_bytes
         self._timeline = read_timeline(self.path) if self.path.is_file() else None
-        self._rgb = ToRgb()
+        self._to_frame = ToFrame(self.path)
         self._kept: dict[int, NumberedPicture] = {}
         self._pictures: Generator[NumberedPicture] | None = None
         self._start = self._next = 0
@@ -105,7 +105,7 @@ class FrameReader:
         for index in wanted:
             numbered = self._kept.get(index) or self._find(index)
             damage.replaced += [index] * numbered.is_copy
-            frames[index] = to_frame(numbered, self.path, rgb=self._rgb)
+            frames[index] = self._to_frame(numbered)
         damage.warn()
         return frames
 
@@ -155,8 +155,8 @@ class FrameReader:
 
     def _leave_to_parent(self) -> None:
         """Drop the decoder and the scaler that a forked process inherits without their threads."""
-        _OF_A_PARENT.extend((self._pictures, self._kept, self._rgb))
-        self._pictures, self._kept, self._rgb = None, {}, ToRgb()
+        _OF_A_PARENT.extend((self._pictures, self._kept, self._to_frame))
+        self._pictures, self._kept, self._to_frame = None, {}, ToFrame(self.path)
         self._start = self._next = 0
         self._process = os.getpid()
 

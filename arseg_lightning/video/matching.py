@@ -1,4 +1,4 @@
-"""Gives each picture of a stream the motion to those that it was predicted from."""
+"""Gives each frame of a stream the motion to those that it was predicted from."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from arseg_lightning.video.chain import KEPT_REFERENCES
 from arseg_lightning.video.coded import coded
-from arseg_lightning.video.cropping import Cropping
 from arseg_lightning.video.motion import BlockMotion, Kind, matched_motion
 from arseg_lightning.video.pictures import NumberedPicture
-from arseg_lightning.video.vectors import VECTOR, Candidates, Luma
+from arseg_lightning.video.vectors import VECTOR, Candidates, Luma, match_vectors
 
-__all__ = ["Matcher"]
+__all__ = ["Matcher", "luma_of", "vectors_of"]
 
 _MAX_WAITING = 16
-"""Pictures by which one may be shown earlier than coded: the limit of H.264."""
+"""Frames by which one may be shown earlier than coded: the limit of H.264."""
 
 _FARTHEST = 127
 """Frames, which references are stored with."""
@@ -28,16 +27,22 @@ _FARTHEST = 127
 _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
 """Formats whose first plane is the luma, a byte a pixel."""
 
+_MACROBLOCK = 16
+_MOST_TRIES = 25
+_CLEARLY = 0.8
+"""Of the differences to what vectors lead to, where they are moved to where these are least."""
+
 ItemT = TypeVar("ItemT")
 
 
 @dataclass(eq=False)
-class _Picture(Generic[ItemT]):
-    """A picture, and what it was predicted from as soon as that is known."""
+class _Waiting(Generic[ItemT]):
+    """A frame, and what it was predicted from as soon as that is known."""
 
     item: ItemT
-    place: int
+    index: int
     number: int
+    """Its position in the order of decoding."""
     is_intra: bool
     kind: Kind
     luma: Luma
@@ -48,25 +53,25 @@ class _Picture(Generic[ItemT]):
 
 
 class Matcher(Generic[ItemT]):
-    """Keeps the pictures that others may refer to, and lets wait what refers to later ones.
+    """Keeps the frames that others may refer to, and lets wait what refers to later ones.
 
-    Pictures come and go in the order in which they are shown. One that was predicted from later
-    ones goes when the next P- or I-picture has come, so that B-pictures delay a stream by as many
+    Frames come and go in the order in which they are shown. One that was predicted from later
+    ones goes when the next P- or I-frame has come, so that B-frames delay a stream by as many
     as there are in a row; other streams are not delayed. What is kept is what a decoder keeps.
     """
 
     def __init__(self) -> None:
-        self._waiting: list[_Picture[ItemT]] = []
-        self._references: list[_Picture[ItemT]] = []
+        self._waiting: list[_Waiting[ItemT]] = []
+        self._references: list[_Waiting[ItemT]] = []
         self._intra: list[int] = []
-        self._cropping = Cropping()
-        self._refines = False  # P-frames of a stream without B-frames gain nothing
+        self._cropping = _Cropping()
+        self._refines = False  # P-frames of a stream without B-frames gain little
 
     def push(self, numbered: NumberedPicture, item: ItemT) -> Iterator[tuple[ItemT, BlockMotion]]:
-        """Add a picture, and give those whose turn it is.
+        """Add a frame, and give those whose turn it is.
 
         Returns:
-            What was pushed with them, and their motion: unknown for I-pictures.
+            What was pushed with them, and their motion: unknown for I-frames.
         """
         self._waiting.append(_note(numbered, item))
         while self._waiting and self._is_ready(self._waiting[0]):
@@ -76,86 +81,133 @@ class Matcher(Generic[ItemT]):
         """Give all that still wait, and forget them: what comes next refers to none of them."""
         while self._waiting:
             yield self._give()
-        self._references, self._intra, self._cropping = [], [], Cropping()
+        self._references, self._intra, self._cropping = [], [], _Cropping()
 
-    def _is_ready(self, picture: _Picture[ItemT]) -> bool:
+    def _is_ready(self, frame: _Waiting[ItemT]) -> bool:
         """Whether all has come that it may refer to."""
         after = self._waiting[1:]
         has_anchor = any(each.kind != "between" and not each.looks_ahead for each in after)
-        return not picture.looks_ahead or has_anchor or len(after) >= _MAX_WAITING
+        return not frame.looks_ahead or has_anchor or len(after) >= _MAX_WAITING
 
     def _give(self) -> tuple[ItemT, BlockMotion]:
         """The first one, matched with all that was decoded before it."""
         first = self._waiting.pop(0)
-        before = [picture for picture in self._waiting if picture.number < first.number]
-        before = sorted(before, key=lambda picture: picture.number)
-        earlier = tuple(self._match(picture) for picture in before)
+        before = [frame for frame in self._waiting if frame.number < first.number]
+        before = sorted(before, key=lambda frame: frame.number)
+        earlier = tuple(self._match(frame) for frame in before)
         return first.item, replace(self._match(first), earlier=earlier)
 
-    def _match(self, picture: _Picture[ItemT]) -> BlockMotion:
-        """Find what a picture's vectors lead to, and keep it for others."""
-        if picture.step is not None:
-            return picture.step
-        size = (picture.luma.shape[0], picture.luma.shape[1])
-        candidates = self._candidates(picture)
-        vectors = self._cropping.moved(picture.vectors, candidates)
-        self._refines |= picture.kind != "anchor"
-        step = matched_motion(vectors, size, candidates, picture.place, picture.kind, self._refines)
-        if picture.is_intra:
-            self._intra = [*self._intra[-_MAX_WAITING:], picture.place]
-        if picture.kind != "disposable":
-            self._references = [*self._references[1 - KEPT_REFERENCES :], picture]
-        picture.step = step
+    def _match(self, frame: _Waiting[ItemT]) -> BlockMotion:
+        """Find what a frame's vectors lead to, and keep it for others."""
+        if frame.step is not None:
+            return frame.step
+        candidates = self._candidates(frame)
+        vectors = self._cropping.moved(frame.vectors, candidates)
+        self._refines |= frame.kind != "anchor"
+        step = matched_motion(vectors, candidates, frame.index, frame.kind, self._refines)
+        if frame.is_intra:
+            self._intra = [*self._intra[-_MAX_WAITING:], frame.index]
+        if frame.kind != "disposable":
+            self._references = [*self._references[1 - KEPT_REFERENCES :], frame]
+        frame.step = step
         return step
 
-    def _candidates(self, picture: _Picture[ItemT]) -> Candidates:
-        """What a picture's vectors may lead to: nothing beyond an I-picture shown before it."""
-        start = max((place for place in self._intra if place <= picture.place), default=None)
+    def _candidates(self, frame: _Waiting[ItemT]) -> Candidates:
+        """What a frame's vectors may lead to: nothing beyond an I-frame shown before it."""
+        start = max((index for index in self._intra if index <= frame.index), default=None)
         offsets = {
-            each.place - picture.place: each.luma
+            each.index - frame.index: each.luma
             for each in self._references
-            if each.number < picture.number
-            and each.luma.shape == picture.luma.shape
-            and (start is None or each.place >= start)
+            if each.number < frame.number
+            and each.luma.shape == frame.luma.shape
+            and (start is None or each.index >= start)
         }
         near = sorted((offset for offset in offsets if abs(offset) <= _FARTHEST), key=abs)
         sides = [offset for offset in near if offset < 0], [offset for offset in near if offset > 0]
         return Candidates(
-            picture.luma,
-            *(tuple((at, offsets[at]) for at in side[: picture.num_candidates]) for side in sides),
+            frame.luma,
+            *(tuple((at, offsets[at]) for at in side[: frame.num_candidates]) for side in sides),
         )
 
 
-def _note(numbered: NumberedPicture, item: ItemT) -> _Picture[ItemT]:
-    """What has to be known of a picture."""
-    place, picture, _, is_copy = numbered
+class _Cropping:
+    """Finds how far vectors have to be moved in frames that are cropped at the left or the top.
+
+    Frames that are no multiple of 16 are cropped at the right and at the bottom by less than
+    that. FFmpeg places vectors in the frame as it was coded, and does not say which side more is
+    cut off at; what the vectors lead to does.
+    """
+
+    def __init__(self) -> None:
+        self._shift = {"x": 0, "y": 0}
+        self._tries = {"x": 0, "y": 0}
+
+    def moved(self, vectors: NDArray[np.void], candidates: Candidates) -> NDArray[np.void]:
+        """The vectors, placed in the frame as it is shown."""
+        height, width = candidates.luma.shape
+        for axis, side, size in (("x", "w", width), ("y", "h", height)):
+            at = vectors[f"dst_{axis}"].astype(np.int32)
+            excess = int(np.max(at + vectors[side] // 2, initial=0)) - size
+            if excess >= _MACROBLOCK and not self._shift[axis] and self._tries[axis] < _MOST_TRIES:
+                self._tries[axis] += 1
+                self._shift[axis] = _best_shift(vectors, candidates, axis, excess)
+            if self._shift[axis]:
+                vectors = _shifted(vectors, axis, self._shift[axis])
+        return vectors
+
+
+def _best_shift(vectors: NDArray[np.void], candidates: Candidates, axis: str, excess: int) -> int:
+    """By how much vectors lie too far, in pixels; 0 unless another position is clearly better."""
+    differences = {}
+    for shift in range(0, excess + 1, 2):
+        found = match_vectors(_shifted(vectors, axis, shift), candidates)
+        differences[shift] = int(found.errors.astype(np.int64).sum())
+    best = min(differences, key=differences.__getitem__)
+    return best if differences[best] < _CLEARLY * differences[0] else 0
+
+
+def _shifted(vectors: NDArray[np.void], axis: str, shift: int) -> NDArray[np.void]:
+    moved = vectors.copy()
+    moved[f"dst_{axis}"] -= shift
+    return moved
+
+
+def _note(numbered: NumberedPicture, item: ItemT) -> _Waiting[ItemT]:
+    """What has to be known of a frame."""
+    index, picture, _, is_copy = numbered
     known = None if is_copy else coded(picture)
-    luma, exported = _luma(picture), picture.side_data.get("MOTION_VECTORS")
+    luma = luma_of(picture)
+    vectors = np.zeros(0, VECTOR) if is_copy else vectors_of(picture)
     kind_of = PictureType.P if is_copy else PictureType(picture.pict_type)
-    vectors = np.zeros(0, VECTOR) if exported is None or is_copy else exported.to_ndarray()
-    looks_ahead = bool((vectors["source"] > 0).any())
     is_b = kind_of in (PictureType.B, PictureType.BI)
+    # only the packets of H.264 say whether others may refer to a frame
     says = None if known is None else known.is_reference
-    is_reference = not is_b if says is None else says
-    noted = _Picture(
+    looks_ahead = bool((vectors["source"] > 0).any())
+    kind: Kind = "between" if is_b or looks_ahead else "anchor"
+    if is_copy or not (not is_b if says is None else says):
+        kind = "disposable"
+    size = luma.shape[0], luma.shape[1]
+    return _Waiting(
         item=item,
-        place=place,
-        number=place if known is None else known.number,
+        index=index,
+        number=index if known is None else known.number,
         is_intra=kind_of in (PictureType.I, PictureType.SI),
-        kind="between" if is_b or looks_ahead else "anchor",
+        kind=kind,
         luma=luma,
         vectors=vectors,
         num_candidates=1 if says is None else KEPT_REFERENCES,
         looks_ahead=looks_ahead,
+        step=BlockMotion.rest(size, index) if is_copy else None,
     )
-    if is_copy:
-        noted.step = BlockMotion.rest((luma.shape[0], luma.shape[1]), place)
-    if is_copy or not is_reference:
-        noted.kind = "disposable"
-    return noted
 
 
-def _luma(picture: VideoFrame) -> Luma:
+def vectors_of(picture: VideoFrame) -> NDArray[np.void]:
+    """The vectors that were decoded with a picture, in the decoder's memory."""
+    exported = picture.side_data.get("MOTION_VECTORS")
+    return np.zeros(0, VECTOR) if exported is None else exported.to_ndarray()
+
+
+def luma_of(picture: VideoFrame) -> Luma:
     """A picture's brightness, in the decoder's memory where that has it, (H, W)."""
     if picture.format.name not in _WITH_LUMA:
         picture = picture.reformat(format="gray")

@@ -1,4 +1,4 @@
-"""From the codec's raw vectors to a field on the grid of the smallest blocks."""
+"""The motion of one frame to those that it was predicted from, a vector for each 4x4 pixels."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from arseg_lightning.types import BLOCK_SIZE, Frame
-from arseg_lightning.video.errors import UnsupportedReference
-from arseg_lightning.video.kernels import motion_kernels
-from arseg_lightning.video.refinement import refine_vectors
-from arseg_lightning.video.vectors import NO_VECTOR, Candidates, match_vectors
+from arseg_lightning.native import load, pointer
+from arseg_lightning.types import BLOCK_SIZE
+from arseg_lightning.video.vectors import NO_VECTOR, Candidates, match_vectors, refine_vectors
 
-__all__ = ["BlockMotion", "Kind", "block_motion", "fill_intra", "matched_motion"]
+__all__ = ["BlockMotion", "Kind", "fill_intra", "matched_motion"]
 
 Kind = Literal["anchor", "between", "disposable"]
 """Of a frame: nothing that is shown later was decoded before it; something was, and others may
 refer to it; nothing refers to it."""
-
 
 _RANGE = np.iinfo(np.int16).min, np.iinfo(np.int16).max
 
@@ -101,31 +98,9 @@ class BlockMotion:
         return replace(self, quarter_pixels=field, intra=unknown, references=references)
 
 
-def block_motion(frame: Frame) -> BlockMotion:
-    """The motion of a frame that refers to the one before it and to no other.
-
-    Args:
-        frame: A frame decoded with its vectors.
-
-    Raises:
-        ValueError: If the frame was decoded without vectors.
-        UnsupportedReference: If it predicts from a later frame.
-    """
-    vectors = frame.vectors
-    if vectors is None:
-        raise ValueError(f"frame {frame.index} was decoded without vectors; use motion=True")
-    if frame.picture_type == "B" or (vectors["source"] > 0).any():
-        raise UnsupportedReference(
-            f"frame {frame.index} is predicted from a later one (B-frame), so its vectors do not "
-            f"lead to the frame before it; decode_motion matches them with what they lead to"
-        )
-    return matched_motion(vectors, frame.size, None, frame.index)
-
-
 def matched_motion(
     vectors: NDArray[np.void],
-    size: tuple[int, int],
-    candidates: Candidates | None,
+    candidates: Candidates,
     frame: int | None,
     kind: Kind = "anchor",
     refines: bool = True,
@@ -134,25 +109,26 @@ def matched_motion(
 
     Args:
         vectors: The codec's vectors.
-        size: Height and width of the picture.
-        candidates: What they may lead to; None takes all of them to lead to the frame before.
+        candidates: What they may lead to.
         frame: Index of the frame.
         kind: What may refer to it.
         refines: Whether blocks take the motion of others where that fits better.
     """
-    found = match_vectors(vectors, size, candidates)
-    if candidates is not None and refines:
-        refine_vectors(found, size, candidates)
-    references = None if (found.references == -1).all() else found.references
-    field, references = fill_intra(found.field, found.intra, references)
-    return BlockMotion(field, found.intra, references, found.errors, frame, kind)
+    found = match_vectors(vectors, candidates)
+    field, references = fill_intra(found.field, found.intra, found.references)
+    if refines and not found.intra.all():
+        refine_vectors(field, references, candidates)
+    leads_back = bool((references == -1).all())
+    return BlockMotion(
+        field, found.intra, None if leads_back else references, found.errors, frame, kind
+    )
 
 
 def fill_intra(
     quarter_pixels: NDArray[np.int16],
     intra: NDArray[np.bool_],
-    references: NDArray[np.int8] | None = None,
-) -> tuple[NDArray[np.int16], NDArray[np.int8] | None]:
+    references: NDArray[np.int8],
+) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
     """Give intra-coded cells the mean motion of their neighbours, from the rim inwards.
 
     What is newly seen usually moves with what is beside it. It leads to the frame that most cells
@@ -163,35 +139,42 @@ def fill_intra(
         quarter_pixels: (2, h, w)   intra, references: (h, w)   returns: (2, h, w), (h, w)
     """
     field, intra = quarter_pixels.copy(), np.ascontiguousarray(intra)
-    references = None if references is None else references.copy()
-    kernels = motion_kernels()
-    if kernels is not None:
-        kernels.fill(field, intra, references)
-    else:
+    references = references.copy()
+    kernels = load("motion")
+    if kernels is None:
         _fill(field, intra, references)
+        return field, references
+    height, width = intra.shape
+    states = np.empty((height + 2, width + 2), np.uint8)
+    queues = np.empty((2, *states.shape), np.int32)
+    kernels.fill_unknown(
+        pointer(field, np.int16, (2, height, width), written=True),
+        pointer(intra, np.bool_),
+        pointer(references, np.int8, written=True),
+        height,
+        width,
+        pointer(states, np.uint8, written=True),
+        pointer(queues, np.int32, written=True),
+    )
     return field, references
 
 
-def _fill(
-    field: NDArray[np.int16], intra: NDArray[np.bool_], references: NDArray[np.int8] | None
-) -> None:
-    """The same without kernels, all of the rim at a time."""
-    unknown, filled = intra.copy(), field.astype(np.float32)
-    if references is not None:
-        counts = np.bincount(references[~intra].view(np.uint8), minlength=256)
-        first = references.view(np.uint8).flat[0]
-        most = first if counts[first] == counts.max() else counts.argmax()
-        main = np.uint8(most).view(np.int8)
-        filled *= np.float32(main) / references.astype(np.float32)
-        references[intra] = main
-    filled[:, intra] = 0
+def _fill(field: NDArray[np.int16], intra: NDArray[np.bool_], references: NDArray[np.int8]) -> None:
+    """The same without kernels, a ring of cells at a time."""
+    unknown = intra.copy()
+    counts = np.bincount(references[~intra].view(np.uint8), minlength=256)
+    first = references.view(np.uint8).flat[0]
+    most = first if counts[first] == counts.max() else counts.argmax()
+    main = np.uint8(most).view(np.int8)
+    references[intra] = main
+    by = np.float32(main) / references.astype(np.float32)  # as if all led to one frame
+    field[:, intra] = 0
     while unknown.any() and not unknown.all():
         count = _sum_of_neighbours((~unknown).astype(np.float32))
-        total = _sum_of_neighbours(filled)
+        total = _sum_of_neighbours(np.where(unknown, 0, field * by).astype(np.float32))
         rim = unknown & (count > 0)
-        filled[:, rim] = total[:, rim] / count[rim]
+        field[:, rim] = np.rint(total[:, rim] / count[rim]).clip(*_RANGE)
         unknown &= ~rim
-    field[:, intra] = np.rint(filled[:, intra]).clip(*_RANGE)
 
 
 def _sum_of_neighbours(values: NDArray[np.float32]) -> NDArray[np.float32]:

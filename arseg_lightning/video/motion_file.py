@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from arseg_lightning.types import BLOCK_SIZE
 from arseg_lightning.video.evidence import Evidence
 from arseg_lightning.video.motion import BlockMotion, Kind
-from arseg_lightning.video.packing import pack, unpack
 
 __all__ = ["MotionIndex", "read_index", "read_motion", "write_motion"]
 
-_MAGIC = b"arseg-motion-4\n"
+_MAGIC = b"arseg-motion-5\n"
 _ANY_MAGIC = _MAGIC[:-2]
 _REMEDY = "delete it, and `python -m arseg_lightning prepare` makes it again"
 _KINDS: dict[str, Kind] = {"a": "anchor", "b": "between", "d": "disposable"}
@@ -80,7 +79,7 @@ def write_motion(
     for picture_type, motion in frames:
         for step in (*motion.earlier, replace(motion, frame=len(types))):
             if step.frame is not None and step.frame not in lengths:
-                lengths[step.frame] = file.write(zlib.compress(pack(step), 6))
+                lengths[step.frame] = file.write(zlib.compress(_planes(step), 6))
                 kinds += step.kind[0]
                 evidence.add(step)
         types += picture_type
@@ -165,14 +164,28 @@ def _order(shown: list[int] | None, count: int) -> NDArray[np.int64]:
     return order
 
 
+def _planes(step: BlockMotion) -> bytes:
+    """X and y (int16, little endian), a bit a cell where it is intra-coded, references (int8)."""
+    parts = [step.quarter_pixels.astype("<i2"), np.packbits(step.intra)]
+    if step.references is not None:
+        parts.append(step.references)
+    return b"".join(part.tobytes() for part in parts)
+
+
 def _read(record: memoryview, grid: tuple[int, int]) -> BlockMotion:
     """Decompress a record, as far as a motion of this size can go and no further."""
-    cells = (grid[0] + 4) * (grid[1] + 4)  # whole macroblocks
+    cells = grid[0] * grid[1]
+    ends = 4 * cells, 4 * cells + -(-cells // 8)
     decompressor = zlib.decompressobj()
-    content = decompressor.decompress(record, 9 * cells)
-    if not decompressor.eof:
+    content = decompressor.decompress(record, ends[1] + cells)
+    if not decompressor.eof or len(content) not in (ends[1], ends[1] + cells):
         raise ValueError(f"{len(record)} bytes are no whole record, or hold too much")
-    return unpack(content, grid)
+    field = np.frombuffer(content, "<i2", 2 * cells).reshape(2, *grid)
+    bits = np.unpackbits(np.frombuffer(content[ends[0] : ends[1]], np.uint8), count=cells)
+    references = None
+    if len(content) > ends[1]:
+        references = np.frombuffer(content, np.int8, cells, ends[1]).reshape(grid)
+    return BlockMotion(field, bits.astype(np.bool_).reshape(grid), references)
 
 
 def _why_not(path: Path, tail: bytes) -> str:

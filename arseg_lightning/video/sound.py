@@ -75,7 +75,7 @@ class Sound:
         if not streams:
             return False
         self._packets = _readable(self._container)
-        begun: set[int] = set()
+        begun: set[int] = set()  # streams that a packet has come of
         for packet in self._packets:
             self._waiting.append(packet)
             begun.add(packet.stream.index)
@@ -164,6 +164,7 @@ class _Track:
         for packet in packets:
             if packet.pts is None or packet.dts is None:
                 continue
+            # A file that trims may begin with a packet that ends after the first picture.
             if packet.pts + (packet.duration or 0) * self.trims < self.trims:
                 continue
             time = packet.dts * packet.time_base

@@ -1,19 +1,20 @@
-"""Finds what the codec's raw vectors lead to, on the grid of the smallest blocks."""
+"""Matches a codec's raw motion vectors with the frames that they may lead to."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arseg_lightning.native import load, pointer
 from arseg_lightning.types import BLOCK_SIZE
-from arseg_lightning.video.kernels import motion_kernels
 
-__all__ = ["BIAS", "DETOUR", "NO_VECTOR", "VECTOR", "Candidates", "Luma", "Painted"]
-__all__ += ["differences", "match_vectors"]
+__all__ = ["NO_VECTOR", "VECTOR", "Candidates", "Luma", "Matched", "match_vectors"]
+__all__ += ["refine_vectors"]
 
 VECTOR = np.dtype(
     [
@@ -35,39 +36,62 @@ VECTOR = np.dtype(
 
 NO_VECTOR = 255
 
-_ACCEPTED, BIAS, _TOLERATED, DETOUR = 8, 12, 24, 32
-"""In quarter grey levels a pixel: a difference that ends the search; what a candidate has to be
-better by than each nearer one; a difference at which a block still matches; what a later picture
-has to be better by than an earlier one, since it is itself predicted over a longer time.
+_BIAS, _DETOUR, _TOLERATED = 12, 48, 24
+"""In quarter grey levels a pixel: what a candidate has to be better by than each nearer one; what
+a later frame has to be better by than an earlier one, since it is itself predicted over a longer
+time; a difference at which a block still matches.
 
-On CamVid at 15 Hz, labels carried over 1 to 11 frames hardly depend on the first three (0.3 points
-of mIoU between 0 and 12, 0 and 16, 8 and 1000); the last is worth 1.8 points at 1 frame with
+On CamVid at 15 Hz, labels carried over 1 to 11 frames hardly depend on the first and the third (0.3
+points of mIoU between 0 and 12, 8 and 1000); the second is worth 2 points at 1 frame with
 B-frames."""
+
+_ROWS = 2
+"""Every second row of a block is looked at."""
+
+_SIDES = (0, -2), (-2, 0), (0, 2), (2, 0)
 
 Luma = NDArray[np.uint8]
 
 
 class Candidates(NamedTuple):
-    """The luma of a picture, and of those that its vectors may lead to, nearest first.
+    """The luma of a frame, and of those that its vectors may lead to, nearest first.
 
     Args:
-        luma: The picture itself, (H, W); rows may lie apart.
-        earlier: By how many frames a picture is shown later (negative), and its luma.
+        luma: The frame itself, (H, W); rows may lie apart.
+        earlier: By how many frames a candidate is shown later (negative), and its luma.
         later: Likewise, positive.
     """
 
     luma: Luma
     earlier: tuple[tuple[int, Luma], ...]
-    later: tuple[tuple[int, Luma], ...]
+    later: tuple[tuple[int, Luma], ...] = ()
+
+    def for_kernel(self) -> tuple[Any, ...]:
+        """The pictures as the kernels take them."""
+        size = self.luma.shape
+        every = ((0, self.luma), *self.earlier, *self.later)
+        for _, luma in every:
+            # rows of a decoder's memory lie apart, so that `pointer` would refuse them
+            if luma.dtype != np.uint8 or luma.shape != size or luma.strides[1] != 1:
+                raise ValueError(f"a picture is uint8 of {size}, got {luma.dtype} {luma.shape}")
+        addresses = (int(luma.__array_interface__["data"][0]) for _, luma in every)
+        return (
+            (ctypes.c_void_p * len(every))(*addresses),
+            (ctypes.c_int * len(every))(*(luma.strides[0] for _, luma in every)),
+            (ctypes.c_int8 * len(every))(*(offset for offset, _ in every)),
+            len(self.earlier),
+            len(self.later),
+            *size,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Painted:
+class Matched:
     """What is known of each cell of 4x4 pixels.
 
     Args:
         field: x and y in quarter pixels, int16 of shape (2, h, w); zero where ``intra``.
-        references: By how many frames the picture that it leads to is shown later, int8 (h, w).
+        references: By how many frames the one that it leads to is shown later, int8 (h, w).
         errors: How far the cell's block is from there, in quarter grey levels a pixel, uint8
             (h, w); :data:`NO_VECTOR` where there is no vector.
         intra: True where there is no vector whose block matches, bool (h, w).
@@ -79,8 +103,8 @@ class Painted:
     intra: NDArray[np.bool_]
 
     @classmethod
-    def blank(cls, size: tuple[int, int], reference: int = -1) -> Painted:
-        """Nothing known of a picture of this height and width."""
+    def blank(cls, size: tuple[int, ...], reference: int = -1) -> Matched:
+        """Nothing known of a frame of this height and width."""
         grid = tuple(-(-side // BLOCK_SIZE) for side in size)
         return cls(
             np.zeros((2, *grid), np.int16),
@@ -90,10 +114,8 @@ class Painted:
         )
 
 
-def match_vectors(
-    vectors: NDArray[np.void], size: tuple[int, int], candidates: Candidates | None
-) -> Painted:
-    """Find for each block the picture that its vector leads to: the one that looks most like it.
+def match_vectors(vectors: NDArray[np.void], candidates: Candidates) -> Matched:
+    """Find for each block the frame that its vector leads to: the one that looks most like it.
 
     FFmpeg says on which side it is, not which. A block that looks like none of them is not
     moved by its vector, whatever the stream says of itself: it is nearer to its own mean than to
@@ -101,76 +123,130 @@ def match_vectors(
     two of a bi-predicted one are, the better counts. Whole pixels suffice to choose.
 
     Args:
-        vectors: With the fields of ``AVMotionVector``, at least those of place and motion.
-        size: Height and width of the picture.
-        candidates: What they may lead to; None takes all of them to lead to the frame before.
+        vectors: With the fields of ``AVMotionVector``, at least those of position and motion.
+        candidates: What they may lead to.
     """
-    nearest = candidates.earlier[:1] if candidates is not None else ()
-    found = Painted.blank(size, *(offset for offset, _ in nearest))
-    kernels = motion_kernels()
-    if kernels is not None and vectors.dtype == VECTOR:
-        limits = _ACCEPTED, BIAS, _TOLERATED, DETOUR
-        planes = found.field, found.references, found.errors, found.intra
-        kernels.match(vectors, size, candidates, limits, planes)
-    else:
-        _match(vectors, size, candidates, found)
+    found = Matched.blank(candidates.luma.shape, *(at for at, _ in candidates.earlier[:1]))
+    kernels = load("motion") if vectors.dtype == VECTOR else None
+    if kernels is None:
+        _match(vectors, candidates, found)
+        return found
+    vectors = np.ascontiguousarray(vectors)
+    kernels.match_vectors(
+        pointer(vectors, VECTOR),
+        len(vectors),
+        *candidates.for_kernel(),
+        *(_BIAS, _DETOUR, _TOLERATED),
+        pointer(found.field, np.int16, written=True),
+        pointer(found.references, np.int8, written=True),
+        pointer(found.errors, np.uint8, written=True),
+        pointer(found.intra, np.bool_, written=True),
+    )
     return found
 
 
-def _match(
-    vectors: NDArray[np.void], size: tuple[int, int], candidates: Candidates | None, to: Painted
+def refine_vectors(
+    field: NDArray[np.int16], references: NDArray[np.int8], candidates: Candidates
 ) -> None:
+    """Give each block of 8x8 pixels the motion of one beside it where the frame fits that better.
+
+    An encoder chooses vectors that cost few bits. Divided blocks stay as they are.
+
+    Args:
+        field: The motion of a frame, filled in where it is unknown; it is changed.
+        references: What it leads to, likewise.
+        candidates: What its vectors were matched with.
+
+    Shapes:
+        field: (2, h, w)   references: (h, w)
+    """
+    kernels = load("motion")
+    if kernels is None:
+        _refine(field, references, candidates)
+        return
+    kernels.refine_vectors(
+        *candidates.for_kernel(),
+        *(_BIAS, _DETOUR),
+        pointer(field, np.int16, (2, *references.shape), written=True),
+        pointer(references, np.int8, written=True),
+    )
+
+
+def _match(vectors: NDArray[np.void], candidates: Candidates, to: Matched) -> None:
     """The same without kernels."""
+    height, width = candidates.luma.shape
     for vector in vectors:
         source, w, h, left, top, scale = (
             int(vector[name]) for name in ("source", "w", "h", "dst_x", "dst_y", "motion_scale")
         )
         left, top = left - w // 2, top - h // 2
-        columns = slice(*np.clip((left, left + w), 0, size[1]).tolist())
-        rows = slice(*np.clip((top, top + h), 0, size[0]).tolist())
-        area = (columns.stop - columns.start) * (rows.stop - rows.start)
-        if not scale or not area:
+        columns = slice(*np.clip((left, left + w), 0, width).tolist())
+        rows = slice(*np.clip((top, top + h), 0, height).tolist())
+        block = candidates.luma[rows, columns][::_ROWS].astype(np.int64)
+        if not scale or not block.size:
             continue
         x, y = (int(vector[f"motion_{axis}"]) * 4 // scale for axis in "xy")
-        offset, error, matches = -1, 0, True
-        if candidates is not None:
-            side = candidates.earlier if source < 0 else candidates.later
-            block = candidates.luma[rows, columns].astype(np.int64)
-            place = rows.start + ((y + 2) >> 2), columns.start + ((x + 2) >> 2)
-            best = _best(differences(block, side, *place), area)
-            if best is None:
-                continue
-            offset, sad = best
-            error = min(254, 4 * sad // area)
-            matches = 4 * sad <= _TOLERATED * area or sad <= abs(block - block.sum() // area).sum()
+        side = candidates.earlier if source < 0 else candidates.later
+        start = rows.start + ((y + 2) >> 2), columns.start + ((x + 2) >> 2)
+        costs = [
+            (4 * sad + _BIAS * block.size * rank, offset, sad)
+            for rank, (offset, sad) in enumerate(_differences(block, side, *start))
+        ]
+        if not costs:
+            continue
+        _, offset, sad = min(costs, key=lambda cost: cost[0])
+        error = min(NO_VECTOR - 1, 4 * sad // block.size)
+        spread = abs(block - block.sum() // block.size).sum()
+        matches = 4 * sad <= _TOLERATED * block.size or sad <= spread
         cells = (
             slice(rows.start // BLOCK_SIZE, -(-rows.stop // BLOCK_SIZE)),
             slice(columns.start // BLOCK_SIZE, -(-columns.stop // BLOCK_SIZE)),
         )
-        others = to.errors[cells] + DETOUR * (to.references[cells] > 0)
-        better = (error + DETOUR * (offset > 0) < others) | (to.errors[cells] == NO_VECTOR)
+        others = to.errors[cells] + _DETOUR * (to.references[cells] > 0)
+        better = (error + _DETOUR * (offset > 0) < others) | (to.errors[cells] == NO_VECTOR)
         to.field[(slice(None), *cells)][:, better] = [[x], [y]] if matches else 0
         for plane, value in ((to.references, offset), (to.errors, error), (to.intra, not matches)):
             plane[cells][better] = value
 
 
-def differences(
+def _refine(field: NDArray[np.int16], references: NDArray[np.int8], candidates: Candidates) -> None:
+    """The same without kernels: forwards, then backwards, so that motion spreads to all sides."""
+    height, width = references.shape
+    motions = np.concatenate([field, references[None]]).astype(np.int16)  # (3, h, w)
+    corners = [(r, c) for r in range(0, height - 1, 2) for c in range(0, width - 1, 2)]
+    for row, column in (*corners, *reversed(corners)):
+        block = motions[:, row : row + 2, column : column + 2]
+        own = block[:, 0, 0].copy()
+        if (block != own[:, None, None]).any():
+            continue
+        part = tuple(slice(BLOCK_SIZE * at, BLOCK_SIZE * (at + 2)) for at in (row, column))
+        best, least = own, _misfit(own, part, candidates)
+        for r, c in ((row + down, column + right) for down, right in _SIDES):
+            if 0 <= r < height and 0 <= c < width:
+                cost = _misfit(motions[:, r, c], part, candidates)
+                if cost < least:
+                    best, least = motions[:, r, c].copy(), cost
+        block[:] = best[:, None, None]
+    field[:], references[:] = motions[:2], motions[2]
+
+
+def _misfit(motion: NDArray[np.int16], part: tuple[slice, ...], candidates: Candidates) -> int:
+    """How badly a part of the frame fits what a motion leads to."""
+    x, y, reference = (int(each) for each in motion[:3])
+    is_later = reference > 0
+    side = candidates.later if is_later else candidates.earlier
+    rank = [offset for offset, _ in side].index(reference)
+    block = candidates.luma[part][::_ROWS].astype(np.int64)
+    start = part[0].start + ((y + 2) >> 2), part[1].start + ((x + 2) >> 2)
+    ((_, sad),) = _differences(block, side[rank : rank + 1], *start)
+    return 4 * sad + block.size * (_BIAS * rank + _DETOUR * is_later)
+
+
+def _differences(
     block: NDArray[np.int64], side: tuple[tuple[int, Luma], ...], top: int, left: int
 ) -> Iterator[tuple[int, int]]:
-    """Offsets and sums of absolute differences; pictures go on beyond their edges."""
+    """Offsets and sums of absolute differences; frames go on beyond their edges."""
     for offset, luma in side:
-        rows = np.arange(top, top + block.shape[0]).clip(0, luma.shape[0] - 1)
+        rows = np.arange(top, top + _ROWS * block.shape[0], _ROWS).clip(0, luma.shape[0] - 1)
         columns = np.arange(left, left + block.shape[1]).clip(0, luma.shape[1] - 1)
         yield offset, int(abs(block - luma[rows[:, None], columns]).sum())
-
-
-def _best(differences: Iterator[tuple[int, int]], area: int) -> tuple[int, int] | None:
-    """The best of them, as far as one has to look."""
-    best, least = None, 0
-    for rank, (offset, sad) in enumerate(differences):
-        cost = 4 * sad + BIAS * area * rank
-        if best is None or cost < least:
-            best, least = (offset, sad), cost
-        if 4 * sad <= _ACCEPTED * area:
-            break
-    return best

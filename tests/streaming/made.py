@@ -16,9 +16,8 @@ from arseg_lightning.propagation import CReFF
 from arseg_lightning.streaming import Segmenter
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.types import Frame
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.live import StreamedFrame
-from arseg_lightning.video.motion import block_motion
 from tests.tiny import TinyNet
 from tests.video.small_videos import moving_frames
 
@@ -39,11 +38,9 @@ def segmenter(method=None, clock=None, **settings):
 
 def streamed(path):
     """What a live source gives for a file: motion to the frame before, none at I-frames."""
-    for frame in decode(path, motion=True):
-        step = None if frame.picture_type == "I" else block_motion(frame)
+    for frame, (kind, step) in zip(decode(path), decode_motion(path), strict=True):
         restart = "start" if frame.index == 0 else None
-        bare = Frame(frame.index, frame.pts_seconds, frame.picture_type, frame.image)
-        yield StreamedFrame(bare, step, restart)
+        yield StreamedFrame(frame, None if kind == "I" else step, restart)
 
 
 def write_at(path, ticks, size=(64, 96)):

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from arseg_lightning.types import BLOCK_SIZE, Frame
+from arseg_lightning.types import BLOCK_SIZE
 from arseg_lightning.video.cache import VideoMotion
-from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.video.motion import BlockMotion, matched_motion
 from arseg_lightning.video.motion_file import write_motion
+from arseg_lightning.video.vectors import Candidates
 
 _FIELDS = {"source": "i4", "w": "u1", "h": "u1", "dst_x": "i2", "dst_y": "i2"}
 _FIELDS |= {"motion_x": "i4", "motion_y": "i4", "motion_scale": "u2"}
@@ -17,9 +18,11 @@ def vector(left, top, width, height, x, y, scale=4, source=-1):
     return source, width, height, left + width // 2, top + height // 2, x, y, scale
 
 
-def frame_with(vectors, height, width, picture_type="P"):
-    image = np.zeros((height, width, 3), np.uint8)
-    return Frame(1, 0.0, picture_type, image, np.array(vectors, VECTOR))
+def motion_of(vectors, height, width):
+    """The motion of a frame of one colour, in which every vector leads to its like."""
+    blank = np.zeros((height, width), np.uint8)
+    candidates = Candidates(blank, ((-1, blank),))
+    return matched_motion(np.array(vectors, VECTOR), candidates, 1, refines=False)
 
 
 def cells(side):

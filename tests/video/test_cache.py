@@ -11,10 +11,9 @@ import pytest
 from arseg_lightning.video import cache as cache_module
 from arseg_lightning.video.cache import CannotWriteCache, MotionCache, NotCached
 from arseg_lightning.video.chain import Chaining, MotionChain
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import NoMotionVectors
-from arseg_lightning.video.motion import block_motion
 from tests.video.hand_made import motion_file, pan, random_motion
 from tests.video.small_disk import on_a_small_disk
 from tests.video.small_videos import write_stream
@@ -46,8 +45,8 @@ def test_the_cache_gives_what_decoding_gives(cache, video):
     motion = cache.read(video)
     assert (motion.num_frames, motion.size, motion.fps) == (NUM_FRAMES, (64, 80), 25.0)
     assert motion.picture_types == "I" + (NUM_FRAMES - 1) * "P"
-    for frame in decode(video, motion=True):
-        expected, read = block_motion(frame), motion.block_motion(frame.index)
+    for index, (_, expected) in enumerate(decode_motion(video)):
+        read = motion.block_motion(index)
         assert (read.quarter_pixels == expected.quarter_pixels).all()
         assert (read.intra == expected.intra).all()
 

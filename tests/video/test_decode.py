@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import NoMotionVectors, VideoDamageWarning, VideoError
 from arseg_lightning.video.frame_reader import read_frames
@@ -40,23 +40,24 @@ def test_frames_come_in_order_with_types_times_and_pixels(tmp_path):
     np.testing.assert_allclose([f.pts_seconds for f in frames], np.arange(30) / 25)
     for frame, image in zip(frames, moving_frames(), strict=True):
         assert np.abs(frame.image.astype(int) - image).mean() < 4
-        assert frame.vectors is None
 
 
 def test_vectors_say_where_blocks_came_from(tmp_path):
-    frames = list(decode(write_video(tmp_path / "clip.mp4", keyframe_interval=12), motion=True))
-    assert len(frames[0].vectors) == len(frames[12].vectors) == 0
-    assert {frame.vectors.dtype for frame in frames} == {frames[0].vectors.dtype}
-    vectors = frames[5].vectors
-    x, y = (np.median(vectors[axis] / vectors["motion_scale"]) for axis in ("motion_x", "motion_y"))
+    path = write_video(tmp_path / "clip.mp4", keyframe_interval=12)
+    steps = [step for _, step in decode_motion(path)]
+    assert steps[0].intra.all()
+    assert steps[12].intra.all()
+    x, y = np.median(steps[5].quarter_pixels, axis=(1, 2)) / 4
     assert (x, y) == (-2, -1)  # the pattern moves right and down, so it came from left and above
 
 
 def test_b_frames_come_in_display_order(tmp_path):
-    frames = list(decode(write_stream(tmp_path / "clip.mp4", "libx264", B_FRAMES), motion=True))
+    path = write_stream(tmp_path / "clip.mp4", "libx264", B_FRAMES)
+    frames = list(decode(path))
     assert {frame.picture_type for frame in frames} == {"I", "P", "B"}
-    b_frame = next(frame for frame in frames if frame.picture_type == "B")
-    assert {-1, 1} <= set(np.unique(b_frame.vectors["source"]))
+    found = list(decode_motion(path))
+    assert [kind for kind, _ in found] == [frame.picture_type for frame in frames]
+    assert any(step.earlier for kind, step in found if kind == "B")
     for frame, image in zip(frames, moving_frames(), strict=True):
         assert np.abs(frame.image.astype(int) - image).mean() < 8
 
@@ -117,9 +118,9 @@ def test_a_lost_frame_is_replaced_and_said_and_the_others_keep_their_index(tmp_p
     healthy = list(decode(write_video(tmp_path / "clip.mp4", keyframe_interval=12)))
     path = without_packets(tmp_path / "clip.mp4", 5)
     with pytest.warns(VideoDamageWarning, match=r"damaged_clip\.mp4 .* 1 lost \(index 5\)"):
-        frames = list(decode(path, motion=True))
+        frames = list(decode(path))
     assert [frame.index for frame in frames] == list(range(30))
-    assert (frames[5].picture_type, len(frames[5].vectors)) == ("P", 0)
+    assert frames[5].picture_type == "P"
     np.testing.assert_array_equal(frames[5].image, frames[4].image)
     for index in (*range(5), *range(12, 30)):
         assert_same(frames[index], healthy[index])
@@ -189,7 +190,7 @@ def test_a_turned_video_comes_upright(tmp_path):
     np.testing.assert_array_equal(frame.image, np.rot90(stored, -1))
     assert read_frames(tmp_path / "phone.mp4", [0])[0].size == (96, 64)
     with pytest.raises(NoMotionVectors, match="turned by 270 degrees"):
-        decode(tmp_path / "phone.mp4", motion=True)
+        next(decode_motion(tmp_path / "phone.mp4"))
 
 
 def changing_size(tmp_path):
@@ -211,8 +212,6 @@ def test_pictures_can_be_scaled_to_one_size(tmp_path):
     frames = list(decode(changing_size(tmp_path), size=(32, 48)))
     assert {frame.size for frame in frames} == {(32, 48)}
     assert len(frames) == 20
-    with pytest.raises(ValueError, match="do not scale"):
-        decode(tmp_path / "changing.h264", motion=True, size=(32, 48))
 
 
 def test_a_turned_video_is_scaled_as_it_is_shown(tmp_path):
@@ -223,12 +222,11 @@ def test_a_turned_video_is_scaled_as_it_is_shown(tmp_path):
 def test_any_number_of_threads_gives_the_same(tmp_path, settings):
     path = tmp_path / "pan.mp4"
     encode_frames(pan(30, 64, 80, 3, -2), path, EncodeSettings(keyframe_interval=9, **settings))
-    one, several = (list(decode(path, motion=True, threads=threads)) for threads in (1, 3))
+    one, several = (list(decode(path, threads=threads)) for threads in (1, 3))
     assert len(one) == len(several) == 30
     for left, right in zip(one, several, strict=True):
         assert (left.index, left.picture_type) == (right.index, right.picture_type)
         assert (left.image == right.image).all()
-        assert (left.vectors == right.vectors).all()
 
 
 def test_no_threads_are_refused(tmp_path):

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter, encode_frames, reencode
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning, VideoError
-from arseg_lightning.video.probe import probe
+from arseg_lightning.video.probe import motion_obstacle, probe
 from tests.video.small_disk import on_a_small_disk
 from tests.video.small_videos import moving_frames, without_packets, write_stream, write_video
 from tests.video.test_decode import changing_size
@@ -85,9 +85,9 @@ def test_frame_rates_are_kept_exactly(tmp_path):
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 def test_any_size_comes_back_as_it_was(tmp_path, size, codec):
     path = write_video(tmp_path / "clip.mp4", 5, size, codec=codec)
-    frames = list(decode(path, motion=True))
+    frames, steps = list(decode(path)), [step for _, step in decode_motion(path)]
     assert {frame.size for frame in frames} == {size} == {probe(path).size}
-    assert all(len(frame.vectors) for frame in frames[1:])
+    assert not any(step.intra.all() for step in steps[1:])
     for frame, image in zip(frames, moving_frames(5, *size), strict=True):
         assert np.abs(frame.image.astype(int) - image).mean() < 9
 
@@ -220,8 +220,8 @@ def test_reencoding_gives_motion_to_a_video_without(tmp_path, codec):
     source = write_video(tmp_path / "source.mp4", 8, codec=codec, fps=12.5)
     assert reencode(source, tmp_path / "copy.mp4", EncodeSettings()) == 8
     info = probe(tmp_path / "copy.mp4")
-    assert (info.fps, info.size, info.exports_motion) == (12.5, (64, 96), True)
-    assert sum(len(f.vectors) > 0 for f in decode(info.path, motion=True)) == 7
+    assert (info.fps, info.size, motion_obstacle(info.codec)) == (12.5, (64, 96), None)
+    assert sum(not step.intra.all() for _, step in decode_motion(info.path)) == 7
 
 
 def test_reencoding_takes_b_frames_out(tmp_path):

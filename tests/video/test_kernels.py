@@ -1,30 +1,31 @@
 """The native kernels give what NumPy gives, to the last bit."""
 
-import copy
-
 import numpy as np
 import pytest
 
-from arseg_lightning.types import Frame
+from arseg_lightning.native import load
 from arseg_lightning.video import chain as chain_module
+from arseg_lightning.video import composition as composition_module
 from arseg_lightning.video import motion as motion_module
-from arseg_lightning.video import packing as packing_module
-from arseg_lightning.video import refinement as refinement_module
 from arseg_lightning.video import vectors as vectors_module
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.composition import NativeComposition
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
-from arseg_lightning.video.kernels import motion_kernels
-from arseg_lightning.video.motion import BlockMotion, block_motion, fill_intra
-from arseg_lightning.video.refinement import refine_vectors
-from arseg_lightning.video.vectors import NO_VECTOR, VECTOR, Candidates, Painted, match_vectors
+from arseg_lightning.video.motion import BlockMotion, fill_intra
+from arseg_lightning.video.vectors import (
+    NO_VECTOR,
+    VECTOR,
+    Candidates,
+    match_vectors,
+    refine_vectors,
+)
 from tests.video.hand_made import cells, pan, random_motion, texture
 
-pytestmark = pytest.mark.skipif(motion_kernels() is None, reason="there are no native kernels here")
+pytestmark = pytest.mark.skipif(load("motion") is None, reason="there are no native kernels here")
 
 SIZES = [(64, 96), (21, 35), (5, 3), (1, 1), (48, 130)]
-USERS = (chain_module, motion_module, packing_module, refinement_module, vectors_module)
+USERS = (chain_module, composition_module, motion_module, vectors_module)
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def without_kernels(monkeypatch):
     def call(function, *arguments):
         with monkeypatch.context() as context:
             for module in USERS:
-                context.setattr(module, "motion_kernels", lambda: None)
+                context.setattr(module, "load", lambda _: None)
             return function(*arguments)
 
     return call
@@ -89,16 +90,15 @@ def assert_alike(ours, numpys):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("pictures", [True, False])
-def test_vectors_are_matched_alike(without_kernels, size, seed, pictures):
+def test_vectors_are_matched_alike(without_kernels, size, seed):
     vectors = np.concatenate([random_vectors(*size, seed), random_vectors(*size, seed + 9)])
     generator = np.random.default_rng(seed)
     vectors["source"] = generator.choice([-1, 1], len(vectors))
     short = generator.random(len(vectors)) < 0.7
     vectors["motion_x"][short] = vectors["motion_y"][short] = 0
-    candidates = random_pictures(*size, seed) if pictures else None
-    ours = match_vectors(vectors, size, candidates)
-    assert_alike(ours, without_kernels(match_vectors, vectors, size, candidates))
+    candidates = random_pictures(*size, seed)
+    ours = match_vectors(vectors, candidates)
+    assert_alike(ours, without_kernels(match_vectors, vectors, candidates))
     assert (ours.errors != NO_VECTOR).any()
 
 
@@ -108,8 +108,8 @@ def test_vectors_that_no_codec_gives_do_no_harm(without_kernels, field, value):
     vectors, candidates = random_vectors(32, 32, 0), random_pictures(32, 32, 0)
     vectors[3][field] = value
     vectors[5][field] = -value if field.startswith("dst") else value
-    ours = match_vectors(vectors, (32, 32), candidates)
-    assert_alike(ours, without_kernels(match_vectors, vectors, (32, 32), candidates))
+    ours = match_vectors(vectors, candidates)
+    assert_alike(ours, without_kernels(match_vectors, vectors, candidates))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -119,8 +119,13 @@ def test_holes_are_filled_alike(without_kernels, size, share):
     grid = cells(size[0]), cells(size[1])
     field = generator.integers(-3000, 3000, (2, *grid)).astype(np.int16)
     intra = generator.random(grid) < share
+    references = generator.choice([-3, -1, 2], grid).astype(np.int8)
     before = field.copy()
-    assert equal(fill_intra(field, intra)[0], without_kernels(fill_intra, field, intra)[0])
+    ours = fill_intra(field, intra, references)
+    for plane, numpys in zip(
+        ours, without_kernels(fill_intra, field, intra, references), strict=True
+    ):
+        assert equal(plane, numpys)
     assert (field == before).all()
 
 
@@ -152,9 +157,10 @@ def test_a_real_stream_gives_the_same(without_kernels, tmp_path):
     path = tmp_path / "pan.mp4"
     encode_frames(pan(5, 98, 130, 3, -2), path, EncodeSettings(crf=15))
     ours, numpys = MotionChain((98, 130)), without_kernels(MotionChain, (98, 130))
-    for frame in list(decode(path, motion=True))[1:]:
-        ours.push(block_motion(frame))
-        numpys.push(without_kernels(block_motion, frame))
+    decoded = zip(decode_motion(path), without_kernels(list, decode_motion(path)), strict=True)
+    for (_, our_step), (_, numpys_step) in list(decoded)[1:]:
+        ours.push(our_step)
+        numpys.push(numpys_step)
         assert equal(ours.motion().xy, numpys.motion().xy)
         assert equal(ours.motion().valid, numpys.motion().valid)
 
@@ -188,25 +194,24 @@ def test_pictures_too_large_for_16_bits_are_chained_all_the_same():
 def test_vectors_of_another_layout_are_read_too():
     vectors = random_vectors(32, 32, 5)
     fewer = vectors[["source", "w", "h", "dst_x", "dst_y", "motion_x", "motion_y", "motion_scale"]]
-    image = np.zeros((32, 32, 3), np.uint8)
-    whole, part = (block_motion(Frame(1, 0.0, "P", image, v)) for v in (vectors, fewer))
-    assert equal(whole.quarter_pixels, part.quarter_pixels)
+    candidates = random_pictures(32, 32, 5)
+    assert_alike(match_vectors(vectors, candidates), match_vectors(fewer, candidates))
 
 
 @pytest.mark.parametrize("size", [(64, 96), (21, 35)])
 def test_motion_is_refined_alike(without_kernels, size):
     luma = [texture(*size, seed)[..., 0].copy() for seed in range(4)]
     candidates = Candidates(luma[0], ((-1, luma[1]), (-2, luma[2])), ((1, luma[3]),))
-    found = Painted.blank(size)
     generator = np.random.default_rng(1)
+    grid = cells(size[0]), cells(size[1])
     coarse = generator.integers(-40, 40, (2, 8, 12)), generator.choice([-2, -1, 1], (8, 12))
-    for plane, values in zip((found.field, found.references), coarse, strict=True):
-        fine = values.repeat(2, -1).repeat(2, -2)
-        plane[:] = fine[..., : plane.shape[-2], : plane.shape[-1]]
-    found.intra[:] = generator.random(found.intra.shape) < 0.05
-    ours, numpys = copy.deepcopy(found), copy.deepcopy(found)
-    refine_vectors(ours, size, candidates)
-    without_kernels(refine_vectors, numpys, size, candidates)
-    assert (ours.field != found.field).any()
-    for name in ("field", "references", "intra"):
-        assert equal(getattr(ours, name), getattr(numpys, name))
+    fine = (each.repeat(2, -1).repeat(2, -2)[..., : grid[0], : grid[1]] for each in coarse)
+    field, references = (
+        each.astype(kind) for each, kind in zip(fine, (np.int16, np.int8), strict=True)
+    )
+    ours, numpys = (field.copy(), references.copy()), (field.copy(), references.copy())
+    refine_vectors(*ours, candidates)
+    without_kernels(refine_vectors, *numpys, candidates)
+    assert (ours[0] != field).any()
+    assert equal(ours[0], numpys[0])
+    assert equal(ours[1], numpys[1])

@@ -6,15 +6,14 @@ from av.video.frame import PictureType
 
 from arseg_lightning.video.chain import KEPT_REFERENCES, MotionChain
 from arseg_lightning.video.coded import coded, export_motion
+from arseg_lightning.video.composition import relative_motion
 from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.matching import Matcher
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.pictures import numbered_pictures
 from arseg_lightning.video.probe import open_video
-from arseg_lightning.video.refinement import refine_vectors
-from arseg_lightning.video.relative import relative_motion
 from arseg_lightning.video.timeline import read_timeline
-from arseg_lightning.video.vectors import Candidates, match_vectors
+from arseg_lightning.video.vectors import Candidates, match_vectors, refine_vectors
 from tests.video.hand_made import VECTOR, pan, random_motion, shift, texture, vector
 from tests.video.small_videos import write_stream
 
@@ -46,7 +45,7 @@ def luma(left, top):
 
 
 def found_by(vectors, now, earlier=(), later=()):
-    return match_vectors(np.array(vectors, VECTOR), SIZE, Candidates(now, earlier, later))
+    return match_vectors(np.array(vectors, VECTOR), Candidates(now, earlier, later))
 
 
 def test_of_several_pictures_the_one_that_looks_like_the_block_is_found():
@@ -154,7 +153,7 @@ def test_motion_between_frames_is_the_same_without_kernels(monkeypatch):
         chain.push(random_motion(*SIZE, seed=seed))
         fields.append(chain.motion())
     ours = relative_motion(*fields)
-    monkeypatch.setattr("arseg_lightning.video.relative.motion_kernels", lambda: None)
+    monkeypatch.setattr("arseg_lightning.video.composition.load", lambda _: None)
     numpys = relative_motion(*fields)
     assert np.array_equal(ours.xy, numpys.xy)
     assert np.array_equal(ours.valid, numpys.valid)
@@ -164,8 +163,8 @@ def test_a_block_takes_the_motion_of_one_beside_it_that_the_picture_fits_better(
     vectors = [vector(x, y, 16, 16, 40, 8) for y in range(0, 48, 16) for x in range(0, 64, 16)]
     vectors[5] = vector(16, 16, 16, 16, 36, 8)  # nearly
     candidates = Candidates(luma(40, 10), ((-1, luma(30, 8)),), ())
-    found = match_vectors(np.array(vectors, VECTOR), SIZE, candidates)
+    found = match_vectors(np.array(vectors, VECTOR), candidates)
     assert (found.field[0] == 36).sum() == 16
-    refine_vectors(found, SIZE, candidates)
+    refine_vectors(found.field, found.references, candidates)
     assert (found.field[0] == 40).all()
     assert (found.references == -1).all()

@@ -108,13 +108,13 @@ def test_a_record_that_unpacks_to_more_than_a_motion_is_not_unpacked(tmp_path, f
 )
 def test_a_damaged_index_is_named(tmp_path, index):
     path = tmp_path / "a.motion"
-    path.write_bytes(index + len(index).to_bytes(8, "big") + b"arseg-motion-4\n")
+    path.write_bytes(index + len(index).to_bytes(8, "big") + b"arseg-motion-5\n")
     with pytest.raises(ValueError, match=r"index of .*a\.motion is damaged; delete it, and"):
         read_index(path)
 
 
 def test_an_index_longer_than_its_file_is_named(tmp_path):
     path = tmp_path / "a.motion"
-    path.write_bytes((10**15).to_bytes(8, "big") + b"arseg-motion-4\n")
+    path.write_bytes((10**15).to_bytes(8, "big") + b"arseg-motion-5\n")
     with pytest.raises(ValueError, match=r"index of .* is damaged"):
         read_index(path)

@@ -1,20 +1,23 @@
-"""What a live source gives: a picture and its motion, and where that came from."""
+"""The frames that a live source gives, with their motion and where that came from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from arseg_lightning.types import Frame, Motion
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["LiveMotion", "MotionUse", "StreamedFrame"]
+__all__ = ["LiveMotion", "MotionUse", "StreamedFrame", "skip"]
 
 LiveMotion = Literal["codec", "reencode", "auto"]
 """Where motion comes from: the stream's own vectors or a refusal; those of an encoding made on
 the fly; the stream's own where they lead to what looks alike and an encoding where not."""
 
 _KEPT_CHANGES = 20
+
+_MOST_DROPPED = 64
+"""Frames dropped in a row, of which motion is kept: about two seconds."""
 
 
 @dataclass
@@ -26,6 +29,7 @@ class MotionUse:
         matching_share: Share of the area with vectors of the stream's own where they lead to what
             looks alike; None if none were looked at.
         encoded_frames: Frames that were encoded on the fly.
+        encoding_ms: Mean time that this took, beside the network; 0 if there were none.
         num_changes: How often a stream changed to an encoding, or back.
         changes: The first of them: from which frame on, whether it is encoded there, and why.
     """
@@ -33,6 +37,7 @@ class MotionUse:
     asked: LiveMotion | None
     matching_share: float | None = None
     encoded_frames: int = 0
+    encoding_ms: float = 0.0
     num_changes: int = 0
     changes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -48,8 +53,8 @@ class StreamedFrame:
     """A frame of a live source.
 
     Args:
-        frame: The picture, its index and its time in the input; never with raw vectors. Where
-            frames are encoded on the fly, ``picture_type`` is that of the encoding.
+        frame: The image, its index and its time in the input. Where frames are encoded on the
+            fly, ``picture_type`` is that of the encoding.
         step: Motion to the frames that it was predicted from, with that of later frames and of
             dropped ones that these refer to; None where there is none to be had, which is at every
             restart and at I-frames.
@@ -67,3 +72,15 @@ class StreamedFrame:
         """Refuse motion across a restart."""
         if self.restart is not None and self.step is not None:
             raise ValueError(f"frame {self.frame.index} restarts ({self.restart}); leave out step")
+
+
+def skip(dropped: StreamedFrame, following: StreamedFrame) -> StreamedFrame:
+    """The following frame, with the motion of a dropped one before it, which it may refer to."""
+    restart = following.restart or dropped.restart
+    if restart or following.step is None or dropped.step is None:
+        return replace(following, step=None, restart=restart)
+    earlier = (*dropped.step.earlier, replace(dropped.step, earlier=()), *following.step.earlier)
+    if len(earlier) > _MOST_DROPPED:
+        restart = f"more than {_MOST_DROPPED} frames were dropped"
+        return replace(following, step=None, restart=restart)
+    return replace(following, step=replace(following.step, earlier=earlier))

@@ -1,13 +1,11 @@
-"""Reads frames in the background, so that decoding and the caller's work overlap."""
+"""Reads items in a thread of its own, so that their making and the caller's work overlap."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-
-from arseg_lightning.video.live.frame import StreamedFrame
-from arseg_lightning.video.live.skipping import skip
+from typing import Generic, TypeVar
 
 __all__ = ["Reader"]
 
@@ -17,39 +15,46 @@ _PATIENCE_SECONDS = 2.0
 _BREATH_SECONDS = 0.5
 """Some systems deliver Ctrl-C only between waits."""
 
+ItemT = TypeVar("ItemT")
 
-class Reader:
-    """Keeps a few frames ready.
+
+class Reader(Generic[ItemT]):
+    """Keeps a few items ready.
 
     Args:
-        frames: Where they come from; closed in the thread that reads them.
+        items: Where they come from; closed in the thread that reads them.
         ahead: How many are kept ready.
-        drops_late: Tells whether the oldest of them goes when a new one finds no place; otherwise
-            reading waits.
         stop: Tells the source, and is told, that nobody reads any more.
+        drops_late: Tells whether the oldest of them goes when a new one finds no room; otherwise
+            reading waits.
+        skip: Makes of an item that goes and the one after it what takes their place.
+        name: Of the thread.
     """
 
     def __init__(
         self,
-        frames: Generator[StreamedFrame, None, None],
+        items: Generator[ItemT],
         ahead: int,
-        drops_late: Callable[[], bool],
         stop: threading.Event,
+        drops_late: Callable[[], bool] = lambda: False,
+        skip: Callable[[ItemT, ItemT], ItemT] = lambda _, following: following,
+        name: str = "live source",
     ) -> None:
         self.num_dropped = 0
-        self._frames = frames
+        self._items = items
         self._ahead = ahead
-        self._drops_late = drops_late
         self._stop = stop
-        self._ready: deque[StreamedFrame] = deque()
+        self._drops_late = drops_late
+        self._skip = skip
+        self._ready: deque[ItemT] = deque()
         self._changed = threading.Condition()
         self._error: Exception | None = None
         self._has_ended = False
-        self._thread = threading.Thread(target=self._read, name="live source", daemon=True)
+        self._thread = threading.Thread(target=self._read, name=name, daemon=True)
         self._thread.start()
 
-    def get(self) -> StreamedFrame | None:
-        """The next frame, as soon as there is one; None at the end.
+    def get(self) -> ItemT | None:
+        """The next item, as soon as there is one; None at the end.
 
         Raises:
             Exception: Whatever ended the reading.
@@ -75,32 +80,30 @@ class Reader:
 
     def _read(self) -> None:
         try:
-            for frame in self._frames:
-                if not self._put(frame):
+            for item in self._items:
+                if not self._put(item):
                     break
-            self._frames.close()
-        except Exception as error:  # raised again where the frames are asked for
+            self._items.close()
+        except Exception as error:  # raised again where the items are asked for
             self._error = error
         finally:
             with self._changed:
                 self._has_ended = True
                 self._changed.notify_all()
 
-    def _put(self, frame: StreamedFrame) -> bool:
-        """Add a frame, or tell that nobody wants it."""
+    def _put(self, item: ItemT) -> bool:
+        """Add an item, or tell that nobody wants it."""
         with self._changed:
-            while len(self._ready) >= self._ahead and not self._may_go_on():
+            while len(self._ready) >= self._ahead:
+                if self._stop.is_set() or self._drops_late():
+                    break
                 self._changed.wait(_BREATH_SECONDS)
             if self._stop.is_set():
                 return False
-            self._ready.append(frame)
+            self._ready.append(item)
             if len(self._ready) > self._ahead:
                 dropped = self._ready.popleft()
-                self._ready[0] = skip(dropped, self._ready[0])
+                self._ready[0] = self._skip(dropped, self._ready[0])
                 self.num_dropped += 1
             self._changed.notify_all()
             return True
-
-    def _may_go_on(self) -> bool:
-        """Whether a frame that finds no place need not wait for one."""
-        return self._stop.is_set() or self._drops_late()

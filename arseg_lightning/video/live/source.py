@@ -10,12 +10,11 @@ from typing import Self, get_args
 
 from arseg_lightning.video.errors import NotAVideo
 from arseg_lightning.video.live.address import Address, find_address
-from arseg_lightning.video.live.arrival import Feed
-from arseg_lightning.video.live.files import FileFeed, ImageFeed
-from arseg_lightning.video.live.frame import LiveMotion, MotionUse, StreamedFrame
+from arseg_lightning.video.live.files import Feed, FileFeed, ImageFeed
+from arseg_lightning.video.live.frame import LiveMotion, MotionUse, StreamedFrame, skip
+from arseg_lightning.video.live.frames import Frames
 from arseg_lightning.video.live.opening import Patience
 from arseg_lightning.video.live.reader import Reader
-from arseg_lightning.video.live.steps import Steps
 from arseg_lightning.video.live.stream import StreamFeed
 
 __all__ = ["LiveSource", "open_live"]
@@ -62,9 +61,9 @@ def open_live(
     address, stop = find_address(source), threading.Event()
     patience = Patience(timeout_seconds, reconnect_seconds)
     feed = _feed(address, fps, options or {}, patience, stop)
-    steps = Steps(feed, motion, size, _remedy(address))
+    frames = Frames(feed, motion, size, _remedy(address))
     # Opened in the background too: FFmpeg waits for a silent source deaf to Ctrl-C.
-    reader = Reader(steps.frames(), ahead, lambda: drop_late and feed.is_live, stop)
+    reader = Reader(frames.read(stop), ahead, stop, lambda: drop_late and feed.is_live, skip)
     try:
         first = reader.get()
         if first is None:
@@ -72,7 +71,7 @@ def open_live(
     except BaseException:
         reader.close()
         raise
-    return LiveSource(feed, steps, first, reader)
+    return LiveSource(feed, frames, first, reader)
 
 
 class LiveSource:
@@ -82,16 +81,22 @@ class LiveSource:
 
     Args:
         feed: Where its pictures come from.
-        steps: Gives them their motion.
+        frames: Gives them their motion.
         first: Its first frame.
         reader: Reads the others.
     """
 
-    def __init__(self, feed: Feed, steps: Steps, first: StreamedFrame, reader: Reader) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        frames: Frames,
+        first: StreamedFrame,
+        reader: Reader[StreamedFrame],
+    ) -> None:
         self.size = first.frame.size
         """Height and width of the first frame."""
         self._feed = feed
-        self._steps = steps
+        self._frames = frames
         self._first: StreamedFrame | None = first
         self._reader = reader
         self._has_said_damage = False
@@ -134,7 +139,7 @@ class LiveSource:
     @property
     def motion_use(self) -> MotionUse:
         """What became of the source's own motion, in the frames that were decoded so far."""
-        return self._steps.use
+        return self._frames.use
 
     def __enter__(self) -> Self:
         """The source."""

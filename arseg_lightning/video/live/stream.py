@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.packet import Packet
@@ -15,10 +14,9 @@ from av.video.stream import VideoStream
 
 from arseg_lightning.video.clock import Clock, claimed_seconds
 from arseg_lightning.video.coded import CodingOrder
-from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.errors import NotAVideo, SourceUnavailable
 from arseg_lightning.video.live.address import Address
-from arseg_lightning.video.live.arrival import Arrival, Watcher
+from arseg_lightning.video.live.files import Arrival, Feed, ask_for_motion
 from arseg_lightning.video.live.opening import (
     Opened,
     Patience,
@@ -39,7 +37,7 @@ _LONGEST_PAUSE_SECONDS = 8.0
 _LOSS = "frames before it are damaged or lost"
 
 
-class StreamFeed:
+class StreamFeed(Feed):
     """Pictures of a stream; it is opened again where it breaks off.
 
     Args:
@@ -56,12 +54,8 @@ class StreamFeed:
         patience: Patience,
         stop: threading.Event,
     ) -> None:
-        self.name = address.name
-        self.path: Path | None = None
-        self.fps = 0.0
-        self.num_frames: int | None = None
+        super().__init__(address.name)
         self.is_live = address.kind != "pipe"
-        self.damage = Damage(address.name)
         self._address = address
         self._options = options
         self._patience = patience
@@ -73,7 +67,7 @@ class StreamFeed:
         self._broken: av.FFmpegError | None = None
         self._broken_at = 0.0
 
-    def arrivals(self, watcher: Watcher) -> Iterator[Arrival]:
+    def arrivals(self, wants_motion: bool) -> Generator[Arrival]:
         """The pictures, for as long as the stream lasts or comes back.
 
         Raises:
@@ -83,12 +77,14 @@ class StreamFeed:
             opened: Opened | None = self._open()
             while opened is not None:
                 with opened.container:
-                    watcher.opened(opened.stream)
-                    yield from self._read(opened)
+                    obstacle = ask_for_motion(opened.stream) if wants_motion else None
+                    yield from self._read(opened, obstacle)
                 opened = self._open_again()
         finally:
             if self._pipe is not None:
                 self._pipe.close()
+            if self._stop.is_set():
+                self.damage.leave()
         if self._broken is not None and not self._stop.is_set():
             raise SourceUnavailable(
                 f"{self.name} broke off after {self._num_pictures} frames ({self._why()}) and was "
@@ -129,7 +125,7 @@ class StreamFeed:
                 return opened
         return None
 
-    def _read(self, opened: Opened) -> Iterator[Arrival]:
+    def _read(self, opened: Opened, obstacle: str | None) -> Iterator[Arrival]:
         """Number the pictures of one connection, and place them in time."""
         num_before = self._num_pictures
         for picture, has_loss in self._pictures(opened):
@@ -138,7 +134,7 @@ class StreamFeed:
             numbered = NumberedPicture(self._num_pictures, picture, seconds)
             self._num_pictures += 1
             self._restart = None
-            yield Arrival(numbered, restart)
+            yield Arrival(numbered, restart, obstacle)
         if self._num_pictures > num_before:
             self._broken_at = time.monotonic()
 

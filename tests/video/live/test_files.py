@@ -4,11 +4,10 @@ import av
 import numpy as np
 import pytest
 
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.errors import NotAVideo, VideoDamageWarning, VideoError
 from arseg_lightning.video.images import read_image
 from arseg_lightning.video.live import open_live
-from arseg_lightning.video.motion import block_motion
 from tests.video.small_videos import moving_frames, without_packets, write_stream, write_video
 
 ONE_REFERENCE = {"x264-params": "keyint=12:scenecut=0:bframes=0:ref=1"}
@@ -48,12 +47,11 @@ def write_images(folder, frames):
 )
 def test_frames_times_and_motion_of_a_file_are_those_of_decoding(tmp_path, name, encoder, options):
     path = write_stream(tmp_path / name, encoder, options)
-    expected = list(decode(path, motion=True))
+    expected, steps = list(decode(path)), [step for _, step in decode_motion(path)]
     found = all_of(path)
     assert len(found) == len(expected) == 30
     for streamed, frame in zip(found, expected, strict=True):
         assert streamed.restart == ("start" if frame.index == 0 else None)
-        assert streamed.frame.vectors is None
         assert streamed.frame.index == frame.index
         assert streamed.frame.pts_seconds == frame.pts_seconds
         assert streamed.frame.picture_type == frame.picture_type
@@ -61,7 +59,7 @@ def test_frames_times_and_motion_of_a_file_are_those_of_decoding(tmp_path, name,
         if frame.picture_type == "I":
             assert streamed.step is None
         else:
-            assert_same_step(streamed.step, block_motion(frame))
+            assert_same_step(streamed.step, steps[frame.index])
 
 
 def test_uneven_times_of_a_file_are_kept(tmp_path):

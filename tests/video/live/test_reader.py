@@ -14,6 +14,7 @@ from arseg_lightning.types import Frame
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.live import StreamedFrame, open_live
+from arseg_lightning.video.live.frame import skip
 from arseg_lightning.video.live.reader import Reader
 from tests.video.hand_made import shift
 from tests.video.live.senders import SILENT, tcp_sender
@@ -32,7 +33,7 @@ def endless(made, limit=None):
 
 
 def reader_of(frames, ahead=3, drop_late=False):
-    return Reader(frames, ahead, lambda: drop_late, threading.Event())
+    return Reader(frames, ahead, threading.Event(), lambda: drop_late, skip)
 
 
 def wait_until(condition):

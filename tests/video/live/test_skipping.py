@@ -5,7 +5,7 @@ import numpy as np
 from arseg_lightning.types import Frame
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.live import StreamedFrame
-from arseg_lightning.video.live.skipping import skip
+from arseg_lightning.video.live.frame import skip
 from tests.video.hand_made import random_motion, shift
 
 HEIGHT, WIDTH = 24, 40

@@ -9,10 +9,9 @@ import time
 import numpy as np
 import pytest
 
-from arseg_lightning.video.decode import decode
+from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.errors import NotAVideo, SourceUnavailable, VideoDamageWarning
 from arseg_lightning.video.live import open_live
-from arseg_lightning.video.motion import block_motion
 from tests.video.live.senders import SILENT, http_sender, named_pipe, tcp_sender
 from tests.video.live.test_files import ONE_REFERENCE, all_of, assert_same_step
 from tests.video.small_videos import moving_frames, write_stream
@@ -26,14 +25,14 @@ def clip(tmp_path):
 
 
 def assert_same_as_file(found, path):
-    expected = list(decode(path, motion=True))
+    expected, steps = list(decode(path)), [step for _, step in decode_motion(path)]
     assert len(found) == len(expected)
     for streamed, frame in zip(found, expected, strict=True):
         assert streamed.frame.index == frame.index
         assert streamed.frame.pts_seconds == frame.pts_seconds
         np.testing.assert_array_equal(streamed.frame.image, frame.image)
         if streamed.step is not None:
-            assert_same_step(streamed.step, block_motion(frame))
+            assert_same_step(streamed.step, steps[frame.index])
     assert [f.step is None for f in found] == [f.picture_type == "I" for f in expected]
 
 

@@ -1,0 +1,170 @@
+"""Turns the pictures of a source into frames with motion."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
+
+from av.video.frame import PictureType
+
+from arseg_lightning.types import Frame, size_text
+from arseg_lightning.video.conversion import ToFrame
+from arseg_lightning.video.errors import NoMotionVectors
+from arseg_lightning.video.evidence import Evidence
+from arseg_lightning.video.live.files import Arrival, Feed
+from arseg_lightning.video.live.frame import LiveMotion, MotionUse, StreamedFrame
+from arseg_lightning.video.live.reader import Reader
+from arseg_lightning.video.live.reencoder import Reencoder
+from arseg_lightning.video.matching import Matcher
+from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.video.orientation import Orientation
+from arseg_lightning.video.probe import motion_obstacle
+
+__all__ = ["Frames"]
+
+_KEPT_IMAGES = 8
+"""Images that are held at a time: decoded ahead, or in the hands of the caller."""
+
+_DECODED_AHEAD = 2
+
+
+class Frames:
+    """Gives every picture of a source its motion, and refuses motion that does not fit.
+
+    Args:
+        feed: Where the pictures come from.
+        motion: Where motion comes from; ``auto`` changes to an encoding where the stream's own
+            turns out not to fit, be it in the middle, and back at an I-frame where it fits again.
+            None looks for none, and frames rest.
+        size: Height and width that frames are scaled to; their own by default.
+        remedy: What to do about a refusal.
+    """
+
+    def __init__(
+        self, feed: Feed, motion: LiveMotion | None, size: tuple[int, int] | None, remedy: str
+    ) -> None:
+        self._feed = feed
+        self._motion = motion
+        self._size = size
+        self._remedy = remedy
+        self._to_frame = ToFrame(feed.name, size, _KEPT_IMAGES)
+        self._reencoder = Reencoder() if motion == "reencode" else None
+        self._switch: str | None = None
+        self._matcher = Matcher[Arrival]()
+        self._evidence = Evidence()
+        self._last_size: tuple[int, int] | None = None
+        self._last_coded: tuple[int, int] | None = None
+        self._use = MotionUse(motion)
+        self._encoding_seconds = 0.0
+
+    @property
+    def use(self) -> MotionUse:
+        """What became of the stream's own motion so far."""
+        encoding_ms = 1e3 * self._encoding_seconds / max(1, self._use.encoded_frames)
+        return replace(
+            self._use, matching_share=self._evidence.share, encoding_ms=round(encoding_ms, 3)
+        )
+
+    def read(self, stop: threading.Event) -> Generator[StreamedFrame]:
+        """Read the source to its end; decoding goes on in a thread of its own meanwhile.
+
+        Args:
+            stop: Set when nobody wants frames any more.
+        """
+        pictures = self._feed.arrivals(wants_motion=self._motion in ("codec", "auto"))
+        reader = Reader(pictures, _DECODED_AHEAD, stop, name="decoder")
+        try:
+            while (arrival := reader.get()) is not None:
+                yield from self._frames_of(arrival)
+            yield from self._matched(self._matcher.flush())
+        finally:
+            reader.close()
+
+    def _frames_of(self, arrival: Arrival) -> Iterator[StreamedFrame]:
+        """A frame and its motion, or others that waited for it."""
+        if self._motion is None:
+            frame = self._to_frame(arrival.numbered)
+            yield self._with_restart(arrival, frame, BlockMotion.rest(frame.size, frame.index))
+            return
+        if self._motion != "reencode":
+            yield from self._look_at_vectors(arrival)
+        if self._reencoder is not None:
+            yield self._with_restart(arrival, *self._encoded(arrival))
+        elif self._motion == "auto" and (what := self._evidence.recent_obstacle()):
+            yield from self._matched(self._matcher.flush())
+            self._change_to_encoding(what)
+
+    def _look_at_vectors(self, arrival: Arrival) -> Iterator[StreamedFrame]:
+        """Decide whose motion a frame has, and give it with the codec's, or others before it."""
+        picture = arrival.numbered.picture
+        size_before, self._last_coded = self._last_coded, (picture.height, picture.width)
+        if arrival.restart or size_before not in (None, self._last_coded):
+            yield from self._matched(self._matcher.flush())
+        if what := arrival.obstacle or self._misfit(arrival):
+            yield from self._matched(self._matcher.flush())
+            self._evidence.forget_recent()
+            if self._reencoder is None:
+                self._change_to_encoding(what)
+            return
+        is_intra = picture.pict_type == PictureType.I and not arrival.numbered.is_copy
+        if self._reencoder is not None and is_intra:
+            yield from self._matched(self._matcher.flush())
+            if self._evidence.recent_obstacle(returns=True) is None:
+                self._evidence.forget_recent()
+                self._reencoder = None
+                self._switch = "the stream's own motion vectors lead to what looks alike again"
+        yield from self._matched(self._matcher.push(arrival.numbered, arrival))
+
+    def _misfit(self, arrival: Arrival) -> str | None:
+        """Why a picture's vectors do not fit it as it is to be given, if so."""
+        picture = arrival.numbered.picture
+        if what := motion_obstacle("h264", Orientation.of(picture)):
+            return what
+        size = picture.height, picture.width
+        if self._size in (None, size):
+            return None
+        return f"is {size_text(size)}, and motion vectors do not scale to {size_text(self._size)}"
+
+    def _matched(self, found: Iterable[tuple[Arrival, BlockMotion]]) -> Iterator[StreamedFrame]:
+        """Frames with motion of the codec's; none where they are encoded and given already."""
+        for arrival, step in found:
+            self._evidence.add(step)
+            if self._reencoder is None:
+                frame = self._to_frame(arrival.numbered)
+                has_motion = frame.picture_type != "I"
+                yield self._with_restart(arrival, frame, step if has_motion else None)
+
+    def _encoded(self, arrival: Arrival) -> tuple[Frame, BlockMotion | None]:
+        """A frame encoded after the one before it, and the motion of that."""
+        frame = self._to_frame(arrival.numbered)
+        if arrival.numbered.is_copy:
+            return frame, BlockMotion.rest(frame.size, frame.index)
+        if self._reencoder is None or arrival.restart:
+            self._reencoder = Reencoder()
+        start = time.thread_time()
+        step = self._reencoder.step(frame, arrival.numbered.picture)
+        self._encoding_seconds += time.thread_time() - start
+        self._use.encoded_frames += 1
+        return replace(frame, picture_type="I" if step is None else "P"), step
+
+    def _with_restart(
+        self, arrival: Arrival, frame: Frame, step: BlockMotion | None
+    ) -> StreamedFrame:
+        """A frame with its motion, or why nothing before it may be referred to."""
+        restart = "start" if self._last_size is None else arrival.restart or self._switch
+        if self._switch is not None:
+            self._use.note(frame.index, self._reencoder is not None, self._switch)
+        self._switch = None
+        if self._last_size is not None and self._last_size != frame.size:
+            restart = f"size changed from {size_text(self._last_size)} to {size_text(frame.size)}"
+        self._last_size = frame.size
+        return StreamedFrame(frame, None if restart else step, restart)
+
+    def _change_to_encoding(self, what: str) -> None:
+        """Take motion from an encoding from here on, or refuse the stream's."""
+        if self._motion == "codec":
+            raise NoMotionVectors(f"{self._feed.name} {what}; {self._remedy}")
+        self._reencoder = Reencoder()
+        self._switch = f"the stream {what}: its frames are encoded from here on"
