@@ -62,8 +62,8 @@ def main(arguments: list[str] | None = None) -> Any:
     check_command(words, [*STAGES, *COMMANDS])
     with own_wandb_run(), _without_noise():
         try:
-            stages = words[:1] if words and words[0] in STAGES else STAGES
-            return _run_experiment(stages, arguments)  # None, or Lightning warns of a list
+            stages = words[:1] if words[0] in STAGES else STAGES
+            return _run_experiment(arguments, stages)  # None, or Lightning warns of a list
         except SIGTERMException:  # Lightning's status would be 0: done
             raise SystemExit(status_of_stopped()) from None
 
@@ -72,7 +72,7 @@ class _Parser(PlainMessages, LightningArgumentParser):
     """Lightning's parser with short messages."""
 
 
-def _run_experiment(stages: Sequence[str], arguments: list[str] | None) -> ExperimentCLI:
+def _run_experiment(arguments: list[str] | None, stages: Sequence[str]) -> ExperimentCLI:
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
     read_back_devices_and_enumerations()
     read_counts_first(Trainer.__init__)
@@ -82,9 +82,9 @@ def _run_experiment(stages: Sequence[str], arguments: list[str] | None) -> Exper
         "description": _DESCRIPTION.format(commands=", ".join(COMMANDS)),
     }
     return ExperimentCLI(
+        VideoTask,
+        ClipDataModule,
         stages,
-        model_class=VideoTask,
-        datamodule_class=ClipDataModule,
         subclass_mode_model=True,
         save_config_callback=RunRecord,
         auto_configure_optimizers=False,

@@ -48,17 +48,23 @@ class ExperimentCLI(LightningCLI):
 
     Differs: Lightning lets the hyperparameters in a checkpoint override the command line; here a
     checkpoint only brings weights. ``last.ckpt`` is the last epoch, ``best.ckpt`` the best one.
+
+    Args:
+        model: The base class of tasks.
+        data: The class of their data.
+        stages: The commands that may come; to build the parser of one takes its time.
+        options: What else LightningCLI takes.
     """
 
-    _resumed: Path | None = None
-    """The checkpoint of an interrupted run."""
-
-    def __init__(self, stages: Sequence[str], **settings: Any) -> None:
+    def __init__(
+        self, model: type, data: type, stages: Sequence[str] = STAGES, **options: Any
+    ) -> None:
         self._stages = stages
-        super().__init__(**settings)
+        self._resumed: Path | None = None  # the checkpoint of an interrupted run
+        super().__init__(model, data, **options)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """Of Lightning's, those that were asked for: building a parser takes a while."""
+        """Lightning's but for ``predict``, which is a command of ours."""
         return {stage: LightningCLI.subcommands()[stage] for stage in self._stages}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
