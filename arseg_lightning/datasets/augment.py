@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,9 +16,8 @@ from torch import Tensor
 from arseg_lightning.geometry import crop, flip, flip_motion, resize, resize_labels, resize_motion
 from arseg_lightning.ranges import check_above, check_range
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network otherwise
-
-import albumentations
+if TYPE_CHECKING:
+    import albumentations
 
 __all__ = ["ClipAugment", "RawClip"]
 
@@ -91,10 +91,7 @@ class ClipAugment:
         if self.jitter == 0:
             return images
         if self._photometry is None:
-            factor = (max(0.0, 1 - self.jitter), 1 + self.jitter)
-            self._photometry = albumentations.Compose(
-                [albumentations.ColorJitter(factor, factor, factor, hue=(0, 0), p=1.0)]
-            )
+            self._photometry = _photometry(self.jitter)
         # The library's own random state repeats in DataLoader workers; ours never does.
         self._photometry.set_random_seed(int(generator.integers(2**31)))
         changed: NDArray[np.uint8] = self._photometry(images=images)["images"]
@@ -130,6 +127,17 @@ class ClipAugment:
             None if clip.motion is None else resize_motion(clip.motion, self.crop_size),
             None if clip.valid is None else resize_labels(clip.valid, self.crop_size),
         )
+
+
+def _photometry(jitter: float) -> albumentations.Compose:
+    """Build the colour transform."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network otherwise
+    import albumentations  # takes half a second, and only training needs it
+
+    factor = (max(0.0, 1 - jitter), 1 + jitter)
+    return albumentations.Compose(
+        [albumentations.ColorJitter(factor, factor, factor, hue=(0, 0), p=1.0)]
+    )
 
 
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
