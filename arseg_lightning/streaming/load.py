@@ -1,4 +1,4 @@
-"""From the folder of a run, or its files, to a segmenter."""
+"""Loads the networks of a run, from its folder or its configuration, as a segmenter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes the results of a stream, at once or in a thread of its own."""
+"""Outputs of a stream, written at once or in a background thread."""
 
 from __future__ import annotations
 
