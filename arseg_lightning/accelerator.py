@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import platform
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeAlias
 
 import torch
 
-__all__ = ["Event", "default_device", "device_name", "event", "memory_bytes", "synchronize"]
+__all__ = [
+    "Event",
+    "default_device",
+    "device_name",
+    "event",
+    "memory_bytes",
+    "synchronize",
+    "without_autocast",
+]
 
 Event: TypeAlias = torch.cuda.Event | torch.mps.event.Event
 
@@ -49,3 +58,10 @@ def memory_bytes(device: torch.device) -> int | None:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return torch.mps.driver_allocated_memory() if device.type == "mps" else None
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[None]:
+    """Keep autocast from rounding what runs inside, where the device knows autocast at all."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()

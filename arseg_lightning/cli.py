@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,7 +62,8 @@ def main(arguments: list[str] | None = None) -> Any:
     check_command(words, [*STAGES, *COMMANDS])
     with own_wandb_run(), _without_noise():
         try:
-            return _run_experiment(arguments)  # None, or Lightning warns of a list
+            stages = words[:1] if words[0] in STAGES else STAGES
+            return _run_experiment(arguments, stages)  # None, or Lightning warns of a list
         except SIGTERMException:  # Lightning's status would be 0: done
             raise SystemExit(status_of_stopped()) from None
 
@@ -71,7 +72,7 @@ class _Parser(PlainMessages, LightningArgumentParser):
     """Lightning's parser with short messages."""
 
 
-def _run_experiment(arguments: list[str] | None) -> ExperimentCLI:
+def _run_experiment(arguments: list[str] | None, stages: Sequence[str]) -> ExperimentCLI:
     set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
     read_back_devices_and_enumerations()
     read_counts_first(Trainer.__init__)
@@ -83,6 +84,7 @@ def _run_experiment(arguments: list[str] | None) -> ExperimentCLI:
     return ExperimentCLI(
         VideoTask,
         ClipDataModule,
+        stages,
         subclass_mode_model=True,
         save_config_callback=RunRecord,
         auto_configure_optimizers=False,
@@ -91,7 +93,7 @@ def _run_experiment(arguments: list[str] | None) -> ExperimentCLI:
             "use_distributed_sampler": False,  # ours repeat no sample in evaluation
             "enable_model_summary": False,  # its costs leave out what is not one tensor in, one out
         },
-        parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in STAGES},
+        parser_kwargs=settings | {stage: {"parser_mode": "omegaconf+"} for stage in stages},
         parser_class=_Parser,
         args=arguments,
     )

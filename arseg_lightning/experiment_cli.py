@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,15 +48,24 @@ class ExperimentCLI(LightningCLI):
 
     Differs: Lightning lets the hyperparameters in a checkpoint override the command line; here a
     checkpoint only brings weights. ``last.ckpt`` is the last epoch, ``best.ckpt`` the best one.
+
+    Args:
+        model: The base class of tasks.
+        data: The class of their data.
+        stages: The commands that may come; to build the parser of one takes its time.
+        options: What else LightningCLI takes.
     """
 
-    _resumed: Path | None = None
-    """The checkpoint of an interrupted run."""
+    def __init__(
+        self, model: type, data: type, stages: Sequence[str] = STAGES, **options: Any
+    ) -> None:
+        self._stages = stages
+        self._resumed: Path | None = None  # the checkpoint of an interrupted run
+        super().__init__(model, data, **options)
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Lightning's but for ``predict``, which is a command of ours."""
-        return {stage: LightningCLI.subcommands()[stage] for stage in STAGES}
+        return {stage: LightningCLI.subcommands()[stage] for stage in self._stages}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the run's folder, the two checkpoints, and the links from data to model."""

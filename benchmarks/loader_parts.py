@@ -14,9 +14,9 @@ from PIL import Image
 
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.augment import RawClip, to_tensor
-from arseg_lightning.datasets.dataset import TrainingClips
 from arseg_lightning.datasets.loader import Loader
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.datasets.training_clips import TrainingClips
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
@@ -58,7 +58,7 @@ class Pair:
 
     @property
     def _video(self) -> Path:
-        return self.dataset.reader.video_of(self._sequence)
+        return self.dataset.reader.file_of(self._sequence)
 
     def frames_decoded(self) -> Any:
         """Both frames, from the video."""

@@ -83,6 +83,16 @@ def joint_run(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def undecided(joint_run):
+    """A checkpoint whose classifiers find many classes, and what a test says of it as trained."""
+    checkpoint = joint_run / "undecided.ckpt"
+    write_undecided(joint_run / "run" / "last.ckpt", checkpoint)
+    command = ["test", "--config", str(joint_run / "experiment.yaml")]
+    main([*command, "--ckpt_path", str(checkpoint), "--run_dir", str(joint_run / "as_trained")])
+    return checkpoint, RunResult.read(joint_run / "as_trained" / "result.json")
+
+
 def test_one_command_trains_compares_and_shows(joint_run, capsys):
     run = joint_run / "run"
     result = RunResult.read(run / "result.json")
@@ -127,14 +137,11 @@ def test_a_finished_run_is_not_overwritten_by_accident(joint_run):
     ids=["ratio", "interval", "keyframes_only"],
 )
 def test_the_configuration_decides_and_the_checkpoint_brings_weights(
-    joint_run, changed, ratio, interval
+    joint_run, undecided, changed, ratio, interval
 ):
     """A ratio or an interval other than the one trained gives its own figures."""
-    config, checkpoint = str(joint_run / "experiment.yaml"), joint_run / "undecided.ckpt"
-    write_undecided(joint_run / "run" / "last.ckpt", checkpoint)
+    config, (checkpoint, trained) = str(joint_run / "experiment.yaml"), undecided
     flags = ["--ckpt_path", str(checkpoint), "--run_dir"]
-    main(["test", "--config", config, *flags, str(joint_run / "as_trained")])
-    trained = RunResult.read(joint_run / "as_trained" / "result.json")
     folder = joint_run / f"changed_{ratio}_{interval}"
     cli = main(["test", "--config", config, *flags, str(folder), *changed])
     result = RunResult.read(folder / "result.json")

@@ -47,6 +47,7 @@ ROOMS = (
 """In the order of the way through the package: a room may use those before it and itself."""
 
 OWNERS = {
+    "adjustText": ("report.plots",),
     "av": ("video",),
     "albumentations": ("datasets.augment",),
     "cv2": (),
@@ -62,6 +63,7 @@ OWNERS = {
     "joblib": ("parallel_jobs", "datasets.ray_cluster"),
     "ray": ("datasets.ray_cluster",),
     "optuna": ("sweep",),
+    "pandas": ("report", "bench.measure", "commands.cost"),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

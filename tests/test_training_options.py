@@ -11,14 +11,14 @@ from tests.test_cli import JOINT, configuration, driving
 
 pytestmark = pytest.mark.usefixtures("uncounted")
 
-STEPS = 6
+STEPS = 3
 
 
 def fit(folder, run, *flags):
-    """Six batches of four on the joint task, after whose training the command is looked at."""
+    """Three batches of four on the joint task, after whose training the command is looked at."""
     config = folder / "experiment.yaml"
     if not config.is_file():
-        configuration(folder, JOINT, train=driving(0, 4), batch_size=4, val=driving(50))
+        configuration(folder, JOINT, train=driving(0, 2), batch_size=4, val=driving(50))
     fixed = ["--trainer.limit_train_batches", str(STEPS), "--trainer.log_every_n_steps", "1"]
     logger = ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", str(folder / run)]
     words = ["fit", "--config", str(config), "--run_dir", str(folder / run), *fixed, *logger]
@@ -53,7 +53,10 @@ def assert_same_keys(folder, run):
         assert other["state_dict"][name].isfinite().all()
 
 
-@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
+# On a processor, Lightning takes bfloat16 for both.
+@pytest.mark.parametrize(
+    "precision", ["bf16-mixed", pytest.param("16-mixed", marks=pytest.mark.slow)]
+)
 def test_mixed_precision_computes_the_same_losses_roughly(plain, precision):
     fit(plain, precision, "--trainer.precision", precision)
     assert_same_keys(plain, precision)

@@ -146,7 +146,7 @@ class BenchCase:
             ValueError: If there is no such network or experiment, or no such ratio or interval
                 can be chosen.
         """
-        torch.manual_seed(0)
+        torch.manual_seed(0)  # adaptive methods look at what random weights say
         if not Path(self.name).exists():
             compared = self._around_network(method, settings)
         elif settings.resolution_ratios:
@@ -159,6 +159,7 @@ class BenchCase:
         for each in compared.methods.values():
             if isinstance(each.clock, EveryL):
                 fixed = keyframe_interval or each.clock.keyframe_interval
+                # The clip's own I-frames are where the encoder put them: they say nothing of L.
                 each.use_clock(EveryL(fixed, on_intra=False))
             each.eval()
         return compared

@@ -163,6 +163,7 @@ class _Runner:
             for result in self._run(frames):
                 inner = {name: 1e3 * s for name, s in clock.seconds.items() if name != "network"}
                 outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
+                # Sections inside the network's time are shown by themselves.
                 outer["network"] = result.stages["network"] - sum(inner.values())
                 clock.seconds.clear()
                 self.stages.append({"roles": result.roles} | outer | inner)
@@ -226,5 +227,5 @@ def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[StreamedFrame], 
         with open_live(path, motion="codec") as live:
             frames = list(live)
         seconds = perf_counter() - start
-    frames[0] = replace(frames[0], restart="start")
+    frames[0] = replace(frames[0], restart="start")  # every round begins the stream again
     return frames, 1e3 * seconds / len(frames)

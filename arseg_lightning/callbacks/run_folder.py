@@ -9,7 +9,7 @@ import yaml  # type: ignore[import-untyped]
 
 from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
 
-__all__ = ["Resume", "RunFolder"]
+__all__ = ["Resume", "RunFolder", "flattened"]
 
 Resume = Literal["auto", "or_restart", "never"]
 """Whether a run that was interrupted goes on when its command is given again.
@@ -109,20 +109,28 @@ class RunFolder:
 
 
 def _differences(before: str, now: str) -> list[str]:
-    """The keys that two configurations do not agree on."""
+    """The keys that two configurations do not agree on, of those that change a weight."""
     # As plain YAML: what stands for a value, ${...} for instance, counts as it is written.
-    first, second = _flat(yaml.safe_load(before)), _flat(yaml.safe_load(now))
+    first, second = flattened(yaml.safe_load(before)), flattened(yaml.safe_load(now))
     missing = object()
-    return [key for key in first | second if first.get(key, missing) != second.get(key, missing)]
+    return [
+        key
+        for key in first | second
+        if first.get(key, missing) != second.get(key, missing)
+        and key not in _NOT_COMPARED
+        and not key.startswith(("trainer.logger", "wandb"))
+    ]
 
 
-def _flat(value: Any, name: str = "") -> dict[str, Any]:
-    """A configuration's values by their full names, without those that change no weight."""
-    parts: dict[str, Any] = {}
+def flattened(value: Any, name: str = "") -> dict[str, Any]:
+    """A configuration's values by their full names: ``trainer.callbacks[0].class_path``."""
     if isinstance(value, dict) and value:
         parts = {f"{name}.{key}" if name else str(key): part for key, part in value.items()}
     elif isinstance(value, list) and value:
         parts = {f"{name}[{index}]": part for index, part in enumerate(value)}
-    elif name not in _NOT_COMPARED and not name.startswith(("trainer.logger", "wandb")):
+    else:
         return {name: value}
-    return {key: leaf for inner, part in parts.items() for key, leaf in _flat(part, inner).items()}
+    leaves: dict[str, Any] = {}
+    for inner, part in parts.items():
+        leaves |= flattened(part, inner)
+    return leaves

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from omegaconf import OmegaConf
 
-from arseg_lightning.callbacks.run_folder import RunFolder
+from arseg_lightning.callbacks.run_folder import RunFolder, flattened
 from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.files import FileLock, write_atomic
 
@@ -43,7 +43,7 @@ class RunRecord(SaveConfigCallback):
         self.already_saved = True
         run_dir = Path(self.config.run_dir)
         command = trainer.state.fn.value if trainer.state.fn is not None else stage
-        text = self._text()
+        text = self._text
         if command == "fit":  # its record waits until the folder is known to be free
             self._lock = RunFolder(run_dir).lock()
         else:
@@ -56,7 +56,7 @@ class RunRecord(SaveConfigCallback):
         """Take the folder, now that a checkpoint to resume from is read."""
         if trainer.is_global_zero:
             folder = RunFolder(Path(self.config.run_dir))
-            folder.begin(self._text(), resumes=resumes(trainer))
+            folder.begin(self._text, resumes=resumes(trainer))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say from where a run resumes."""
@@ -76,6 +76,7 @@ class RunRecord(SaveConfigCallback):
         """Let others train in the folder; there is no teardown after an error."""
         self.teardown(trainer, pl_module, "fit")
 
+    @cached_property
     def _text(self) -> str:
         text: str = self.parser.dump(self.config, skip_none=False, skip_link_targets=False)
         return text
@@ -97,19 +98,11 @@ def refuse_what_is_not_recorded(record: str) -> None:
     Raises:
         ValueError: If a value has no text that stands for it.
     """
-    for name, value in _values(yaml.safe_load(record)):
+    for name, value in flattened(yaml.safe_load(record)).items():
         if isinstance(value, str) and value.startswith(_LOST):
+            name = name.replace("[", ".").replace("]", "").replace(".init_args", "")  # as a flag
             raise ValueError(
                 f"{name} is {value.removeprefix(_LOST)}, which the run's record (fit.yaml) cannot "
                 f"hold: give a plain value, an import path (package.module.name), or a "
                 f"class_path with init_args"
             )
-
-
-def _values(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-        inner = f"{name}.{key}" if name else str(key)
-        if isinstance(value, dict | list):
-            yield from _values(value, inner.removesuffix(".init_args"))
-        else:
-            yield inner, value

@@ -19,6 +19,7 @@ from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.files import write_atomic
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.report.motion_quality import draw_motion, plot_quality, quality_table
+from arseg_lightning.types import ClassSet
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.frame_reader import read_frames
@@ -70,12 +71,7 @@ def motion(
             f"frames; give a number from 2 to {field.num_frames}"
         )
     keys = keyframes(field.intra_frames, field.num_frames, keyframe_interval, field.anchors)
-    found = match_labels(labels, field.num_frames)
-
-    def label_of(frame: int) -> NDArray[np.uint8] | None:
-        return read_label(found[frame], known, field.size) if frame in found else None
-
-    quality = measure_motion(field, keys, label_of, known.num_classes)
+    quality = _measure(field, keys, labels, known)
     print(quality_table(quality))
     print(f"intra-coded blocks: {100 * quality.intra_share:.1f} % of the predicted frames")
     print(_source_line(field, path, video))
@@ -140,6 +136,16 @@ def _source_line(field: VideoMotion, used: Path, video: Path) -> str:
     matching = "no vectors" if share is None else f"{100 * share:.1f} % of the area with vectors"
     whose = "the video's own" if used == video else f"that of a copy, {used}"
     return f"motion: {whose}; leads to what looks alike: {matching}"
+
+
+def _measure(field: VideoMotion, keys: list[int], folder: Path, classes: ClassSet) -> MotionQuality:
+    """Carry the labels in a folder along a video's motion."""
+    found = match_labels(folder, field.num_frames)
+
+    def label_of(frame: int) -> NDArray[np.uint8] | None:
+        return read_label(found[frame], classes, field.size) if frame in found else None
+
+    return measure_motion(field, keys, label_of, classes.num_classes)
 
 
 def _write(output: Path, quality: MotionQuality, settings: dict[str, Any]) -> None:

@@ -7,10 +7,16 @@ from typing import Literal
 
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.folder import CameraPath, StillFolder
-from arseg_lightning.datasets.inventory import Gap, Inventory
 from arseg_lightning.datasets.label_files import LabelFiles
-from arseg_lightning.datasets.labelled_video import LabelledExcerpt, LabelledVideo
-from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, files, frame_number
+from arseg_lightning.datasets.labelled_video import LabelledExcerpt
+from arseg_lightning.datasets.layout import (
+    IMAGE_SUFFIXES,
+    FileLayout,
+    Gap,
+    Inventory,
+    files,
+    frame_number,
+)
 from arseg_lightning.ranges import check_words
 
 __all__ = ["CamVid", "place_in_recording"]
@@ -30,7 +36,7 @@ Source: THU-LYJ-Lab/AR-Seg, preprocessing (their numbers count from 1).
 """
 
 
-class CamVid(Layout):
+class CamVid(FileLayout):
     """CamVid: 720x960 stills of four drives, most of them one second apart.
 
     ::
@@ -70,28 +76,30 @@ class CamVid(Layout):
             self.root, protocol, camera=camera, images=split, labels=f"{split}_labels"
         )
 
-    def videos(self) -> list[LabelledVideo]:
-        """One sequence a labelled still; from video, stills without enough past are left out."""
-        return self.inventory().complete()
-
     def inventory(self) -> Inventory:
-        """Look for stills, their labels and, for ``frames: video``, the recordings."""
+        """Look for stills, their labels and, for ``frames: video``, the recordings.
+
+        Of the recordings, stills without enough past are left out.
+        """
         stills = self.stills.inventory()
         if self.frames == "stills":
             return stills
         paths = files(self.root / self.split, IMAGE_SUFFIXES, "CamVid stills")
         known = LabelFiles(self.root / f"{self.split}_labels", paths)
-        labels = ((path, known.of(path)) for path in paths)
-        spans = [self._span(path, label) for path, label in labels if label is not None]
-        missing = sorted({span.path for span in spans if not span.path.is_file()})
-        whole = [span for span in spans if span.start >= 0 and span.path not in missing]
-        gaps = [_recording_gap(path) for path in missing]
+        labels = {path: known.of(path) for path in paths}
+        spans = [self._span(path, label) for path, label in labels.items() if label is not None]
+        missing = sorted({span.recording for span in spans if not span.recording.is_file()})
+        whole = [span for span in spans if span.start >= 0 and span.recording not in missing]
+        remedy = (
+            "data/README.md says where the recordings are from, or use frames: stills, which "
+            "needs none"
+        )
+        gaps = [Gap("recording", path.name, f"{path} is missing; {remedy}") for path in missing]
         return Inventory(tuple(whole), (*gaps, *stills.gaps), stills.unused)
 
     def _span(self, still: Path, label: Path) -> LabelledExcerpt:
         file_name, index = place_in_recording(still)
-        stop = index + 1
-        start = stop - self.camera.num_frames
+        start, stop = index + 1 - self.camera.num_frames, index + 1
         recording = self.root / "videos" / file_name
         return LabelledExcerpt(still.stem, recording, start, stop, label, self.classes, fps=30.0)
 
@@ -107,11 +115,3 @@ def place_in_recording(still: Path) -> tuple[str, int]:
         raise ValueError(f"{still} belongs to none of the CamVid drives {sorted(_RECORDINGS)}")
     file_name, offset = _RECORDINGS[drive]
     return file_name, frame_number(still) + offset
-
-
-def _recording_gap(path: Path) -> Gap:
-    message = (
-        f"{path} is missing; data/README.md says where the recordings are from, or use "
-        f"frames: stills, which needs none"
-    )
-    return Gap("recording", path.name, message)

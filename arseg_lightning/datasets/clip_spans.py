@@ -1,22 +1,23 @@
-"""Which frames make a training clip, by what a method needs."""
+"""Frames of a training clip that ends at a labelled frame, by what a method needs."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from arseg_lightning.datasets.clips import TrainDistance, sample_distance
+from arseg_lightning.datasets.clips import TrainDistance
 from arseg_lightning.datasets.needs import Needs
 
 __all__ = ["ClipSpans"]
 
 
 class ClipSpans:
-    """Which frames make a training clip that ends at a labelled frame.
+    """Chooses the frames of training clips.
 
     Args:
         needs: How many frames, how far apart.
         keyframe_interval: L.
-        distance: How the distance of a keyframe and a later frame is chosen.
+        distance: Distance of a pair of a keyframe and a later frame: ``last`` is always L-1, as in
+            the paper; ``uniform`` draws from 1..L-1, as far as motion reaches.
 
     Raises:
         ValueError: If there are no frames between keyframes and clips are pairs with one.
@@ -32,34 +33,35 @@ class ClipSpans:
         self.needs = needs
         self.keyframe_interval = keyframe_interval
         self.distance: TrainDistance = distance
+        self._is_pair = needs.spacing == "keyframe"
+        self._steps = needs.frames - 1
+        self._gaps = (1, 1) if isinstance(needs.spacing, str) else needs.spacing
 
     @property
     def least(self) -> int:
         """Frames of past that a labelled frame has to have."""
         if self._is_pair:
             return self.keyframe_interval - 1 if self.distance == "last" else 1
-        return (self.needs.frames - 1) * self._gaps[0]
+        return self._steps * self._gaps[0]
 
     def draw(self, frame: int, past: int, generator: np.random.Generator) -> tuple[int, ...]:
         """Choose the frames of a clip."""
         if self._is_pair:
-            interval = self.keyframe_interval
-            return frame - sample_distance(self.distance, interval, past, generator), frame
+            distance = self.keyframe_interval - 1
+            if self.distance == "uniform":
+                distance = int(generator.integers(1, min(distance, past) + 1))
+            return frame - distance, frame
         shortest, longest = self._gaps
-        steps = self.needs.frames - 1
-        longest = min(longest, past // steps) if steps else longest
+        longest = min(longest, past // self._steps) if self._steps else longest
         gap = int(generator.integers(shortest, longest + 1)) if longest > shortest else shortest
-        return tuple(range(frame - steps * gap, frame + 1, gap))
+        return tuple(range(frame - self._steps * gap, frame + 1, gap))
 
     def window(self, frame: int, past: int) -> tuple[int, ...]:
         """All frames that clips which end at a frame are made of."""
-        if not self._is_pair:
-            furthest = min(past, (self.needs.frames - 1) * self._gaps[1])
-        elif self.distance == "last":
+        if self._is_pair and self.distance == "last":
             return frame - (self.keyframe_interval - 1), frame
-        else:
-            furthest = min(past, self.keyframe_interval - 1)
-        return tuple(range(frame - furthest, frame + 1))
+        furthest = self.keyframe_interval - 1 if self._is_pair else self._steps * self._gaps[1]
+        return tuple(range(frame - min(past, furthest), frame + 1))
 
     def refusal(self) -> str:
         """Say that no frame has the past that clips need."""
@@ -76,11 +78,3 @@ class ClipSpans:
             f"{self.needs.frames} frames need; use videos (or frames in order) in which labels "
             f"have neighbours"
         )
-
-    @property
-    def _is_pair(self) -> bool:
-        return self.needs.spacing == "keyframe"
-
-    @property
-    def _gaps(self) -> tuple[int, int]:
-        return (1, 1) if isinstance(self.needs.spacing, str) else self.needs.spacing

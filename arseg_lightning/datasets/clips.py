@@ -1,4 +1,4 @@
-"""Which clips exist: streams from a start to the frames that are evaluated."""
+"""Clips that exist in a video: streams from a start to the frames that are evaluated."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["ClipSpec", "EvaluationPairs", "TrainDistance", "TrainOn", "every_distance"]
-__all__ += ["MOST_WAITING", "keyframes", "may_be_keyframe", "reach", "sample_distance", "streams"]
+__all__ = ["MOST_WAITING", "ClipSpec", "EvaluationPairs", "TrainDistance", "TrainOn"]
+__all__ += ["every_distance", "keyframes", "may_be_keyframe", "reach", "streams"]
 
 EvaluationPairs = Literal["stream", "every_distance"]
 TrainDistance = Literal["uniform", "last"]
@@ -22,10 +22,10 @@ MOST_WAITING = 16
 
 @dataclass(frozen=True, slots=True)
 class ClipSpec:
-    """One stream of one sequence.
+    """One stream of one video.
 
     Args:
-        sequence: Index of the sequence in its layout.
+        video: Index of the video in its layout.
         shown: Frames that are segmented, ascending; the first one starts the stream. Between
             them, frames pass by with their motion alone.
         scored: Those of them whose labels count.
@@ -33,7 +33,7 @@ class ClipSpec:
             own are counted from these.
     """
 
-    sequence: int
+    video: int
     shown: tuple[int, ...]
     scored: tuple[int, ...]
     keyframes: tuple[int, ...]
@@ -84,37 +84,37 @@ def may_be_keyframe(distance: int, most_frames: int, is_anchor: bool) -> bool:
 
 
 def streams(
-    sequence: int,
+    video: int,
     keys: Sequence[int],
     labelled: Iterable[int],
     whole: bool = False,
     single: bool = False,
 ) -> list[ClipSpec]:
-    """Lay out the streams in which a sequence is segmented: every label counts once.
+    """Lay out the streams in which a video is segmented: every label counts once.
 
     Args:
-        sequence: Index of the sequence.
+        video: Index of the video.
         keys: Its keyframes, see :func:`keyframes`.
         labelled: Frames that have a label, ascending.
-        whole: Whether the sequence is one stream in which every frame is shown; otherwise it is
+        whole: Whether the video is one stream in which every frame is shown; otherwise it is
             cut at the keyframes, and periods without labels are left out.
         single: Whether labelled frames alone are shown, without the keyframe before them.
     """
     wanted = tuple(labelled)
     if whole:
         shown = tuple(range(max(wanted, default=-1) + 1))
-        return [ClipSpec(sequence, shown, wanted, tuple(keys))] if wanted else []
+        return [ClipSpec(video, shown, wanted, tuple(keys))] if wanted else []
     clips = []
     for start, stop in pairwise([*keys, max((*wanted, *keys)) + 1]):
         scored = tuple(frame for frame in wanted if start <= frame < stop)
         if scored:
             shown = scored if single else tuple(sorted({start, *scored}))
-            clips.append(ClipSpec(sequence, shown, scored, (start,)))
+            clips.append(ClipSpec(video, shown, scored, (start,)))
     return clips
 
 
 def every_distance(
-    sequence: int,
+    video: int,
     intra: Sequence[int],
     keyframe_interval: int,
     labelled: Iterable[int],
@@ -126,7 +126,7 @@ def every_distance(
     count, so that every distance is measured on the same frames.
 
     Args:
-        sequence: Index of the sequence.
+        video: Index of the video.
         intra: Indices of the I-frames.
         keyframe_interval: L.
         labelled: Frames that have a label.
@@ -138,27 +138,11 @@ def every_distance(
             continue
         for start in range(frame, frame - keyframe_interval, -1):
             shown = tuple(range(start, frame + 1)) if every_frame else tuple({start, frame})
-            clips.append(ClipSpec(sequence, tuple(sorted(shown)), (frame,), (start,)))
+            clips.append(ClipSpec(video, tuple(sorted(shown)), (frame,), (start,)))
     return clips
 
 
 def reach(frame: int, intra: Sequence[int]) -> int:
     """How many frames back motion leads: to the last I-frame at or before the frame."""
-    place = int(np.searchsorted(np.asarray(intra), frame, side="right"))
-    return frame - (intra[place - 1] if place else 0)
-
-
-def sample_distance(
-    choice: TrainDistance, keyframe_interval: int, reach: int, generator: np.random.Generator
-) -> int:
-    """Choose the distance of a training pair.
-
-    Args:
-        choice: ``last`` is always L-1, as in the paper; ``uniform`` draws from 1..L-1.
-        keyframe_interval: L.
-        reach: Largest distance that motion allows for the frame; at least 1.
-        generator: Where the draw comes from.
-    """
-    if choice == "last":
-        return keyframe_interval - 1
-    return int(generator.integers(1, min(keyframe_interval - 1, reach) + 1))
+    before = int(np.searchsorted(np.asarray(intra), frame, side="right"))
+    return frame - (intra[before - 1] if before else 0)

@@ -1,6 +1,8 @@
-"""What validation and test run on: streams of whole frames, in pieces that memory can hold."""
+"""Evaluation data: streams of whole frames, in pieces that memory can hold."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live.frame import StreamedFrame
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame", "choose_clips", "whole_videos"]
+__all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame", "choose_clips"]
 
 _KEPT_BYTES = 256 * 2**20
 """Of the images decoded last: what all pairs of a frame need, up to 85 of them in 1080p."""
@@ -79,27 +81,22 @@ class EvaluationClip:
 
 
 class EvaluationClips(Dataset[EvaluationClip]):
-    """Streams from prepared sequences.
+    """Streams from prepared videos.
 
     Args:
-        reader: Reads the sequences.
+        reader: Reads the videos.
         clips: Which streams exist.
         normalise: Normalisation.
-        with_motion: Whether anyone looks at motion.
+
+    Attributes:
+        streams: The stream that each sample is a piece of.
     """
 
-    def __init__(
-        self,
-        reader: ClipReader,
-        clips: list[ClipSpec],
-        normalise: Normalisation,
-        with_motion: bool = True,
-    ) -> None:
+    def __init__(self, reader: ClipReader, clips: list[ClipSpec], normalise: Normalisation) -> None:
         self.reader = reader
         reader.kept_bytes = _KEPT_BYTES
         self.clips = clips
         self.normalise = normalise
-        self.with_motion = with_motion
         self._pieces = [
             (stream, start)
             for stream, clip in enumerate(clips)
@@ -115,7 +112,7 @@ class EvaluationClips(Dataset[EvaluationClip]):
         clip = self.clips[stream]
         shown = clip.shown[start : start + _MOST_FRAMES]
         before = clip.shown[start - 1] if start else None
-        images = self.reader.images(clip.sequence, shown)
+        images = self.reader.images(clip.video, shown)
         found = []
         for frame, image in zip(shown, images, strict=True):
             found.append(self._frame(clip, frame, before, image))
@@ -125,72 +122,70 @@ class EvaluationClips(Dataset[EvaluationClip]):
     def _frame(
         self, clip: ClipSpec, frame: int, before: int | None, image: NDArray[np.uint8]
     ) -> EvaluationFrame:
-        kind, *steps = "P", *self._steps(clip.sequence, frame, before)
-        if self.with_motion:
-            kind = self.reader.motion_of(clip.sequence).picture_types[frame]
-        decoded = Frame(frame, frame / self.reader.videos[clip.sequence].fps, kind, image)
+        kind, steps = "P", list[BlockMotion | None]([None])
+        if self.reader.with_motion:
+            motion = self.reader.motion_of(clip.video)
+            kind = motion.picture_types[frame]
+            if before is not None:  # no motion leads across an I-frame
+                kinds = motion.picture_types[before + 1 : frame + 1]
+                between = motion.block_motions(before + 1, frame + 1)
+                steps = [None if k == "I" else s for k, s in zip(kinds, between, strict=True)]
+        video = self.reader.videos[clip.video]
+        decoded = Frame(frame, frame / video.fps, kind, image)
         streamed = StreamedFrame(decoded, steps[-1], "start" if before is None else None)
         label = None
         if frame in clip.scored:
-            label = self.reader.labels(clip.sequence, (frame,), decoded.size)[0]
-        name = self.reader.name(clip.sequence, frame)
+            label = self.reader.labels(clip.video, (frame,), decoded.size)[0]
+        name = self.reader.name(clip.video, frame)
         return EvaluationFrame(streamed, label, clip.distance(frame), name, tuple(steps[:-1]))
-
-    def _steps(self, sequence: int, frame: int, before: int | None) -> list[BlockMotion | None]:
-        """Motion of the frames after another one, up to a frame; None at I-frames."""
-        if before is None or not self.with_motion:
-            return [None]
-        motion = self.reader.motion_of(sequence)
-        steps = motion.block_motions(before + 1, frame + 1)
-        kinds = motion.picture_types[before + 1 : frame + 1]
-        return [None if kind == "I" else step for kind, step in zip(kinds, steps, strict=True)]
-
-
-def whole_videos(reader: ClipReader, keyframe_interval: int) -> list[ClipSpec]:
-    """One stream a sequence, of all its frames (of a still, itself alone); no label counts."""
-    clips = []
-    for index, sequence in enumerate(reader.videos):
-        if sequence.is_still:
-            clips.append(ClipSpec(index, sequence.labelled, (), sequence.labelled))
-            continue
-        length = reader.length_of(index)
-        motion = reader.motion_of(index) if reader.with_motion else None
-        frames = ((0,), None) if motion is None else (motion.intra_frames, motion.anchors)
-        keys = keyframes(frames[0], length, keyframe_interval, frames[1])
-        clips.append(ClipSpec(index, tuple(range(length)), (), tuple(keys)))
-    return clips
 
 
 def choose_clips(
     reader: ClipReader,
     keyframe_interval: int,
-    pairs: EvaluationPairs,
-    needs: EvaluationNeeds = EvaluationNeeds(),  # noqa: B008 (frozen)
+    pairs: EvaluationPairs | Literal["every_frame"],
+    needs: EvaluationNeeds,
 ) -> list[ClipSpec]:
-    """Find the streams that prepared sequences are evaluated on.
+    """Find the streams of prepared videos that are evaluated, or predicted.
+
+    Args:
+        reader: Reads the videos.
+        keyframe_interval: L.
+        pairs: Where streams start; ``every_frame``: one a video, of all its frames (of a still,
+            itself alone), in which no label counts.
+        needs: What the methods need together.
 
     Raises:
-        ValueError: If a sequence is shorter than the keyframe interval, or there is no stream.
+        ValueError: If a video is shorter than the keyframe interval, or there is no stream.
     """
     clips = []
-    for index, sequence in enumerate(reader.videos):
+    for index, video in enumerate(reader.videos):
+        if pairs == "every_frame" and video.is_still:
+            clips.append(ClipSpec(index, video.labelled, (), video.labelled))
+            continue
         intra: tuple[int, ...] = (0,)
         anchors: frozenset[int] | None = None
-        length = max(sequence.labelled, default=0) + 1
-        if needs.motion:
+        length = max(video.labelled, default=0) + 1
+        if reader.with_motion:
             motion = reader.motion_of(index)
             intra, length, anchors = motion.intra_frames, motion.num_frames, motion.anchors
         if pairs == "every_distance":
-            arguments = (index, intra, keyframe_interval, sequence.labelled)
-            clips += every_distance(*arguments, every_frame=needs.every_frame)
+            clips += every_distance(
+                index, intra, keyframe_interval, video.labelled, needs.every_frame
+            )
             continue
-        if keyframe_interval > length and needs.motion:
+        if pairs == "every_frame":
+            length = reader.length_of(index)
+        elif keyframe_interval > length and reader.with_motion:
             raise ValueError(
-                f"keyframe_interval={keyframe_interval} is longer than {sequence.name} with its "
+                f"keyframe_interval={keyframe_interval} is longer than {video.name} with its "
                 f"{length} frames; use at most {length}"
             )
         keys = keyframes(intra, length, keyframe_interval, anchors)
-        clips += streams(index, keys, sequence.labelled, needs.whole_streams, needs.single)
+        if pairs == "every_frame":
+            clips.append(ClipSpec(index, tuple(range(length)), (), tuple(keys)))
+        else:
+            clips += streams(index, keys, video.labelled, needs.whole_streams, needs.single)
     if not clips:
         raise ValueError(
             f"no labelled frame has keyframe_interval={keyframe_interval} frames to itself "

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.datasets.classes import class_set
-from arseg_lightning.datasets.inventory import Gap, Inventory
 from arseg_lightning.datasets.label_files import (
     LABEL_SUFFIX,
     LabelFiles,
     is_other_format,
     why_no_label,
 )
-from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideo, LabelledVideoFile
+from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideoFile
 from arseg_lightning.datasets.layout import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
-    Layout,
+    FileLayout,
+    Gap,
+    Inventory,
     files,
     frame_number,
     one_per_name,
 )
 from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.ranges import check_above, check_range, check_words
+from arseg_lightning.types import ClassSet
 
 __all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]
 
 Part = Literal["all", "train", "val"]
 
 
-class VideoFolder(Layout):
+class VideoFolder(FileLayout):
     """A folder of videos with masks.
 
     ::
@@ -48,19 +50,14 @@ class VideoFolder(Layout):
         self.root = Path(root)
         self.classes = class_set(classes)
 
-    def videos(self) -> list[LabelledVideo]:
-        """List the videos and their labels."""
-        return self.inventory().complete()
-
     def inventory(self) -> Inventory:
         """Look for the labels of every video."""
         videos = one_per_name(files(self.root / "videos", VIDEO_SUFFIXES, "videos"))
-        found = Inventory.joined(self._sequence(video) for video in videos)
         known = {video.stem for video in videos}
         unused = (path for path in (self.root / "labels").glob("*") if path.stem not in known)
-        return replace(found, unused=tuple(sorted(unused)))
+        return Inventory.joined(map(self._labelled, videos), tuple(sorted(unused)))
 
-    def _sequence(self, video: Path) -> Inventory:
+    def _labelled(self, video: Path) -> Inventory:
         folder = self.root / "labels" / video.stem
         try:
             found = files(folder, (LABEL_SUFFIX, *IMAGE_SUFFIXES), f"labels of {video.name}")
@@ -81,7 +78,7 @@ class VideoFolder(Layout):
         return Inventory((LabelledVideoFile(video.stem, video, numbered, self.classes),))
 
 
-class FrameFolder(Layout):
+class FrameFolder(FileLayout):
     """Consecutive frames of one clip as image files, any of them labelled.
 
     ::
@@ -100,10 +97,6 @@ class FrameFolder(Layout):
         self.classes = class_set(classes)
         check_above(0, fps=fps)
         self.fps = fps
-
-    def videos(self) -> list[LabelledVideo]:
-        """The one clip."""
-        return self.inventory().complete()
 
     def inventory(self) -> Inventory:
         """Look for the frames and the labels that there are."""
@@ -142,8 +135,15 @@ class CameraPath:
         check_range(0, seed=self.seed)
         check_above(0, fps=self.fps)
 
+    def clip(
+        self, name: str, image: Path, label: Path, classes: ClassSet, number: int
+    ) -> LabelledStill:
+        """The clip of a still; each number has a path of its own."""
+        seed = self.seed * 1_000_003 + number
+        return LabelledStill(name, image, label, classes, self.num_frames, seed, self.fps)
 
-class StillFolder(Layout):
+
+class StillFolder(FileLayout):
     """Labelled stills without video: each becomes a clip by a smooth camera path.
 
     ::
@@ -176,33 +176,25 @@ class StillFolder(Layout):
         self.camera = camera
         self.images, self.labels = images, labels
 
-    def videos(self) -> list[LabelledVideo]:
-        """One sequence a still."""
-        return self.inventory().complete()
-
     def inventory(self) -> Inventory:
         """Look for the label of every still."""
         paths = one_per_name(files(self.root / self.images, IMAGE_SUFFIXES, "stills"))
-        chosen = [(i, path) for i, path in enumerate(paths) if self._chosen(i)]
+        chosen = [
+            (index, path)
+            for index, path in enumerate(paths)
+            if self.part == "all" or (self.part == "val") == (index % 10 == 9)
+        ]
         if not chosen:
             raise FileNotFoundError(
                 f"{self.root / self.images} holds {len(paths)} stills, and every tenth is for "
                 f"part={self.part}: there is none; add stills, or name other data"
             )
         labels = LabelFiles(self.root / self.labels, paths)
-        found = Inventory.joined(self._sequence(index, path, labels) for index, path in chosen)
-        return replace(found, unused=labels.unused)
-
-    def _chosen(self, index: int) -> bool:
-        is_val = index % 10 == 9
-        return self.part == "all" or (self.part == "val") == is_val
-
-    def _sequence(self, index: int, path: Path, labels: LabelFiles) -> Inventory:
-        label = labels.of(path)
-        if label is None:
-            return Inventory(gaps=(labels.gap(path),))
-        seed = self.camera.seed * 1_000_003 + index
-        still = LabelledStill(
-            path.stem, path, label, self.classes, self.camera.num_frames, seed, self.camera.fps
-        )
-        return Inventory((still,))
+        videos, gaps = [], []
+        for index, path in chosen:
+            label = labels.of(path)
+            if label is None:
+                gaps.append(labels.gap(path))
+            else:
+                videos.append(self.camera.clip(path.stem, path, label, self.classes, index))
+        return Inventory(tuple(videos), tuple(gaps), labels.unused)

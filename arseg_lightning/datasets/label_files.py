@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from arseg_lightning.datasets.inventory import Gap
-from arseg_lightning.datasets.layout import present
+from arseg_lightning.datasets.layout import Gap, present
 
 __all__ = ["LABEL_SUFFIX", "LabelFiles", "is_other_format", "why_no_label"]
 

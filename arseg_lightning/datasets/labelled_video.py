@@ -1,10 +1,10 @@
-"""A sequence: frames in time, some of which have labels, wherever they come from."""
+"""Labelled videos: frames in time, some of which have labels, wherever they come from."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,17 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arseg_lightning.datasets.labels import read_image, read_label
-from arseg_lightning.types import ClassSet
+from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.frame_reader import read_frames
+from arseg_lightning.video.images import image_size
+from arseg_lightning.video.probe import probe
 
-__all__ = [
-    "LabelledExcerpt",
-    "LabelledImages",
-    "LabelledVideo",
-    "LabelledVideoFile",
-    "Pixels",
-    "file_stamps",
-]
+__all__ = ["LabelledExcerpt", "LabelledImages", "LabelledVideo", "LabelledVideoFile", "Pixels"]
+__all__ += ["file_stamps"]
 
 Pixels = NDArray[np.uint8]
 
@@ -34,22 +30,30 @@ class LabelledVideo(ABC):
     Attributes:
         name: Unique within its layout; part of file names and messages.
         classes: How the labels are read.
+        label_paths: Label file of each labelled frame index.
         fps: Frames a second.
-        video: The sequence as a video file, if it is one already; else it is encoded once.
+        video: The video file, if it is one already; else the frames are encoded once.
+        recording: The video file that the frames are decoded from, if there is one.
+        start: Index of the first frame in the recording.
         is_still: Whether it is one labelled image, and all other frames are made up around it.
+        motion_origin: What moves: ``real video``, ``synthetic video`` or ``camera paths``.
     """
 
     is_still: ClassVar[bool] = False
+    motion_origin: ClassVar[str] = "real video"
 
     name: str
     classes: ClassSet
+    label_paths: Mapping[int, Path]
     fps: float = 25.0
     video: Path | None = None
+    recording: Path | None = None
+    start: int
 
     @property
-    @abstractmethod
     def labelled(self) -> tuple[int, ...]:
         """Indices of the labelled frames, ascending."""
+        return tuple(sorted(self.label_paths))
 
     @property
     @abstractmethod
@@ -69,9 +73,20 @@ class LabelledVideo(ABC):
         image: Pixels = self.read([index])[0]
         return image
 
-    @abstractmethod
     def label(self, index: int, size: tuple[int, int]) -> Pixels:
         """Read the label of one labelled frame, (H, W) class indices."""
+        return read_label(self.label_paths[index], self.classes, size)
+
+    def check_size(self, index: int) -> tuple[int, int]:
+        """Height and width of a frame, by reading it; of a video, by its header.
+
+        Raises:
+            ValueError: If the frames of a clip differ in size.
+        """
+        if self.recording is not None:
+            return probe(self.recording).size
+        height, width, _ = self.image(index).shape
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -79,11 +94,13 @@ class LabelledVideoFile(LabelledVideo):
     """A video file with label files for some of its frames.
 
     Args:
-        name: Name of the sequence.
+        name: Name of the video.
         path: The video file.
         label_paths: Label file of each labelled frame index.
         classes: How the labels are read.
     """
+
+    start: ClassVar[int] = 0  # type: ignore[misc]
 
     name: str
     path: Path
@@ -95,10 +112,7 @@ class LabelledVideoFile(LabelledVideo):
         """The file itself."""
         return self.path
 
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        """Indices that have a label file."""
-        return tuple(sorted(self.label_paths))
+    recording = video
 
     @property
     def identity(self) -> str:
@@ -113,17 +127,13 @@ class LabelledVideoFile(LabelledVideo):
         """Decode some frames in one pass: a video is its own original."""
         return _decoded(self.path, indices)
 
-    def label(self, index: int, size: tuple[int, int]) -> Pixels:
-        """Read the label file of a frame."""
-        return read_label(self.label_paths[index], self.classes, size)
-
 
 @dataclass(frozen=True)
 class LabelledImages(LabelledVideo):
     """Consecutive frames as image files.
 
     Args:
-        name: Name of the sequence.
+        name: Name of the clip.
         paths: Image files in order of time.
         label_paths: Label file of each labelled frame index.
         classes: How the labels are read.
@@ -135,11 +145,6 @@ class LabelledImages(LabelledVideo):
     label_paths: dict[int, Path]
     classes: ClassSet
     fps: float = 25.0
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        """Indices that have a label file."""
-        return tuple(sorted(self.label_paths))
 
     @property
     def identity(self) -> str:
@@ -154,9 +159,16 @@ class LabelledImages(LabelledVideo):
         """Read some files."""
         return np.stack([read_image(self.paths[index]) for index in indices])
 
-    def label(self, index: int, size: tuple[int, int]) -> Pixels:
-        """Read the label file of a frame."""
-        return read_label(self.label_paths[index], self.classes, size)
+    def check_size(self, index: int) -> tuple[int, int]:
+        """Height and width of a frame, which all others have by their headers."""
+        for path in self.paths[1:] if index == self.labelled[0] else ():
+            first, size, other = self.paths[0], image_size(self.paths[0]), image_size(path)
+            if other != size:
+                raise ValueError(
+                    f"{path} is {size_text(other)}, {first} is {size_text(size)} (height x "
+                    f"width); scale all frames of a clip to one size"
+                )
+        return super().check_size(index)
 
 
 @dataclass(frozen=True)
@@ -164,10 +176,10 @@ class LabelledExcerpt(LabelledVideo):
     """A piece of a longer recording that ends at a labelled frame; it is encoded by itself.
 
     Args:
-        name: Name of the sequence.
+        name: Name of the piece.
         path: The recording.
         start: First frame of the piece in the recording, from 0.
-        stop: Frame behind the last one.
+        stop: Frame after the last one.
         label_path: Label of the last frame.
         classes: How the label is read.
         fps: Frames a second.
@@ -182,9 +194,14 @@ class LabelledExcerpt(LabelledVideo):
     fps: float = 30.0
 
     @property
-    def labelled(self) -> tuple[int, ...]:
-        """The last frame."""
-        return (self.stop - self.start - 1,)
+    def recording(self) -> Path:  # type: ignore[override]
+        """The recording."""
+        return self.path
+
+    @property
+    def label_paths(self) -> dict[int, Path]:  # type: ignore[override]
+        """The last frame's."""
+        return {self.stop - self.start - 1: self.label_path}
 
     @property
     def identity(self) -> str:
@@ -201,12 +218,8 @@ class LabelledExcerpt(LabelledVideo):
         """Decode some frames of the recording in one pass."""
         return _decoded(self.path, (self.start + index for index in indices))
 
-    def label(self, index: int, size: tuple[int, int]) -> Pixels:
-        """Read the label file."""
-        return read_label(self.label_path, self.classes, size)
 
-
-def file_stamps(paths: list[Path] | tuple[Path, ...]) -> str:
+def file_stamps(paths: Sequence[Path]) -> str:
     """Name, size and modification time of files: cheap, and changes when a file is replaced."""
     stats = [(path.name, path.stat()) for path in paths]
     return json.dumps([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])

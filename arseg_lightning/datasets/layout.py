@@ -1,22 +1,63 @@
-"""What a data set is: a class set and the sequences of a split."""
+"""Layouts of data sets: a class set, and the labelled videos that are found in folders."""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from arseg_lightning.datasets.inventory import Inventory
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.images import natural_key
 
-__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "Layout", "PreparedClip", "PreparedLayout"]
-__all__ += ["common_classes", "files", "frame_number", "one_per_name", "present"]
+__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "FileLayout", "Gap", "Inventory", "Layout"]
+__all__ += ["PreparedClip", "PreparedLayout", "common_classes", "files", "frame_number"]
+__all__ += ["named", "one_per_name", "present"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h264", ".264")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A file that is missing.
+
+    Args:
+        what: What it is: ``label``, ``image``, ``recording`` or ``frame``.
+        name: The file's name.
+        message: What is wrong and what to do about it.
+    """
+
+    what: str
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a layout found on disk.
+
+    Args:
+        videos: Those that are complete.
+        gaps: What the others lack.
+        unused: Labels that belong to no frame; they do no harm.
+    """
+
+    videos: tuple[LabelledVideo, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    unused: tuple[Path, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Iterable[Inventory], unused: tuple[Path, ...] = ()) -> Inventory:
+        """Put videos and gaps of parts together."""
+        parts = list(parts)
+        return cls(
+            tuple(video for part in parts for video in part.videos),
+            tuple(gap for part in parts for gap in part.gaps),
+            unused,
+        )
 
 
 class Layout(ABC):
@@ -29,7 +70,7 @@ class Layout(ABC):
 
     @abstractmethod
     def videos(self) -> list[LabelledVideo]:
-        """List the sequences, in a fixed order.
+        """List the labelled videos, in a fixed order.
 
         Raises:
             FileNotFoundError: If the data set is not where it should be.
@@ -42,6 +83,27 @@ class Layout(ABC):
             FileNotFoundError: If the data set is not where it should be.
         """
         return Inventory(tuple(self.videos()))
+
+
+class FileLayout(Layout):
+    """A layout of which files may be missing: a subclass says in :meth:`inventory` which."""
+
+    def videos(self) -> list[LabelledVideo]:
+        """List the labelled videos, in a fixed order.
+
+        Raises:
+            FileNotFoundError: If anything is missing, with the first names.
+        """
+        inventory = self.inventory()
+        if inventory.gaps:
+            first, *others = inventory.gaps
+            more = f" (also missing: {named(gap.name for gap in others)})" if others else ""
+            raise FileNotFoundError(first.message + more)
+        return list(inventory.videos)
+
+    @abstractmethod
+    def inventory(self) -> Inventory:
+        """List what is there and what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +139,25 @@ class PreparedLayout(ABC):
         Raises:
             FileNotFoundError: If a file is missing.
         """
+
+
+def common_classes(layouts: list[Layout | PreparedLayout | None]) -> ClassSet:
+    """The class set that all splits share.
+
+    Raises:
+        ValueError: If there are no data, or their classes differ.
+    """
+    sets = [layout.classes for layout in layouts if layout is not None]
+    if not sets:
+        raise ValueError(
+            "no data: set data.train, data.val or data.test; the classes come from them, also to "
+            "segment a video"
+        )
+    if any(classes.names != sets[0].names for classes in sets):
+        raise ValueError(
+            f"all splits need the same classes, got {[classes.name for classes in sets]}"
+        )
+    return sets[0]
 
 
 def files(folder: Path, suffixes: tuple[str, ...], what: str) -> list[Path]:
@@ -131,20 +212,8 @@ def frame_number(path: Path) -> int:
     return int(numbers[-1])
 
 
-def common_classes(layouts: list[Layout | PreparedLayout | None]) -> ClassSet:
-    """The class set that all splits share.
-
-    Raises:
-        ValueError: If there are no data, or their classes differ.
-    """
-    sets = [layout.classes for layout in layouts if layout is not None]
-    if not sets:
-        raise ValueError(
-            "no data: set data.train, data.val or data.test; the classes come from them, also to "
-            "segment a video"
-        )
-    if any(classes.names != sets[0].names for classes in sets):
-        raise ValueError(
-            f"all splits need the same classes, got {[classes.name for classes in sets]}"
-        )
-    return sets[0]
+def named(names: Iterable[str], most: int = 4) -> str:
+    """Join names for a message: the first few, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

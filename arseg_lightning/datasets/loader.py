@@ -16,8 +16,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from arseg_lightning.datasets.dataset import collate
 from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
+from arseg_lightning.datasets.training_clips import collate
 
 __all__ = ["Loader", "clip_loader", "stream_loader"]
 

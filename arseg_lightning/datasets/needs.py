@@ -1,11 +1,15 @@
-"""What a video method needs of the data: clips for training, streams for evaluation."""
+"""What video methods need of the data, for training and for evaluation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["EvaluationNeeds", "Needs", "evaluation_needs", "on_stills", "training_needs"]
+from arseg_lightning.datasets.clips import TrainOn
+from arseg_lightning.datasets.labelled_video import LabelledVideo
+
+__all__ = ["EvaluationNeeds", "Needs", "TaskNeeds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +69,69 @@ _PAIRS = Needs(motion="keyframe", frames=2, spacing="keyframe", independent=True
 """What a video is cut into for training if nobody says what is trained."""
 
 
-def training_needs(task: object, train_on: str | None) -> Needs:
-    """What a LightningModule needs for training.
+@dataclass(frozen=True, slots=True)
+class TaskNeeds:
+    """What a LightningModule needs of its data, as its ``needs`` and ``evaluation_needs`` say.
 
     Args:
-        task: Says so in its ``needs``.
-        train_on: What the user wants, if it does not: single images, or pairs with motion.
-    """
-    needs = getattr(task, "needs", None)
-    if isinstance(needs, Needs):
-        return needs
-    return Needs() if train_on == "stills" else _PAIRS
-
-
-def evaluation_needs(task: object, split: str) -> EvaluationNeeds:
-    """What a LightningModule needs to evaluate a split: what its ``evaluation_needs`` says."""
-    ask = getattr(task, "evaluation_needs", None)
-    needs = ask(split) if callable(ask) else None
-    return needs if isinstance(needs, EvaluationNeeds) else EvaluationNeeds()
-
-
-def on_stills(needs: Needs, train_on: str | None) -> bool:
-    """Whether training looks at single uncompressed images.
-
-    Args:
-        needs: What the method needs.
+        task: The module; None if there is none, or it says nothing.
         train_on: ``stills`` or ``clips``, as the user says; None leaves it to the method.
-
-    Raises:
-        ValueError: If the user wants stills, and the method needs more.
+        stage: ``fit``, ``validate``, ``test`` or ``predict``.
     """
-    if train_on == "stills" and not needs.is_still:
-        raise ValueError(
-            f"data.train_on=stills gives single images, and the method trains on clips of "
-            f"{needs.frames} frames (motion to: {needs.motion or 'nothing'}); leave train_on out, "
-            f"or set it to clips"
-        )
-    return needs.is_still if train_on is None else train_on == "stills"
+
+    task: object
+    train_on: TrainOn | None
+    stage: str = "fit"
+
+    @property
+    def training(self) -> Needs:
+        """What the method that is trained needs; pairs with motion if nobody says so."""
+        needs = getattr(self.task, "needs", None)
+        if isinstance(needs, Needs):
+            return needs
+        return Needs() if self.train_on == "stills" else _PAIRS
+
+    @property
+    def on_stills(self) -> bool:
+        """Whether training looks at single uncompressed images.
+
+        Raises:
+            ValueError: If the user wants stills, and the method needs more.
+        """
+        needs = self.training
+        if self.train_on == "stills" and not needs.is_still:
+            raise ValueError(
+                f"data.train_on=stills gives single images, and the method trains on clips of "
+                f"{needs.frames} frames (motion to: {needs.motion or 'nothing'}); leave train_on "
+                f"out, or set it to clips"
+            )
+        return needs.is_still if self.train_on is None else self.train_on == "stills"
+
+    def evaluation(self, split: str) -> EvaluationNeeds:
+        """What all methods that are evaluated on a split need together."""
+        ask: Callable[[str], object] = getattr(self.task, "evaluation_needs", lambda _: None)
+        needs = ask(split)
+        return needs if isinstance(needs, EvaluationNeeds) else EvaluationNeeds()
+
+    def motion(self, split: str) -> bool:
+        """Whether anyone looks at the motion of a split."""
+        if split in ("train", "target"):
+            return self.training.clip_motion is not None
+        return self.evaluation(split).motion
+
+    def on_video(self, split: str, videos: Callable[[], Iterable[LabelledVideo]]) -> bool:
+        """Whether anyone looks at a split as video: decoded frames, and perhaps their motion.
+
+        Who segments single frames and trains on stills validates on the like. All tests are on
+        video, so that those of different runs see the same pixels.
+
+        Args:
+            split: Name of the split.
+            videos: Lists its videos, if that is needed.
+        """
+        if self.stage == "predict":
+            return not all(video.is_still for video in videos())
+        if split == "test" or (split == "val" and not self.evaluation(split).single):
+            return True
+        unused = split == "target" and self.task is not None and not self.training.target
+        return not (unused or self.on_stills)

@@ -8,11 +8,7 @@ from typing import Literal
 
 from arseg_lightning.datasets.camvid import place_in_recording
 from arseg_lightning.datasets.classes import class_set
-from arseg_lightning.datasets.layout import (
-    PreparedClip,
-    PreparedLayout,
-    files,
-)
+from arseg_lightning.datasets.layout import PreparedClip, PreparedLayout, files
 
 __all__ = ["PublishedCamVid", "PublishedCityscapes"]
 
@@ -24,7 +20,7 @@ class _PublishedLayout(PreparedLayout):
         root: The folder.
         split: Which labelled frames.
         labels: Folder of labels, if they are not where the frames are.
-        gop: The number behind GOP in the folders' names.
+        gop: The number after GOP in the folders' names.
     """
 
     def __init__(self, root: Path, split: str, labels: Path | None, gop: int) -> None:
@@ -39,55 +35,51 @@ class _PublishedLayout(PreparedLayout):
         Raises:
             FileNotFoundError: If a distance, or a file of it, is missing.
         """
-        for distance in range(keyframe_interval):
-            if not self.decoded(distance).is_dir():
+        folders = [self.decoded(distance) for distance in range(keyframe_interval)]
+        for folder in folders:
+            if not folder.is_dir():
                 raise FileNotFoundError(
-                    f"{self.decoded(distance)} is missing; keyframe_interval={keyframe_interval} "
+                    f"{folder} is missing; keyframe_interval={keyframe_interval} "
                     f"measures the distances 0 to {keyframe_interval - 1}: use one that the "
                     f"prepared distances cover"
                 )
-        frames = {distance: self.frames(distance) for distance in range(keyframe_interval)}
-        names = {distance: {path.stem for path in paths} for distance, paths in frames.items()}
-        for distance, found in names.items():
-            if found != names[0]:
-                odd = min(found ^ names[0])
+        frames = [self.frames(folder) for folder in folders]
+        expected = {path.stem for path in frames[0]}
+        for folder, paths in zip(folders, frames, strict=True):
+            odd = {path.stem for path in paths} ^ expected
+            if odd:
                 raise FileNotFoundError(
-                    f"{self.decoded(distance)} and {self.decoded(0)} hold different frames: "
-                    f"{odd} is in one only; every distance is measured on the same frames: "
+                    f"{folder} and {folders[0]} hold different frames: "
+                    f"{min(odd)} is in one only; every distance is measured on the same frames: "
                     f"prepare it again, or remove it everywhere"
                 )
-        return [self._clip(frame, distance) for distance in frames for frame in frames[distance]]
+        return [self._clip(frame, d) for d, paths in enumerate(frames) for frame in paths]
 
     def decoded(self, distance: int) -> Path:
         """Folder of the labelled frames as decoded at a distance from their keyframes."""
         return self.root / f"decoded_GOP{self.gop}_dist_{distance}"
 
-    def motion_folder(self, distance: int) -> Path:
-        """Folder of the motion at a distance."""
-        return self.root / f"MVmap_GOP{self.gop}_dist_{distance}"
+    @abstractmethod
+    def frames(self, decoded: Path) -> list[Path]:
+        """The labelled frames in the folder of a distance, in order."""
 
     @abstractmethod
-    def frames(self, distance: int) -> list[Path]:
-        """The labelled frames as decoded at a distance, in order."""
-
-    @abstractmethod
-    def keyframe(self, frame: Path, distance: int) -> Path:
-        """The frame's keyframe."""
-
-    @abstractmethod
-    def motion(self, frame: Path, distance: int) -> Path:
-        """The frame's motion to its keyframe."""
-
-    @abstractmethod
-    def label(self, frame: Path, distance: int) -> Path:
-        """The frame's label."""
+    def belonging(self, frame: Path, distance: int) -> tuple[Path, Path, Path]:
+        """Files of a frame's label, keyframe and, in the folder of its distance, motion."""
 
     def _clip(self, frame: Path, distance: int) -> PreparedClip:
-        label = _present(self.label(frame, distance), "label", frame, "name the labels' folder")
+        label, keyframe, motion = self.belonging(frame, distance)
+        motion = self.root / f"MVmap_GOP{self.gop}_dist_{distance}" / motion
+        wanted = {"label": label, "keyframe": keyframe, "motion": motion}
+        for what, path in wanted.items():
+            if not path.is_file() and (distance > 0 or what == "label"):
+                remedy = "name the labels' folder" if what == "label" else "prepare it again"
+                raise FileNotFoundError(
+                    f"{path} is missing, the {what} of {frame}; {remedy}, or remove the frame at "
+                    f"every distance"
+                )
         if distance == 0:
             return PreparedClip((frame,), None, label, 0)
-        keyframe = _present(self.keyframe(frame, distance), "keyframe", frame)
-        motion = _present(self.motion(frame, distance), "motion", frame)
         return PreparedClip((keyframe, frame), motion, label, distance)
 
 
@@ -107,7 +99,7 @@ class PublishedCamVid(_PublishedLayout):
         root: The folder, such as ``camvid-sequence/3M-GOP12``.
         split: Which labelled frames; the authors made all distances of ``test`` only.
         labels: Folder of labels, if they are not next to the frames.
-        gop: The number behind GOP in the folders' names.
+        gop: The number after GOP in the folders' names.
 
     Source: THU-LYJ-Lab/AR-Seg, the layout that its preprocessing writes; 12 classes, void counts.
     """
@@ -122,25 +114,20 @@ class PublishedCamVid(_PublishedLayout):
         super().__init__(root, split, labels, gop)
         self.classes = class_set("camvid12")
 
-    def frames(self, distance: int) -> list[Path]:
-        """The labelled frames as decoded at a distance, in order."""
-        return files(self.decoded(distance) / self.split, (".png",), "decoded frames")
+    def frames(self, decoded: Path) -> list[Path]:
+        """The labelled frames in the folder of a distance, in order."""
+        return files(decoded / self.split, (".png",), "decoded frames")
 
-    def keyframe(self, frame: Path, distance: int) -> Path:
-        """The frame's keyframe."""
-        drive = frame.stem.split("_")[0]
-        _, index = place_in_recording(frame)
-        return self.root / "frames" / drive / f"{drive}_{index + 1 - distance:06d}.png"
-
-    def motion(self, frame: Path, distance: int) -> Path:
-        """The frame's motion to its keyframe."""
-        return self.motion_folder(distance) / frame.stem.split("_")[0] / f"{frame.stem}.bin"
-
-    def label(self, frame: Path, distance: int) -> Path:
-        """The frame's label."""
+    def belonging(self, frame: Path, distance: int) -> tuple[Path, Path, Path]:
+        """Files of a frame's label, keyframe and motion."""
         folder = self.labels or self.decoded(distance) / f"{self.split}_labels_with_ignored"
-        plain = folder / f"{frame.stem}.png"
-        return plain if plain.is_file() else folder / f"{frame.stem}_L.png"
+        label = folder / f"{frame.stem}.png"
+        if not label.is_file():
+            label = folder / f"{frame.stem}_L.png"
+        drive = frame.stem.split("_")[0]
+        number = place_in_recording(frame)[1] + 1 - distance if distance else 0
+        keyframe = self.root / "frames" / drive / f"{drive}_{number:06d}.png"
+        return label, keyframe, Path(drive) / f"{frame.stem}.bin"
 
 
 class PublishedCityscapes(_PublishedLayout):
@@ -159,7 +146,7 @@ class PublishedCityscapes(_PublishedLayout):
         root: The folder, such as ``leftImg8bit_sequence/5M-GOP12``.
         split: Which labelled frames; the authors made all distances of ``val`` only.
         labels: The folder ``gtFine``, if it is not next to the frames.
-        gop: The number behind GOP in the folders' names.
+        gop: The number after GOP in the folders' names.
 
     Source: THU-LYJ-Lab/AR-Seg, the layout that its preprocessing writes.
     """
@@ -174,44 +161,26 @@ class PublishedCityscapes(_PublishedLayout):
         super().__init__(root, split, labels, gop)
         self.classes = class_set("cityscapes19")
 
-    def frames(self, distance: int) -> list[Path]:
-        """The labelled frames as decoded at a distance, in order."""
-        split = self.decoded(distance) / "leftImg8bit" / self.split
+    def frames(self, decoded: Path) -> list[Path]:
+        """The labelled frames in the folder of a distance, in order."""
+        split = decoded / "leftImg8bit" / self.split
         cities = sorted(path for path in split.glob("*") if path.is_dir())
         if not cities:
             raise FileNotFoundError(f"{split} holds no folder of a city with decoded frames in it")
         return [frame for city in cities for frame in files(city, (".png",), "decoded frames")]
 
-    def keyframe(self, frame: Path, distance: int) -> Path:
-        """The frame's keyframe."""
-        drive, number = _name(frame).rsplit("_", 1)
-        name = f"{drive}_{int(number) - distance:06d}_leftImg8bit.png"
-        return self.root / "frames" / self.split / frame.parent.name / name
-
-    def motion(self, frame: Path, distance: int) -> Path:
-        """The frame's motion to its keyframe."""
-        folder = self.motion_folder(distance) / self.split / frame.parent.name
-        return folder / f"{frame.stem}.bin"
-
-    def label(self, frame: Path, distance: int) -> Path:
-        """The frame's label."""
-        folder = self.labels or self.decoded(distance) / "gtFine"
-        return folder / self.split / frame.parent.name / f"{_name(frame)}_gtFine_labelIds.png"
-
-
-def _present(path: Path, what: str, frame: Path, remedy: str = "prepare it again") -> Path:
-    """The path, if there is a file."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is missing, the {what} of {frame}; {remedy}, or remove the frame at every "
-            f"distance"
+    def belonging(self, frame: Path, distance: int) -> tuple[Path, Path, Path]:
+        """Files of a frame's label, keyframe and motion."""
+        ending = "_gtFine_leftImg8bit"
+        name = frame.stem.removesuffix(ending)
+        if name == frame.stem:
+            raise ValueError(f"{frame} should be called CITY_000000_000019{ending}.png")
+        folder = Path(self.split) / frame.parent.name
+        labels = self.labels or self.decoded(distance) / "gtFine"
+        drive, number = name.rsplit("_", 1)
+        keyframe = f"{drive}_{int(number) - distance:06d}_leftImg8bit.png"
+        return (
+            labels / folder / f"{name}_gtFine_labelIds.png",
+            self.root / "frames" / folder / keyframe,
+            folder / f"{frame.stem}.bin",
         )
-    return path
-
-
-def _name(frame: Path) -> str:
-    """Name of a Cityscapes frame without its endings: CITY_000000_000019."""
-    ending = "_gtFine_leftImg8bit"
-    if not frame.stem.endswith(ending):
-        raise ValueError(f"{frame} should be called CITY_000000_000019{ending}.png")
-    return frame.stem.removesuffix(ending)

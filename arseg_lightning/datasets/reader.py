@@ -17,16 +17,16 @@ from arseg_lightning.video.frame_reader import FrameReader
 from arseg_lightning.video.timeline import read_timeline
 from arseg_lightning.video.video_motion import VideoMotion
 
-__all__ = ["ClipReader", "FrameSource"]
+__all__ = ["ClipReader", "FrameOrigin"]
 
-FrameSource = Literal["decoded", "original"]
+FrameOrigin = Literal["decoded", "original"]
 
 
 class ClipReader:
     """Reads the parts of a clip from the store.
 
     Args:
-        sequences: Prepared sequences.
+        videos: Prepared videos.
         store: Where they are.
         frames: ``decoded`` takes frames as a decoder gives them; ``original`` as they were before
             any compression by us, which for a video file is as it decodes.
@@ -36,123 +36,118 @@ class ClipReader:
 
     def __init__(
         self,
-        sequences: list[LabelledVideo],
+        videos: list[LabelledVideo],
         store: ClipStore,
-        frames: FrameSource = "decoded",
+        frames: FrameOrigin = "decoded",
         kept_bytes: int = 0,
         with_motion: bool = True,
     ) -> None:
-        self.videos = sequences
+        self.videos = videos
         self.store = store
-        self.frames: FrameSource = frames
+        self.frames: FrameOrigin = frames
         self.kept_bytes = kept_bytes
         self.with_motion = with_motion
         self._motions: dict[int, VideoMotion] = {}
-        self._videos: dict[int, Path] = {}
+        self._files: dict[int, Path] = {}
         self._reader: FrameReader | None = None
         self._motion: VideoMotion | None = None
 
-    def motion_of(self, sequence: int) -> VideoMotion:
-        """The motion of a sequence; opened once."""
-        if sequence not in self._motions:
-            self._motions[sequence] = self.store.motion_of(self.video_of(sequence))
-        return self._motions[sequence]
+    def motion_of(self, video: int) -> VideoMotion:
+        """The motion of a video; opened once."""
+        if video not in self._motions:
+            self._motions[video] = self.store.motion_of(self.file_of(video))
+        return self._motions[video]
 
-    def length_of(self, sequence: int) -> int:
-        """Number of frames of a sequence; without motion, its packets are counted.
+    def length_of(self, video: int) -> int:
+        """Number of frames of a video; without motion, its packets are counted.
 
         Raises:
             ValueError: If only decoding would tell.
         """
         if self.with_motion:
-            return self.motion_of(sequence).num_frames
-        timeline = read_timeline(self.video_of(sequence))
+            return self.motion_of(video).num_frames
+        timeline = read_timeline(self.file_of(video))
         if timeline is None:
             raise ValueError(
-                f"{self.video_of(sequence)} does not say how many frames it shows; segment it with "
+                f"{self.file_of(video)} does not say how many frames it shows; segment it with "
                 f"the command `predict`, or store it in another container (MP4, Matroska)"
             )
         return len(timeline)
 
-    def video_of(self, sequence: int) -> Path:
-        """The file that holds a sequence's frames; looked up once."""
-        if sequence not in self._videos:
-            found = self.store.video(self.videos[sequence], self.with_motion)
-            self._videos[sequence] = found
-        return self._videos[sequence]
+    def file_of(self, video: int) -> Path:
+        """The file that holds a video's frames; looked up once."""
+        if video not in self._files:
+            self._files[video] = self.store.video(self.videos[video], self.with_motion)
+        return self._files[video]
 
-    def frame_bytes(self, sequence: int) -> int:
-        """Bytes of one decoded frame of a sequence."""
+    def frame_bytes(self, video: int) -> int:
+        """Bytes of one decoded frame of a video."""
         if self.with_motion:
-            height, width = self.motion_of(sequence).size
+            height, width = self.motion_of(video).size
             return height * width * 3
-        return int(self.images(sequence, self.videos[sequence].labelled[:1]).nbytes)
+        return int(self.images(video, self.videos[video].labelled[:1]).nbytes)
 
     def images(
-        self, sequence: int, frames: tuple[int, ...], kept: Iterable[int] = ()
+        self, video: int, frames: tuple[int, ...], kept: Iterable[int] = ()
     ) -> NDArray[np.uint8]:
         """Read frames, (T, H, W, 3).
 
         Args:
-            sequence: Index of the sequence.
+            video: Index of the video.
             frames: Which ones.
             kept: Frames to keep on disk if any has to be decoded, because others will ask.
         """
         if self.frames == "original":
-            return self.videos[sequence].read(frames)
-        video = self.video_of(sequence)
-        images = self.store.frames.read(video, frames)
+            return self.videos[video].read(frames)
+        file = self.file_of(video)
+        images = self.store.frames.read(file, frames)
         if images is None:
             kept = tuple(kept)
-            decoded = self._open(video).read((*frames, *kept))
-            self.store.frames.write(video, {index: decoded[index].image for index in kept})
+            if self._reader is None or self._reader.path != file:
+                if self._reader is not None:
+                    self._reader.close()
+                self._reader = FrameReader(file, self.kept_bytes)  # the last one stays open
+            decoded = self._reader.read((*frames, *kept))
+            self.store.frames.write(file, {index: decoded[index].image for index in kept})
             images = [decoded[index].image for index in frames]
         return np.stack(images)
 
-    def _open(self, video: Path) -> FrameReader:
-        """A reader of a video; the last one stays open."""
-        if self._reader is None or self._reader.path != video:
-            if self._reader is not None:
-                self._reader.close()
-            self._reader = FrameReader(video, self.kept_bytes)
-        return self._reader
-
     def motion(
-        self, sequence: int, frames: tuple[int, ...], leads_to: Literal["keyframe", "previous"]
+        self, video: int, frames: tuple[int, ...], leads_to: Literal["keyframe", "previous"]
     ) -> tuple[Tensor, Tensor]:
         """Compose the motion of frames to the first or to the one before them.
 
         Args:
-            sequence: Index of the sequence.
+            video: Index of the video.
             frames: Which ones, ascending.
             leads_to: ``keyframe``: to the first of them; ``previous``: each to the one before it.
 
         Returns:
             Motion (T, 2, H, W), zero for the first frame, and where it is valid (T, H, W).
         """
-        video = self.motion_of(sequence)
-        if self._motion is not None and self._motion is not video:
-            video.take_over(self._motion)
-        self._motion = video
+        motion = self.motion_of(video)
+        if self._motion is not None and self._motion is not motion:
+            motion.take_over(self._motion)
+        self._motion = motion
         if leads_to == "previous":
             pairs = zip(frames, (frames[0], *frames[:-1]), strict=True)
-            fields = [video.motion_to(frame, base) for frame, base in pairs]
+            fields = [motion.motion_to(frame, base) for frame, base in pairs]
         else:
-            fields = [video.motion(frame, frames[0]) for frame in frames]
+            fields = [motion.motion(frame, frames[0]) for frame in frames]
         return (
             torch.from_numpy(np.stack([field.xy for field in fields])),
             torch.from_numpy(np.stack([field.valid for field in fields])),
         )
 
     def labels(
-        self, sequence: int, frames: tuple[int, ...], size: tuple[int, int]
+        self, video: int, frames: tuple[int, ...], size: tuple[int, int]
     ) -> NDArray[np.uint8]:
         """Read labels, ``ignore_index`` throughout for frames without one, (T, H, W)."""
-        source = self.videos[sequence]
+        source = self.videos[video]
         blank = np.full(size, source.classes.ignore_index, np.uint8)
         labelled = set(source.labelled)
         return np.stack([source.label(f, size) if f in labelled else blank for f in frames])
 
-    def name(self, sequence: int, frame: int) -> str:
+    def name(self, video: int, frame: int) -> str:
         """Name of a frame, for files and messages."""
-        return f"{self.videos[sequence].name}/{frame:06d}"
+        return f"{self.videos[video].name}/{frame:06d}"

@@ -9,12 +9,7 @@ from pathlib import Path
 from arseg_lightning.datasets.camvid import CamVid
 from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.folder import FrameFolder, StillFolder, VideoFolder
-from arseg_lightning.datasets.layout import (
-    IMAGE_SUFFIXES,
-    Layout,
-    frame_number,
-    present,
-)
+from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, frame_number, present
 from arseg_lightning.video.images import natural_key
 
 __all__ = ["recognise"]
@@ -28,7 +23,7 @@ def recognise(folder: Path, classes: str = "camvid11") -> dict[str, Layout]:
 
     Args:
         folder: A folder of data.
-        classes: Class set of data in one of the layouts for one's own.
+        classes: Class set of data in one of the layouts for your own.
 
     Raises:
         FileNotFoundError: If there is no such folder.

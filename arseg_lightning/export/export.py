@@ -25,7 +25,6 @@ from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
 from arseg_lightning.export.signature import NEXT, lay_out
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import VideoMethod
-from arseg_lightning.propagation.gathered_attention import gather_attention
 from arseg_lightning.provenance import package_versions
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
@@ -107,7 +106,6 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
     """Write and check the graphs."""
     cycle, signatures = lay_out(method, settings.size)
     traced = method.for_inference(_ALGEBRA)
-    gather_attention(traced)  # nothing but operators that runtimes know
     graphs = {
         role: RoleGraph(traced, role, signature, settings.normalise)
         for role, signature in signatures.items()

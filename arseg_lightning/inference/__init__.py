@@ -1,9 +1,8 @@
 """Inference optimisations: parts of a method that compute the same in less time."""
 
-from arseg_lightning.inference.fold import fold_creff
+from arseg_lightning.inference.folded_creff import FoldedCReFF, fold_creff
 from arseg_lightning.inference.network import replace_networks
 from arseg_lightning.inference.options import Compile, Optimisations, Precision
-from arseg_lightning.propagation.folded_creff import FoldedCReFF
 
 __all__ = [
     "Compile",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -50,10 +51,9 @@ class FactoredUpsampleConv(nn.Module):
                 "the factored upsampling needs a C compiler and channels in multiples of "
                 f"{_LANES}; set factored_upsampling to false"
             )
-        parts = _Parts.of(stage)
-        conv, self.slope, self.nearest = parts.folded(), parts.slope, parts.nearest
+        conv, self.slope, self.nearest = _parts(stage)
         self.in_channels, self.out_channels = conv.in_channels, conv.out_channels
-        taps = conv.weight.detach().permute(1, 2, 3, 0).reshape(self.in_channels, -1)
+        taps = conv.weight.detach().permute(1, 2, 3, 0).reshape(self.in_channels, -1)  # (C, 9 C')
         bias = torch.zeros(()) if conv.bias is None else conv.bias.detach()
         self.register_buffer("taps", taps.contiguous())
         self.register_buffer("bias", bias.expand(self.out_channels).contiguous())
@@ -61,7 +61,7 @@ class FactoredUpsampleConv(nn.Module):
     @staticmethod
     def fits(stage: UpsampleConv | NearestUpsampleConv) -> bool:
         """Whether the kernel can take a stage: whole vectors of channels."""
-        return _Parts.of(stage).conv.out_channels % _LANES == 0
+        return _parts(stage)[0].out_channels % _LANES == 0
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve on the small map and upsample."""
@@ -113,28 +113,14 @@ class FactoredUpsampleConv(nn.Module):
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What a stage is made of: what is negative is multiplied by the slope at its end."""
-
-    conv: nn.Conv2d
-    norm: nn.Module
-    slope: float
-    nearest: bool
-
-    @classmethod
-    def of(cls, stage: UpsampleConv | NearestUpsampleConv) -> _Parts:
-        """Take a stage apart."""
-        if isinstance(stage, NearestUpsampleConv):
-            return cls(stage.conv, stage.bn, 0.0, nearest=True)
-        conv, norm, rectifier = stage
-        if not (isinstance(conv, nn.Conv2d) and isinstance(rectifier, nn.PReLU)):
-            raise TypeError(f"{type(stage).__name__} holds {type(conv)} and {type(rectifier)}")
+def _parts(stage: UpsampleConv | NearestUpsampleConv) -> tuple[nn.Conv2d, float, bool]:
+    """The convolution with its batch norm, the slope of what is negative, whether it is nearest."""
+    if isinstance(stage, NearestUpsampleConv):
+        conv, norm, slope, nearest = stage.conv, stage.bn, 0.0, True
+    else:
+        conv, norm, rectifier = cast(Iterable[Any], stage)
         slope = 0.0 if rectifier.weight.is_meta else float(rectifier.weight)
-        return cls(conv, norm, slope, nearest=False)
-
-    def folded(self) -> nn.Conv2d:
-        """The convolution with its batch norm, unless that is folded already."""
-        if isinstance(self.norm, AnyBatchNorm):
-            return fuse_conv_bn_eval(self.conv, self.norm)
-        return self.conv
+        nearest = False
+    # The batch norm may have been folded already, and is an identity then.
+    folded = fuse_conv_bn_eval(conv, norm) if isinstance(norm, AnyBatchNorm) else conv
+    return folded, slope, nearest

@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from arseg_lightning.accelerator import without_autocast
 from arseg_lightning.losses import SegmentationLoss, segmentation_loss
 from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention
-from arseg_lightning.propagation.precision import without_autocast
 from arseg_lightning.ranges import check_words
 from arseg_lightning.types import ClipBatch, scaled_size
 

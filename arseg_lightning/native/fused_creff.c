@@ -1,5 +1,5 @@
 /* CReFF with the classifier behind it, for inference: warp, window attention and upsampling in
-   one pass, with nothing in memory between them but a few rows. See fused_creff.py of inference.
+   one pass, with nothing in memory between them but a few rows. See folded_creff.py of inference.
 
    The picture is worked off in columns some pixels wide, from top to bottom. Rows of the warped
    feature, of keys, of values and of queries live in rings that stay in the cache; in them, a

@@ -1,4 +1,4 @@
-"""What CReFF is compared with: other ways in which the two features meet."""
+"""Fusions that CReFF is compared with: none, one convolution, global attention."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.propagation.creff import depthwise
-from arseg_lightning.propagation.fusion import Fusion, upsample
+from arseg_lightning.propagation.creff import Fusion, fusion_projection, upsample
 
 __all__ = ["ConvFusion", "GlobalAttention", "NoFusion"]
 
@@ -53,7 +52,12 @@ class ConvFusion(Fusion):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.mix = nn.Conv2d(2 * channels, channels, 3, padding=1)
-        _start_as_mean(self.mix)
+        # A mean of the two features, with a little noise.
+        nn.init.zeros_(self.mix.bias)  # type: ignore[arg-type]
+        with torch.no_grad():
+            self.mix.weight.mul_(0.1)
+            for c in range(channels):
+                self.mix.weight[c, [c, c + channels], 1, 1] += 0.5
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""
@@ -84,38 +88,22 @@ class GlobalAttention(Fusion):
         if not 1 <= reduction < math.inf:
             raise ValueError(f"reduction is a key's size in pixels, at least 1; got {reduction}")
         self.reduction = reduction
-        self.query = depthwise(channels)
-        self.key = depthwise(channels)
-        self.value = depthwise(channels)
+        self.query, self.key, self.value = (fusion_projection(channels) for _ in range(3))
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""
         upsampled = upsample(low, warped)
-        grid = self._key_grid(warped)
+        height, width = (max(1, int(side / self.reduction)) for side in warped.shape[-2:])
         key, value = (
-            F.interpolate(part, size=grid, mode="bilinear", align_corners=False)
+            F.interpolate(part, size=(height, width), mode="bilinear", align_corners=False)
             for part in (self.key(warped), self.value(warped))
         )
         attended = F.scaled_dot_product_attention(
             _tokens(self.query(upsampled)), _tokens(key), _tokens(value)
-        )
-        return upsampled + attended.transpose(1, 2).reshape(upsampled.shape)
-
-    def _key_grid(self, feature: Tensor) -> tuple[int, int]:
-        height, width = feature.shape[-2:]
-        return max(1, int(height / self.reduction)), max(1, int(width / self.reduction))
+        )  # (B, HW, C)
+        return upsampled + attended.mT.reshape(upsampled.shape)
 
 
 def _tokens(feature: Tensor) -> Tensor:
     """Turn (B, C, H, W) into (B, HW, C)."""
     return feature.flatten(2).transpose(1, 2)
-
-
-def _start_as_mean(mix: nn.Conv2d) -> None:
-    """Let a convolution over two features start as their mean, with a little noise."""
-    channels = mix.out_channels
-    with torch.no_grad():
-        mix.weight.mul_(0.1)
-        for c in range(channels):
-            mix.weight[c, [c, c + channels], 1, 1] += 0.5
-    nn.init.zeros_(mix.bias)  # type: ignore[arg-type]

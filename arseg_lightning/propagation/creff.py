@@ -1,21 +1,37 @@
-"""Cross-resolution feature fusion: the fusion of AR-Seg."""
+"""Fusions of the current low-res feature with the warped keyframe feature: CReFF, AR-Seg's own."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from arseg_lightning.propagation.fusion import Fusion, upsample
 from arseg_lightning.propagation.window_attention import WindowAttention
 from arseg_lightning.ranges import check_words
 
-__all__ = ["CReFF", "Projection", "Start", "depthwise"]
+__all__ = ["CReFF", "Fusion", "Projection", "Start", "fusion_projection", "upsample"]
 
 Projection = Literal["depthwise", "full"]
 Start = Literal["mean", "paper"]
+
+
+class Fusion(nn.Module, ABC):
+    """Combines the current frame's low-res feature with the keyframe's warped high-res one.
+
+    A subclass takes ``channels`` as its first constructor argument: the network decides it.
+    """
+
+    @abstractmethod
+    def forward(self, low: Tensor, warped: Tensor) -> Tensor:
+        """Fuse the two features at the resolution of ``warped``.
+
+        Shapes:
+            low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
+        """
 
 
 class CReFF(Fusion):
@@ -62,8 +78,9 @@ class CReFF(Fusion):
     ) -> None:
         super().__init__()
         check_words(start=(start, Start), projection=(projection, Projection))
-        project = depthwise if projection == "depthwise" else _full
-        self.query, self.key, self.value = (project(channels) for _ in range(3))
+        self.query, self.key, self.value = (
+            fusion_projection(channels, projection) for _ in range(3)
+        )
         self.direct_connection = direct_connection
         self.attention = WindowAttention(window, zero_padding, prior_sigma)
         if start == "mean":
@@ -80,16 +97,19 @@ class CReFF(Fusion):
         return upsampled + attended if self.direct_connection else attended
 
 
-def depthwise(channels: int) -> nn.Conv2d:
-    """A 3x3 convolution of each channel by itself, with the published initialisation."""
-    return _convolution(channels, groups=channels)
+def upsample(low: Tensor, like: Tensor) -> Tensor:
+    """Bring a low-res feature to the resolution of a high-res one, as the paper's code does.
+
+    Shapes:
+        low: (B, C, h, w)   like: (B, C, H, W)   returns: (B, C, H, W)
+    """
+    size = (like.shape[-2], like.shape[-1])
+    return F.interpolate(low, size=size, mode="bilinear", align_corners=True)
 
 
-def _full(channels: int) -> nn.Conv2d:
-    return _convolution(channels, groups=1)
-
-
-def _convolution(channels: int, groups: int) -> nn.Conv2d:
+def fusion_projection(channels: int, kind: Projection = "depthwise") -> nn.Conv2d:
+    """A 3x3 convolution that makes queries, keys or values, with the published initialisation."""
+    groups = channels if kind == "depthwise" else 1
     conv = nn.Conv2d(channels, channels, 3, padding=1, groups=groups)
     nn.init.kaiming_normal_(conv.weight, a=1)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]

@@ -1,29 +1,43 @@
-"""Window attention in plain PyTorch, a tile's queries at once.
+"""Window attention in standard operators: gathered tiles, two matrix products and a softmax.
 
 A tile's queries meet the keys of the tile and of a margin around it in one dense matrix product;
-places outside a query's own window are masked away. That multiplies a few times more than needed,
-but at the speed of matrix products, and no tensor of k * k * C * H * W ever exists: only a few
-tiles are in work at a time, forward and backward.
+pixels outside a query's own window are masked away. That multiplies a few times more than needed,
+but at the speed of matrix products, and no tensor of k * k * C * H * W ever exists: only one band
+of tiles is in work at a time. Pad, Gather, MatMul, Add and Softmax are what every runtime knows,
+so that this is also what an exported graph holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
-from arseg_lightning.propagation.precision import without_autocast
-from arseg_lightning.propagation.tiles import TILE, Band, bands, padded_size
+from arseg_lightning.accelerator import without_autocast
 
-__all__ = ["TiledAttention"]
+__all__ = ["TILE", "TiledAttention", "attend", "bands"]
+
+TILE = 8
+"""Side of a tile. With a window of 7, a query of a tile meets 196 keys instead of its own 49;
+smaller tiles multiply less, but copy more margin."""
+
+_TILES_AT_ONCE = 64
+"""Tiles of a band: their keys, values and weights (64 channels, window 7) stay in a CPU's cache."""
+
+_MOST_BANDS = 32
+"""Every band is written out in an exported graph: large images get larger bands, not more."""
+
+_OUTSIDE = -1e30
+"""Added to the logits of keys outside the image: finite, so that queries of a tile which are
+outside themselves stay numbers."""
 
 
 class TiledAttention(torch.autograd.Function):
-    """The attention and its gradient, one band of tiles after the other."""
+    """:func:`attend` with a gradient that computes each band again instead of keeping it."""
 
     @staticmethod
     def forward(
@@ -37,106 +51,123 @@ class TiledAttention(torch.autograd.Function):
     ) -> Tensor:
         """Attend."""
         ctx.save_for_backward(query, key, value)
-        ctx.windows = windows = _Windows.around(query, window, zero_padding, prior_sigma)
-        margin = windows.margin
-        attended = torch.empty_like(value, dtype=query.dtype)
-        with without_autocast(query.device):
-            for band in _bands(query, value):
-                weights = windows.weights(band, band.cut(query), band.cut(key, margin))
-                band.put(band.cut(value, margin) @ weights.mT, attended)
-        return attended
+        ctx.arguments = window, zero_padding, prior_sigma
+        return attend(query, key, value, *ctx.arguments)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of query, key and value."""
-        query, key, value = ctx.saved_tensors
-        margin = ctx.windows.margin
-        grad_query = torch.empty_like(query)
-        grad_key, grad_value = _padded_zeros(key, margin), _padded_zeros(value, margin)
-        with without_autocast(query.device):
-            for band in _bands(query, value):
-                queries, keys, came = band.cut(query), band.cut(key, margin), band.cut(grad)
-                weights = ctx.windows.weights(band, queries, keys)
-                band.add(came @ weights, grad_value, margin)
-                grad_logits = _through_softmax(weights, came.mT @ band.cut(value, margin))
-                band.add(queries @ grad_logits, grad_key, margin)
-                band.put(keys @ grad_logits.mT, grad_query)
-        return (
-            grad_query,
-            _inner(grad_key, key, margin),
-            _inner(grad_value, value, margin),
-            None,
-            None,
-            None,
-        )
+        inputs = ctx.saved_tensors
+        precision = _precision(inputs[0])
+        attend_band = _band_function(inputs[0], *ctx.arguments)
+        # In float32 at least: rows of keys and values are in several bands, whose gradients add up.
+        totals = [torch.zeros_like(part, dtype=precision) for part in inputs]
+        for rows, near, outside in bands(grad.shape, ctx.arguments[0] // 2):
+            slices = (rows, near, near)
+            parts = [
+                part[:, :, at].to(precision).detach().requires_grad_()
+                for part, at in zip(inputs, slices, strict=True)
+            ]
+            with without_autocast(grad.device):
+                with torch.enable_grad():
+                    attended = attend_band(outside, *parts)
+                found = torch.autograd.grad(attended, parts, grad[:, :, rows].to(precision))
+            for total, at, part in zip(totals, slices, found, strict=True):
+                total[:, :, at] += part
+        grads = (total.to(part.dtype) for total, part in zip(totals, inputs, strict=True))
+        return (*grads, None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Windows:
-    """Which of a tile's keys each of its queries may see.
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    window: int,
+    zero_padding: bool,
+    prior_sigma: float | None,
+) -> Tensor:
+    """The definition of window attention, one band of tiles after the other.
 
-    Args:
-        margin: Pixels by which a window reaches beyond its centre.
-        mask: Prior inside a query's window and -inf outside, (queries, keys) of a tile.
-        picture: Ones of shape (B, 1, H, W), or None when places outside take part.
+    Shapes:
+        query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
     """
-
-    margin: int
-    mask: Tensor
-    picture: Tensor | None
-
-    @classmethod
-    def around(
-        cls, query: Tensor, window: int, zero_padding: bool, prior_sigma: float | None
-    ) -> _Windows:
-        """The windows of every pixel of a feature."""
-        margin = window // 2
-        dtype = torch.promote_types(query.dtype, torch.float32)
-        query_place = torch.arange(TILE, device=query.device) + margin
-        key_place = torch.arange(TILE + 2 * margin, device=query.device)
-        offset = query_place[:, None] - key_place
-        steep = 0.0 if prior_sigma is None else 1 / (2 * prior_sigma**2)
-        prior = (-steep * offset.square()).to(dtype)
-        prior = prior.masked_fill(offset.abs() > margin, float("-inf"))
-        mask = prior[:, None, :, None] + prior[None, :, None, :]  # (y, x, key y, key x)
-        picture = (
-            None if zero_padding else query.new_ones(()).expand(query.shape[0], 1, *query.shape[2:])
-        )
-        return cls(margin, mask.flatten(2).flatten(0, 1), picture)
-
-    def weights(self, band: Band, queries: Tensor, keys: Tensor) -> Tensor:
-        """Softmax over each window: (N, C, queries), (N, C, keys) -> (N, queries, keys)."""
-        logits = torch.baddbmm(self.mask, queries.mT, keys)
-        if self.picture is not None:
-            outside = band.cut(self.picture, self.margin) == 0  # (N, 1, keys)
-            # Finite, so that queries of a tile which are outside themselves stay numbers.
-            logits.masked_fill_(outside, torch.finfo(logits.dtype).min)
-        return logits.softmax(-1)
+    attend_band = _band_function(query, window, zero_padding, prior_sigma)
+    attended = []
+    with without_autocast(query.device):
+        for rows, near, outside in bands(query.shape, window // 2):
+            parts = (query[:, :, rows], key[:, :, near], value[:, :, near])
+            queries, keys, values = (part.to(_precision(query)) for part in parts)
+            attended.append(attend_band(outside, queries, keys, values).to(query.dtype))
+    return torch.cat(attended, dim=2)
 
 
-def _bands(query: Tensor, value: Tensor) -> Iterator[Band]:
-    """Bands whose tiles stay in the cache of a CPU, or give a large device enough to do."""
-    # A tile's memory grows with its channels (keys, values) and its queries (logits, weights).
-    channels = (query.shape[1] + value.shape[1]) // 2
-    tiles_at_once = 8192 // (channels + TILE**2)
-    return bands(query, tiles_at_once if query.device.type == "cpu" else 16 * tiles_at_once)
+def bands(shape: torch.Size, margin: int) -> Iterator[tuple[slice, slice, tuple[int, int]]]:
+    """Divide an image into bands of whole rows of tiles.
+
+    Yields:
+        Rows of pixels, the rows of keys that they see, and how many more rows of keys the band's
+        tiles have above and below the image.
+    """
+    height, width = shape[-2:]
+    tile_rows, columns = -(-height // TILE), -(-width // TILE)
+    rows = TILE * max(-(-_TILES_AT_ONCE // columns), -(-tile_rows // _MOST_BANDS))
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        first, last = top - margin, -(-bottom // TILE) * TILE + margin
+        near = slice(max(first, 0), min(last, height))
+        yield slice(top, bottom), near, (near.start - first, last - near.stop)
 
 
-def _through_softmax(weights: Tensor, grad: Tensor) -> Tensor:
-    """Gradient of the logits, from that of the weights."""
-    return weights * (grad - (weights * grad).sum(-1, keepdim=True))
+def _band_function(
+    query: Tensor, window: int, zero_padding: bool, prior_sigma: float | None
+) -> Callable[[tuple[int, int], Tensor, Tensor, Tensor], Tensor]:
+    """What attends in one band: takes the rows outside, the queries, the keys and values near."""
+    margin, precision = window // 2, _precision(query)
+    offset = torch.arange(TILE, device=query.device)[:, None] + margin
+    offset = offset - torch.arange(TILE + 2 * margin, device=query.device)  # (query, key), 1-D
+    steepness = 0.0 if prior_sigma is None else 1 / (2 * prior_sigma**2)
+    prior = (-steepness * offset.square()).to(precision)
+    prior = prior.masked_fill(offset.abs() > margin, float("-inf"))
+    # (y, x, key y, key x) -> (queries, keys) of a tile: -inf outside a query's window
+    mask = (prior[:, None, :, None] + prior[None, :, None, :]).flatten(2).flatten(0, 1)
+
+    def band(outside: tuple[int, int], queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        batch, _, height, width = queries.shape
+        right, bottom = -width % TILE, -height % TILE
+        around = (margin, right + margin, *outside)
+        logits = (
+            _tiles(F.pad(queries, (0, right, 0, bottom)), TILE)
+            @ _tiles(F.pad(keys, around), TILE + 2 * margin).mT
+        )  # (B, N, TILE**2, keys)
+        logits = logits + mask
+        if not zero_padding:
+            is_outside = 1 - F.pad(torch.ones_like(keys[:1, :1]), around)
+            logits = logits + _OUTSIDE * _tiles(is_outside, TILE + 2 * margin).mT
+        found = logits.softmax(-1) @ _tiles(F.pad(values, around), TILE + 2 * margin)
+        rows, columns = (height + bottom) // TILE, (width + right) // TILE
+        found = found.reshape(batch, rows, columns, TILE, TILE, -1).permute(0, 5, 1, 3, 2, 4)
+        return found.flatten(4).flatten(2, 3)[:, :, :height, :width]  # (B, V, height, width)
+
+    return band
 
 
-def _padded_zeros(picture: Tensor, margin: int) -> Tensor:
-    """Where gradients are added up, in float32 at least: whole tiles and a margin around."""
-    size = padded_size((picture.shape[2], picture.shape[3]), margin)
-    dtype = torch.promote_types(picture.dtype, torch.float32)
-    return picture.new_zeros(*picture.shape[:2], *size, dtype=dtype)
+def _tiles(padded: Tensor, side: int) -> Tensor:
+    """Gather the pixels of all tiles, which overlap where they have a margin.
+
+    Shapes:
+        padded: (B, C, H, W)   returns: (B, N, side**2, C)
+    """
+    height, width = padded.shape[-2:]
+    pixel = torch.arange(side, device=padded.device)
+    inside = (pixel[:, None] * width + pixel).flatten()
+    top = torch.arange(0, height - side + 1, TILE, device=padded.device)
+    left = torch.arange(0, width - side + 1, TILE, device=padded.device)
+    corners = (top[:, None] * width + left).flatten()
+    positions = corners[:, None] + inside  # (N, side**2)
+    gathered = padded.flatten(2).mT.index_select(1, positions.flatten())
+    return gathered.reshape(padded.shape[0], -1, side * side, padded.shape[1])
 
 
-def _inner(padded: Tensor, picture: Tensor, margin: int) -> Tensor:
-    """Cut the padding off again."""
-    height, width = picture.shape[2:]
-    inner = padded[:, :, margin : margin + height, margin : margin + width]
-    return inner.to(picture.dtype)
+def _precision(part: Tensor) -> torch.dtype:
+    return torch.promote_types(part.dtype, torch.float32)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from arseg_lightning import native
-from arseg_lightning.propagation.tiled_attention import TiledAttention
+from arseg_lightning.propagation.tiled_attention import TiledAttention, attend
 
 __all__ = ["Implementation", "WindowAttention", "window_attention"]
 
@@ -59,8 +59,17 @@ def window_attention(
     Source: Hu et al., CVPR 2023 (AR-Seg), the local attention of CReFF; the prior is ours.
     """
     _check(window, prior_sigma)
-    _check_shapes(query, key, value)
+    on_one_grid = query.dim() == value.dim() == 4 and query[:, :1].shape == value[:, :1].shape
+    if query.shape != key.shape or not on_one_grid:
+        shapes = ", ".join(str(tuple(part.shape)) for part in (query, key, value))
+        raise ValueError(
+            "query and key are (B, C, H, W) of one shape, and value is (B, V, H, W) on the same "
+            f"grid; got {shapes}"
+        )
     function = _implementation(query, implementation)
+    if function is TiledAttention and not torch.is_grad_enabled():
+        # Nothing to differentiate: an exported graph holds the plain operators.
+        return attend(query, key, value, window, zero_padding, prior_sigma)
     attended: Tensor = function.apply(  # type: ignore[no-untyped-call]
         query, key, value, window, zero_padding, prior_sigma
     )
@@ -68,13 +77,13 @@ def window_attention(
 
 
 class WindowAttention(nn.Module):
-    """Window attention as a module without parameters, so that its cost can be counted.
+    """:func:`window_attention` as a module, so that its cost can be counted.
 
     Args:
         window: Side k of the odd window.
-        zero_padding: Whether neighbours outside the image take part with logit 0 and value 0.
-        prior_sigma: Prior for the near, see :func:`window_attention`.
-        implementation: Who computes it, see :func:`window_attention`.
+        zero_padding: Whether pixels outside the image take part with logit 0 and value 0.
+        prior_sigma: Prior for the near.
+        implementation: Who computes it.
 
     Shapes:
         query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
@@ -100,15 +109,8 @@ class WindowAttention(nn.Module):
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend."""
-        return window_attention(
-            query,
-            key,
-            value,
-            self.window,
-            self.zero_padding,
-            self.prior_sigma,
-            self.implementation,
-        )
+        settings = (self.window, self.zero_padding, self.prior_sigma, self.implementation)
+        return window_attention(query, key, value, *settings)
 
     def macs(self, query: Tensor, output: Tensor) -> int:
         """Multiply-accumulates of one call: k * k for each element of query and output.
@@ -124,46 +126,33 @@ class WindowAttention(nn.Module):
 
 
 def _implementation(query: Tensor, wanted: Implementation) -> type[torch.autograd.Function]:
-    """Whoever computes it: the fastest that can, or who was asked for."""
-    if wanted == "auto":
-        able = _HAS_TRITON and query.is_cuda and query.dtype in _TRITON_TYPES
-        wanted = "triton" if able and native.enabled() else "torch"
-    elif wanted == "triton":
-        _check_triton(query)
-    elif wanted != "torch":
+    """The plug-in for the query's device and type, or what was asked for."""
+    if wanted not in ("auto", "torch", "triton"):
         raise ValueError(f"implementation is auto, torch or triton; got {wanted!r}")
     if wanted == "torch":
         return TiledAttention
+    # Triton's interpreter runs on a CPU too, but only for who asks for it.
+    refusal = _why_no_triton(query)
+    if wanted == "auto" and (refusal or not query.is_cuda or not native.enabled()):
+        return TiledAttention
+    if refusal:
+        raise RuntimeError(
+            f"implementation='triton' cannot be had: {refusal}; implementation='auto' takes "
+            "whatever there is"
+        )
     from arseg_lightning.propagation.triton_attention import TritonAttention
 
     return TritonAttention
 
 
-def _check_triton(query: Tensor) -> None:
-    """Raise unless Triton can compute it; its interpreter can on a CPU too."""
-    reason = None
+def _why_no_triton(query: Tensor) -> str | None:
     if not _HAS_TRITON:
-        reason = "it is not installed; it comes with PyTorch's CUDA builds, or: pip install triton"
-    elif query.dtype not in _TRITON_TYPES:
-        reason = f"its kernels are for float32, bfloat16 and float16, got {query.dtype}"
-    elif not (query.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"):
-        reason = f"its kernels run on a GPU, and the tensors are on {query.device}"
-    if reason:
-        raise RuntimeError(
-            f"implementation='triton' cannot be had: {reason}; implementation='auto' takes "
-            "whatever there is"
-        )
-
-
-def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
-    """Raise unless keys are like queries, and each has a value."""
-    on_one_grid = query.dim() == value.dim() == 4 and query[:, :1].shape == value[:, :1].shape
-    if query.shape != key.shape or not on_one_grid:
-        shapes = ", ".join(str(tuple(part.shape)) for part in (query, key, value))
-        raise ValueError(
-            "query and key are (B, C, H, W) of one shape, and value is (B, V, H, W) on the same "
-            f"grid; got {shapes}"
-        )
+        return "it is not installed; it comes with PyTorch's CUDA builds, or: pip install triton"
+    if query.dtype not in _TRITON_TYPES:
+        return f"its kernels are for float32, bfloat16 and float16, got {query.dtype}"
+    if not (query.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"):
+        return f"its kernels run on a GPU, and the tensors are on {query.device}"
+    return None
 
 
 def _check(window: int, prior_sigma: float | None) -> None:

@@ -43,6 +43,7 @@ def bench_frame(results: Sequence[RunResult]) -> pd.DataFrame:
         for method in result.methods
         if (speed := method.speed)
     )
+    # The first variant of a network, and of each form of it, is 1x on every frame.
     same_form = rows.groupby(["network", "form"])
     rows["is_reference"] = ~rows.duplicated(["network", "form"])
     rows["over_plain"] = rows.groupby("network").ms.transform("first") / rows.ms
@@ -100,7 +101,7 @@ def stage_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
     """
     found = [each for each in _non_keyframes(results) if each.form in (forms or [each.form])]
     table = pd.DataFrame([each.times.stages_ms for each in found]).map("{:.1f}".format)
-    table = table.replace("nan", "-")
+    table = table.replace("nan", "-")  # forms differ in their stages
     # A stage is called "network" too: what runs inside the networks.
     table.insert(0, "network", [each.network for each in found], allow_duplicates=True)
     table.insert(1, "variant", [each.title for each in found])

@@ -84,8 +84,11 @@ def collect(paths: Iterable[Path]) -> Collection:
             raise FileNotFoundError(f"{path} does not exist; give run folders or result files")
         found = _read_all(path, problems)
         runs |= found
-        if path.is_dir():
-            problems += _untested(path) if found else [_no_result(path)]
+        if path.is_dir() and not found:
+            problems.append(_no_result(path))
+        elif path.is_dir():
+            trained = sorted(file.parent for file in path.rglob("fit.yaml"))
+            problems += [_no_result(run) for run in trained if not any(run.rglob("result*.json"))]
     if not runs:
         raise FileNotFoundError("\n".join(problems) or "name at least one run folder")
     _name_by_sweep(runs, paths, problems)
@@ -115,6 +118,7 @@ def _read_all(path: Path, problems: list[str]) -> dict[Path, Run]:
 
 
 def _looks_like_a_result(file: Path) -> bool:
+    """Whether a file of any name holds what results hold; other JSON files are left alone."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -126,13 +130,8 @@ def _name(file: Path) -> str:
     if not file.stem.startswith("result"):
         return without_seed(file.stem)
     folder = file.resolve().parent
+    # A folder of seeds is named after what it is in: other/seed2 is a run of "other".
     return Path(without_seed(str(folder))).name or folder.name
-
-
-def _untested(folder: Path) -> list[str]:
-    """Name the runs that were trained but not tested."""
-    runs = sorted(file.parent for file in folder.rglob("fit.yaml"))
-    return [_no_result(run) for run in runs if not any(run.rglob("result*.json"))]
 
 
 def _no_result(folder: Path) -> str:

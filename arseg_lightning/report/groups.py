@@ -162,6 +162,7 @@ def with_baselines(rows: Sequence[Row]) -> list[Row]:
             found = [method for run in row.runs if (method := run.method(name)) is not None]
             different = {_fingerprint(method): method for method in found}
             baseline = Row(row.name, row.runs, tuple(different.values()))
+            # More runs may come with more of a baseline's weights, and with those known already.
             if not any(other.covers(baseline) for other in (*rows, *baselines)):
                 baselines = [other for other in baselines if not baseline.covers(other)]
                 baselines.append(baseline)
@@ -174,6 +175,7 @@ def look_up(config: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         if not isinstance(value, Mapping):
             return None
+        # Whoever names a key need not know which parts are classes of their own.
         if part not in value and isinstance(value.get("init_args"), Mapping):
             value = value["init_args"]
         value = value.get(part)

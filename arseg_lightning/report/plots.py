@@ -43,7 +43,7 @@ def plot_distances(result: RunResult, path: Path) -> None:
         if values:
             marker = _MARKERS[number % len(_MARKERS)]
             axes.plot(values, marker=marker, color=f"C{number}", label=label)
-        elif not math.isnan(mean):
+        elif not math.isnan(mean):  # one value for all frames
             axes.axhline(mean, color=f"C{number}", label=label)
     _label_distances(axes)
     figure.legend(loc="outside lower center")
@@ -142,13 +142,18 @@ def plot_pareto(rows: Sequence[Row], path: Path) -> None:
     axes.set_ylabel("mIoU (%)")
     axes.grid(alpha=0.3)
     figure.draw_without_rendering()  # only then is it known where everything is
-    names = [
-        axes.text(*point, row.label, fontsize="small")
-        for row, point in zip(rows, points, strict=True)
-        if not any(map(math.isnan, point))
-    ]
-    lines = {"arrowstyle": "-", "color": "0.7", "linewidth": 0.6}
-    adjust_text(names, ax=axes, iter_lim=500, arrowprops=lines)
+    known = [i for i, point in enumerate(points) if not any(map(math.isnan, point))]
+    names = [axes.text(*points[i], rows[i].label, fontsize="small") for i in known]
+    if names:
+        adjust_text(
+            names,
+            *zip(*(points[i] for i in known), strict=True),
+            ax=axes,
+            expand=(1.25, 1.5),
+            force_static=(0.3, 0.5),
+            iter_lim=1000,  # instead of a time: the same plot on every machine
+            arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.6},
+        )
     figure.savefig(path)
 
 

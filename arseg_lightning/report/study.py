@@ -87,6 +87,7 @@ class Study:
         reference = self.reference
         if reference is None or row is reference or row.tested_on != reference.tested_on:
             return spread(())
+        # Runs of one seed share their data's order, and mostly their luck.
         others = {run.seed: _pooled(run) for run in reference.runs}
         same = [_pooled(run) - others[run.seed] for run in row.runs if run.seed in others]
         return spread(same or [row.pooled.mean() - reference.pooled.mean()])
@@ -113,7 +114,7 @@ class Study:
     def _low(self, run: Run, row: Row) -> float:
         """Pooled mIoU of the s x baseline for a run; NaN if there is none."""
         baseline, beside = self.baseline, run.method(_ratio(row))
-        if beside is not None:
+        if beside is not None:  # tested in the same run
             return math.nan if beside is run.own else beside.accuracy.miou_pooled
         if baseline is None or row.tested_on != baseline.tested_on:
             return math.nan

@@ -1,4 +1,4 @@
-"""The device that a stream is segmented on."""
+"""The device that a stream is segmented on, chosen by name."""
 
 from __future__ import annotations
 

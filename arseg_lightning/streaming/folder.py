@@ -1,4 +1,4 @@
-"""From a source of video to a folder of results."""
+"""Segments a source of video into a folder of results."""
 
 from __future__ import annotations
 

@@ -54,5 +54,6 @@ class Interrupt:
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         again, self.wanted = self.wanted, True
+        # While a frame is awaited nothing is half done; and who insists is obeyed.
         if self._waiting or again:
             raise KeyboardInterrupt

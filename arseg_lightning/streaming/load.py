@@ -1,4 +1,4 @@
-"""From the folder of a run, or its files, to a segmenter."""
+"""Loads the networks of a run, from its folder or its configuration, as a segmenter."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def segmenter_of(
     chosen = choose_device(device)
     if optimisations.precision == "float16" and chosen.type == "cpu":
         raise ValueError("precision float16 is for GPUs, got cpu; choose float32 or bfloat16")
-    method = copy.deepcopy(task.method).to(chosen)
+    method = copy.deepcopy(task.method).to(chosen)  # optimising changes networks in place
     choose_clock(method, clock)
     return Segmenter(
         method.for_inference(optimisations),

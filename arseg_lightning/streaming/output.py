@@ -1,4 +1,4 @@
-"""What takes the results of a stream, at once or in a thread of its own."""
+"""Outputs of a stream, written at once or in a background thread."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class InBackground(Output):
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         """Wait for the last result, and end the output."""
-        self._queue.put(None)
+        self._queue.put(None)  # after all results: the thread ends when it comes to it
         self._thread.join()
         failure = error or self._error
         self.output.__exit__(type(failure) if failure else None, failure, trace)

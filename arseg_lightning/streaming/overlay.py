@@ -70,6 +70,7 @@ class OverlayVideo(Output):
         self._size: tuple[int, int] | None = None
         self._is_scaled = False
         self._frame_seconds = 1.0 / fps
+        # Seconds: from input to overlay, the first that a frame may have, and what it has else.
         self._offset = self._earliest = self._next = 0.0
 
     def __enter__(self) -> Self:

@@ -87,7 +87,7 @@ class Segmenter:
             ValueError: If the method cannot be streamed, or the source cannot be used.
         """
         try:
-            self.session()
+            self.session()  # refuses methods that cannot be streamed
         except ValueError as error:
             raise ValueError(f"{source} cannot be segmented as a stream: {error}") from error
         wanted = None if motion == "auto" and not self.method.uses_motion else motion
@@ -123,10 +123,12 @@ class Segmenter:
         stream, waiting, start = self.session(), list[PlannedFrame](), perf_counter()
         for streamed in islice(live, limit):
             taken = stream.take(streamed, 1e3 * (perf_counter() - start))
+            # A keyframe changes the state that the frames before it still need.
             if waiting and not stream.goes_with(taken, waiting[0]):
                 yield from stream.segment(waiting)
                 waiting = []
             waiting.append(taken)
+            # What goes with nobody, such as a keyframe, waits for nobody.
             if len(waiting) >= batch_frames or not stream.goes_with(taken, taken):
                 yield from stream.segment(waiting)
                 waiting = []

@@ -40,13 +40,11 @@ class FoundSettings(Callback):
             return
         trainer.strategy.setup_optimizers(trainer)
         for finder in finders:
+            found = "no learning rate: too few steps within trainer.max_epochs"
             if isinstance(finder, BatchSizeFinder):
                 found = f"data.batch_size {finder.optimal_batch_size}"
-            else:
-                search = finder.optimal_lr
-                rate = search.suggestion() if search is not None else None
-                few = "no learning rate: too few steps within trainer.max_epochs"
-                found = f"learning rate {rate:.3g}" if rate else few
+            elif finder.optimal_lr is not None and (rate := finder.optimal_lr.suggestion()):
+                found = f"learning rate {rate:.3g}"
             rank_zero_info(f"{type(finder).__name__} found {found}")
 
 

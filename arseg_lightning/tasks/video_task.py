@@ -139,8 +139,8 @@ class VideoTask(MethodModule):
             )
 
     def on_train_start(self) -> None:
-        """Whatever runs from here on is being trained, as the configuration says."""
-        self.untrained = ()
+        """Let validation see what is being trained."""
+        self.untrained = ()  # their weights are learned, whatever they start from
 
     def on_train_epoch_start(self) -> None:
         """Tell the method how far training is."""
@@ -176,7 +176,7 @@ class VideoTask(MethodModule):
     def on_validation_start(self) -> None:
         """Start the evaluation of the method that is being trained."""
         self._val_losses = {}
-        self._start({self.method.name: self.method})
+        self._start_evaluation({self.method.name: self.method})
 
     def validation_step(
         self, batch: EvaluationClip | ClipBatch, batch_idx: int, dataloader_idx: int = 0
@@ -207,7 +207,7 @@ class VideoTask(MethodModule):
 
     def on_test_start(self) -> None:
         """Start the evaluation of every method."""
-        self._start(self.methods())
+        self._start_evaluation(self.methods())
 
     def test_step(self, batch: EvaluationClip, batch_idx: int) -> None:
         """Evaluate every method on a piece of a stream."""
@@ -225,13 +225,16 @@ class VideoTask(MethodModule):
         values |= {f"test/{name}/miou_mean": each.miou_mean for name, each in accuracies.items()}
         self.log_dict(values, **_ALIKE)
 
-    def _start(self, methods: Mapping[str, VideoMethod]) -> None:
+    def _start_evaluation(self, methods: Mapping[str, VideoMethod]) -> None:
         if not self.trainer.sanity_checking:
             self.refuse_random_weights("test" if self.trainer.testing else "validate")
         for method in methods.values():
             method.eval()  # Lightning has done so for what is part of this module
+        data = getattr(self.trainer, "datamodule", None)
         has_clock = any(method.clock is not None for method in methods.values())
-        distances = self.keyframe_interval if has_clock or self._tests_every_distance() else 1
+        # Then streams are started at each distance before a label, whatever the method.
+        every = self.trainer.testing and getattr(data, "test_pairs", "") == "every_distance"
+        distances = self.keyframe_interval if has_clock or every else 1
         self.evaluations = {
             name: Evaluation(method, self.num_classes, distances, self.weights_dtype)
             for name, method in methods.items()
@@ -239,8 +242,3 @@ class VideoTask(MethodModule):
         # Lightning moves what is a module, and resets what is a metric.
         metrics = {str(i): each.metric for i, each in enumerate(self.evaluations.values())}
         self.metrics = nn.ModuleDict(metrics).to(self.device)
-
-    def _tests_every_distance(self) -> bool:
-        """Whether streams are started at each distance before a label, whatever the method."""
-        data = getattr(self.trainer, "datamodule", None)
-        return self.trainer.testing and getattr(data, "test_pairs", "") == "every_distance"

@@ -96,6 +96,7 @@ class VideoWriter:
             raise ValueError(
                 f"a frame is uint8 of shape (H, W, 3), got {image.dtype} {image.shape}"
             )
+        # Before the file is opened: the first frame's time decides its time base.
         ticks = self._ticks_at(pts_seconds)
         container, stream = self._opened((image.shape[0], image.shape[1]))
         picture = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")

@@ -1,4 +1,4 @@
-"""What can be wrong with a video, each by name."""
+"""Errors and warnings of video files."""
 
 from __future__ import annotations
 

@@ -94,6 +94,7 @@ class FragmentedWriter(VideoWriter):
             if kind is None:
                 raise
         finally:
+            # After a failure FFmpeg may have written part of a fragment: it is cut off.
             keep = self.num_frames > 0 and (not self._file.failed or self._file.cut())
             self._file.release()
             if self.sound is not None:

@@ -1,4 +1,4 @@
-"""When each frame of a file is shown, whatever the file says of it."""
+"""Times of the frames of a file, from its timeline, its pictures or its frame rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what a video file holds, and whether its motion vectors can be used."""
+"""The header of a video file, and whether its motion vectors can be used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
@@ -45,30 +44,17 @@ _FALLBACK_RATE = Fraction(25)
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a video file holds.
-
-    Args:
-        path: The file.
-        codec: Name of the codec, such as ``h264`` or ``hevc``.
-        height: Rows of the pictures as they are shown (after the rotation).
-        width: Columns of the pictures as they are shown.
-        frame_rate: Average frames per second, exact.
-        num_frames: Frames according to the file's header, which a damaged file may not hold;
-            None if the header does not say.
-        orientation: How the file asks for its pictures to be turned and mirrored.
-        has_b_frames: Whether pictures may be coded in another order than they are shown in.
-        display_aspect: Width by height that pictures are shown with; None if pixels are square.
-    """
+    """What a video file holds; height and width are those of its pictures as they are shown."""
 
     path: Path
-    codec: str
+    codec: str  # such as h264 or hevc
     height: int
     width: int
-    frame_rate: Fraction
-    num_frames: int | None
+    frame_rate: Fraction  # on average
+    num_frames: int | None  # by the header, which need not say, and need not be right
     orientation: Orientation
-    has_b_frames: bool
-    display_aspect: Fraction | None = None
+    has_b_frames: bool  # whether pictures may be coded in another order than they are shown in
+    display_aspect: Fraction | None = None  # width by height, if pixels are not square
 
     @property
     def fps(self) -> float:
@@ -79,11 +65,6 @@ class VideoInfo:
     def size(self) -> tuple[int, int]:
         """Height and width of the pictures as they are shown."""
         return self.height, self.width
-
-    @property
-    def exports_motion(self) -> bool:
-        """Whether decoding gives motion vectors that fit the pictures as they are shown."""
-        return motion_obstacle(self.codec, self.orientation) is None
 
 
 def probe(path: Path | str) -> VideoInfo:
@@ -96,7 +77,11 @@ def probe(path: Path | str) -> VideoInfo:
     """
     path = Path(path)
     with open_video(path) as (container, stream):
-        first = _first_picture(container, stream)
+        first = None
+        for packet in packets(container, stream):
+            with suppress(av.FFmpegError):
+                if first := next(iter(packet.decode()), None):
+                    break
         codec = codec_name(stream)
         if first is None:
             raise NotAVideo(
@@ -110,6 +95,9 @@ def probe(path: Path | str) -> VideoInfo:
                 f"are supported: remove or change the rotation in its header"
             )
         height, width = orientation.size(first.height, first.width)
+        pixel = Fraction(stream.sample_aspect_ratio or 1)
+        if orientation.swaps_axes:
+            pixel = 1 / pixel
         return VideoInfo(
             path=path,
             codec=codec,
@@ -119,7 +107,7 @@ def probe(path: Path | str) -> VideoInfo:
             num_frames=_num_frames(container, stream),
             orientation=orientation,
             has_b_frames=bool(stream.codec_context.has_b_frames),
-            display_aspect=_display_aspect(stream, first, orientation),
+            display_aspect=None if pixel == 1 else pixel * width / height,
         )
 
 
@@ -234,23 +222,3 @@ def _num_frames(container: InputContainer, stream: VideoStream) -> int | None:
     if not container.format.name.startswith(_COUNTED_ONE_BY_ONE):
         return stream.frames or None
     return sum(entry.size > 0 and not entry.is_discard for entry in stream.index_entries) or None
-
-
-def _display_aspect(
-    stream: VideoStream, picture: VideoFrame, orientation: Orientation
-) -> Fraction | None:
-    """Width by height of an upright picture whose pixels are not square."""
-    pixel = stream.sample_aspect_ratio
-    if not pixel or pixel == 1:
-        return None
-    aspect = pixel * picture.width / picture.height
-    return 1 / aspect if orientation.swaps_axes else aspect
-
-
-def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
-    """The first picture that decodes."""
-    for packet in packets(container, stream):
-        with suppress(av.FFmpegError):
-            if pictures := packet.decode():
-                return pictures[0]
-    return None

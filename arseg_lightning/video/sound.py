@@ -75,7 +75,7 @@ class Sound:
         if not streams:
             return False
         self._packets = _readable(self._container)
-        begun: set[int] = set()
+        begun: set[int] = set()  # streams that a packet has come of
         for packet in self._packets:
             self._waiting.append(packet)
             begun.add(packet.stream.index)
@@ -96,8 +96,7 @@ class Sound:
         sources = self._container.streams.audio if self._container is not None else ()
         for number, source in enumerate(sources, start=1):
             try:
-                track = _Copied if _codec(source) in _HELD else _Encoded
-                self._tracks[source.index] = track(source, target, self._start, trims)
+                self._tracks[source.index] = _Track(source, target, self._start, trims)
             except (av.FFmpegError, ValueError, AttributeError) as error:
                 self._lost.append(f"sound {number} cannot be kept ({error})")
 
@@ -142,29 +141,63 @@ class Sound:
 
 
 class _Track:
-    """A stream on its way into an MP4; ``start`` is what times are counted from, in seconds."""
+    """A stream on its way into an MP4: copied if players expect its codec there, else as AAC.
 
-    target: AudioStream
-    name: str
+    Args:
+        source: Where it comes from.
+        target: The file that it is added to.
+        start: What its times are counted from, in seconds.
+        trims: Whether a packet that begins before that is kept.
+    """
 
-    def __init__(self, start: Fraction, trims: bool) -> None:
-        self.start, self.trims = start, trims
+    def __init__(
+        self, source: AudioStream, target: OutputContainer, start: Fraction, trims: bool
+    ) -> None:
+        codec = _codec(source)
+        self._is_copied = codec in _HELD
+        self._is_bare_aac = codec == "aac" and bool(source.codec_context.extradata)
+        self.name = f"{codec} copied" if self._is_copied else f"{codec} as aac"
+        self._target = (
+            target.add_stream_from_template(source)
+            if self._is_copied
+            else _add_encoder(source, target)
+        )
+        self._start, self._trims = start, trims
         self._last: Fraction | None = None
 
     def packets(self, packet: SoundPacket) -> Iterator[SoundPacket]:
         """What becomes of a packet."""
-        raise NotImplementedError
+        if self._is_copied:
+            # A damaged packet of bare AAC may seem to have a header: FFmpeg would give up at it.
+            is_misleading = self._is_bare_aac and bytes(packet)[:1] == b"\xff"
+            if packet.pts is not None and packet.size and not is_misleading:
+                shift = round(self._start / packet.time_base)
+                packet.dts = (packet.pts if packet.dts is None else packet.dts) - shift
+                packet.pts -= shift
+                packet.stream = self._target
+                yield from self._in_order([packet])
+            return
+        try:
+            for frame in packet.decode():
+                if frame.pts is not None and frame.time_base is not None:
+                    frame.pts -= round(self._start / frame.time_base)
+                    yield from self._in_order(self._target.encode(frame))
+        except (av.FFmpegError, ValueError):  # damaged: what follows is heard at its own time
+            self.name = f"{self.name.removesuffix(', in part')}, in part"
 
     def rest(self) -> Iterator[SoundPacket]:
-        """What is held back."""
-        yield from ()
+        """What an encoder holds back."""
+        if not self._is_copied:
+            with suppress(av.FFmpegError, ValueError):  # it was refused a frame before
+                yield from self._in_order(self._target.encode(None))
 
     def _in_order(self, packets: list[SoundPacket]) -> Iterator[SoundPacket]:
         """Leave out what is heard before the first picture, or goes back in time."""
         for packet in packets:
             if packet.pts is None or packet.dts is None:
                 continue
-            if packet.pts + (packet.duration or 0) * self.trims < self.trims:
+            # A file that trims may begin with a packet that ends after the first picture.
+            if packet.pts + (packet.duration or 0) * self._trims < self._trims:
                 continue
             time = packet.dts * packet.time_base
             if self._last is None or time > self._last:
@@ -172,57 +205,15 @@ class _Track:
                 yield packet
 
 
-class _Copied(_Track):
-    """A stream that is copied."""
-
-    def __init__(
-        self, source: AudioStream, target: OutputContainer, start: Fraction, trims: bool
-    ) -> None:
-        super().__init__(start, trims)
-        self.target = target.add_stream_from_template(source)
-        self.name = f"{_codec(source)} copied"
-        self._is_bare_aac = _codec(source) == "aac" and bool(source.codec_context.extradata)
-
-    def packets(self, packet: SoundPacket) -> Iterator[SoundPacket]:
-        # A damaged packet of bare AAC may seem to have a header, at which FFmpeg would give up.
-        is_misleading = self._is_bare_aac and bytes(packet)[:1] == b"\xff"
-        if packet.pts is not None and packet.size and not is_misleading:
-            shift = round(self.start / packet.time_base)
-            packet.dts = (packet.pts if packet.dts is None else packet.dts) - shift
-            packet.pts -= shift
-            packet.stream = self.target
-            yield from self._in_order([packet])
-
-
-class _Encoded(_Track):
-    """A stream that is decoded, and encoded as AAC."""
-
-    def __init__(
-        self, source: AudioStream, target: OutputContainer, start: Fraction, trims: bool
-    ) -> None:
-        super().__init__(start, trims)
-        if getattr(source, "codec_context", None) is None:
-            raise ValueError("FFmpeg has no decoder for it")
-        rate = source.rate if source.rate in _AAC_RATES else 48_000
-        stream = target.add_stream(_AAC, rate=rate)
-        if not isinstance(stream, AudioStream):
-            raise ValueError(f"{_AAC} encodes no sound")
-        stream.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
-        self.target = stream
-        self.name = f"{_codec(source)} as aac"
-
-    def packets(self, packet: SoundPacket) -> Iterator[SoundPacket]:
-        try:
-            for frame in packet.decode():
-                if frame.pts is not None and frame.time_base is not None:
-                    frame.pts -= round(self.start / frame.time_base)
-                    yield from self._in_order(self.target.encode(frame))
-        except (av.FFmpegError, ValueError):  # damaged: what follows is heard at its own time
-            self.name = f"{self.name.removesuffix(', in part')}, in part"
-
-    def rest(self) -> Iterator[SoundPacket]:
-        with suppress(av.FFmpegError, ValueError):  # it was refused a frame before
-            yield from self._in_order(self.target.encode(None))
+def _add_encoder(source: AudioStream, target: OutputContainer) -> AudioStream:
+    if getattr(source, "codec_context", None) is None:
+        raise ValueError("FFmpeg has no decoder for it")
+    rate = source.rate if source.rate in _AAC_RATES else 48_000
+    stream = target.add_stream(_AAC, rate=rate)
+    if not isinstance(stream, AudioStream):
+        raise ValueError(f"{_AAC} encodes no sound")
+    stream.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
+    return stream
 
 
 def _codec(source: AudioStream) -> str:

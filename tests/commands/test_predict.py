@@ -21,14 +21,14 @@ from tests.video.small_videos import write_video
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def run(tmp_path):
-    return write_run(tmp_path)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("run"))
 
 
-@pytest.fixture
-def video(tmp_path):
-    return write_video(tmp_path / "clip.mp4", 10)
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("video") / "clip.mp4", 10)
 
 
 def predict(*words, output):

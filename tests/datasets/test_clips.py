@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from arseg_lightning.datasets import Needs
+from arseg_lightning.datasets.clip_spans import ClipSpans
 from arseg_lightning.datasets.clips import (
     ClipSpec,
     every_distance,
     keyframes,
     reach,
-    sample_distance,
     streams,
 )
 
@@ -33,7 +34,7 @@ def test_a_stream_is_cut_so_that_every_frame_counts_once():
     assert [frame for clip in clips for frame in clip.shown] == list(range(12))
     assert [frame for clip in clips for frame in clip.scored] == list(range(12))
     assert all(clip.distance(frame) < 4 for clip in clips for frame in clip.shown)
-    assert {clip.sequence for clip in clips} == {2}
+    assert {clip.video for clip in clips} == {2}
 
 
 def test_periods_without_a_label_are_left_out():
@@ -68,13 +69,17 @@ def test_motion_reaches_back_to_the_last_i_frame():
     assert [reach(frame, [0, 5]) for frame in (0, 4, 5, 9)] == [0, 4, 0, 4]
 
 
+PAIRS = Needs(frames=2, spacing="keyframe")
+
+
 def test_the_paper_trains_the_last_distance_only():
     generator = np.random.default_rng(0)
-    assert {sample_distance("last", 12, 40, generator) for _ in range(5)} == {11}
+    assert {ClipSpans(PAIRS, 12, "last").draw(40, 40, generator) for _ in range(5)} == {(29, 40)}
 
 
 @pytest.mark.parametrize(("past", "largest"), [(40, 11), (3, 3)])
 def test_uniform_distances_cover_what_motion_reaches(past, largest):
     generator = np.random.default_rng(0)
-    drawn = {sample_distance("uniform", 12, past, generator) for _ in range(300)}
+    spans = ClipSpans(PAIRS, 12, "uniform")
+    drawn = {40 - spans.draw(40, past, generator)[0] for _ in range(300)}
     assert drawn == set(range(1, largest + 1))

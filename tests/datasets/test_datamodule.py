@@ -21,11 +21,11 @@ from arseg_lightning.datasets import (
     SyntheticDriving,
 )
 from arseg_lightning.datasets.augment import to_tensor
-from arseg_lightning.datasets.dataset import TrainingClips
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, choose_clips
 from arseg_lightning.datasets.labelled_video import LabelledVideoFile
 from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
+from arseg_lightning.datasets.training_clips import TrainingClips
 from arseg_lightning.propagation import warp
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.encode import EncodeSettings
@@ -323,7 +323,7 @@ def test_a_video_without_usable_vectors_serves_a_method_that_needs_no_motion(sto
     sequence = LabelledVideoFile("video", video, {5: blank}, SyntheticDriving(1, **SMALL).classes)
     reader = ClipReader([sequence], module(store).store, with_motion=False)
     clips = choose_clips(reader, 4, "stream", EvaluationNeeds(motion=False))
-    (piece,) = [EvaluationClips(reader, clips, Normalisation(), False)[0]]
+    (piece,) = [EvaluationClips(reader, clips, Normalisation())[0]]
     assert [f.distance for f in piece.frames] == [0, 1]
 
 

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arseg_lightning.datasets import CamVid, Cityscapes, FrameFolder, StillFolder, VideoFolder
-from arseg_lightning.datasets.augment import ClipAugment
+from arseg_lightning.datasets import (
+    CamVid,
+    Cityscapes,
+    ClipAugment,
+    ClipDataModule,
+    FrameFolder,
+    StillFolder,
+    VideoFolder,
+)
 from arseg_lightning.datasets.check import check_split
-from arseg_lightning.datasets.dataset import TrainingStills
-from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.recognise import recognise
 from tests.datasets.trees import (
     SIZE,
@@ -64,14 +69,15 @@ LAYOUTS = (stills, clip, videos, camvid, cityscapes, pseudo)
 def refusal(layout):
     """Why a training on stills would not run."""
     try:
-        sequences = layout.videos()
+        videos = layout.videos()
         augment = ClipAugment((32, 32), (1.0,))
-        dataset = TrainingStills(sequences, augment, Normalisation())
+        data = ClipDataModule(layout, train_on="stills", augment=augment, batch_size=1)
+        dataset = data.train_dataloader().dataset
         for index in range(len(dataset)):
             dataset[0, index]
-        for sequence in sequences:
-            if sequence.video is None:
-                list(sequence.images())
+        for video in videos:
+            if video.video is None:
+                list(video.images())
     except (OSError, ValueError) as error:
         return str(error)
     return None if len(dataset) else "nothing"

@@ -11,7 +11,8 @@ from arseg_lightning import native
 from arseg_lightning.cost import method_cost
 from arseg_lightning.inference import FoldedCReFF, Optimisations
 from arseg_lightning.inference.early_context import EarlyContext
-from arseg_lightning.inference.network import _InferenceNetwork
+from arseg_lightning.inference.folded_creff import FusedCReFF
+from arseg_lightning.inference.network import InferenceNetwork
 from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
 from arseg_lightning.methods import (
     ARSeg,
@@ -28,7 +29,6 @@ from arseg_lightning.methods import (
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.pspnet_cuts import PSPNet18EarlyCut
 from arseg_lightning.propagation import ConvFusion, CReFF, NoFusion
-from arseg_lightning.propagation.fused_creff import FusedCReFF
 
 NETWORKS = (PSPNet18, PSPNet18Stride8, BiSeNet18, EfficientNetLite0)
 ONE_BY_ONE = [
@@ -225,7 +225,7 @@ def test_an_unknown_method_keeps_its_output_and_its_networks_are_found_wherever_
     norms = [name for name, part in fast.named_modules() if isinstance(part, nn.BatchNorm2d)]
     assert [name for name in norms if "auxiliary" not in name] == []  # those heads never run
     assert fast.again is fast.listed[0]
-    assert sum(isinstance(part, _InferenceNetwork) for part in fast.modules()) == 3
+    assert sum(isinstance(part, InferenceNetwork) for part in fast.modules()) == 3
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -251,7 +251,7 @@ def test_stages_are_those_of_the_plain_network(network, channels_last, precision
 
 
 def test_without_a_compiler_the_algebra_remains(monkeypatch):
-    for name in ("inference.options", "inference.upsample_conv", "propagation.fused_creff"):
+    for name in ("inference.options", "inference.upsample_conv", "inference.folded_creff"):
         module = importlib.import_module(f"arseg_lightning.{name}")
         monkeypatch.setattr(module, "load", lambda name: None)
     method = arseg()

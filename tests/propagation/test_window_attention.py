@@ -4,7 +4,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from arseg_lightning.cost import count_macs
 from arseg_lightning.propagation import WindowAttention, window_attention
-from arseg_lightning.propagation.tiles import TILE
+from arseg_lightning.propagation.tiled_attention import TILE, bands
 from benchmarks.window_attention import unfold_attention
 
 CASES = [  # (B, C, H, W), window
@@ -105,6 +105,13 @@ def test_no_tensor_grows_with_window_times_channels_times_pixels():
         window_attention(*inputs, window).sum().backward()
     assert largest.elements < 2 * inputs[0].numel()
     assert window**2 * inputs[0].numel() > 20 * largest.elements
+
+
+def test_large_images_are_not_written_out_in_more_steps_than_32():
+    for height, width in ((360, 480), (1024, 2048), (4000, 6)):
+        steps = list(bands(torch.Size((1, 1, height, width)), 3))
+        assert len(steps) <= 32
+        assert [row for rows, _, _ in steps for row in range(height)[rows]] == [*range(height)]
 
 
 def test_nothing_is_kept_for_a_gradient_that_nobody_wants():

@@ -14,7 +14,7 @@ import pytest
 from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter, encode_frames, reencode
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning, VideoError
-from arseg_lightning.video.probe import probe
+from arseg_lightning.video.probe import motion_obstacle, probe
 from tests.video.small_disk import on_a_small_disk
 from tests.video.small_videos import moving_frames, without_packets, write_stream, write_video
 from tests.video.test_decode import changing_size
@@ -220,7 +220,7 @@ def test_reencoding_gives_motion_to_a_video_without(tmp_path, codec):
     source = write_video(tmp_path / "source.mp4", 8, codec=codec, fps=12.5)
     assert reencode(source, tmp_path / "copy.mp4", EncodeSettings()) == 8
     info = probe(tmp_path / "copy.mp4")
-    assert (info.fps, info.size, info.exports_motion) == (12.5, (64, 96), True)
+    assert (info.fps, info.size, motion_obstacle(info.codec)) == (12.5, (64, 96), None)
     assert sum(not step.intra.all() for _, step in decode_motion(info.path)) == 7
 
 

@@ -9,7 +9,7 @@ from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.frame_reader import read_frames
 from arseg_lightning.video.live import open_live
-from arseg_lightning.video.probe import probe
+from arseg_lightning.video.probe import motion_obstacle, probe
 from tests.video.small_videos import moving_frames, write_stream
 
 SHOWN = {
@@ -69,7 +69,8 @@ def test_pictures_are_turned_and_mirrored_as_their_video_asks(tmp_path, name):
 )
 def test_vectors_of_turned_and_mirrored_pictures_are_refused_by_name(tmp_path, name, words):
     path = phone_video(tmp_path / "phone.mp4", SHOWN[name][0])
-    assert not probe(path).exports_motion
+    info = probe(path)
+    assert motion_obstacle(info.codec, info.orientation) is not None
     with pytest.raises(NoMotionVectors, match=rf"phone\.mp4 {words}, and its motion vectors"):
         list(decode_motion(path))
     with (

@@ -10,7 +10,7 @@ from av.stream import Disposition
 
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
-from arseg_lightning.video.probe import MOTION_CODECS, probe, require_motion
+from arseg_lightning.video.probe import MOTION_CODECS, motion_obstacle, probe, require_motion
 from tests.video.small_videos import cut, moving_frames, write_stream, write_video
 
 
@@ -18,7 +18,7 @@ def test_a_video_is_described(tmp_path):
     info = probe(write_video(tmp_path / "clip.mp4", fps=29.97003))
     assert (info.codec, info.size, info.num_frames) == ("h264", (64, 96), 30)
     assert (info.frame_rate, info.orientation.is_upright) == (Fraction(30000, 1001), True)
-    assert (info.has_b_frames, info.exports_motion) == (False, True)
+    assert (info.has_b_frames, motion_obstacle(info.codec)) == (False, None)
     require_motion(info)
 
 
@@ -59,7 +59,8 @@ def test_other_codecs_are_refused_with_the_remedy(tmp_path, encoder, codec):
         pytest.skip(f"this build of FFmpeg has no {encoder}")
     path = write_video(tmp_path / "clip.mp4", num_frames=8, codec=encoder)
     info = probe(path)
-    assert (info.codec, info.exports_motion) == (codec, False)
+    assert info.codec == codec
+    assert motion_obstacle(info.codec) is not None
     message = rf"clip\.mp4 is {codec}, which FFmpeg exports no motion vectors for .*"
     with pytest.raises(NoMotionVectors, match=message + r"--motion reencode.*encode --source"):
         require_motion(info)
@@ -80,7 +81,8 @@ CLOCKWISE = (0, 1, 0, -1, 0, 0, 0, 0, 1)
 
 def test_a_turned_video_has_the_size_that_is_shown_and_no_usable_motion(tmp_path):
     info = probe(turned(tmp_path, CLOCKWISE))
-    assert (info.size, info.exports_motion) == ((96, 64), False)
+    assert info.size == (96, 64)
+    assert motion_obstacle(info.codec, info.orientation) is not None
     assert info.orientation.rotation_degrees == 270
     with pytest.raises(
         NoMotionVectors, match=r"phone\.mp4 asks to be turned by 270 degrees.*--motion"

@@ -20,7 +20,7 @@ _BILLBOARD = np.dtype(
     [
         ("class_index", np.int64),
         ("size", np.float64, 2),  # width and height in metres
-        ("place", np.float64, 3),  # x and z at time 0, and height above the ground, in metres
+        ("position", np.float64, 3),  # x and z at time 0, and height above the ground, in metres
         ("speed", np.float64),  # metres per second along the road
         ("sway", np.float64, 2),  # metres across and along the road
         ("period", np.float64),  # of the sway, in seconds
@@ -32,12 +32,13 @@ _BILLBOARD = np.dtype(
 
 def positions(billboards: NDArray[np.void], seconds: float, camera_z: float) -> list[Floats]:
     """X, and distance in front of the camera, of all billboards at a moment."""
-    place, sway = billboards["place"], billboards["sway"]
+    position, sway = billboards["position"], billboards["sway"]
     swing = np.sin(2 * np.pi * seconds / billboards["period"] + billboards["phase"])
-    ahead = place[:, 1] + billboards["speed"] * seconds + sway[:, 1] * swing - camera_z
+    # The road repeats: what was passed comes again at its far end.
+    ahead = position[:, 1] + billboards["speed"] * seconds + sway[:, 1] * swing - camera_z
     distance = ahead - np.floor(ahead / SCENE_LENGTH) * SCENE_LENGTH
     walked = np.clip((50.0 - distance) / 36.0, 0.0, 1.0)
-    return [place[:, 0] + sway[:, 0] * swing + billboards["crossing"] * walked, distance]
+    return [position[:, 0] + sway[:, 0] * swing + billboards["crossing"] * walked, distance]
 
 
 def draw_billboards(plan: Plan) -> NDArray[np.void]:
@@ -49,7 +50,7 @@ def draw_billboards(plan: Plan) -> NDArray[np.void]:
 def _billboard(
     kind: str,
     size: tuple[float, float],
-    place: tuple[float, float, float],
+    position: tuple[float, float, float],
     *,
     speed: float = 0.0,
     sway: tuple[float, float] = (0.0, 0.0),
@@ -57,7 +58,7 @@ def _billboard(
     phase: float = 0.0,
     crossing: float = 0.0,
 ) -> tuple[Any, ...]:
-    return DRIVING9.names.index(kind), size, place, speed, sway, period, phase, crossing
+    return DRIVING9.names.index(kind), size, position, speed, sway, period, phase, crossing
 
 
 def _kerbside(plan: Plan, side: int) -> list[tuple[Any, ...]]:
@@ -76,12 +77,12 @@ def _kerbside(plan: Plan, side: int) -> list[tuple[Any, ...]]:
         found.append(_billboard("sign", (wide, wide), (x, z, low)))
     for start in rng.uniform(0, SCENE_LENGTH, 2):
         for number in range(7):
-            place = (side * (kerb - 0.1), start + 1.7 * number, 0.0)
-            found.append(_billboard("pole", (0.15, 1.0), place))
+            position = (side * (kerb - 0.1), start + 1.7 * number, 0.0)
+            found.append(_billboard("pole", (0.15, 1.0), position))
     for z in rng.uniform(0, SCENE_LENGTH, rng.integers(3, 8)):
         tall = rng.uniform(3.6, 7.0)
-        place = (side * rng.uniform(kerb + 0.6, wall - 0.8), z, 0.0)
-        found.append(_billboard("tree", (0.72 * tall, tall), place))
+        position = (side * rng.uniform(kerb + 0.6, wall - 0.8), z, 0.0)
+        found.append(_billboard("tree", (0.72 * tall, tall), position))
     parked = rng.uniform(0, SCENE_LENGTH, rng.integers(3, 7))
     found += [_car(rng, side * (plan.road - 1.0), z) for z in parked]
     for z in rng.uniform(0, SCENE_LENGTH, 12):

@@ -33,6 +33,7 @@ def _car(rng: np.random.Generator, rows: int) -> tuple[Colours, Mask]:
     u, v = _grid(rows, int(rows * 1.2))
     side = np.abs(u - 0.5)
     paint, roof = pick_colour(rng, PAINTS, 18), rng.uniform(0.26, 0.44)
+    # The outline, (rows, columns), is the union of these.
     body = (side < 0.48) & (v > 0.40) & (v < 0.86)
     cabin = (v > 0.02) & (v <= 0.42) & (side < roof + (0.46 - roof) * (v - 0.02) / 0.4)
     wheels = (v > 0.8) & (side > 0.28) & (side < 0.45)

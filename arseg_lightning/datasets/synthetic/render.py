@@ -35,6 +35,7 @@ def render(scenery: Scenery, seconds: float, size: tuple[int, int], samples: int
         returns: (samples * H, samples * W)
     """
     camera = scenery.drive.at(seconds)
+    # Sample points in pixels from the vanishing point.
     x = (np.arange(size[1] * samples) + 0.5) / samples - camera.centre_x
     y = (np.arange(size[0] * samples) + 0.5) / samples - camera.centre_y
     canvas = np.empty((len(y), len(x)), np.uint32)
@@ -71,6 +72,7 @@ def _render_sky(canvas: Packed, scenery: Scenery, x: Floats, y: Floats) -> None:
     """Fill the canvas down to the horizon; the sky only follows the camera's turns."""
     rows, columns = scenery.sky.shape
     horizon = int(np.searchsorted(y, 0.0))
+    # The sky has two texels a pixel, so that 2 x 2 samples see one each.
     row = np.clip((2 * y[:horizon]).astype(np.int64) + rows - 1, 0, rows - 1)
     column = np.floor(2 * x).astype(np.int64) % columns
     canvas[:horizon] = scenery.sky[row].take(column, axis=1)
@@ -131,7 +133,7 @@ def _project(
     is_thin = (billboards["class_index"] == _POLE)[:, None] & (screen == thin[:, None])
     screen = np.where(is_thin, thinned[:, None], screen)
     left = camera.centre_x + (x - camera.x) * scale - screen[:, 0] / 2
-    foot = (camera.height - billboards["place"][:, 2] * grown) * scale
+    foot = (camera.height - billboards["position"][:, 2] * grown) * scale
     top = camera.centre_y + foot - screen[:, 1]
     shown = (distance > _NEAREST) & (grown > 0) & (left < size[1]) & (left + screen[:, 0] > 0)
     order = np.argsort(-distance, kind="stable")
@@ -147,6 +149,7 @@ def _render_billboard(
     columns = _covered(left, width, samples, canvas.shape[1])
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
+    # The level whose texels are about as large as samples, so that nothing flickers.
     finest = levels[0].shape[0] / (height * samples)
     texture = levels[min(max(int(np.log2(max(finest, 1.0))), 0), len(levels) - 1)]
     v = (np.arange(rows.start, rows.stop) + 0.5) * (texture.shape[0] / (height * samples))

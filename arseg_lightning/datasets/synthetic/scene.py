@@ -47,6 +47,7 @@ class DrivingScene(LabelledVideo):
     fps: float = 30.0
 
     classes = DRIVING9
+    motion_origin = "synthetic video"
 
     def __post_init__(self) -> None:
         """Check sizes and numbers."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels, file_stamps
-from arseg_lightning.datasets.labels import read_image, read_label
+from arseg_lightning.datasets.labels import read_image
 from arseg_lightning.types import ClassSet
 
 __all__ = ["LabelledStill", "camera_path", "render_path"]
@@ -34,6 +34,7 @@ class LabelledStill(LabelledVideo):
     """
 
     is_still: ClassVar[bool] = True
+    motion_origin: ClassVar[str] = "camera paths"
 
     name: str
     path: Path
@@ -44,9 +45,9 @@ class LabelledStill(LabelledVideo):
     fps: float = 15.0
 
     @property
-    def labelled(self) -> tuple[int, ...]:
-        """The last frame: the still itself."""
-        return (self.num_frames - 1,)
+    def label_paths(self) -> dict[int, Path]:  # type: ignore[override]
+        """The last frame's, which is the still itself."""
+        return {self.num_frames - 1: self.label_path}
 
     @property
     def identity(self) -> str:
@@ -62,10 +63,6 @@ class LabelledStill(LabelledVideo):
         image = read_image(self.path)
         path = camera_path((self.seed,), self.num_frames, (image.shape[0], image.shape[1]))
         return render_path(image, path[list(indices)])
-
-    def label(self, index: int, size: tuple[int, int]) -> Pixels:
-        """Read the still's label."""
-        return read_label(self.label_path, self.classes, size)
 
 
 def camera_path(

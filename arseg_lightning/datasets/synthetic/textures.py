@@ -38,7 +38,7 @@ def paint_sky(rng: np.random.Generator, rows: int, columns: int) -> Colours:
     top, bottom = clear if rng.random() < 0.6 else overcast
     height = np.linspace(0, 1, rows, dtype=np.float32)[:, None, None]
     clouds = np.zeros((rows, columns), np.float32)
-    for octave in range(4):
+    for octave in range(4):  # finer and finer, fainter and fainter
         cells = (3 * 2**octave, 5 * 2**octave)
         clouds += smooth_noise(rng, (rows, columns), cells) * 0.5**octave
     cover = np.clip((clouds - rng.uniform(0.8, 1.2)) * 2, 0, 0.85)[:, :, None].astype(np.float32)
@@ -61,6 +61,7 @@ def paint_facade(rng: np.random.Generator, length: int, height: int, density: fl
     half = spacing * rng.uniform(0.2, 0.36)
     beside = np.abs(along % spacing - spacing / 2)
     above = up % storey
+    # Windows at regular distances, each of a frame and its glass: (length, height).
     frame = (beside < half + 0.12) & (above > 0.8) & (above < storey - 0.4)
     glass = (beside < half) & (above > 0.9) & (above < storey - 0.5)
     front[frame] = wall * rng.uniform(0.6, 1.4)
@@ -70,8 +71,8 @@ def paint_facade(rng: np.random.Generator, length: int, height: int, density: fl
     front[glass] = (pick_colour(rng, _GLASS, 10) * shine)[glass]
     if rng.random() < 0.4:  # a shop: a coloured band over the ground floor
         front[:, (up[0] > storey - 0.5) & (up[0] < storey)] = pick_colour(rng, PAINTS, 20)
-    front[:, -max(1, int(0.35 * density)) :] *= 0.6
-    front[: max(1, int(0.15 * density))] *= 0.7
+    front[:, -max(1, int(0.35 * density)) :] *= 0.6  # the roof's edge
+    front[: max(1, int(0.15 * density))] *= 0.7  # the gap to the next house
     return front
 
 
@@ -148,6 +149,7 @@ def pick_colour(
 def _stretch(grid: Colours, length: int) -> Colours:
     """Blend the rows of a grid into ``length`` rows; the last one leads back to the first."""
     position = np.arange(length, dtype=np.float32) * np.float32(len(grid) / length)
+    # Smoothstep between neighbours, so that cells have no edges.
     first, rest = position.astype(np.int64), (position % 1)[:, None]
     blend = rest * rest * (3 - 2 * rest)
     stretched: Colours = grid[first % len(grid)] * (1 - blend)

@@ -47,9 +47,9 @@ def test_twice_the_frame_rate_shows_the_same_drive(scene):
     np.testing.assert_array_equal(faster.image(14), scene.image(7))
 
 
-def test_twice_the_size_shows_the_same_road(scene):
-    label = scene.label(5)
-    large = DrivingScene(height=320, width=480, seed=scene.seed).label(5)
+def test_twice_the_size_shows_the_same_road():
+    label = DrivingScene(seed=0).label(5)
+    large = DrivingScene(height=320, width=480, seed=0).label(5)
     assert (large[::2, ::2] == label).mean() > 0.95
 
 

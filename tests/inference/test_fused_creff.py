@@ -8,9 +8,8 @@ import torch
 from torch import nn
 
 from arseg_lightning import native
+from arseg_lightning.inference.folded_creff import FoldedCReFF, FusedCReFF
 from arseg_lightning.propagation import CReFF
-from arseg_lightning.propagation.folded_creff import FoldedCReFF
-from arseg_lightning.propagation.fused_creff import FusedCReFF
 
 pytestmark = pytest.mark.skipif(
     native.load("fused_creff") is None, reason=f"no kernels in C here: {native.status()}"

@@ -1,0 +1,88 @@
+"""The splits of the data: their layouts, their videos, and who looks at them as video."""
+
+from __future__ import annotations
+
+from arseg_lightning.datasets.labelled_video import LabelledVideo
+from arseg_lightning.datasets.labels import read_image
+from arseg_lightning.datasets.layout import Layout, PreparedLayout, common_classes
+from arseg_lightning.datasets.needs import TaskNeeds
+from arseg_lightning.datasets.reader import ClipReader
+from arseg_lightning.datasets.store import ClipStore
+from arseg_lightning.video.frame_reader import read_frames
+
+__all__ = ["DataSplits"]
+
+
+class DataSplits:
+    """The splits of the data.
+
+    Args:
+        store: Where encoded clips and motion are.
+        target: Unlabelled data; their classes may be others.
+        **labelled: Layouts of the splits ``train``, ``val`` and ``test``, each of which may be
+            None.
+
+    Raises:
+        ValueError: If there are no data, or the splits' classes differ.
+    """
+
+    def __init__(
+        self,
+        store: ClipStore,
+        target: Layout | None = None,
+        **labelled: Layout | PreparedLayout | None,
+    ) -> None:
+        self.store = store
+        self.classes = common_classes([*labelled.values()])
+        self.layouts: dict[str, Layout | PreparedLayout | None] = {**labelled, "target": target}
+        self._videos: dict[str, list[LabelledVideo]] = {}
+
+    @property
+    def predicted(self) -> str:
+        """Whose videos Lightning's ``predict`` segments: those of the test, if there are any."""
+        return "test" if self.layouts["test"] is not None else "val"
+
+    def videos(self, split: str) -> list[LabelledVideo]:
+        """The labelled videos of a split; listed once.
+
+        Raises:
+            ValueError: If the configuration names no data for it, or prepared pairs.
+        """
+        layout = self.layouts[split]
+        if layout is None:
+            raise ValueError(f"no {split} data: set data.{split} in the configuration")
+        if isinstance(layout, PreparedLayout):
+            raise ValueError(
+                f"data.{split} are prepared pairs of frames, and this needs whole videos; "
+                f"segment a video with `predict --video FILE`"
+            )
+        if split not in self._videos:
+            self._videos[split] = layout.videos()
+        return self._videos[split]
+
+    def on_video(self, needs: TaskNeeds) -> list[str]:
+        """The splits at which anyone looks as video, so that they have to be prepared."""
+        present = [name for name, layout in self.layouts.items() if isinstance(layout, Layout)]
+        return [name for name in present if self._is_on_video(name, needs)]
+
+    def _is_on_video(self, split: str, needs: TaskNeeds) -> bool:
+        return needs.on_video(split, lambda: self.videos(split))
+
+    def reader(self, split: str, needs: TaskNeeds, with_motion: bool) -> ClipReader:
+        """Reads the videos of a split: decoded, or as they were before any compression by us."""
+        if self._is_on_video(split, needs):
+            return ClipReader(self.videos(split), self.store, with_motion=with_motion)
+        return ClipReader(self.videos(split), self.store, "original", with_motion=False)
+
+    def example_size(self, split: str, needs: TaskNeeds) -> tuple[int, int]:
+        """Height and width of a split's first frame."""
+        layout = self.layouts.get(split)
+        if isinstance(layout, PreparedLayout):
+            image = read_image(layout.clips(1)[0].images[0])
+        elif not self._is_on_video(split, needs):
+            first = next(each for each in self.videos(split) if each.labelled)
+            image = first.image(first.labelled[0])
+        else:
+            file = self.store.video(self.videos(split)[0], needs.motion(split))
+            image = read_frames(file, [0])[0].image
+        return image.shape[0], image.shape[1]

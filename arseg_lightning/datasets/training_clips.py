@@ -1,0 +1,113 @@
+"""Training data: augmented clips that end at a labelled frame, and how they become a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, default_collate
+
+from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_tensor
+from arseg_lightning.datasets.clip_spans import ClipSpans
+from arseg_lightning.datasets.clips import reach
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.datasets.reader import ClipReader
+from arseg_lightning.types import Clip, ClipBatch
+
+__all__ = ["TrainingClips", "collate"]
+
+
+class TrainingClips(Dataset[Clip]):
+    """Clips that end at a labelled frame, as a method needs them; single images are the shortest.
+
+    Args:
+        reader: Reads the videos.
+        spans: Which frames make a clip.
+        augment: Augmentation.
+        normalise: Normalisation.
+        seed: Decides all draws, with epoch and index.
+        frame_cache_bytes: Disk for decoded frames; those of the first targets, as far as it goes.
+
+    Raises:
+        ValueError: If no labelled frame has the past that the clips need.
+    """
+
+    def __init__(
+        self,
+        reader: ClipReader,
+        spans: ClipSpans,
+        augment: ClipAugment,
+        normalise: Normalisation,
+        seed: int = 0,
+        frame_cache_bytes: int = 0,
+    ) -> None:
+        self.reader = reader
+        self.spans = spans
+        self.augment, self.normalise, self.seed = augment, normalise, seed
+        self.targets: list[tuple[int, int, int]] = []  # video, labelled frame, and its past
+        for index, video in enumerate(reader.videos):
+            intra = reader.motion_of(index).intra_frames if reader.with_motion else (0,)
+            pasts = ((frame, reach(frame, intra)) for frame in video.labelled)
+            self.targets += [(index, frame, past) for frame, past in pasts if past >= spans.least]
+        if not self.targets:
+            raise ValueError(spans.refusal())
+        self.num_cached = self._num_cached(frame_cache_bytes)
+
+    def _num_cached(self, num_bytes: int) -> int:
+        """How many targets, from the first on, have all their frames within the cache's size."""
+        if num_bytes <= 0:
+            return 0
+        seen: set[tuple[int, int]] = set()
+        sizes: dict[int, int] = {}
+        for count, (video, frame, past) in enumerate(self.targets):
+            if video not in sizes:
+                sizes[video] = self.reader.frame_bytes(video)
+            new = {(video, each) for each in self.spans.window(frame, past)} - seen
+            num_bytes -= len(new) * sizes[video]
+            if num_bytes < 0:
+                return count
+            seen |= new
+        return len(self.targets)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, place: tuple[int, int] | int) -> Clip:
+        # Of a sampler other than ours, every epoch is the first: ``overfit_batches`` swaps it.
+        epoch, index = place if isinstance(place, tuple) else (0, place)
+        generator = np.random.default_rng((self.seed, epoch, index))
+        video, frame, past = self.targets[index]
+        frames = self.spans.draw(frame, past, generator)
+        kept = self.spans.window(frame, past) if index < self.num_cached else ()
+        images = self.augment.colours(self.reader.images(video, frames, kept), generator)
+        size = (images.shape[1], images.shape[2])
+        labels = torch.from_numpy(self.reader.labels(video, frames, size)).long()
+        motion, valid = None, None
+        leads_to = self.spans.needs.clip_motion
+        if leads_to is not None:
+            motion, valid = self.reader.motion(video, frames, leads_to)
+        raw = RawClip(to_tensor(images), labels, motion, valid)
+        raw = self.augment.geometry(raw, generator)
+        names = tuple(self.reader.name(video, f) for f in frames)
+        distances = torch.tensor([f - frames[0] for f in frames])
+        images_of_networks = self.normalise(raw.images)  # (T, 3, H, W)
+        return Clip(images_of_networks, raw.labels, distances, names, raw.motion, raw.valid)
+
+
+def collate(clips: list[Clip]) -> ClipBatch:
+    """Stack clips of one length and size, in a loader's process in memory shared with its owner."""
+    motion = [clip.motion for clip in clips if clip.motion is not None]
+    valid = [clip.valid for clip in clips if clip.valid is not None]
+    return ClipBatch(
+        images=_stack([clip.images for clip in clips]),
+        labels=_stack([clip.labels for clip in clips]),
+        distances=_stack([clip.distances for clip in clips]),
+        names=tuple(clip.names for clip in clips),
+        motion=_stack(motion) if motion else None,
+        valid=_stack(valid) if valid else None,
+    )
+
+
+def _stack(tensors: list[torch.Tensor]) -> torch.Tensor:
+    """One layout in whatever process: convolutions add up in an order that depends on it."""
+    stacked: torch.Tensor = default_collate(tensors).contiguous()
+    return stacked

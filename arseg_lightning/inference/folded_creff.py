@@ -1,0 +1,242 @@
+"""CReFF and the classifier after it as one module: in PyTorch, and as a kernel in C."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from arseg_lightning.inference.network import InferenceNetwork
+from arseg_lightning.inference.options import Optimisations
+from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.models.timing import section
+from arseg_lightning.native import load, tensor_pointer
+from arseg_lightning.propagation import Convention, CReFF, Fusion, motion_to_grid, warp_to
+from arseg_lightning.propagation.creff import upsample
+
+__all__ = ["FoldedCReFF", "FusedCReFF", "fold_creff"]
+
+_LANES = 16
+_WINDOWS = (1, 3, 5, 7, 9, 11)
+_CACHED_FLOATS = 1 << 13
+"""Channels times pixels of a row for which the rings of rows stay in a core's own cache."""
+
+
+def fold_creff(
+    fusion: Fusion, low_res: Segmentor, convention: Convention, optimisations: Optimisations
+) -> FoldedCReFF | None:
+    """Make a fusion and the classifier after it one, where both allow it.
+
+    Args:
+        fusion: The fusion; any other than CReFF stays as it is.
+        low_res: The network whose classifier follows it.
+        convention: How the keyframe's feature is warped.
+        optimisations: What is done; without a C compiler, the kernel is left out.
+
+    Returns:
+        The two as one, in the precision wanted; None if they stay two.
+    """
+    if not (optimisations.fold_classifier and isinstance(fusion, CReFF)):
+        return None
+    network = low_res.network if isinstance(low_res, InferenceNetwork) else low_res
+    # Overrides compute something else: a fusion of another kind, layers after the cut.
+    is_plain = type(fusion).forward is CReFF.forward
+    if not is_plain or type(network).after_cut is not Segmentor.after_cut:
+        return None
+    wanted = optimisations.fused_fusion and FusedCReFF.fits(fusion)
+    if wanted and optimisations.may_use("fused_creff", fusion):
+        return FusedCReFF(fusion, low_res.classifier, convention)
+    fusion.to(optimisations.dtype)
+    return FoldedCReFF(fusion, low_res.classifier, convention)
+
+
+class FoldedCReFF(nn.Module):
+    """From the two features straight to class scores: averages K classes instead of C channels.
+
+    The classifier is linear, and so are the average over a window and the upsampling, whose
+    weights add up to one (pixels outside the image have value zero before and after). So values
+    are classified before they are averaged, and the low-res feature before it is upsampled.
+
+    Args:
+        fusion: The fusion.
+        classifier: The last 1x1 convolution.
+        convention: How the keyframe's feature is warped.
+
+    Shapes:
+        low: (B, C, h', w')   key_feature: (B, C, h, w)   motion: (B, 2, H, W), in pixels of (H, W)
+        returns: (B, K, h, w), class scores
+
+    Source: the algebra is our own; CReFF is Hu et al., CVPR 2023.
+    """
+
+    def __init__(self, fusion: CReFF, classifier: nn.Conv2d, convention: Convention) -> None:
+        super().__init__()
+        self.query, self.key, self.value = fusion.query, fusion.key, fusion.value
+        self.attention = fusion.attention
+        self.direct_connection = fusion.direct_connection
+        self.convention: Convention = convention
+        self.classifier = classifier
+        self.value_classifier = nn.Conv2d(
+            *(classifier.in_channels, classifier.out_channels, 1),
+            bias=False,  # the low-res branch's scores bring it
+            device=classifier.weight.device,
+        )
+        self.value_classifier.weight = classifier.weight
+
+    def forward(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
+        """Warp, attend and classify."""
+        precision, scored = self.query.weight.dtype, self.classifier.weight.dtype
+        with section("warp"):
+            warped = warp_to(key_feature, motion, self.convention).to(precision)  # (B, C, h, w)
+        with section("upsampling"):
+            query = self.query(upsample(low.to(precision), warped))  # (B, C, h, w)
+        with section("attention"):
+            values = self.value_classifier(self.value(warped).to(scored))  # (B, K, h, w)
+            attended: Tensor = self.attention(query, self.key(warped), values)
+        with section("upsampling"):
+            return attended + upsample(self.low_scores(low), warped)
+
+    def low_scores(self, low: Tensor) -> Tensor:
+        """What the low-res feature itself contributes: its class scores, or the bias alone."""
+        if self.direct_connection:
+            scores: Tensor = self.classifier(low)
+            return scores
+        shape = (low.shape[0], self.classifier.out_channels, *low.shape[-2:])
+        if self.classifier.bias is None:
+            return low.new_zeros(shape)
+        return self.classifier.bias[:, None, None].expand(shape)
+
+
+class FusedCReFF(FoldedCReFF):
+    """What :class:`FoldedCReFF` computes, without intermediate results in memory.
+
+    The image is worked off in columns, top to bottom; of the warped feature, keys, values and
+    queries, only the rows of a window are there at a time. Features are float32 or bfloat16, with
+    channels innermost; all sums are float32.
+
+    It is for inference: no gradient passes through it. The kernel reads packed copies of the
+    weights, made anew when the module is moved, converted or loaded; what is written into a weight
+    otherwise does not reach them.
+
+    Args:
+        fusion: The fusion.
+        classifier: The last 1x1 convolution.
+        convention: How the keyframe's feature is warped.
+
+    Raises:
+        ValueError: If the kernel cannot take it: see :meth:`fits`.
+
+    Shapes:
+        low: (B, C, h', w')   key_feature: (B, C, h, w)   motion: (B, 2, H, W), in pixels of (H, W)
+        returns: (B, K, h, w), class scores, float32
+    """
+
+    def __init__(self, fusion: CReFF, classifier: nn.Conv2d, convention: Convention) -> None:
+        super().__init__(fusion, classifier, convention)
+        if load("fused_creff") is None or not self.fits(fusion):
+            raise ValueError(
+                f"the fused fusion needs a C compiler, channels in multiples of {_LANES} and a "
+                f"window of at most {max(_WINDOWS)}; set fused_fusion to false"
+            )
+        self._pack()
+        self.register_load_state_dict_post_hook(_pack_loaded)  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def fits(fusion: CReFF) -> bool:
+        """Whether the kernel can take a fusion."""
+        query = fusion.query
+        is_depthwise = query.groups == query.in_channels
+        whole_vectors = query.in_channels % _LANES == 0 and query.bias is not None
+        return is_depthwise and whole_vectors and fusion.attention.window in _WINDOWS
+
+    def forward(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
+        """Warp, attend and classify."""
+        if low.device.type != "cpu":
+            return super().forward(low, key_feature, motion)
+        size = (key_feature.shape[-2], key_feature.shape[-1])
+        with section("warp + attention + upsampling"):
+            low_scores = self.low_scores(low).float().contiguous()
+            # On the feature's grid, in its pixels: (B, 2, h, w)
+            motion = motion_to_grid(motion, size, self.convention).float().contiguous()
+            scores = torch.empty(len(low), self.classifier.out_channels, *size)
+            low, key_feature = _channels_innermost(low), _channels_innermost(key_feature)
+            for image in zip(low, low_scores, key_feature, motion, scores, strict=True):
+                self._fuse(*image)
+        return scores
+
+    def _fuse(
+        self, low: Tensor, low_scores: Tensor, key: Tensor, motion: Tensor, scores: Tensor
+    ) -> None:
+        """Hand one image to the kernel, which writes the scores."""
+        height, width, channels = key.shape
+        sigma = self.attention.prior_sigma
+        tensors = {"low": low, "low_scores": low_scores, "key": key, "motion": motion}
+        tensors |= {"scores": scores} | self._packed
+        columns = max(_CACHED_FLOATS // channels, 2 * _LANES) // _LANES * _LANES
+        arguments = _Arguments(
+            **{name: tensor_pointer(tensor) for name, tensor in tensors.items()},
+            channels=channels,
+            classes=scores.shape[0],
+            height=height,
+            width=width,
+            low_height=low.shape[0],
+            low_width=low.shape[1],
+            window=self.attention.window,
+            zero_padding=int(self.attention.zero_padding),
+            published_warp=int(self.convention == "paper"),
+            bfloat16=int(key.dtype == torch.bfloat16),
+            steepness=0.0 if sigma is None else 1 / (2 * sigma**2),
+            columns=min(columns, -(-width // _LANES) * _LANES),
+            threads=torch.get_num_threads(),
+        )
+        kernels = load("fused_creff")
+        assert kernels is not None  # the constructor has seen to it
+        if kernels.fused_creff(ctypes.byref(arguments)):
+            raise MemoryError("no memory for the rows that the fusion works on")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or convert the module (called by ``to``, ``half`` and their like)."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._pack()
+        return self
+
+    def _pack(self) -> None:
+        """Copy the weights to where the kernel reads them, in the order in which it does."""
+        weights = {"classifier": self.classifier.weight.flatten(1).t()}  # (C, K)
+        for name, conv in (("query", self.query), ("key_weight", self.key), ("value", self.value)):
+            weights[name] = conv.weight.flatten(1)  # (C, 9)
+            if conv.bias is not None:
+                weights[f"{name.removesuffix('_weight')}_bias"] = conv.bias
+        self._packed = {
+            name: tensor.detach().to(torch.float32, copy=True).contiguous()
+            for name, tensor in weights.items()
+        }
+
+
+class _Arguments(ctypes.Structure):
+    """The kernel's ``fusion``; the order of the fields is that of the C source."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("low", "low_scores", "key", "motion")),
+        *((name, ctypes.c_void_p) for name in ("query", "query_bias", "key_weight", "key_bias")),
+        *((name, ctypes.c_void_p) for name in ("value", "value_bias", "classifier", "scores")),
+        *((name, ctypes.c_int) for name in ("channels", "classes", "height", "width")),
+        *((name, ctypes.c_int) for name in ("low_height", "low_width", "window")),
+        *((name, ctypes.c_int) for name in ("zero_padding", "published_warp", "bfloat16")),
+        ("steepness", ctypes.c_float),
+        *((name, ctypes.c_int) for name in ("columns", "threads")),
+    )
+
+
+def _pack_loaded(fused: FusedCReFF, keys: object) -> None:
+    """Pack weights that were loaded; a function, so that the module can be pickled."""
+    fused._pack()
+
+
+def _channels_innermost(feature: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, H, W, C), in a type that the kernel reads."""
+    readable = feature.dtype in (torch.float32, torch.bfloat16)
+    return (feature if readable else feature.float()).detach().permute(0, 2, 3, 1).contiguous()
