@@ -116,7 +116,7 @@ class ExperimentCLI(LightningCLI):
         for part in ("model", "data"):
             refuse_dangerous(options[part], f"the configuration's {part}")
         record = self._parser(self.subcommand).dump(
-            options, skip_none=False, skip_link_targets=False
+            options, skip_none=False, skip_link_targets=False, skip_validation=True
         )
         refuse_what_is_not_recorded(record)
         if self.subcommand == "fit":

@@ -1,6 +1,7 @@
 """What holds for every test: no network, no account, no window, few threads."""
 
 import os
+from functools import lru_cache
 
 # Before the imports that read them.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -11,6 +12,7 @@ os.environ["WANDB_MODE"] = "offline"
 import pytest
 import torch
 
+from arseg_lightning.datasets.synthetic import scene
 from tests.parity import published  # noqa: F401 (a fixture)
 
 
@@ -18,6 +20,12 @@ from tests.parity import published  # noqa: F401 (a fixture)
 def _few_threads():
     """Small tensors run faster on one thread, and figures do not depend on the machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _scenes_are_built_once():
+    """Most tests drive down the same few roads, whose building takes longer than their frames."""
+    scene.build_scenery = lru_cache(scene.build_scenery)
 
 
 @pytest.fixture(autouse=True)

@@ -78,7 +78,9 @@ class RunRecord(SaveConfigCallback):
 
     @cached_property
     def _text(self) -> str:
-        text: str = self.parser.dump(self.config, skip_none=False, skip_link_targets=False)
+        text: str = self.parser.dump(
+            self.config, skip_none=False, skip_link_targets=False, skip_validation=True
+        )
         return text
 
 

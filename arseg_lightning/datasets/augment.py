@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,9 +16,8 @@ from torch import Tensor
 from arseg_lightning.geometry import crop, flip, flip_motion, resize, resize_labels, resize_motion
 from arseg_lightning.ranges import check_above, check_range
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network otherwise
-
-import albumentations
+if TYPE_CHECKING:
+    import albumentations
 
 __all__ = ["ClipAugment", "RawClip"]
 
@@ -132,6 +132,9 @@ def _resize_clip(clip: RawClip, size: tuple[int, int]) -> RawClip:
 
 def _photometry(jitter: float) -> albumentations.Compose:
     """Build the colour transform."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import asks the network otherwise
+    import albumentations  # takes half a second, and only training needs it
+
     factor = (max(0.0, 1 - jitter), 1 + jitter)
     return albumentations.Compose(
         [albumentations.ColorJitter(factor, factor, factor, hue=(0, 0), p=1.0)]
