@@ -34,9 +34,9 @@ from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
 from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClassSet
+from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
-from arseg_lightning.video.usable import MotionSource
 
 __all__ = ["ClipDataModule"]
 

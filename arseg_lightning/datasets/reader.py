@@ -13,9 +13,9 @@ from torch import Tensor
 
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.video.cache import VideoMotion
 from arseg_lightning.video.frame_reader import FrameReader
 from arseg_lightning.video.timeline import read_timeline
+from arseg_lightning.video.video_motion import VideoMotion
 
 __all__ = ["ClipReader", "FrameOrigin"]
 

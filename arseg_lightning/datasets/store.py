@@ -10,11 +10,11 @@ from pathlib import Path
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.files import building
 from arseg_lightning.ranges import check_words
-from arseg_lightning.video.cache import MotionCache, VideoMotion
+from arseg_lightning.video.cache import MotionCache, MotionSource, copy_of, usable_video
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings, Progress, encode_frames
 from arseg_lightning.video.frame_cache import FrameCache
-from arseg_lightning.video.usable import MotionSource, copy_of, usable_video
+from arseg_lightning.video.video_motion import VideoMotion
 
 __all__ = ["ClipStore"]
 

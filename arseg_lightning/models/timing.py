@@ -1,4 +1,4 @@
-"""Where the time of a step goes: its sections are named where they run, and timed when asked to."""
+"""Times the sections of a step, which are named where they run."""
 
 from __future__ import annotations
 

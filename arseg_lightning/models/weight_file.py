@@ -1,4 +1,4 @@
-"""Tensors by name, out of any PyTorch file, without running code from it."""
+"""Reads tensors by name out of any PyTorch file, without running code from it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     content = read_content(path)
     tensors = _tensors_of(content)
     if not tensors:
+        found = f"a {type(content).__name__}"
+        if isinstance(content, dict):
+            found = f"a dictionary with {[str(key) for key in list(content)[:5]]}"
         raise ValueError(
             f"{path} holds no weights: expected tensors by name, or a dictionary with "
-            f"'state_dict', found {_describe(content)}; give a checkpoint of a network"
+            f"'state_dict', found {found}; give a checkpoint of a network"
         )
     return {name.removeprefix("module."): value for name, value in tensors.items()}
 
@@ -55,7 +58,13 @@ def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
     except OSError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way
-        raise ValueError(f"{path} {_problem(error)}") from error
+        problem = "is damaged or no PyTorch checkpoint; copy or download it again"
+        if "can still be loaded" in str(error):  # bytes are fine, but PyTorch will not build them
+            problem = (
+                "holds objects beside tensors and plain values, and building them may run code "
+                "from the file; save it again with nothing but a state dict"
+            )
+        raise ValueError(f"{path} {problem}") from error
 
 
 def _tensors_of(content: object) -> dict[str, Tensor]:
@@ -68,19 +77,3 @@ def _tensors_of(content: object) -> dict[str, Tensor]:
             if named:
                 return named
     return {}
-
-
-def _problem(error: Exception) -> str:
-    """Tell objects that PyTorch will not build from bytes that it cannot read."""
-    if "can still be loaded" in str(error):
-        return (
-            "holds objects beside tensors and plain values, and building them may run code from "
-            "the file; save it again with nothing but a state dict"
-        )
-    return "is damaged or no PyTorch checkpoint; copy or download it again"
-
-
-def _describe(content: object) -> str:
-    if isinstance(content, dict):
-        return f"a dictionary with {[str(key) for key in list(content)[:5]]}"
-    return f"a {type(content).__name__}"

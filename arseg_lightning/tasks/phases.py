@@ -17,7 +17,7 @@ from arseg_lightning.methods import (
     SegmentorFactory,
 )
 from arseg_lightning.models import BiSeNet18
-from arseg_lightning.models.published import refuse_published_low_res
+from arseg_lightning.models.checkpoint import refuse_published_low_res
 from arseg_lightning.propagation import Convention, CReFF
 from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import holds_fusion
@@ -61,6 +61,7 @@ class PerFrameTask(VideoTask):
                 f"warp_between propagates the feature of keyframes in full, got "
                 f"resolution_ratio={resolution_ratio}; leave one of the two out"
             )
+        # A low-res branch at full resolution would be evaluated without a complaint.
         if resolution_ratio == 1.0 and "network" in (weights or {}):
             refuse_published_low_res(str((weights or {})["network"]).partition("#")[0])
         method: MethodFactory = partial(

@@ -27,7 +27,7 @@ from arseg_lightning.methods import (
     shared,
 )
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18, PSPNet18Stride8
-from arseg_lightning.models.pspnet_cuts import PSPNet18EarlyCut
+from arseg_lightning.models.pspnet import PSPNet18EarlyCut
 from arseg_lightning.propagation import ConvFusion, CReFF, NoFusion
 
 NETWORKS = (PSPNet18, PSPNet18Stride8, BiSeNet18, EfficientNetLite0)

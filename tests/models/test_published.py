@@ -15,7 +15,7 @@ from arseg_lightning.models import (
     published_fusion_weights,
     read_checkpoint,
 )
-from arseg_lightning.models.published import has_trained_fusion
+from arseg_lightning.models.checkpoint import has_trained_fusion
 from arseg_lightning.propagation import CReFF
 from tests.models.laws import pairs
 from tests.published_files import published_state, write_high, write_low

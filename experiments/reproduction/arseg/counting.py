@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from arseg_lightning.cost.counting import measure, on_meta
 from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.blocks import AnyBatchNorm
-from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
-from arseg_lightning.models.pspnet_cuts import PSPNet18EarlyCut
+from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation.creff import Fusion
 

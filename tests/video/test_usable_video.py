@@ -6,11 +6,10 @@ import pytest
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.labelled_video import LabelledVideoFile
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.video.cache import MotionCache
+from arseg_lightning.video.cache import MotionCache, usable_video
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.probe import probe
-from arseg_lightning.video.usable import usable_video
 from tests.video.hand_made import pan
 from tests.video.small_videos import write_stream
 
