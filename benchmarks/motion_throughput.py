@@ -36,11 +36,12 @@ import numpy as np
 from arseg_lightning import native
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.types import Motion
-from arseg_lightning.video.cache import MotionCache, VideoMotion
+from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.probe import probe
+from arseg_lightning.video.video_motion import VideoMotion
 
 PACKAGE = "motion-vector-extractor"
 HEIGHT, WIDTH, NUM_FRAMES = 720, 960, 300

@@ -6,8 +6,9 @@ The clip is a folder of ``images`` and, of the same names, ``labels`` of 11 clas
 of 0 to 10). It is encoded in several ways; the labels of each frame that is no B-frame are carried
 along the motion of the frames behind it, as far as 11 frames. The same frames are carried by the
 motion of the clip encoded with one reference and no B-frames, which is what encoding on the fly
-makes: what is lost is the difference. x264 does not encode the same
-twice: figures of a second run differ by 0.3, and those of several are averaged (``REPEATS``).
+makes: what is lost is the difference. The last rows are encoded on the fly, at full and at half
+size. x264 does not encode the same twice: figures of a second run differ by 0.3, and those of
+several are averaged (``REPEATS``).
 """
 
 from __future__ import annotations
@@ -25,9 +26,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from arseg_lightning.report.table_files import write_table
-from arseg_lightning.video.cache import MotionCache, VideoMotion
+from arseg_lightning.types import Frame
+from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.images import image_files, read_image
-from arseg_lightning.video.quality import carry_label
+from arseg_lightning.video.live.reencoder import Reencoder
+from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.video.motion_file import write_motion
+from arseg_lightning.video.quality import carry_label, confusion, mean_iou
+from arseg_lightning.video.video_motion import VideoMotion
 
 DISTANCES, NUM_CLASSES, FPS, REPEATS = (1, 2, 3, 6, 9, 11), 11, 15, 1
 Labels = list[NDArray[np.uint8]]
@@ -52,11 +58,15 @@ WAYS: dict[str, tuple[str, str, dict[str, str]]] = {
 }
 
 
+ON_THE_FLY = {"encoded on the fly": 1, "encoded on the fly, half size": 2}
+"""By how much frames are made smaller for it."""
+
+
 def main() -> None:
     """Encode, propagate, print a table and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clip", type=Path, required=True, help="folder of images and labels")
-    parser.add_argument("--ways", nargs="*", default=list(WAYS), help="some of the ways")
+    parser.add_argument("--ways", nargs="*", default=[*WAYS, *ON_THE_FLY], help="some of the ways")
     parser.add_argument("--output", type=Path, help="where to write the table")
     arguments = parser.parse_args()
     labels = [np.array(Image.open(path)) for path in image_files(arguments.clip / "labels")]
@@ -94,28 +104,34 @@ def _miou(motion: VideoMotion, keyframes: Collection[int], labels: Labels) -> li
         for count, distance in zip(counts, DISTANCES, strict=True):
             if keyframe + distance < motion.num_frames:
                 field = motion.motion(keyframe + distance, keyframe)
-                _count(carry_label(labels[keyframe], field), labels[keyframe + distance], count)
-    hits = np.diagonal(counts, axis1=1, axis2=2)
-    union = counts.sum(2) + counts[..., :NUM_CLASSES].sum(1) - hits
-    ious = np.where(union > 0, hits / np.maximum(union, 1), np.nan)
-    return [float(each) for each in np.nanmean(ious, axis=1)]
-
-
-def _count(carried: NDArray[np.uint8], label: NDArray[np.uint8], count: NDArray[np.int64]) -> None:
-    """Add pixels, by their own class and the carried one."""
-    counted = label < NUM_CLASSES
-    found = np.minimum(carried[counted], NUM_CLASSES)
-    places = label[counted].astype(np.int64) * (NUM_CLASSES + 1) + found
-    count += np.bincount(places, minlength=count.size).reshape(count.shape)
+                carried = carry_label(labels[keyframe], field)
+                count += confusion(carried, labels[keyframe + distance], NUM_CLASSES)
+    return [mean_iou(count) for count in counts]
 
 
 def _motion(way: str, clip: Path, folder: Path) -> VideoMotion:
     """The motion of the clip, encoded in one of the ways."""
+    if way in ON_THE_FLY:
+        return _on_the_fly(clip, folder / "on_the_fly.motion", ON_THE_FLY[way])
     encoder, ending, options = WAYS[way]
     video, cache = folder / f"{list(WAYS).index(way)}.{ending}", MotionCache(folder / "motion")
     _encode(clip, video, encoder, options)
     cache.ensure(video)
     return cache.read(video)
+
+
+def _on_the_fly(clip: Path, path: Path, scale: int) -> VideoMotion:
+    """The motion that a stream of the clip's images gets."""
+    reencoder, frames = Reencoder(scale), []
+    for index, file in enumerate(image_files(clip / "images")):
+        image = read_image(file)
+        picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+        step = reencoder.step(Frame(index, index / FPS, "P", image), picture)
+        size = image.shape[0], image.shape[1]
+        frames.append(("I", BlockMotion.unknown(size, index)) if step is None else ("P", step))
+    with path.open("wb") as target:
+        write_motion(target, frames, size, FPS)
+    return VideoMotion(path)
 
 
 def _encode(clip: Path, path: Path, encoder: str, options: dict[str, str]) -> None:

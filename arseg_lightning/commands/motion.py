@@ -20,11 +20,11 @@ from arseg_lightning.files import write_atomic
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.report.motion_quality import draw_motion, plot_quality, quality_table
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.cache import VideoMotion
+from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.frame_reader import read_frames
 from arseg_lightning.video.quality import MotionQuality, measure_motion
-from arseg_lightning.video.usable import MotionSource
+from arseg_lightning.video.video_motion import VideoMotion
 
 __all__ = ["match_labels", "motion"]
 

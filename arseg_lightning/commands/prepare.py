@@ -16,8 +16,8 @@ from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.parallel_jobs import Job, Outcome, available_cores, run_jobs
 from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.experiment import Experiment
+from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.encode import EncodeSettings
-from arseg_lightning.video.usable import MotionSource
 
 __all__ = ["prepare"]
 

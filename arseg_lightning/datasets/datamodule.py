@@ -34,9 +34,9 @@ from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
 from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClassSet
+from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
-from arseg_lightning.video.usable import MotionSource
 
 __all__ = ["ClipDataModule"]
 
@@ -253,6 +253,7 @@ class ClipDataModule(LightningDataModule):
     def _training_loader(self, split: str) -> Loader:
         dataset = self._training_clips(split, self.augment)
         sampler = EpochSampler(len(dataset), self.seed, *processes(self.trainer))
+        # After a restart from a checkpoint, the trainer knows its epoch later than the workers ask.
         sampler.set_epoch(max(self._first_epoch, finished_epochs(self.trainer)))
         return clip_loader(dataset, sampler, self.batch_size, self.num_workers, drop_last=True)
 

@@ -1,28 +1,29 @@
-"""Motion on disk: extracted once for each video, whatever the keyframe interval."""
+"""Motion on disk: extracted once for each video, or for a copy where it has none that fits."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-
-import numpy as np
+from typing import Literal
 
 from arseg_lightning.files import building, remedy_for, replacing
-from arseg_lightning.types import Motion
-from arseg_lightning.video.chain import Chaining, MotionChain
+from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.decode import decode_motion
-from arseg_lightning.video.errors import VideoError
-from arseg_lightning.video.evidence import Evidence
+from arseg_lightning.video.encode import EncodeSettings, Progress, reencode
+from arseg_lightning.video.errors import NoMotionVectors, VideoError
 from arseg_lightning.video.motion import BlockMotion
-from arseg_lightning.video.motion_file import MotionIndex, read_index, read_motion, write_motion
-from arseg_lightning.video.probe import probe, require_motion
+from arseg_lightning.video.motion_file import write_motion
+from arseg_lightning.video.probe import motion_remedy, probe, require_motion
+from arseg_lightning.video.video_motion import VideoMotion
 
-__all__ = ["CannotWriteCache", "MotionCache", "NotCached", "VideoMotion", "content_hash"]
+__all__ = ["CannotWriteCache", "MotionCache", "MotionSource", "NotCached"]
+__all__ += ["content_hash", "copy_of", "usable_video"]
 
-Progress = Callable[[int, int | None], None]
+MotionSource = Literal["codec", "reencode"]
+
+_COPY_CRF = 18
 
 _VERSION = 7
 """Goes up when extraction or the file changes, so that entries of an older kind never answer."""
@@ -34,158 +35,6 @@ class NotCached(VideoError):
 
 class CannotWriteCache(VideoError, OSError):
     """An entry could not be written; nothing of it is left behind."""
-
-
-class VideoMotion:
-    """The motion of one video, read frame by frame as it is asked for.
-
-    Args:
-        path: A motion file; it holds the motion of each frame, however it is chained.
-        chaining: How that is composed to the motion to a keyframe.
-    """
-
-    def __init__(self, path: Path, chaining: Chaining = "subpixel") -> None:
-        self.path = path
-        self.chaining: Chaining = chaining
-        self.index: MotionIndex = read_index(path)
-        self._records = self.index.records
-        self._chain: MotionChain | None = None  # made when it is needed: it holds whole fields
-        self._chained: tuple[int, int] | None = None  # keyframe and last record of the chain
-
-    @property
-    def num_frames(self) -> int:
-        """Number of frames."""
-        return len(self.index.picture_types)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the pictures."""
-        return self.index.size
-
-    @property
-    def fps(self) -> float:
-        """Frames a second."""
-        return self.index.fps
-
-    @property
-    def picture_types(self) -> str:
-        """One letter a frame."""
-        return self.index.picture_types
-
-    @property
-    def evidence(self) -> Evidence:
-        """Whether the video's vectors lead to what looks alike."""
-        return Evidence(*self.index.evidence)
-
-    @property
-    def intra_frames(self) -> tuple[int, ...]:
-        """Indices of the I-frames, across which no motion leads."""
-        return tuple(i for i, kind in enumerate(self.picture_types) if kind == "I")
-
-    @property
-    def anchors(self) -> frozenset[int]:
-        """Indices of the frames before which nothing was decoded that is shown later."""
-        kinds = np.frombuffer(self.index.kinds.encode(), "S1")
-        return frozenset(self.index.shown[kinds == b"a"].tolist())
-
-    def block_motion(self, frame: int) -> BlockMotion:
-        """The motion of a frame to those that it was predicted from."""
-        return self.block_motions(frame, frame + 1)[0]
-
-    def block_motions(self, start: int, stop: int) -> list[BlockMotion]:
-        """The motion of consecutive frames, with that of the later ones that they refer to."""
-        self._require(start)
-        self._require(stop - 1)
-        records, shown = self._records[start:stop], self.index.shown
-        end = int(records.max()) + 1
-        begin = int(np.argmax(shown[:end] >= start))
-        steps = read_motion(self.path, self.index, begin, end)
-        frames = shown[begin:end]
-        found = []
-        for frame, record in zip(range(start, stop), records.tolist(), strict=True):
-            later = np.flatnonzero(frames[: record - begin] > frame)
-            earlier = tuple(steps[each] for each in later)
-            found.append(replace(steps[record - begin], earlier=earlier))
-        return found
-
-    def motion(self, frame: int, keyframe: int) -> Motion:
-        """Compose the motion of a frame to a keyframe before it.
-
-        Asking for the frames of a keyframe in order costs one step each.
-
-        Raises:
-            ValueError: If the keyframe lies behind the frame, or an I-frame between them.
-        """
-        if frame < keyframe:
-            raise ValueError(f"keyframe {keyframe} is behind frame {frame}; motion leads backwards")
-        self._require(keyframe)
-        self._require(frame)
-        barrier = self.picture_types.rfind("I", keyframe + 1, frame + 1)
-        if barrier >= 0:
-            raise ValueError(
-                f"no motion leads from frame {frame} to keyframe {keyframe}: frame {barrier} is an "
-                f"I-frame; make it the keyframe, or encode the video as one long GOP"
-            )
-        chain = self._chain = self._chain or MotionChain(self.size, self.chaining)
-        known, record = self._chained or (-1, -1), int(self._records[frame])
-        if known[0] != keyframe or (record <= known[1] and not chain.knows(frame)):
-            known = keyframe, self._restart(chain, keyframe, keyframe)
-        self._chained = keyframe, self._push(chain, known[1], record)
-        return chain.motion(frame)
-
-    def motion_to(self, frame: int, earlier: int) -> Motion:
-        """The motion of a frame to the one given before it.
-
-        Where its vectors lead past that, they are followed from there to it.
-
-        Raises:
-            ValueError: If the other is not before the frame.
-        """
-        step = self.block_motion(frame)
-        earliest = min(earlier, *(frame + each for each in step.leads_to))
-        if (
-            earliest == earlier
-            or frame == earlier
-            or "I" in self.picture_types[earlier + 1 : frame + 1]
-        ):
-            return self.motion(frame, earlier)
-        chain = self._chain = self._chain or MotionChain(self.size, self.chaining)
-        last = self._restart(chain, earlier, max(earliest, 0), step)
-        self._push(chain, last, int(self._records[frame]))
-        self._chained = None
-        return chain.motion(frame)
-
-    def _restart(
-        self, chain: MotionChain, keyframe: int, earliest: int, step: BlockMotion | None = None
-    ) -> int:
-        """Begin a chain at the last anchor up to a frame; gives the last record pushed."""
-        anchor = next((i for i in range(earliest, 0, -1) if self._kind(i) == "a"), 0)
-        chain.reset(anchor)
-        last = int(self._records[anchor])
-        if anchor != keyframe:
-            last = self._push(chain, last, int(self._records[keyframe]))
-            chain.restart(keyframe, step)
-        return last
-
-    def _push(self, chain: MotionChain, last: int, record: int) -> int:
-        """Push what comes after a record, up to another; gives the last one pushed."""
-        if record > last:
-            for step in read_motion(self.path, self.index, last + 1, record + 1):
-                chain.push(step)
-        return max(last, record)
-
-    def _kind(self, frame: int) -> str:
-        return self.index.kinds[int(self._records[frame])]
-
-    def take_over(self, other: VideoMotion) -> None:
-        """Work in the memory of a video that is not read now: whole fields, for each video."""
-        chain, other._chain, other._chained = other._chain, None, None
-        if chain is not None and (chain.size, chain.chaining) == (self.size, self.chaining):
-            self._chain, self._chained = chain, None
-
-    def _require(self, frame: int) -> None:
-        if not 0 <= frame < self.num_frames:
-            raise IndexError(f"frame {frame} of {self.num_frames} in {self.path}")
 
 
 class MotionCache:
@@ -273,6 +122,50 @@ def _extract(
         yield found
         if progress is not None:
             progress(index + 1, total)
+
+
+def usable_video(
+    video: Path,
+    folder: Path,
+    cache: MotionCache,
+    motion: MotionSource = "codec",
+    progress: Progress | None = None,
+) -> Path:
+    """Find the file to decode for a video; what has to be known of its motion is then cached.
+
+    Args:
+        video: The video.
+        folder: Where copies are kept, filed under the content of the original.
+        cache: Where motion is kept.
+        motion: ``codec`` uses the video as it is or refuses it; ``reencode`` makes an H.264 copy
+            (one long GOP, one reference, no B-frames) of a video that is refused otherwise.
+        progress: Is told the frames done and in total while motion is extracted or a copy made.
+
+    Raises:
+        NoMotionVectors: If the codec exports no vectors, they lead to nothing alike, or the
+            pictures are turned.
+    """
+    try:
+        require_motion(probe(video))
+        # whether vectors are motion is known when all have been matched
+        cache.ensure(video, progress)
+        if what := cache.read(video).evidence.obstacle():
+            raise NoMotionVectors(f"{video} {what}; {motion_remedy(video)}")
+        return video
+    except NoMotionVectors:
+        if motion == "codec":
+            raise
+    copy = copy_of(video, folder)
+    with building(copy) as missing:
+        if missing:
+            settings = EncodeSettings(keyframe_interval=None, crf=_COPY_CRF, fps=probe(video).fps)
+            reencode(video, copy, settings, progress)
+    return copy
+
+
+def copy_of(video: Path, folder: Path) -> Path:
+    """The place of a video's copy, filed under the content of the original."""
+    return folder / f"{video.stem}-{content_hash(video)}.mp4"
 
 
 def content_hash(path: Path) -> str:

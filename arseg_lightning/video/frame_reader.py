@@ -85,11 +85,17 @@ class FrameReader:
         wanted = sorted(set(indices))
         if wanted and wanted[0] < 0:
             raise IndexError(f"frames are counted from 0, got {wanted[0]}")
+        damage, frames = Damage(self.path), {}
         try:
-            return self._read(wanted)
+            for index in wanted:
+                numbered = self._kept.get(index) or self._find(index)
+                damage.replaced += [index] * numbered.is_copy
+                frames[index] = self._to_frame(numbered)
         except Exception:
             self.close()  # what is open has failed
             raise
+        damage.warn()
+        return frames
 
     def close(self) -> None:
         """Close the video and forget its pictures; reading opens it again."""
@@ -99,15 +105,6 @@ class FrameReader:
         if self._pictures is not None:
             self._pictures.close()
         self._pictures, self._start, self._next = None, 0, 0
-
-    def _read(self, wanted: list[int]) -> dict[int, Frame]:
-        damage, frames = Damage(self.path), {}
-        for index in wanted:
-            numbered = self._kept.get(index) or self._find(index)
-            damage.replaced += [index] * numbered.is_copy
-            frames[index] = self._to_frame(numbered)
-        damage.warn()
-        return frames
 
     def _find(self, index: int) -> NumberedPicture:
         """Decode up to a frame, from where the video is open or from a keyframe."""
@@ -132,19 +129,15 @@ class FrameReader:
             if self._start and numbered.place == self._start and numbered.is_copy:
                 return None
             self._next = numbered.place + 1
-            self._keep(numbered)
+            size = sum(plane.buffer_size for plane in numbered.picture.planes)
+            if room := self.kept_bytes // max(1, size):
+                self._kept.pop(numbered.place, None)
+                self._kept[numbered.place] = numbered
+                for place in list(self._kept)[:-room]:
+                    del self._kept[place]
             if numbered.place == index:
                 return numbered
         return None
-
-    def _keep(self, numbered: NumberedPicture) -> None:
-        """Keep a picture, and the last ones before it as far as there is memory for them."""
-        room = self.kept_bytes // max(1, _num_bytes(numbered))
-        if room:
-            self._kept.pop(numbered.place, None)
-            self._kept[numbered.place] = numbered
-            for place in list(self._kept)[:-room]:
-                del self._kept[place]
 
     def _open(self, start: int) -> None:
         """Open the video anew, where decoding can start."""
@@ -172,8 +165,3 @@ def _decode(path: Path, timeline: Timeline | None, start: int) -> Generator[Numb
             timeline.seek(container, stream, start)
         unsaid = Damage(path)  # only that of the frames asked for counts
         yield from numbered_pictures(container, stream, timeline, unsaid, start)
-
-
-def _num_bytes(numbered: NumberedPicture) -> int:
-    """Memory of a picture."""
-    return sum(plane.buffer_size for plane in numbered.picture.planes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arseg_lightning.types import Motion, size_text
-from arseg_lightning.video.cache import VideoMotion
+from arseg_lightning.video.video_motion import VideoMotion
 
-__all__ = ["DistanceQuality", "MotionQuality", "carry_label", "measure_motion"]
+__all__ = ["DistanceQuality", "MotionQuality", "carry_label", "confusion", "mean_iou"]
+__all__ += ["measure_motion"]
 
 Labels = NDArray[np.uint8]
 
@@ -86,18 +87,27 @@ def measure_motion(
             of the pictures.
     """
     tallies: dict[int, _Tally] = {}
-    for keyframe, frame, key_label, label in _pairs(motion, keyframes, label_of):
-        tally = tallies.setdefault(frame - keyframe, _Tally(num_classes))
-        tally.add(key_label, label, motion.motion(frame, keyframe))
-    counted = [distance for distance in sorted(tallies) if tallies[distance].carried.any()]
-    if not counted:
+    for keyframe, stop in pairwise([*keyframes, motion.num_frames]):
+        key_label = _label(label_of, keyframe, motion.size)
+        if key_label is None:
+            continue
+        for frame in range(keyframe + 1, stop):
+            label = _label(label_of, frame, motion.size)
+            if label is not None:
+                tally = tallies.setdefault(frame - keyframe, _Tally(num_classes))
+                tally.add(key_label, label, motion.motion(frame, keyframe))
+    entries = tuple(
+        tally.quality(distance) for distance, tally in sorted(tallies.items()) if tally.copied.any()
+    )
+    if not entries:
+        some = ", ".join(map(str, keyframes[:3])) + ", ..." * (len(keyframes) > 3)
         raise ValueError(
-            f"none of the {len(keyframes)} keyframes ({_first(keyframes)}) has a label together "
-            f"with a frame behind it; label consecutive frames, or choose another "
-            f"keyframe_interval"
+            f"none of the {len(keyframes)} keyframes ({some}) has a label together with a frame "
+            f"behind it; label consecutive frames, or choose another keyframe_interval"
         )
-    entries = tuple(tallies[distance].quality(distance) for distance in counted)
-    return MotionQuality(entries, _intra_share(motion))
+    predicted = [frame for frame, kind in enumerate(motion.picture_types) if kind != "I"]
+    shares = [float(motion.block_motion(frame).intra.mean()) for frame in predicted]
+    return MotionQuality(entries, float(np.mean(shares)) if shares else 0.0)
 
 
 def carry_label(label: Labels, motion: Motion) -> Labels:
@@ -115,19 +125,18 @@ def carry_label(label: Labels, motion: Motion) -> Labels:
 
 
 class _Tally:
-    """What is counted for one distance."""
+    """What is counted for one distance: pixels by their own class and the one carried there."""
 
     def __init__(self, num_classes: int) -> None:
         shape = (num_classes, num_classes + 1)  # the last column: void was carried here
-        self.carried = np.zeros(shape, np.int64)
-        self.copied = np.zeros(shape, np.int64)
+        self.carried, self.copied = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self.num_frames = 0
         self.filled = 0.0
 
     def add(self, key_label: Labels, label: Labels, motion: Motion) -> None:
         """Count one frame."""
-        self.carried += _confusion(carry_label(key_label, motion), label, self.carried.shape)
-        self.copied += _confusion(key_label, label, self.copied.shape)
+        self.carried += confusion(carry_label(key_label, motion), label, len(self.carried))
+        self.copied += confusion(key_label, label, len(self.copied))
         self.num_frames += 1
         self.filled += 1 - float(motion.valid.mean())
 
@@ -136,59 +145,37 @@ class _Tally:
         return DistanceQuality(
             distance,
             self.num_frames,
-            miou_carried=_mean_iou(self.carried),
-            miou_copied=_mean_iou(self.copied),
+            miou_carried=mean_iou(self.carried),
+            miou_copied=mean_iou(self.copied),
             filled_share=self.filled / self.num_frames,
         )
 
 
-def _pairs(
-    motion: VideoMotion, keyframes: Sequence[int], label_of: Callable[[int], Labels | None]
-) -> Iterator[tuple[int, int, Labels, Labels]]:
-    """All labelled frames with their labelled keyframes, in order; each label is read once."""
-    for keyframe, stop in pairwise([*keyframes, motion.num_frames]):
-        key_label = label_of(keyframe)
-        if key_label is None:
-            continue
-        _require_size(key_label, keyframe, motion.size)
-        for frame in range(keyframe + 1, stop):
-            label = label_of(frame)
-            if label is not None:
-                _require_size(label, frame, motion.size)
-                yield keyframe, frame, key_label, label
-
-
-def _confusion(carried: Labels, label: Labels, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Count pixels by their own class (row) and the carried one (column)."""
-    num_classes, columns = shape
+def confusion(carried: Labels, label: Labels, num_classes: int) -> NDArray[np.int64]:
+    """Count pixels by their own class (row) and the carried one (column; the last one: void)."""
     counted = label < num_classes
-    true = label[counted].astype(np.int64)
     found = np.minimum(carried[counted], num_classes)
-    return np.bincount(true * columns + found, minlength=num_classes * columns).reshape(shape)
+    cells = label[counted].astype(np.int64) * (num_classes + 1) + found
+    size = num_classes * (num_classes + 1)
+    return np.bincount(cells, minlength=size).reshape(num_classes, num_classes + 1)
 
 
-def _mean_iou(confusion: NDArray[np.int64]) -> float:
+def mean_iou(counts: NDArray[np.int64]) -> float:
     """Mean over the classes that occur."""
-    hits = confusion.diagonal()
-    union = confusion.sum(1) + confusion[:, :-1].sum(0) - hits
+    hits = counts.diagonal()
+    union = counts.sum(1) + counts[:, :-1].sum(0) - hits
     present = union > 0
     return float((hits[present] / union[present]).mean())
 
 
-def _intra_share(motion: VideoMotion) -> float:
-    """Share of intra-coded blocks in the frames that are no I-frames."""
-    predicted = (i for i, kind in enumerate(motion.picture_types) if kind != "I")
-    shares = [float(motion.block_motion(frame).intra.mean()) for frame in predicted]
-    return float(np.mean(shares)) if shares else 0.0
-
-
-def _require_size(label: Labels, frame: int, size: tuple[int, int]) -> None:
-    if label.shape != size:
+def _label(
+    label_of: Callable[[int], Labels | None], frame: int, size: tuple[int, int]
+) -> Labels | None:
+    """The label of a frame, if it has one, which has to be of the size of the video."""
+    label = label_of(frame)
+    if label is not None and label.shape != size:
         raise ValueError(
             f"the label of frame {frame} is {size_text(label.shape)}, the video is "
             f"{size_text(size)} (height x width); resize the labels by nearest neighbour"
         )
-
-
-def _first(keyframes: Sequence[int]) -> str:
-    return ", ".join(map(str, keyframes[:3])) + ", ..." * (len(keyframes) > 3)
+    return label

@@ -3,10 +3,10 @@
 import numpy as np
 
 from arseg_lightning.types import BLOCK_SIZE
-from arseg_lightning.video.cache import VideoMotion
 from arseg_lightning.video.motion import BlockMotion, matched_motion
 from arseg_lightning.video.motion_file import write_motion
 from arseg_lightning.video.vectors import Candidates
+from arseg_lightning.video.video_motion import VideoMotion
 
 _FIELDS = {"source": "i4", "w": "u1", "h": "u1", "dst_x": "i2", "dst_y": "i2"}
 _FIELDS |= {"motion_x": "i4", "motion_y": "i4", "motion_scale": "u2"}

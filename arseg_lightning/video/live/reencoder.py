@@ -37,18 +37,23 @@ error 3.3 to 3.7 grey levels), in a fifth of the time (8 to 42 ms)."""
 
 _DECODER = {"flags2": "+export_mvs", "flags": "+low_delay"}
 
-_HALVED_FROM = 480
-"""Rows and columns from which frames are encoded at half their size."""
+_HALVED_FROM = 720
+"""Rows and columns from which frames are encoded at half their size. It takes half the time. At 360
+rows it costs 2 to 3 points of mIoU over 11 frames; at 540, the frame is predicted by 3.9 instead of
+3.2 grey levels. Blocks of half of 720 rows are as fine as those of all of 360."""
 
 
 class Reencoder:
     """Encodes frames one after the other into motion, each without waiting for the next.
 
-    Large frames are encoded at half their size, which takes less than half the time. Their
-    vectors are matched and refined at full size.
+    Large frames are encoded at half their size; their vectors are matched and refined at full size.
+
+    Args:
+        scale: Pixels of a frame along one of what is encoded; by its size, if none is given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scale: int | None = None) -> None:
+        self._asked_scale = scale
         self._size: tuple[int, int] | None = None
         self._before: VideoFrame | None = None
         self._scale = 1
@@ -101,7 +106,7 @@ class Reencoder:
 
     def _start(self, size: tuple[int, int]) -> None:
         """Set encoder and decoder up for a size."""
-        self._scale = 2 if min(size) >= _HALVED_FROM else 1
+        self._scale = self._asked_scale or (2 if min(size) >= _HALVED_FROM else 1)
         encoder = CodecContext.create("libx264", "w")
         encoder.height, encoder.width = (-(-side // self._scale) for side in size)
         encoder.pix_fmt = "gray"

@@ -93,38 +93,23 @@ class LiveSource:
         first: StreamedFrame,
         reader: Reader[StreamedFrame],
     ) -> None:
+        self.name = feed.name
+        """What messages call the source."""
+        self.path = feed.path
+        """The video file, if the source is one."""
+        self.num_frames = feed.num_frames
+        """Number of frames; None if it is not known."""
+        self.fps = feed.fps
+        """Frames per second, as the source says at its start."""
+        self.is_live = feed.is_live
+        """Whether the source goes on by itself and does not wait for the caller."""
         self.size = first.frame.size
         """Height and width of the first frame."""
-        self._feed = feed
+        self._damage = feed.damage
         self._frames = frames
         self._first: StreamedFrame | None = first
         self._reader = reader
         self._has_said_damage = False
-
-    @property
-    def name(self) -> str:
-        """What messages call the source."""
-        return self._feed.name
-
-    @property
-    def path(self) -> Path | None:
-        """The video file, if the source is one."""
-        return self._feed.path
-
-    @property
-    def fps(self) -> float:
-        """Frames per second, as the source says."""
-        return self._feed.fps
-
-    @property
-    def num_frames(self) -> int | None:
-        """Number of frames; None if it is not known."""
-        return self._feed.num_frames
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the source goes on by itself and does not wait for the caller."""
-        return self._feed.is_live
 
     @property
     def num_dropped(self) -> int:
@@ -134,7 +119,7 @@ class LiveSource:
     @property
     def damage(self) -> str:
         """What was lost or damaged of what was decoded so far; empty if nothing was."""
-        return self._feed.damage.summary
+        return self._damage.summary
 
     @property
     def motion_use(self) -> MotionUse:
@@ -185,7 +170,7 @@ class LiveSource:
     def _say_damage(self) -> None:
         if not self._has_said_damage:
             self._has_said_damage = True
-            self._feed.damage.warn()
+            self._damage.warn()
 
 
 def _feed(

@@ -6,11 +6,10 @@ import pytest
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.labelled_video import LabelledVideoFile
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.video.cache import MotionCache
+from arseg_lightning.video.cache import MotionCache, usable_video
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.probe import probe
-from arseg_lightning.video.usable import usable_video
 from tests.video.hand_made import pan
 from tests.video.small_videos import write_stream
 
@@ -92,4 +91,4 @@ def test_vectors_that_are_no_motion_are_refused_or_replaced_by_a_copys(tmp_path)
     assert store.has(sequence)
     assert not store.prepare(sequence)
     assert store.video(sequence).parent == tmp_path / "store" / "copies"
-    assert store.motion(sequence).evidence.share > 0.94
+    assert store.motion_of(store.video(sequence)).evidence.share > 0.94
