@@ -51,6 +51,7 @@ class ClipSpans:
             if self.distance == "uniform":
                 distance = int(generator.integers(1, min(distance, past) + 1))
             return frame - distance, frame
+        # One gap for the whole clip: its frames are evenly spaced.
         shortest, longest = self._gaps
         longest = min(longest, past // self._steps) if self._steps else longest
         gap = int(generator.integers(shortest, longest + 1)) if longest > shortest else shortest
