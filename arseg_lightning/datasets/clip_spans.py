@@ -70,6 +70,7 @@ class ClipSpans:
                     distances = [d for d in distances if frame - d in anchors] or distances
                 distance = distances[int(generator.integers(len(distances)))]
             return frame - distance, frame
+        # One gap for the whole clip: its frames are evenly spaced.
         shortest, longest = self._gaps
         longest = min(longest, past // self._steps) if self._steps else longest
         gap = int(generator.integers(shortest, longest + 1)) if longest > shortest else shortest

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import distributed
 
 from arseg_lightning.datasets.clips import MOST_WAITING
@@ -61,23 +62,26 @@ class Evaluation:
         """Continue a stream, or start the next one."""
         if self._stream is None:
             self._stream = Stream(self.method, clip.normalise, clip.chaining, self.dtype)
-        return [self._push(self._stream, frame) for frame in clip.frames]
+        results = []
+        for frame in clip.frames:
+            if frame.streamed.restart is not None:
+                self.tally.start(frame.name)
+            results.append(push(self._stream, frame))
+            self.tally.note(results[-1])
+            if frame.label is not None:
+                self._count(results[-1], frame.label, frame.distance)
+        return results
 
-    def _push(self, stream: Stream, frame: EvaluationFrame) -> StreamResult:
-        if frame.streamed.restart is not None:
-            self.tally.start(frame.name)
-        result = push(stream, frame)
-        self.tally.note(result)
-        if frame.label is not None:
-            distance = frame.distance if self.distances > 1 else 0
-            if self.method.most_distance is not None:  # its own keyframes, wherever they came
-                distance = result.distance
-            labels, truth = (
-                torch.from_numpy(each)[None].to(self.metric.device)  # (1, H, W)
-                for each in (result.labels, frame.label)
-            )
-            self.metric.update(labels, truth, distance)
-        return result
+    def _count(self, result: StreamResult, label: NDArray[np.uint8], distance: int) -> None:
+        if self.method.most_distance is not None:  # its own keyframes, wherever they came
+            distance = result.distance
+        elif self.distances == 1:  # all frames count together
+            distance = 0
+        labels, truth = (
+            torch.from_numpy(each)[None].to(self.metric.device)  # (1, H, W)
+            for each in (result.labels, label)
+        )
+        self.metric.update(labels, truth, distance)
 
     def end(self) -> None:
         """Let go of the last stream, whose frames and kernels nobody can copy."""
@@ -92,6 +96,7 @@ def push(stream: Stream, frame: EvaluationFrame) -> StreamResult:
     """Segment the next frame of a stream, after those that pass by unseen."""
     streamed = frame.streamed
     for step in frame.passed:
+        # Nobody looks at its pixels, which were not decoded: only its motion leads on.
         blank = np.broadcast_to(np.uint8(0), streamed.frame.image.shape)
         kind = "I" if step is None else "P"
         stream.pass_over(StreamedFrame(Frame(0, 0.0, kind, blank), step))
@@ -117,6 +122,7 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
 
 def _may_be_cut(method: VideoMethod, interval: int) -> bool:
     clock = method.clock
+    # Without a clock, only what keeps no state at all sees the same after a cut.
     if not method.needs.independent or clock is None:
         return method.needs.independent and not method.key_roles
     return isinstance(clock, EveryL) and clock.on_intra and clock.keyframe_interval == interval
@@ -170,6 +176,7 @@ class Tally:
         self.start()
         if not is_distributed():
             return self
+        # Few courses differ, however many streams there are: they are sent as they are.
         parts: list[dict[_Course, tuple[str, int]]] = [{}] * distributed.get_world_size()
         distributed.all_gather_object(parts, self._courses)
         whole = Tally()

@@ -86,16 +86,15 @@ class Experiment:
             elif not weights:  # to count, shapes are enough
                 leave_out_files(model, compared="empty")
             leave_out_pretrained(model)
+            # On the device "meta", networks of any size are built at once and take no memory.
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
         except OmegaConfBaseException as error:
             raise ValueError(f"{self.names}: {error}") from error
         self.data: ClipDataModule = built["data"]
         self.task: VideoTask = built["model"]
-        if checkpoint is not None:
-            self._load(checkpoint)
-
-    def _load(self, checkpoint: Path) -> None:
+        if checkpoint is None:
+            return
         check_run_checkpoint(checkpoint, "--checkpoint")
         try:
             self.task.load_state_dict(read_checkpoint(checkpoint))

@@ -98,6 +98,7 @@ def build_task(
         )
     of_lightning = {"_class_path", "_instantiator", _LEFT_OUT}
     known = {n: v for n, v in hyperparameters.items() if n not in of_lightning | {*arguments}}
+    # Before a parser sees them: it would import what they name.
     refuse_untrusted({"class_path": path, "init_args": known}, "the checkpoint", trusted)
     leave_out_files(known)
     parser = PlainMessages()

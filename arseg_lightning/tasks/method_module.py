@@ -150,6 +150,7 @@ class MethodModule(LightningModule):
         data = getattr(self._trainer, "datamodule", None)
         num_classes: int | None = getattr(data, "num_classes", None)
         interval: int | None = getattr(data, "keyframe_interval", None)
+        # Written to the hyperparameters, so that a checkpoint builds its task without the data.
         if interval is not None and self._follows_data:
             self.keyframe_interval = self.hparams["keyframe_interval"] = interval
         elif interval not in (None, self.keyframe_interval):
@@ -229,7 +230,8 @@ class MethodModule(LightningModule):
             self._stream = Stream(self.method, batch.normalise, batch.chaining, self.weights_dtype)
         results = [push(self._stream, frame) for frame in batch.frames]
         names = tuple(frame.name for frame in batch.frames)
-        return LabelMaps(names, torch.from_numpy(np.stack([each.labels for each in results])))
+        labels = np.stack([result.labels for result in results])  # (T, H, W)
+        return LabelMaps(names, torch.from_numpy(labels))
 
     def on_predict_end(self) -> None:
         """Let go of the last stream, which nobody can copy."""

@@ -58,6 +58,7 @@ def build_optimizer(
     if not groups:
         raise ValueError("no parameter wants a gradient: the method has nothing to train")
     optimizer = make([{"params": group} for group in groups.values()])
+    # After it is made: only then is the optimiser's own rate known.
     for name, group in zip(groups, optimizer.param_groups, strict=True):
         group["lr"] = (learning_rate or group["lr"]) * rates.get(name, 1.0)
     return optimizer

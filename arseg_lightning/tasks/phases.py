@@ -61,6 +61,7 @@ class PerFrameTask(VideoTask):
                 f"warp_between propagates the feature of keyframes in full, got "
                 f"resolution_ratio={resolution_ratio}; leave one of the two out"
             )
+        # A low-res branch at full resolution would be evaluated without a complaint.
         if resolution_ratio == 1.0 and "network" in (weights or {}):
             refuse_published_low_res(str((weights or {})["network"]).partition("#")[0])
         method: MethodFactory = partial(

@@ -75,6 +75,7 @@ def refuse_untrusted_file(path: Path, trusted: Iterable[str] = ()) -> None:
     except (OSError, OmegaConfBaseException, YAMLError):  # who reads it says what is wrong
         return
     parts = plain if isinstance(plain, dict) else {}
+    # A file may also be a part alone, which another one takes in.
     if "model" in parts or "data" in parts:
         parts = {key: parts.get(key) for key in ("model", "data")}
     refuse_untrusted(parts, path, trusted)
@@ -143,6 +144,7 @@ def _could_be_imported(package: str) -> bool:
 
 def _imported(name: str) -> Any:
     """What a name means in the modules that are imported; None if nothing."""
+    # From the longest module name to the shortest: the rest is a class, or a class in a class.
     parts = name.split(".")
     for end in range(len(parts) - 1, 0, -1):
         found: Any = sys.modules.get(".".join(parts[:end]))

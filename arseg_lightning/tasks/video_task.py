@@ -151,7 +151,7 @@ class VideoTask(MethodModule):
         clips = [batch] if isinstance(batch, ClipBatch) else batch
         losses = self.method.losses(*clips)
         self.step_losses = {name: loss.detach() for name, loss in losses.items()}
-        for name, loss in losses.items():
+        for name, loss in losses.items():  # a term that stands still hides in their sum
             self.log_loss(f"train/loss_{name}", loss)
         total = torch.stack(list(losses.values())).sum()
         self.log_loss("train/loss", total, prog_bar=True)
@@ -229,7 +229,7 @@ class VideoTask(MethodModule):
         if not self.trainer.sanity_checking:
             self.refuse_random_weights("test" if self.trainer.testing else "validate")
         for method in methods.values():
-            method.eval()  # Lightning has done so for what is part of this module
+            method.eval()  # Lightning does so for what is part of this module only
         data = getattr(self.trainer, "datamodule", None)
         has_clock = any(method.clock is not None for method in methods.values())
         # Then streams are started at each distance before a label, whatever the method.

@@ -54,7 +54,7 @@ def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, 
         _load(target, name, str(source))
     if weights:
         method.after_loading()
-    random = [
+    random = [  # what a file brings beside parameters, batch norms' statistics, is not asked for
         parameter
         for parameter, _ in method.named_parameters()
         if not any(parameter.startswith(f"{name}.") for name in named)
@@ -89,7 +89,7 @@ def build_compared(
     for name, other in compared.items():
         if name in weights:
             load_weights(other, {"all": weights[name]})
-            other.requires_grad_(False)
+            other.requires_grad_(False)  # it is compared, and never trained
         else:
             _share_submodules(own, other, name)
     return compared
