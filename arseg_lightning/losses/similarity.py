@@ -44,7 +44,7 @@ class FST(nn.Module):
         similarity_weight: Weight of the feature distance; 1.0 in the paper, 0 leaves it out.
         similarity: ``mse``: mean squared error of the features, the paper's choice. ``kl``:
             Kullback-Leibler divergence from the teacher's to the student's class distributions,
-            at every place of the feature, both by the high-res branch's last convolution.
+            at every pixel of the feature, both by the high-res branch's last convolution.
 
     Source: Hu et al., CVPR 2023, section 3.4.
     Differs: the published code's ``KL`` compares raw features, which are no distributions, with
@@ -93,7 +93,7 @@ class FST(nn.Module):
 
 
 def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean over all places of KL(teacher || student), of the class distributions that logits mean.
+    """Mean over all pixels of KL(teacher || student), of the class distributions that logits mean.
 
     Shapes:
         student, teacher: (B, K, H, W)   returns: scalar
