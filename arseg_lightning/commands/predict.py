@@ -11,9 +11,9 @@ from tqdm import tqdm
 from arseg_lightning.inference import Optimisations, Precision
 from arseg_lightning.methods import Clock, EveryL
 from arseg_lightning.streaming import Segmenter, load_run
-from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segment_to_folder
 from arseg_lightning.streaming.record import StreamRecord
+from arseg_lightning.streaming.stream_statistics import StreamStatistics
 from arseg_lightning.video.live import LiveMotion
 
 __all__ = ["predict", "segment_and_show"]
@@ -49,7 +49,7 @@ def predict(
             values are overridden as in `test`: --model.weights.high_res FILE.
         video: A video file, a folder of images, camera:0, an address (rtsp://, http://), or - for
             standard input.
-        output: Folder of the results: overlay.mp4, labels/, npz/ and the figures, predict.json.
+        output: Folder of the results: overlay.mp4, labels/, npz/ and the statistics, predict.json.
         checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
         clock: Another choice of keyframes: CodecKeyframes or Adaptive (--clock.max_interval 30).
@@ -91,7 +91,7 @@ def segment_and_show(
     last_seconds = time.monotonic()
     with tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar:
 
-        def show(figures: Figures, total: int | None) -> None:
+        def show(statistics: StreamStatistics, total: int | None) -> None:
             """On a terminal, move the bar; in a log, print a line now and then."""
             nonlocal last_seconds
             bar.total = total
@@ -102,9 +102,9 @@ def segment_and_show(
             last_seconds = now
             if bar.disable:
                 of = f"/{total}" if total else ""
-                print(f"{figures.num_frames}{of} frames, {figures.line()}", flush=True)
+                print(f"{statistics.num_frames}{of} frames, {statistics.line()}", flush=True)
             else:
-                bar.set_postfix_str(figures.line(), refresh=False)
+                bar.set_postfix_str(statistics.line(), refresh=False)
 
         record = segment_to_folder(segmenter, source, folder, settings, show)
     print(record.text(), flush=True)
