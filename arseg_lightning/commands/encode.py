@@ -1,4 +1,4 @@
-"""The command ``encode``: frames or any video to clips with motion that can be followed."""
+"""The command ``encode``: images or any video to clips with usable motion vectors."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def encode(
     threads: int = 1,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Encode frames or any video as a clip with keyframes where they are asked for.
+    """Encode images or any video as a clip with keyframes where they are asked for.
 
     Every P-frame refers to the frame before it and there are no B-frames, unless asked for.
-    Pictures are turned upright, and a video of changing frame rate gets its average one; all
+    Frames are turned upright, and a video of changing frame rate gets its average one; all
     frames are kept. A file appears when it is complete; the same input gives the same bytes.
 
     Args:
@@ -81,7 +81,6 @@ def encode(
 
 
 def _targets(source: Path, output: Path, overwrite: bool) -> dict[Path, Path]:
-    """The file to write for each source."""
     if source.is_dir() and not image_files(source):
         targets = {path: output / f"{path.stem}.mp4" for path in find_sources(source)}
         if not targets:
@@ -103,7 +102,6 @@ def _targets(source: Path, output: Path, overwrite: bool) -> dict[Path, Path]:
 def _encode_one(
     source: FrameSource, target: Path, settings: EncodeSettings, size: tuple[int, int] | None
 ) -> None:
-    """Encode one source and say what was written."""
     interval = settings.keyframe_interval
     images = _at_least(interval or 0, source.images(size), source)
     with tqdm(total=source.num_frames, desc=target.name, unit=" frames", disable=None) as bar:
@@ -124,8 +122,8 @@ def _encode_one(
 def _at_least(
     interval: int, images: Iterator[NDArray[np.uint8]], source: FrameSource
 ) -> Iterator[NDArray[np.uint8]]:
-    """Pass frames on and refuse to have fewer than an interval of them: at once, or at the end."""
-    num_frames = source.num_frames or interval  # headers need not say
+    """Yield the frames, and refuse a source that has fewer of them than an interval."""
+    num_frames = source.num_frames or interval  # headers need not say: then count
     if num_frames >= interval:
         num_frames = 0
         for image in images:
