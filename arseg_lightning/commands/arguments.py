@@ -18,7 +18,7 @@ from jsonargparse import DefaultHelpFormatter, auto_cli
 from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages, nearest
 from arseg_lightning.tasks.trusted import trusting
 
-__all__ = ["check_command", "named", "parse_size", "read_counts_first", "run_command", "usage"]
+__all__ = ["check_command", "named", "read_counts_first", "run_command", "usage"]
 
 
 def check_command(arguments: list[str], names: list[str]) -> None:
@@ -36,18 +36,6 @@ def check_command(arguments: list[str], names: list[str]) -> None:
         f"{f'nearest: {near[0]}' if near else 'commands: ' + ', '.join(names)}\n"
         f"`{PROGRAM} --help` shows what there is"
     )
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Height and width of a size such as 720x960.
-
-    Raises:
-        ValueError: If the text is no size.
-    """
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if found is None or "0" in found.groups():
-        raise ValueError(f"--size is height x width in pixels, such as 720x960; got {text!r}")
-    return int(found[1]), int(found[2])
 
 
 def run_command(name: str, command: Callable[..., Any], words: list[str]) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arseg_lightning.report.result import MethodResult, RunResult
-from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex
+from arseg_lightning.report.sweep_index import CONFIGS, INDEX_NAME, SweepIndex, overlay_names
 
 __all__ = ["Collection", "Run", "collect", "without_seed"]
 
@@ -158,7 +158,10 @@ def _name_by_sweep(runs: dict[Path, Run], paths: list[Path], problems: list[str]
             folder = (file.parent / point.run_dir).resolve()
             if point.status == "failed":
                 problems.append(f"{folder} failed in its sweep: {point.error}")
-            short = {key.rpartition(".")[2]: value for key, value in point.values.items()}
+            values = dict(point.values)
+            if CONFIGS in values:
+                values[CONFIGS] = overlay_names(values[CONFIGS])
+            short = {key.rpartition(".")[2]: value for key, value in values.items()}
             shown = (f"{k} {v}" for k, v in short.items() if k not in ("seed", "seed_everything"))
             label = ", ".join(shown)
             for result, run in runs.items():

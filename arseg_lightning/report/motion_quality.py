@@ -18,30 +18,30 @@ _WHEEL_PIXELS = 101
 
 def quality_table(quality: MotionQuality) -> str:
     """One line a distance, and the mean."""
-    lines = ["distance  frames  carried  copied  filled in"]
+    lines = ["distance  frames   warped  copied  filled in"]
     lines += [
-        f"{entry.distance:8d}  {entry.num_frames:6d}  {100 * entry.miou_carried:7.1f}  "
+        f"{entry.distance:8d}  {entry.num_frames:6d}  {100 * entry.miou_warped:7.1f}  "
         f"{100 * entry.miou_copied:6.1f}  {100 * entry.filled_share:7.1f} %"
         for entry in quality.distances
     ]
     lines.append(
-        f"    mean          {100 * quality.mean_carried:7.1f}  {100 * quality.mean_copied:6.1f}"
+        f"    mean          {100 * quality.mean_warped:7.1f}  {100 * quality.mean_copied:6.1f}"
     )
     return "\n".join(lines)
 
 
 def plot_quality(quality: MotionQuality, path: Path, title: str) -> None:
-    """Draw the mIoU of carried and of copied labels over the distance to the keyframe."""
+    """Draw the mIoU of warped and of copied labels over the distance to the keyframe."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     distances = [entry.distance for entry in quality.distances]
-    carried = [100 * entry.miou_carried for entry in quality.distances]
+    warped = [100 * entry.miou_warped for entry in quality.distances]
     copied = [100 * entry.miou_copied for entry in quality.distances]
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    mean_carried, mean_copied = 100 * quality.mean_carried, 100 * quality.mean_copied
-    axes.plot(distances, carried, marker="o", label=f"carried by motion: {mean_carried:.1f} %")
+    mean_warped, mean_copied = 100 * quality.mean_warped, 100 * quality.mean_copied
+    axes.plot(distances, warped, marker="o", label=f"warped by motion: {mean_warped:.1f} %")
     axes.plot(distances, copied, marker="s", label=f"copied: {mean_copied:.1f} %")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("distance to the keyframe (frames)")

@@ -14,7 +14,7 @@ from arseg_lightning.messages import CommandError
 
 USAGES = {
     "bench": "[CASE ...] [options]",
-    "cost": "[CONFIG ...] [options]",
+    "cost": "CONFIG ... [options]",
     "check-data": "DATA [options]",
     "encode": "SOURCE --output OUTPUT [options]",
     "export": "CONFIG ... --output OUTPUT [options]",
