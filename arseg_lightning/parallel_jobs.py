@@ -20,7 +20,7 @@ from typing import Any, Literal
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
-from arseg_lightning.files import NO_PLACE
+from arseg_lightning.files import CANNOT_WRITE
 from arseg_lightning.video.cache import CannotWriteCache
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning
 
@@ -119,7 +119,7 @@ def _run_in_processes(waiting: deque[Job], workers: int, backend: Backend) -> It
                 return_as="generator_unordered",
                 pre_dispatch=workers,
                 batch_size=1,
-                **({"initializer": _ignore_signals} if backend == "loky" else {}),
+                **(_OF_LOKY if backend == "loky" else {}),
             )
             try:
                 batch = deque([suspects.popleft()]) if alone else waiting
@@ -147,7 +147,7 @@ def attempt(job: Job) -> Outcome:
             own = type(error).__module__.startswith("arseg_lightning.")
             words = str(error) if own else f"{type(error).__name__}: {error}"
             writing = isinstance(error, CannotWriteCache | CannotWriteVideo)
-            disk_full = writing and getattr(error.__cause__, "errno", None) in NO_PLACE
+            disk_full = writing and getattr(error.__cause__, "errno", None) in CANNOT_WRITE
             return Outcome(job.name, error=words, disk_full=disk_full)
     notes = (str(each.message) for each in caught if each.category is VideoDamageWarning)
     return Outcome(job.name, made, notes=tuple(dict.fromkeys(notes)))
@@ -180,6 +180,10 @@ def _ignore_signals() -> None:
     """Ctrl-C reaches every process of a terminal: who hands out the jobs passes it on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+_OF_LOKY = {"initializer": _ignore_signals, "idle_worker_timeout": 20.0}
+"""Processes without a job end by themselves soon: who handed them out may have been killed."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The command ``predict``: segment anyone's video as a stream."""
+"""The command ``predict``: segmentation of any video as a stream."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ from arseg_lightning.streaming.record import StreamRecord
 from arseg_lightning.video.live import LiveMotion
 
 __all__ = ["predict", "segment_and_show"]
-
-_INTERRUPTED = 130
-"""What shells expect of a program that was ended by Ctrl-C."""
 
 
 def predict(
@@ -63,7 +60,7 @@ def predict(
         limit: Most frames.
         opacity: Weight of the classes' colours in the overlay.
         overwrite: Replace results that are in the folder already.
-        overrides: What wins over the configuration.
+        overrides: Settings that win over the configuration.
 
     Raises:
         OSError: If something is not there, or cannot be written.
@@ -80,19 +77,18 @@ def predict(
     segmenter = load_run(configs, checkpoint, overrides, clock, device, optimisations)
     record = segment_and_show(segmenter, video, output, settings)
     if record.ended == "interrupted":
-        sys.exit(_INTERRUPTED)
+        sys.exit(130)  # what shells expect of a program that was ended by Ctrl-C
     return record
 
 
 def segment_and_show(
     segmenter: Segmenter, source: str | Path, folder: Path, settings: FolderSettings
 ) -> StreamRecord:
-    """Segment a source into a folder, say how it goes, and what came of it."""
+    """Segment a source into a folder; print the progress and the result."""
     last_seconds = time.monotonic()
     with tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar:
 
         def show(figures: Figures, total: int | None) -> None:
-            """On a terminal, move the bar; in a log, print a line now and then."""
             nonlocal last_seconds
             bar.total = total
             bar.update()
@@ -100,7 +96,7 @@ def segment_and_show(
             if now - last_seconds < (10.0 if bar.disable else 1.0):
                 return
             last_seconds = now
-            if bar.disable:
+            if bar.disable:  # a log gets a line now and then
                 of = f"/{total}" if total else ""
                 print(f"{figures.num_frames}{of} frames, {figures.line()}", flush=True)
             else:

@@ -76,7 +76,8 @@ class TrainingClips(Dataset[Clip]):
         epoch, index = place if isinstance(place, tuple) else (0, place)
         generator = np.random.default_rng((self.seed, epoch, index))
         video, frame, past = self.targets[index]
-        frames = self.spans.draw(frame, past, generator)
+        anchors = self.reader.motion_of(video).anchors if self.reader.with_motion else None
+        frames = self.spans.draw(frame, past, generator, anchors)
         kept = self.spans.window(frame, past) if index < self.num_cached else ()
         images = self.reader.images(video, frames, kept)  # (T, H, W, 3), uint8
         images = self.augment.colours(images, generator)
