@@ -7,6 +7,7 @@ from typing import Any
 
 from arseg_lightning.commands.bench import bench
 from arseg_lightning.commands.check_data import check_data
+from arseg_lightning.commands.compare import compare
 from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.export import export
@@ -20,7 +21,7 @@ from arseg_lightning.commands.tables import tables
 __all__ = ["COMMANDS"]
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    *(bench, cost, check_data, encode, export),
+    *(bench, compare, cost, check_data, encode, export),
     *(motion, predict, prepare, report, sweep, tables),
 )
 

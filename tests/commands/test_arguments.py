@@ -14,12 +14,13 @@ from arseg_lightning.messages import CommandError
 
 USAGES = {
     "bench": "[CASE ...] [options]",
+    "compare": "[CONFIG ...] --video VIDEO [options]",
     "cost": "CONFIG ... [options]",
     "check-data": "DATA [options]",
     "encode": "SOURCE --output OUTPUT [options]",
     "export": "CONFIG ... --output OUTPUT [options]",
     "motion": "VIDEO --labels LABELS [options]",
-    "predict": "CONFIG ... --video VIDEO --output OUTPUT [options]",
+    "predict": "[CONFIG ...] --video VIDEO --output OUTPUT [options]",
     "prepare": "[CONFIG ...] [options]",
     "report": "RUN ... [options]",
     "sweep": "FILE [options] [-- EXTRA ...]",
