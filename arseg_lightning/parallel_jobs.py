@@ -119,7 +119,7 @@ def _run_in_processes(waiting: deque[Job], workers: int, backend: Backend) -> It
                 return_as="generator_unordered",
                 pre_dispatch=workers,
                 batch_size=1,
-                **({"initializer": _ignore_signals} if backend == "loky" else {}),
+                **(_OF_LOKY if backend == "loky" else {}),
             )
             try:
                 batch = deque([suspects.popleft()]) if alone else waiting
@@ -180,6 +180,10 @@ def _ignore_signals() -> None:
     """Ctrl-C reaches every process of a terminal: who hands out the jobs passes it on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+_OF_LOKY = {"initializer": _ignore_signals, "idle_worker_timeout": 20.0}
+"""Processes without a job end by themselves soon: who handed them out may have been killed."""
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["BLOCK_SIZE", "ClassSet", "Clip", "ClipBatch", "Frame", "Motion"]
-__all__ += ["scaled_size", "size_text"]
+__all__ += ["parse_size", "scaled_size", "size_text"]
 
 BLOCK_SIZE = 4
 """Side in pixels of the cells on which raw motion is stored: the smallest block of H.264."""
@@ -220,6 +221,18 @@ def scaled_size(
 def size_text(size: Sequence[int]) -> str:
     """A height and a width as messages spell them."""
     return f"{size[0]}x{size[1]}"
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read the option ``--size``, such as 720x960, height first.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if found is None or "0" in found.groups():
+        raise ValueError(f"--size is height x width in pixels, such as 720x960; got {text!r}")
+    return int(found[1]), int(found[2])
 
 
 def _check_clip(clip: Clip | ClipBatch, lead: int) -> None:

@@ -1,10 +1,10 @@
-"""How well the motion of files as encoders make them carries labels.
+"""How well the motion of files as encoders make them warps labels.
 
     python benchmarks/ordinary_quality.py --clip CLIP --output benchmarks/results/NAME.json
 
 The clip is a folder of ``images`` and, of the same names, ``labels`` of 11 classes (as CamVid has:
-of 0 to 10). It is encoded in several ways; the labels of each frame that is no B-frame are carried
-along the motion of the frames behind it, as far as 11 frames. The same frames are carried by the
+of 0 to 10). It is encoded in several ways; the labels of each frame that is no B-frame are warped
+along the motion of the frames behind it, as far as 11 frames. The same frames are warped by the
 motion of the clip encoded with one reference and no B-frames, which is what encoding on the fly
 makes: what is lost is the difference. The last rows are encoded on the fly, at full and at half
 size. x264 does not encode the same twice: figures of a second run differ by 0.3, and those of
@@ -32,7 +32,7 @@ from arseg_lightning.video.images import image_files, read_image
 from arseg_lightning.video.live.reencoder import Reencoder
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.motion_file import write_motion
-from arseg_lightning.video.quality import carry_label, confusion, mean_iou
+from arseg_lightning.video.quality import confusion, mean_iou, warp_label
 from arseg_lightning.video.video_motion import VideoMotion
 
 DISTANCES, NUM_CLASSES, FPS, REPEATS = (1, 2, 3, 6, 9, 11), 11, 15, 1
@@ -98,14 +98,14 @@ def _row(way: str, figures: list[float]) -> tuple[str, ...]:
 
 
 def _miou(motion: VideoMotion, keyframes: Collection[int], labels: Labels) -> list[float]:
-    """Of all labels that are carried over each distance."""
+    """Of all labels that are warped over each distance."""
     counts = np.zeros((len(DISTANCES), NUM_CLASSES, NUM_CLASSES + 1), np.int64)
     for keyframe in sorted(keyframes):
         for count, distance in zip(counts, DISTANCES, strict=True):
             if keyframe + distance < motion.num_frames:
                 field = motion.motion(keyframe + distance, keyframe)
-                carried = carry_label(labels[keyframe], field)
-                count += confusion(carried, labels[keyframe + distance], NUM_CLASSES)
+                warped = warp_label(labels[keyframe], field)
+                count += confusion(warped, labels[keyframe + distance], NUM_CLASSES)
     return [mean_iou(count) for count in counts]
 
 

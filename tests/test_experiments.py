@@ -119,7 +119,7 @@ def test_there_are_experiments():
     known = {*WHOLE, *OVERLAYS}
     parts = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "parts"}
     others = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "sweeps"}
-    others |= {*STUDY, MODES}
+    others |= {*STUDY, MODES, *EXPERIMENTS.glob("reproduction/arseg/*.yaml")}
     assert {*EXPERIMENTS.rglob("*.yaml")} == known | parts | others
 
 

@@ -89,7 +89,19 @@ def _lines(check: DataCheck) -> Iterator[str]:
     for split in check.splits:
         yield ""
         yield f"{f'{split.name}: ' if split.name else ''}{_summary(split)}"
-        yield from (f"  {line}" for line in _details(split))
+        for what in dict.fromkeys(gap.what for gap in split.gaps):
+            gaps = [gap for gap in split.gaps if gap.what == what]
+            if len(gaps) > 1:
+                yield f"  missing: {_count(len(gaps), what)}: {named(gap.name for gap in gaps)}"
+            yield f"  missing: {gaps[0].message}"
+        yield from (f"  wrong: {problem}" for problem in split.problems)
+        if split.unused:
+            names = named(path.name for path in split.unused)
+            yield f"  unused: {_count(len(split.unused), 'label')} without a frame: {names}"
+        yield from (f"  note: {note}" for note in split.notes)
+        if split.void_share is not None:
+            yield from (f"  {line}" for line in _label_lines(split, split.void_share))
+        yield f"  good for: {'; '.join(split.uses) or 'nothing yet'}"
     if not check.is_usable:
         yield ""
         yield "nothing here can be used yet; data/README.md says where everything goes"
@@ -107,37 +119,18 @@ def _summary(split: SplitCheck) -> str:
     )
 
 
-def _details(split: SplitCheck) -> Iterator[str]:
-    """What is missing, wrong, and possible."""
-    for what in dict.fromkeys(gap.what for gap in split.gaps):
-        gaps = [gap for gap in split.gaps if gap.what == what]
-        if len(gaps) > 1:
-            yield f"missing: {_count(len(gaps), what)}: {named(gap.name for gap in gaps)}"
-        yield f"missing: {gaps[0].message}"
-    yield from (f"wrong: {problem}" for problem in split.problems)
-    if split.unused:
-        names = named(path.name for path in split.unused)
-        yield f"unused: {_count(len(split.unused), 'label')} without a frame: {names}"
-    yield from (f"note: {note}" for note in split.notes)
-    yield from _held(split)
-    yield f"good for: {'; '.join(split.uses) or 'nothing yet'}"
-
-
-def _held(split: SplitCheck) -> Iterator[str]:
+def _label_lines(split: SplitCheck, void_share: float) -> Iterator[str]:
     """What the labels hold that were read."""
-    if split.void_share is None:
-        return
     read = _count(split.num_sampled, "label")
     if split.num_sampled < split.num_labelled:
         read = f"{split.num_sampled} sampled labels of {split.num_labelled} (--all reads them all)"
-    yield f"void: {100 * split.void_share:.1f} % of {read}"
+    yield f"void: {100 * void_share:.1f} % of {read}"
     if split.empty:
-        yield f"empty: {_count(len(split.empty), 'label')} without a pixel that counts: " + named(
-            split.empty
-        )
+        empty = _count(len(split.empty), "label")
+        yield f"empty: {empty} without a pixel that counts: {named(split.empty)}"
     if split.absent:
         yield f"absent: no pixel of {', '.join(split.absent)} in them"
-        if split.void_share:  # masks of 0 and 255, for instance
+        if void_share:  # masks of 0 and 255, for instance
             yield (
                 "  255 and void values are left out; if one means a class, give it its value in "
                 "the class set's file, names: {0: background, 255: ship}"

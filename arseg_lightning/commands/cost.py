@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arseg_lightning.commands.size import parse_size
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.tasks.experiment import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
+from arseg_lightning.types import parse_size
 
 __all__ = ["cost"]
 

@@ -1,4 +1,4 @@
-"""The command ``encode``: frames or any video to clips with motion that can be followed."""
+"""The command ``encode``: clips with usable motion from frames or any video."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import NotAVideo
-from arseg_lightning.video.frame_source import FrameSource, find_sources, open_source
-from arseg_lightning.video.images import image_files
+from arseg_lightning.video.images import image_files, read_images
+from arseg_lightning.video.probe import probe
 
 __all__ = ["encode"]
+
+_VIDEO_ENDINGS = frozenset(
+    {".avi", ".flv", ".h264", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mxf", ".ts"}
+    | {".webm", ".wmv", ".264", ".265", ".hevc"}
+)
 
 
 def encode(
@@ -36,7 +42,7 @@ def encode(
     """Encode frames or any video as a clip with keyframes where they are asked for.
 
     Every P-frame refers to the frame before it and there are no B-frames, unless asked for.
-    Pictures are turned upright, and a video of changing frame rate gets its average one; all
+    Frames are turned upright, and a video of changing frame rate gets its average one; all
     frames are kept. A file appears when it is complete; the same input gives the same bytes.
 
     Args:
@@ -74,16 +80,20 @@ def encode(
     )
     targets = _targets(source, output, overwrite)
     for path, target in targets.items():
-        found = open_source(path)
-        rate = fps or found.fps or settings.fps
-        _encode_one(found, target, replace(settings, fps=rate), size)
+        _encode_one(path, target, settings, fps, size)
     return list(targets.values())
 
 
 def _targets(source: Path, output: Path, overwrite: bool) -> dict[Path, Path]:
     """The file to write for each source."""
     if source.is_dir() and not image_files(source):
-        targets = {path: output / f"{path.stem}.mp4" for path in find_sources(source)}
+        sources = sorted(
+            path
+            for path in source.iterdir()
+            if not path.name.startswith(".")
+            and (image_files(path) if path.is_dir() else path.suffix.lower() in _VIDEO_ENDINGS)
+        )
+        targets = {path: output / f"{path.stem}.mp4" for path in sources}
         if not targets:
             raise NotAVideo(f"{source} holds no images and no videos; give a folder that does")
         if output.suffix:
@@ -101,31 +111,44 @@ def _targets(source: Path, output: Path, overwrite: bool) -> dict[Path, Path]:
 
 
 def _encode_one(
-    source: FrameSource, target: Path, settings: EncodeSettings, size: tuple[int, int] | None
+    path: Path,
+    target: Path,
+    settings: EncodeSettings,
+    fps: float | None,
+    size: tuple[int, int] | None,
 ) -> None:
-    """Encode one source and say what was written."""
+    """Encode a video or a folder of images, and print what was written."""
+    num_frames: int | None
+    info = None if path.is_dir() else probe(path)
+    if info is None:
+        files = image_files(path)
+        images, num_frames = read_images(files, size), len(files)
+    else:
+        images = (frame.image for frame in decode(path, size=size or info.size))
+        num_frames, fps = info.num_frames, fps or info.fps
+    settings = replace(settings, fps=fps or settings.fps)
     interval = settings.keyframe_interval
-    images = _at_least(interval or 0, source.images(size), source)
-    with tqdm(total=source.num_frames, desc=target.name, unit=" frames", disable=None) as bar:
-        num_frames = encode_frames(
+    images = _at_least(interval or 0, images, num_frames, path)
+    with tqdm(total=num_frames, desc=target.name, unit=" frames", disable=None) as bar:
+        written = encode_frames(
             images,
             target,
             settings,
             progress=lambda *_: bar.update(),
-            display_aspect=source.display_aspect,
+            display_aspect=info.display_aspect if info else None,
         )
-    kilobits = target.stat().st_size * 8e-3 * settings.fps / num_frames
+    kilobits = target.stat().st_size * 8e-3 * settings.fps / written
     print(
-        f"{target}: {num_frames} frames at {settings.fps:g} fps, {kilobits:.0f} kb/s, "
+        f"{target}: {written} frames at {settings.fps:g} fps, {kilobits:.0f} kb/s, "
         f"keyframes {f'every {interval}' if interval else 'only at the start'}"
     )
 
 
 def _at_least(
-    interval: int, images: Iterator[NDArray[np.uint8]], source: FrameSource
+    interval: int, images: Iterator[NDArray[np.uint8]], promised: int | None, path: Path
 ) -> Iterator[NDArray[np.uint8]]:
     """Pass frames on and refuse to have fewer than an interval of them: at once, or at the end."""
-    num_frames = source.num_frames or interval  # headers need not say
+    num_frames = interval if promised is None else promised  # headers need not say
     if num_frames >= interval:
         num_frames = 0
         for image in images:
@@ -133,6 +156,6 @@ def _at_least(
             yield image
     if num_frames < interval:
         raise ValueError(
-            f"keyframe_interval is {interval}, but {source.path} has {num_frames} frames only; "
-            f"give at most {num_frames}, or --keyframe_interval null for one keyframe at the start"
+            f"keyframe_interval is {interval}, but {path} has {num_frames} frames only; give at "
+            f"most {num_frames}, or --keyframe_interval null for one keyframe at the start"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from arseg_lightning.commands.size import parse_size
 from arseg_lightning.export import (
     CONTRACT_NAME,
     Contract,
@@ -14,7 +13,7 @@ from arseg_lightning.export import (
     export_method,
 )
 from arseg_lightning.streaming.load import load_experiment
-from arseg_lightning.types import size_text
+from arseg_lightning.types import parse_size, size_text
 
 __all__ = ["export"]
 

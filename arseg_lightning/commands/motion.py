@@ -1,4 +1,4 @@
-"""The command ``motion``: how well a stream's motion carries labels."""
+"""The command ``motion``: how well a stream's motion warps labels."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def motion(
     output: Path | None = None,
     store: Path = Path("data/cache"),
 ) -> MotionQuality:
-    """Measure how well a video's motion carries labels from its keyframes to the frames behind.
+    """Measure how well a video's motion warps labels from its keyframes to the frames behind.
 
-    The label of each keyframe, carried by the composed motion vectors, is compared with the own
+    The label of each keyframe, warped by the composed motion vectors, is compared with the own
     label of each frame up to the next keyframe: mIoU for each distance, next to the keyframe's
     label left as it is.
 
@@ -139,7 +139,7 @@ def _source_line(field: VideoMotion, used: Path, video: Path) -> str:
 
 
 def _measure(field: VideoMotion, keys: list[int], folder: Path, classes: ClassSet) -> MotionQuality:
-    """Carry the labels in a folder along a video's motion."""
+    """Warp the labels in a folder along a video's motion."""
     found = match_labels(folder, field.num_frames)
 
     def label_of(frame: int) -> NDArray[np.uint8] | None:
@@ -151,7 +151,7 @@ def _measure(field: VideoMotion, keys: list[int], folder: Path, classes: ClassSe
 def _write(output: Path, quality: MotionQuality, settings: dict[str, Any]) -> None:
     """Write the result and its plot."""
     content = {
-        "mean_carried": quality.mean_carried,
+        "mean_warped": quality.mean_warped,
         "mean_copied": quality.mean_copied,
         **asdict(quality),
         "absent_classes": "left out of the mean",

@@ -103,12 +103,14 @@ class ClipAugment:
         The window is cut out first and then brought to the crop's size: the same picture as
         scaling first, for less work.
         """
+        # The order of draws decides every run: flip, scale, top, left.
         if generator.random() < self.flip_probability:
             clip = clip.each(flip, flip_motion)
         scale = float(generator.choice(self.scales))
         if self.crop_size is None:
             return clip
         size = (clip.images.shape[-2], clip.images.shape[-1])
+        # A scaled frame covers the crop.
         scale = max(scale, self.crop_size[0] / size[0], self.crop_size[1] / size[1])
         height, width = (
             min(side, max(1, round(crop_side / scale)))
@@ -117,17 +119,14 @@ class ClipAugment:
         top = int(generator.integers(size[0] - height + 1))
         left = int(generator.integers(size[1] - width + 1))
         cut = partial(crop, top=top, left=left, height=height, width=width)
-        return _resize_clip(clip.each(cut, cut), self.crop_size)
-
-
-def _resize_clip(clip: RawClip, size: tuple[int, int]) -> RawClip:
-    """Resize all parts of a clip, each by its own law."""
-    return RawClip(
-        resize(clip.images, size),
-        resize_labels(clip.labels, size),
-        None if clip.motion is None else resize_motion(clip.motion, size),
-        None if clip.valid is None else resize_labels(clip.valid, size),
-    )
+        clip = clip.each(cut, cut)
+        return RawClip(  # each part by its own law
+            resize(clip.images, self.crop_size),  # (T, 3, h, w) -> (T, 3, H, W)
+            resize_labels(clip.labels, self.crop_size),  # (T, h, w) -> (T, H, W)
+            # (T, 2, h, w) -> (T, 2, H, W); vectors grow with the grid
+            None if clip.motion is None else resize_motion(clip.motion, self.crop_size),
+            None if clip.valid is None else resize_labels(clip.valid, self.crop_size),
+        )
 
 
 def _photometry(jitter: float) -> albumentations.Compose:

@@ -86,7 +86,7 @@ class CamVid(FileLayout):
             return stills
         paths = files(self.root / self.split, IMAGE_SUFFIXES, "CamVid stills")
         known = LabelFiles(self.root / f"{self.split}_labels", paths)
-        labels = {path: known.of(path) for path in paths}
+        labels = {path: known.of(path) for path in paths}  # the gaps are those of the stills
         spans = [self._span(path, label) for path, label in labels.items() if label is not None]
         missing = sorted({span.recording for span in spans if not span.recording.is_file()})
         whole = [span for span in spans if span.start >= 0 and span.recording not in missing]

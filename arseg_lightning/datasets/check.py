@@ -181,6 +181,7 @@ def _prepared_frame(
 
 def _check_videos(videos: Sequence[LabelledVideo]) -> dict[str, Any]:
     """Read the headers of all recordings, and compare them with the last label of each."""
+    # Many excerpts share a recording: its last label decides whether it is long enough.
     last: dict[Path, tuple[int, Path, bool]] = {}
     for video in videos:
         if video.recording is not None and video.labelled:
@@ -213,10 +214,11 @@ def _check_videos(videos: Sequence[LabelledVideo]) -> dict[str, Any]:
 
 def _read_labels(frames: _Frames, classes: ClassSet, every: bool) -> dict[str, Any]:
     """What labels hold, as fields of a check."""
+    # Evenly spread: files next to one another look alike.
     step = 1.0 if every else max(1.0, len(frames) / _MOST_SAMPLED)
     count = len(frames) if every else min(_MOST_SAMPLED, len(frames))
     chosen = [frames[int(index * step)] for index in range(count)]
-    pixels = np.zeros(256, np.int64)
+    pixels = np.zeros(256, np.int64)  # of each class index, and of 255
     sizes, problems, empty, num_read = set(), dict[str, None](), [], 0
     for name, read in tqdm(chosen, desc="reading labels", delay=2.0, leave=False):
         try:

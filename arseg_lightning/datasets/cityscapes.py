@@ -116,6 +116,7 @@ class Cityscapes(FileLayout):
 
     def _city(self, folder: Path) -> list[Inventory]:
         """Match the label files of a city with its images, which are listed once."""
+        # The labelled frame is in both packages, and few have room for both.
         has_only_video = (self.root / _VIDEO).is_dir() and not (self.root / _STILLS).is_dir()
         package = _VIDEO if self.frames == "video" or has_only_video else _STILLS
         images_folder = self._package(package) / folder.name

@@ -37,7 +37,10 @@ def read_class_file(path: Path) -> ClassSet:
         raise ValueError(f"{path} is no YAML file: {error}") from error
     if not isinstance(content, dict) or not content.get("names"):
         raise ValueError(f"{path} should hold a list of class names under the key 'names'")
-    wrong = _Wrong(path)
+
+    def wrong(key: str, value: object, rule: str, what: str = "") -> ValueError:
+        return ValueError(f"{path}: {key} is {what or repr(value)}, and has to be {rule}")
+
     for key in content:
         if key not in _KEYS:
             near = nearest(str(key), _KEYS)
@@ -80,17 +83,8 @@ def distinct_colour(index: int) -> RGB:
     return channels[0], channels[1], channels[2]
 
 
-class _Wrong:
-    """Makes the error of a value."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __call__(self, key: str, value: object, rule: str, what: str = "") -> ValueError:
-        return ValueError(f"{self.path}: {key} is {what or repr(value)}, and has to be {rule}")
-
-
 _Refuse = Callable[..., ValueError]
+"""Makes the error of a value: key, value, rule, and what the value is in other words."""
 
 
 def _names(names: Any, wrong: _Refuse) -> tuple[tuple[str, ...], dict[int, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+
 import numpy as np
 
 from arseg_lightning.datasets.clips import TrainDistance
@@ -44,13 +46,31 @@ class ClipSpans:
             return self.keyframe_interval - 1 if self.distance == "last" else 1
         return self._steps * self._gaps[0]
 
-    def draw(self, frame: int, past: int, generator: np.random.Generator) -> tuple[int, ...]:
-        """Choose the frames of a clip."""
+    def draw(
+        self,
+        frame: int,
+        past: int,
+        generator: np.random.Generator,
+        anchors: Container[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Choose the frames of a clip.
+
+        Args:
+            frame: The labelled frame.
+            past: Frames before it that motion reaches.
+            generator: Decides.
+            anchors: Frames that are no B-frames: the keyframe of a pair is one, as in use, if
+                there is one; all by default.
+        """
         if self._is_pair:
             distance = self.keyframe_interval - 1
             if self.distance == "uniform":
-                distance = int(generator.integers(1, min(distance, past) + 1))
+                distances: Sequence[int] = range(1, min(distance, past) + 1)
+                if anchors is not None:
+                    distances = [d for d in distances if frame - d in anchors] or distances
+                distance = distances[int(generator.integers(len(distances)))]
             return frame - distance, frame
+        # One gap for the whole clip: its frames are evenly spaced.
         shortest, longest = self._gaps
         longest = min(longest, past // self._steps) if self._steps else longest
         gap = int(generator.integers(shortest, longest + 1)) if longest > shortest else shortest

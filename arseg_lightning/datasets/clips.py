@@ -60,7 +60,7 @@ def keyframes(
         anchors: Frames that others refer to, of which one is taken where the L-th is none, see
             :func:`may_be_keyframe`; all by default.
     """
-    starts, keys = {0, *intra}, list[int]()
+    starts, keys = {0, *intra}, list[int]()  # the first frame has nothing before it
     for frame in range(num_frames):
         distance = frame - keys[-1] if keys else 0
         is_anchor = anchors is None or frame in anchors
@@ -108,6 +108,7 @@ def streams(
     for start, stop in pairwise([*keys, max((*wanted, *keys)) + 1]):
         scored = tuple(frame for frame in wanted if start <= frame < stop)
         if scored:
+            # Frames between keyframe and label pass by: their motion alone is needed.
             shown = scored if single else tuple(sorted({start, *scored}))
             clips.append(ClipSpec(video, shown, scored, (start,)))
     return clips

@@ -33,6 +33,7 @@ class DataSplits:
         **labelled: Layout | PreparedLayout | None,
     ) -> None:
         self.store = store
+        # A target is unlabelled: whatever its layout says of classes is not used.
         self.classes = common_classes([*labelled.values()])
         self.layouts: dict[str, Layout | PreparedLayout | None] = {**labelled, "target": target}
         self._videos: dict[str, list[LabelledVideo]] = {}

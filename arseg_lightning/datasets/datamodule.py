@@ -253,6 +253,7 @@ class ClipDataModule(LightningDataModule):
     def _training_loader(self, split: str) -> Loader:
         dataset = self._training_clips(split, self.augment)
         sampler = EpochSampler(len(dataset), self.seed, *processes(self.trainer))
+        # After a restart from a checkpoint, the trainer knows its epoch later than the workers ask.
         sampler.set_epoch(max(self._first_epoch, finished_epochs(self.trainer)))
         return clip_loader(dataset, sampler, self.batch_size, self.num_workers, drop_last=True)
 

@@ -122,6 +122,7 @@ class EvaluationClips(Dataset[EvaluationClip]):
     def _frame(
         self, clip: ClipSpec, frame: int, before: int | None, image: NDArray[np.uint8]
     ) -> EvaluationFrame:
+        # Without motion, nobody knows or asks which frames are I-frames.
         kind, steps = "P", list[BlockMotion | None]([None])
         if self.reader.with_motion:
             motion = self.reader.motion_of(clip.video)
@@ -163,6 +164,7 @@ def choose_clips(
         if pairs == "every_frame" and video.is_still:
             clips.append(ClipSpec(index, video.labelled, (), video.labelled))
             continue
+        # Without motion, nothing is known of I-frames, and no frame beyond the labels is needed.
         intra: tuple[int, ...] = (0,)
         anchors: frozenset[int] | None = None
         length = max(video.labelled, default=0) + 1

@@ -10,8 +10,7 @@ from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.label_files import (
     LABEL_SUFFIX,
     LabelFiles,
-    is_other_format,
-    why_no_label,
+    other_format,
 )
 from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideoFile
 from arseg_lightning.datasets.layout import (
@@ -71,8 +70,8 @@ class VideoFolder(FileLayout):
                     f"{other} and {path.name} are labels of one frame of {video.name}; take one of "
                     f"them away"
                 )
-        others = [path for path in numbered.values() if is_other_format(path)]
-        gaps = [Gap("label", path.name, f"{path} {why_no_label(path)}") for path in others]
+        faults = {path: other_format(path) for path in numbered.values()}
+        gaps = [Gap("label", path.name, fault) for path, fault in faults.items() if fault]
         if gaps:
             return Inventory(gaps=tuple(gaps))
         return Inventory((LabelledVideoFile(video.stem, video, numbered, self.classes),))

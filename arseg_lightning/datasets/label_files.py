@@ -9,7 +9,7 @@ from pathlib import Path
 
 from arseg_lightning.datasets.layout import Gap, present
 
-__all__ = ["LABEL_SUFFIX", "LabelFiles", "is_other_format", "why_no_label"]
+__all__ = ["LABEL_SUFFIX", "LabelFiles", "other_format"]
 
 LABEL_SUFFIX = ".png"
 _LOSSY = (".jpg", ".jpeg", ".webp")
@@ -62,29 +62,24 @@ class LabelFiles:
             label = self.of(image)
             if label is not None:
                 labels[place] = label
-            elif self.meant_for(image) is not None:
+            elif image.stem.casefold() in self._similar:
                 gaps.append(self.gap(image))
         return labels, tuple(gaps)
 
     def gap(self, image: Path) -> Gap:
         """Say that an image has no label, and why, if a file seems to be meant for it."""
-        meant = self.meant_for(image)
+        meant = self._similar.get(image.stem.casefold())
         name = f"{image.stem}{LABEL_SUFFIX}"
         if meant is None:
             why = (
                 f"neither {name} nor {image.stem}_L{LABEL_SUFFIX} is in {self.folder}; add it or "
                 f"take the image away"
             )
-        elif is_other_format(meant):
-            why = f"{meant} {why_no_label(meant)}"
         else:
-            why = f"{meant} is there, which belongs to no image; rename it {name}"
+            why = other_format(meant) or (
+                f"{meant} is there, which belongs to no image; rename it {name}"
+            )
         return Gap("label", name, f"{image} has no label: {why}")
-
-    def meant_for(self, image: Path) -> Path | None:
-        """A file that seems to be the label of an image: another format, case, or ending."""
-        name = image.stem.casefold()
-        return next(iter(self._similar.get(name, ())), None)
 
     @property
     def unused(self) -> tuple[Path, ...]:
@@ -92,36 +87,37 @@ class LabelFiles:
         return tuple(sorted(path for path in self._others if path.stem not in self._owners))
 
     @cached_property
-    def _similar(self) -> dict[str, list[Path]]:
-        """Files without an image by the names that they begin with: NAME_mask, NAME_labelIds."""
-        found: dict[str, list[Path]] = defaultdict(list)
+    def _similar(self) -> dict[str, Path]:
+        """A file without an image by each name that it begins with: NAME_mask, NAME_labelIds.
+
+        It seems to be meant as the label of that name: another format, case, or ending.
+        """
+        found: dict[str, Path] = {}
         for path in sorted(self._others, key=lambda path: (len(path.name), path.name)):
             stem = path.stem.casefold()
             ends = [place for place, mark in enumerate(stem) if mark in _SEPARATORS]
             # A number behind the name counts frames: it is another image's.
             names = [stem[:end] for end in ends if not stem[end + 1 :].isdigit()]
             for name in (stem, *names):
-                found[name].append(path)
+                found.setdefault(name, path)
         return found
 
 
-def is_other_format(path: Path) -> bool:
-    """Whether a file in a label folder is of a format that labels are not stored in."""
-    return path.suffix.lower() != LABEL_SUFFIX
-
-
-def why_no_label(path: Path) -> str:
-    """What is wrong with a file of another format, and what to do; follows the file's name."""
+def other_format(path: Path) -> str | None:
+    """What is wrong with a label file of another format than PNG, and what to do."""
     suffix = path.suffix.lower()
+    if suffix == LABEL_SUFFIX:
+        return None
     if suffix in _LOSSY:
         kind = "WebP" if suffix == ".webp" else "JPEG"
         return (
-            f"is a {kind}, and cannot be trusted with classes: lossy compression changes values at "
-            f"every border; export the labels as PNG from where they were made (a converted "
-            f"{kind} keeps the wrong values)"
+            f"{path} is a {kind}, and cannot be trusted with classes: lossy compression changes "
+            f"values at every border; export the labels as PNG from where they were made (a "
+            f"converted {kind} keeps the wrong values)"
         )
     return (
-        f"is not read; labels are PNG files with a class in each pixel: save it as {path.stem}.png"
+        f"{path} is not read; labels are PNG files with a class in each pixel: save it as "
+        f"{path.stem}.png"
     )
 
 

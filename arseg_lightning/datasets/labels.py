@@ -1,4 +1,4 @@
-"""Reading images and label files."""
+"""Reads label files as class indices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from arseg_lightning.types import RGB, ClassSet, size_text
+from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.images import image_size, opened_image, read_image
 
 __all__ = ["LabelError", "image_size", "read_image", "read_label"]
@@ -83,6 +83,7 @@ def _holds_colours(image: Image.Image, classes: ClassSet) -> bool:
 def _from_indices(path: Path, pixels: NDArray[np.integer], classes: ClassSet) -> NDArray[np.uint8]:
     """Map values to classes, void ones to ``ignore_index``, and refuse values that are neither."""
     known = classes.file_values or {index: index for index in range(classes.num_classes)}
+    # One look-up for values of up to 16 bits; -1 marks what is no class.
     table = np.full(65536, -1, np.int16)
     table[[classes.ignore_index, *classes.void_values]] = classes.ignore_index
     table[list(known)] = list(known.values())  # of masks of 0 and 255, that may be a class
@@ -106,29 +107,25 @@ def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> N
             f"{path} is an RGB image, but {classes.name} spells labels as single-channel class "
             f"indices; convert it, or set colour_coded in the class set's file"
         )
-    codes = pixels.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    codes = pixels.astype(np.int32) @ np.array([65536, 256, 1], np.int32)  # (H, W)
     void = dict.fromkeys(classes.void_colours, classes.ignore_index)
-    known = {_code(colour): index for colour, index in (void | classes.file_colours).items()}
+    known = {
+        (red << 16) + (green << 8) + blue: index
+        for (red, green, blue), index in (void | classes.file_colours).items()
+    }
+    # Colours as 24-bit numbers, sorted, so that all pixels are looked up by one bisection.
     order = np.array(sorted(known), np.int32)
     indices = np.array([known[code] for code in order.tolist()], np.uint8)
     place = np.searchsorted(order, codes).clip(max=len(order) - 1)
     hit = order[place] == codes
     share = 1 - float(hit.mean())
     if share > _MOST_UNKNOWN:
+        values, counts = np.unique(codes[~hit], return_counts=True)
+        commonest = values[np.argsort(-counts)[:3]].tolist()
+        shown = ", ".join(f"({code >> 16}, {code >> 8 & 255}, {code & 255})" for code in commonest)
         raise LabelError(
             f"{share:.0%} of {path} has colours that {classes.name} does not know, most of all "
-            f"{_most(codes[~hit])}; is it a label file, and is {classes.name} its class set? What "
+            f"{shown}; is it a label file, and is {classes.name} its class set? What "
             f"is to be left out belongs under void_colours"
         )
     return np.where(hit, indices[place], classes.ignore_index).astype(np.uint8)
-
-
-def _code(colour: RGB) -> int:
-    return (colour[0] << 16) + (colour[1] << 8) + colour[2]
-
-
-def _most(codes: NDArray[np.int32]) -> str:
-    """The commonest colours, as R, G, B."""
-    values, counts = np.unique(codes, return_counts=True)
-    chosen = values[np.argsort(-counts)[:3]].tolist()
-    return ", ".join(f"({code >> 16}, {code >> 8 & 255}, {code & 255})" for code in chosen)

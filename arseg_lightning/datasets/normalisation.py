@@ -35,12 +35,13 @@ class Normalisation:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Normalise images of shape (..., 3, H, W) in [0, 255]."""
-        mean = images.new_tensor(self.mean)[:, None, None]
-        std = images.new_tensor(self.std)[:, None, None]
+        mean, std = self._statistics(images).unbind()
         return (images / 255.0 - mean) / std
 
     def undo(self, images: Tensor) -> Tensor:
         """Turn normalised images back into uint8 pixels."""
-        mean = images.new_tensor(self.mean)[:, None, None]
-        std = images.new_tensor(self.std)[:, None, None]
+        mean, std = self._statistics(images).unbind()
         return ((images * std + mean) * 255.0).round().clamp(0, 255).to(torch.uint8)
+
+    def _statistics(self, images: Tensor) -> Tensor:
+        return images.new_tensor([self.mean, self.std])[..., None, None]  # (2, 3, 1, 1)

@@ -110,7 +110,7 @@ class ClipReader:
             decoded = self._reader.read((*frames, *kept))
             self.store.frames.write(file, {index: decoded[index].image for index in kept})
             images = [decoded[index].image for index in frames]
-        return np.stack(images)
+        return np.stack(images)  # (T, H, W, 3)
 
     def motion(
         self, video: int, frames: tuple[int, ...], leads_to: Literal["keyframe", "previous"]
@@ -127,7 +127,7 @@ class ClipReader:
         """
         motion = self.motion_of(video)
         if self._motion is not None and self._motion is not motion:
-            motion.take_over(self._motion)
+            motion.take_over(self._motion)  # its buffers are large: one video's at a time
         self._motion = motion
         if leads_to == "previous":
             pairs = zip(frames, (frames[0], *frames[:-1]), strict=True)
@@ -135,8 +135,8 @@ class ClipReader:
         else:
             fields = [motion.motion(frame, frames[0]) for frame in frames]
         return (
-            torch.from_numpy(np.stack([field.xy for field in fields])),
-            torch.from_numpy(np.stack([field.valid for field in fields])),
+            torch.from_numpy(np.stack([field.xy for field in fields])),  # (T, 2, H, W)
+            torch.from_numpy(np.stack([field.valid for field in fields])),  # (T, H, W)
         )
 
     def labels(

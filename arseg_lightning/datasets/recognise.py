@@ -80,5 +80,6 @@ def _are_consecutive(folder: Path) -> bool:
     if not all(path.stem[-1].isdigit() for path in ordered):
         return False
     numbers = [frame_number(path) for path in ordered]
+    # A frame may be missing here and there: nine of ten steps are enough.
     (step, count), *_ = Counter(b - a for a, b in pairwise(numbers)).most_common()
     return step <= _WIDEST_STEP and count >= 0.9 * (len(numbers) - 1)

@@ -40,6 +40,7 @@ class EpochSampler(DistributedSampler[Any]):
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
+        # All processes draw the same order, and each takes every world_size-th of it.
         share = order[self.rank :: self.world_size][: len(self)]
         return iter([(self.epoch, int(index)) for index in share])
 
@@ -69,6 +70,7 @@ class EvaluationSampler(DistributedSampler[Any]):
                 f"use at most {count} (trainer.devices)"
             )
         super().__init__(range(len(streams)), world_size, rank)  # type: ignore[arg-type]
+        # A stream's pieces stay together: methods remember from one to the next.
         self.indices = [i for i, stream in enumerate(streams) if stream % world_size == rank]
 
     def __iter__(self) -> Iterator[int]:

@@ -62,7 +62,7 @@ class TrainingClips(Dataset[Clip]):
             if video not in sizes:
                 sizes[video] = self.reader.frame_bytes(video)
             new = {(video, each) for each in self.spans.window(frame, past)} - seen
-            num_bytes -= len(new) * sizes[video]
+            num_bytes -= len(new) * sizes[video]  # a frame that two clips share is kept once
             if num_bytes < 0:
                 return count
             seen |= new
@@ -76,17 +76,19 @@ class TrainingClips(Dataset[Clip]):
         epoch, index = place if isinstance(place, tuple) else (0, place)
         generator = np.random.default_rng((self.seed, epoch, index))
         video, frame, past = self.targets[index]
-        frames = self.spans.draw(frame, past, generator)
+        anchors = self.reader.motion_of(video).anchors if self.reader.with_motion else None
+        frames = self.spans.draw(frame, past, generator, anchors)
         kept = self.spans.window(frame, past) if index < self.num_cached else ()
-        images = self.augment.colours(self.reader.images(video, frames, kept), generator)
+        images = self.reader.images(video, frames, kept)  # (T, H, W, 3), uint8
+        images = self.augment.colours(images, generator)
         size = (images.shape[1], images.shape[2])
-        labels = torch.from_numpy(self.reader.labels(video, frames, size)).long()
+        labels = torch.from_numpy(self.reader.labels(video, frames, size)).long()  # (T, H, W)
         motion, valid = None, None
         leads_to = self.spans.needs.clip_motion
         if leads_to is not None:
             motion, valid = self.reader.motion(video, frames, leads_to)
         raw = RawClip(to_tensor(images), labels, motion, valid)
-        raw = self.augment.geometry(raw, generator)
+        raw = self.augment.geometry(raw, generator)  # (T, ..., H, W) of the crop
         names = tuple(self.reader.name(video, f) for f in frames)
         distances = torch.tensor([f - frames[0] for f in frames])
         images_of_networks = self.normalise(raw.images)  # (T, 3, H, W)
@@ -98,11 +100,11 @@ def collate(clips: list[Clip]) -> ClipBatch:
     motion = [clip.motion for clip in clips if clip.motion is not None]
     valid = [clip.valid for clip in clips if clip.valid is not None]
     return ClipBatch(
-        images=_stack([clip.images for clip in clips]),
-        labels=_stack([clip.labels for clip in clips]),
-        distances=_stack([clip.distances for clip in clips]),
+        images=_stack([clip.images for clip in clips]),  # (B, T, 3, H, W)
+        labels=_stack([clip.labels for clip in clips]),  # (B, T, H, W)
+        distances=_stack([clip.distances for clip in clips]),  # (B, T)
         names=tuple(clip.names for clip in clips),
-        motion=_stack(motion) if motion else None,
+        motion=_stack(motion) if motion else None,  # (B, T, 2, H, W)
         valid=_stack(valid) if valid else None,
     )
 

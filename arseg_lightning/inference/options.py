@@ -60,6 +60,8 @@ class Optimisations:
         }[self.precision]
 
     def may_use(self, kernel: str, part: nn.Module) -> bool:
-        """Whether a kernel in C is there, and computes in a part's place and this precision."""
-        place = next(part.parameters()).device.type
-        return self.precision != "float16" and place in ("cpu", "meta") and load(kernel) is not None
+        """Whether a kernel in C is there, and computes on a part's device and in this precision."""
+        device = next(part.parameters()).device.type
+        return (
+            self.precision != "float16" and device in ("cpu", "meta") and load(kernel) is not None
+        )

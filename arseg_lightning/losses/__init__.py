@@ -1,4 +1,4 @@
-"""What trains a network."""
+"""Training losses: segmentation losses on all outputs of a network, and FST."""
 
 from arseg_lightning.losses.segmentation import (
     CrossEntropy,

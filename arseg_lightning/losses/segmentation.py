@@ -1,4 +1,4 @@
-"""Segmentation losses: one rule for the pixels, the same treatment of side outputs for all."""
+"""Segmentation losses: a rule for pixels, and the same treatment of side outputs for all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SegmentationLoss(nn.Module, ABC):
     """
 
     def __init__(
-        self, auxiliary_weight: float, presence_weight: float = 1.0, ignore_index: int = 255
+        self, auxiliary_weight: float = 0.4, presence_weight: float = 1.0, ignore_index: int = 255
     ) -> None:
         super().__init__()
         check_range(0, auxiliary_weight=auxiliary_weight, presence_weight=presence_weight)
@@ -61,6 +61,7 @@ class SegmentationLoss(nn.Module, ABC):
         if logits.shape[-2:] != label.shape[-2:]:
             size = (label.shape[-2], label.shape[-1])
             logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=True)
+        # (B, H, W)
         losses = F.cross_entropy(logits, label, ignore_index=self.ignore_index, reduction="none")
         return self.pixels(losses.flatten(), (label != self.ignore_index).flatten())
 
@@ -81,14 +82,6 @@ class CrossEntropy(SegmentationLoss):
         presence_weight: Weight of the class-presence loss; 1.0 for CamVid in the paper.
         ignore_index: Label value that is left out.
     """
-
-    def __init__(
-        self,
-        auxiliary_weight: float = 0.4,
-        presence_weight: float = 1.0,
-        ignore_index: int = 255,
-    ) -> None:
-        super().__init__(auxiliary_weight, presence_weight, ignore_index)
 
     def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
         """Average over the labelled pixels."""

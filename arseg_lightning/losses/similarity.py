@@ -1,4 +1,4 @@
-"""FST: the low-res branch is pulled towards the high-res branch's feature."""
+"""Feature similarity training (FST): pulls a low-res feature towards the high-res one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FST(nn.Module):
         similarity_weight: Weight of the feature distance; 1.0 in the paper, 0 leaves it out.
         similarity: ``mse``: mean squared error of the features, the paper's choice. ``kl``:
             Kullback-Leibler divergence from the teacher's to the student's class distributions,
-            at every place of the feature, both by the high-res branch's last convolution.
+            at every pixel of the feature, both by the high-res branch's last convolution.
 
     Source: Hu et al., CVPR 2023, section 3.4.
     Differs: the published code's ``KL`` compares raw features, which are no distributions, with
@@ -78,7 +78,12 @@ class FST(nn.Module):
         segmentation = self.segmentation(output, label)
         if output.feature is None:
             raise ValueError("FST compares features, and this output holds none")
-        student, teacher = _on_one_grid(output.feature, teacher.detach())
+        # The student's feature is brought to the teacher's resolution: (B, C, H, W), both.
+        size = (teacher.shape[-2], teacher.shape[-1])
+        student = F.interpolate(
+            output.feature.float(), size=size, mode="bilinear", align_corners=True
+        )
+        teacher = teacher.detach().float()
         if self.similarity == "mse":
             similarity = F.mse_loss(student, teacher)
         else:
@@ -88,7 +93,7 @@ class FST(nn.Module):
 
 
 def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean over all places of KL(teacher || student), of the class distributions that logits mean.
+    """Mean over all pixels of KL(teacher || student), of the class distributions that logits mean.
 
     Shapes:
         student, teacher: (B, K, H, W)   returns: scalar
@@ -100,10 +105,3 @@ def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
         log_target=True,
     )
     return divergence.sum(dim=1).mean()
-
-
-def _on_one_grid(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-    """Bring the student's feature to the teacher's resolution."""
-    size = (teacher.shape[-2], teacher.shape[-1])
-    student = F.interpolate(student.float(), size=size, mode="bilinear", align_corners=True)
-    return student, teacher.float()

@@ -98,7 +98,7 @@ class PSPNet18(Segmentor):
 class PSPNet18EarlyCut(PSPNet18):
     """PSPNet18 that propagates an earlier feature.
 
-    What is behind the cut runs on the fused feature, thus at the keyframe's resolution, and costs
+    What is after the cut runs on the fused feature, thus at the keyframe's resolution, and costs
     nearly as much as the whole network.
 
     Args:
@@ -139,7 +139,7 @@ class PSPNet18EarlyCut(PSPNet18):
         return fourth, self.side(third, with_side)
 
     def after_cut(self, propagated: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Finish the full-resolution feature, and the presence logits if behind the cut."""
+        """Finish the feature, and the presence logits if they come after the cut."""
         if self.cut == "task":
             return self.decode(propagated), SideOutputs()
         _, third, fourth = self.backbone.stages(propagated)

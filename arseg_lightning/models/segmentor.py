@@ -65,7 +65,7 @@ class Output:
 class Segmentor(nn.Module, ABC):
     """A segmentation network that is cut before its last 1x1 convolution.
 
-    The feature before the cut is what AR-Seg propagates from frame to frame; the convolution behind
+    The feature before the cut is what AR-Seg propagates from frame to frame; the convolution after
     it (``classifier``) is what both of its branches share. A subclass sets ``classifier`` and
     the class attributes, and implements :meth:`features_and_side`. One that is cut earlier also
     implements :meth:`before_cut`, :meth:`after_cut` and ``cut_channels``; one whose stages
@@ -122,7 +122,7 @@ class Segmentor(nn.Module, ABC):
         return self.features_and_side(image, with_side)
 
     def after_cut(self, propagated: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Finish the feature, and the side outputs from behind the cut.
+        """Finish the feature, and the side outputs from after the cut.
 
         Shapes:
             propagated: (B, cut_channels, h, w)   returns: (B, C, h', w')

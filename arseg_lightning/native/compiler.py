@@ -1,7 +1,9 @@
-"""Finds the machine's C compiler and calls it."""
+"""Finds the machine's C compiler and its OpenMP runtime, and compiles kernels."""
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import os
 import platform
 import re
@@ -11,9 +13,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from arseg_lightning.native.errors import NoNativeKernel
-
-__all__ = ["EXACT", "Compiler", "find_compiler"]
+__all__ = ["EXACT", "Compiler", "NoNativeKernel", "find_compiler", "provide_openmp"]
 
 EXACT = "#pragma STDC FP_CONTRACT OFF"
 """A source with this line is compiled by the letter of IEEE 754, others with fast mathematics."""
@@ -22,15 +22,14 @@ _COMMON = ("-std=gnu11", "-O3", "-fPIC")
 _INEXACT = ("-ffast-math", "-fno-finite-math-only")
 """Sums in any order, but NaN and infinity stay what they are."""
 
-_VARIANTS = (
-    ("native", "openmp"),
-    ("openmp",),
-    ("native",),
-    (),
-)
+_VARIANTS = (("native", "openmp"), ("openmp",), ("native",), ())
 _FLAGS = {"native": "-march=native", "openmp": "-fopenmp"}
 
 _SECONDS = 120
+
+
+class NoNativeKernel(Exception):
+    """A kernel could not be compiled or loaded; callers do without and can say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +102,30 @@ def find_compiler() -> Compiler:
             return Compiler(command, lines[0] if lines else candidate)
     missing = f"CC={named} is not there" if named else "no C compiler found"
     raise NoNativeKernel(f"{missing}; install gcc or set CC")
+
+
+def provide_openmp() -> None:
+    """Make GNU's OpenMP visible to the kernels, which are linked without any.
+
+    PyTorch brings its own copy. Two of them in one process would be two sets of threads that take
+    the cores from each other, so PyTorch's is taken, loaded already or not.
+
+    Raises:
+        NoNativeKernel: If there is none.
+    """
+    candidates = ["libgomp.so.1"]
+    torch = importlib.util.find_spec("torch")  # finds it without importing it
+    if torch is not None and torch.origin is not None:
+        package = Path(torch.origin).parent
+        for folder in (package.parent / "torch.libs", package / "lib"):
+            candidates = [*map(str, sorted(folder.glob("libgomp*.so*"))), *candidates]
+    for candidate in candidates:
+        try:
+            ctypes.CDLL(candidate, mode=ctypes.RTLD_GLOBAL)
+        except OSError:
+            continue
+        return
+    raise NoNativeKernel("OpenMP's libgomp.so.1 cannot be loaded; install libgomp1")
 
 
 def _output(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from arseg_lightning.native.compiler import find_compiler
-from arseg_lightning.native.errors import NoNativeKernel
+from arseg_lightning.native.compiler import NoNativeKernel, find_compiler
 from arseg_lightning.native.store import library_for
 
 __all__ = ["Kernels", "enabled", "load", "load_source", "status"]
@@ -19,6 +17,7 @@ _SOURCES = Path(__file__).parent
 _SWITCH = "ARSEG_LIGHTNING_NATIVE"
 _MISSING = {"openmp": "one thread", "native": "for any processor of the kind"}
 _lock = threading.Lock()
+_kernels: dict[str, Kernels] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +92,9 @@ def load_source(source: Path) -> Kernels:
 
 def _loaded(name: str) -> Kernels:
     with _lock:
-        return _load_once(name)
-
-
-@functools.cache
-def _load_once(name: str) -> Kernels:
-    return load_source(_SOURCES / f"{name}.c")
+        if name not in _kernels:
+            _kernels[name] = load_source(_SOURCES / f"{name}.c")
+        return _kernels[name]
 
 
 def _renew_lock() -> None:

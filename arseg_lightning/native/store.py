@@ -11,9 +11,7 @@ import tempfile
 from pathlib import Path
 
 from arseg_lightning.files import replacing
-from arseg_lightning.native.compiler import Compiler
-from arseg_lightning.native.errors import NoNativeKernel
-from arseg_lightning.native.openmp import provide_openmp
+from arseg_lightning.native.compiler import Compiler, NoNativeKernel, provide_openmp
 
 __all__ = ["library_for"]
 

@@ -66,7 +66,7 @@ class ConvFusion(Fusion):
 
 
 class GlobalAttention(Fusion):
-    """Lets every place attend to the whole warped feature, at a reduced resolution.
+    """Lets every pixel attend to the whole warped feature, at a reduced resolution.
 
     Args:
         channels: Channels C of both features.

@@ -38,12 +38,12 @@ class CReFF(Fusion):
     """Cross-resolution feature fusion: low-res features attend to warped high-res ones.
 
     The upsampled low-res feature is the query; keys and values come from a window around the
-    same place of the warped keyframe feature; the result is added back.
+    same pixel of the warped keyframe feature; the result is added back.
 
     Args:
         channels: Channels C of both features.
         window: Side k of the odd local window; 7 in the paper.
-        zero_padding: Whether window places outside the image take part with logit 0 and value 0,
+        zero_padding: Whether window pixels outside the image take part with logit 0 and value 0,
             as in the paper, or are left out.
         start: Weights before training. ``mean``: attention compares the features as they are,
             and half of what it finds is added, so that both branches contribute alike from the

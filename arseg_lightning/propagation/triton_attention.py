@@ -1,4 +1,4 @@
-"""Window attention in Triton kernels, with its gradient."""
+"""Window attention in Triton kernels, with its gradient: inputs are read, the result written."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+import triton
+import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from arseg_lightning.propagation.triton_backward import gradients
-from arseg_lightning.propagation.triton_forward import attend
+from arseg_lightning.propagation.triton_tiles import (
+    Launch,
+    load_vectors,
+    neighbours,
+    readable,
+    store_vectors,
+    tile_pixels,
+    with_strides,
+)
 
 __all__ = ["TritonAttention"]
 
@@ -29,11 +39,25 @@ class TritonAttention(torch.autograd.Function):
         prior_sigma: float | None,
     ) -> Tensor:
         """Attend."""
+        batch, channels, height, width = query.shape
         ctx.window = window
         ctx.steepness = 0.0 if prior_sigma is None else 1 / (2 * prior_sigma**2)
-        with _device_of(query):
-            attended, *sums = attend(query, key, value, window, zero_padding, ctx.steepness)
-        ctx.save_for_backward(query, key, value, *sums)
+        given = (query, key, value)
+        query, key, value = readable(query), readable(key), readable(value)
+        attended = torch.empty_like(value, dtype=query.dtype)
+        # The highest logit of each window, and the sum of exponentials above which it stands: with
+        # them the backward pass has the weights again. Both, as highest + log(total) is rounded.
+        highest = query.new_empty(batch, height, width, dtype=torch.float32)
+        total = torch.empty_like(highest)
+        launch = Launch.over(query, value, 4096)
+        if launch.programs:
+            with _device_of(query):
+                _attend[(launch.programs,)](
+                    *with_strides(query, key, value, attended), highest, total,
+                    height, width, channels, value.shape[1], ctx.steepness,
+                    window=window, zero_padding=zero_padding, num_warps=8, **launch.arguments,
+                )  # fmt: skip
+        ctx.save_for_backward(*given, highest, total)
         return attended
 
     @staticmethod
@@ -46,6 +70,49 @@ class TritonAttention(torch.autograd.Function):
         return (*grads, None, None, None)
 
 
-def _device_of(picture: Tensor) -> AbstractContextManager[object]:
+def _device_of(image: Tensor) -> AbstractContextManager[object]:
     """Triton launches on the current device, which need not be the tensors'."""
-    return torch.cuda.device(picture.device) if picture.is_cuda else nullcontext()
+    return torch.cuda.device(image.device) if image.is_cuda else nullcontext()
+
+
+@triton.jit
+def _attend(
+    query, query_image, query_channel, query_pixel,
+    key, key_image, key_channel, key_pixel,
+    value, value_image, value_channel, value_pixel,
+    attended, attended_image, attended_channel, attended_pixel,
+    to_highest, to_total, height, width, channels, value_channels, steepness,
+    window: tl.constexpr, zero_padding: tl.constexpr, tile_height: tl.constexpr,
+    tile_width: tl.constexpr, block: tl.constexpr, value_block: tl.constexpr,
+) -> None:  # fmt: skip
+    """Softmax and average in one pass over the window, rescaled whenever the maximum rises."""
+    image, y, x, pixel, inside = tile_pixels(height, width, tile_height, tile_width)
+    queries = load_vectors(query, query_image, query_channel, query_pixel,
+                           image, pixel, inside, channels, block)  # fmt: skip
+    keys = load_vectors(key, key_image, key_channel, key_pixel,
+                        image, pixel, inside, channels, block)  # fmt: skip
+    # The centre is always seen, so that the maximum is a number from the start.
+    highest = tl.sum(queries * keys, 1)
+    total = tl.zeros_like(highest)
+    summed = tl.zeros([tile_height * tile_width, value_block], tl.float32)
+    for offset in range(window * window):
+        near, seen, squared = neighbours(y, x, inside, offset, height, width, window)
+        keys = load_vectors(key, key_image, key_channel, key_pixel,
+                            image, near, seen, channels, block)  # fmt: skip
+        values = load_vectors(value, value_image, value_channel, value_pixel,
+                              image, near, seen, value_channels, value_block)  # fmt: skip
+        logit = tl.sum(queries * keys, 1) - steepness * squared
+        if not zero_padding:
+            # Queries of a tile that are outside themselves see all, to stay numbers.
+            logit = tl.where(seen | ~inside, logit, float("-inf"))
+        higher = tl.maximum(highest, logit)
+        shrink = tl.exp(highest - higher)
+        weight = tl.exp(logit - higher)
+        total = total * shrink + weight
+        summed = summed * shrink[:, None] + weight[:, None] * values
+        highest = higher
+    summed /= total[:, None]
+    store_vectors(attended, attended_image, attended_channel, attended_pixel,
+                  image, pixel, inside, value_channels, summed, value_block)  # fmt: skip
+    tl.store(to_highest + image * height * width + pixel, highest, mask=inside)
+    tl.store(to_total + image * height * width + pixel, total, mask=inside)

@@ -18,7 +18,7 @@ from arseg_lightning.propagation.triton_tiles import (
     neighbours,
     readable,
     store_vectors,
-    tile_places,
+    tile_pixels,
     with_strides,
 )
 
@@ -37,18 +37,9 @@ def gradients(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of queries, keys and values from that of the result.
 
-    Places outside the image have neither key nor value: whether they took part is known from
-    ``total`` alone.
-
-    Args:
-        query: As in the forward pass.
-        key: As in the forward pass.
-        value: As in the forward pass.
-        highest: What the forward pass returned with the result.
-        total: The same. Both, as their combination ``highest + log(total)`` would be rounded.
-        grad: Gradient of the result.
-        window: Side k of the odd window.
-        steepness: What is taken off a logit, for each squared pixel of distance.
+    Pixels outside the image have neither key nor value: whether they took part is known from
+    ``total`` alone. ``highest`` and ``total`` are what the forward pass kept; ``steepness`` is
+    taken off a logit for each squared pixel of distance.
 
     Shapes:
         query, key: (B, C, H, W)   value, grad: (B, V, H, W)   highest, total: (B, H, W)
@@ -79,7 +70,7 @@ def _query_gradient(
     block: tl.constexpr, value_block: tl.constexpr,
 ) -> None:  # fmt: skip
     """Gradient of the queries, and the weighted mean of the weights' gradients (slope)."""
-    image, y, x, pixel, inside = tile_places(height, width, tile_height, tile_width)
+    image, y, x, pixel, inside = tile_pixels(height, width, tile_height, tile_width)
     queries = load_vectors(query, query_image, query_channel, query_pixel,
                            image, pixel, inside, channels, block)  # fmt: skip
     came = load_vectors(grad, grad_image, grad_channel, grad_pixel,
@@ -120,7 +111,7 @@ def _key_value_gradients(
     block: tl.constexpr, value_block: tl.constexpr,
 ) -> None:  # fmt: skip
     """Gradients of keys and values, from the queries around that see them."""
-    image, y, x, pixel, inside = tile_places(height, width, tile_height, tile_width)
+    image, y, x, pixel, inside = tile_pixels(height, width, tile_height, tile_width)
     keys = load_vectors(key, key_image, key_channel, key_pixel,
                         image, pixel, inside, channels, block)  # fmt: skip
     values = load_vectors(value, value_image, value_channel, value_pixel,

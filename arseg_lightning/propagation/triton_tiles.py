@@ -1,9 +1,8 @@
-"""What the Triton kernels share: which places a program works on, and how it reads vectors there.
+"""What the Triton kernels share: which pixels a program works on, and how it reads vectors there.
 
-A program holds the vectors of a tile of places, all channels of each, and goes over the places of
-the window one offset after the other. Channels are rounded up to a power of two, as Triton wants
-it; the rest is masked away. What is multiplied by a stride has 64 bits, for pictures of more than
-2**31 elements.
+A program holds the vectors of a tile of pixels, all channels of each, and goes over the window one
+offset after the other. Channels are rounded up to a power of two, as Triton wants it; the rest is
+masked away. What is multiplied by a stride has 64 bits, for images of more than 2**31 elements.
 
 Only ``tl.constexpr`` is annotated in a kernel: when Triton compiles for a GPU (its interpreter does
 not), it looks annotations up, and refuses every name that is not its own.
@@ -24,17 +23,17 @@ __all__ = [
     "neighbours",
     "readable",
     "store_vectors",
-    "tile_places",
+    "tile_pixels",
     "with_strides",
 ]
 
 _WIDEST = 32
-"""Places of a tile's row: so that a warp reads a whole cache line where channels are apart."""
+"""Pixels of a tile's row: so that a warp reads a whole cache line where channels are apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a grid of places is divided among programs.
+    """How a grid of pixels is divided among programs.
 
     Args:
         programs: How many there are.
@@ -56,9 +55,9 @@ class Launch:
         batch, channels, height, width = query.shape
         # Not by Triton's functions of these names, which torch.compile cannot trace.
         block, value_block = (1 << (count - 1).bit_length() for count in (channels, value.shape[1]))
-        places = min(max(elements // max(block, value_block), 1), 128)
-        tile_width = min(places, _WIDEST)
-        tile_height = places // tile_width
+        pixels = min(max(elements // max(block, value_block), 1), 128)
+        tile_width = min(pixels, _WIDEST)
+        tile_height = pixels // tile_width
         tiles = -(-height // tile_height) * -(-width // tile_width)
         return cls(batch * tiles, tile_height, tile_width, block, value_block)
 
@@ -76,38 +75,38 @@ class Launch:
         return sizes if torch.compiler.is_compiling() else {**sizes, "enable_fp_fusion": True}
 
 
-def readable(picture: Tensor) -> Tensor:
-    """The picture, or a copy if there are gaps between its rows: a kernel counts pixels.
+def readable(image: Tensor) -> Tensor:
+    """The image, or a copy if there are gaps between its rows: a kernel counts pixels.
 
     Whatever is made like the result by ``torch.empty_like`` has no such gaps either.
 
     Shapes:
-        picture: (B, C, H, W)
+        image: (B, C, H, W)
     """
-    _, _, height, width = picture.shape
-    gaps = height > 1 and width > 1 and picture.stride(2) != width * picture.stride(3)
-    return picture.contiguous() if gaps else picture
+    _, _, height, width = image.shape
+    gaps = height > 1 and width > 1 and image.stride(2) != width * image.stride(3)
+    return image.contiguous() if gaps else image
 
 
-def with_strides(*pictures: Tensor) -> list[Tensor | int]:
-    """Readable pictures, each with how far it is from image to image, channel and pixel."""
+def with_strides(*images: Tensor) -> list[Tensor | int]:
+    """Readable images, each with how far it is from image to image, channel and pixel."""
     arguments: list[Tensor | int] = []
-    for picture in pictures:
-        pixel = picture.stride(3) if picture.shape[3] > 1 else picture.stride(2)
-        arguments += [picture, picture.stride(0), picture.stride(1), pixel]
+    for image in images:
+        pixel = image.stride(3) if image.shape[3] > 1 else image.stride(2)
+        arguments += [image, image.stride(0), image.stride(1), pixel]
     return arguments
 
 
 @triton.jit
-def tile_places(height, width, tile_height: tl.constexpr, tile_width: tl.constexpr):
-    """Image, rows, columns and pixels of this program's places, and which are in the image."""
+def tile_pixels(height, width, tile_height: tl.constexpr, tile_width: tl.constexpr):
+    """Image, rows, columns and pixels of this program's pixels, and which are in the image."""
     columns = tl.cdiv(width, tile_width)
     tiles = tl.cdiv(height, tile_height) * columns
     image = tl.program_id(0) // tiles
     tile = tl.program_id(0) % tiles
-    place = tl.arange(0, tile_height * tile_width)
-    y = tile // columns * tile_height + place // tile_width
-    x = tile % columns * tile_width + place % tile_width
+    index = tl.arange(0, tile_height * tile_width)
+    y = tile // columns * tile_height + index // tile_width
+    x = tile % columns * tile_width + index % tile_width
     pixel = y.to(tl.int64) * width + x
     return image.to(tl.int64), y, x, pixel, (y < height) & (x < width)
 
@@ -124,25 +123,25 @@ def neighbours(y, x, inside, offset, height, width, window: tl.constexpr):
 
 @triton.jit
 def load_vectors(
-    picture, image_stride, channel_stride, pixel_stride,
+    feature, image_stride, channel_stride, pixel_stride,
     image, pixel, mask, channels, block: tl.constexpr,
 ):  # fmt: skip
     """Vectors of pixels in float32, (pixels, block); zero where masked and beyond the channels."""
     channel = tl.arange(0, block)
-    places = picture + image * image_stride + pixel[:, None] * pixel_stride
-    places += channel.to(tl.int64)[None, :] * channel_stride
+    address = feature + image * image_stride + pixel[:, None] * pixel_stride
+    address += channel.to(tl.int64)[None, :] * channel_stride
     mask = mask[:, None] & (channel < channels)[None, :]
-    return tl.load(places, mask=mask, other=0.0).to(tl.float32)
+    return tl.load(address, mask=mask, other=0.0).to(tl.float32)
 
 
 @triton.jit
 def store_vectors(
-    picture, image_stride, channel_stride, pixel_stride,
+    feature, image_stride, channel_stride, pixel_stride,
     image, pixel, mask, channels, vectors, block: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Write vectors, (pixels, block), rounded to the picture's type."""
+    """Write vectors, (pixels, block), rounded to the feature's type."""
     channel = tl.arange(0, block)
-    places = picture + image * image_stride + pixel[:, None] * pixel_stride
-    places += channel.to(tl.int64)[None, :] * channel_stride
+    address = feature + image * image_stride + pixel[:, None] * pixel_stride
+    address += channel.to(tl.int64)[None, :] * channel_stride
     mask = mask[:, None] & (channel < channels)[None, :]
-    tl.store(places, vectors.to(picture.dtype.element_ty), mask=mask)
+    tl.store(address, vectors.to(feature.dtype.element_ty), mask=mask)

@@ -11,7 +11,7 @@ from typing import Any
 
 from arseg_lightning.files import natural_key
 from arseg_lightning.report.result import MethodResult, RunResult
-from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex
+from arseg_lightning.report.sweep_index import CONFIGS, INDEX_NAME, SweepIndex, overlay_names
 
 __all__ = ["Collection", "Run", "collect", "without_seed"]
 
@@ -82,8 +82,9 @@ def collect(paths: Iterable[Path]) -> Collection:
             problems += [_no_result(run) for run in trained if not any(run.rglob("result*.json"))]
     if not runs:
         raise FileNotFoundError("\n".join(problems) or "name at least one run folder")
-    for index in (file for path in paths if path.is_dir() for file in path.rglob(INDEX_NAME)):
-        _name_by_sweep(runs, index, problems)
+    for folder in filter(Path.is_dir, paths):
+        for index in sorted(folder.rglob(INDEX_NAME)):
+            _name_by_sweep(runs, index, problems)
     kept: dict[str, Run] = {}
     for run in sorted(runs.values(), key=lambda run: [*map(natural_key, run.path.parts)]):
         first = kept.setdefault(repr(run.result), run)
@@ -142,7 +143,10 @@ def _name_by_sweep(runs: dict[Path, Run], index: Path, problems: list[str]) -> N
         folder = (index.parent / point.run_dir).resolve()
         if point.status == "failed":
             problems.append(f"{folder} failed in its sweep: {point.error}")
-        short = {key.rpartition(".")[2]: value for key, value in point.values.items()}
+        values = dict(point.values)
+        if CONFIGS in values:
+            values[CONFIGS] = overlay_names(values[CONFIGS])
+        short = {key.rpartition(".")[2]: value for key, value in values.items()}
         shown = [f"{k} {v}" for k, v in short.items() if k not in ("seed", "seed_everything")]
         for result, run in runs.items():
             if shown and folder in result.parents:

@@ -18,30 +18,30 @@ _WHEEL_PIXELS = 101
 
 def quality_table(quality: MotionQuality) -> str:
     """One line a distance, and the mean."""
-    lines = ["distance  frames  carried  copied  filled in"]
+    lines = ["distance  frames   warped  copied  filled in"]
     lines += [
-        f"{entry.distance:8d}  {entry.num_frames:6d}  {100 * entry.miou_carried:7.1f}  "
+        f"{entry.distance:8d}  {entry.num_frames:6d}  {100 * entry.miou_warped:7.1f}  "
         f"{100 * entry.miou_copied:6.1f}  {100 * entry.filled_share:7.1f} %"
         for entry in quality.distances
     ]
     lines.append(
-        f"    mean          {100 * quality.mean_carried:7.1f}  {100 * quality.mean_copied:6.1f}"
+        f"    mean          {100 * quality.mean_warped:7.1f}  {100 * quality.mean_copied:6.1f}"
     )
     return "\n".join(lines)
 
 
 def plot_quality(quality: MotionQuality, path: Path, title: str) -> None:
-    """Draw the mIoU of propagated and of copied labels over the distance to the keyframe."""
+    """Draw the mIoU of warped and of copied labels over the distance to the keyframe."""
     # pandas and matplotlib: only those who draw wait for them
     import pandas as pd
 
     from arseg_lightning.report.plots import plot_distances
 
     rows = pd.DataFrame(
-        {f"at {each.distance}": [each.miou_carried, each.miou_copied] for each in quality.distances}
+        {f"at {each.distance}": [each.miou_warped, each.miou_copied] for each in quality.distances}
     )
-    rows["miou"] = [quality.mean_carried, quality.mean_copied]
-    names = ("propagated by motion", "copied")
+    rows["miou"] = [quality.mean_warped, quality.mean_copied]
+    names = ("warped by motion", "copied")
     rows["label"] = [f"{n}: {100 * m:.1f} %" for n, m in zip(names, rows.miou, strict=True)]
     plot_distances(rows, path, title)
 

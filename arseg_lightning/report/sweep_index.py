@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from arseg_lightning.files import write_atomic
 
-__all__ = ["INDEX_NAME", "PointStatus", "SweepIndex", "SweepPoint"]
+__all__ = ["CONFIGS", "INDEX_NAME", "PointStatus", "SweepIndex", "SweepPoint", "overlay_names"]
 
 PointStatus = Literal["waiting", "running", "interrupted", "done", "failed"]
 """Interrupted is what was running when the sweep was stopped, and has not gone on yet.
@@ -19,6 +19,9 @@ A sweep that was stopped cannot say so itself: its points are running until it i
 
 INDEX_NAME = "sweep.json"
 """Name of the index in a sweep's folder."""
+
+CONFIGS = "config"
+"""The parameter whose values are overlays, a file or a list of files, and set no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +82,9 @@ class SweepIndex:
             raise ValueError(
                 f"{path} is no index of a sweep ({error!r}); delete it and start the sweep again"
             ) from error
+
+
+def overlay_names(files: str | list[str]) -> str:
+    """The names of a point's overlays without folders and endings; ``none`` if there are none."""
+    listed = [files] if isinstance(files, str) else files
+    return "+".join(Path(file).stem for file in listed) or "none"

@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 from optuna.distributions import CategoricalDistribution
 
+from arseg_lightning.report.sweep_index import CONFIGS, overlay_names
 from arseg_lightning.sweep.sweep_file import VALUES_MACRO, SweepFile, Values
 
 __all__ = ["VALUES_NAME", "Draw", "choose_points", "identity", "point_arguments", "point_name"]
@@ -22,9 +23,6 @@ Draw = dict[str, Any]
 
 VALUES_NAME = "sweep_values.json"
 """What a point sets, in the point's folder."""
-
-_CONFIGS = "config"
-"""The parameter whose values are not for a key: they are files of configuration, one or a list."""
 
 _MAX_NAME = 120
 _MAX_REPEATS = 100
@@ -92,8 +90,8 @@ def point_name(sweep: SweepFile, values: Values, taken: Container[str] = ()) -> 
 
 def _text(key: str, value: Any) -> str:
     """A value as part of a folder's name."""
-    if key == _CONFIGS:
-        return "+".join(Path(file).stem for file in _listed(value)) or "none"
+    if key == CONFIGS:
+        return overlay_names(value)
     if isinstance(value, float) and len(repr(value)) > len("0.0000"):
         return f"{value:.4g}"
     text = value if isinstance(value, str) else json.dumps(value, separators=("_", ":"))
@@ -111,18 +109,16 @@ def point_arguments(
         run_dir: Folder of the point's run, which replaces the command's own.
         extra: More options, which win over those of the command.
     """
-    own = {key: value for key, value in values.items() if key != _CONFIGS}
+    own = {key: value for key, value in values.items() if key != CONFIGS}
     file = run_dir / VALUES_NAME
     file.write_text(json.dumps(own, indent=1) + "\n", "utf-8")
     words: list[str] = []
     for word in command[command.index("arseg_lightning") + 1 :]:
         if word == VALUES_MACRO:
-            configs = [*_listed(values.get(_CONFIGS, [])), str(file)]
-            words += [part for config in configs for part in ("--config", config)][1:]
+            overlays = values.get(CONFIGS, [])
+            overlays = [overlays] if isinstance(overlays, str) else overlays
+            # The option that is there already is for the first of them.
+            words += [part for each in [*overlays, str(file)] for part in ("--config", each)][1:]
         else:  # as W&B does, an unknown variable leaves its name
             words.append(_VARIABLE.sub(lambda match: os.environ.get(match[1], match[1]), word))
     return [*words, *extra, "--run_dir", str(run_dir)]
-
-
-def _listed(files: str | list[str]) -> list[str]:
-    return [files] if isinstance(files, str) else files

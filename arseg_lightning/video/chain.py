@@ -49,7 +49,10 @@ class MotionChain:
         self.size = size
         self.chaining: Chaining = chaining
         self._rounds = chaining == "integer"
-        self._native = self._make_native()
+        kernels = load("motion")
+        self._native: NativeComposition | None = None
+        if kernels is not None and NativeComposition.max_steps(size) > 0:
+            self._native = NativeComposition(size, self._rounds, kernels)
         self._composition: NativeComposition | NumpyComposition
         self.reset(start)
 
@@ -147,8 +150,11 @@ class MotionChain:
                 self._compose(places[each])
         self._open.discard(frame)
         self._num_composed += 1
-        if self._native is not None and self._num_composed > self._native.max_steps(self.size):
-            self._widen(self._native)
+        native = self._native
+        if self._composition is native and self._num_composed > native.max_steps(self.size):
+            # 16 bits might not do from here on
+            self._fields = {each: native.to_numpy(field) for each, field in self._fields.items()}
+            self._composition = NumpyComposition(self.size, self._rounds)
         before = {each: self._fields[places[each]] for each in known}
         found = self._composition.compose(step.without(lost), before, wanted)
         self._fields[frame], motion = found
@@ -159,26 +165,14 @@ class MotionChain:
         kept = [frame for frame, step in self._steps.items() if step.kind != "disposable"]
         for gone in [frame for frame in self._steps if frame not in kept[-KEPT_REFERENCES:]]:
             if gone in kept and self.knows(gone):
-                self._compose_from(gone)
+                self._compose_those_that_need(gone)
             del self._steps[gone]
             if gone != self._anchor:
                 self._fields.pop(gone, None)
 
-    def _compose_from(self, gone: int) -> None:
-        """Make the fields that take a frame's."""
+    def _compose_those_that_need(self, gone: int) -> None:
+        """Make the fields that are made of a frame's."""
         for frame, step in self._steps.items():
             waits = self.knows(frame) and frame not in self._fields
             if waits and gone - frame in step.leads_to:
                 self._compose(frame)
-
-    def _widen(self, native: NativeComposition) -> None:
-        """Go on where 16 bits might not do."""
-        if self._composition is native:
-            self._fields = {frame: native.to_numpy(f) for frame, f in self._fields.items()}
-            self._composition = NumpyComposition(self.size, self._rounds)
-
-    def _make_native(self) -> NativeComposition | None:
-        kernels = load("motion")
-        if kernels is None or NativeComposition.max_steps(self.size) < 1:
-            return None
-        return NativeComposition(self.size, self._rounds, kernels)

@@ -72,10 +72,8 @@ class CodingOrder:
 
         Source: ITU-T H.264, section 7.4.1.
         """
-        for head in self._unit_heads(bytes(packet)):
-            if head & 31 in _SLICES:
-                return bool(head & 96)
-        return None
+        heads = self._unit_heads(bytes(packet))
+        return next((bool(head & 96) for head in heads if head & 31 in _SLICES), None)
 
     def _unit_heads(self, content: bytes) -> Iterator[int]:
         """The first byte of each unit."""

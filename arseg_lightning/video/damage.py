@@ -1,4 +1,4 @@
-"""Counts what of a video is lost, damaged or missing at its end, and says it."""
+"""Counts of the frames of a video that are lost, damaged or missing at its end."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from arseg_lightning.video.errors import VideoDamageWarning
 __all__ = ["Damage", "Ending"]
 
 _JOIN_SECONDS = 1
-"""Time that goes on by more, or goes back, is that of another recording."""
+"""Time that advances by more, or goes back, is that of another recording."""
 
 _LAST_PACKETS = 2
-"""After a damaged packet, in which it shows that the recording ends there."""
+"""Packets after a damaged one in which it shows that the recording ends there."""
 
 _TIMED_FORMATS = ("matroska,", "flv")
 _EVEN = 1.5
-"""Longest interval between pictures, in typical ones, of a stream whose frame rate is constant."""
+"""Longest interval between frames, in typical ones, of a stream whose frame rate is constant."""
 
 
 @dataclass
 class Damage:
-    """What of a video could not be decoded.
+    """Frames of a video that could not be decoded.
 
     Args:
         path: The file, or what else messages call the video.
         refused: Packets that the decoder refused.
-        faulty: Pictures that were decoded with errors.
-        affected: Pictures up to a keyframe after those: they may be predicted from them.
-        replaced: Indices of the pictures that never came and were replaced.
-        cut: Pictures that the header promises and the file does not hold.
-        keeps_places: Whether every picture that is lost is replaced.
+        faulty: Frames that were decoded with errors.
+        affected: Frames up to a keyframe after those: they may be predicted from them.
+        replaced: Indices of the frames that never came and were replaced.
+        cut: Frames that the header promises and the file does not hold.
+        keeps_indices: Whether every frame that is lost is replaced.
     """
 
     path: Path | str
@@ -51,9 +51,9 @@ class Damage:
     affected: int = 0
     replaced: list[int] = field(default_factory=list)
     cut: int = 0
-    keeps_places: bool = False
+    keeps_indices: bool = False
     _spreads: bool = False
-    _in_doubt: int | None = None  # pictures seen after one whose packet may be damaged
+    _in_doubt: int | None = None  # frames seen after one whose packet may be damaged
     _last_seconds: Fraction | None = None
 
     def refuse(self) -> None:
@@ -62,20 +62,28 @@ class Damage:
         self._spreads = True
 
     def replace(self, index: int) -> None:
-        """Note that a picture never came."""
+        """Note that a frame never came."""
         self.replaced.append(index)
         self._spreads = True
 
     def see(self, picture: VideoFrame) -> None:
-        """Look at the next decoded picture."""
+        """Inspect the next decoded frame."""
         before, self._last_seconds = self._last_seconds, claimed_seconds(picture)
-        jumps = (
-            before is not None
-            and self._last_seconds is not None
-            and not 0 <= self._last_seconds - before <= _JOIN_SECONDS
-        )
         if self._in_doubt is not None:
-            self._resolve(joins=jumps and picture.key_frame)
+            # A frame decoded without errors although its packet was marked as damaged. So is one
+            # of the last packets of a recording that another one was joined to.
+            self._in_doubt += 1
+            jumps = (
+                before is not None
+                and self._last_seconds is not None
+                and not 0 <= self._last_seconds - before <= _JOIN_SECONDS
+            )
+            if jumps and picture.key_frame:
+                self._in_doubt = None
+            elif self._in_doubt > _LAST_PACKETS:
+                self.faulty += 1
+                self.affected += _LAST_PACKETS
+                self._in_doubt, self._spreads = None, True
         if picture.key_frame:
             self._spreads = False
         known = coded(picture)
@@ -88,21 +96,8 @@ class Damage:
             self.affected += self._spreads
 
     def leave(self) -> None:
-        """Note that nobody reads on: what is in doubt may be the end of a recording."""
+        """Note that reading stops early: a frame in doubt may be the end of a recording."""
         self._in_doubt = None
-
-    def _resolve(self, joins: bool) -> None:
-        """Decide on a picture whose packet was said to be damaged, and that decoded without errors.
-
-        One of the last packets of a recording that another one was joined to is said to be, too.
-        """
-        self._in_doubt = (self._in_doubt or 0) + 1
-        if joins:
-            self._in_doubt = None
-        elif self._in_doubt > _LAST_PACKETS:
-            self.faulty += 1
-            self.affected += _LAST_PACKETS
-            self._in_doubt, self._spreads = None, True
 
     @property
     def num_lost(self) -> int:
@@ -111,15 +106,15 @@ class Damage:
 
     @property
     def summary(self) -> str:
-        """It in words; empty if there is none."""
+        """The damage in words; empty if there is none."""
         parts, faulty = [], self.faulty + (self._in_doubt is not None)
-        if self.keeps_places:  # what was refused without being lost was decoded in part
+        if self.keeps_indices:  # packets that were refused without a loss were decoded in part
             faulty += max(0, self.refused - len(self.replaced))
         if self.replaced:
             some = ", ".join(map(str, self.replaced[:5])) + ", ..." * (len(self.replaced) > 5)
             parts.append(f"{len(self.replaced)} lost (index {some}), each replaced by a copy")
-        elif self.refused and not self.keeps_places:
-            parts.append(f"{self.refused} lost and left out, those behind them move up")
+        elif self.refused and not self.keeps_indices:
+            parts.append(f"{self.refused} lost and left out, those after them move up")
         if faulty:
             parts.append(f"{faulty} decoded with errors")
         if parts and self.affected:
@@ -129,7 +124,7 @@ class Damage:
         return "; ".join(parts)
 
     def warn(self) -> None:
-        """Say it, if there is anything to say."""
+        """Warn of the damage, if there is any."""
         if summary := self.summary:
             message = f"{self.path} is damaged: of its frames {summary}; the rest is used"
             warnings.warn(VideoDamageWarning(message), stacklevel=3)
@@ -140,7 +135,7 @@ class Ending:
 
     Args:
         container: The file, opened and not read yet.
-        stream: The stream that is read, from its start to its end or from a seek on.
+        stream: The stream that is read, from its start or a seek to its end.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
@@ -159,24 +154,23 @@ class Ending:
                 self._times.append(packet.pts)
 
     def num_missing(self) -> int:
-        """Pictures that should follow after the last packet."""
-        name = self._container.format.name
-        promised = self._stream.frames
+        """Number of frames that should follow after the last packet."""
+        name, promised = self._container.format.name, self._stream.frames
+        is_timed = name.startswith(_TIMED_FORMATS) and len(self._container.streams) == 1
         if name.startswith("mov,"):
             promised = len(self._stream.index_entries)  # without those that an edit list hides
-        elif name == "avi":  # counts what was not captured, too
+        elif name == "avi":  # counts frames that were not captured, too
             promised -= self._end - self._num_packets
-        elif name.startswith(_TIMED_FORMATS) and len(self._container.streams) == 1:
-            # They count no frames but say how long they are, as long as the longest stream.
-            promised = self._promised_by_duration() if len(self._times) > 1 else promised
+        elif is_timed and len(self._times) > 1:
+            # They count no frames, and their duration is that of the longest stream.
+            times = np.unique(self._times)
+            intervals = np.diff(times)
+            typical, longest = float(np.median(intervals)), int(intervals.max())
+            tick_seconds = float(self._stream.time_base or 1)
+            duration = (self._container.duration or 0) / av.time_base / tick_seconds
+            if longest <= _EVEN * typical:
+                promised = round((duration - int(times[0])) / typical)
+            else:  # no more than is certain
+                rest = round((duration - int(times[-1])) / longest)
+                promised = self._num_packets + rest - 1
         return max(0, promised - self._num_packets)
-
-    def _promised_by_duration(self) -> int:
-        """Packets that fill the duration of the file; as many as there are if it is uncertain."""
-        times = np.unique(self._times)
-        intervals = np.diff(times)
-        typical, longest = float(np.median(intervals)), int(intervals.max())
-        ticks = (self._container.duration or 0) / av.time_base / float(self._stream.time_base or 1)
-        if longest <= _EVEN * typical:
-            return round((ticks - int(times[0])) / typical)
-        return self._num_packets + round((ticks - int(times[-1])) / longest) - 1

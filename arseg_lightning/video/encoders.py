@@ -1,4 +1,4 @@
-"""Settings of an encoding, and the options that each encoder has for them."""
+"""Encoder settings, and the options of each encoder that stand for them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _FOREVER = "1000000000"
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """How frames become a video.
+    """Settings of an encoder.
 
-    The defaults give motion that can be followed: every P-frame refers to the frame before it,
+    The defaults give usable motion: every P-frame refers to the frame before it,
     and keyframes are only where they are asked for. With libx264 and mpeg4 the same frames give
     the same bytes, for which x264's macroblock tree is off (on CamVid at the same ``crf``: 10 %
     fewer bits, propagated labels as good within 0.4 points of mIoU). Weighted prediction stays on:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "CannotWriteVideo",
-    "NoMotionVectors",
-    "NotAVideo",
-    "SourceUnavailable",
-    "VideoDamageWarning",
-    "VideoError",
-]
+__all__ = ["CannotWriteVideo", "NoMotionVectors", "NotAVideo", "SourceUnavailable"]
+__all__ += ["VideoDamageWarning", "VideoError"]
 
 
 class VideoError(ValueError):
@@ -25,11 +19,11 @@ class SourceUnavailable(VideoError, OSError):
 
 
 class NoMotionVectors(VideoError):
-    """The stream gives no motion vectors that fit its pictures."""
+    """The stream gives no motion vectors that fit its frames."""
 
 
 class CannotWriteVideo(VideoError, OSError):
-    """A video could not be written; nothing of it is left behind."""
+    """A video could not be written; nothing of it is left."""
 
 
 class VideoDamageWarning(UserWarning):

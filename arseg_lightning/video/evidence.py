@@ -69,6 +69,7 @@ class Evidence:
 
 
 def _obstacle(matching: int, known: int, least: float) -> str | None:
+    """The share of cells whose vector matches in words, if it is less than a least one."""
     if matching >= least * known:
         return None
     share = round(100 * matching / known)

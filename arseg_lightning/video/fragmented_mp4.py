@@ -1,4 +1,4 @@
-"""Writes an MP4 in fragments: whatever ends its making, what is complete can be played."""
+"""MP4 files that can be played whatever ends their writing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import ClassVar, Self
 
+import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
-from arseg_lightning.video.encode import Pixels, VideoWriter, open_container
+from arseg_lightning.video.encode import VideoWriter
 from arseg_lightning.video.encoders import EncodeSettings
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.sound import Sound
@@ -21,17 +23,17 @@ from arseg_lightning.video.sound import Sound
 __all__ = ["FragmentFile", "FragmentedWriter"]
 
 # FFmpeg writes a fragment a second, and makes an ordinary file of them at the end.
-# A second is also how long pictures wait for sound that is silent, or comes later.
+# A second is also how long frames wait for sound that is silent, or comes later.
 _OPTIONS = {
     "movflags": "hybrid_fragmented",
     "frag_duration": "1000000",
     "max_interleave_delta": "1000000",
 }
-_BOX_HEADER, _LONG_BOX_HEADER = 8, 16
+_BOX_HEADER, _LONG_BOX_HEADER = 8, 16  # bytes
 
 
 class FragmentedWriter(VideoWriter):
-    """Writes frames to an MP4 file that is valid at whatever frame its making ends.
+    """Writes frames to an MP4 file that is valid at whatever frame its writing ends.
 
     An exception or Ctrl-C in the ``with`` block leaves a video of all frames written so far; a
     disk that is full, one without its last second; a process that is killed leaves the same under
@@ -40,14 +42,18 @@ class FragmentedWriter(VideoWriter):
     Args:
         path: The file, ``.mp4``.
         settings: How to encode.
-        sound: What is heard beside the frames, which then all have their times; as long as they
-            are shown.
+        sound: Sound for the frames, which then all need times; cut to their length.
         display_aspect: See :class:`VideoWriter`.
 
     Raises:
         CannotWriteVideo: If the file cannot be written, at once at ``with``, or at a frame.
         VideoError: If the name has another ending, or frames differ in size.
     """
+
+    _after_failure: ClassVar[str] = (
+        "of its {num_frames} frames those of the complete seconds are kept"
+    )
+    _target: FragmentFile
 
     def __init__(
         self,
@@ -57,11 +63,10 @@ class FragmentedWriter(VideoWriter):
         display_aspect: Fraction | None = None,
     ) -> None:
         super().__init__(path, settings, display_aspect)
-        self.sound = sound
-        self._trims = False
         if self.path.suffix != ".mp4":
             raise VideoError(f"a video that grows as it is written is an .mp4, got {self.path}")
-        self._file: FragmentFile | None = None
+        self.sound = sound
+        self._format, self._options = "mp4", _OPTIONS
 
     def __enter__(self) -> Self:
         """Create the file, so that a path that cannot be written is known at once."""
@@ -69,11 +74,11 @@ class FragmentedWriter(VideoWriter):
         with self._naming_errors():
             if self.path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            self._file = FragmentFile(self._partial)
+            self._target = FragmentFile(self._partial)
         return self
 
-    def write(self, image: Pixels, pts_seconds: float | None = None) -> None:
-        """Append a frame, and what is heard before it."""
+    def write(self, image: NDArray[np.uint8], pts_seconds: float | None = None) -> None:
+        """Append a frame, and the sound up to it."""
         super().write(image, pts_seconds)
         if self.sound is not None:
             with self._naming_errors():
@@ -85,61 +90,48 @@ class FragmentedWriter(VideoWriter):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Finish the video, whatever ended the block."""
-        if self._file is None:
-            return
+        """Write the last frames and the end, unless an error has ended the file before."""
+        file, sound = self._target, self.sound
         try:
-            self._close(self._file)
+            if self._encoder is not None:
+                container, stream = self._encoder
+                with self._naming_errors():
+                    if not file.failed:
+                        container.mux(stream.encode(None))
+                    if sound is not None and not file.failed:
+                        end = self._ticks * self._time_base + 1 / self.settings.frame_rate
+                        sound.finish(float(end))
+                    container.close()
         except CannotWriteVideo:
+            file.failed = True
             if kind is None:
                 raise
         finally:
             # After a failure FFmpeg may have written part of a fragment: it is cut off.
-            keep = self.num_frames > 0 and (not self._file.failed or self._file.cut())
-            self._file.release()
-            if self.sound is not None:
-                self.sound.close()
+            keep = self.num_frames > 0 and (not file.failed or file.cut())
+            file.release()
+            if sound is not None:
+                sound.close()
             with suppress(OSError):
                 self._partial.replace(self.path) if keep else self._partial.unlink()
 
-    def _close(self, file: FragmentFile) -> None:
-        """Write the last frames and the end, unless an error has ended the file before."""
-        if self._container is None or self._stream is None:
-            return
-        try:
-            with self._naming_errors():
-                if not file.failed:
-                    self._container.mux(self._stream.encode(None))
-                if not file.failed and self.sound is not None:
-                    end = self._ticks * self._time_base + 1 / self.settings.frame_rate
-                    self.sound.finish(float(end))
-                self._container.close()
-        except CannotWriteVideo:
-            file.failed = True
-            raise
-
-    def _open(self) -> OutputContainer:
-        if self._file is None:
-            raise VideoError(f"{self.path} is written in a with block only")
-        self._trims = self.sound is not None and self.sound.open()
-        flags = {"movflags": f"{_OPTIONS['movflags']}+delay_moov"} if self._trims else {}
-        return open_container(self._file, "mp4", _OPTIONS | flags)
-
-    def _add_stream(self, container: OutputContainer, size: tuple[int, int]) -> VideoStream:
-        stream = super()._add_stream(container, size)
-        if self.sound is not None:
-            self.sound.add_to(container, self._trims)
-        return stream
-
-    def _remains(self) -> str:
-        return f"of its {self.num_frames} frames those of the complete seconds are kept"
+    def _open(self, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
+        if self.sound is None:
+            return super()._open(height, width)
+        trims = self.sound.open()
+        if trims:
+            # Only a header that is written after the first packets can leave out part of one.
+            self._options = _OPTIONS | {"movflags": f"{_OPTIONS['movflags']}+delay_moov"}
+        container, stream = super()._open(height, width)
+        self.sound.add_to(container, trims)
+        return container, stream
 
 
 class FragmentFile:
     """A file that FFmpeg writes an MP4 to, and that can be cut back to its complete fragments.
 
-    After a write that failed it takes no more and says nothing: FFmpeg writes an end when a
-    container is closed, which would spoil what is there.
+    After a failed write it silently ignores all others: FFmpeg writes an end when a container is
+    closed, which would spoil what is there.
 
     Args:
         path: The file; it is created.
@@ -151,7 +143,7 @@ class FragmentFile:
         self.failed = False
 
     def write(self, data: bytes) -> int:
-        """Write all of it, or raise what stands against it."""
+        """Write all of the data, or raise the error that prevents it."""
         view, done = memoryview(data), 0
         if self.failed:
             return len(view)
@@ -164,25 +156,19 @@ class FragmentFile:
         return done
 
     def cut(self) -> bool:
-        """Cut behind the last complete fragment; tells whether there is one."""
-        end = _complete_length(self._file)
+        """Cut after the last complete fragment; tells whether there is one."""
+        size = self._file.seek(0, os.SEEK_END)
+        position = end = 0
+        while position + _BOX_HEADER <= size:
+            self._file.seek(position)
+            header = self._file.read(_LONG_BOX_HEADER)
+            length, kind = int.from_bytes(header[:4], "big"), header[4:8]
+            if length == 1:  # the length follows in 8 bytes
+                length = int.from_bytes(header[8:], "big")
+            if length < _BOX_HEADER or position + length > size:
+                break
+            position += length
+            if kind == b"mdat":  # the frames, with which each fragment ends
+                end = position
         self._file.truncate(end)
         return end > 0
-
-
-def _complete_length(file: BinaryIO) -> int:
-    """Where the last complete fragment ends: each one ends with its pictures, ``mdat``."""
-    size = file.seek(0, os.SEEK_END)
-    position = end = 0
-    while position + _BOX_HEADER <= size:
-        file.seek(position)
-        header = file.read(_LONG_BOX_HEADER)
-        length, kind = int.from_bytes(header[:4], "big"), header[4:8]
-        if length == 1:  # the length follows in 8 bytes
-            length = int.from_bytes(header[8:], "big")
-        if length < _BOX_HEADER or position + length > size:
-            break
-        position += length
-        if kind == b"mdat":
-            end = position
-    return end

@@ -1,4 +1,4 @@
-"""Decoded frames on disk, for those that are wanted again and lie deep in their video."""
+"""Cache of decoded frames on disk."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ __all__ = ["FrameCache", "FrameCacheWarning"]
 
 _HEADER = struct.Struct("<16sIII")  # magic, height, width, checksum
 _MAGIC = b"arseg-frame-1\n\0\0"
-"""Goes up when decoding or the file changes, so that entries of an older kind never answer."""
+"""Goes up when decoding or the format changes, so that older entries are not read."""
 
 _RESERVED_BYTES = 2**30
-"""Disk that is left to checkpoints and others, which need it more."""
+"""Disk space that is left to checkpoints and others, which need it more."""
 
 
 class FrameCacheWarning(UserWarning):
-    """No more frames are kept; everything goes on without."""
+    """No more frames are kept; training continues without."""
 
 
 class FrameCache:
     """A folder of decoded frames, filed under a hash of their video's content.
 
     A frame in the middle of a long GOP costs the decoding of all before it; from here it costs one
-    read of its raw pixels. Frames appear complete or not at all, and a damaged one does not
-    answer. Nothing depends on the cache: whoever finds no frame decodes it.
+    read of its raw pixels. Frames appear complete or not at all, and damaged ones count as
+    missing. Nothing depends on the cache: a frame that is not found is decoded.
 
     Args:
         root: The folder.
@@ -46,7 +46,7 @@ class FrameCache:
         self._takes_more = True
 
     def entry(self, video: Path, index: int) -> Path:
-        """Where a frame is or will be."""
+        """File of a frame, which need not be there."""
         return self.root / content_hash(video) / f"{index:06d}.rgb"
 
     def read(self, video: Path, indices: Iterable[int]) -> list[NDArray[np.uint8]] | None:
@@ -60,14 +60,10 @@ class FrameCache:
         return images
 
     def write(self, video: Path, images: Mapping[int, NDArray[np.uint8]]) -> None:
-        """Keep frames that are not there yet, as long as the disk has room for more than them.
-
-        Args:
-            video: Their video.
-            images: Pixels of frames, by index, (H, W, 3) each.
+        """Keep frames by index, (H, W, 3) each, that are not there yet; on a full disk, warn once.
 
         Warns:
-            FrameCacheWarning: If it takes no more; said once.
+            FrameCacheWarning: If it takes no more.
         """
         if not self._takes_more:
             return
@@ -81,7 +77,7 @@ class FrameCache:
             warnings.warn(
                 FrameCacheWarning(
                     f"no more decoded frames are kept in {self.root}: {error.strerror or error}; "
-                    f"training goes on and decodes them each time. Free some space, or set "
+                    f"training continues and decodes them each time. Free some space, or set "
                     f"data.frame_cache_gib to what may be used (0 keeps none)"
                 ),
                 stacklevel=2,

@@ -1,4 +1,4 @@
-"""Times of the frames of a file, from its timeline, its pictures or its frame rate."""
+"""Times of the frames of a file, from its timeline, its packets or its frame rate."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["FrameTimes"]
 
 
 class FrameTimes:
-    """Gives the frames of a file their times, relative to the first one and ever later.
+    """Times of the frames of a file, relative to the first one and ever later.
 
-    They are the timeline's. Without one they are those that the pictures say, where these go
-    ahead, and follow the frame rate where they do not.
+    They are the timeline's; without one the frames' own where these advance, else the frame
+    rate's.
     """
 
     def __init__(
@@ -25,13 +25,13 @@ class FrameTimes:
     ) -> None:
         self._timeline = timeline
         self._interval = 1 / frame_rate(stream)
-        # AVI stores one time a picture, that of decoding; FFmpeg makes up another.
+        # AVI stores one time a frame, that of decoding; FFmpeg makes up another.
         self._is_avi = container.format.name == "avi"
         self._clock = Clock(keeps_gaps=True)
         self._clock.join(self._interval)
 
     def seconds(self, index: int, picture: VideoFrame) -> float:
-        """The time of the next frame."""
+        """Time of the next frame."""
         if self._timeline is not None:
             beyond = max(0, index - (len(self._timeline) - 1))
             return self._timeline.seconds(index - beyond) + float(beyond * self._interval)

@@ -1,4 +1,4 @@
-"""Reads image files, and folders of them as frames in time."""
+"""Image files, and folders of them as frames in time."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", 
 _WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Pillow's modes of grey images with 16 bits (some are opened with 32)."""
 
+_ORIENTATION = 0x0112  # tag of EXIF
 _TURNED = frozenset({5, 6, 7, 8})
-"""EXIF orientations in which height and width change places."""
-
-_ORIENTATION = 0x0112
+"""Its values for which height and width are swapped."""
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -36,11 +35,7 @@ def image_files(folder: Path) -> list[Path]:
 def read_images(
     paths: list[Path], size: tuple[int, int] | None = None
 ) -> Iterator[NDArray[np.uint8]]:
-    """Read image files one after the other.
-
-    Args:
-        paths: The files; all of one size, unless ``size`` is given.
-        size: Height and width that all are scaled to.
+    """Read image files, all of one size or scaled to a height and width.
 
     Raises:
         VideoError: If a file is no image, or differs in size from the first one.
@@ -61,7 +56,7 @@ def read_images(
 def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """Read an image file as RGB, upright as its camera says (EXIF).
 
-    Grey images of 16 bits are brought to 8 by their full range.
+    Grey images of 16 bits are scaled to 8 by their full range.
 
     Args:
         path: The file.
@@ -75,7 +70,6 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.ui
         VideoError: If it is not an image, ends too early, or holds values of no known range.
     """
     with opened_image(path) as image:
-        picture: Image.Image = image
         if image.mode == "F":
             raise VideoError(
                 f"{path} holds floating-point values, whose range nobody knows; save it with 8 or "
@@ -83,11 +77,11 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.ui
             )
         if image.mode in _WIDE:
             wide = np.asarray(image, np.int64)
-            picture = Image.fromarray((wide.clip(0, 65535) >> 8).astype(np.uint8))
-        picture = picture.convert("RGB")
-        if size is not None and size != (picture.height, picture.width):
-            picture = picture.resize((size[1], size[0]), Image.Resampling.BICUBIC, reducing_gap=3.0)
-        return np.asarray(picture)
+            image = Image.fromarray((wide.clip(0, 65535) >> 8).astype(np.uint8))
+        image = image.convert("RGB")
+        if size is not None and size != (image.height, image.width):
+            image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        return np.asarray(image)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -104,7 +98,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def opened_image(path: Path) -> Iterator[Image.Image]:
-    """Open an image file, upright; what goes wrong within names the file.
+    """Open an image file, upright; errors in the block name the file.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -111,11 +111,15 @@ def read_index(path: Path) -> MotionIndex:
             count = len(index["picture_types"])
             file.seek(end - count * _LENGTH.itemsize)
             lengths = np.frombuffer(file.read(count * _LENGTH.itemsize), _LENGTH)
+            in_order = np.arange(count)
+            shown = in_order if index["shown"] is None else np.array(index["shown"], np.int64)
+            if not np.array_equal(np.sort(shown), in_order):
+                raise ValueError(f"{count} frames have {len(shown)} records, or not one each")
             return MotionIndex(
                 size=(int(index["size"][0]), int(index["size"][1])),
                 fps=float(index["fps"]),
                 picture_types=str(index["picture_types"]),
-                shown=_order(index["shown"], count),
+                shown=shown,
                 kinds=str(index["kinds"]),
                 evidence=(int(index["evidence"][0]), int(index["evidence"][1])),
                 offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
@@ -154,14 +158,6 @@ def read_motion(path: Path, index: MotionIndex, start: int, stop: int) -> list[B
         raise ValueError(
             f"{path} is damaged in frames {frames.min()} to {frames.max()}; {_REMEDY}"
         ) from error
-
-
-def _order(shown: list[int] | None, count: int) -> NDArray[np.int64]:
-    """The frame of each record, if each frame has one; in display order if nothing is said."""
-    order = np.arange(count) if shown is None else np.array(shown, np.int64)
-    if not np.array_equal(np.sort(order), np.arange(count)):
-        raise ValueError(f"{count} frames have {len(order)} records, or not one each")
-    return order
 
 
 def _planes(step: BlockMotion) -> bytes:

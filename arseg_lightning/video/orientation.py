@@ -1,4 +1,4 @@
-"""Turning and mirroring that a video asks for before its pictures are shown."""
+"""Turning and mirroring that a video file asks players for."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _SLANT = 0.02
 
 
 class Orientation(NamedTuple):
-    """What a display matrix asks for; the steps are done in this order.
+    """The steps that a display matrix asks for, in their order.
 
     Args:
         swaps_axes: Rows become columns.
-        mirrors_x: Left and right change places.
-        mirrors_y: Top and bottom change places.
-        slant: Degrees of a turn that is none by quarters; the others say nothing then.
+        mirrors_x: Left and right are swapped.
+        mirrors_y: Top and bottom are swapped.
+        slant: Degrees of a turn that is not by quarters; the others are meaningless then.
     """
 
     swaps_axes: bool = False
@@ -32,9 +32,9 @@ class Orientation(NamedTuple):
 
     @classmethod
     def of(cls, picture: VideoFrame) -> Orientation:
-        """Read a picture's display matrix; without one, it is shown as it is.
+        """Read the display matrix of a decoded frame; without one, it is shown as it is.
 
-        A point (x, y) of the picture is shown at (a x + c y, b x + d y).
+        A point (x, y) of the frame is shown at (a x + c y, b x + d y).
         Source: ISO/IEC 14496-12, section 8.3.2 (track header box).
         """
         found = picture.side_data.get("DISPLAYMATRIX")
@@ -50,19 +50,19 @@ class Orientation(NamedTuple):
 
     @property
     def is_upright(self) -> bool:
-        """Whether pictures are shown as they are."""
+        """Whether frames are shown as they are."""
         return self == Orientation()
 
     @property
     def rotation_degrees(self) -> int:
-        """The counter-clockwise turn that comes first, before left and right change places."""
+        """The counter-clockwise turn, which comes before left and right are swapped."""
         if self.swaps_axes:
             return 90 if self.mirrors_y else 270
         return 180 if self.mirrors_y else 0
 
     @property
     def text(self) -> str:
-        """What is asked for, worded to follow a name."""
+        """The steps in words that follow a name."""
         steps = []
         if self.rotation_degrees:
             steps.append(f"turned by {self.rotation_degrees} degrees")
@@ -71,7 +71,7 @@ class Orientation(NamedTuple):
         return "asks to be " + " and ".join(steps)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width that pictures of a size are shown with."""
+        """Height and width that frames of a size are shown with."""
         return (width, height) if self.swaps_axes else (height, width)
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

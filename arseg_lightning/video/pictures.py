@@ -47,7 +47,7 @@ def numbered_pictures(
         start: Index of the first picture that is wanted, where the container was set to.
     """
     times, index = FrameTimes(timeline, container, stream), start
-    damage.keeps_places = timeline is not None
+    damage.keeps_indices = timeline is not None
     last: VideoFrame | None = None
     for picture in _pictures(container, stream, damage):
         place = timeline.index_of(picture.pts, index) if timeline else None

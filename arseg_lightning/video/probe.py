@@ -1,4 +1,4 @@
-"""The header of a video file, and whether its motion vectors can be used."""
+"""Headers of video files, and obstacles to the use of their motion vectors."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar, cast
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
@@ -17,20 +19,11 @@ from av.video.stream import VideoStream
 from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
 from arseg_lightning.video.orientation import Orientation
 
-__all__ = [
-    "MOTION_CODECS",
-    "VideoInfo",
-    "codec_name",
-    "file_name",
-    "frame_rate",
-    "motion_obstacle",
-    "motion_remedy",
-    "open_video",
-    "packets",
-    "probe",
-    "require_motion",
-    "video_stream",
-]
+__all__ = ["MOTION_CODECS", "VideoInfo", "codec_name", "file_name", "frame_rate"]
+__all__ += ["motion_obstacle", "motion_remedy", "open_video", "packets", "probe"]
+__all__ += ["require_motion", "video_stream"]
+
+StreamType = TypeVar("StreamType", VideoStream, AudioStream)
 
 MOTION_CODECS = frozenset({"flv1", "h264", "mpeg1video", "mpeg2video", "mpeg4"})
 """Codecs whose decoder in FFmpeg exports motion vectors; HEVC, VP8, VP9 and AV1 do not."""
@@ -44,7 +37,7 @@ _FALLBACK_RATE = Fraction(25)
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a video file holds; height and width are those of its pictures as they are shown."""
+    """Header of a video file; height and width are those of the frames as they are shown."""
 
     path: Path
     codec: str  # such as h264 or hevc
@@ -53,7 +46,7 @@ class VideoInfo:
     frame_rate: Fraction  # on average
     num_frames: int | None  # by the header, which need not say, and need not be right
     orientation: Orientation
-    has_b_frames: bool  # whether pictures may be coded in another order than they are shown in
+    has_b_frames: bool  # then frames may be coded in another order than they are shown in
     display_aspect: Fraction | None = None  # width by height, if pixels are not square
 
     @property
@@ -63,16 +56,16 @@ class VideoInfo:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the pictures as they are shown."""
+        """Height and width of the frames as they are shown."""
         return self.height, self.width
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """Read a video's header and its first picture.
+    """Read a video's header and its first frame.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        NotAVideo: If it is not a video, or no picture of it can be decoded.
+        NotAVideo: If it is not a video, or no frame of it can be decoded.
         VideoError: If it asks to be turned by something else than quarter turns.
     """
     path = Path(path)
@@ -85,7 +78,7 @@ def probe(path: Path | str) -> VideoInfo:
         codec = codec_name(stream)
         if first is None:
             raise NotAVideo(
-                f"{path}: no picture of this {codec} stream can be decoded; "
+                f"{path}: no frame of this {codec} stream can be decoded; "
                 f"the file is damaged, get it again"
             )
         orientation = Orientation.of(first)
@@ -98,13 +91,17 @@ def probe(path: Path | str) -> VideoInfo:
         pixel = Fraction(stream.sample_aspect_ratio or 1)
         if orientation.swaps_axes:
             pixel = 1 / pixel
+        num_frames = stream.frames
+        if container.format.name.startswith(_COUNTED_ONE_BY_ONE):
+            # Without the frames that an edit list hides or AVI leaves empty.
+            num_frames = sum(each.size > 0 and not each.is_discard for each in stream.index_entries)
         return VideoInfo(
             path=path,
             codec=codec,
             height=height,
             width=width,
             frame_rate=frame_rate(stream),
-            num_frames=_num_frames(container, stream),
+            num_frames=num_frames or None,
             orientation=orientation,
             has_b_frames=bool(stream.codec_context.has_b_frames),
             display_aspect=None if pixel == 1 else pixel * width / height,
@@ -112,18 +109,14 @@ def probe(path: Path | str) -> VideoInfo:
 
 
 def require_motion(info: VideoInfo) -> None:
-    """Refuse a video whose motion vectors cannot be used.
-
-    Raises:
-        NoMotionVectors: If the codec exports none, or the pictures are turned for showing.
-    """
-    what = motion_obstacle(info.codec, info.orientation)
-    if what is not None:
-        raise NoMotionVectors(f"{info.path} {what}; {motion_remedy(info.path)}")
+    """Raise :class:`NoMotionVectors` for a video whose motion vectors cannot be used."""
+    obstacle = motion_obstacle(info.codec, info.orientation)
+    if obstacle is not None:
+        raise NoMotionVectors(f"{info.path} {obstacle}; {motion_remedy(info.path)}")
 
 
 def motion_remedy(path: Path) -> str:
-    """What to do about a video without motion vectors that can be used."""
+    """Advice on a video without motion vectors that can be used."""
     return (
         f"use --motion reencode, or make a copy that has them: "
         f"python -m arseg_lightning encode --source {path} --output COPY.mp4"
@@ -131,20 +124,20 @@ def motion_remedy(path: Path) -> str:
 
 
 def motion_obstacle(codec: str, orientation: Orientation = Orientation()) -> str | None:  # noqa: B008
-    """What keeps a stream's motion vectors from being used, worded to follow its name."""
+    """Reason why a stream's motion vectors cannot be used, worded to follow its name."""
     if codec not in MOTION_CODECS:
         return (
             f"is {codec}, which FFmpeg exports no motion vectors for (it does for "
             f"{', '.join(sorted(MOTION_CODECS))})"
         )
     if not orientation.is_upright:
-        return f"{orientation.text}, and its motion vectors do not fit such pictures"
+        return f"{orientation.text}, and its motion vectors do not fit such frames"
     return None
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file and find its video stream, or say what the file is instead.
+    """Open a file and find its video stream.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -166,13 +159,13 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def file_name(path: Path) -> str:
-    """What FFmpeg is to open for a file; a relative ``10:00.mp4`` would name a protocol, ``10``."""
+    """A file's name for FFmpeg, to which a relative ``10:00.mp4`` would name a protocol, ``10``."""
     return str(path.absolute())
 
 
-def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """Read packets as far as the file can be read; the last one is empty and flushes."""
-    demuxed = container.demux(stream)
+def packets(container: InputContainer, *streams: StreamType) -> Iterator[Packet[StreamType]]:
+    """Read packets as far as the file can be read; each stream's last one is empty and flushes."""
+    demuxed = cast("Iterator[Packet[StreamType]]", container.demux(*streams))
     while True:
         try:
             packet = next(demuxed)
@@ -181,9 +174,11 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[V
         yield packet
 
 
-def codec_name(stream: VideoStream) -> str:
-    """The codec's name, whatever the decoder that reads it is called."""
-    return stream.codec_context.codec.canonical_name
+def codec_name(stream: VideoStream | AudioStream) -> str:
+    """Name of the codec, not of its decoder; ``unknown`` if FFmpeg has no decoder."""
+    # PyAV has no context for a codec that it does not know, whatever its types say.
+    is_known = getattr(stream, "codec_context", None) is not None
+    return stream.codec_context.codec.canonical_name if is_known else "unknown"
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
@@ -196,9 +191,7 @@ def frame_rate(stream: VideoStream) -> Fraction:
 
 
 def video_stream(name: Path | str, container: InputContainer) -> VideoStream:
-    """The stream of moving pictures that players show; cover art and single images are none.
-
-    It is the one that is marked as such, else the one with most pictures, as FFmpeg chooses.
+    """The video stream that players show, as FFmpeg chooses it; cover art and stills are none.
 
     Raises:
         NotAVideo: If there is none.
@@ -209,16 +202,8 @@ def video_stream(name: Path | str, container: InputContainer) -> VideoStream:
         streams = container.streams.video
         for stream in (best, *streams) if isinstance(best, VideoStream) else streams:
             cover = stream.disposition & Disposition.attached_pic
-            # PyAV has no context for a codec that it does not know, whatever its types say.
-            if not cover and getattr(stream, "codec_context", None) is not None:
+            if not cover and codec_name(stream) != "unknown":
                 return stream
     raise NotAVideo(
         f"{name} holds no video that can be decoded ({kind.long_name}); give a video file"
     )
-
-
-def _num_frames(container: InputContainer, stream: VideoStream) -> int | None:
-    """Frames that a header counts, without those that an edit list hides or AVI leaves empty."""
-    if not container.format.name.startswith(_COUNTED_ONE_BY_ONE):
-        return stream.frames or None
-    return sum(entry.size > 0 and not entry.is_discard for entry in stream.index_entries) or None

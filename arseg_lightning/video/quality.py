@@ -1,4 +1,4 @@
-"""How good a stream's motion is: labels carried by it, against each frame's own label."""
+"""How good a stream's motion is: labels warped by it, against each frame's own label."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from arseg_lightning.types import Motion, size_text
 from arseg_lightning.video.video_motion import VideoMotion
 
-__all__ = ["DistanceQuality", "MotionQuality", "carry_label", "confusion", "mean_iou"]
+__all__ = ["DistanceQuality", "MotionQuality", "confusion", "mean_iou", "warp_label"]
 __all__ += ["measure_motion"]
 
 Labels = NDArray[np.uint8]
@@ -20,26 +20,26 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class DistanceQuality:
-    """How well labels are carried over one distance.
+    """How well labels are warped over one distance.
 
     Args:
         distance: Frames between the keyframe and the frame.
         num_frames: Frames that were counted.
-        miou_carried: mIoU of the keyframe's labels carried by motion, in [0, 1].
+        miou_warped: mIoU of the keyframe's labels warped by motion, in [0, 1].
         miou_copied: mIoU of the keyframe's labels left where they are: what motion has to beat.
         filled_share: Share of pixels whose way to the keyframe crosses an intra-coded block.
     """
 
     distance: int
     num_frames: int
-    miou_carried: float
+    miou_warped: float
     miou_copied: float
     filled_share: float
 
 
 @dataclass(frozen=True, slots=True)
 class MotionQuality:
-    """How well a stream's motion carries labels from its keyframes on.
+    """How well a stream's motion warps labels from its keyframes on.
 
     Args:
         distances: One entry a distance that has labelled frames, ascending.
@@ -50,9 +50,9 @@ class MotionQuality:
     intra_share: float
 
     @property
-    def mean_carried(self) -> float:
-        """Mean over the distances of the mIoU of carried labels."""
-        return float(np.mean([entry.miou_carried for entry in self.distances]))
+    def mean_warped(self) -> float:
+        """Mean over the distances of the mIoU of warped labels."""
+        return float(np.mean([entry.miou_warped for entry in self.distances]))
 
     @property
     def mean_copied(self) -> float:
@@ -66,11 +66,11 @@ def measure_motion(
     label_of: Callable[[int], Labels | None],
     num_classes: int,
 ) -> MotionQuality:
-    """Carry the label of each keyframe to the frames behind it, up to the next keyframe.
+    """Warp the label of each keyframe to the frames behind it, up to the next keyframe.
 
     All frames of one distance share one confusion matrix; classes that are absent from it are
     left out of the mean. Pixels whose own label is void are left out; a void label that is
-    carried onto a class is a miss.
+    warped onto a class is a miss.
 
     Args:
         motion: The stream's motion.
@@ -110,7 +110,7 @@ def measure_motion(
     return MotionQuality(entries, float(np.mean(shares)) if shares else 0.0)
 
 
-def carry_label(label: Labels, motion: Motion) -> Labels:
+def warp_label(label: Labels, motion: Motion) -> Labels:
     """Take each pixel's label from the pixel that motion leads to, held inside the picture.
 
     Shapes:
@@ -120,22 +120,22 @@ def carry_label(label: Labels, motion: Motion) -> Labels:
     x = np.floor(np.arange(width, dtype=np.float32) + motion.xy[0] + 0.5)
     y = np.floor(np.arange(height, dtype=np.float32)[:, None] + motion.xy[1] + 0.5)
     rows, columns = y.clip(0, height - 1).astype(np.intp), x.clip(0, width - 1).astype(np.intp)
-    carried: Labels = label[rows, columns]
-    return carried
+    warped: Labels = label[rows, columns]
+    return warped
 
 
 class _Tally:
-    """What is counted for one distance: pixels by their own class and the one carried there."""
+    """What is counted for one distance: pixels by their own class and the one warped there."""
 
     def __init__(self, num_classes: int) -> None:
-        shape = (num_classes, num_classes + 1)  # the last column: void was carried here
-        self.carried, self.copied = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        shape = (num_classes, num_classes + 1)  # the last column: void was warped here
+        self.warped, self.copied = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self.num_frames = 0
         self.filled = 0.0
 
     def add(self, key_label: Labels, label: Labels, motion: Motion) -> None:
         """Count one frame."""
-        self.carried += confusion(carry_label(key_label, motion), label, len(self.carried))
+        self.warped += confusion(warp_label(key_label, motion), label, len(self.warped))
         self.copied += confusion(key_label, label, len(self.copied))
         self.num_frames += 1
         self.filled += 1 - float(motion.valid.mean())
@@ -145,16 +145,16 @@ class _Tally:
         return DistanceQuality(
             distance,
             self.num_frames,
-            miou_carried=mean_iou(self.carried),
+            miou_warped=mean_iou(self.warped),
             miou_copied=mean_iou(self.copied),
             filled_share=self.filled / self.num_frames,
         )
 
 
-def confusion(carried: Labels, label: Labels, num_classes: int) -> NDArray[np.int64]:
-    """Count pixels by their own class (row) and the carried one (column; the last one: void)."""
+def confusion(warped: Labels, label: Labels, num_classes: int) -> NDArray[np.int64]:
+    """Count pixels by their own class (row) and the warped one (column; the last one: void)."""
     counted = label < num_classes
-    found = np.minimum(carried[counted], num_classes)
+    found = np.minimum(warped[counted], num_classes)
     cells = label[counted].astype(np.int64) * (num_classes + 1) + found
     size = num_classes * (num_classes + 1)
     return np.bincount(cells, minlength=size).reshape(num_classes, num_classes + 1)

@@ -1,4 +1,4 @@
-"""The sound of a video file, copied or encoded as AAC into an MP4 of other pictures."""
+"""The sound of a video file, copied or encoded as AAC into an MP4 of other frames."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
-from arseg_lightning.video.probe import file_name, open_video
+from arseg_lightning.video.probe import codec_name, file_name, open_video, packets
 from arseg_lightning.video.timeline import read_timeline
 
 __all__ = ["Sound"]
@@ -26,8 +26,8 @@ SoundPacket: TypeAlias = "Packet[AudioStream]"
 _LATE_SECONDS = 2.0
 """Sound that begins later is not waited for."""
 
-_HELD = ("aac", "alac", "flac", "mp3", "opus")
-"""What MP4 holds as it is and players expect there; few play PCM, and AC-3 is read on writing."""
+_COPIED = ("aac", "alac", "flac", "mp3", "opus")
+"""Codecs that MP4 holds and players expect there; few play PCM, and AC-3 is read on writing."""
 
 _AAC = "aac"
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
@@ -35,10 +35,10 @@ _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
 class Sound:
-    """All audio streams of a file, at the times that they have beside its pictures.
+    """All audio streams of a file, at the times that they have beside its frames.
 
     Memory holds a packet, however long it is. A stream that MP4 can hold is copied, any other is
-    encoded as AAC; one that can be neither, or breaks off, does not keep the pictures from being
+    encoded as AAC; one that can be neither, or breaks off, does not keep the frames from being
     written.
 
     Args:
@@ -53,37 +53,44 @@ class Sound:
         self._target: OutputContainer | None = None
         self._packets: Iterator[SoundPacket] = iter(())
         self._waiting: deque[SoundPacket] = deque()
-        self._start = Fraction(0)
+        self._start = Fraction(0)  # seconds in the file at which its first frame is shown
 
     @property
     def summary(self) -> str:
         """What became of it, for a line about the video; empty if there is none."""
-        kept = [f"sound: {', '.join(each.name for each in self._tracks.values())}"]
-        return "; ".join([*(kept if self._tracks else []), *self._lost])
+        names = ", ".join(each.name for each in self._tracks.values())
+        return "; ".join([*([f"sound: {names}"] if names else []), *self._lost])
 
     def open(self) -> bool:
-        """Open the file; tells whether all is known of all of its streams before the pictures.
+        """Open the file; tells whether all of its streams are fully known before the first frame.
 
-        Of a stream that begins later it is not, nor of AAC that says in its packets what it is.
+        A stream that begins later is not, nor is AAC that describes itself in its packets.
         """
-        self._start = _first_picture_seconds(self.path)
+        timeline = read_timeline(self.path)
+        if timeline is not None:
+            self._start = int(timeline.pts[0]) * timeline.time_base
+        else:
+            with open_video(self.path) as (_, stream):
+                self._start = (stream.start_time or 0) * (stream.time_base or Fraction(0))
         try:
             self._container = av.open(file_name(self.path))
-        except (av.FFmpegError, ValueError):  # it has changed since its pictures were opened
+        except (av.FFmpegError, ValueError):  # it has changed since its frames were opened
             return False
         streams = self._container.streams.audio
         if not streams:
             return False
-        self._packets = _readable(self._container)
-        begun: set[int] = set()  # streams that a packet has come of
+        self._packets = packets(self._container, *streams)
+        begun: set[int] = set()  # indices of streams that a packet has come of
         for packet in self._packets:
             self._waiting.append(packet)
             begun.add(packet.stream.index)
             if len(begun) == len(streams) or self._seconds(packet) > _LATE_SECONDS:
                 break
-        is_said = all(_codec(each) != "aac" or each.codec_context.extradata for each in streams)
+        is_described = all(
+            codec_name(each) != "aac" or each.codec_context.extradata for each in streams
+        )
         is_early = all(self._seconds(packet) <= _LATE_SECONDS for packet in self._waiting)
-        return is_said and is_early and len(begun) == len(streams)
+        return is_described and is_early and len(begun) == len(streams)
 
     def add_to(self, target: OutputContainer, trims: bool) -> None:
         """Add the streams to a file that nothing was written to yet.
@@ -101,7 +108,7 @@ class Sound:
                 self._lost.append(f"sound {number} cannot be kept ({error})")
 
     def write_until(self, seconds: float) -> None:
-        """Write what is heard until some time after the first picture.
+        """Write the sound up to some time after the first frame.
 
         Raises:
             av.FFmpegError: If the file takes no more.
@@ -122,51 +129,58 @@ class Sound:
             self._write(track.rest())
 
     def close(self) -> None:
-        """Let go of the file that it comes from."""
+        """Close the file that the sound comes from."""
         self._waiting.clear()
         self._packets = iter(())
         if self._container is not None:
             self._container.close()
 
     def _seconds(self, packet: SoundPacket) -> float:
-        """When a packet is heard; one that does not say so is due."""
+        """Time of a packet after the first frame; one without a time is due at once."""
         if packet.pts is None:
             return -math.inf
         return float(packet.pts * packet.time_base - self._start)
 
     def _write(self, packets: Iterable[SoundPacket]) -> None:
-        if self._target is not None:
-            for packet in packets:
+        for packet in packets:
+            if self._target is not None:
                 self._target.mux(packet)
 
 
 class _Track:
-    """A stream on its way into an MP4: copied if players expect its codec there, else as AAC.
+    """A stream to be written into an MP4: copied if players expect its codec there, else as AAC.
 
     Args:
-        source: Where it comes from.
+        source: The stream.
         target: The file that it is added to.
-        start: What its times are counted from, in seconds.
+        start: Seconds that its times are counted from.
         trims: Whether a packet that begins before that is kept.
     """
 
     def __init__(
         self, source: AudioStream, target: OutputContainer, start: Fraction, trims: bool
     ) -> None:
-        codec = _codec(source)
-        self._is_copied = codec in _HELD
-        self._is_bare_aac = codec == "aac" and bool(source.codec_context.extradata)
-        self.name = f"{codec} copied" if self._is_copied else f"{codec} as aac"
-        self._target = (
-            target.add_stream_from_template(source)
-            if self._is_copied
-            else _add_encoder(source, target)
-        )
+        codec = codec_name(source)
         self._start, self._trims = start, trims
         self._last: Fraction | None = None
+        self._is_copied = codec in _COPIED
+        if self._is_copied:
+            self.name = f"{codec} copied"
+            self._is_bare_aac = codec == "aac" and bool(source.codec_context.extradata)
+            self._target = target.add_stream_from_template(source)
+            return
+        if codec == "unknown":
+            raise ValueError("FFmpeg has no decoder for it")
+        self.name = f"{codec} as aac"
+        rate = source.rate if source.rate in _AAC_RATES else 48_000
+        stream = target.add_stream(_AAC, rate=rate)
+        if not isinstance(stream, AudioStream):
+            raise ValueError(f"{_AAC} encodes no sound")
+        stream.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
+        self._target = stream
 
     def packets(self, packet: SoundPacket) -> Iterator[SoundPacket]:
-        """What becomes of a packet."""
+        """What is written for a packet of the source."""
         if self._is_copied:
             # A damaged packet of bare AAC may seem to have a header: FFmpeg would give up at it.
             is_misleading = self._is_bare_aac and bytes(packet)[:1] == b"\xff"
@@ -192,48 +206,14 @@ class _Track:
                 yield from self._in_order(self._target.encode(None))
 
     def _in_order(self, packets: list[SoundPacket]) -> Iterator[SoundPacket]:
-        """Leave out what is heard before the first picture, or goes back in time."""
+        """Leave out packets that end before the first frame, or go back in time."""
         for packet in packets:
             if packet.pts is None or packet.dts is None:
                 continue
-            # A file that trims may begin with a packet that ends after the first picture.
+            # A file that trims may begin with a packet that ends after the first frame.
             if packet.pts + (packet.duration or 0) * self._trims < self._trims:
                 continue
             time = packet.dts * packet.time_base
             if self._last is None or time > self._last:
                 self._last = time
                 yield packet
-
-
-def _add_encoder(source: AudioStream, target: OutputContainer) -> AudioStream:
-    if getattr(source, "codec_context", None) is None:
-        raise ValueError("FFmpeg has no decoder for it")
-    rate = source.rate if source.rate in _AAC_RATES else 48_000
-    stream = target.add_stream(_AAC, rate=rate)
-    if not isinstance(stream, AudioStream):
-        raise ValueError(f"{_AAC} encodes no sound")
-    stream.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
-    return stream
-
-
-def _codec(source: AudioStream) -> str:
-    """The codec's name, whatever the decoder that reads it is called."""
-    # PyAV has no context for a codec that it does not know, whatever its types say.
-    is_known = getattr(source, "codec_context", None) is not None
-    return source.codec_context.codec.canonical_name if is_known else "unknown"
-
-
-def _readable(container: InputContainer) -> Iterator[SoundPacket]:
-    """Packets as far as the file can be read."""
-    with suppress(av.FFmpegError, IndexError):  # the last: streams that come and go
-        for packet in container.demux(list(container.streams.audio)):
-            yield cast("SoundPacket", packet)
-
-
-def _first_picture_seconds(path: Path) -> Fraction:
-    """The time in the file that is zero for its pictures."""
-    timeline = read_timeline(path)
-    if timeline is not None:
-        return int(timeline.pts[0]) * timeline.time_base
-    with open_video(path) as (_, stream):
-        return (stream.start_time or 0) * (stream.time_base or Fraction(0))

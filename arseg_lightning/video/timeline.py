@@ -72,7 +72,12 @@ class Timeline:
         first, behind = (int(np.searchsorted(self.pts, self.pts[index], s)) for s in _SIDES)
         ticks = Fraction(int(self.pts[first] - self.pts[0]))
         if behind - first > 1:
-            ticks += Fraction((index - first) * self._lasts(first, behind), behind - first)
+            lasts = 1  # ticks from a time to the next one; from the last, as many as to it
+            if behind < len(self):
+                lasts = int(self.pts[behind] - self.pts[first])
+            elif first:
+                lasts = int(self.pts[first] - self.pts[first - 1])
+            ticks += Fraction((index - first) * lasts, behind - first)
         return float(ticks * self.time_base)
 
     def keyframe_before(self, index: int) -> int:
@@ -84,12 +89,6 @@ class Timeline:
         """Set the container to a keyframe, or to one before it."""
         place = int(np.searchsorted(self.keyframes, keyframe))
         container.seek(int(self.keyframe_dts[place]), stream=stream)
-
-    def _lasts(self, first: int, behind: int) -> int:
-        """Ticks from a time to the next one; from the last, as many as to it."""
-        if behind < len(self):
-            return int(self.pts[behind] - self.pts[first])
-        return int(self.pts[first] - self.pts[first - 1]) if first else 1
 
 
 def read_timeline(path: Path) -> Timeline | None:

@@ -41,7 +41,7 @@ _BIAS, _DETOUR, _TOLERATED = 12, 48, 24
 a later frame has to be better by than an earlier one, since it is itself predicted over a longer
 time; a difference at which a block still matches.
 
-On CamVid at 15 Hz, labels carried over 1 to 11 frames hardly depend on the first and the third (0.3
+On CamVid at 15 Hz, labels warped over 1 to 11 frames hardly depend on the first and the third (0.3
 points of mIoU between 0 and 12, 8 and 1000); the second is worth 2 points at 1 frame with
 B-frames."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ class VideoMotion:
         """Indices of the I-frames, across which no motion leads."""
         return tuple(i for i, kind in enumerate(self.picture_types) if kind == "I")
 
-    @property
+    @cached_property
     def anchors(self) -> frozenset[int]:
         """Indices of the frames before which nothing was decoded that is shown later."""
         kinds = np.frombuffer(self.index.kinds.encode(), "S1")

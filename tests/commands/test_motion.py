@@ -51,10 +51,10 @@ def test_the_command_is_on_the_command_line():
     assert COMMANDS["motion"] is motion
 
 
-def test_motion_carries_labels_and_the_result_is_told(video, labels, capsys):
+def test_motion_warps_labels_and_the_result_is_told(video, labels, capsys):
     quality = run(video, labels)
     assert [(e.distance, e.num_frames) for e in quality.distances] == [(1, 2), (2, 2), (3, 2)]
-    assert quality.mean_carried > 0.85 > 0.7 > quality.mean_copied
+    assert quality.mean_warped > 0.85 > 0.7 > quality.mean_copied
     assert "intra-coded blocks" in capsys.readouterr().out
 
 
@@ -63,7 +63,7 @@ def test_the_result_and_its_pictures_are_written(video, labels, tmp_path, capsys
     quality = run(video, labels, output=output)
     assert str(output) in capsys.readouterr().out
     result = json.loads((output / "motion.json").read_text())
-    assert result["mean_carried"] == quality.mean_carried
+    assert result["mean_warped"] == quality.mean_warped
     assert len(result["distances"]) == 3
     assert result["provenance"]["config"]["keyframe_interval"] == 4
     for name in ("motion.png", "field.png"):
@@ -80,14 +80,14 @@ def test_a_video_without_usable_motion_is_refused_and_copied_on_request(tmp_path
     encode_frames(pan(NUM_FRAMES, *SIZE, 2, 0), video, EncodeSettings(codec="libvpx-vp9"))
     with pytest.raises(NoMotionVectors, match="--motion reencode"):
         run(video, labels)
-    assert run(video, labels, motion="reencode", output=tmp_path / "out").mean_carried > 0.85
+    assert run(video, labels, motion="reencode", output=tmp_path / "out").mean_warped > 0.85
 
 
 @pytest.mark.parametrize("settings", [{"references": 3}, {"b_frames": 2}])
-def test_motion_of_an_ordinary_file_carries_labels(tmp_path, labels, settings):
+def test_motion_of_an_ordinary_file_warps_labels(tmp_path, labels, settings):
     video = tmp_path / "ordinary.mp4"
     encode_frames(pan(NUM_FRAMES, *SIZE, 2, 0), video, EncodeSettings(**settings))
-    assert run(video, labels).mean_carried > 0.85
+    assert run(video, labels).mean_warped > 0.85
 
 
 @pytest.mark.parametrize("interval", [0, 1, 9])

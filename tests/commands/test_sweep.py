@@ -6,7 +6,7 @@ from arseg_lightning.report import RunResult
 from arseg_lightning.report.sweep_index import SweepIndex
 from arseg_lightning.sweep import runner
 from tests.sweep.files import SMALL, Ended, Runs, sweep_file
-from tests.test_cli import HIGH_RES, configuration
+from tests.test_cli import JOINT, configuration
 
 METRIC = {"name": "val/miou", "goal": "maximize"}
 RANDOM = {"data.keyframe_interval": {"min": 2, "max": 90}}
@@ -110,7 +110,7 @@ def test_a_missing_file_is_refused(runs, tmp_path):
 @pytest.mark.slow
 def test_points_run_in_processes_of_their_own(tmp_path, capsys):
     """Two points train and test, both on an empty store; a third interval exceeds the video."""
-    experiment = configuration(tmp_path, HIGH_RES, train_on="stills")
+    experiment = configuration(tmp_path, JOINT)
     words = ["${env}", "${interpreter}", "-m", "arseg_lightning", "fit", "--config", experiment]
     words += ["--config", "${args_json_file}", "--after_fit=test"]
     file = sweep_file(

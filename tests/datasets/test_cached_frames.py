@@ -1,5 +1,7 @@
 """Training frames are decoded once, within the disk that they may take; evaluation streams."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -12,16 +14,19 @@ FRAME_BYTES = HEIGHT * WIDTH * 3
 
 @pytest.fixture(scope="module")
 def driving(tmp_path_factory):
-    """A prepared store; its clips are one GOP each."""
-    return made(tmp_path_factory.mktemp("store"))
-
-
-def made(folder):
+    """A prepared store without cached frames; its clips are one GOP each."""
+    folder = tmp_path_factory.mktemp("store")
     data = module(folder)
     for split in ("train", "test"):
-        for sequence in data.videos(split):
-            data.store.prepare(sequence)
+        for video in data.videos(split):
+            data.store.prepare(video)
     return folder
+
+
+@pytest.fixture
+def own(driving, tmp_path):
+    """A copy of that store, whose frames are not cached yet."""
+    return shutil.copytree(driving, tmp_path / "store", ignore=shutil.ignore_patterns("frames"))
 
 
 def module(store, **changes):
@@ -50,36 +55,33 @@ def epoch(data, number=0):
 
 
 @pytest.mark.parametrize("distance", ["uniform", "last"])
-def test_samples_are_the_same_with_and_without_the_cache(tmp_path, distance):
-    store = made(tmp_path)
-    without = epoch(module(store, frame_cache_gib=0, train_distance=distance))
-    assert not (store / "frames").exists()
+def test_samples_are_the_same_with_and_without_the_cache(own, distance):
+    without = epoch(module(own, frame_cache_gib=0, train_distance=distance))
+    assert not (own / "frames").exists()
     for _ in range(2):  # decoded, then read
-        cached = epoch(module(store, train_distance=distance))
+        cached = epoch(module(own, train_distance=distance))
         for one, other in zip(without, cached, strict=True):
             assert one.names == other.names
             assert one.images.equal(other.images)
             assert one.motion.equal(other.motion)
-    assert list((store / "frames").rglob("*.rgb"))
+    assert list((own / "frames").rglob("*.rgb"))
 
 
-def test_later_epochs_and_other_intervals_decode_nothing(tmp_path, decoded):
-    store = made(tmp_path)
-    epoch(module(store))
+def test_later_epochs_and_other_intervals_decode_nothing(own, decoded):
+    epoch(module(own))
     assert decoded
     del decoded[:]
     for number in (1, 2):
-        epoch(module(store), number)
-    epoch(module(store, keyframe_interval=3))
-    epoch(module(store, keyframe_interval=2, train_distance="last"))
+        epoch(module(own), number)
+    epoch(module(own, keyframe_interval=3))
+    epoch(module(own, keyframe_interval=2, train_distance="last"))
     assert decoded == []
 
 
-def test_frames_take_no_more_disk_than_allowed(tmp_path):
-    store = made(tmp_path)
+def test_frames_take_no_more_disk_than_allowed(own):
     for number in range(3):
-        epoch(module(store, frame_cache_gib=7.5 * FRAME_BYTES / 2**30), number)
-    kept = list((store / "frames").rglob("*.rgb"))
+        epoch(module(own, frame_cache_gib=7.5 * FRAME_BYTES / 2**30), number)
+    kept = list((own / "frames").rglob("*.rgb"))
     assert 4 <= len(kept) <= 7
     assert sum(path.stat().st_size for path in kept) <= 8 * FRAME_BYTES
 

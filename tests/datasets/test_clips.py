@@ -83,3 +83,10 @@ def test_uniform_distances_cover_what_motion_reaches(past, largest):
     spans = ClipSpans(PAIRS, 12, "uniform")
     drawn = {40 - spans.draw(40, past, generator)[0] for _ in range(300)}
     assert drawn == set(range(1, largest + 1))
+
+
+def test_the_keyframe_of_a_training_pair_is_no_b_frame_unless_there_is_no_other():
+    spans, generator = ClipSpans(PAIRS, 12, "uniform"), np.random.default_rng(0)
+    drawn = {spans.draw(40, 40, generator, anchors={24, 28, 32, 36, 40})[0] for _ in range(100)}
+    assert drawn == {32, 36}
+    assert {spans.draw(2, 2, generator, anchors={5})[0] for _ in range(30)} == {0, 1}

@@ -276,7 +276,7 @@ def test_clips_have_the_frames_and_the_motion_that_a_method_needs(store, leads_t
     assert clip.valid.shape == (3, 32, 48)
     assert not clip.motion[0].any()
     base = {"keyframe": 5, "previous": 6}[leads_to]
-    motion = data.store.motion(data.videos("train")[0])
+    motion = data.store.motion_of(data.store.video(data.videos("train")[0]))
     plain = needing(module(store, augment=PLAIN), Needs(motion=leads_to, frames=3))
     whole = plain.train_dataloader().dataset[0, 5]
     assert np.array_equal(whole.motion[2].numpy(), motion.motion(7, base).xy)

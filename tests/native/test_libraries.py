@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from arseg_lightning.native import libraries, load, status
-from arseg_lightning.native.compiler import find_compiler
-from arseg_lightning.native.errors import NoNativeKernel
+from arseg_lightning.native.compiler import NoNativeKernel, find_compiler
 from arseg_lightning.native.libraries import load_source
 
 ROOT = Path(__file__).resolve().parents[2]

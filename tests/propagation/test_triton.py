@@ -141,13 +141,13 @@ def test_kernels_compile_for_a_gpu_where_there_is_none(ones, dtype, tmp_path, mo
     """The interpreter takes what the compiler refuses; arguments that are one become constants."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    from arseg_lightning.propagation import triton_backward, triton_forward, triton_tiles
+    from arseg_lightning.propagation import triton_attention, triton_backward, triton_tiles
 
     query, value = (torch.empty(1, count, 9, 9, device="meta") for count in (20, 12))
     launch = triton_tiles.Launch.over(query, value, 2048)
     constants = {**launch.arguments, "window": 7, "zero_padding": False}
     for kernel in (
-        triton_forward._attend,
+        triton_attention._attend,
         triton_backward._query_gradient,
         triton_backward._key_value_gradients,
     ):

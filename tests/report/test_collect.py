@@ -111,6 +111,16 @@ def test_a_sweeps_runs_are_named_after_what_it_set(tmp_path):
     assert found.problems == (f"{tmp_path / 'point_001'} failed in its sweep: ValueError: no",)
 
 
+def test_a_sweep_over_overlays_names_its_runs_after_their_files(tmp_path):
+    choices = {"none": [], "window_3": "overlays/window_3.yaml", "a+b": ["a.yaml", "b.yaml"]}
+    points = []
+    for seed, (name, files) in enumerate(choices.items()):
+        one(seed=seed).write(tmp_path / name / "result.json")
+        points.append(SweepPoint({"config": files}, name, "done"))
+    SweepIndex("sweep.yaml", "grid", tuple(points)).write(tmp_path / "sweep.json")
+    assert set(names(collect([tmp_path]))) == {f"config {name}" for name in choices}
+
+
 def test_a_broken_index_of_a_sweep_is_named(tmp_path):
     one().write(tmp_path / "result.json")
     (tmp_path / "sweep.json").write_text("{}")

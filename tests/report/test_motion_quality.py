@@ -41,7 +41,7 @@ def test_what_was_filled_in_is_darker():
 
 def test_the_table_has_a_line_a_distance_and_the_means():
     first, *lines, mean = quality_table(QUALITY).splitlines()
-    assert first.split() == ["distance", "frames", "carried", "copied", "filled", "in"]
+    assert first.split() == ["distance", "frames", "warped", "copied", "filled", "in"]
     assert [line.split() for line in lines] == [
         ["1", "5", "85.1", "74.5", "3.0", "%"],
         ["11", "4", "71.1", "44.9", "19.0", "%"],

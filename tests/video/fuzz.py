@@ -121,11 +121,11 @@ def contradictions(path, segmenter):
     steps, _ = attempt(lambda: sum(1 for _ in decode_motion(path)))
     results, said_by_predict = attempt(lambda: sum(1 for _ in segmenter.stream(path)))
     timeline, size = read_timeline(path), probe(path).size
-    keeps_places = timeline is not None
+    keeps_indices = timeline is not None
     wrong = {
         f"FFmpeg gives {own} pictures, {frames} come": frames < own
-        or (frames > own and not (keeps_places and said)),
-        f"the timeline is of {len(timeline or ())} frames, {frames} come": keeps_places
+        or (frames > own and not (keeps_indices and said)),
+        f"the timeline is of {len(timeline or ())} frames, {frames} come": keeps_indices
         and frames < len(timeline),
         f"{frames} frames, motion of {steps}": isinstance(steps, int) and steps != frames,
         f"{frames} frames, results for {results}": results != frames,

@@ -177,7 +177,7 @@ def test_whatever_is_damaged_frames_have_no_gaps_or_the_file_is_named(tmp_path, 
 
 def test_a_stream_without_times_leaves_lost_frames_out_and_says_so(tmp_path):
     path = write_video(tmp_path / "clip.h264", keyframe_interval=12)
-    with pytest.warns(VideoDamageWarning, match="1 lost and left out, those behind them move up"):
+    with pytest.warns(VideoDamageWarning, match="1 lost and left out, those after them move up"):
         frames = list(decode(without_packets(path, 5, keep=6)))
     assert [frame.index for frame in frames] == list(range(29))
 

@@ -84,7 +84,7 @@ def warnings_of_writing(root, video, images):
 
 def test_a_full_disk_is_said_once_and_leaves_nothing_half(tmp_path, video, images):
     (said,) = on_a_small_disk(FRAME_BYTES // 2, warnings_of_writing, tmp_path, video, images)
-    assert "File too large; training goes on and decodes them each time" in said
+    assert "File too large; training continues and decodes them each time" in said
     assert "data.frame_cache_gib" in said
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -92,7 +92,7 @@ def test_a_full_disk_is_said_once_and_leaves_nothing_half(tmp_path, video, image
 def test_some_of_the_disk_is_left_to_others(tmp_path, video, images, monkeypatch):
     monkeypatch.setattr(frame_cache, "_RESERVED_BYTES", 2**60)
     (said,) = warnings_of_writing(tmp_path / "frames", video, images)
-    assert "GiB would be left free; training goes on" in said
+    assert "GiB would be left free; training continues" in said
     assert not list((tmp_path / "frames").rglob("*.rgb"))
 
 

@@ -1,4 +1,4 @@
-"""Carried labels: exact where motion is exact, counted as the protocol says."""
+"""Warped labels: exact where motion is exact, counted as the protocol says."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.images import image_files, read_image
 from arseg_lightning.video.motion import BlockMotion
-from arseg_lightning.video.quality import carry_label, measure_motion
+from arseg_lightning.video.quality import measure_motion, warp_label
 from tests.video.hand_made import motion_file, shift
 
 SIZE = (32, 48)
@@ -29,9 +29,9 @@ def motion(tmp_path):
     return motion_file(tmp_path / "a.motion", [shift(-4, 0, *SIZE)] * 7, SIZE)
 
 
-def test_motion_at_rest_carries_a_label_as_it_is():
+def test_motion_at_rest_warps_a_label_as_it_is():
     label = np.random.default_rng(0).integers(0, 9, SIZE, np.uint8)
-    assert (carry_label(label, Motion.zero(*SIZE)) == label).all()
+    assert (warp_label(label, Motion.zero(*SIZE)) == label).all()
 
 
 @pytest.mark.parametrize("xy", [(3, 0), (-2, 5), (2.75, -0.25)])
@@ -39,29 +39,29 @@ def test_a_label_is_taken_from_the_pixel_that_motion_leads_to(xy):
     label = np.random.default_rng(0).integers(0, 250, SIZE, np.uint8)
     zero = Motion.zero(*SIZE)
     field = Motion(zero.xy + np.array(xy, np.float32)[:, None, None], zero.valid)
-    carried = carry_label(label, field)
+    warped = warp_label(label, field)
     x, y = np.rint(xy).astype(int)
-    assert (carried[8:-8, 8:-8] == label[8 + y : SIZE[0] - 8 + y, 8 + x : SIZE[1] - 8 + x]).all()
+    assert (warped[8:-8, 8:-8] == label[8 + y : SIZE[0] - 8 + y, 8 + x : SIZE[1] - 8 + x]).all()
 
 
 def test_a_label_from_outside_is_taken_from_the_border():
     label = np.arange(48, dtype=np.uint8)[None].repeat(32, axis=0)
     field = Motion(np.full((2, *SIZE), -1000, np.float32), np.ones(SIZE, np.bool_))
-    assert not carry_label(label, field).any()
+    assert not warp_label(label, field).any()
 
 
-def test_exact_motion_carries_everything_and_copies_lose(motion):
+def test_exact_motion_warps_everything_and_copies_lose(motion):
     quality = measure_motion(motion, [0], stripes, 2)
     assert [entry.distance for entry in quality.distances] == [1, 2, 3, 4, 5, 6]
-    assert all(entry.miou_carried == 1 for entry in quality.distances)
+    assert all(entry.miou_warped == 1 for entry in quality.distances)
     assert quality.distances[1].miou_copied == 0  # the stripes have moved by their width
-    assert 0 < quality.mean_copied < quality.mean_carried == 1
+    assert 0 < quality.mean_copied < quality.mean_warped == 1
 
 
 def test_motion_of_the_wrong_sign_fails(tmp_path):
     wrong = motion_file(tmp_path / "a.motion", [shift(4, 0, *SIZE)] * 7, SIZE)
     quality = measure_motion(wrong, [0], stripes, 2)
-    assert quality.distances[0].miou_carried < 0.5
+    assert quality.distances[0].miou_warped < 0.5
 
 
 def test_each_keyframe_serves_the_frames_up_to_the_next(motion):
@@ -75,20 +75,20 @@ def test_frames_and_keyframes_without_label_are_left_out(motion):
     assert [(entry.distance, entry.num_frames) for entry in quality.distances] == [(2, 1)]
 
 
-def test_void_is_left_out_and_a_void_that_is_carried_is_a_miss(tmp_path):
+def test_void_is_left_out_and_a_void_that_is_warped_is_a_miss(tmp_path):
     still = motion_file(tmp_path / "a.motion", [shift(0, 0, *SIZE)] * 2, SIZE)
     key, label = np.zeros(SIZE, np.uint8), np.zeros(SIZE, np.uint8)
-    key[:8] = 255  # a quarter: carried onto class 0
+    key[:8] = 255  # a quarter: warped onto class 0
     label[16:] = 255  # a half: left out
     quality = measure_motion(still, [0], [key, label].__getitem__, 3)
-    assert quality.distances[0].miou_carried == 0.5  # and classes 1 and 2 are in no mean
+    assert quality.distances[0].miou_warped == 0.5  # and classes 1 and 2 are in no mean
 
 
 def test_all_frames_of_a_distance_share_one_matrix(tmp_path):
     still = motion_file(tmp_path / "a.motion", [shift(0, 0, *SIZE)] * 4, SIZE, "IPIP")
     ones, zeros = np.ones(SIZE, np.uint8), np.zeros(SIZE, np.uint8)
     quality = measure_motion(still, [0, 2], [zeros, zeros, zeros, ones].__getitem__, 2)
-    assert quality.distances[0].miou_carried == 0.25  # class 0: 1/2, class 1: 0
+    assert quality.distances[0].miou_warped == 0.25  # class 0: 1/2, class 1: 0
 
 
 def test_the_share_of_holes_is_told(tmp_path):
@@ -115,7 +115,7 @@ def test_labels_of_another_size_are_refused_with_the_remedy(motion):
 
 
 @pytest.mark.skipif(not CAMVID.is_dir(), reason="the labelled CamVid clip is not there")
-def test_real_motion_carries_real_labels(tmp_path):
+def test_real_motion_warps_real_labels(tmp_path):
     """Percent at distances 1, 5, 6, 9 and 11, with 11 classes and void left out."""
     video = tmp_path / "clip.mp4"
     images = (read_image(path) for path in image_files(CAMVID / "images"))
@@ -127,7 +127,7 @@ def test_real_motion_carries_real_labels(tmp_path):
     quality = measure_motion(
         motion, motion.intra_frames, lambda frame: read_image(labels[frame])[..., 0], 11
     )
-    reached = {e.distance: (100 * e.miou_carried, 100 * e.miou_copied) for e in quality.distances}
+    reached = {e.distance: (100 * e.miou_warped, 100 * e.miou_copied) for e in quality.distances}
     expected = {
         1: (84.5, 74.5),
         5: (77.0, 53.2),
@@ -135,6 +135,6 @@ def test_real_motion_carries_real_labels(tmp_path):
         9: (71.0, 47.3),
         11: (69.0, 44.9),
     }
-    for distance, (carried, copied) in expected.items():
-        assert reached[distance][0] >= carried
+    for distance, (warped, copied) in expected.items():
+        assert reached[distance][0] >= warped
         assert reached[distance][1] == pytest.approx(copied, abs=0.06)

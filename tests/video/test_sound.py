@@ -107,7 +107,7 @@ def test_a_disk_that_is_full_leaves_sound_and_pictures_of_the_complete_seconds(
     with FragmentedWriter(tmp_path / "copy.mp4", FAST, Sound(source)) as writer:
         for frame in decode(source):
             writer.write(frame.image, frame.pts_seconds)
-        writer._file.failed = True  # takes no more
+        writer._target.failed = True  # takes no more
     pictures = [frame.pts_seconds for frame in decode(tmp_path / "copy.mp4")]
     assert 2.9 < pictures[-1] < 5
     assert beginnings(tmp_path / "copy.mp4")[:2] == pytest.approx([0.5, 1.5], abs=0.012)

@@ -91,4 +91,4 @@ def test_vectors_that_are_no_motion_are_refused_or_replaced_by_a_copys(tmp_path)
     assert store.has(sequence)
     assert not store.prepare(sequence)
     assert store.video(sequence).parent == tmp_path / "store" / "copies"
-    assert store.motion(sequence).evidence.share > 0.94
+    assert store.motion_of(store.video(sequence)).evidence.share > 0.94

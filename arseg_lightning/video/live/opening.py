@@ -138,7 +138,8 @@ class Pipe:
     def read(self, size: int) -> bytes:
         """What has come, up to a size; empty at the end."""
         while not self._stop.is_set():
-            if self._has_come():
+            # on Windows, only sockets can be waited for
+            if os.name == "nt" or select.select([self._descriptor], [], [], _POLL_SECONDS)[0]:
                 return os.read(self._descriptor, size)
         return b""
 
@@ -147,11 +148,6 @@ class Pipe:
         if self._owned:
             self._owned = False
             os.close(self._descriptor)
-
-    def _has_come(self) -> bool:
-        if os.name == "nt":  # where only sockets can be waited for
-            return True
-        return bool(select.select([self._descriptor], [], [], _POLL_SECONDS)[0])
 
 
 def reason_of(error: BaseException, timeout_seconds: float | None = None) -> str:

@@ -86,14 +86,21 @@ class StreamFeed(Feed):
             if self._stop.is_set():
                 self.damage.leave()
         if self._broken is not None and not self._stop.is_set():
+            reason = reason_of(self._broken, self._patience.timeout_seconds)
             raise SourceUnavailable(
-                f"{self.name} broke off after {self._num_pictures} frames ({self._why()}) and was "
+                f"{self.name} broke off after {self._num_pictures} frames ({reason}) and was "
                 f"not to be had again; check that the sender is on, and the network or cable"
             ) from self._broken
 
     def _open(self) -> Opened:
         """Open the source, and note what it says about itself."""
-        opened = self._opened()
+        if self._address.kind == "network":
+            opened = open_network(self._address, self._options, self._patience)
+        elif self._address.kind == "camera":
+            opened = open_camera(self._address, self._options)
+        else:
+            self._pipe = Pipe(self._address, self._stop)
+            opened = open_pipe(self._address, self._pipe, self._options)
         self.fps = float(frame_rate(opened.stream))
         self.num_frames = opened.stream.frames or None
         if self._address.kind == "network":
@@ -101,14 +108,6 @@ class StreamFeed(Feed):
         pause = time.monotonic() - self._broken_at if self._num_pictures else 0.0
         self._clock.join(1 / frame_rate(opened.stream), Fraction(round(1000 * pause), 1000))
         return opened
-
-    def _opened(self) -> Opened:
-        if self._address.kind == "network":
-            return open_network(self._address, self._options, self._patience)
-        if self._address.kind == "camera":
-            return open_camera(self._address, self._options)
-        self._pipe = Pipe(self._address, self._stop)
-        return open_pipe(self._address, self._pipe, self._options)
 
     def _open_again(self) -> Opened | None:
         """Try to open what broke off, with growing pauses; None if it stays away or has ended."""
@@ -149,7 +148,7 @@ class StreamFeed(Feed):
                 packet = next(packets)
                 order.mark(packet)
                 has_loss |= packet.is_corrupt
-                pictures = self._decode(packet)
+                pictures = _decode(packet)
             except (StopIteration, IndexError):  # the last: streams that come and go
                 return
             except av.BlockingIOError:  # a camera that has nothing yet
@@ -166,12 +165,10 @@ class StreamFeed(Feed):
                 yield picture, has_begun and (has_loss or picture.is_corrupt)
                 has_begun, has_loss = True, False
 
-    def _decode(self, packet: Packet[VideoStream]) -> list[VideoFrame] | None:
-        """The pictures that a packet completes; None if it cannot be decoded."""
-        try:
-            return packet.decode()
-        except av.FFmpegError:
-            return None
 
-    def _why(self) -> str:
-        return reason_of(self._broken, self._patience.timeout_seconds) if self._broken else ""
+def _decode(packet: Packet[VideoStream]) -> list[VideoFrame] | None:
+    """The pictures that a packet completes; None if it cannot be decoded."""
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        return None
