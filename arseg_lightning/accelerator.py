@@ -1,4 +1,4 @@
-"""GPUs, whoever makes them: CUDA's, and Apple's (``mps``)."""
+"""GPUs: CUDA's and Apple's (``mps``)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,8 @@ from typing import TypeAlias
 
 import torch
 
-__all__ = [
-    "Event",
-    "default_device",
-    "device_name",
-    "event",
-    "memory_bytes",
-    "synchronize",
-    "without_autocast",
-]
+__all__ = ["Event", "default_device", "device_name", "event", "memory_bytes", "synchronize"]
+__all__ += ["without_autocast"]
 
 Event: TypeAlias = torch.cuda.Event | torch.mps.event.Event
 
@@ -29,14 +22,14 @@ def default_device() -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """What a device is called, for records."""
+    """Name of a device, for records."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"mps ({platform.machine()})" if device.type == "mps" else "cpu"
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until a GPU has done what it was given; others have done it when they return."""
+    """Wait until a GPU has finished its work; CPUs have, when a call returns."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -44,24 +37,27 @@ def synchronize(device: torch.device) -> None:
 
 
 def event(device: torch.device) -> Event | None:
-    """A mark behind all that a GPU was given so far, which can tell whether that is done."""
-    if device.type not in ("cuda", "mps"):
+    """An event after the work that a GPU was given so far; None without a GPU."""
+    made: Event
+    if device.type == "cuda":
+        made = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    elif device.type == "mps":
+        made = torch.mps.event.Event()
+    else:
         return None
-    on_cuda = device.type == "cuda"
-    made: Event = torch.cuda.Event() if on_cuda else torch.mps.event.Event()  # type: ignore[no-untyped-call]
     made.record()
     return made
 
 
 def memory_bytes(device: torch.device) -> int | None:
-    """Most memory that tensors took on a GPU; of Apple's, what is taken now with what is spare."""
+    """Most memory that tensors took on a GPU; Apple's driver tells its present memory only."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return torch.mps.driver_allocated_memory() if device.type == "mps" else None
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[None]:
-    """Keep autocast from rounding what runs inside, where the device knows autocast at all."""
+    """Switch autocast off, on devices that have it."""
     if torch.amp.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()

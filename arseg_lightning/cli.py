@@ -15,7 +15,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from arseg_lightning.callbacks import RunRecord
-from arseg_lightning.callbacks.run_record import read_back_devices_and_enumerations
+from arseg_lightning.callbacks.run_folder import read_back_devices_and_enumerations
 from arseg_lightning.callbacks.stop_signal import status_of_stopped
 from arseg_lightning.callbacks.wandb_runs import own_wandb_run
 from arseg_lightning.commands import COMMANDS

@@ -15,28 +15,22 @@ class PreparationFailed(ValueError):
 
 def is_distributed() -> bool:
     """Whether this process trains or tests together with others."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return False
-    return distributed.get_world_size() > 1
+    is_initialized = distributed.is_available() and distributed.is_initialized()
+    return is_initialized and distributed.get_world_size() > 1
 
 
 def raise_on_all_ranks(error: Exception | None) -> None:
-    """End all processes if one has failed; every process has to call this.
+    """Raise the error of this process, if there is one; every process has to call this.
 
-    Otherwise they would wait for it in their next collective call, until that times out.
-
-    Args:
-        error: What went wrong in this process; it is raised again.
+    Otherwise the others would wait in their next collective call, until that times out.
 
     Raises:
-        PreparationFailed: If it went wrong in another one.
+        PreparationFailed: If another process has an error.
     """
-    if not is_distributed():
-        if error is not None:
-            raise error
-        return
-    messages: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(messages, None if error is None else str(error))
+    messages: list[Any] = []
+    if is_distributed():
+        messages += [None] * distributed.get_world_size()
+        distributed.all_gather_object(messages, None if error is None else str(error))
     if error is not None:
         raise error
     for rank, message in enumerate(messages):

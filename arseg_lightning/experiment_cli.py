@@ -21,7 +21,7 @@ from arseg_lightning.callbacks import (
     WholeCheckpoints,
 )
 from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
-from arseg_lightning.callbacks.run_record import refuse_what_is_not_recorded
+from arseg_lightning.callbacks.run_folder import refuse_what_is_not_recorded
 from arseg_lightning.callbacks.wandb_runs import keep_wandb_run, name_wandb_runs
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.models import read_checkpoint

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, locks on files, and what to do when a disk takes nothing."""
+"""Atomic writes, file locks, and remedies for errors of the disk."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-__all__ = ["NO_PLACE", "FileLock", "LockedElsewhere", "building", "lock_file", "natural_key"]
+__all__ = ["CANNOT_WRITE", "FileLock", "LockedElsewhere", "building", "lock_file", "natural_key"]
 __all__ += ["partial_path", "remedy_for", "remove_abandoned_parts", "replacing", "write_atomic"]
 
-NO_PLACE = frozenset(
+CANNOT_WRITE = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 )
-"""Numbers of errors that stop whatever is written to a place: no space, no permission."""
+"""Numbers of errors that stop all writing to a folder: no space, no permission."""
 
 _REMEDIES = {
     errno.EISDIR: "there is a folder of that name, choose another path",
     errno.ENOSPC: "free some space on the disk or write elsewhere",
     errno.EDQUOT: "free some space of your quota or write elsewhere",
-    errno.EFBIG: "write to a place that takes files of this size",
-    errno.EROFS: "write to a place that is not read-only",
+    errno.EFBIG: "write to a disk that takes files of this size",
+    errno.EROFS: "write to a disk that is not read-only",
     errno.EACCES: "write to a folder that is yours",
     errno.EPERM: "write to a folder that is yours",
     errno.ENOTDIR: "one of the folders in its path is a file, choose another path",
     errno.EEXIST: "one of the folders in its path is a file, choose another path",
 }
+# A part that was not written to for so long belongs to a process that was killed.
 _ABANDONED_SECONDS = 3600.0
-"""A part that was not written to for so long belongs to a process that was killed."""
 
 
 class LockedElsewhere(Exception):
@@ -53,13 +53,13 @@ def partial_path(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
-    """Give a writer a path to fill; the file then takes its place, complete or not at all.
+    """Give a writer a temporary path to fill, which then replaces the file.
 
     No reader ever sees a part of it. If the block fails, nothing of it is left and an older file
     stays; the same after a crash, but for a hidden file (see :func:`remove_abandoned_parts`).
 
     Args:
-        path: The file; its folder is made if it is not there.
+        path: The file; its folder is created.
         durable: Whether to wait until it is on the disk: else a machine that stops may leave an
             incomplete file.
 
@@ -82,10 +82,6 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
 def write_atomic(path: Path, content: str | bytes | memoryview) -> None:
     """Write a file, text as UTF-8, so that a reader sees all of the old one or all of the new one.
 
-    Args:
-        path: The file; its folder is made if it is not there.
-        content: What it is to hold.
-
     Raises:
         OSError: If it cannot be written; nothing of it is left then.
     """
@@ -94,7 +90,7 @@ def write_atomic(path: Path, content: str | bytes | memoryview) -> None:
 
 
 def remove_abandoned_parts(path: Path) -> None:
-    """Give back the space of what killed processes have written of a file."""
+    """Remove what killed processes have written of a file."""
     part = re.compile(rf"\.{re.escape(path.stem)}\.\d+-[0-9a-f]{{8}}{re.escape(path.suffix)}")
     with suppress(OSError):
         for each in path.parent.iterdir():
@@ -107,16 +103,16 @@ def remove_abandoned_parts(path: Path) -> None:
 def lock_file(path: Path, wait: bool = False) -> FileLock:
     """Lock a file until the lock is released, or this process ends, however that ends.
 
-    The lock is this process's own: loader workers and others that it was forked into hold none,
-    although they may outlive it. On disks without locks, or that cannot be written, there is none:
-    then it is not locked (``is_locked``), and releasing it does nothing.
+    Forked processes, such as loader workers, hold no lock, although they may outlive this one. On
+    disks without locks, or that cannot be written, there is none: then it is not locked
+    (``is_locked``), and releasing it does nothing.
 
     Args:
-        path: The file; it and its folder are made if they are not there.
-        wait: Whether to wait for who holds it.
+        path: The file; it and its folder are created.
+        wait: Whether to wait until nobody else holds it.
 
     Raises:
-        LockedElsewhere: If it is held, and nobody is to wait.
+        LockedElsewhere: If another process holds it, unless ``wait``.
     """
     # No "soft" locks, which are files whose being there is the lock: they outlive a crash.
     lock = FileLock(path, timeout=-1 if wait else 0, thread_local=False, fallback_to_soft=False)
@@ -132,14 +128,10 @@ def lock_file(path: Path, wait: bool = False) -> FileLock:
 
 @contextmanager
 def building(target: Path) -> Iterator[bool]:
-    """Wait until nobody else makes a file, then say whether it is still to be made.
+    """Wait until no other process builds a file, then tell whether it is still missing.
 
-    Whoever makes it holds a lock beside it. Disks that have no locks are used without: whoever
-    makes the file must put it in place complete (:func:`replacing`), so that the lock saves work
-    and correctness does not depend on it.
-
-    Args:
-        target: The file.
+    The builder holds a lock beside it. On disks without locks several may build: each must write
+    atomically (:func:`replacing`), so that the lock only saves work.
     """
     if target.is_file():
         yield False
@@ -153,16 +145,11 @@ def building(target: Path) -> Iterator[bool]:
         yield missing
     finally:
         if lock.is_locked:
-            with suppress(OSError):  # it is locked until it is gone: who waits looks again
+            with suppress(OSError):  # removed while it is locked: those who wait open a new one
                 path.unlink()
         lock.release()
 
 
 def remedy_for(error: BaseException, otherwise: str) -> str:
-    """What to do so that a file can be written.
-
-    Args:
-        error: What stopped it.
-        otherwise: What to do if nothing is known about that.
-    """
+    """What to do so that a file can be written, by the number of the error that stopped it."""
     return _REMEDIES.get(getattr(error, "errno", None) or 0, otherwise)

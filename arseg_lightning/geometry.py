@@ -70,13 +70,12 @@ def resize_motion(
     height, width = motion.shape[-2:]
     if (height, width) == size:
         return motion
-    # Pixels are counted on the field's own grid, and the new grid's are of another size.
+    # Motion is in pixels of its grid, and the new grid's pixels have another size.
     factor = motion.new_tensor([size[1] / width, size[0] / height])[:, None, None]
     return _interpolate(motion, size, mode) * factor
 
 
 def _interpolate(tensor: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    """Apply F.interpolate to tensors with any number of leading axes."""
     if tuple(tensor.shape[-2:]) == size:
         return tensor
     flat = tensor.reshape(-1, *tensor.shape[-3:])  # (B, C, H, W)

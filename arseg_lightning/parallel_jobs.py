@@ -20,7 +20,7 @@ from typing import Any, Literal
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
-from arseg_lightning.files import NO_PLACE
+from arseg_lightning.files import CANNOT_WRITE
 from arseg_lightning.video.cache import CannotWriteCache
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning
 
@@ -147,7 +147,7 @@ def attempt(job: Job) -> Outcome:
             own = type(error).__module__.startswith("arseg_lightning.")
             words = str(error) if own else f"{type(error).__name__}: {error}"
             writing = isinstance(error, CannotWriteCache | CannotWriteVideo)
-            disk_full = writing and getattr(error.__cause__, "errno", None) in NO_PLACE
+            disk_full = writing and getattr(error.__cause__, "errno", None) in CANNOT_WRITE
             return Outcome(job.name, error=words, disk_full=disk_full)
     notes = (str(each.message) for each in caught if each.category is VideoDamageWarning)
     return Outcome(job.name, made, notes=tuple(dict.fromkeys(notes)))

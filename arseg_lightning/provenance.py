@@ -1,4 +1,4 @@
-"""Where results come from: the code's commit, versions, the device and the machine."""
+"""Provenance of results: the code's commit, versions, the device and the machine."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from arseg_lightning.accelerator import default_device, device_name
 
 __all__ = ["Provenance", "commit_of", "machine", "package_versions"]
 
-_CPUINFO = Path("/proc/cpuinfo")
-
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a result came from.
+    """The code, packages, device and configuration that a result came from.
 
     Args:
-        commit: Git commit of the code, with ``+`` behind it if files had changed; None outside git.
+        commit: Git commit of the code (:func:`commit_of`).
         seed: Seed of the run.
         versions: Versions of the packages that matter.
         device: What it ran on.
@@ -48,8 +46,9 @@ class Provenance:
 
 
 def machine() -> dict[str, object]:
-    """Where and when figures are taken, for result files: nothing that names the computer."""
-    text = _CPUINFO.read_text(encoding="utf-8", errors="replace") if _CPUINFO.exists() else ""
+    """Processor, load and date, for result files: nothing that names the computer."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.exists() else ""
     model = re.search(r"model name\s*:\s*(.+)", text)
     return {
         "cpu": model.group(1) if model else platform.processor(),
@@ -68,7 +67,7 @@ def package_versions(*packages: str) -> dict[str, str]:
 
 
 def commit_of(folder: Path) -> str | None:
-    """The commit of a folder, with ``+`` behind it if files had changed; None outside git."""
+    """The Git commit of a folder, then ``+`` if files have changed; None outside Git."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]

@@ -1,4 +1,4 @@
-"""Checks that numbers of a configuration lie where they make sense, and its words are known."""
+"""Checks of a configuration's numbers and words."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _Number = float | Sequence[float] | None
 
 
 def check_range(least: float, most: float = math.inf, /, **values: _Number) -> None:
-    """Refuse numbers outside a closed range, and those that are not finite.
+    """Refuse numbers outside [least, most], and those that are not finite.
 
     Args:
-        least: The smallest that makes sense.
+        least: The smallest that is allowed.
         most: The largest.
-        **values: Numbers by name; of a list, each of its numbers. None is no number.
+        **values: By name, a number, several, or None, which is always allowed.
 
     Raises:
         ValueError: If one lies outside; it is named.
@@ -46,13 +46,11 @@ def _numbers(value: _Number) -> Sequence[float]:
 
 
 def check_words(**values: tuple[Any, Any]) -> None:
-    """Refuse words that are not among those of a type.
-
-    The command line does so too; in Python, what is misspelt would be taken for another word.
+    """Refuse misspelt words, as the command line does; Python checks no types.
 
     Args:
-        **values: By name, the word and its type: a Literal of all there are, or a
-            union with one, of which other values are left alone. None is no word.
+        **values: By name, the word and its type: a Literal of all words, or a union with one,
+            whose other values are allowed, as None is.
 
     Raises:
         ValueError: If one is not among them; it is named.

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -40,7 +40,6 @@ class Frame:
     image: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
-        """Refuse anything but an RGB picture."""
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
             got = f"{self.image.dtype} {self.image.shape}"
             raise ValueError(f"a frame is a uint8 array of shape (H, W, 3), got {got}")
@@ -71,7 +70,6 @@ class Motion:
     valid: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        """Refuse other shapes and types."""
         if self.xy.ndim != 3 or self.xy.shape[0] != 2 or self.xy.dtype != np.float32:
             got = f"{self.xy.dtype} {self.xy.shape}"
             raise ValueError(f"motion is float32 of shape (2, H, W), got {got}")
@@ -104,45 +102,46 @@ class Clip:
             first or to the one before it, as a method needs it; zero for the first. None if no
             motion is needed.
         valid: False where motion was filled in, bool of shape (T, H, W).
+
+    Raises:
+        ValueError: If the parts do not belong together.
     """
 
     images: torch.Tensor
     labels: torch.Tensor
     distances: torch.Tensor
-    names: tuple[str, ...]
+    names: tuple[Any, ...]
     motion: torch.Tensor | None = None
     valid: torch.Tensor | None = None
 
+    _num_axes: ClassVar[int] = 1
+    """Axes before those of a frame."""
+
     def __post_init__(self) -> None:
-        """Check that the parts belong together."""
-        _check_clip(self, lead=1)
+        axes = tuple(self.images.shape[: self._num_axes])  # (T,) or (B, T)
+        size = tuple(self.images.shape[-2:])  # (H, W)
+        expected = {
+            "images": (*axes, 3, *size),
+            "motion": (*axes, 2, *size),
+            "valid": (*axes, *size),
+            "labels": (*axes, *size),
+            "distances": axes,
+        }
+        for name, shape in expected.items():
+            part = getattr(self, name)
+            if part is not None and tuple(part.shape) != shape:
+                raise ValueError(f"{name} should be {shape}, got {tuple(part.shape)}")
 
 
 @dataclass(slots=True)
-class ClipBatch:
+class ClipBatch(Clip):
     """Clips of one length and size, stacked: the fields of :class:`Clip` after a batch axis.
 
-    Lightning moves, converts and counts it, as it is a plain data class of tensors.
-
-    Args:
-        images: float32 of shape (B, T, 3, H, W).
-        labels: int64 of shape (B, T, H, W).
-        distances: int64 of shape (B, T).
-        names: One tuple of frame names a clip.
-        motion: float32 of shape (B, T, 2, H, W), in pixels, or None.
-        valid: bool of shape (B, T, H, W), or None.
+    There is one tuple of names a clip. Lightning moves, converts and counts a batch, as it is a
+    plain data class of tensors.
     """
 
-    images: torch.Tensor
-    labels: torch.Tensor
-    distances: torch.Tensor
-    names: tuple[tuple[str, ...], ...]
-    motion: torch.Tensor | None = None
-    valid: torch.Tensor | None = None
-
-    def __post_init__(self) -> None:
-        """Check that the parts belong together."""
-        _check_clip(self, lead=2)
+    _num_axes = 2
 
     def motion_of(self, frame: int) -> torch.Tensor:
         """The motion of one frame of each clip, (B, 2, H, W).
@@ -164,11 +163,11 @@ class ClipBatch:
 
 @dataclass(frozen=True, slots=True)
 class ClassSet:
-    """The classes of a data set, and how its label files spell them.
+    """The classes of a data set, and how its label files encode them.
 
     Args:
         name: Short name, such as ``camvid11``.
-        names: Name of each class; the position is the class index.
+        names: Name of each class, by class index.
         palette: Colour in which each class is shown.
         ignore_index: Label value that training and evaluation leave out.
         void_values: Further values of single-channel label files that mean "leave out".
@@ -189,7 +188,6 @@ class ClassSet:
     void_colours: tuple[RGB, ...] = ((0, 0, 0),)
 
     def __post_init__(self) -> None:
-        """Check that names and colours pair up."""
         if len(self.palette) != len(self.names):
             raise ValueError(
                 f"class set {self.name!r} has {len(self.names)} names "
@@ -219,33 +217,17 @@ def scaled_size(
 
 
 def size_text(size: Sequence[int]) -> str:
-    """A height and a width as messages spell them."""
+    """A height and a width for messages, such as ``720x960``."""
     return f"{size[0]}x{size[1]}"
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Read the option ``--size``, such as 720x960, height first.
+    """Height and width of the option ``--size``, such as 720x960.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the text is no size.
     """
     found = re.fullmatch(r"(\d+)x(\d+)", text)
     if found is None or "0" in found.groups():
         raise ValueError(f"--size is height x width in pixels, such as 720x960; got {text!r}")
     return int(found[1]), int(found[2])
-
-
-def _check_clip(clip: Clip | ClipBatch, lead: int) -> None:
-    """Raise unless all parts share the leading axes and the image size."""
-    axes, size = tuple(clip.images.shape[:lead]), tuple(clip.images.shape[-2:])  # (B, T), (H, W)
-    expected = {
-        "images": (*axes, 3, *size),
-        "motion": (*axes, 2, *size),
-        "valid": (*axes, *size),
-        "labels": (*axes, *size),
-        "distances": axes,
-    }
-    for name, shape in expected.items():
-        part = getattr(clip, name)
-        if part is not None and tuple(part.shape) != shape:
-            raise ValueError(f"{name} should be {shape}, got {tuple(part.shape)}")

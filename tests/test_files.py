@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from arseg_lightning.files import (
-    NO_PLACE,
+    CANNOT_WRITE,
     LockedElsewhere,
     building,
     lock_file,
@@ -27,7 +27,7 @@ def target(tmp_path):
 
 
 def part_of(target, age_seconds):
-    """What a killed build of the file left behind."""
+    """What a killed build of the file left."""
     target.parent.mkdir(exist_ok=True)
     path = target.with_name(f".{target.stem}.77-0123abcd{target.suffix}")
     path.write_bytes(b"the start")
@@ -90,7 +90,7 @@ def test_parts_of_killed_builds_are_removed_once_nobody_writes_them(target, age_
     assert other.exists()
 
 
-def test_a_place_without_locks_is_left_to_the_builder(tmp_path):
+def test_a_folder_without_locks_is_left_to_the_builder(tmp_path):
     (tmp_path / "file").write_text("")
     with building(tmp_path / "file" / "clip.mp4") as missing:
         assert missing
@@ -150,6 +150,6 @@ def test_an_error_without_a_number_has_the_general_remedy():
     assert remedy_for(ValueError("wrong"), "look at it") == "look at it"
 
 
-@pytest.mark.parametrize("number", sorted(NO_PLACE))
-def test_whatever_is_wrong_with_a_place_has_a_remedy(number):
+@pytest.mark.parametrize("number", sorted(CANNOT_WRITE))
+def test_whatever_is_wrong_with_a_folder_has_a_remedy(number):
     assert remedy_for(OSError(number, "reason"), "") != ""

@@ -17,7 +17,7 @@ SHIFT = (6.0, -4.0)
 
 
 def smooth_pair(height=96, width=128):
-    """A smooth key picture and the current one, shifted by exactly SHIFT."""
+    """A smooth keyframe and the current one, shifted by exactly SHIFT."""
     y, x = torch.meshgrid(torch.arange(height + 32.0), torch.arange(width + 32.0), indexing="ij")
     scene = torch.sin(x / 9) + torch.cos(y / 7) + torch.sin((x + y) / 13)
     key = scene[16 : 16 + height, 16 : 16 + width]
@@ -56,7 +56,7 @@ def test_resize_scales_motion_by_each_axis(size):
     assert_law(resize(key, size), resize(current, size), resized)
 
 
-def test_labels_keep_their_values_and_follow_the_picture():
+def test_labels_keep_their_values_and_follow_the_image():
     labels = torch.tensor([[[0, 255], [3, 7]]])
     doubled = resize_labels(labels, (4, 4))
     assert doubled.dtype == labels.dtype

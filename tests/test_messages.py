@@ -1,6 +1,6 @@
-"""What a new user reads after a wrong command: the golden file tests/golden/messages.md.
+"""The messages of wrong commands: the golden file tests/golden/messages.md.
 
-ARSEG_LIGHTNING_REWRITE_GOLDEN=1 writes it anew; read what changed as one who made the mistake.
+ARSEG_LIGHTNING_REWRITE_GOLDEN=1 rewrites it; read what changed as one who made the mistake.
 """
 
 import os

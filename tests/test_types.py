@@ -1,4 +1,4 @@
-"""What flows between rooms is checked at the door."""
+"""Shared data types: their shapes and types are checked."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_lightning_moves_and_converts_a_batch_and_keeps_its_names():
     assert halved.labels.dtype == torch.int64
 
 
-def test_a_frame_is_an_rgb_picture():
+def test_a_frame_is_an_rgb_image():
     with pytest.raises(ValueError, match=r"uint8 array of shape \(H, W, 3\), got float64"):
         Frame(0, 0.0, "I", np.zeros((4, 4, 3)))
 

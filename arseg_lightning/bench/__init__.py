@@ -1,6 +1,7 @@
 """How fast methods run against their baselines and against their arithmetic, in one run."""
 
 from arseg_lightning.bench.case import BenchCase, BenchSettings
+from arseg_lightning.bench.compare import Compared, compare_methods
 from arseg_lightning.bench.measure import bench
 
-__all__ = ["BenchCase", "BenchSettings", "bench"]
+__all__ = ["BenchCase", "BenchSettings", "Compared", "bench", "compare_methods"]

@@ -1,4 +1,4 @@
-"""Trains with compiled networks."""
+"""Training with compiled networks."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from arseg_lightning.models.segmentor import Segmentor
 
 __all__ = ["CompiledNetworks"]
 
-CompileMode = Literal["default", "max-autotune-no-cudagraphs"]
-
+# Methods by which a network is run; the base class's own only call others.
 _ENTRY_POINTS = ("features_and_side", "before_cut", "after_cut")
-"""Methods by which a network is run; the base class's own only lead to others."""
 
 
 class CompiledNetworks(Callback):
     """Runs the networks through ``torch.compile`` in training steps.
 
     The networks stay what they are: checkpoints have the same keys, and evaluation, which meets
-    other sizes, runs as it does without. The first steps take minutes.
+    other sizes, runs uncompiled. The first steps take minutes.
 
     Args:
-        mode: The mode of ``torch.compile``; None compiles nothing. Those with CUDA graphs are left
-            out: a step runs one network more than once, and would write over its first output.
-        backend: The backend of ``torch.compile``.
+        mode: Mode of ``torch.compile``; None compiles nothing. Those with CUDA graphs are left
+            out: a step runs one network more than once, and would overwrite its first output.
+        backend: Backend of ``torch.compile``.
     """
 
-    def __init__(self, mode: CompileMode | None = None, backend: str = "inductor") -> None:
+    def __init__(
+        self,
+        mode: Literal["default", "max-autotune-no-cudagraphs"] | None = None,
+        backend: str = "inductor",
+    ) -> None:
         self.mode = mode
         self.backend = backend
         self._compiled: list[tuple[nn.Module, str, Callable[..., Any]]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compile; the work is done when each part runs first."""
         if self.mode is None:
             return
-        # One graph a size: crops have one. Other backends than the usual one know no modes.
+        # Not dynamic: crops have one size. Backends other than the default know no modes.
         options: dict[str, Any] = {"backend": self.backend, "dynamic": False}
         if self.backend == "inductor":
             options["mode"] = self.mode
@@ -52,15 +53,12 @@ class CompiledNetworks(Callback):
             if getattr(type(network), name) is not getattr(Segmentor, name)
         ]
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Let the networks' objects have compiled methods, in front of their classes' own."""
+    def on_train_batch_start(self, *_: Any) -> None:
+        # Attributes of the object hide the methods of its class until the step ends.
         for network, name, compiled in self._compiled:
             setattr(network, name, compiled)
 
-    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
-        """Let them have their own again."""
+    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
         for network, name, _compiled in self._compiled:
             network.__dict__.pop(name, None)
 

@@ -1,4 +1,4 @@
-"""What a run says of itself: cost at the start, speed while it trains, one line an epoch."""
+"""Progress of a run: cost at the start, speed while it trains, one line per epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["CostLine", "EpochLines", "StepClock", "Throughput", "cost_line"]
+__all__ = ["CostLine", "EpochLines", "Throughput", "cost_line"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,14 +27,12 @@ class CostLine(Callback):
     """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the cost at the size of the data that are prepared."""
-        self._say(trainer, pl_module, ("val", "train"))
+        self._print(trainer, pl_module, "val", "train")
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the cost at the test data's size."""
-        self._say(trainer, pl_module, ("test",))
+        self._print(trainer, pl_module, "test")
 
-    def _say(self, trainer: Trainer, task: LightningModule, splits: tuple[str, ...]) -> None:
+    def _print(self, trainer: Trainer, task: LightningModule, *splits: str) -> None:
         data = getattr(trainer, "datamodule", None)
         if not isinstance(task, VideoTask) or not isinstance(data, ClipDataModule):
             return
@@ -43,17 +41,12 @@ class CostLine(Callback):
             return
         try:
             tell(cost_line(task, data.example_size(split)))
-        except Exception as error:  # whatever a custom method does: a figure ends no run
+        except Exception as error:  # whatever a custom method raises: a figure ends no run
             _log.warning("the cost per frame is not known: %r", error)
 
 
 def cost_line(task: VideoTask, size: tuple[int, int]) -> str:
-    """One line with the mean cost of each of a task's methods.
-
-    Args:
-        task: The task.
-        size: Height and width of the video.
-    """
+    """One line with the mean cost of each of a task's methods, for frames of a size (H, W)."""
     costs = {name: method_cost(method, size) for name, method in task.methods().items()}
     full = costs["1x"].mean_gmacs if "1x" in costs else 0.0
     parts = []
@@ -63,39 +56,6 @@ def cost_line(task: VideoTask, size: tuple[int, int]) -> str:
             part += f" ({abs(1 - share):.0%} {'less' if share < 1 else 'more'})"
         parts.append(part if cost.repeats else f"{part} (depends on what frames show)")
     return f"GMACs/frame at {size[1]}x{size[0]}, L = {task.keyframe_interval}: {', '.join(parts)}"
-
-
-class StepClock:
-    """Adds up samples, time, and the part of it before each batch was there.
-
-    Args:
-        now: When the clock starts, in seconds.
-    """
-
-    def __init__(self, now: float) -> None:
-        self._start = self._idle_since = now
-        self._waited = 0.0
-        self._samples = 0
-
-    def batch_arrives(self, now: float, was_busy: bool = False) -> None:
-        """A batch is there; the wait for it counts unless the device still computes."""
-        if not was_busy:
-            self._waited += now - self._idle_since
-
-    def step_ends(self, now: float, samples: int) -> None:
-        """The step has used its samples."""
-        self._idle_since = now
-        self._samples += samples
-
-    @property
-    def samples_per_second(self) -> float:
-        """Samples of all steps so far over the time since the start."""
-        return self._samples / max(self._idle_since - self._start, 1e-9)
-
-    @property
-    def wait_share(self) -> float:
-        """Share of that time in which a batch was waited for, in [0, 1]."""
-        return min(1.0, self._waited / max(self._idle_since - self._start, 1e-9))
 
 
 class Throughput(Callback):
@@ -113,39 +73,32 @@ class Throughput(Callback):
         samples a second; a share in [0, 1]; GiB.
     """
 
-    def __init__(self) -> None:
-        self._clock = StepClock(0.0)
-        self._computed: Event | None = None
-
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start again."""
-        self._computed = None
-        self._clock = StepClock(time.monotonic())
+        self._start = self._step_ended = time.monotonic()
+        self._computed: Event | None = None  # passed when the GPU has computed the last step
+        self._waited, self._samples = 0.0, 0
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Note how long the batch was waited for."""
-        busy = self._computed is not None and not self._computed.query()
-        self._clock.batch_arrives(time.monotonic(), busy)
+    def on_train_batch_start(self, *_: Any) -> None:
+        if self._computed is None or self._computed.query():
+            self._waited += time.monotonic() - self._step_ended
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Show the epoch's values so far."""
         self._computed = event(pl_module.device)
-        size = batch.images.shape[0] if isinstance(batch, ClipBatch) else 0
-        self._clock.step_ends(time.monotonic(), size * trainer.world_size)
+        self._step_ended = time.monotonic()
+        if isinstance(batch, ClipBatch):
+            self._samples += len(batch.images) * trainer.world_size
         self._log(pl_module, prog_bar=True, logger=False)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the epoch's values."""
         self._log(pl_module)
 
     def _log(self, module: LightningModule, **where: Any) -> None:
+        seconds = max(self._step_ended - self._start, 1e-9)
         values = {
-            "train/samples_per_second": self._clock.samples_per_second,
-            "train/data_wait_share": self._clock.wait_share,
+            "train/samples_per_second": self._samples / seconds,
+            "train/data_wait_share": min(1.0, self._waited / seconds),
         }
         if (allocated := memory_bytes(module.device)) is not None:
             values["train/gpu_memory_gib"] = allocated / 2**30
@@ -153,12 +106,12 @@ class Throughput(Callback):
             module.log(name, value, rank_zero_only=True, **where)
 
 
-_SHOWN = {
+# What Throughput logs, where it is known, as an epoch's line shows it.
+_SPEED = {
     "train/samples_per_second": "{:.3g} samples/s",
     "train/data_wait_share": "{:.0%} waiting for data",
     "train/gpu_memory_gib": "{:.1f} GiB",
 }
-"""What Throughput measures, if it is there."""
 
 
 class EpochLines(Callback):
@@ -170,27 +123,25 @@ class EpochLines(Callback):
 
     def __init__(self, printed: bool = True) -> None:
         self.printed = printed
-        self.start = 0.0
-        self.first_epoch = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
-        self.start = time.monotonic()
-        self.first_epoch = trainer.current_epoch
+        self._start, self._first_epoch = time.monotonic(), trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the line."""
         if not trainer.is_global_zero:
             return
-        known, epoch = trainer.callback_metrics, trainer.current_epoch + 1
-        seconds = time.monotonic() - self.start
-        last = trainer.max_epochs if trainer.max_epochs is not None else -1
-        parts = [f"epoch {epoch}" + (f"/{last}" if last > 0 else "")]
-        metrics = ("train/loss", "val/miou")
-        parts += [f"{name} {float(known[name]):.3f}" for name in metrics if name in known]
+        known, epoch, last = (
+            trainer.callback_metrics,
+            trainer.current_epoch + 1,
+            trainer.max_epochs or -1,
+        )
+        seconds = time.monotonic() - self._start
+        parts = [f"epoch {epoch}/{last}" if last > 0 else f"epoch {epoch}"]
+        scores = ("train/loss", "val/miou")
+        parts += [f"{name} {float(known[name]):.3f}" for name in scores if name in known]
         parts.append(f"{seconds:.0f} s")
         if last > 0:
-            parts.append(f"{seconds / (epoch - self.first_epoch) * (last - epoch):.0f} s left")
-        parts += [text.format(float(known[name])) for name, text in _SHOWN.items() if name in known]
+            parts.append(f"{seconds / (epoch - self._first_epoch) * (last - epoch):.0f} s left")
+        parts += [text.format(float(known[name])) for name, text in _SPEED.items() if name in known]
         say = tell if self.printed else _log.info
         say(", ".join(parts))

@@ -1,4 +1,4 @@
-"""The callbacks of a run: the user's, and ours where they have none of the kind."""
+"""The callbacks of a run: the user's, and ours where the user has none of the kind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 
-from arseg_lightning.callbacks.generators import GeneratorStates
+from arseg_lightning.callbacks.checkpoints import GeneratorStates
 from arseg_lightning.callbacks.progress import CostLine, EpochLines, Throughput
 from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.stop_signal import StopSignal
@@ -28,10 +28,7 @@ __all__ = ["as_list", "check_trainer", "has_bar", "run_callbacks"]
 
 
 def check_trainer(options: Mapping[str, Any]) -> None:
-    """Refuse what Lightning takes, and then divides by, or hangs on.
-
-    Args:
-        options: Arguments of the trainer.
+    """Refuse arguments of the trainer with which Lightning divides by zero, or hangs.
 
     Raises:
         ValueError: If a number is below 1, a strategy forks, or a callback resumes by itself.
@@ -45,8 +42,8 @@ def check_trainer(options: Mapping[str, Any]) -> None:
         )
     if any(isinstance(each, OnExceptionCheckpoint) for each in as_list(options.get("callbacks"))):
         raise ValueError(
-            "OnExceptionCheckpoint lets a run that is to start again go on from any checkpoint "
-            "that it finds: leave it out; after an error, the same command goes on from last.ckpt"
+            "OnExceptionCheckpoint lets a run that is to start again resume from any checkpoint "
+            "that it finds: leave it out; after an error, the same command resumes from last.ckpt"
         )
     counts = ("accumulate_grad_batches", "check_val_every_n_epoch")
     check_range(1, **{f"trainer.{name}": options.get(name) for name in counts})
@@ -76,23 +73,19 @@ def run_callbacks(
         *configured,
         RunLog(run_dir),
         CostLine(),
-        Throughput(),  # before who shows it
+        Throughput(),  # before EpochLines, which shows its values
         EpochLines(printed=not (shows_bar and sys.stderr.isatty())),
-        *([TQDMProgressBar()] if shows_bar else []),  # and not Rich's, should that be installed
-        *([] if options.get("logger") in (False, []) else [LearningRateMonitor()]),
         GeneratorStates(),
         StopSignal(),
-        TestRecord(run_dir),
     ]
-    # Of bars, one: of whatever class; of others, one of each class.
-    kinds = [ProgressBar if isinstance(each, ProgressBar) else type(each) for each in ours]
+    if options.get("logger") not in (False, []):
+        ours.append(LearningRateMonitor())
+    if shows_bar and not any(isinstance(each, ProgressBar) for each in given):
+        ours.append(TQDMProgressBar())  # else Lightning takes Rich's, should that be installed
+    ours.append(TestRecord(run_dir))  # prints once the bar is closed
     return [
         *given,
-        *(
-            each
-            for each, kind in zip(ours, kinds, strict=True)
-            if not any(isinstance(other, kind) for other in given)
-        ),
+        *(each for each in ours if not any(isinstance(other, type(each)) for other in given)),
     ]
 
 
@@ -108,7 +101,7 @@ def has_bar(options: Mapping[str, Any]) -> bool:
 
 
 def as_list(value: Any) -> list[Any]:
-    """What an option of none, one or several holds."""
+    """The values of an option that takes none, one or several."""
     if value is None:
         return []
     return [*value] if isinstance(value, list | tuple) else [value]

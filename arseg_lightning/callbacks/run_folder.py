@@ -1,27 +1,34 @@
-"""Decides what a ``fit`` may do with its folder: start, resume, or neither."""
+"""The folder of a run: what a ``fit`` may do with it, and the records of its configurations."""
 
 from __future__ import annotations
 
+from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 import yaml  # type: ignore[import-untyped]
+from jsonargparse.typing import register_type
+from lightning import LightningModule, Trainer
+from lightning.pytorch.cli import SaveConfigCallback
+from omegaconf import OmegaConf
 
+from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
 
-__all__ = ["Resume", "RunFolder", "flattened"]
+__all__ = ["Resume", "RunFolder", "RunRecord"]
+__all__ += ["read_back_devices_and_enumerations", "refuse_what_is_not_recorded"]
 
+# Whether an interrupted run resumes when its command is given again: auto refuses another
+# configuration, or_restart replaces the run.
 Resume = Literal["auto", "or_restart", "never"]
-"""Whether a run that was interrupted goes on when its command is given again.
 
-``auto`` refuses what is not that run's continuation; ``or_restart`` replaces it.
-"""
-
+# What may differ between a run and its continuation: it changes no weight.
 _NOT_COMPARED = (
     *("run_dir", "overwrite", "resume", "after_fit", "data.num_workers"),
     *("trainer.default_root_dir", "trainer.enable_progress_bar", "best.dirpath", "last.dirpath"),
 )
-"""What may differ between a run and its continuation: it changes no weight."""
 
 
 class RunFolder:
@@ -41,23 +48,30 @@ class RunFolder:
         self._finished = path / "finished"
 
     def checkpoint_to_resume(self, config: str, resume: Resume) -> Path | None:
-        """Find where a run resumes.
+        """The checkpoint from which a run resumes; None if it starts with its first epoch.
 
         Args:
             config: The resolved configuration of the command, as YAML.
             resume: ``auto`` continues an interrupted run of the same configuration; ``or_restart``
                 does so too, and lets any other run be replaced.
 
-        Returns:
-            Its checkpoint; None if the run starts with its first epoch.
-
         Raises:
             FileExistsError: If the folder holds a run that this is not the continuation of.
         """
         if not self.record.is_file():
             return None
+        # As plain YAML: ${...} counts as it is written, not as the value that it stands for.
+        before = _flat(yaml.safe_load(self.record.read_text("utf-8")))
+        now = _flat(yaml.safe_load(config))
+        missing = object()
+        changed = [
+            key
+            for key in before | now
+            if before.get(key, missing) != now.get(key, missing)
+            and key not in _NOT_COMPARED
+            and not key.startswith(("trainer.logger", "wandb"))
+        ]
         finished = self._finished.is_file()
-        changed = _differences(self.record.read_text("utf-8"), config)
         if resume == "or_restart" and (finished or changed):
             return None
         last = self.last if self.last.is_file() else None
@@ -84,7 +98,7 @@ class RunFolder:
     def begin(self, config: str, resumes: bool) -> None:
         """Record that a run starts or resumes; a new one replaces an older one."""
         self._finished.unlink(missing_ok=True)
-        if not resumes:  # nor may anything else of the older run be taken for this one's
+        if not resumes:  # checkpoints of the older run may not be taken for this one's
             for name in ("last.ckpt", "best.ckpt"):
                 (self.path / name).unlink(missing_ok=True)
         write_atomic(self.record, config)
@@ -97,7 +111,7 @@ class RunFolder:
         """Keep a second ``fit`` out until the lock is released or this process ends.
 
         Raises:
-            FileExistsError: If another process is at it.
+            FileExistsError: If another process trains here.
         """
         try:
             return lock_file(self.path / ".fit.lock")
@@ -108,21 +122,92 @@ class RunFolder:
             ) from error
 
 
-def _differences(before: str, now: str) -> list[str]:
-    """The keys that two configurations do not agree on, of those that change a weight."""
-    # As plain YAML: what stands for a value, ${...} for instance, counts as it is written.
-    first, second = flattened(yaml.safe_load(before)), flattened(yaml.safe_load(now))
-    missing = object()
-    return [
-        key
-        for key in first | second
-        if first.get(key, missing) != second.get(key, missing)
-        and key not in _NOT_COMPARED
-        and not key.startswith(("trainer.logger", "wandb"))
-    ]
+class RunRecord(SaveConfigCallback):
+    """Writes ``fit.yaml``, ``test.yaml``, … and hands the configuration to the loggers.
+
+    A second ``fit`` does not use a run's folder by accident (:class:`RunFolder`): weights of
+    one configuration beside the record of another would be a lie.
+    """
+
+    _lock: FileLock | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the record once, when the command starts.
+
+        Raises:
+            FileExistsError: If another process trains in the folder.
+        """
+        if self.already_saved or not trainer.is_global_zero:
+            return
+        self.already_saved = True
+        command = trainer.state.fn.value if trainer.state.fn is not None else stage
+        if command == "fit":  # its record waits until the folder is known to be free
+            self._lock = self._folder.lock()
+        else:
+            write_atomic(self._folder.path / f"{command}.yaml", self._text)
+        content: Any = OmegaConf.to_container(OmegaConf.create(self._text), resolve=False)
+        for logger in trainer.loggers:
+            logger.log_hyperparams(content)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Not in setup: by now, the checkpoint from which the run resumes is read.
+        if trainer.is_global_zero:
+            self._folder.begin(self._text, resumes=resumes(trainer))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if resumes(trainer) and trainer.is_global_zero:
+            of = f" of {trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
+            print(f"resuming after epoch {trainer.current_epoch}{of}, from {trainer.ckpt_path}")
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None  # it cannot be copied, and StochasticWeightAveraging copies all
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        self.teardown(trainer, pl_module, "fit")  # Lightning calls none after an error
+
+    @property
+    def _folder(self) -> RunFolder:
+        return RunFolder(Path(self.config.run_dir))
+
+    @cached_property
+    def _text(self) -> str:
+        text: str = self.parser.dump(
+            self.config, skip_none=False, skip_link_targets=False, skip_validation=True
+        )
+        return text
 
 
-def flattened(value: Any, name: str = "") -> dict[str, Any]:
+def read_back_devices_and_enumerations() -> None:
+    """Let records hold devices by their names, and members of enumerations by their values."""
+    register_type(torch.device, str, torch.device, (RuntimeError, TypeError))
+    yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, e: dumper.represent_data(e.value))
+
+
+def refuse_what_is_not_recorded(record: str) -> None:
+    """Refuse a configuration that could not be read back from its record.
+
+    Args:
+        record: The resolved configuration, as YAML.
+
+    Raises:
+        ValueError: If a value has no text that stands for it.
+    """
+    lost = "Unable to serialize instance "  # jsonargparse writes it in place of the value
+    for name, value in _flat(yaml.safe_load(record)).items():
+        if isinstance(value, str) and value.startswith(lost):
+            name = name.replace("[", ".").replace("]", "").replace(".init_args", "")  # as a flag
+            raise ValueError(
+                f"{name} is {value.removeprefix(lost)}, which the run's record (fit.yaml) cannot "
+                f"hold: give a plain value, an import path (package.module.name), or a "
+                f"class_path with init_args"
+            )
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
     """A configuration's values by their full names: ``trainer.callbacks[0].class_path``."""
     if isinstance(value, dict) and value:
         parts = {f"{name}.{key}" if name else str(key): part for key, part in value.items()}
@@ -132,5 +217,5 @@ def flattened(value: Any, name: str = "") -> dict[str, Any]:
         return {name: value}
     leaves: dict[str, Any] = {}
     for inner, part in parts.items():
-        leaves |= flattened(part, inner)
+        leaves |= _flat(part, inner)
     return leaves

@@ -20,7 +20,8 @@ from arseg_lightning.provenance import Provenance, commit_of
 __all__ = ["RunLog", "tell"]
 
 _log = logging.getLogger(__name__)
-_LOGGERS = ("arseg_lightning", "lightning.pytorch")
+_package_log = logging.getLogger("arseg_lightning")
+_lightning_log = logging.getLogger("lightning.pytorch")
 
 
 def tell(text: str) -> None:
@@ -46,22 +47,19 @@ class RunLog(Callback):
         self._level = logging.NOTSET
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the log; by now, the folder is known to be this run's."""
-        self._open(trainer, "fit")
+        self._open(trainer, "fit")  # not in setup: by now, the folder is known to be this run's
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the log unless training has."""
-        if self._file is None:
+        if self._file is None:  # else it belongs to a fit
             self._open(trainer, "validate")
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the log."""
         self._open(trainer, "test")
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Keep the error and where it arose; of a run that was told to stop, how far it is."""
+        """Log the error and its traceback; of a run that was told to stop, its last epoch."""
         if not trainer.is_global_zero:
             return
         if isinstance(exception, KeyboardInterrupt | SIGTERMException):
@@ -73,57 +71,49 @@ class RunLog(Callback):
         elif self._file is not None:
             raised = (type(exception), exception, exception.__traceback__)
             ends = _log.makeRecord(_log.name, logging.ERROR, "", 0, "the run ends", (), raised)
-            self._file.handle(ends)  # to the file alone: who looks on is told at the end
+            self._file.handle(ends)  # to the file alone: the command line prints its own message
         self._close()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Close the log."""
         self._close()
 
     def _open(self, trainer: Trainer, command: str) -> None:
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         self._close()
-        environment = json.dumps(_environment(trainer), indent=1)
-        write_atomic(self.run_dir / f"{command}_environment.json", environment + "\n")
-        file = logging.FileHandler(self.run_dir / "run.log", encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        self._file = file
-        for name in _LOGGERS:
-            logging.getLogger(name).addHandler(file)
-        ours = logging.getLogger(_LOGGERS[0])
-        self._level = ours.level
-        ours.setLevel(logging.INFO)
-        # With a handler of ours, Python no longer shows warnings of its own accord.
+        here, provenance = Path.cwd(), Provenance.collect()
+        environment: dict[str, Any] = {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": sys.argv,
+            "working_directory": {"path": str(here), "commit": commit_of(here)},
+            "commit": provenance.commit,
+            "versions": provenance.versions,
+            "device": provenance.device,
+            "processes": trainer.world_size,
+            "nodes": trainer.num_nodes,
+            "precision": str(trainer.precision),
+        }
+        path = self.run_dir / f"{command}_environment.json"
+        write_atomic(path, json.dumps(environment, indent=1) + "\n")
+        self._file = logging.FileHandler(self.run_dir / "run.log", encoding="utf-8")
+        self._file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        _package_log.addHandler(self._file)
+        _lightning_log.addHandler(self._file)
+        self._level = _package_log.level
+        _package_log.setLevel(logging.INFO)
+        # Now that the logger has a handler, Python would no longer show warnings by itself.
         if not logging.getLogger().handlers and logging.lastResort is not None:
-            ours.addHandler(logging.lastResort)
+            _package_log.addHandler(logging.lastResort)
         _log.info("%s starts: %s", command, " ".join(sys.argv))
 
     def _close(self) -> None:
         if self._file is None:
             return
-        ours = logging.getLogger(_LOGGERS[0])
-        ours.setLevel(self._level)
+        _package_log.setLevel(self._level)
         if logging.lastResort is not None:
-            ours.removeHandler(logging.lastResort)
-        for name in _LOGGERS:
-            logging.getLogger(name).removeHandler(self._file)
-        with suppress(OSError):  # a full disk: what ends the run is another's to say
+            _package_log.removeHandler(logging.lastResort)
+        _package_log.removeHandler(self._file)
+        _lightning_log.removeHandler(self._file)
+        with suppress(OSError):  # a full disk: another error ends the run and says so
             self._file.close()
         self._file = None
-
-
-def _environment(trainer: Trainer) -> dict[str, Any]:
-    """What a run depends on besides its configuration."""
-    provenance, here = Provenance.collect(), Path.cwd()
-    return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "working_directory": {"path": str(here), "commit": commit_of(here)},
-        "commit": provenance.commit,
-        "versions": provenance.versions,
-        "device": provenance.device,
-        "processes": trainer.world_size,
-        "nodes": trainer.num_nodes,
-        "precision": str(trainer.precision),
-    }

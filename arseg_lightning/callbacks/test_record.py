@@ -1,7 +1,8 @@
-"""Keeps what a test found: a result file, a picture and a table."""
+"""The results of a test: a result file, a plot and a table."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ from arseg_lightning.tasks.evaluation import Tally
 
 __all__ = ["TestRecord"]
 
-_RECORDS = ("test.yaml", "fit.yaml")
-
 
 class TestRecord(Callback):
     """Writes ``result.json`` and ``miou_over_distance.png``, and shows the table.
@@ -36,7 +35,6 @@ class TestRecord(Callback):
         self.run_dir = Path(run_dir)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Collect the figures of all methods on the first process."""
         data = getattr(trainer, "datamodule", None)
         if not isinstance(pl_module, VideoTask) or not isinstance(data, ClipDataModule):
             return
@@ -47,10 +45,10 @@ class TestRecord(Callback):
         if not trainer.is_global_zero:
             return
         size = data.example_size("test")
+        own_name = [*evaluations][-1]  # after those that it is compared with
         methods = tuple(
             _method_result(
-                *(name, each.method, accuracies[name], tallies[name], size),
-                is_own=name == [*evaluations][-1],
+                name, each.method, accuracies[name], tallies[name], size, name == own_name
             )
             for name, each in evaluations.items()
         )
@@ -63,8 +61,13 @@ class TestRecord(Callback):
             num_samples=sum(methods[0].accuracy.frames_at_distance),
             provenance=self._provenance(),
         )
+<<<<<<< HEAD
         # pandas and matplotlib: only a test waits for them
         from arseg_lightning.report.plots import plot_result
+=======
+        # pandas and matplotlib are slow to import: only a test waits for them
+        from arseg_lightning.report.plots import plot_distances
+>>>>>>> main
         from arseg_lightning.report.result_tables import (
             distance_table,
             recovered_share,
@@ -76,18 +79,18 @@ class TestRecord(Callback):
         result.write(json_path)
         plot_result(result, plot_path)
         lines = ["", distance_table(result)]
-        if any(len(method.roles) > 1 for method in result.methods):
+        if any(len(method.roles) > 1 for method in methods):
             lines += ["", roles_table(result)]
         share = recovered_share(result)
-        if share == share:  # known
-            low, own = result.methods[1].name, result.methods[2].name
+        if not math.isnan(share):
+            low, own = methods[1].name, methods[2].name
             lines.append(f"{own} recovers {share:.0%} of what {low} alone loses against 1x")
-        lines += [f"result:  {json_path}", f"picture: {plot_path}"]
-        tell("\n".join(lines))
+        tell("\n".join([*lines, f"result: {json_path}", f"plot:   {plot_path}"]))
 
     def _provenance(self) -> Provenance:
-        """Where the result is from; seed and configuration as written to the run's folder."""
-        path = next((p for p in map(self.run_dir.joinpath, _RECORDS) if p.is_file()), None)
+        """Where the result is from; seed and configuration are those of the run's record."""
+        records = [self.run_dir / name for name in ("test.yaml", "fit.yaml")]
+        path = next((path for path in records if path.is_file()), None)
         if path is None:
             return Provenance.collect()
         config: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
@@ -103,10 +106,9 @@ def _method_result(
     size: tuple[int, int],
     is_own: bool,
 ) -> MethodResult:
-    """Figures of one method; its mean cost is that of what repeats, or of what was run."""
     cost, totals = method_cost(method, size), tally.totals()
     mean = cost.mean_gmacs
-    if not cost.repeats:
+    if not cost.repeats:  # then the frames that were run decide
         mean = cost.mean_over(totals.executed, totals.num_frames) / 1e9
     return MethodResult(
         name=name,

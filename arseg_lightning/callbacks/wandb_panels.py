@@ -50,10 +50,7 @@ class WandbPanels(Callback):
     """
 
     def __init__(
-        self,
-        every_n_epochs: int = 10,
-        num_clips: int = 2,
-        log_checkpoints: bool = False,
+        self, every_n_epochs: int = 10, num_clips: int = 2, log_checkpoints: bool = False
     ) -> None:
         check_range(0, every_n_epochs=every_n_epochs, num_clips=num_clips)
         self.every_n_epochs = every_n_epochs
@@ -62,59 +59,55 @@ class WandbPanels(Callback):
         self._clips: list[EvaluationClip] | None = None
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the clips if it is time; on the first process, which waits for no other here."""
-        data = getattr(trainer, "datamodule", None)
-        logger = _wandb_logger(trainer)
-        if logger is None or not self._is_due(trainer):
+        data, logger = getattr(trainer, "datamodule", None), _wandb_logger(trainer)
+        if logger is None or trainer.sanity_checking or not self.every_n_epochs:
             return
         if not isinstance(pl_module, VideoTask) or not isinstance(data, ClipDataModule):
             return
+        epoch = trainer.current_epoch + 1
+        is_last = epoch == trainer.max_epochs or trainer.state.fn == TrainerFn.VALIDATING
+        if not is_last and epoch % self.every_n_epochs:
+            return
         if self._clips is None:
             self._clips = _choose_clips(trainer.val_dataloaders, self.num_clips)
+        # The first process alone runs the methods: nothing in them waits for the others.
         for number, clip in enumerate(self._clips):
             with torch.inference_mode(), trainer.precision_plugin.forward_context():
-                picture = panel(pl_module, clip, data)
+                image = panel(pl_module, clip, data)
             last = clip.frames[-1]
             caption = f"{last.name}, {last.distance} frames from its keyframe"
-            logger.log_image(
-                f"panels/clip{number}", [picture], step=trainer.global_step, caption=[caption]
-            )
+            key, step = f"panels/clip{number}", trainer.global_step
+            logger.log_image(key, [image], step=step, caption=[caption])
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Log what is there at the end: results, checkpoints."""
+        """Log what all callbacks have written by now: results, checkpoints."""
         logger = _wandb_logger(trainer)
         if logger is None:
             return
         folder = Path(trainer.default_root_dir)
         if stage == "test" and (folder / "result.json").is_file():
-            _log_result(logger, folder)  # all callbacks of the test have written by now
+            _log_result(logger, folder)
         if stage == "fit" and self.log_checkpoints:
+            run = logger.experiment
             for callback in trainer.checkpoint_callbacks:
                 path = Path(getattr(callback, "best_model_path", ""))
-                if path.is_file():  # an artifact of its own, which W&B gives versions
-                    run = logger.experiment
+                if path.is_file():  # an artifact for each, of which W&B counts the versions
                     run.log_artifact(str(path), name=f"{path.stem}-{run.id}", type="model")
-
-    def _is_due(self, trainer: Trainer) -> bool:
-        if not self.every_n_epochs or trainer.sanity_checking:
-            return False
-        epoch = trainer.current_epoch + 1
-        is_last = epoch == trainer.max_epochs or trainer.state.fn == TrainerFn.VALIDATING
-        return is_last or epoch % self.every_n_epochs == 0
 
 
 def panel(task: VideoTask, clip: EvaluationClip, data: ClipDataModule) -> NDArray[np.uint8]:
-    """Picture of a stream's last frame, its label, its motion, and what each method makes of it.
+    """Image of a stream's last frame, its label, its motion and each method's result.
 
     Args:
         task: Its methods.
         clip: A stream from its start.
         data: Its classes.
     """
-    last = clip.frames[-1]
+    last, ignore_index = clip.frames[-1], data.classes.ignore_index
     image = last.streamed.frame.image  # (H, W, 3)
-    labels = np.full(image.shape[:2], data.classes.ignore_index, np.uint8)
-    labels = labels if last.label is None else last.label
+    labels = last.label  # (H, W)
+    if labels is None:
+        labels = np.full(image.shape[:2], ignore_index, np.uint8)
     tiles = {"image": image, "label": class_colours(labels, data.classes)}
     motion = _motion(clip)
     if motion is not None:
@@ -124,12 +117,12 @@ def panel(task: VideoTask, clip: EvaluationClip, data: ClipDataModule) -> NDArra
         evaluation = Evaluation(method, task.num_classes, task.keyframe_interval)
         predicted = evaluation.add(clip)[-1].labels  # (H, W)
         tiles[name] = class_colours(predicted, data.classes)
-        tiles[f"{name}, wrong"] = error_map(image, predicted, labels, data.classes.ignore_index)
+        tiles[f"{name}, wrong"] = error_map(image, predicted, labels, ignore_index)
     return tiled(tiles)
 
 
 def _motion(clip: EvaluationClip) -> Motion | None:
-    """Motion of the last frame to the start of the stream; None if there is none to be had."""
+    """Motion from the last frame to the first; None for one frame, or if a step has none."""
     first = clip.frames[0].streamed.frame
     chain = MotionChain(first.size, clip.chaining, first.index)
     steps = [step for f in clip.frames[1:] for step in (*f.passed, f.streamed.step)]
@@ -142,9 +135,9 @@ def _motion(clip: EvaluationClip) -> Motion | None:
 
 def until_farthest(clip: EvaluationClip) -> EvaluationClip:
     """Cut a stream after the labelled frame that is farthest from its keyframe."""
-    scores = [(f.label is not None, f.distance) for f in clip.frames]
-    place = max(range(len(scores)), key=lambda i: scores[i])
-    return EvaluationClip(clip.frames[: place + 1], clip.normalise, clip.chaining)
+    scores = [(frame.label is not None, frame.distance) for frame in clip.frames]
+    end = scores.index(max(scores)) + 1
+    return EvaluationClip(clip.frames[:end], clip.normalise, clip.chaining)
 
 
 def _choose_clips(loader: Any, count: int) -> list[EvaluationClip]:
@@ -159,29 +152,26 @@ def _choose_clips(loader: Any, count: int) -> list[EvaluationClip]:
 
 
 def _log_result(logger: WandbLogger, folder: Path) -> None:
-    """Log the tables and the plot of a test."""
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else value  # classes without pixels have no IoU
+
     result = RunResult.read(folder / "result.json")
-    names = [method.name for method in result.methods]
     rows = [
-        [name, *(_known(method.accuracy.iou_per_class[index]) for method in result.methods)]
+        [name, *(known(method.accuracy.iou_per_class[index]) for method in result.methods)]
         for index, name in enumerate(result.class_names)
     ]
+    names = [method.name for method in result.methods]
     logger.log_table("test/iou_per_class", ["class", *names], rows)
+    columns = ["method", "miou_mean", "miou_pooled", "gmacs_per_frame"]
     methods = [
-        [m.name, _known(m.accuracy.miou_mean), _known(m.accuracy.miou_pooled), m.mean_gmacs]
+        [m.name, known(m.accuracy.miou_mean), known(m.accuracy.miou_pooled), m.mean_gmacs]
         for m in result.methods
     ]
-    logger.log_table(
-        "test/methods", ["method", "miou_mean", "miou_pooled", "gmacs_per_frame"], methods
-    )
+    logger.log_table("test/methods", columns, methods)
     logger.experiment.summary["cost/gmacs_per_frame"] = result.methods[-1].mean_gmacs
     plot = folder / "miou_over_distance.png"
     if plot.is_file():
         logger.log_image("test/miou_over_distance", [str(plot)])
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _wandb_logger(trainer: Trainer) -> WandbLogger | None:

@@ -1,4 +1,4 @@
-"""Runs in Weights & Biases: their names, and where they begin, resume and end."""
+"""Runs in Weights & Biases: their names, and where they start, resume and end."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["keep_wandb_run", "name_wandb_runs", "own_wandb_run"]
 
 @contextmanager
 def own_wandb_run() -> Iterator[None]:
-    """End the W&B run of what is done within, so that what follows does not log to it.
+    """End the W&B run that is opened in the block, so that later experiments do not log to it.
 
     A program may start several experiments, a notebook for instance. A run that is open before
     stays open: it is the caller's.
     """
 
-    def open_run() -> Any:  # W&B is not imported for that
+    def open_run() -> Any:  # without importing W&B
         return getattr(sys.modules.get("wandb"), "run", None)
 
     before, failed = open_run(), True
@@ -37,8 +37,8 @@ def own_wandb_run() -> Iterator[None]:
 def keep_wandb_run(loggers: Any, previous: Any) -> None:
     """Give each ``WandbLogger`` without an id that of the run that resumes, or a new one.
 
-    The id is part of the recorded configuration, where the next start finds it. What is set stays,
-    also by a W&B agent.
+    The id is part of the recorded configuration, where the next start finds it. An id that is
+    set stays, also if a W&B agent sets it.
 
     Args:
         loggers: The configuration's ``trainer.logger``; changed in place.
@@ -55,7 +55,7 @@ def keep_wandb_run(loggers: Any, previous: Any) -> None:
 
 
 def name_wandb_runs(loggers: Any, run_dir: Path, command: str) -> None:
-    """Call the run of each ``WandbLogger`` as its folder, and group it with its neighbours.
+    """Name the run of each ``WandbLogger`` after its folder, and group it with its neighbours.
 
     Args:
         loggers: The configuration's ``trainer.logger``; changed in place, what is set stays.
@@ -67,7 +67,7 @@ def name_wandb_runs(loggers: Any, run_dir: Path, command: str) -> None:
     for settings in _wandb_settings(loggers):
         given = settings.get("dict_kwargs") or {}
         for name, value in wanted.items():
-            if name not in settings.init_args:  # the parser knows not all of wandb.init's
+            if name not in settings.init_args:  # WandbLogger passes others on to wandb.init
                 given = {name: value, **given}
             elif settings.init_args[name] is None and name not in given:
                 settings.init_args[name] = value
@@ -76,7 +76,6 @@ def name_wandb_runs(loggers: Any, run_dir: Path, command: str) -> None:
 
 
 def _wandb_settings(loggers: Any) -> Iterator[Any]:
-    """The settings of the loggers that are W&B's."""
     for settings in loggers if isinstance(loggers, list) else [loggers]:
         name = str(settings["class_path"]) if hasattr(settings, "get") else ""
         if name.rpartition(".")[2] == "WandbLogger":

@@ -7,6 +7,7 @@ from typing import Any
 
 from arseg_lightning.commands.bench import bench
 from arseg_lightning.commands.check_data import check_data
+from arseg_lightning.commands.compare import compare
 from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.export import export
@@ -17,32 +18,12 @@ from arseg_lightning.commands.report import report
 from arseg_lightning.commands.sweep import sweep
 from arseg_lightning.commands.tables import tables
 
-__all__ = [
-    "COMMANDS",
-    "bench",
-    "check_data",
-    "cost",
-    "encode",
-    "export",
-    "motion",
-    "predict",
-    "prepare",
-    "report",
-    "sweep",
-    "tables",
-]
+__all__ = ["COMMANDS"]
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "bench": bench,
-    "cost": cost,
-    "check-data": check_data,
-    "encode": encode,
-    "export": export,
-    "motion": motion,
-    "predict": predict,
-    "prepare": prepare,
-    "report": report,
-    "sweep": sweep,
-    "tables": tables,
-}
+_FUNCTIONS: tuple[Callable[..., Any], ...] = (
+    *(bench, compare, cost, check_data, encode, export),
+    *(motion, predict, prepare, report, sweep, tables),
+)
+
+COMMANDS = {function.__name__.replace("_", "-"): function for function in _FUNCTIONS}
 """By the word that follows ``python -m arseg_lightning``."""

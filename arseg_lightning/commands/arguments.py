@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import reduce
 from inspect import Parameter, signature
-from itertools import takewhile
+from itertools import islice, takewhile
 from operator import or_
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -19,9 +19,6 @@ from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages, neare
 from arseg_lightning.tasks.trusted import trusting
 
 __all__ = ["check_command", "named", "read_counts_first", "run_command", "usage"]
-
-_OF_RUNS = ("configs", "cases")
-"""First parameters that name runs, whose configurations may be somebody else's."""
 
 
 def check_command(arguments: list[str], names: list[str]) -> None:
@@ -52,13 +49,11 @@ def run_command(name: str, command: Callable[..., Any], words: list[str]) -> Any
         trusted, words = trust.parse_known_args(words)
     except argparse.ArgumentError:
         raise CommandError("--trust wants the name of a package: --trust my_networks") from None
-    first = next(iter(signature(command).parameters.values()))
-    shown = _shown(first)
-    epilog = (
-        f"{shown} may be given by name: --{_singular(first.name)} {_singular(first.name).upper()}"
-    )
+    first, *_ = signature(command).parameters.values()
+    flag = _singular(first.name)
+    epilog = f"{_shown(first)} may be given by name: --{flag} {flag.upper()}"
     epilog += ", again for each." if _is_list(first) else "."
-    if first.name in _OF_RUNS:
+    if first.name in ("configs", "cases"):  # runs, whose configurations others may have written
         epilog = (
             "--trust PACKAGE, again for each, is a package of your own whose classes a run's "
             f"configuration may name. {epilog}"
@@ -76,16 +71,17 @@ def run_command(name: str, command: Callable[..., Any], words: list[str]) -> Any
 
 
 def usage(name: str, command: Callable[..., Any]) -> str:
-    """What help and messages show of a command: the words without a name, and what is required."""
+    """The usage of a command: the words without a flag, and what is required."""
     first, *others = signature(command).parameters.values()
-    required = [f"--{each.name} {each.name.upper()}" for each in others if _is_required(each)]
-    words = _shown(first) if _is_required(first) else f"[{_shown(first)}]"
-    parts = [PROGRAM, name, words, *required, "[options]"]
-    return " ".join([*parts, *["[-- EXTRA ...]" for each in others if each.name == "extra"]])
+    words = _shown(first) if first.default is Parameter.empty else f"[{_shown(first)}]"
+    parts = [PROGRAM, name, words]
+    parts += [f"--{p.name} {p.name.upper()}" for p in others if p.default is Parameter.empty]
+    extra = ["[-- EXTRA ...]"] if any(each.name == "extra" for each in others) else []
+    return " ".join([*parts, "[options]", *extra])
 
 
 def named(command: Callable[..., Any], words: list[str]) -> list[str]:
-    """Name the words that are given without a name, for jsonargparse.
+    """Give words without a flag the flag of their parameter, for jsonargparse.
 
     First words are the first parameter. A list, such as ``configs``, is given by its singular,
     again for each entry. What follows ``--`` is ``extra``; flags about the experiment's model and
@@ -110,17 +106,17 @@ def named(command: Callable[..., Any], words: list[str]) -> list[str]:
 
 
 def _with_overrides(words: list[str]) -> list[str]:
-    own: list[str] = []
+    others: list[str] = []
     overrides: list[str] = []
     rest = iter(words)
     for word in rest:
         if not re.match(r"--(model|data)(\.|=|$)", word):
-            own.append(word)
+            others.append(word)
         elif "=" in word:
             overrides.append(word)
         else:
-            overrides += [word, *[value for value in [next(rest, None)] if value is not None]]
-    return [*own, f"--overrides={json.dumps(overrides)}"] if overrides else own
+            overrides += [word, *islice(rest, 1)]  # the flag and its value
+    return [*others, f"--overrides={json.dumps(overrides)}"] if overrides else others
 
 
 class _HelpFormatter(DefaultHelpFormatter):
@@ -154,10 +150,6 @@ def _is_list(parameter: Parameter) -> bool:
     return str(parameter.annotation).startswith("list[")
 
 
-def _is_required(parameter: Parameter) -> bool:
-    return parameter.default is Parameter.empty
-
-
 def _singular(name: str) -> str:
     return name.removesuffix("s")
 
@@ -165,12 +157,9 @@ def _singular(name: str) -> str:
 def read_counts_first(function: Callable[..., Any]) -> None:
     """Let the parser take ``1`` for a count and ``1.0`` for a share, wherever both are allowed.
 
-    Which of ``Union[int, float]`` and ``Union[float, int]`` a function has is a matter of luck:
-    ``typing`` takes them for the same, and gives out whichever was made first. Lightning has both,
-    and the second reads ``limit_train_batches 1``, one batch, as 1.0: all of them.
-
-    Args:
-        function: Its annotations are changed in place.
+    ``typing`` takes ``Union[int, float]`` and ``Union[float, int]`` for the same, and returns
+    whichever was made first. Lightning has both, and the second reads ``limit_train_batches 1``,
+    one batch, as 1.0: all of them. The function's annotations are changed in place.
     """
     hints = function.__annotations__
     for name, hint in hints.items():

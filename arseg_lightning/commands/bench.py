@@ -1,4 +1,4 @@
-"""The ``bench`` command: how fast, and how much of what the arithmetic allows."""
+"""The command ``bench``: speed of methods, and the share of it that their arithmetic allows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bench(
 
     Args:
         cases: NETWORK@HEIGHTxWIDTH, one of our networks or the dotted path of yours; or a run's
-            folder or file of configuration in its place. Two of our networks by default.
+            folder or file of configuration instead. Two of our networks by default.
         method: Method that networks run in, AR-Seg by default; experiments have their own.
         keyframe_interval: L, for methods with a clock; the method's own by default.
         ratios: Scales s of the method (resolution_ratio), each compared; its own by default.
@@ -79,8 +79,7 @@ def bench(
 
 
 def _show(results: list[RunResult], out: Path | None) -> None:
-    """Print the tables, and write the results and their plot."""
-    # pandas: only those who write tables wait for it
+    # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.bench_tables import (
         bench_table,
         machine_line,

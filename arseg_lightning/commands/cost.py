@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.tasks.experiment import Experiment
+from arseg_lightning.types import parse_size
 
 if TYPE_CHECKING:
     import pandas as pd
-from arseg_lightning.types import parse_size
 
 __all__ = ["cost"]
 
@@ -44,7 +44,7 @@ def cost(
     Raises:
         ValueError: If an option or the experiment is not valid.
     """
-    # pandas: only those who write tables wait for it
+    # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.table_files import check_format, markdown, write_table
 
     if out is not None:
@@ -52,11 +52,19 @@ def cost(
     frame = parse_size(size) if size is not None else None
     experiment = Experiment(configs)
     frame = frame or experiment.size()
+    # Those that save multiply-accumulates, each with those before it.
+    early = replace(Optimisations.none(), early_context=True)
+    folded = replace(early, fold_classifier=True)
+    steps = {
+        "early_context": early,
+        "+ fold_classifier": folded,
+        "+ factored_upsampling": replace(folded, factored_upsampling=True),
+    }
     costs: dict[str, MethodCost] = {}
     for name, method in experiment.methods().items():
         costs[name] = method_cost(method, frame)
-        for steps, wanted in _steps().items() if optimised else ():
-            costs[f"{name}, {steps}"] = method_cost(method.for_inference(wanted), frame)
+        for step, optimisations in steps.items() if optimised else ():
+            costs[f"{name}, {step}"] = method_cost(method.for_inference(optimisations), frame)
     table = _cost_table(costs)
     print(markdown(table, 3))
     if out is not None:
@@ -65,20 +73,7 @@ def cost(
     return table
 
 
-def _steps() -> dict[str, Optimisations]:
-    """The optimisations that save multiply-accumulates, each with those before it."""
-    early = replace(Optimisations.none(), early_context=True)
-    folded = replace(early, fold_classifier=True)
-    factored = replace(folded, factored_upsampling=True)
-    return {
-        "early_context": early,
-        "+ fold_classifier": folded,
-        "+ factored_upsampling": factored,
-    }
-
-
 def _cost_table(costs: Mapping[str, MethodCost]) -> pd.DataFrame:
-    """Lay out costs by method in GMACs; what the others are compared with is called ``1x``."""
     import pandas as pd
 
     full = costs["1x"].mean_macs if "1x" in costs else math.nan

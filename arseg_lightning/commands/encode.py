@@ -85,7 +85,6 @@ def encode(
 
 
 def _targets(source: Path, output: Path, overwrite: bool) -> dict[Path, Path]:
-    """The file to write for each source."""
     if source.is_dir() and not image_files(source):
         sources = sorted(
             path
@@ -117,7 +116,6 @@ def _encode_one(
     fps: float | None,
     size: tuple[int, int] | None,
 ) -> None:
-    """Encode a video or a folder of images, and print what was written."""
     num_frames: int | None
     info = None if path.is_dir() else probe(path)
     if info is None:
@@ -147,8 +145,8 @@ def _encode_one(
 def _at_least(
     interval: int, images: Iterator[NDArray[np.uint8]], promised: int | None, path: Path
 ) -> Iterator[NDArray[np.uint8]]:
-    """Pass frames on and refuse to have fewer than an interval of them: at once, or at the end."""
-    num_frames = interval if promised is None else promised  # headers need not say
+    """Yield the frames, and refuse a source that has fewer of them than an interval."""
+    num_frames = interval if promised is None else promised  # headers need not say: then count
     if num_frames >= interval:
         num_frames = 0
         for image in images:

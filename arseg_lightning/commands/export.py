@@ -30,8 +30,8 @@ def export(
 ) -> Contract:
     """Write a trained method as graphs from pixels to labels, and prove them equal.
 
-    The folder holds one graph per role of the method, and contract.json, which says what goes in
-    and comes out, and which graph runs when: see docs/export.md. `predict` takes the folder for a
+    The folder holds one graph per role of the method, and contract.json, which says their inputs
+    and outputs, and which graph runs when: see docs/export.md. `predict` takes the folder for a
     run.
 
     Args:
@@ -44,7 +44,7 @@ def export(
         format: onnx, or torch for programs of torch.export.
         any_batch: Let the graphs take any number of frames at once, instead of one.
         overwrite: Replace a folder that is there already.
-        overrides: What wins over the configuration.
+        overrides: Settings that win over the configuration.
 
     Returns:
         The contract.
@@ -70,7 +70,6 @@ def export(
 
 
 def _lines(contract: Contract, folder: Path) -> Iterator[str]:
-    """What was written, and how far it agrees."""
     for role, graph in contract.graphs.items():
         path = folder / graph.file
         inputs = ", ".join(each.name for each in graph.inputs)
@@ -82,4 +81,5 @@ def _lines(contract: Contract, folder: Path) -> Iterator[str]:
                 f"{check.scores_difference:.1e} (greatest {check.scores_scale:.2g})"
             )
     size, cycle = size_text(contract.size), len(contract.schedule.cycle)
-    yield f"for frames of {size}; what goes in, and when ({cycle} frames): {folder / CONTRACT_NAME}"
+    path = folder / CONTRACT_NAME
+    yield f"for frames of {size}; inputs, and which graph runs when ({cycle} frames): {path}"

@@ -1,4 +1,4 @@
-"""The command ``predict``: segment anyone's video as a stream."""
+"""The command ``predict``: segmentation of any video as a stream."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from pathlib import Path
 from tqdm import tqdm
 
 from arseg_lightning.inference import Optimisations, Precision
-from arseg_lightning.methods import Clock, EveryL
+from arseg_lightning.methods import Clock, EveryL, NetworkMethodFactory
 from arseg_lightning.streaming import Segmenter, load_run
 from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segment_to_folder
+from arseg_lightning.streaming.pretrained import PretrainedNetwork, load_pretrained
 from arseg_lightning.streaming.record import StreamRecord
 from arseg_lightning.video.live import LiveMotion
 
 __all__ = ["predict", "segment_and_show"]
 
-_INTERRUPTED = 130
-"""What shells expect of a program that was ended by Ctrl-C."""
-
 
 def predict(
-    configs: list[Path],
+    configs: list[Path] | None = None,
+    *,
     video: str,
     output: Path,
+    network: str | None = None,
+    method: NetworkMethodFactory | None = None,
     checkpoint: str | None = None,
     keyframe_interval: int | None = None,
     clock: Clock | None = None,
@@ -40,21 +41,19 @@ def predict(
     overwrite: bool = False,
     overrides: tuple[str, ...] = (),
 ) -> StreamRecord:
-    """Segment a video, images, a camera, an address or standard input, a frame at a time.
-
-    Ctrl-C ends it; what was written is complete.
+    """Segment a video, images, a camera, an address or a pipe, frame by frame; Ctrl-C ends it.
 
     Args:
         configs: The folder of a run; or files of configuration (--config A --config B), whose
             values are overridden as in `test`: --model.weights.high_res FILE.
-        video: A video file, a folder of images, camera:0, an address (rtsp://, http://), or - for
-            standard input.
+        network: A pretrained network in a run's place: hf:REPOSITORY or hf:FOLDER (Hugging Face).
+        method: The method that it runs in, by class, such as TapLab; every frame by itself if none.
+        video: A video file, a folder of images, camera:0, an address (rtsp://), or - (a pipe).
         output: Folder of the results: overlay.mp4, labels/, npz/ and the figures, predict.json.
-        checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.
+        checkpoint: best or last of the run, or a run's checkpoint; the best by default.
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
         clock: Another choice of keyframes: CodecKeyframes or Adaptive (--clock.max_interval 30).
-        motion: The codec's own or a refusal; found by encoding on the fly; or auto, which finds
-            none for a method that looks at none.
+        motion: codec (its own or a refusal), reencode (on the fly), or auto (none if unused).
         live: How a camera or an address is read.
         outputs: What is written, of overlay, labels and npz, with commas.
         device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
@@ -63,36 +62,47 @@ def predict(
         limit: Most frames.
         opacity: Weight of the classes' colours in the overlay.
         overwrite: Replace results that are in the folder already.
-        overrides: What wins over the configuration.
+        overrides: Settings that win over the configuration.
 
     Raises:
         OSError: If something is not there, or cannot be written.
         ValueError: If an option or the video cannot be used, or there are no weights.
-        SystemExit: After Ctrl-C.
     """
     names = tuple(word.strip() for word in outputs.split(",") if word.strip())
     settings = FolderSettings(names, motion, limit, batch_frames, opacity, overwrite, live)
-    if keyframe_interval is not None:
-        if clock is not None:
-            raise ValueError("give one of --keyframe_interval and --clock, which has its own")
-        clock = EveryL(keyframe_interval)
-    optimisations = Optimisations(precision=precision)
-    segmenter = load_run(configs, checkpoint, overrides, clock, device, optimisations)
+    how = (_clock(clock, keyframe_interval), device, Optimisations(precision=precision))
+    if network is None and method is None:
+        segmenter = load_run(configs or [], checkpoint, overrides, *how)
+    else:
+        segmenter = _pretrained(configs, network).segmenter(method, *how)
     record = segment_and_show(segmenter, video, output, settings)
     if record.ended == "interrupted":
-        sys.exit(_INTERRUPTED)
+        sys.exit(130)  # what shells expect of a program that was ended by Ctrl-C
     return record
+
+
+def _clock(clock: Clock | None, keyframe_interval: int | None) -> Clock | None:
+    if keyframe_interval is None:
+        return clock
+    if clock is not None:
+        raise ValueError("give one of --keyframe_interval and --clock, which has its own")
+    return EveryL(keyframe_interval)
+
+
+def _pretrained(configs: list[Path] | None, network: str | None) -> PretrainedNetwork:
+    if network is None or configs:
+        raise ValueError("give a run, which has its method, or --network and --method")
+    return load_pretrained(network)
 
 
 def segment_and_show(
     segmenter: Segmenter, source: str | Path, folder: Path, settings: FolderSettings
 ) -> StreamRecord:
-    """Segment a source into a folder, say how it goes, and what came of it."""
+    """Segment a source into a folder; print the progress and the result."""
     last_seconds = time.monotonic()
     with tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar:
 
         def show(figures: Figures, total: int | None) -> None:
-            """On a terminal, move the bar; in a log, print a line now and then."""
             nonlocal last_seconds
             bar.total = total
             bar.update()
@@ -100,7 +110,7 @@ def segment_and_show(
             if now - last_seconds < (10.0 if bar.disable else 1.0):
                 return
             last_seconds = now
-            if bar.disable:
+            if bar.disable:  # a log gets a line now and then
                 of = f"/{total}" if total else ""
                 print(f"{figures.num_frames}{of} frames, {figures.line()}", flush=True)
             else:

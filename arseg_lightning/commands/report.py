@@ -35,7 +35,7 @@ def report(
         FileNotFoundError: If there is no result.
         ValueError: If a key or a row does not exist.
     """
-    # pandas: only those who write tables wait for it
+    # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.collect import collect
     from arseg_lightning.report.report_folder import write_report
     from arseg_lightning.report.result_tables import results_table

@@ -1,4 +1,4 @@
-"""The command ``tables``: brings a document's tables up to their result files."""
+"""The command ``tables``: a document's tables, from their result files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["tables"]
 
 
 def tables(document: Path) -> None:
-    """Make the tables of a Markdown document anew from the result files that it names.
+    """Update the tables of a Markdown document from the result files that it names.
 
-    A table stands directly below a line ``<!-- result: FILE -->`` (one test, over the distance to
+    A table comes directly after a line ``<!-- result: FILE -->`` (one test, over the distance to
     the keyframe), ``<!-- roles: FILE -->`` (what its methods did),
     ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs that differ in the
     seed only; also with baseline=NAME and rows=NAME,NAME,…), ``<!-- table: FILE.json -->`` (what a
@@ -22,7 +22,7 @@ def tables(document: Path) -> None:
     Args:
         document: The Markdown file to change.
     """
-    # pandas: only those who write tables wait for it
+    # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.documents import with_current_tables
 
     after = with_current_tables(document)

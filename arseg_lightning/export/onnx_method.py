@@ -60,7 +60,7 @@ class OnnxMethod(VideoMethod):
             )
         self.roles, self.key_roles = tuple(contract.graphs), frozenset(contract.key_roles)
         needs = Needs(motion=contract.motion, independent=contract.independent)
-        self.needs = needs  # type: ignore[misc]
+        self.needs = needs
         self.period = len(contract.schedule.cycle)
         self.clock, self.has_own_clock = self._clock(), True
         self.graphs = {

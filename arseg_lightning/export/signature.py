@@ -23,7 +23,7 @@ from arseg_lightning.methods import (
     nominal_steps,
     role_cycle,
 )
-from arseg_lightning.methods.method import check_state
+from arseg_lightning.methods.plan import check_state
 
 __all__ = ["FRAME", "NEXT", "Signature", "lay_out", "named_results", "next_state"]
 
@@ -82,10 +82,10 @@ def lay_out(method: VideoMethod, size: tuple[int, int]) -> tuple[RoleCycle, dict
         ValueError: If the method has no schedule of its own, a role is never reached, or the step
             of a role is not one function of tensors.
     """
-    if method.cycle is None and method.clock is None:
+    if method.cycle is None and (method.clock is None or method.clock.period is not None):
         raise ValueError(
-            f"the roles of {method.name} depend on what frames show (its period is None), and an "
-            f"export holds a schedule; give the method a period"
+            f"the roles of {method.name} depend on what frames show, and an export holds a "
+            f"schedule; export a method, or a mode of it, whose roles repeat"
         )
     if method.cycle is None:
         raise ValueError(

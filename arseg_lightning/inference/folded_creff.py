@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.inference.network import InferenceNetwork
+from arseg_lightning.inference.network import _InferenceNetwork
 from arseg_lightning.inference.options import Optimisations
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.models.timing import section
@@ -41,7 +41,7 @@ def fold_creff(
     """
     if not (optimisations.fold_classifier and isinstance(fusion, CReFF)):
         return None
-    network = low_res.network if isinstance(low_res, InferenceNetwork) else low_res
+    network = low_res.network if isinstance(low_res, _InferenceNetwork) else low_res
     # Overrides compute something else: a fusion of another kind, layers after the cut.
     is_plain = type(fusion).forward is CReFF.forward
     if not is_plain or type(network).after_cut is not Segmentor.after_cut:

@@ -16,7 +16,7 @@ from arseg_lightning.models.blocks import NearestUpsampleConv, UpsampleConv
 from arseg_lightning.models.pspnet import PyramidContext
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
-__all__ = ["InferenceNetwork", "replace_networks"]
+__all__ = ["replace_networks"]
 
 
 def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
@@ -31,16 +31,17 @@ def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
         for name, child in module.named_modules(remove_duplicate=False)
         if isinstance(child, Segmentor)
     }
-    faster: dict[nn.Module, InferenceNetwork] = {}
+    faster: dict[nn.Module, _InferenceNetwork] = {}
     for name, child in found.items():
         if any(name.startswith(f"{other}.") for other in found):
             continue  # a part of another network, which comes with it
         if child not in faster:
-            faster[child] = InferenceNetwork(child, optimisations)
+            faster[child] = _InferenceNetwork(child, optimisations)
         module.set_submodule(name, faster[child])
 
 
-class InferenceNetwork(Segmentor):
+# Private, so that help and messages do not offer it to those who configure a network.
+class _InferenceNetwork(Segmentor):
     """A trained network that computes the same in less time; it has no training-only heads.
 
     Args:

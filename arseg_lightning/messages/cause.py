@@ -1,4 +1,4 @@
-"""Finds what was wrong in the chain of exceptions with which jsonargparse refuses a value."""
+"""The innermost reason in the chain of exceptions with which jsonargparse refuses a value."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from jsonargparse import ArgumentParser, Namespace
 
 __all__ = ["Cause", "find_cause"]
 
-_UNKNOWN = "unrecognized arguments: "
-
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -21,7 +19,7 @@ class Cause:
 
     Args:
         kind: An unknown class, one of another kind, an unknown key, missing keys, a value of
-            another type, or what somebody raised: a constructor, or a reader of files.
+            another type, or an error of what the parser called: a constructor, a reader of files.
         error: The innermost exception.
         keys: Where in the configuration, outermost first; each may be dotted.
         names: Of the class, of the unknown keys, or of the missing ones.
@@ -42,29 +40,26 @@ class Cause:
 
     @property
     def path(self) -> str:
-        """The place in the configuration as dotted keys, without ``init_args``."""
+        """The position in the configuration as dotted keys, without ``init_args``."""
         return ".".join(word for word in ".".join(self.keys).split(".") if word != "init_args")
 
 
 def find_cause(error: BaseException) -> Cause:
     """Follow an exception to its reason; of a union, down the attempt that got furthest.
 
-    The parser chains its exceptions by ``__cause__`` and raises each in a function of its own,
-    whose variables say what the message only spells: the attempts, the value, its type.
-
-    Args:
-        error: What a parser raised, or was about to raise.
+    The parser chains its exceptions by ``__cause__`` and raises each in a function whose local
+    variables hold what the message only spells out: the attempts, the value, its type.
     """
     attempts = _variable(error, "raise_union_unexpected_value", "exceptions")
     if attempts:
         # Each member of a union was tried: the one that a user meant got the furthest.
         found = [find_cause(each) for each in attempts if isinstance(each, BaseException)]
         best = max(found, key=lambda cause: (len(cause.keys), cause.kind != "type"))
-        if best.kind in ("class", "type") and not best.keys:  # none came further than the value
+        if best.kind in ("class", "type") and not best.keys:  # none got further than the value
             subtypes = tuple(_variable(error, "raise_union_unexpected_value", "subtypes"))
             value = _variable(error, "raise_union_unexpected_value", "val")
             best = replace(best, typehint=Union[subtypes], value=value)  # noqa: UP007
-    elif error.__cause__ is not None and _is_of_parser(error):  # others have reasons of their own
+    elif error.__cause__ is not None and _is_of_parser(error):  # causes of others are their own
         best = find_cause(error.__cause__)
     else:
         best = _innermost(error)
@@ -80,20 +75,19 @@ def find_cause(error: BaseException) -> Cause:
 
 
 def _innermost(error: BaseException) -> Cause:
-    """Tell the kind of an exception that has no cause."""
+    """The kind of an exception that has no cause, from the function that raised it."""
     parser = getattr(error, "subcommand_parser", None)
     validating = _variable(error, "validate", "self")
-    # jsonargparse says these in sentences only; what they are made of is in its variables.
     if missing := _variable(error, "check_required", "missing"):
         return Cause("missing", error, names=tuple(missing), parser=validating)
     if (key := _variable(error, "check_values", "key")) is not None:
         return Cause("key", error, names=(str(key),), parser=parser or validating)
-    if str(error).startswith(_UNKNOWN):
-        words = str(error).removeprefix(_UNKNOWN).split()
-        flags = [word for word in words if word.startswith("-")]
+    _, is_unknown, rest = str(error).partition("unrecognized arguments: ")
+    if is_unknown:
+        flags = [word for word in rest.split() if word.startswith("-")]
         names = [flag.lstrip("-").rstrip("+").partition("=")[0] for flag in flags]
         parser = _variable(error, "error", "self")
-        return Cause("key", error, names=tuple(names or words), parser=parser)
+        return Cause("key", error, names=tuple(names or rest.split()), parser=parser)
     typehint = _variable(error, "adapt_typehints", "typehint")
     if (name := _variable(error, "import_object", "name")) is not None:
         return Cause("class", error, names=(str(name),), typehint=typehint)
@@ -106,7 +100,7 @@ def _innermost(error: BaseException) -> Cause:
 
 
 def _is_of_parser(error: BaseException) -> bool:
-    """Tell whether a parser raised an exception, rather than what it called."""
+    """Whether a parser raised an exception, rather than what it called."""
     modules = [str(f.f_globals.get("__name__")) for f, _ in walk_tb(error.__traceback__)]
     return bool(modules) and modules[-1].partition(".")[0] in ("argparse", "jsonargparse")
 

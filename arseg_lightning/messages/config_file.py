@@ -1,8 +1,8 @@
-"""The lines of configuration files, for messages about what stands in them."""
+"""Configuration files: their faults, and in which line a key is."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,25 +10,20 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]  # what OmegaConf reads with
 from yaml.nodes import MappingNode, Node, SequenceNode  # type: ignore[import-untyped]
 
-__all__ = ["ConfigFile", "place_of"]
+__all__ = ["ConfigFile", "position_of"]
 
 _NUMBERS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int"))
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The text of a configuration file.
-
-    Args:
-        name: As it was given.
-        text: Its content, valid YAML.
-    """
+    """The name of a configuration file as it was given, and its text."""
 
     name: str
     text: str
 
     def fault(self, sections: Container[str] = ()) -> str | None:
-        """Say why this is no configuration; None if it is one.
+        """Why this is no configuration; None if it is one.
 
         Args:
             sections: Keys that hold keys.
@@ -48,14 +43,17 @@ class ConfigFile:
             if key.value in sections and (is_list or value.tag in _NUMBERS):
                 found = "a list" if is_list else value.value
                 return f"{self.name}, line {line}: {key.value} holds {found}; it is made of keys"
-        # Parsers take the last of two keys without a word.
-        for mapping in _mappings(node):
+        # Of two keys of one name, parsers take the last without a word.
+        nodes = [node]
+        for each in nodes:  # grows by what a node holds
             lines: dict[str, int] = {}
-            for key, _ in mapping.value:
+            for key, value in each.value if isinstance(each, MappingNode) else ():
                 line = key.start_mark.line + 1
                 if first := lines.get(key.value):
                     return f"{self.name}: {key.value} is in lines {first} and {line}; keep one"
                 lines[key.value] = line
+                nodes.append(value)
+            nodes += each.value if isinstance(each, SequenceNode) else ()
         return None
 
     def line_of(self, path: Sequence[str]) -> tuple[int, int]:
@@ -84,18 +82,8 @@ def _entry(node: Node | None, key: str) -> tuple[Node, Node] | None:
     return next((found for each in inner if (found := _entry(each, key))), None)
 
 
-def _mappings(node: Node | None) -> Iterator[MappingNode]:
-    if isinstance(node, MappingNode):
-        yield node
-        for _, value in node.value:
-            yield from _mappings(value)
-    elif isinstance(node, SequenceNode):
-        for value in node.value:
-            yield from _mappings(value)
-
-
-def place_of(path: str, words: Sequence[str], files: Sequence[ConfigFile]) -> str:
-    """Name the flag or the file that gave a value: the one that says most of its path.
+def position_of(path: str, words: Sequence[str], files: Sequence[ConfigFile]) -> str:
+    """Name the flag, or the file and line, that gave a value.
 
     Args:
         path: Dotted keys, without ``init_args``.
@@ -103,12 +91,12 @@ def place_of(path: str, words: Sequence[str], files: Sequence[ConfigFile]) -> st
         files: The configuration files, in order.
     """
     keys = path.split(".")
-    # Later files and flags override earlier ones, unless those say more of the path.
-    depth, place = 0, f"--{path}"
+    # Later files and flags override earlier ones, unless those hold more of the keys.
+    depth, position = 0, f"--{path}"
     for file in files:
         found, line = file.line_of(keys)
         if found and found >= depth:
-            depth, place = found, f"{file.name}, line {line}: {path}"
+            depth, position = found, f"{file.name}, line {line}: {path}"
     for word, following in pairwise([*words, ""]):
         flag, equals, value = word.partition("=")
         given = flag.lstrip("-").rstrip("+").replace("init_args.", "").split(".")
@@ -116,13 +104,13 @@ def place_of(path: str, words: Sequence[str], files: Sequence[ConfigFile]) -> st
         if not is_part or len(given) < depth:
             continue
         depth = len(given)
-        if flag.endswith("s+") and "." not in flag:  # one of a command's list: by its singular
-            place = flag.removesuffix("s+")
+        if flag.endswith("s+") and "." not in flag:  # a command's list is given by its singular
+            position = flag.removesuffix("s+")
         else:
-            place = flag.rstrip("+") if depth > 1 else f"--{path}"
+            position = flag.rstrip("+") if depth > 1 else f"--{path}"
         # The flag may name a file that holds the section.
         part = Path(value if equals else following)
         if depth < len(keys) and part.suffix in (".yaml", ".yml") and part.is_file():
             line = ConfigFile(str(part), part.read_text("utf-8")).line_of(keys[depth:])[1]
-            place = f"{part}, line {line}: {path}"
-    return place
+            position = f"{part}, line {line}: {path}"
+    return position

@@ -1,4 +1,4 @@
-"""What the program prints when it fails, in the place of a traceback."""
+"""One-line error messages for the command line, instead of tracebacks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from traceback import extract_tb, walk_tb
 from typing import Any
 
-from arseg_lightning.files import NO_PLACE
+from arseg_lightning.files import CANNOT_WRITE
 from arseg_lightning.messages.cause import find_cause
 from arseg_lightning.messages.parser import CommandError
 from arseg_lightning.messages.words import listed, nearest
@@ -18,10 +18,6 @@ from arseg_lightning.messages.words import listed, nearest
 __all__ = ["plain_message", "report"]
 
 _VARIABLE = "ARSEG_LIGHTNING_TRACEBACK"
-_SPEAKING = ("arseg_lightning", "lightning")
-"""Packages whose own ``raise`` is a message for users; any other's needs the place as well."""
-_LINES = 5
-"""Of an error's text that are shown."""
 _OURS = str(Path(__file__).parents[1])
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
@@ -48,10 +44,10 @@ def report(error: BaseException) -> int:
 
 
 def plain_message(error: BaseException) -> str | None:
-    """Say in at most ten lines what went wrong.
+    """What went wrong, in at most ten lines.
 
     Returns:
-        The message: of an error that was raised for a reader its text; of any other its type, its
+        The message: of an error that was raised for users its text; of any other its type, its
         text, and the innermost lines of the user's code, or of ours. None if the variable
         ``ARSEG_LIGHTNING_TRACEBACK`` is set: then the traceback tells more.
     """
@@ -61,37 +57,33 @@ def plain_message(error: BaseException) -> str | None:
         return str(error)
     # A parser hides what a constructor raised in its own ValueError.
     error = find_cause(error).error if isinstance(error, ValueError) else error
-    message = _of_a_metric(error) or _of_a_disk(error) or _of_a_package(error)
-    message = message or (str(error) if _is_meant_for_users(error) else "") or _with_place(error)
-    return f"{message}\n({_VARIABLE}=1 shows where it was raised)"
+    message = _unknown_metric(error) or _with_remedy(error)
+    if not message and _is_meant_for_users(error):
+        message = str(error)
+    return f"{message or _with_location(error)}\n({_VARIABLE}=1 shows where it was raised)"
 
 
-def _of_a_disk(error: BaseException) -> str | None:
-    """Name the file, if the system does, and the remedy."""
-    if not isinstance(error, OSError) or error.errno not in NO_PLACE:
-        return None
-    if error.strerror != os.strerror(error.errno):  # in words of ours, with a remedy
-        return error.strerror
-    where = f" ({error.filename})" if error.filename else ""
-    return (
-        f"{error.strerror}{where}: make room, mend the folder, or choose another; then the same "
-        f"command goes on with what is there"
-    )
+def _with_remedy(error: BaseException) -> str | None:
+    """Of a file that cannot be written and a package that is missing: what to do."""
+    if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+        if error.strerror != os.strerror(error.errno):  # written by us, with a remedy
+            return error.strerror
+        where = f" ({error.filename})" if error.filename else ""
+        return (
+            f"{error.strerror}{where}: make room, repair the folder, or choose another; then the "
+            f"same command continues with what is there"
+        )
+    if isinstance(error, ModuleNotFoundError) and error.name and "pip install" not in str(error):
+        package = error.name.partition(".")[0]
+        return (
+            f"{error}\nif {package} is a package, `pip install {package}`; if it is a file of "
+            f"yours, start the command in its folder"
+        )
+    return None
 
 
-def _of_a_package(error: BaseException) -> str | None:
-    """Name what is to be installed, unless the message does so already."""
-    if not isinstance(error, ModuleNotFoundError) or not error.name or "pip install" in str(error):
-        return None
-    package = error.name.partition(".")[0]
-    return (
-        f"{error}\nif {package} is a package, `pip install {package}`; if it is a file of yours, "
-        f"start the command in its folder"
-    )
-
-
-def _of_a_metric(error: BaseException) -> str | None:
-    """Of a callback that watches a metric that nobody logs: name it, and those there are."""
+def _unknown_metric(error: BaseException) -> str | None:
+    """Of a callback that monitors a metric that nobody logs: name it, and those there are."""
     for frame, _ in walk_tb(error.__traceback__):
         # Lightning's message does not say which callback it was: it is `self` of the frame.
         callback = frame.f_locals.get("self")
@@ -109,19 +101,19 @@ def _of_a_metric(error: BaseException) -> str | None:
 
 
 def _is_meant_for_users(error: BaseException) -> bool:
-    """Tell whether the innermost line is a ``raise`` of a package that writes for users."""
+    """Whether the innermost line is a ``raise`` of this package or of Lightning."""
     if error.__traceback__ is None:
         return False
     *_, (frame, line) = walk_tb(error.__traceback__)
     package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
     text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals)
-    return package in _SPEAKING and text.strip().startswith("raise ")
+    return package in ("arseg_lightning", "lightning") and text.strip().startswith("raise ")
 
 
-def _with_place(error: BaseException) -> str:
+def _with_location(error: BaseException) -> str:
     """The type, the text, and the lines where it happened: the user's, or else the innermost."""
-    text = str(error).strip().splitlines() or [""]
-    said = [f"{type(error).__name__}: {text[0]}".rstrip(": "), *text[1:_LINES]]
+    first, *others = str(error).strip().splitlines() or [""]
+    message = [f"{type(error).__name__}: {first}".rstrip(": "), *others[:4]]
     lines = extract_tb(error.__traceback__)
     # A user's own class is where they can change something; of a bug of ours, the line is for us.
     ours = [line for line in lines if line.filename.startswith(_OURS)]
@@ -131,5 +123,5 @@ def _with_place(error: BaseException) -> str:
         shown.append(ours[-1])  # what the user called, and where it ended
     for line in shown or lines[-1:]:
         file = line.filename.removeprefix(f"{Path(_OURS).parent}{os.sep}")
-        said.append(f"  in {file}, line {line.lineno}, in {line.name}: {line.line}")
-    return "\n".join(said)
+        message.append(f"  in {file}, line {line.lineno}, in {line.name}: {line.line}")
+    return "\n".join(message)

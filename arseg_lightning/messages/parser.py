@@ -1,4 +1,4 @@
-"""A parser whose errors are a few lines: what is wrong, where, what may be meant, what to do."""
+"""A command line parser with short error messages."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ class CommandError(ValueError):
 class PlainMessages(ArgumentParser):
     """A parser that raises :class:`CommandError` with a short message: no usage, no exit.
 
-    Differs: jsonargparse prints the usage, all types and every failed attempt, and exits; it takes
-    shortened flags, which a configuration file cannot have, and of a key that a file has twice the
-    last one.
+    Differs: jsonargparse prints the usage, all types and every failed attempt, and exits. It takes
+    abbreviated flags, and of a key that a file has twice the last one; both are refused here.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -35,13 +34,12 @@ class PlainMessages(ArgumentParser):
         self._files: list[ConfigFile] = []
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Refuse what was given, in our words.
+        """Refuse what was given.
 
         Raises:
-            CommandError: Always, unless this parser is one of a class's arguments, for which the
-                outer one speaks.
+            CommandError: Always, unless this parser is one of a class's arguments.
         """
-        if not self.exit_on_error:
+        if not self.exit_on_error:  # the outer parser writes the message
             super().error(message, ex)
         cause = find_cause(ex or argparse.ArgumentError(None, message))
         action = self._subcommands_action
@@ -50,11 +48,11 @@ class PlainMessages(ArgumentParser):
         raise CommandError(Explanation(self, cause, files).text()) from ex
 
     def parse_args(self, *args: Any, **kwargs: Any) -> Namespace:  # type: ignore[override]
-        """Parse a command line."""
+        """Parse a command line; an interpolation that leads nowhere is refused as the rest."""
         self._files.clear()
         try:
             return super().parse_args(*args, **kwargs)
-        except OmegaConfBaseException as error:  # ${...} that leads nowhere
+        except OmegaConfBaseException as error:
             self.error(str(error), error)
 
     def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:

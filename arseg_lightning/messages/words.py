@@ -11,15 +11,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 __all__ = ["base_class", "choices", "class_names", "listed", "nearest", "type_words"]
 
-_SHOWN = 12
-"""Names of a list that are shown."""
-
-_CLOSE = 0.7
-"""How much alike names are, from 0 to 1, for one to be meant by the other."""
-
-_TIE = 0.12
-"""Names that are less alike than the best by no more than this are shown too."""
-
 _NAMES = {
     int: "a whole number",
     float: "a number",
@@ -31,7 +22,7 @@ _NAMES = {
 
 
 def type_words(hint: Any) -> str:
-    """Say what a type takes: ``a list of 2 whole numbers, or null``."""
+    """What values a type takes: ``a list of 2 whole numbers, or null``."""
     origin, parts = get_origin(hint), get_args(hint)
     words = list(dict.fromkeys(choices(hint)))
     one_of = f"one of {', '.join(words)}" if len(words) > 1 else "".join(words)
@@ -39,7 +30,7 @@ def type_words(hint: Any) -> str:
         return one_of
     if origin in (Union, types.UnionType):
         others = [type_words(part) for part in parts if get_origin(part) is not Literal]
-        others.sort(key="null".__eq__)  # null stands last
+        others.sort(key="null".__eq__)  # null comes last
         return ", or ".join(dict.fromkeys([one_of, *others] if words else others))
     if origin is tuple and Ellipsis not in parts:
         return f"a list of {len(parts)} {_plural(parts[0])}"
@@ -68,45 +59,43 @@ def choices(hint: Any) -> list[str]:
 
 
 def base_class(hint: Any) -> type | None:
-    """The class whose subclasses a type takes; of a callable, what it makes."""
+    """The class whose subclasses a type takes; of a callable, what it returns."""
     if inspect.isclass(hint) and get_origin(hint) is None:
         return hint if hint not in _NAMES and hint.__module__ != "builtins" else None
     parts = get_args(hint)
-    # Of a callable, what it returns; its arguments come first, as a list.
+    # Of a callable the arguments come first, as a list, and what it returns comes last.
     if get_origin(hint) in (Callable, type(Callable)) or (parts and isinstance(parts[0], list)):
         parts = parts[-1:]
     return next((found for part in parts if (found := base_class(part))), None)
 
 
 def class_names(base: type | None, of_others: bool = True) -> list[str]:
-    """Short names of the loaded classes that can stand for one.
+    """Short names of the loaded classes that can be given for one.
 
     Args:
         base: A class; itself counts unless it is abstract.
         of_others: Whether classes outside the package of the base count.
     """
-    if base is None:
-        return []
-    package = base.__module__.partition(".")[0]
+    classes: list[type[Any]] = [] if base is None else [base]
+    for each in classes:  # grows by the next generation
+        classes += each.__subclasses__()
     return sorted(
         {
             each.__name__
-            for each in (base, *_subclasses(base))
+            for each in classes
             if not inspect.isabstract(each)
             and not each.__name__.startswith("_")
-            and (of_others or each.__module__.partition(".")[0] == package)
+            and (of_others or _package(each) == _package(classes[0]))
         }
     )
 
 
-def _subclasses(base: type[Any]) -> Iterable[type[Any]]:
-    for each in base.__subclasses__():
-        yield each
-        yield from _subclasses(each)
+def _package(a_class: type) -> str:
+    return a_class.__module__.partition(".")[0]
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Known names, which may be dotted, that a reader may have meant; the best first."""
+    """Up to three known names, dotted or not, that a user may have meant; the best first."""
 
     def likeness(one: str, other: str) -> float:
         return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
@@ -117,12 +106,13 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
         last = each.rpartition(".")[2].lower()
         is_part = word in last.split("_")  # ratio of resolution_ratio
         scores[each] = max(likeness(name, each), 0.9 * likeness(word, last), 0.75 * is_part)
-    best = max(scores.values(), default=0.0)
-    close = [each for each, score in scores.items() if score >= max(_CLOSE, best - _TIE)]
+    # Alike at all, and nearly as much as the best one.
+    least = max(0.7, max(scores.values(), default=0.0) - 0.12)
+    close = [each for each, score in scores.items() if score >= least]
     return sorted(close, key=scores.__getitem__, reverse=True)[:3]
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first names of a list, in one line."""
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    """The first twelve names of a list, in one line."""
+    rest = len(names) - 12
+    return ", ".join(names[:12]) + (f" and {rest} more" if rest > 0 else "")

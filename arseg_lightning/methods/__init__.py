@@ -1,19 +1,16 @@
 """Video methods: the contract, the runner, clocks, and one file per published method."""
 
+from functools import partial
+
+from arseg_lightning.methods.accel import Accel
 from arseg_lightning.methods.arseg import ARSeg, FusionFactory, JointARSeg
 from arseg_lightning.methods.clock import Adaptive, Clock, CodecKeyframes, EveryL, FrameInfo
 from arseg_lightning.methods.clockwork import Clockwork
+from arseg_lightning.methods.dff import DFF, FlowFactory
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
-from arseg_lightning.methods.method import (
-    FrameInput,
-    MethodFactory,
-    Needs,
-    NetworkMethodFactory,
-    Plan,
-    State,
-    VideoMethod,
-)
+from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFactory, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.methods.runner import Stream
 from arseg_lightning.methods.schedule import RoleCycle, blank_frame, nominal_steps, role_cycle
 from arseg_lightning.methods.stream_frame import (
@@ -22,14 +19,27 @@ from arseg_lightning.methods.stream_frame import (
     StreamResult,
     StreamTrace,
 )
+from arseg_lightning.methods.taplab import TapLab
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
 DEFAULT_METHOD: NetworkMethodFactory = ARSeg
 """What is measured where no method is named."""
 
+TRAINING_FREE: tuple[NetworkMethodFactory, ...] = (
+    PerFrame,
+    partial(PerFrame, resolution_ratio=0.5),
+    FeaturePropagation,
+    partial(TapLab, correction="window"),
+    TapLab,
+)
+"""Methods that any trained network runs in as it is; the first is what others are compared with."""
+
 __all__ = [
     "DEFAULT_METHOD",
+    "DFF",
+    "TRAINING_FREE",
     "ARSeg",
+    "Accel",
     "Adaptive",
     "Clock",
     "Clockwork",
@@ -37,6 +47,7 @@ __all__ = [
     "EveryL",
     "Executed",
     "FeaturePropagation",
+    "FlowFactory",
     "FrameInfo",
     "FrameInput",
     "FusionFactory",
@@ -54,6 +65,7 @@ __all__ = [
     "Stream",
     "StreamResult",
     "StreamTrace",
+    "TapLab",
     "VideoMethod",
     "blank_frame",
     "nominal_steps",

@@ -10,8 +10,9 @@ from torch import Tensor
 from arseg_lightning.inference import FoldedCReFF, Optimisations, fold_creff
 from arseg_lightning.losses import FST, SegmentationLoss, segmentation_loss
 from arseg_lightning.methods.clock import Clock
-from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
+from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
+from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention, CReFF, Fusion, warp_to

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arseg_lightning.datasets.clips import may_be_keyframe
 from arseg_lightning.ranges import check_range
@@ -29,6 +30,8 @@ class FrameInfo:
         size: Height and width.
         is_intra: Whether the codec coded the frame without any other: an I-frame.
         intra_share: Share of the frame's area that the codec did not predict.
+        find_residual: Compares the frame with the one before it, see :attr:`residual`; called
+            once, if anyone asks.
         compose: Composes the motion to the last frame of a key role; called once, if anyone asks.
         is_anchor: Whether nothing that is shown later was decoded before it: no B-frame.
         is_nominal: Whether there is no frame: schedules are laid out to count and to check, and
@@ -44,6 +47,14 @@ class FrameInfo:
     compose: Callable[[], Motion] | None = None
     is_anchor: bool = True
     is_nominal: bool = False
+    find_residual: Callable[[], NDArray[np.int16]] | None = None
+
+    @cached_property
+    def residual(self) -> NDArray[np.int16]:
+        """The picture less what the one before it, moved by whole pixels, predicts: (H, W, 3)."""
+        if self.find_residual is None:
+            return np.zeros((*self.size, 3), np.int16)
+        return self.find_residual()
 
     @cached_property
     def motion(self) -> Motion:

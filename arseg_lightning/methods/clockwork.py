@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss, segmentation_loss
 from arseg_lightning.methods.clock import FrameInfo
-from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
+from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.methods.per_frame import shared
+from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.label_map import resize_scores
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.models.timing import section

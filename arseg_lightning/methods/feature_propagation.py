@@ -6,8 +6,9 @@ from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock
-from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
+from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention, warp_to

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,80 +13,11 @@ from torch import Tensor, nn
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.inference import Optimisations, replace_networks
 from arseg_lightning.methods.clock import Clock, EveryL, FrameInfo
+from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.types import ClipBatch
 
-__all__ = [
-    "FrameInput",
-    "MethodFactory",
-    "Needs",
-    "NetworkMethodFactory",
-    "Plan",
-    "State",
-    "VideoMethod",
-    "check_state",
-]
-
-State = Mapping[str, Tensor]
-"""What a stream remembers from frame to frame: tensors by name, the batch axis first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done with a frame: data, of which log, cost and export are made.
-
-    Args:
-        role: Which step runs, in the method's own words.
-        inputs: Tensors for the step that the plan has made: a mask, a weight.
-        executed: Share of the role's multiply-accumulates that the step executes.
-        reason: Why, for the log; for a key role, why the frame became a keyframe.
-        final: False if another plan follows for the same frame, made with the step's state.
-    """
-
-    role: str
-    inputs: Mapping[str, Tensor] = field(default_factory=dict)
-    executed: float = 1.0
-    reason: str | None = None
-    final: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class FrameInput:
-    """What a step is given of a frame.
-
-    Args:
-        image: Normalised RGB at full resolution, (B, 3, H, W).
-        motion: Backward motion in pixels, (B, 2, H, W), leading where ``Needs.motion`` says; zero
-            where there is nothing to lead to. None if the method needs none.
-        valid: False where no vector led there and the motion was filled in, bool (B, 1, H, W).
-    """
-
-    image: Tensor
-    motion: Tensor | None = None
-    valid: Tensor | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.image.shape[-2], self.image.shape[-1]
-
-    @classmethod
-    def stack(cls, frames: Sequence[FrameInput]) -> FrameInput:
-        """Make one batch of several frames."""
-        images, motion, valid = zip(*((f.image, f.motion, f.valid) for f in frames), strict=True)
-        if motion[0] is None:
-            return cls(torch.cat(images))
-        return cls(torch.cat(images), torch.cat(motion), torch.cat(valid))
-
-    def field(self) -> Tensor:
-        """The motion of a method that needs some.
-
-        Raises:
-            ValueError: If there is none.
-        """
-        if self.motion is None:
-            raise ValueError("the step reads motion; declare it in the method's needs")
-        return self.motion
+__all__ = ["MethodFactory", "Needs", "NetworkMethodFactory", "VideoMethod"]
 
 
 class VideoMethod(nn.Module, ABC):
@@ -111,7 +41,7 @@ class VideoMethod(nn.Module, ABC):
         epoch: The epoch that is trained, from 0; whoever trains sets it.
     """
 
-    needs: ClassVar[Needs] = Needs()
+    needs: Needs = Needs()
     roles: tuple[str, ...]
     key_roles: frozenset[str] = frozenset()
     frozen: tuple[str, ...] = ()
@@ -171,8 +101,12 @@ class VideoMethod(nn.Module, ABC):
         if self.clock is None:
             return Plan(self.roles[0])
         key, other = sorted(self.roles, key=lambda role: role not in self.key_roles)
-        reason = info.start or self.clock.choose(info)
+        reason = self.keyframe_reason(info)
         return Plan(other) if reason is None else Plan(key, reason=reason)
+
+    def keyframe_reason(self, info: FrameInfo) -> str | None:
+        """Why a frame becomes a keyframe: nothing before it can be used, or its clock says so."""
+        return info.start or (None if self.clock is None else self.clock.choose(info))
 
     @abstractmethod
     def step(
@@ -248,36 +182,34 @@ class VideoMethod(nn.Module, ABC):
         Shapes:
             image: (B, 3, H, W)   returns: (B, K, H, W)
         """
+        frame = self.still(image)
+        return self._run([frame], is_nominal=False)[0].logits(frame.size)
+
+    def unroll(self, clip: ClipBatch) -> list[Output]:
+        """Run training clips as streams: the output of each of their frames.
+
+        Roles are those of a stream whose first frame is the clip's; no plan sees what frames show.
+        """
+        frames = [FrameInput.of(clip, index) for index in range(clip.images.shape[1])]
+        return self._run(frames, is_nominal=True)
+
+    def _run(self, frames: Sequence[FrameInput], is_nominal: bool) -> list[Output]:
         state: State = {}
-        memory, frame = self.begin(), self.still(image)
-        info = FrameInfo(0, 0, start="start", size=frame.size)
-        while True:
-            plan = self.plan(info, state, memory)
-            output, state = self.step(plan.role, frame, state, **plan.inputs)
-            if plan.final:
-                break
-        if output is None:
-            raise ValueError(f"the last step of a frame, {plan.role}, gives scores")
-        return output.logits(frame.size)
-
-
-def check_state(state: State, name: str) -> State:
-    """Return a state, or raise if it is not tensors by name.
-
-    Args:
-        state: What a step has returned.
-        name: The method's name.
-    """
-    what = type(state).__name__
-    if isinstance(state, Mapping):
-        wrong = {k: type(v).__name__ for k, v in state.items() if not isinstance(v, Tensor)}
-        if not wrong:
-            return state
-        what = ", ".join(f"{name}: {kind}" for name, kind in wrong.items())
-    raise TypeError(
-        f"the state of {name} is a mapping of names to tensors, got {what}; what is no tensor "
-        f"belongs into its memory (begin)"
-    )
+        memory, distance, outputs = self.begin(), -1, list[Output]()
+        for index, frame in enumerate(frames):
+            distance += 1
+            start = None if index else "start"
+            info = FrameInfo(index, distance, start, frame.size, is_nominal=is_nominal)
+            while True:
+                plan = self.plan(info, state, memory)
+                distance = 0 if plan.role in self.key_roles else distance
+                output, state = self.step(plan.role, frame, state, **plan.inputs)
+                if plan.final:
+                    break
+            if output is None:
+                raise ValueError(f"the last step of a frame, {plan.role}, gives scores")
+            outputs.append(output)
+        return outputs
 
 
 MethodFactory = Callable[[int], VideoMethod]

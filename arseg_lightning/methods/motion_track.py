@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from arseg_lightning.methods.method import VideoMethod
@@ -14,7 +15,7 @@ from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.live.frame import StreamedFrame
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["MotionTrack"]
+__all__ = ["MotionTrack", "residual"]
 
 
 class MotionTrack:
@@ -30,6 +31,8 @@ class MotionTrack:
         self.wanted = method.needs.motion
         self.composes = method.composes_motion
         self._current, self._is_first = first, True
+        self._before: NDArray[np.uint8] | None = None  # the picture before the current one
+        self._step_motion: Motion | None = None
         self._index = first.frame.index
         size = first.frame.size
         self._to_key, self._to_last = (MotionChain(size, chaining, self._index) for _ in range(2))
@@ -44,6 +47,8 @@ class MotionTrack:
 
     def take(self, streamed: StreamedFrame) -> None:
         """Move on to the next frame."""
+        if self.wanted == "previous":
+            self._before, self._step_motion = self._current.frame.image, None
         self._current, self._is_first = streamed, False
         step = streamed.step
         if step is None:  # as at an I-frame, which leads nowhere
@@ -67,6 +72,24 @@ class MotionTrack:
             return self._current.to_keyframe
         return self._to_key.motion(self._index)
 
+    def to_previous(self) -> Motion:
+        """The current frame's motion to the frame before."""
+        if self._step_motion is None:
+            self._step_motion = self._to_last.motion(self._index)
+        return self._step_motion
+
+    def residual(self) -> NDArray[np.int16]:
+        """The current picture's :func:`residual` against the one before.
+
+        Raises:
+            ValueError: If the method does not need motion to the frame before.
+        """
+        if self.wanted != "previous":
+            raise ValueError("residuals are against the frame before; set needs.motion to previous")
+        image = self._current.frame.image
+        before = image if self._before is None else self._before
+        return residual(image, before, self.to_previous())
+
     def field(
         self, is_keyframe: bool, device: torch.device
     ) -> tuple[Tensor, Tensor] | tuple[None, None]:
@@ -77,9 +100,23 @@ class MotionTrack:
         if self._is_first or (is_keyframe and self.wanted == "keyframe"):
             zero, one = torch.zeros((), device=device), torch.ones((), device=device).bool()
             return zero.expand(1, 2, *size), one.expand(1, 1, *size)
-        if self.wanted == "keyframe":
-            motion = self.to_keyframe()
-        else:
-            motion = self._to_last.motion(self._index)
+        motion = self.to_keyframe() if self.wanted == "keyframe" else self.to_previous()
         xy, valid = torch.from_numpy(motion.xy)[None], torch.from_numpy(motion.valid)[None, None]
         return xy.to(device), valid.to(device)
+
+
+def residual(
+    image: NDArray[np.uint8], previous: NDArray[np.uint8], motion: Motion
+) -> NDArray[np.int16]:
+    """What is left of a picture beside what the one before it, moved by whole pixels, predicts.
+
+    Shapes:
+        image, previous: (H, W, 3)   returns: (H, W, 3)
+    """
+    height, width, _ = image.shape
+    x, y = np.rint(motion.xy).astype(np.int32)  # (H, W) each
+    column = (x + np.arange(width, dtype=np.int32)).clip(0, width - 1)
+    row = (y + np.arange(height, dtype=np.int32)[:, None]).clip(0, height - 1)
+    predicted = previous.reshape(-1, 3).take(row * width + column, axis=0)
+    difference: NDArray[np.int16] = image.astype(np.int16) - predicted
+    return difference

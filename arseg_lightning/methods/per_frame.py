@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from arseg_lightning.accelerator import without_autocast
 from arseg_lightning.losses import SegmentationLoss, segmentation_loss
-from arseg_lightning.methods.method import FrameInput, Needs, State, VideoMethod
+from arseg_lightning.methods.method import Needs, VideoMethod
+from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods.clock import FrameInfo
-from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod, check_state
+from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
+from arseg_lightning.methods.plan import FrameInput, Plan, State, check_state
 from arseg_lightning.methods.stream_frame import Executed, PlannedFrame, Stopwatch, StreamResult
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import size_text
@@ -168,6 +169,7 @@ class Stream:
             is_intra=streamed.frame.picture_type == "I",
             intra_share=self._motion.intra_share,
             compose=self._motion.to_keyframe,
+            find_residual=self._motion.residual,
             is_anchor=streamed.step is None or streamed.step.kind == "anchor",
         )
         # Frames before a restart may still wait for their turn, and need the state.

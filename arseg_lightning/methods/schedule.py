@@ -9,7 +9,8 @@ from itertools import count, islice
 import torch
 
 from arseg_lightning.methods.clock import FrameInfo
-from arseg_lightning.methods.method import FrameInput, Plan, State, VideoMethod
+from arseg_lightning.methods.method import VideoMethod
+from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.segmentor import Output
 
 __all__ = ["RoleCycle", "StepOf", "blank_frame", "nominal_steps", "role_cycle"]

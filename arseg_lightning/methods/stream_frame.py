@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from arseg_lightning.accelerator import synchronize
 from arseg_lightning.methods.clock import FrameInfo
-from arseg_lightning.methods.method import FrameInput, Plan
+from arseg_lightning.methods.plan import FrameInput, Plan
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import Frame
 

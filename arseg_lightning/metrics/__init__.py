@@ -2,5 +2,13 @@
 
 from arseg_lightning.metrics.confusion import confusion_matrix, iou_per_class, mean_iou
 from arseg_lightning.metrics.distance import Accuracy, DistanceAccuracy
+from arseg_lightning.metrics.flicker import Flicker
 
-__all__ = ["Accuracy", "DistanceAccuracy", "confusion_matrix", "iou_per_class", "mean_iou"]
+__all__ = [
+    "Accuracy",
+    "DistanceAccuracy",
+    "Flicker",
+    "confusion_matrix",
+    "iou_per_class",
+    "mean_iou",
+]

@@ -3,6 +3,11 @@
 from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.checkpoint import load_segmentor_weights, published_fusion_weights
 from arseg_lightning.models.efficientnet import EfficientNetLite0, EfficientNetLite0Backbone
+from arseg_lightning.models.hugging_face import (
+    HuggingFaceSegmentor,
+    hugging_face_classes,
+    hugging_face_normalisation,
+)
 from arseg_lightning.models.pretrained import (
     load_efficientnet_lite0_weights,
     load_resnet18_weights,
@@ -10,12 +15,14 @@ from arseg_lightning.models.pretrained import (
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
+from arseg_lightning.models.torchseg_bisenet import TorchSegBiSeNet18
 from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = [
     "BiSeNet18",
     "EfficientNetLite0",
     "EfficientNetLite0Backbone",
+    "HuggingFaceSegmentor",
     "Output",
     "PSPNet18",
     "PSPNet18EarlyCut",
@@ -24,6 +31,9 @@ __all__ = [
     "Segmentor",
     "SegmentorFactory",
     "SideOutputs",
+    "TorchSegBiSeNet18",
+    "hugging_face_classes",
+    "hugging_face_normalisation",
     "load_efficientnet_lite0_weights",
     "load_resnet18_weights",
     "load_segmentor_weights",

@@ -11,6 +11,7 @@ from torch import Tensor
 from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.models.torchseg_bisenet import PUBLISHED_NAMES, TorchSegBiSeNet18
 from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = [
@@ -221,6 +222,12 @@ _FORMATS = (
             "conv_out32.conv.": "auxiliary16.0.",
             "conv_out32.conv_out.": "auxiliary16.1.",
         },
+    ),
+    PublishedFormat(
+        TorchSegBiSeNet18,
+        data="Cityscapes, by TapLab",
+        marker="context_path.conv1.weight",
+        prefixes=PUBLISHED_NAMES,
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Kernels in C: compiled on first use where the machine has a compiler, else done without."""
+"""Kernels in C, compiled on first use; without a compiler, callers work without them."""
 
 from arseg_lightning.native.arrays import pointer, tensor_pointer
 from arseg_lightning.native.libraries import enabled, load, status

@@ -1,4 +1,4 @@
-"""Hands arrays over to C, where nothing checks them any more."""
+"""Addresses of arrays and tensors for C, which checks nothing."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def pointer(
     *,
     written: bool = False,
 ) -> ctypes.c_void_p:
-    """The address of an array's first element, if the array is what the kernel takes it for.
+    """The address of an array's first element, once the array is what the kernel expects.
 
     The caller keeps the array alive for as long as the address is used.
 
     Args:
         array: In C order, without gaps.
-        dtype: What it must hold.
-        shape: Its shape, where that is not checked elsewhere.
-        written: The kernel writes into it.
+        dtype: The expected type.
+        shape: The expected shape, unless it is checked elsewhere.
+        written: Whether the kernel writes into it.
 
     Raises:
-        TypeError: If it holds something else.
+        TypeError: If its type differs.
         ValueError: If its shape or layout differs, or if it is read-only and is to be written.
     """
     if array.dtype != dtype:
@@ -50,15 +50,12 @@ def pointer(
 
 
 def tensor_pointer(tensor: torch.Tensor) -> ctypes.c_void_p:
-    """The address of a tensor's first element, which a kernel can read and write.
+    """The address of a tensor's first element, for reading and writing.
 
-    The caller keeps the tensor alive for as long as the address is used, and sees to its type.
-
-    Args:
-        tensor: In the CPU's memory, in C order, without gaps.
+    The caller keeps the tensor alive for as long as the address is used, and checks its type.
 
     Raises:
-        ValueError: If it lies elsewhere, or otherwise.
+        ValueError: If it is not in the CPU's memory, in C order, without gaps.
     """
     if tensor.device.type != "cpu":
         raise ValueError(f"a kernel takes tensors of the CPU, got one of {tensor.device}; move it")

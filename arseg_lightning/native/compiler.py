@@ -1,9 +1,7 @@
-"""Finds the machine's C compiler and its OpenMP runtime, and compiles kernels."""
+"""The machine's C compiler."""
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
 import os
 import platform
 import re
@@ -13,23 +11,19 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EXACT", "Compiler", "NoNativeKernel", "find_compiler", "provide_openmp"]
+__all__ = ["Compiler", "NoNativeKernel", "find_compiler"]
 
-EXACT = "#pragma STDC FP_CONTRACT OFF"
-"""A source with this line is compiled by the letter of IEEE 754, others with fast mathematics."""
-
-_COMMON = ("-std=gnu11", "-O3", "-fPIC")
-_INEXACT = ("-ffast-math", "-fno-finite-math-only")
-"""Sums in any order, but NaN and infinity stay what they are."""
+# A source with this line is compiled exactly to IEEE 754, others with fast mathematics: sums in
+# any order, but NaN and infinity stay what they are.
+_EXACT = "#pragma STDC FP_CONTRACT OFF"
+_FAST_FLAGS = ("-ffast-math", "-fno-finite-math-only")
 
 _VARIANTS = (("native", "openmp"), ("openmp",), ("native",), ())
-_FLAGS = {"native": "-march=native", "openmp": "-fopenmp"}
-
-_SECONDS = 120
+_VARIANT_FLAGS = {"native": "-march=native", "openmp": "-fopenmp"}
 
 
 class NoNativeKernel(Exception):
-    """A kernel could not be compiled or loaded; callers do without and can say why."""
+    """A kernel could not be compiled or loaded; callers work without, and can say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +31,8 @@ class Compiler:
     """A C compiler.
 
     Args:
-        command: How it is called.
-        version: The first line that it says about itself.
+        command: Its command line.
+        version: The first line of its ``--version``.
     """
 
     command: tuple[str, ...]
@@ -46,14 +40,14 @@ class Compiler:
 
     @property
     def name(self) -> str:
-        """What it is called by people, with its version."""
+        """Its name and version, such as ``gcc 12.2.0``."""
         found = re.search(r"\d+\.\d+(\.\d+)?", self.version)
         maker = "clang" if "clang" in self.version else self.version.split()[0]
         return f"{maker} {found.group()}" if found else maker
 
     @property
     def variants(self) -> tuple[tuple[str, ...], ...]:
-        """What to compile with, best first; the first that the compiler accepts is taken."""
+        """Features to compile with, best first; the first that the compiler accepts are taken."""
         # Clang's OpenMP would be a second runtime beside GNU's, which PyTorch brings.
         if "clang" in self.version:
             return tuple(variant for variant in _VARIANTS if "openmp" not in variant)
@@ -61,8 +55,9 @@ class Compiler:
 
     def flags(self, source: str, variant: tuple[str, ...]) -> tuple[str, ...]:
         """The flags that a source is compiled with."""
-        exact = ("-ffp-contract=off",) if EXACT in source else _INEXACT
-        return (*_COMMON, *exact, *(_FLAGS[part] for part in variant))
+        exact = ("-ffp-contract=off",) if _EXACT in source else _FAST_FLAGS
+        features = (_VARIANT_FLAGS[part] for part in variant)
+        return ("-std=gnu11", "-O3", "-fPIC", *exact, *features)
 
     def build(self, source: Path, target: Path, flags: tuple[str, ...]) -> None:
         """Compile a source into a shared library.
@@ -104,30 +99,6 @@ def find_compiler() -> Compiler:
     raise NoNativeKernel(f"{missing}; install gcc or set CC")
 
 
-def provide_openmp() -> None:
-    """Make GNU's OpenMP visible to the kernels, which are linked without any.
-
-    PyTorch brings its own copy. Two of them in one process would be two sets of threads that take
-    the cores from each other, so PyTorch's is taken, loaded already or not.
-
-    Raises:
-        NoNativeKernel: If there is none.
-    """
-    candidates = ["libgomp.so.1"]
-    torch = importlib.util.find_spec("torch")  # finds it without importing it
-    if torch is not None and torch.origin is not None:
-        package = Path(torch.origin).parent
-        for folder in (package.parent / "torch.libs", package / "lib"):
-            candidates = [*map(str, sorted(folder.glob("libgomp*.so*"))), *candidates]
-    for candidate in candidates:
-        try:
-            ctypes.CDLL(candidate, mode=ctypes.RTLD_GLOBAL)
-        except OSError:
-            continue
-        return
-    raise NoNativeKernel("OpenMP's libgomp.so.1 cannot be loaded; install libgomp1")
-
-
 def _output(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"LC_ALL": "C"}
     try:
@@ -138,7 +109,7 @@ def _output(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
             errors="replace",
             check=False,
             env=environment,
-            timeout=_SECONDS,
+            timeout=120,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoNativeKernel(f"{command[0]} cannot be run: {error}") from error

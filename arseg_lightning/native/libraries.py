@@ -1,4 +1,4 @@
-"""Loads the kernels of this folder, once in each process."""
+"""The kernels of this folder, loaded once in each process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arseg_lightning.native.compiler import NoNativeKernel, find_compiler
-from arseg_lightning.native.store import library_for
+from arseg_lightning.native.library_cache import library_for
 
 __all__ = ["Kernels", "enabled", "load", "load_source", "status"]
 
@@ -22,21 +22,16 @@ _kernels: dict[str, Kernels] = {}
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """What came of one source.
-
-    Args:
-        library: The loaded library, or None.
-        origin: What it was compiled with, or why there is none.
-    """
+    """The library of one source, or None, and what it was compiled with, or why there is none."""
 
     library: ctypes.CDLL | None
     origin: str
 
 
 def load(name: str) -> ctypes.CDLL | None:
-    """The kernels of ``<name>.c`` in this folder, or None where they cannot be had.
+    """The kernels of ``<name>.c`` in this folder, or None where they cannot be compiled.
 
-    They are compiled on first use and kept for the next process. ``ARSEG_LIGHTNING_NATIVE=0``
+    They are compiled on first use and cached for the next process. ``ARSEG_LIGHTNING_NATIVE=0``
     turns them off. A kernel that starts threads should take their number as an argument: with one
     thread it may be called in a forked process, such as a data loader's worker.
 
@@ -47,12 +42,12 @@ def load(name: str) -> ctypes.CDLL | None:
 
 
 def enabled() -> bool:
-    """Whether kernels of our own may be used, in C or otherwise: unless the user says no."""
+    """Whether custom kernels, in C or otherwise, may be used: unless the user switches them off."""
     return os.environ.get(_SWITCH, "").strip().lower() not in ("0", "off", "false", "no")
 
 
 def status() -> str:
-    """One line that says what was compiled with what, or why it was not."""
+    """One line: which kernels were compiled with what, or why they were not."""
     by_origin: dict[str, list[str]] = {}
     for name in sorted(path.stem for path in _SOURCES.glob("*.c")):
         kernels = _loaded(name)
@@ -98,9 +93,8 @@ def _loaded(name: str) -> Kernels:
 
 
 def _renew_lock() -> None:
-    """A forked process has no thread that would release a lock that was held."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.Lock()  # a forked process lacks the thread that would release the old one
 
 
 if hasattr(os, "register_at_fork"):  # nothing is forked on Windows

@@ -66,7 +66,7 @@ class Figures:
         self._reasons: Counter[str] = Counter()
         self._latencies: dict[str, Latencies] = defaultdict(Latencies)
         self._steps: Counter[str] = Counter()
-        self._executed: dict[str, float] = defaultdict(float)
+        self.executed: dict[str, float] = defaultdict(float)
         self._stages: Counter[str] = Counter()
         self._start = self._last_line = monotonic()
         self._frames_at_last_line = 0
@@ -83,7 +83,7 @@ class Figures:
             self._latencies[name].add(result.latency_ms)
         for step in result.executed:
             self._steps[step.role] += 1
-            self._executed[step.role] += step.share
+            self.executed[step.role] += step.share
         self._stages.update(result.stages)
 
     @property
@@ -108,7 +108,7 @@ class Figures:
             "keyframes": self.num_keyframes if self.with_keyframes else None,
             "reasons": dict(self._reasons),
             "roles": {name: each["frames"] for name, each in latencies.items() if name != "all"},
-            "executed": {role: self._executed[role] / n for role, n in self._steps.items()},
+            "executed": {role: self.executed[role] / n for role, n in self._steps.items()},
             "seconds": seconds,
             "fps": self.num_frames / max(seconds, 1e-9),
             "latency_ms": latencies,

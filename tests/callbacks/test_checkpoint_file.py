@@ -38,7 +38,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_and_says_so(tmp_path):
 
 def test_a_first_checkpoint_that_cannot_be_written_says_why(tmp_path):
     (tmp_path / "run").touch()
-    with pytest.raises(OSError, match=r"\(File exists; it takes 0\.\d MB\)\. Make room, or mend"):
+    with pytest.raises(OSError, match=r"\(File exists; it takes 0\.\d MB\)\. Make room, or repair"):
         save(tmp_path / "run" / "last.ckpt", 50_000)
 
 

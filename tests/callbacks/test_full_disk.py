@@ -1,4 +1,4 @@
-"""A training whose disk takes nothing more says so, and goes on when it does."""
+"""A training whose disk takes nothing more says so, and resumes when there is space."""
 
 import pytest
 
@@ -32,7 +32,9 @@ def readable(run_dir):
     return {path.name: state(run_dir, path.stem)["epoch"] for path in run_dir.glob("*.ckpt")}
 
 
-def test_a_full_disk_ends_the_training_and_it_goes_on_when_there_is_room(config, whole, small_disk):
+def test_a_full_disk_ends_the_training_and_it_resumes_when_there_is_space(
+    config, whole, small_disk
+):
     run_dir = small_disk.path / "run"
     with pytest.raises(OSError, match=r"No space left on device; .*; the one before it is still"):
         fit(config, run_dir)

@@ -65,7 +65,7 @@ def scores(checkpoint):
     return best["best_model_score"], best["current_score"]
 
 
-def interrupt_and_go_on(config, run_dir, passes, capsys):
+def interrupt_and_resume(config, run_dir, passes, capsys):
     """What the second start says."""
     with pytest.raises(Interrupted):
         fit(config, run_dir, passes=passes)
@@ -78,12 +78,12 @@ def interrupt_and_go_on(config, run_dir, passes, capsys):
     ("task", "passes"),
     [pytest.param("LowResTask", 4, marks=pytest.mark.slow), ("JointTask", 16)],
 )
-def test_every_task_goes_on_as_if_it_had_not_been_interrupted(
+def test_every_task_resumes_as_if_it_had_not_been_interrupted(
     task, passes, high_res, tmp_path, store, capsys
 ):
     config, whole = whole_run(task, high_res, tmp_path, store)
-    said = interrupt_and_go_on(config, tmp_path / "broken", passes, capsys)
-    assert f"going on after epoch 1 of 3, from {tmp_path}/broken/last.ckpt" in said
+    said = interrupt_and_resume(config, tmp_path / "broken", passes, capsys)
+    assert f"resuming after epoch 1 of 3, from {tmp_path}/broken/last.ckpt" in said
     assert_same_run(whole, tmp_path / "broken")
 
 
@@ -97,8 +97,8 @@ def test_every_task_goes_on_as_if_it_had_not_been_interrupted(
 )
 def test_wherever_it_was_interrupted(steps, epochs, high_res, tmp_path, capsys):
     config, whole = high_res
-    said = interrupt_and_go_on(config, tmp_path / "broken", steps, capsys)
-    assert (f"going on after epoch {epochs} of 3" in said) == (epochs > 0)
+    said = interrupt_and_resume(config, tmp_path / "broken", steps, capsys)
+    assert (f"resuming after epoch {epochs} of 3" in said) == (epochs > 0)
     assert_same_run(whole, tmp_path / "broken")
 
 
@@ -111,7 +111,7 @@ def test_the_number_of_workers_changes_nothing_not_even_over_an_interruption(
         fit(config, tmp_path / "broken", "--data.num_workers", "1", passes=4)
     cores = len(os.sched_getaffinity(0))  # PyTorch warns of more workers
     fit(config, tmp_path / "broken", "--data.num_workers", str(min(2, cores)))
-    assert "going on after epoch 1 of 3" in capsys.readouterr().out
+    assert "resuming after epoch 1 of 3" in capsys.readouterr().out
     assert_same_run(whole, tmp_path / "broken")
 
 
@@ -123,7 +123,7 @@ def test_a_finished_run_is_left_alone(high_res):
     assert (whole / "last.ckpt").stat().st_mtime_ns == before
 
 
-def test_another_configuration_does_not_go_on_in_the_folder(high_res, tmp_path):
+def test_another_configuration_does_not_resume_in_the_folder(high_res, tmp_path):
     config, _ = high_res
     with pytest.raises(Interrupted):
         fit(config, tmp_path, passes=4)
@@ -139,7 +139,7 @@ def test_another_configuration_does_not_go_on_in_the_folder(high_res, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_that_began_with_anothers_checkpoint_goes_on_from_its_own(high_res, tmp_path, capsys):
+def test_a_run_that_began_with_anothers_checkpoint_resumes_from_its_own(high_res, tmp_path, capsys):
     config, _ = high_res
     old, new = tmp_path / "old", tmp_path / "new"
     with pytest.raises(Interrupted):
@@ -150,4 +150,4 @@ def test_a_run_that_began_with_anothers_checkpoint_goes_on_from_its_own(high_res
     with pytest.raises(FileExistsError, match=r"another configuration \(ckpt_path\)"):
         fit(config, new)
     fit(config, new, *again)
-    assert f"going on after epoch 2 of 3, from {new / 'last.ckpt'}" in capsys.readouterr().out
+    assert f"resuming after epoch 2 of 3, from {new / 'last.ckpt'}" in capsys.readouterr().out

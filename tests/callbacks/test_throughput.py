@@ -1,35 +1,63 @@
 """Throughput: what counts as waiting, and where the figures go."""
 
+from types import SimpleNamespace
+
 import pytest
 from lightning import Trainer
 from torch.utils.data import DataLoader
 
 from arseg_lightning.callbacks import EpochLines, Throughput
-from arseg_lightning.callbacks.progress import StepClock
 from arseg_lightning.losses import CrossEntropy
 from arseg_lightning.tasks import PerFrameTask
 from tests.tiny import TinyNet, clip_batch
 
 
-def test_waiting_is_the_time_before_a_batch_arrives():
-    clock = StepClock(10.0)
-    for second in (10.0, 14.0):
-        clock.batch_arrives(second + 1)
-        clock.step_ends(second + 4, samples=8)
-    assert clock.samples_per_second == pytest.approx(16 / 8)
-    assert clock.wait_share == pytest.approx(2 / 8)
+class Logged(PerFrameTask):
+    """Keeps what is logged, without a trainer."""
+
+    def __init__(self):
+        super().__init__(TinyNet, CrossEntropy(), num_classes=3)
+        self.values = {}
+
+    def log(self, name, value, **where):
+        self.values[name] = value
 
 
-def test_a_batch_that_arrives_while_the_device_computes_was_not_waited_for():
-    clock = StepClock(0.0)
-    clock.batch_arrives(1.0, was_busy=True)
-    clock.step_ends(2.0, samples=1)
-    assert clock.wait_share == 0
+@pytest.fixture
+def figures(monkeypatch):
+    """Figures of an epoch from 10 s on, whose steps take some seconds after a wait for the batch.
+
+    Each has 8 samples.
+    """
+    now = [10.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    batch, trainer = clip_batch(), SimpleNamespace(world_size=8 // len(clip_batch().images))
+
+    def figures(*steps, is_busy=None):
+        throughput, task = Throughput(), Logged()
+        throughput.on_train_epoch_start(trainer, task)
+        for wait, seconds in steps:
+            now[0] += wait
+            throughput._computed = is_busy
+            throughput.on_train_batch_start(trainer, task, batch, 0)
+            now[0] += seconds
+            throughput.on_train_batch_end(trainer, task, None, batch, 0)
+        throughput.on_train_epoch_end(trainer, task)
+        return task.values["train/samples_per_second"], task.values["train/data_wait_share"]
+
+    return figures
 
 
-def test_before_the_first_step_the_figures_are_zero():
-    clock = StepClock(5.0)
-    assert (clock.samples_per_second, clock.wait_share) == (0, 0)
+def test_waiting_is_the_time_before_a_batch_arrives(figures):
+    assert figures((1, 3), (1, 3)) == pytest.approx((16 / 8, 2 / 8))
+
+
+def test_a_batch_that_arrives_while_the_device_computes_was_not_waited_for(figures):
+    assert figures((1, 1), is_busy=SimpleNamespace(query=lambda: False))[1] == 0
+
+
+def test_before_the_first_step_the_figures_are_zero(figures):
+    assert figures() == (0, 0)
 
 
 def test_an_epochs_figures_are_logged_and_stand_in_its_line(tmp_path, capsys):

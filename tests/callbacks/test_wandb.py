@@ -40,15 +40,18 @@ def complete(folder, seconds=10):
 
 
 def chunks(content, block=32768, header=7):
-    """The entries of a log in LevelDB's format, behind W&B's own seven bytes."""
-    place, entry = header, b""
-    while place + header <= len(content):
-        if block - place % block < header:  # padding
-            place += block - place % block
+    """The entries of a log in LevelDB's format, after W&B's own seven bytes."""
+    offset, entry = header, b""
+    while offset + header <= len(content):
+        if block - offset % block < header:  # padding
+            offset += block - offset % block
             continue
-        length, kind = int.from_bytes(content[place + 4 : place + 6], "little"), content[place + 6]
-        entry += content[place + header : place + header + length]
-        place += header + length
+        length, kind = (
+            int.from_bytes(content[offset + 4 : offset + 6], "little"),
+            content[offset + 6],
+        )
+        entry += content[offset + header : offset + header + length]
+        offset += header + length
         if kind in (1, 4):  # whole, or the last part
             yield entry
             entry = b""
@@ -118,14 +121,14 @@ def test_metrics_come_per_epoch_and_per_distance(finished):
     assert len(values["test/miou_d03"]) == 1
 
 
-def test_a_panel_shows_every_system(finished):
+def test_a_panel_shows_every_method(finished):
     (captions,) = history(finished)["panels/clip0/captions"]  # in the second epoch of two
     (path,) = finished[0].glob("wandb/offline-run-*/files/media/images/panels/*.png")
-    picture = np.asarray(Image.open(path))
+    image = np.asarray(Image.open(path))
     assert captions[0].endswith("3 frames from its keyframe")
     # image, label, motion; labels and errors of 1x, 0.5x and AR: 9 tiles of 48x64 in rows of 4
-    assert picture.shape == (3 * (48 + 14), 4 * 66 - 2, 3)
-    tiles = [picture[62 * (i // 4) + 14 :, 66 * (i % 4) :][:48, :64] for i in range(10)]
+    assert image.shape == (3 * (48 + 14), 4 * 66 - 2, 3)
+    tiles = [image[62 * (i // 4) + 14 :, 66 * (i % 4) :][:48, :64] for i in range(10)]
     assert all(tile.any() for tile in tiles[:9])
     assert not tiles[9].any()
 
@@ -142,7 +145,7 @@ def test_test_leaves_its_tables_and_its_plot(finished):
     assert plot.read_bytes() == (finished[0] / "miou_over_distance.png").read_bytes()
 
 
-def test_both_checkpoints_are_artifacts_of_their_own(finished):
+def test_both_checkpoints_are_separate_artifacts(finished):
     names = [r.artifact.name for r in finished[1] if r.artifact.type == "model"]
     assert sorted(name.partition("-")[0] for name in names) == ["best", "last"]
 

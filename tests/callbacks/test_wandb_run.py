@@ -1,4 +1,4 @@
-"""The run in W&B that an interrupted run goes on as."""
+"""The W&B run of an interrupted run that resumes."""
 
 import pytest
 import wandb
@@ -21,13 +21,13 @@ def recorded(run):
     return {"class_path": "lightning.pytorch.loggers.WandbLogger", "init_args": {"id": run}}
 
 
-def test_a_run_that_goes_on_keeps_its_id():
+def test_a_run_that_resumes_keeps_its_id():
     loggers = [logger("CSVLogger"), logger()]
     keep_wandb_run(loggers, [{"class_path": "CSVLogger", "init_args": {}}, recorded("abc")])
     assert [each.init_args.id for each in loggers] == [None, "abc"]
 
 
-def test_new_runs_have_ids_of_their_own():
+def test_new_runs_have_different_ids():
     first, second = logger(), logger()
     keep_wandb_run(first, None)
     keep_wandb_run(second, None)

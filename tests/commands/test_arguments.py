@@ -14,12 +14,13 @@ from arseg_lightning.messages import CommandError
 
 USAGES = {
     "bench": "[CASE ...] [options]",
-    "cost": "[CONFIG ...] [options]",
+    "compare": "[CONFIG ...] --video VIDEO [options]",
+    "cost": "CONFIG ... [options]",
     "check-data": "DATA [options]",
     "encode": "SOURCE --output OUTPUT [options]",
     "export": "CONFIG ... --output OUTPUT [options]",
     "motion": "VIDEO --labels LABELS [options]",
-    "predict": "CONFIG ... --video VIDEO --output OUTPUT [options]",
+    "predict": "[CONFIG ...] --video VIDEO --output OUTPUT [options]",
     "prepare": "[CONFIG ...] [options]",
     "report": "RUN ... [options]",
     "sweep": "FILE [options] [-- EXTRA ...]",
@@ -99,7 +100,7 @@ def test_words_about_the_experiment_are_overrides():
     ]
 
 
-def test_what_stands_behind_two_dashes_is_for_others():
+def test_what_follows_two_dashes_is_for_others():
     assert named(COMMANDS["sweep"], ["a.yaml", "--", "--x", "1"])[2:] == ['--extra=["--x", "1"]']
 
 

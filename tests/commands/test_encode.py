@@ -33,7 +33,7 @@ def test_a_video_keeps_its_frame_rate_and_loses_its_b_frames(tmp_path):
     assert probe(tmp_path / "clip.mp4").fps == 12.5
 
 
-def test_pictures_are_scaled_on_request(tmp_path):
+def test_frames_are_scaled_on_request(tmp_path):
     encode(write_video(tmp_path / "source.mp4"), tmp_path / "clip.mp4", size=(32, 48))
     assert probe(tmp_path / "clip.mp4").size == (32, 48)
 

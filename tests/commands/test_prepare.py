@@ -153,9 +153,7 @@ def test_a_disk_that_is_read_only_serves_what_is_there(videos, small_disk, capsy
     assert prepare(video=videos[0], store=store, workers=1).found == 1
     with pytest.raises(SystemExit):
         prepare(video=folder, store=store, workers=1)
-    assert (
-        "Read-only file system; write to a place that is not read-only" in capsys.readouterr().out
-    )
+    assert "Read-only file system; write to a disk that is not read-only" in capsys.readouterr().out
     small_disk.remount("rw,size=1m")
     report = prepare(video=folder, store=store, workers=1)
     assert (report.made, report.found) == (2, 1)

@@ -1,4 +1,4 @@
-"""The command report: from a folder of results to tables and pictures."""
+"""The command report: from a folder of results to tables and plots."""
 
 import csv
 
@@ -21,7 +21,7 @@ def test_the_command_is_on_the_command_line(tmp_path, capsys):
     assert "## Against conv" in (tmp_path / "out" / "report.md").read_text()
 
 
-def test_tables_pictures_and_what_is_left_out_are_written(tmp_path, capsys):
+def test_tables_plots_and_what_is_left_out_are_written(tmp_path, capsys):
     runs = study(tmp_path / "runs")
     (runs / "result.json").write_text("broken")
     document = report([runs], tmp_path / "out", reference="ar")
@@ -39,7 +39,7 @@ def test_tables_pictures_and_what_is_left_out_are_written(tmp_path, capsys):
     assert (first["run"], first["mIoU %"], first["seeds"]) == ("ar", "57.0 ± 1.4", "2")
 
 
-def test_every_picture_of_the_report_is_there(tmp_path):
+def test_every_plot_of_the_report_is_there(tmp_path):
     runs = study(tmp_path / "runs")
     for ratio, interval in ((0.3, 6), (0.5, 6), (0.3, 12)):
         own = [method(f"AR {ratio}x", ratio, 3.0, interval)]

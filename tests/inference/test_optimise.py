@@ -12,7 +12,7 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.inference import FoldedCReFF, Optimisations
 from arseg_lightning.inference.early_context import EarlyContext
 from arseg_lightning.inference.folded_creff import FusedCReFF
-from arseg_lightning.inference.network import InferenceNetwork
+from arseg_lightning.inference.network import _InferenceNetwork
 from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
 from arseg_lightning.methods import (
     ARSeg,
@@ -225,7 +225,7 @@ def test_an_unknown_method_keeps_its_output_and_its_networks_are_found_wherever_
     norms = [name for name, part in fast.named_modules() if isinstance(part, nn.BatchNorm2d)]
     assert [name for name in norms if "auxiliary" not in name] == []  # those heads never run
     assert fast.again is fast.listed[0]
-    assert sum(isinstance(part, InferenceNetwork) for part in fast.modules()) == 3
+    assert sum(isinstance(part, _InferenceNetwork) for part in fast.modules()) == 3
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -122,7 +122,7 @@ CALLBACKS = {
     "ModelCheckpoint": Line(""),
     "ModelPruning": Line("pruning_fn=l1_unstructured"),
     "ModelSummary": Line("max_depth=2"),
-    "OnExceptionCheckpoint": Line("dirpath=DIR", "leave it out; .* goes on from last.ckpt"),
+    "OnExceptionCheckpoint": Line("dirpath=DIR", "leave it out; .* resumes from last.ckpt"),
     "ProgressBar": Line(""),
     "RichModelSummary": Line("", "pip install -U rich"),
     "RichProgressBar": Line("", "pip install -U rich"),

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
 
 from arseg_lightning.callbacks import RunCheckpoint, run_callbacks
 from arseg_lightning.callbacks.run_callbacks import has_bar
-from arseg_lightning.callbacks.run_record import refuse_what_is_not_recorded
+from arseg_lightning.callbacks.run_folder import refuse_what_is_not_recorded
 from arseg_lightning.cli import main
 from tests.test_cli import HIGH_RES, configuration, driving
 
@@ -58,21 +58,13 @@ def test_a_checkpoint_of_the_users_is_kept_beside_ours(tmp_path, capsys):
     assert len([key for key in states if key.startswith(("ModelCheckpoint", "RunCheck"))]) == 3
 
 
-def test_a_checkpoint_of_an_older_run_brings_the_best_so_far(tmp_path):
-    older = ModelCheckpoint(tmp_path, "best", monitor="val/miou", mode="max")
-    own = RunCheckpoint(tmp_path, "best", monitor="val/miou", mode="max")
-    states = {"callbacks": {own.state_key.removesuffix(" of best.ckpt"): older.state_dict()}}
-    own.on_load_checkpoint(None, None, states)
-    assert states["callbacks"][own.state_key] == older.state_dict()
-
-
 def test_what_a_record_cannot_hold_is_named():
     record = "trainer:\n  callbacks:\n  - init_args:\n      model: Unable to serialize instance X\n"
     with pytest.raises(ValueError, match=r"trainer.callbacks.0.model is X, which the run's record"):
         refuse_what_is_not_recorded(record)
 
 
-def test_a_run_whose_accumulation_changes_goes_on(tmp_path):
+def test_a_run_whose_accumulation_changes_resumes(tmp_path):
     config = configuration(tmp_path, HIGH_RES, train_on="stills", val=driving(50), val_losses=False)
     more = tmp_path / "more.yaml"
     more.write_text(

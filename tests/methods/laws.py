@@ -13,7 +13,7 @@ from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.export import ExportSettings, export_method
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import FrameInput, Output, Stream, VideoMethod, nominal_steps
-from arseg_lightning.methods.method import check_state
+from arseg_lightning.methods.plan import check_state
 from arseg_lightning.types import ClipBatch
 from tests.methods.footage import NUM_FRAMES, SIZE, Footage, needed, video
 from tests.tiny import clip_batch

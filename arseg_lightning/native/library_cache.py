@@ -1,29 +1,30 @@
-"""Keeps compiled kernels, in a folder of the user's own."""
+"""A cache of compiled kernels, in a folder of the user's."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
 import hashlib
+import importlib.util
 import os
 import platform
 import tempfile
 from pathlib import Path
 
 from arseg_lightning.files import replacing
-from arseg_lightning.native.compiler import Compiler, NoNativeKernel, provide_openmp
+from arseg_lightning.native.compiler import Compiler, NoNativeKernel
 
 __all__ = ["library_for"]
 
 
 def library_for(source: Path, compiler: Compiler, variant: tuple[str, ...]) -> ctypes.CDLL:
-    """The library of a source: the kept one, else made and kept, else made for this process.
+    """The library of a source: from the cache, else built there, else built for this process.
 
     It is filed under a hash of all that it depends on, and appears complete or not at all, so
     that several processes may start at once.
 
     Raises:
-        NoNativeKernel: If it can be neither.
+        NoNativeKernel: If it cannot be built or loaded.
     """
     text = source.read_text(encoding="utf-8")
     flags = compiler.flags(text, variant)
@@ -48,13 +49,13 @@ def library_for(source: Path, compiler: Compiler, variant: tuple[str, ...]) -> c
 
 
 def _folder() -> Path:
-    """The folder for compiled kernels, made if it is not there.
+    """The folder for compiled kernels, which is created.
 
-    What lies in it is run, so nobody else may own it or write into it.
+    Its files are run, so nobody else may own it or write into it.
     """
-    own, of_user = os.environ.get("ARSEG_LIGHTNING_CACHE"), os.environ.get("XDG_CACHE_HOME", "")
-    if own:
-        cache = Path(own)
+    chosen, of_user = os.environ.get("ARSEG_LIGHTNING_CACHE"), os.environ.get("XDG_CACHE_HOME", "")
+    if chosen:
+        cache = Path(chosen)
     elif Path(of_user).is_absolute():
         cache = Path(of_user) / "arseg_lightning"
     else:
@@ -73,13 +74,35 @@ def _folder() -> Path:
 
 def _open(path: Path, variant: tuple[str, ...]) -> ctypes.CDLL:
     if "openmp" in variant:
-        provide_openmp()
+        _provide_openmp()
     return ctypes.CDLL(str(path))
+
+
+def _provide_openmp() -> None:
+    """Make GNU's OpenMP visible to the kernels, which are linked without any.
+
+    PyTorch brings its own copy. Two of them in one process would be two sets of threads that take
+    the cores from each other, so PyTorch's is taken, loaded already or not.
+    """
+    candidates = ["libgomp.so.1"]
+    torch = importlib.util.find_spec("torch")  # finds it without importing it
+    if torch is not None and torch.origin is not None:
+        package = Path(torch.origin).parent
+        folders = (package / "lib", package.parent / "torch.libs")
+        found = [path for folder in folders for path in sorted(folder.glob("libgomp*.so*"))]
+        candidates = [*map(str, found), *candidates]
+    for candidate in candidates:
+        try:
+            ctypes.CDLL(candidate, mode=ctypes.RTLD_GLOBAL)
+        except OSError:
+            continue
+        return
+    raise NoNativeKernel("OpenMP's libgomp.so.1 cannot be loaded; install libgomp1")
 
 
 @functools.cache
 def _processor() -> str:
-    """What kind of processor the code is made for."""
+    """The kind of processor: code that is compiled for one may not run on another."""
     cpuinfo = Path("/proc/cpuinfo")
     text = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.exists() else ""
     kinds = ("model", "flags", "features", "cpu part", "vendor_id")

@@ -1,0 +1,118 @@
+"""Pushes the frames of a video through several methods at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from arseg_lightning.cost import MethodCost, method_cost
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.methods import Stream, StreamResult, VideoMethod
+from arseg_lightning.metrics import Flicker, confusion_matrix, mean_iou
+from arseg_lightning.streaming.figures import Figures
+from arseg_lightning.types import Motion
+from arseg_lightning.video.chain import Chaining, MotionChain
+from arseg_lightning.video.live import StreamedFrame
+
+__all__ = ["Compared", "compare_methods"]
+
+
+@dataclass
+class Compared:
+    """What one method did with a video.
+
+    Args:
+        name: Its name.
+        cost: What its roles cost.
+        confusion: Pixels by the reference's class (row) and its own (column), (K, K).
+        flicker: How often its labels change where nothing but motion happens.
+        figures: Keyframes, roles, times.
+    """
+
+    name: str
+    cost: MethodCost
+    confusion: torch.Tensor
+    flicker: Flicker = field(default_factory=Flicker)
+    figures: Figures = field(default_factory=Figures)
+
+    def record(self) -> dict[str, Any]:
+        """Its figures by name, for tables and files."""
+        known = self.figures.summary()
+        latency = known["latency_ms"].get("all", {})
+        total = int(self.confusion.sum())
+        return {
+            "method": self.name,
+            "agreement_miou": float(mean_iou(self.confusion)),
+            "agreement_pixels": int(self.confusion.diagonal().sum()) / total if total else 0.0,
+            "flicker": self.flicker.share,
+            "gmacs": self.cost.mean_over(self.figures.executed, known["frames"]) / 1e9,
+            "mean_ms": latency.get("mean"),
+            "p95_ms": latency.get("p95"),
+            "max_ms": latency.get("max"),
+            "frames": known["frames"],
+            "keyframes": known["keyframes"],
+            "roles": known["roles"],
+        }
+
+
+def compare_methods(
+    frames: Iterable[StreamedFrame],
+    methods: Mapping[str, VideoMethod],
+    num_classes: int,
+    normalise: Normalisation | None = None,
+    chaining: Chaining = "subpixel",
+    show: Callable[[int], None] = lambda done: None,
+) -> list[Compared]:
+    """Run methods side by side on the same frames.
+
+    Args:
+        frames: Of one video, as a live source gives them.
+        methods: By name, in eval mode; the first is the reference that others are compared with.
+        num_classes: Number of classes K.
+        normalise: How their networks want their images.
+        chaining: How motion is composed over frames.
+        show: Is told the number of frames that are done.
+
+    Raises:
+        ValueError: If there are no frames, or a method cannot be streamed or counted.
+    """
+    streams = {name: Stream(method, normalise, chaining) for name, method in methods.items()}
+    found: dict[str, Compared] = {}
+    chain: MotionChain | None = None
+    for done, frame in enumerate(frames, start=1):
+        if not found:
+            blank = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+            for name, method in methods.items():
+                cost = method_cost(method, frame.frame.size)
+                has_keyframes = bool(method.key_roles)
+                figures = Figures(with_keyframes=has_keyframes)
+                found[name] = Compared(name, cost, blank.clone(), figures=figures)
+        motion, chain = _to_previous(frame, chain, chaining)
+        reference: StreamResult | None = None
+        for name, stream in streams.items():
+            result = stream.push(frame)
+            reference = reference or result
+            truth, own = (torch.from_numpy(each.labels) for each in (reference, result))
+            found[name].confusion += confusion_matrix(own, truth, num_classes)
+            found[name].flicker.add(result.labels, motion)
+            found[name].figures.add(result)
+        show(done)
+    if not found:
+        raise ValueError("the video has no frames that could be compared")
+    return [*found.values()]
+
+
+def _to_previous(
+    frame: StreamedFrame, chain: MotionChain | None, chaining: Chaining
+) -> tuple[Motion | None, MotionChain]:
+    """The motion of a frame to the one shown before it, and the chain that goes on."""
+    index = frame.frame.index
+    if chain is None or frame.restart is not None or frame.step is None:
+        return None, MotionChain(frame.frame.size, chaining, index)
+    step = replace(frame.step, frame=index)
+    chain.restart(index - 1, step)
+    chain.push(step)
+    return chain.motion(index), chain

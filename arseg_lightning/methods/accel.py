@@ -1,0 +1,103 @@
+"""Accel: a warped feature's scores, and those of a small network that sees the current frame."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.losses import SegmentationLoss
+from arseg_lightning.methods.clock import Clock
+from arseg_lightning.methods.dff import DFF, FlowFactory
+from arseg_lightning.methods.method import VideoMethod
+from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.plan import FrameInput, State
+from arseg_lightning.models.label_map import resize_scores
+from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.models.timing import section
+from arseg_lightning.ranges import check_words
+
+__all__ = ["Accel"]
+
+Trains = Literal["all", "fusion"]
+
+
+class Accel(DFF):
+    """DFF's scores (the reference) and those of an update network, put together by a 1x1.
+
+    The 1x1 convolution starts as the update network's scores alone.
+
+    Args:
+        num_classes: Number of classes.
+        network: Builds the reference network, run on keyframes only.
+        update_network: Builds the network that is run on the other frames, a smaller one.
+        flow: See :class:`DFF`.
+        motion: See :class:`DFF`.
+        frames: See :class:`DFF`.
+        trains: ``all``, through the recursion; or ``fusion``, the 1x1 convolution alone, as the
+            published configurations do.
+        loss: See :class:`DFF`.
+        clock: See :class:`DFF`.
+
+    Source: Jain et al., Accel: A Corrective Fusion Network for Efficient Semantic Segmentation on
+        Video, CVPR 2019; the start of the 1x1 from Guan et al., DA-VSN, ICCV 2021.
+    Differs: scores are fused on the finer of both grids, not at the image's size.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        network: SegmentorFactory,
+        update_network: SegmentorFactory,
+        flow: FlowFactory | None = None,
+        motion: Literal["previous", "keyframe"] = "previous",
+        frames: int = 5,
+        trains: Trains = "all",
+        loss: SegmentationLoss | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(num_classes, network, flow, motion, frames, loss, clock)
+        check_words(trains=(trains, Trains))
+        self.update_network = update_network(num_classes)
+        classes = self.network.num_classes
+        self.fusion = nn.Conv2d(2 * classes, classes, 1)
+        with torch.no_grad():
+            eye = torch.eye(classes)[:, :, None, None]
+            self.fusion.load_state_dict(
+                {
+                    "weight": torch.cat([eye, torch.zeros_like(eye)], dim=1),
+                    "bias": torch.zeros(classes),
+                }
+            )
+        if trains == "fusion":
+            self.freeze("network", "update_network", *(["flow"] if self.flow is not None else []))
+
+    def step(
+        self, role: str, frame: FrameInput, state: State, **inputs: Tensor
+    ) -> tuple[Output, State]:
+        """Segment a frame; what is fused is not fed back."""
+        reference, state = super().step(role, frame, state)
+        if role == "keyframe":
+            return reference, state
+        with section("network"):
+            update = self.update_network.output(frame.image)
+            one, other = update.scores, reference.scores  # (B, K, h, w) each
+            finer = update if one.shape[-1] >= other.shape[-1] else reference
+            size = finer.scores.shape[-2:]
+            both = [
+                resize_scores(each.scores, (size[0], size[1]), each.align_corners)
+                for each in (update, reference)
+            ]
+            scores = self.fusion(torch.cat(both, dim=1))
+        return Output(scores, finer.align_corners, side=update.side), state
+
+    def baselines(self) -> dict[str, VideoMethod]:
+        """Either network on every frame."""
+        return super().baselines() | {"update 1x": PerFrame(0, shared(self.update_network))}
+
+    def rewrite(self, optimisations: Optimisations) -> None:
+        """Also bring the 1x1 convolution to the networks' precision."""
+        super().rewrite(optimisations)
+        self.fusion.to(optimisations.dtype)

@@ -1,0 +1,123 @@
+"""Deep Feature Flow: the keyframe's feature is warped from frame to frame, trained end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from arseg_lightning.losses import SegmentationLoss
+from arseg_lightning.methods.clock import Clock
+from arseg_lightning.methods.method import Needs, VideoMethod
+from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.plan import FrameInput, State
+from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.models.timing import section
+from arseg_lightning.propagation import warp, warp_to
+from arseg_lightning.propagation.flow import FlowNetwork
+from arseg_lightning.propagation.warp import motion_to_grid
+from arseg_lightning.ranges import check_range, check_words
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["DFF", "FlowFactory"]
+
+FlowFactory = Callable[[], FlowNetwork]
+"""Builds a flow network."""
+
+
+class DFF(PerFrame):
+    """Segments keyframes; on others the feature of the frame before is warped and classified.
+
+    Args:
+        num_classes: Number of classes.
+        network: Builds the segmentation network, run on keyframes only.
+        flow: Builds a network that estimates motion to the frame before, and learns with the rest;
+            the codec's motion, which costs nothing, by default.
+        motion: Where the codec's motion leads: to the frame before (``previous``), whose feature
+            is warped again and again; or to the keyframe (``keyframe``), whose feature is warped
+            once.
+        frames: Frames of a training clip, the first of which is the keyframe; the last is labelled.
+        loss: What is minimised on the last frame; cross entropy by default.
+        clock: When a frame becomes a keyframe; every L-th by default, published with L = 5.
+
+    Raises:
+        ValueError: If there are fewer than 2 frames, or motion leads elsewhere.
+
+    Source: Zhu et al., Deep Feature Flow for Video Recognition, CVPR 2017; for segmentation as in
+        Jain et al., Accel, CVPR 2019.
+    """
+
+    roles: tuple[str, ...] = ("keyframe", "nonkeyframe")
+    key_roles = frozenset({"keyframe"})
+
+    def __init__(
+        self,
+        num_classes: int,
+        network: SegmentorFactory,
+        flow: FlowFactory | None = None,
+        motion: Literal["previous", "keyframe"] = "previous",
+        frames: int = 5,
+        loss: SegmentationLoss | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(num_classes, network, loss=loss)
+        check_words(motion=(motion, Literal["previous", "keyframe"]))
+        check_range(2, frames=frames)
+        self.flow = None if flow is None else flow()
+        self.motion = "previous" if flow is not None else motion
+        self.needs = Needs(motion=motion if flow is None else None, frames=frames)
+        self.use_clock(clock)
+
+    @property
+    def name(self) -> str:
+        """The method, and where its motion comes from."""
+        source = "codec" if self.flow is None else type(self.flow).__name__
+        return f"{type(self).__name__} ({source}{', one warp' * (self.motion == 'keyframe')})"
+
+    def step(
+        self, role: str, frame: FrameInput, state: State, **inputs: Tensor
+    ) -> tuple[Output, State]:
+        """Segment a frame; the state is the feature, and the image that a flow network compares."""
+        if role == "keyframe":
+            with section("network"):
+                output = self.network.output(frame.image)
+            assert output.feature is not None
+            return output, self._remember(output.feature, frame)
+        feature = self.warped(frame, state)
+        with section("network"):
+            scores = self.network.classifier(feature)
+        output = Output(scores, self.network.align_corners, feature)
+        return output, state if self.motion == "keyframe" else self._remember(feature, frame)
+
+    def warped(self, frame: FrameInput, state: State) -> Tensor:
+        """Warp what the state remembers to the current frame, (B, C, h, w)."""
+        feature = state["feature"]
+        if self.flow is None:
+            with section("warp"):
+                return warp_to(feature, frame.field())
+        with section("network"):
+            motion = self.flow(frame.image, state["previous_image"])
+        with section("warp"):
+            size = (feature.shape[-2], feature.shape[-1])
+            return warp(feature, motion_to_grid(motion, size))
+
+    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
+        """Go through each clip as a stream does, and segment its last frame."""
+        outputs = self.unroll(clip)
+        segmentation = self.loss(outputs[-1], clip.labels[:, -1])
+        side = outputs[0].side
+        unused = [*side.dense, *([] if side.presence is None else [side.presence])]
+        if unused:
+            # The keyframe has no label for its training-only heads; several processes expect a
+            # gradient for every parameter, and get zeros.
+            segmentation = segmentation + 0.0 * torch.stack([each.sum() for each in unused]).sum()
+        return {"segmentation": segmentation}
+
+    def baselines(self) -> dict[str, VideoMethod]:
+        """Its network on every frame."""
+        return {"1x": PerFrame(0, shared(self.network))}
+
+    def _remember(self, feature: Tensor, frame: FrameInput) -> State:
+        return {"feature": feature} | ({} if self.flow is None else {"previous_image": frame.image})

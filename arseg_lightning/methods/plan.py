@@ -1,0 +1,100 @@
+"""What goes in and out of a method's step: plans, frames and states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["FrameInput", "Plan", "State", "check_state"]
+
+State = Mapping[str, Tensor]
+"""What a stream remembers from frame to frame: tensors by name, the batch axis first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with a frame: data, of which log, cost and export are made.
+
+    Args:
+        role: Which step runs, in the method's own words.
+        inputs: Tensors for the step that the plan has made: a mask, a weight.
+        executed: Share of the role's multiply-accumulates that the step executes.
+        reason: Why, for the log; for a key role, why the frame became a keyframe.
+        final: False if another plan follows for the same frame, made with the step's state.
+    """
+
+    role: str
+    inputs: Mapping[str, Tensor] = field(default_factory=dict)
+    executed: float = 1.0
+    reason: str | None = None
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInput:
+    """What a step is given of a frame.
+
+    Args:
+        image: Normalised RGB at full resolution, (B, 3, H, W).
+        motion: Backward motion in pixels, (B, 2, H, W), leading where ``Needs.motion`` says; zero
+            where there is nothing to lead to. None if the method needs none.
+        valid: False where no vector led there and the motion was filled in, bool (B, 1, H, W).
+    """
+
+    image: Tensor
+    motion: Tensor | None = None
+    valid: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.image.shape[-2], self.image.shape[-1]
+
+    @classmethod
+    def of(cls, clip: ClipBatch, index: int) -> FrameInput:
+        """A frame of each of several clips."""
+        motion = None if clip.motion is None else clip.motion[:, index]
+        valid = None if clip.valid is None else clip.valid[:, index, None]
+        return cls(clip.images[:, index], motion, valid)
+
+    @classmethod
+    def stack(cls, frames: Sequence[FrameInput]) -> FrameInput:
+        """Make one batch of several frames."""
+        images, motion, valid = zip(*((f.image, f.motion, f.valid) for f in frames), strict=True)
+        if motion[0] is None:
+            return cls(torch.cat(images))
+        return cls(torch.cat(images), torch.cat(motion), torch.cat(valid))
+
+    def field(self) -> Tensor:
+        """The motion of a method that needs some.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if self.motion is None:
+            raise ValueError("the step reads motion; declare it in the method's needs")
+        return self.motion
+
+
+def check_state(state: State, name: str) -> State:
+    """Return a state, or raise if it is not tensors by name.
+
+    Args:
+        state: What a step has returned.
+        name: The method's name.
+    """
+    what = type(state).__name__
+    if isinstance(state, Mapping):
+        wrong = {k: type(v).__name__ for k, v in state.items() if not isinstance(v, Tensor)}
+        if not wrong:
+            return state
+        what = ", ".join(f"{name}: {kind}" for name, kind in wrong.items())
+    raise TypeError(
+        f"the state of {name} is a mapping of names to tensors, got {what}; what is no tensor "
+        f"belongs into its memory (begin)"
+    )

@@ -1,0 +1,180 @@
+"""Semantic segmentation networks of Hugging Face's transformers, as segmentors."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.types import ClassSet
+
+__all__ = ["HuggingFaceSegmentor", "hugging_face_classes", "hugging_face_normalisation"]
+
+
+class HuggingFaceSegmentor(Segmentor):
+    """A network such as SegFormer, cut before the last 1x1 convolution.
+
+    Args:
+        num_classes: Number of classes K. Where the pretrained network has another number, its last
+            convolution starts anew, for training.
+        name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
+        revision: Branch, tag or commit of the repository.
+
+    Raises:
+        ValueError: If the package transformers is missing, there is no such network, it is no
+            semantic segmentation network, or it does not end in a 1x1 convolution.
+    """
+
+    align_corners = False
+
+    def __init__(self, num_classes: int, name: str, revision: str = "main") -> None:
+        super().__init__()
+        model = _load("AutoModelForSemanticSegmentation", name, revision)
+        path, classifier = _last_convolution(model, name)
+        self.cut = _Cut(classifier)
+        self.feature_channels = classifier.in_channels
+        if classifier.out_channels != num_classes:
+            classifier = nn.Conv2d(classifier.in_channels, num_classes, 1)
+        self.classifier = classifier
+        model.set_submodule(path, self.cut)
+        if getattr(model, "auxiliary_head", None) is not None:
+            model.auxiliary_head = None  # it would learn from labels at the model's own call
+        self.model = model
+        blank = torch.zeros(1, 3, 128, 128, device="meta")
+        with torch.no_grad():
+            feature = copy.deepcopy(self).to("meta").eval().features(blank)
+        self.feature_stride = 128 // feature.shape[-1]
+
+    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
+        """Compute the feature; nothing is predicted beside it."""
+        self.model(pixel_values=image)
+        return self.cut.take(), SideOutputs()
+
+
+class _Cut(nn.Module):
+    """Stands where the last convolution was, and keeps what came there.
+
+    Some networks resize what follows to the image's size; it gives them one channel to do so.
+    Others ask the convolution how it moves.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.kernel_size, self.stride = convolution.kernel_size, convolution.stride
+        self.padding, self.dilation = convolution.padding, convolution.dilation
+        self._kept: list[Tensor] = []
+
+    def forward(self, feature: Tensor) -> Tensor:
+        self._kept[:] = [feature]
+        return feature[:, :1]
+
+    def take(self) -> Tensor:
+        return self._kept.pop()
+
+
+def hugging_face_classes(name: str, revision: str = "main") -> ClassSet:
+    """Read a network's class names; a palette of well separated colours is made for them.
+
+    Args:
+        name: See :class:`HuggingFaceSegmentor`, as for ``revision``.
+        revision: Branch, tag or commit.
+    """
+    labels: dict[int, str] = _load("AutoConfig", name, revision).id2label
+    names = tuple(labels[index] for index in sorted(labels))
+    return ClassSet(Path(name).name, names, tuple(_colour(index) for index in range(len(names))))
+
+
+def hugging_face_normalisation(name: str, revision: str = "main") -> Normalisation:
+    """Read the mean and deviation that a network was trained with; ImageNet's if it says nothing.
+
+    Args:
+        name: See :class:`HuggingFaceSegmentor`, as for ``revision``.
+        revision: Branch, tag or commit.
+    """
+    folder = Path(name)
+    file: str | None = str(folder / "preprocessor_config.json")
+    if not folder.is_dir():
+        hub = _transformers().utils.hub
+        file = hub.cached_file(
+            *(name, "preprocessor_config.json"),
+            revision=revision,
+            _raise_exceptions_for_missing_entries=False,
+        )
+    if file is None or not Path(file).is_file():
+        return Normalisation()
+    facts = json.loads(Path(file).read_text(encoding="utf-8"))
+    if not facts.get("do_normalize", True):
+        return Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    standard = Normalisation()
+    mean, std = facts.get("image_mean", standard.mean), facts.get("image_std", standard.std)
+    return Normalisation(tuple(mean), tuple(std))
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            "networks of Hugging Face need the package transformers: "
+            "pip install 'arseg_lightning[hf]'"
+        ) from error
+    return transformers
+
+
+def _load(kind: str, name: str, revision: str) -> Any:
+    """Load a network or its configuration.
+
+    Raises:
+        ValueError: If it is not there, or of another kind.
+    """
+    transformers = _transformers()
+    try:
+        return getattr(transformers, kind).from_pretrained(name, revision=revision)
+    except OSError as error:
+        raise ValueError(
+            f"{name} is neither a folder that save_pretrained wrote nor a repository that can be "
+            f"reached ({str(error).splitlines()[0]}); check the name and the connection, or "
+            f"download it once: huggingface-cli download {name}"
+        ) from error
+    except ValueError as error:
+        kinds = transformers.models.auto.modeling_auto
+        known = ", ".join(sorted(kinds.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES))
+        raise ValueError(
+            f"{name} is no semantic segmentation network of transformers "
+            f"({str(error).splitlines()[0][:200]}); such networks are {known}"
+        ) from error
+
+
+def _last_convolution(model: Any, name: str) -> tuple[str, nn.Conv2d]:
+    """Find the 1x1 convolution that scores classes, and where it is."""
+    found = [
+        (path, module)
+        for path, module in model.named_modules()
+        if isinstance(module, nn.Conv2d)
+        and module.kernel_size == (1, 1)
+        and module.out_channels == model.config.num_labels
+        and not path.startswith("auxiliary")
+    ]
+    if not found:
+        raise ValueError(
+            f"{name} ({type(model).__name__}) does not end in a 1x1 convolution, before which it "
+            f"could be cut; use one that does, such as SegFormer"
+        )
+    return found[-1]
+
+
+def _colour(index: int) -> tuple[int, int, int]:
+    """A colour by the bits of an index, as in PASCAL VOC's palette."""
+    red = green = blue = 0
+    for shift in range(8):
+        bits = index + 1 >> 3 * shift
+        red |= (bits & 1) << 7 - shift
+        green |= (bits >> 1 & 1) << 7 - shift
+        blue |= (bits >> 2 & 1) << 7 - shift
+    return red, green, blue

@@ -1,0 +1,7 @@
+"""Networks that estimate motion from two images, for videos whose codec says nothing useful."""
+
+from arseg_lightning.propagation.flow.flow_network import FlowNetwork, load_flow_weights
+from arseg_lightning.propagation.flow.flownet import FlowNetS
+from arseg_lightning.propagation.flow.raft import RAFTSmall
+
+__all__ = ["FlowNetS", "FlowNetwork", "RAFTSmall", "load_flow_weights"]

@@ -1,0 +1,45 @@
+"""What a flow network gives, and how its weights are read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from arseg_lightning.models.weight_file import read_checkpoint
+
+__all__ = ["FlowNetwork", "load_flow_weights"]
+
+
+class FlowNetwork(nn.Module, ABC):
+    """Estimates where each pixel of an image was in another, by the motion law."""
+
+    @abstractmethod
+    def forward(self, image: Tensor, reference: Tensor) -> Tensor:
+        """Estimate backward motion: ``image(p) = reference(p + motion(p))``.
+
+        Shapes:
+            image, reference: (B, 3, H, W), normalised   returns: (B, 2, h, w), in pixels of its
+            own grid
+        """
+
+
+def load_flow_weights(network: FlowNetwork, path: str | Path) -> None:
+    """Load a flow network's weights, ours or the published ones.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a checkpoint, or that of another network.
+    """
+    state = read_checkpoint(path)
+    own = network.state_dict()
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    missing = sorted(own.keys() - state.keys())
+    wrong = [n for n, value in own.items() if n in shapes and shapes[n] != tuple(value.shape)]
+    if missing or wrong:
+        raise ValueError(
+            f"{path} does not hold the weights of a {type(network).__name__}: "
+            f"{f'missing {missing[:3]}' if missing else f'other shapes of {wrong[:3]}'}"
+        )
+    network.load_state_dict({name: state[name] for name in own})

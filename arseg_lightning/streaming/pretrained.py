@@ -1,0 +1,96 @@
+"""Methods around a network that somebody else has trained: no run, no training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.methods import TRAINING_FREE, Clock, NetworkMethodFactory, VideoMethod
+from arseg_lightning.methods.per_frame import shared
+from arseg_lightning.models import (
+    HuggingFaceSegmentor,
+    Segmentor,
+    hugging_face_classes,
+    hugging_face_normalisation,
+)
+from arseg_lightning.streaming.device import choose_device
+from arseg_lightning.streaming.load import choose_clock
+from arseg_lightning.streaming.segmenter import Segmenter
+from arseg_lightning.types import ClassSet
+
+__all__ = ["PretrainedNetwork", "load_pretrained"]
+
+_HUB = "hf:"
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainedNetwork:
+    """A trained network, and what it says of itself.
+
+    Args:
+        name: As it was asked for.
+        network: The network, in eval mode.
+        classes: The classes that it tells apart.
+        normalise: How it wants its images.
+    """
+
+    name: str
+    network: Segmentor
+    classes: ClassSet
+    normalise: Normalisation
+
+    def method(self, build: NetworkMethodFactory | None = None) -> VideoMethod:
+        """Put a method around it; one for every frame by itself, if none is given.
+
+        Raises:
+            ValueError: If the method has parts of its own that would have to be trained.
+        """
+        method = (build or TRAINING_FREE[0])(self.classes.num_classes, shared(self.network)).eval()
+        known = {id(parameter) for parameter in self.network.parameters()}
+        own = [name for name, p in method.named_parameters() if id(p) not in known]
+        if own:
+            raise ValueError(
+                f"{method.name} has weights beside its network's ({own[0]}, …), which have to be "
+                f"trained: fit an experiment with --model.method.network HuggingFaceSegmentor; "
+                f"`compare` without --method shows what needs no training"
+            )
+        return method
+
+    def segmenter(
+        self,
+        build: NetworkMethodFactory | None = None,
+        clock: Clock | None = None,
+        device: str = "auto",
+        optimisations: Optimisations = Optimisations(),  # noqa: B008
+    ) -> Segmenter:
+        """Make a segmenter of a method around it; see :func:`load_run` for the other arguments."""
+        method = self.method(build).to(choose_device(device))
+        choose_clock(method, clock)
+        return Segmenter(
+            method.for_inference(optimisations),
+            *(self.classes, self.normalise),
+            device=device,
+            precision=optimisations.precision,
+        )
+
+
+def load_pretrained(name: str) -> PretrainedNetwork:
+    """Load a trained network.
+
+    Args:
+        name: ``hf:`` and the id of a repository of the Hugging Face hub, or a folder that
+            ``save_pretrained`` wrote.
+
+    Raises:
+        ValueError: If it is named otherwise, not there, or no semantic segmentation network.
+    """
+    if not name.startswith(_HUB):
+        raise ValueError(
+            f"a pretrained network is hf:REPOSITORY or hf:FOLDER of Hugging Face, got {name!r}; "
+            f"networks that you trained here are in the folder of their run: give that instead"
+        )
+    source = name.removeprefix(_HUB)
+    classes = hugging_face_classes(source)
+    network = HuggingFaceSegmentor(classes.num_classes, source).eval()
+    return PretrainedNetwork(name, network, classes, hugging_face_normalisation(source))
