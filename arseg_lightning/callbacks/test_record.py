@@ -61,13 +61,8 @@ class TestRecord(Callback):
             num_samples=sum(methods[0].accuracy.frames_at_distance),
             provenance=self._provenance(),
         )
-<<<<<<< HEAD
-        # pandas and matplotlib: only a test waits for them
-        from arseg_lightning.report.plots import plot_result
-=======
         # pandas and matplotlib are slow to import: only a test waits for them
-        from arseg_lightning.report.plots import plot_distances
->>>>>>> main
+        from arseg_lightning.report.plots import plot_result
         from arseg_lightning.report.result_tables import (
             distance_table,
             recovered_share,
