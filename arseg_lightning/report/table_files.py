@@ -76,9 +76,9 @@ def check_format(path: Path) -> None:
         raise ValueError(f"{path} names no format of a table; let it end in {', '.join(_FORMATS)}")
 
 
-def percent_text(share: float) -> str:
+def percent_text(share: float, digits: int = 1) -> str:
     """A share in [0, 1] in percent; a dash if it is not known."""
-    return "-" if math.isnan(share) else f"{100 * share:.1f}"
+    return "-" if math.isnan(share) else f"{100 * share:.{digits}f}"
 
 
 def percent_with_spread(
