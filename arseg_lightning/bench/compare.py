@@ -39,7 +39,7 @@ class Compared:
     statistics: StreamStatistics = field(default_factory=StreamStatistics)
 
     def record(self) -> dict[str, Any]:
-        """Its figures by name, for tables and files."""
+        """Its statistics by name, for tables and files."""
         known = self.statistics.summary()
         latency = known["latency_ms"].get("all", {})
         total = int(self.confusion.sum())
