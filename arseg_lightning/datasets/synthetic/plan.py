@@ -18,7 +18,7 @@ Packed: TypeAlias = NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Choices for a whole scene; X runs right from the road's middle, Y up, Z forward, in metres."""
+    """Choices for a whole scene; X (right, from the middle of the road), Y (up), Z in metres."""
 
     rng: np.random.Generator  # of all further choices, used in a fixed order
     light: NDArray[np.float32]  # brightness of each colour channel; 1 leaves the paint as it is
