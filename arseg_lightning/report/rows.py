@@ -96,7 +96,7 @@ def rows_with_baselines(measured: pd.DataFrame) -> pd.DataFrame:
     weights: dict[Any, set[str]] = own_first.groupby(by, sort=False).weights.agg(set).to_dict()
     listed = []
     for (_, group, method), known in weights.items():
-        # Listed where all of its weights are: in the largest set, what runs are about before others.
+        # Listed once, where all of its weights are; rows that runs are about come first.
         alike = {key: others for key, others in weights.items() if key[2] == method}
         first = next(key for key, others in alike.items() if others == known)
         if first == (False, group, method) and not any(known < others for others in alike.values()):
