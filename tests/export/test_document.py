@@ -1,4 +1,4 @@
-"""docs/export.md does what it says."""
+"""The programs and tables of docs/export.md."""
 
 import contextlib
 import io
@@ -6,15 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from arseg_lightning.export import export_method, read_contract
-from arseg_lightning.methods import Needs
+from arseg_lightning.export import read_contract
 from arseg_lightning.streaming import load_run
-from tests.export.made import SETTINGS, SIZE, Recurrent, decided
+from tests.export.made import SETTINGS, SIZE
 from tests.video.small_videos import write_video
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "export.md"
@@ -52,11 +51,10 @@ def test_the_python_interface_is_as_shown(folder):
     assert shown.getvalue().splitlines() == [f"{n} {role} {SIZE}" for n, role in enumerate(roles)]
 
 
-def test_the_program_runs_methods_of_several_steps_a_frame(folder):
-    torch.manual_seed(0)
-    method = decided(Recurrent())
-    method.needs = Needs(motion="keyframe")  # as the program composes it: from the start
-    export_method(method, folder / "exported", SETTINGS, overwrite=True)
+def test_the_program_runs_methods_of_several_steps_a_frame(folder, recurrent):
+    shutil.copytree(recurrent[1], folder / "exported", dirs_exist_ok=True)
+    # The program composes motion from the keyframe, here the start.
+    replace(read_contract(folder / "exported"), motion="keyframe").write(folder / "exported")
     done = subprocess.run(
         [sys.executable, "-c", PROGRAMS[0]], capture_output=True, text=True, check=False
     )

@@ -39,7 +39,7 @@ def test_a_network_at_an_odd_size_is_the_same_on_onnx_runtime(network, tmp_path)
         pytest.param(
             CReFF(8, projection="full", direct_connection=False), "paper", marks=pytest.mark.slow
         ),
-        (ConvFusion(8), "exact"),
+        pytest.param(ConvFusion(8), "exact", marks=pytest.mark.slow),
         (GlobalAttention(8, reduction=4), "paper"),
     ],
     ids=["full", "convolution", "global"],

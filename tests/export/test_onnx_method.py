@@ -31,16 +31,6 @@ def clip(tmp_path_factory):
     return write_video(path, 15, SIZE, keyframe_interval=None)
 
 
-@pytest.fixture(scope="module")
-def recurrent(tmp_path_factory):
-    """A folder with the graphs of a method of three roles, two steps a frame, and much state."""
-    torch.manual_seed(0)
-    method = decided(Recurrent())
-    folder = tmp_path_factory.mktemp("recurrent") / "out"
-    export_method(method, folder, SETTINGS)
-    return method, folder
-
-
 def streamed(method, clip):
     stream = Stream(method)
     with open_live(clip) as video:

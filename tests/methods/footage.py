@@ -1,4 +1,4 @@
-"""Frames and motion made up, as a stream gives them and as training does."""
+"""Random frames and motion, as a stream gives them and as training does."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from arseg_lightning.video.motion import BlockMotion
 
 SIZE = (24, 32)
 NUM_FRAMES = 5
-"""Of a stream; it starts with whatever is special about starts."""
+"""Frames of a stream, from its start."""
 
 
 @dataclass(frozen=True)
 class Footage:
-    """Frames made up, with motion from each to the one before it."""
+    """Random frames, with motion from each to the one before it."""
 
     images: np.ndarray  # (T, H, W, 3), uint8
     motion: list[BlockMotion]
@@ -41,7 +41,7 @@ class Footage:
         return cls(images, motion)
 
     def frames(self) -> list[StreamedFrame]:
-        """What a live source gives."""
+        """The frames as a live source gives them."""
         return [
             StreamedFrame(
                 Frame(index, index / 25, "P" if index else "I", image),
@@ -54,7 +54,7 @@ class Footage:
     def clip(self, method: VideoMethod) -> ClipBatch:
         """The same as a training clip, without labels."""
         images = Normalisation()(torch.from_numpy(self.images).permute(0, 3, 1, 2).float())
-        fields = [*self._fields(method.needs.motion)]
+        fields = self._fields(method.needs.motion)
         motion, valid = (torch.from_numpy(np.stack(part)) for part in zip(*fields, strict=True))
         num_frames, size = len(images), images.shape[-2:]
         return needed(

@@ -1,4 +1,4 @@
-"""What holds for every video method: a method's test is a class with a small instance of it."""
+"""Laws of every video method: a method's test is a class with a small instance of it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tests.methods.footage import NUM_FRAMES, SIZE, Footage, needed, video
 from tests.tiny import clip_batch
 
 NUM_CLASSES = CAMVID11.num_classes
+READY: dict[tuple[type, int], VideoMethod] = {}
+"""Instances by class of laws and seed."""
 
 
 class MethodLaws:
@@ -32,7 +34,9 @@ class MethodLaws:
         raise NotImplementedError
 
     def ready(self, seed: int = 0) -> VideoMethod:
-        """One whose scores differ from pixel to pixel, in eval mode."""
+        """One whose scores differ from pixel to pixel, in eval mode; shared by a class's laws."""
+        if (type(self), seed) in READY:
+            return READY[type(self), seed]
         torch.manual_seed(seed)
         method = self.method()
         for name, parameter in method.named_parameters():
@@ -41,7 +45,8 @@ class MethodLaws:
             elif name.endswith("classifier.weight"):
                 torch.nn.init.normal_(parameter)
         method.after_loading()
-        return method.eval()
+        READY[type(self), seed] = method.eval()
+        return method
 
     @pytest.mark.parametrize("size", [SIZE, (25, 33), (37, 51)])
     def test_any_size_gives_labels_of_that_size(self, size):
@@ -55,10 +60,10 @@ class MethodLaws:
     def test_batch_elements_do_not_mix(self):
         method, frames = self.ready(), batch_of_frames(self.ready())
         outputs = nominal_outputs(method, frames)
-        for place in range(2):
-            alone = nominal_outputs(method, [one(frame, place) for frame in frames])
+        for index in range(2):
+            alone = nominal_outputs(method, [one(frame, index) for frame in frames])
             for together, single in zip(outputs, alone, strict=True):
-                assert_same(together.scores[place], single.scores[0])
+                assert_same(together.scores[index], single.scores[0])
 
     def test_reset_is_a_new_stream(self):
         stream = Stream(self.ready())
@@ -99,6 +104,7 @@ class MethodLaws:
 
         method.step = recorded  # type: ignore[method-assign]
         method.losses(clip)
+        del method.step
         return outputs[-1]
 
     def test_each_role_is_reached_and_counted(self):
@@ -187,20 +193,13 @@ class ExportedLikeAnother:
 def batch_of_frames(method: VideoMethod, size: tuple[int, int] = SIZE) -> list[FrameInput]:
     """The frames of two streams, side by side."""
     clips = [Footage.make(NUM_FRAMES, size, seed).clip(method) for seed in range(2)]
-    parts = ("images", "motion", "valid")
-    images, motion, valid = (
-        None if getattr(clips[0], part) is None else torch.cat([getattr(c, part) for c in clips])
-        for part in parts
-    )
-    if motion is None:
-        return [FrameInput(images[:, t]) for t in range(NUM_FRAMES)]
-    return [FrameInput(images[:, t], motion[:, t], valid[:, t, None]) for t in range(NUM_FRAMES)]
+    return [FrameInput.stack([FrameInput.of(clip, t) for clip in clips]) for t in range(NUM_FRAMES)]
 
 
-def one(frame: FrameInput, place: int) -> FrameInput:
+def one(frame: FrameInput, index: int) -> FrameInput:
     """One element of a batch."""
     parts = (frame.image, frame.motion, frame.valid)
-    return FrameInput(*(None if x is None else x[place : place + 1] for x in parts))
+    return FrameInput(*(None if x is None else x[index : index + 1] for x in parts))
 
 
 def random_clip(method: VideoMethod, size: tuple[int, int]) -> ClipBatch:

@@ -16,7 +16,7 @@ def small_flow():
     return FlowNetS(width=0.125)
 
 
-class TestDFF(MethodLaws):
+class TestDFF(ExportedLikeAnother, MethodLaws):
     def method(self):
         return DFF(11, TinyNet, clock=EveryL(5))
 
