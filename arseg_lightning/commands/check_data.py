@@ -11,8 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets.check import DataCheck, SplitCheck
 from arseg_lightning.datasets.check import check_data as look_at
+from arseg_lightning.datasets.data_files import named
 from arseg_lightning.datasets.datamodule import ClipDataModule
-from arseg_lightning.datasets.layout import named
 from arseg_lightning.datasets.recognise import recognise
 from arseg_lightning.messages import PROGRAM, PlainMessages
 from arseg_lightning.ranges import check_range

@@ -1,4 +1,4 @@
-"""Clips that exist in a video: streams from a start to the frames that are evaluated."""
+"""Streams of a video that are evaluated: their keyframes, and the frames that are segmented."""
 
 from __future__ import annotations
 
@@ -9,33 +9,28 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["MOST_WAITING", "ClipSpec", "EvaluationPairs", "TrainDistance", "TrainOn"]
-__all__ += ["every_distance", "keyframes", "may_be_keyframe", "reach", "streams"]
+from arseg_lightning.datasets.needs import EvaluationNeeds
+from arseg_lightning.datasets.reader import ClipReader
+
+__all__ = ["MOST_WAITING", "ClipSpec", "EvaluationPairs", "choose_clips", "every_distance"]
+__all__ += ["keyframes", "may_be_keyframe", "reach", "streams"]
 
 EvaluationPairs = Literal["stream", "every_distance"]
-TrainDistance = Literal["uniform", "last"]
-TrainOn = Literal["clips", "stills"]
 
+# Frames by which a keyframe waits for one that is no B-frame: as many as H.264 has in a row.
 MOST_WAITING = 16
-"""Frames by which a keyframe waits for one that is no B-frame: as many as H.264 has in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSpec:
-    """One stream of one video.
+    """One stream of one video."""
 
-    Args:
-        video: Index of the video in its layout.
-        shown: Frames that are segmented, ascending; the first one starts the stream. Between
-            them, frames pass by with their motion alone.
-        scored: Those of them whose labels count.
-        keyframes: Every L-th frame, ascending: the distances of methods without a clock of their
-            own are counted from these.
-    """
-
-    video: int
+    video: int  # index of the video in its layout
+    # Frames that are segmented, ascending; the first one starts the stream. Between them, frames
+    # are skipped, and only their motion is read.
     shown: tuple[int, ...]
-    scored: tuple[int, ...]
+    scored: tuple[int, ...]  # those of them whose labels count
+    # Every L-th frame, ascending: methods without a clock count their distances from these.
     keyframes: tuple[int, ...]
 
     def distance(self, frame: int) -> int:
@@ -147,3 +142,59 @@ def reach(frame: int, intra: Sequence[int]) -> int:
     """How many frames back motion leads: to the last I-frame at or before the frame."""
     before = int(np.searchsorted(np.asarray(intra), frame, side="right"))
     return frame - (intra[before - 1] if before else 0)
+
+
+def choose_clips(
+    reader: ClipReader,
+    keyframe_interval: int,
+    pairs: EvaluationPairs | Literal["every_frame"],
+    needs: EvaluationNeeds,
+) -> list[ClipSpec]:
+    """Find the streams of prepared videos that are evaluated, or predicted.
+
+    Args:
+        reader: Reads the videos.
+        keyframe_interval: L.
+        pairs: Where streams start; ``every_frame``: one a video, of all its frames (of a still,
+            itself alone), in which no label counts.
+        needs: What the methods need together.
+
+    Raises:
+        ValueError: If a video is shorter than the keyframe interval, or there is no stream.
+    """
+    clips = []
+    for index, video in enumerate(reader.videos):
+        if pairs == "every_frame" and video.is_still:
+            clips.append(ClipSpec(index, video.labelled, (), video.labelled))
+            continue
+        # Without motion, nothing is known of I-frames, and no frame beyond the labels is needed.
+        intra: tuple[int, ...] = (0,)
+        anchors: frozenset[int] | None = None
+        length = max(video.labelled, default=0) + 1
+        if reader.with_motion:
+            motion = reader.motion_of(index)
+            intra, length, anchors = motion.intra_frames, motion.num_frames, motion.anchors
+        if pairs == "every_distance":
+            clips += every_distance(
+                index, intra, keyframe_interval, video.labelled, needs.every_frame
+            )
+            continue
+        if pairs == "every_frame":
+            length = reader.length_of(index)
+        elif keyframe_interval > length and reader.with_motion:
+            raise ValueError(
+                f"keyframe_interval={keyframe_interval} is longer than {video.name} with its "
+                f"{length} frames; use at most {length}"
+            )
+        keys = keyframes(intra, length, keyframe_interval, anchors)
+        if pairs == "every_frame":
+            clips.append(ClipSpec(index, tuple(range(length)), (), tuple(keys)))
+        else:
+            clips += streams(index, keys, video.labelled, needs.whole_streams, needs.single)
+    if not clips:
+        raise ValueError(
+            f"no labelled frame has keyframe_interval={keyframe_interval} frames to itself "
+            f"without an I-frame between; use a smaller keyframe_interval, longer clips or "
+            f"test_pairs=stream"
+        )
+    return clips

@@ -1,4 +1,4 @@
-"""The LightningDataModule: encodes what is no video, caches motion, and serves clips."""
+"""LightningDataModule that encodes frames as video, caches motion, and serves clips."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities import CombinedLoader, rank_zero_warn
 
 from arseg_lightning.datasets.augment import ClipAugment
-from arseg_lightning.datasets.clip_spans import ClipSpans
-from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance, TrainOn
+from arseg_lightning.datasets.clips import EvaluationPairs, choose_clips
 from arseg_lightning.datasets.data_splits import DataSplits
-from arseg_lightning.datasets.evaluation import EvaluationClips, choose_clips
+from arseg_lightning.datasets.evaluation import EvaluationClips, PreparedClips
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.layout import Layout, PreparedLayout
-from arseg_lightning.datasets.loader import Loader, clip_loader, stream_loader
-from arseg_lightning.datasets.needs import Needs, TaskNeeds
+from arseg_lightning.datasets.loader import EpochSampler, Loader, clip_loader, stream_loader
+from arseg_lightning.datasets.needs import Needs, TaskNeeds, TrainDistance, TrainOn
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.preparation import prepare_missing
-from arseg_lightning.datasets.prepared_clips import PreparedClips
 from arseg_lightning.datasets.reader import ClipReader, FrameOrigin
-from arseg_lightning.datasets.sampler import EpochSampler
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.trainer_state import (
     finished_epochs,
@@ -29,7 +26,7 @@ from arseg_lightning.datasets.trainer_state import (
     resumes,
     samples_per_step,
 )
-from arseg_lightning.datasets.training_clips import TrainingClips
+from arseg_lightning.datasets.training_clips import ClipSpans, TrainingClips
 from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
 from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range, check_words
@@ -272,7 +269,7 @@ class ClipDataModule(LightningDataModule):
         dataset: EvaluationClips | PreparedClips
         if isinstance(layout, PreparedLayout):
             chaining, interval = self.store.chaining, self.keyframe_interval
-            dataset = PreparedClips.of(layout, interval, pairs, needs, self.normalise, chaining)
+            dataset = PreparedClips(layout, interval, pairs, needs, self.normalise, chaining)
         else:
             reader = self.splits.reader(split, self.needs, needs.motion)
             clips = choose_clips(reader, self.keyframe_interval, pairs, needs)

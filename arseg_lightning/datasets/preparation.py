@@ -12,8 +12,8 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from arseg_lightning.datasets.data_files import VIDEO_SUFFIXES
 from arseg_lightning.datasets.labelled_video import LabelledVideo
-from arseg_lightning.datasets.layout import VIDEO_SUFFIXES
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.parallel_jobs import Job, Outcome, run_jobs
 from arseg_lightning.video.errors import VideoDamageWarning

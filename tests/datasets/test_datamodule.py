@@ -21,7 +21,8 @@ from arseg_lightning.datasets import (
     SyntheticDriving,
 )
 from arseg_lightning.datasets.augment import to_tensor
-from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, choose_clips
+from arseg_lightning.datasets.clips import choose_clips
+from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips
 from arseg_lightning.datasets.labelled_video import LabelledVideoFile
 from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
