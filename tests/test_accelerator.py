@@ -9,11 +9,10 @@ from lightning import Trainer
 from lightning.fabric.accelerators import MPSAccelerator
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from arseg_lightning.accelerator import device_name, event, memory_bytes, synchronize
+from arseg_lightning.accelerator import choose_device, device_name, event, memory_bytes, synchronize
 from arseg_lightning.methods import EveryL
 from arseg_lightning.metrics import confusion as measure
 from arseg_lightning.metrics import mean_iou
-from arseg_lightning.streaming import choose_device
 from tests.streaming.made import segmenter, streamed
 from tests.video.small_videos import write_video
 

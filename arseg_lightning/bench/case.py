@@ -44,7 +44,7 @@ class BenchSettings:
         precisions: In what the optimised variants compute, one variant each.
         backends: Who runs them. ONNX Runtime computes in float32 on a CPU.
         compile: Mode of ``torch.compile`` for the optimised variants.
-        device: See :func:`arseg_lightning.streaming.choose_device`.
+        device: See :func:`arseg_lightning.accelerator.choose_device`.
         repeats: Rounds; in each, every variant runs once.
 
     Raises:

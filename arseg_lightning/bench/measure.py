@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from arseg_lightning.accelerator import device_name
+from arseg_lightning.accelerator import choose_device, device_name
 from arseg_lightning.bench.case import BenchCase, BenchSettings, Compared
 from arseg_lightning.bench.memory import PeakMemory
 from arseg_lightning.bench.variants import Variant, variants
@@ -29,7 +29,6 @@ from arseg_lightning.report.result import (
     RunResult,
     Speed,
 )
-from arseg_lightning.streaming import choose_device
 from arseg_lightning.types import size_text
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 from arseg_lightning.video.live import StreamedFrame, open_live

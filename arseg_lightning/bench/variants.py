@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from arseg_lightning.accelerator import choose_device
 from arseg_lightning.bench.case import BenchSettings, Compared
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.cost.counting import on_meta
@@ -26,7 +27,6 @@ from arseg_lightning.methods import (
     nominal_steps,
     role_cycle,
 )
-from arseg_lightning.streaming import choose_device
 
 __all__ = ["Variant", "plain_form", "variants"]
 

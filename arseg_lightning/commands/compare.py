@@ -12,13 +12,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from arseg_lightning.accelerator import choose_device
 from arseg_lightning.bench import compare_methods
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory, VideoMethod
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.ranges import check_range
-from arseg_lightning.streaming import choose_device
 from arseg_lightning.streaming.load import load_experiment
 from arseg_lightning.streaming.pretrained import load_pretrained
 from arseg_lightning.types import ClassSet

@@ -11,10 +11,10 @@ from tqdm import tqdm
 from arseg_lightning.inference import Optimisations, Precision
 from arseg_lightning.methods import Clock, EveryL, NetworkMethodFactory
 from arseg_lightning.streaming import Segmenter, load_run
-from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segment_to_folder
 from arseg_lightning.streaming.pretrained import PretrainedNetwork, load_pretrained
 from arseg_lightning.streaming.record import StreamRecord
+from arseg_lightning.streaming.stream_statistics import StreamStatistics
 from arseg_lightning.video.live import LiveMotion
 
 __all__ = ["predict", "segment_and_show"]
@@ -49,7 +49,7 @@ def predict(
         network: A pretrained network in a run's place: hf:REPOSITORY or hf:FOLDER (Hugging Face).
         method: The method that it runs in, by class, such as TapLab; every frame by itself if none.
         video: A video file, a folder of images, camera:0, an address (rtsp://), or - (a pipe).
-        output: Folder of the results: overlay.mp4, labels/, npz/ and the figures, predict.json.
+        output: Folder of the results: overlay.mp4, labels/, npz/ and the statistics, predict.json.
         checkpoint: best or last of the run, or a run's checkpoint; the best by default.
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
         clock: Another choice of keyframes: CodecKeyframes or Adaptive (--clock.max_interval 30).
@@ -102,7 +102,7 @@ def segment_and_show(
     last_seconds = time.monotonic()
     with tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar:
 
-        def show(figures: Figures, total: int | None) -> None:
+        def show(statistics: StreamStatistics, total: int | None) -> None:
             nonlocal last_seconds
             bar.total = total
             bar.update()
@@ -112,9 +112,9 @@ def segment_and_show(
             last_seconds = now
             if bar.disable:  # a log gets a line now and then
                 of = f"/{total}" if total else ""
-                print(f"{figures.num_frames}{of} frames, {figures.line()}", flush=True)
+                print(f"{statistics.num_frames}{of} frames, {statistics.line()}", flush=True)
             else:
-                bar.set_postfix_str(figures.line(), refresh=False)
+                bar.set_postfix_str(statistics.line(), refresh=False)
 
         record = segment_to_folder(segmenter, source, folder, settings, show)
     print(record.text(), flush=True)

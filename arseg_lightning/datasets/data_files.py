@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from arseg_lightning.video.images import natural_key
+from arseg_lightning.files import natural_key
 
 __all__ = ["IMAGE_SUFFIXES", "LABEL_SUFFIX", "VIDEO_SUFFIXES", "Gap", "LabelFiles", "files"]
 __all__ += ["frame_number", "named", "one_per_name", "other_format", "present"]
@@ -145,7 +145,7 @@ def files(folder: Path, suffixes: tuple[str, ...], what: str) -> list[Path]:
     found = [path for path in present(folder, what) if path.suffix.lower() in suffixes]
     if not found:
         raise FileNotFoundError(f"{folder} holds no {what} ({', '.join(suffixes)})")
-    return sorted(found, key=natural_key)
+    return sorted(found, key=lambda path: natural_key(path.stem))
 
 
 def present(folder: Path, what: str) -> list[Path]:

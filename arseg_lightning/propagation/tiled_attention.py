@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.accelerator import without_autocast
 
-__all__ = ["TILE", "TiledAttention", "attend", "bands"]
+__all__ = ["TILE", "TiledAttention", "attend_bands", "bands"]
 
 TILE = 8
 """Side of a tile. With a window of 7, a query of a tile meets 196 keys instead of its own 49;
@@ -37,7 +37,7 @@ outside themselves stay numbers."""
 
 
 class TiledAttention(torch.autograd.Function):
-    """:func:`attend` with a gradient that computes each band again instead of keeping it."""
+    """:func:`attend_bands` with a gradient that computes each band again instead of keeping it."""
 
     @staticmethod
     def forward(
@@ -52,7 +52,10 @@ class TiledAttention(torch.autograd.Function):
         """Attend."""
         ctx.save_for_backward(query, key, value)
         ctx.arguments = window, zero_padding, prior_sigma
-        return attend(query, key, value, *ctx.arguments)
+        attended = torch.empty_like(value, dtype=query.dtype)
+        for rows, part in attend_bands(query, key, value, *ctx.arguments):
+            attended[:, :, rows] = part
+        return attended
 
     @staticmethod
     @once_differentiable
@@ -79,27 +82,29 @@ class TiledAttention(torch.autograd.Function):
         return (*grads, None, None, None)
 
 
-def attend(
+def attend_bands(
     query: Tensor,
     key: Tensor,
     value: Tensor,
     window: int,
     zero_padding: bool,
     prior_sigma: float | None,
-) -> Tensor:
+) -> Iterator[tuple[slice, Tensor]]:
     """The definition of window attention, one band of tiles after the other.
 
+    Yields:
+        Rows of pixels, and what they attend to.
+
     Shapes:
-        query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
+        query, key: (B, C, H, W)   value: (B, V, H, W)   yields: (B, V, rows, W)
     """
     attend_band = _band_function(query, window, zero_padding, prior_sigma)
-    attended = []
-    with without_autocast(query.device):
-        for rows, near, outside in bands(query.shape, window // 2):
-            parts = (query[:, :, rows], key[:, :, near], value[:, :, near])
-            queries, keys, values = (part.to(_precision(query)) for part in parts)
-            attended.append(attend_band(outside, queries, keys, values).to(query.dtype))
-    return torch.cat(attended, dim=2)
+    for rows, near, outside in bands(query.shape, window // 2):
+        parts = (query[:, :, rows], key[:, :, near], value[:, :, near])
+        queries, keys, values = (part.to(_precision(query)) for part in parts)
+        with without_autocast(query.device):
+            attended = attend_band(outside, queries, keys, values)
+        yield rows, attended.to(query.dtype)
 
 
 def bands(shape: torch.Size, margin: int) -> Iterator[tuple[slice, slice, tuple[int, int]]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from arseg_lightning import native
-from arseg_lightning.propagation.tiled_attention import TiledAttention, attend
+from arseg_lightning.propagation.tiled_attention import TiledAttention, attend_bands
 
 __all__ = ["Implementation", "WindowAttention", "window_attention"]
 
@@ -67,9 +67,9 @@ def window_attention(
             f"grid; got {shapes}"
         )
     function = _implementation(query, implementation)
-    if function is TiledAttention and not torch.is_grad_enabled():
-        # Nothing to differentiate: an exported graph holds the plain operators.
-        return attend(query, key, value, window, zero_padding, prior_sigma)
+    if torch.compiler.is_exporting():  # a graph holds plain operators, and writes nothing in place
+        parts = attend_bands(query, key, value, window, zero_padding, prior_sigma)
+        return torch.cat([part for _, part in parts], dim=2)
     attended: Tensor = function.apply(  # type: ignore[no-untyped-call]
         query, key, value, window, zero_padding, prior_sigma
     )

@@ -1,36 +1,40 @@
-"""Segments a source of video into a folder of results."""
+"""Segmentation of a video source into a folder of results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 from arseg_lightning.ranges import check_above, check_range
-from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.interrupt import Interrupt
-from arseg_lightning.streaming.label_files import LabelArrays, LabelImages, make_folder
-from arseg_lightning.streaming.output import InBackground, Output
+from arseg_lightning.streaming.outputs import (
+    InBackground,
+    LabelArrays,
+    LabelImages,
+    Output,
+    make_folder,
+)
 from arseg_lightning.streaming.overlay import OverlayVideo
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, stream_record
 from arseg_lightning.streaming.segmenter import Segmenter
+from arseg_lightning.streaming.stream_statistics import StreamStatistics
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.live import LiveMotion
+from arseg_lightning.video.live import LiveMotion, LiveSource
 
 __all__ = ["FolderSettings", "LiveOptions", "Watch", "segment_to_folder"]
 
-Watch = Callable[[Figures, int | None], object]
-"""Is told the figures after each frame, and how many frames there are if that is known."""
+Watch = Callable[[StreamStatistics, int | None], object]
+"""Gets the statistics after each frame, and the number of all frames if that is known."""
 
 _OUTPUTS = {"overlay": "overlay.mp4", "labels": "labels", "npz": "npz"}
-"""What can be made of a stream, and its file or folder."""
+"""File or folder of each output."""
 
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """How a source is read, see :func:`open_live`.
+    """Options for reading a source, see :func:`open_live`.
 
     Args:
         fps: Frames per second of a folder of images, 25 by default.
@@ -52,12 +56,12 @@ class LiveOptions:
 
 @dataclass(frozen=True)
 class FolderSettings:
-    """What is made of a stream, and where from.
+    """Input and outputs of :func:`segment_to_folder`.
 
     Args:
-        outputs: What is written: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame),
-            ``npz`` (archives of labels and what was done for them).
-        motion: Where motion comes from, see :meth:`Segmenter.open`.
+        outputs: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame), ``npz`` (archives
+            of labels with roles and latencies).
+        motion: Source of the motion, see :meth:`Segmenter.open`.
         limit: Most frames.
         batch_frames: See :meth:`Segmenter.results`.
         opacity: Weight of the classes' colours in the overlay.
@@ -65,7 +69,7 @@ class FolderSettings:
         live: How the source is read.
 
     Raises:
-        ValueError: If an output or a limit is none.
+        ValueError: If an output is unknown or a number out of its range.
     """
 
     outputs: tuple[str, ...] = ("overlay", "labels")
@@ -89,7 +93,7 @@ def segment_to_folder(
     segmenter: Segmenter,
     source: str | Path,
     folder: Path,
-    settings: FolderSettings | None = None,
+    settings: FolderSettings = FolderSettings(),
     watch: Watch | None = None,
 ) -> StreamRecord:
     """Segment a source from start to end and write its results, with ``predict.json``.
@@ -98,29 +102,30 @@ def segment_to_folder(
 
     Args:
         segmenter: The method.
-        source: What :func:`open_live` takes.
-        folder: Where results are written.
-        settings: Which.
-        watch: Is told the figures after each frame.
+        source: A source of :func:`open_live`.
+        folder: Folder of the results.
+        settings: Input and outputs.
+        watch: Is called after each frame.
 
     Returns:
-        What came of it, as in ``predict.json``.
+        The content of ``predict.json``.
 
     Raises:
         FileExistsError: If the folder holds results already.
         OSError: If it cannot be written.
         ValueError: If the source cannot be used.
     """
-    settings = settings or FolderSettings()
     segmenter.check_batch(settings.batch_frames)
     older = _older_results(folder, settings.overwrite)
     with (
         Interrupt() as interrupt,
         segmenter.open(source, settings.motion, **asdict(settings.live)) as live,
     ):
-        figures = Figures(bool(segmenter.method.key_roles))
-        outputs = _outputs(segmenter.classes, folder, settings, live.fps, live.path)
-        _clear(older)
+        statistics = StreamStatistics(bool(segmenter.method.key_roles))
+        outputs = _outputs(segmenter.classes, folder, settings, live)
+        for path in older:  # images of a longer video would be taken for this one's
+            for file in path.glob("[0-9]*.*") if path.is_dir() else [path]:
+                file.unlink(missing_ok=True)
         try:
             with ExitStack() as stack:
                 for output in outputs:
@@ -129,21 +134,21 @@ def segment_to_folder(
                 for result in interrupt.until_wanted(results):
                     for output in outputs:
                         output.write(result)
-                    figures.add(result)
+                    statistics.add(result)
                     if watch is not None:
-                        watch(figures, live.num_frames)
+                        watch(statistics, live.num_frames)
         except Exception as error:
             with suppress(OSError):  # it may be what ended the stream
-                stream_record(segmenter, live, figures, outputs, str(error)).write(folder)
+                stream_record(segmenter, live, statistics, outputs, str(error)).write(folder)
             raise
         ended = "interrupted" if interrupt.wanted else "complete"
-        record = stream_record(segmenter, live, figures, outputs, ended)
+        record = stream_record(segmenter, live, statistics, outputs, ended)
     record.write(folder)
     return record
 
 
 def _older_results(folder: Path, overwrite: bool) -> list[Path]:
-    """Make the folder, and see what is in it, before anything is decoded."""
+    """Make the folder, and find the results in it, before anything is decoded."""
     make_folder(folder)
     paths = [folder / name for name in (RECORD_NAME, *_OUTPUTS.values())]
     present = [path for path in paths if path.exists()]
@@ -156,19 +161,13 @@ def _older_results(folder: Path, overwrite: bool) -> list[Path]:
 
 
 def _outputs(
-    classes: ClassSet, folder: Path, settings: FolderSettings, fps: float, file: Path | None
+    classes: ClassSet, folder: Path, settings: FolderSettings, live: LiveSource
 ) -> list[Output]:
-    makers: dict[str, Callable[[Path, ClassSet], Output]] = {
-        "overlay": partial(OverlayVideo, fps=fps, opacity=settings.opacity, sound_of=file),
-        "labels": LabelImages,
-        "npz": LabelArrays,
-    }
-    names = dict.fromkeys(settings.outputs)  # each once
-    return [InBackground(makers[name](folder / _OUTPUTS[name], classes)) for name in names]
-
-
-def _clear(paths: list[Path]) -> None:
-    """Take away older results: images of a longer video would be taken for this one's."""
-    for path in paths:
-        for file in path.glob("[0-9]*.*") if path.is_dir() else [path]:
-            file.unlink(missing_ok=True)
+    outputs: list[Output] = []
+    for name in dict.fromkeys(settings.outputs):  # each once
+        path = folder / _OUTPUTS[name]
+        if name == "overlay":
+            outputs.append(OverlayVideo(path, classes, live.fps, settings.opacity, live.path))
+        else:
+            outputs.append((LabelImages if name == "labels" else LabelArrays)(path, classes))
+    return [InBackground(output) for output in outputs]

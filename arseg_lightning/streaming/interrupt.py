@@ -20,7 +20,7 @@ class Interrupt:
     Other threads than the main one get no signals: there nothing changes.
 
     Attributes:
-        wanted: Whether someone wants to stop.
+        wanted: Whether a stop is wanted.
     """
 
     def __init__(self) -> None:
@@ -29,19 +29,19 @@ class Interrupt:
         self._handlers_before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        """Take the signals."""
+        """Install the signal handlers."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers_before[number] = signal.signal(number, self._take)
+                self._handlers_before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Give them back."""
+        """Restore the handlers from before."""
         for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
 
     def until_wanted(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Items until someone wants to stop."""
+        """Items until a stop is wanted."""
         while not self.wanted:
             self._waiting = True
             try:
@@ -52,8 +52,8 @@ class Interrupt:
                 self._waiting = False
             yield item
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        again, self.wanted = self.wanted, True
-        # While a frame is awaited nothing is half done; and who insists is obeyed.
-        if self._waiting or again:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        is_second, self.wanted = self.wanted, True
+        # While a frame is awaited nothing is half done.
+        if self._waiting or is_second:
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Loads the networks of a run, from its folder or its configuration, as a segmenter."""
+"""Segmenters with the trained networks of a run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.export import CONTRACT_NAME, OnnxMethod
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import Clock, VideoMethod
-from arseg_lightning.streaming.device import choose_device
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.experiment import Experiment
@@ -38,11 +38,11 @@ def load_run(
             there, on the CPU or what its installation has.
         checkpoint: ``best`` or ``last`` of the run, or a run's checkpoint. By default the best of
             a folder (the last if nothing was validated), and for files the weights that they name.
-        overrides: What wins over the files: ``--model.resolution_ratio 0.7``.
+        overrides: Options that override the files: ``--model.resolution_ratio 0.7``.
         clock: When a frame becomes a keyframe; the configuration's by default.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        optimisations: What is done so that the same takes less time.
-        trusted: Packages of your own whose classes the run's configuration may name.
+        optimisations: Optimisations of the networks.
+        trusted: Your packages whose classes the run's configuration may name.
 
     Raises:
         FileNotFoundError: If the run or its checkpoint is not there.
@@ -70,14 +70,9 @@ def load_experiment(
     command: str,
     trusted: Sequence[str] = (),
 ) -> Experiment:
-    """Build the experiment of a run, with its weights; see :func:`load_run`.
+    """Build the experiment of a run, with its weights; for its arguments see :func:`load_run`.
 
-    Args:
-        paths: The folder of a run, or files of configuration.
-        checkpoint: Where its weights are.
-        overrides: What wins over the files.
-        command: Who refuses if networks have no weights.
-        trusted: Packages of the user's own whose classes the files may name.
+    ``command`` is named in the message if networks have no weights.
     """
     files = [recorded_run(path) for path in paths]
     folder = paths[0] if paths[0].is_dir() else None
@@ -105,14 +100,9 @@ def segmenter_of(
     device: str = "auto",
     optimisations: Optimisations = Optimisations(),  # noqa: B008
 ) -> Segmenter:
-    """Make a segmenter of a task's own method, with what its data say of its input.
+    """Make a segmenter of a copy of a task's method, with the classes and input of its data.
 
-    Args:
-        task: The task; its method is left as it is.
-        data: Its data.
-        clock: See :func:`load_run`, as for the others.
-        device: Where it runs.
-        optimisations: How.
+    For the other arguments see :func:`load_run`.
 
     Raises:
         ValueError: If there is no such device, it does not compute in that precision, or the

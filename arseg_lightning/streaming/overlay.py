@@ -1,4 +1,4 @@
-"""The input with the colours of the classes over it, as a video."""
+"""Video of the input with the colours of the classes over it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from arseg_lightning.methods import StreamResult
-from arseg_lightning.streaming.label_files import palette_table
-from arseg_lightning.streaming.output import Output
+from arseg_lightning.streaming.outputs import Output, palette_table
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.fragmented_mp4 import FragmentedWriter
@@ -21,11 +20,8 @@ from arseg_lightning.video.sound import Sound
 
 __all__ = ["OverlayVideo", "OverlayWarning", "overlay"]
 
-_SECONDS_TO_SEEK = 2.0
-"""From one keyframe of the overlay to the next: how far apart players can start."""
-
-_SHORTEST = 1e-4
-"""Seconds between two frames that a video file can tell apart."""
+_SECONDS_TO_SEEK = 2.0  # from one keyframe of the overlay to the next, where players can start
+_SHORTEST = 1e-4  # seconds between two frames that a video file can tell apart
 
 
 class OverlayWarning(UserWarning):
@@ -41,9 +37,9 @@ class OverlayVideo(Output):
     Args:
         path: The video, ``.mp4``.
         classes: The classes.
-        fps: About how many frames come in a second.
+        fps: Frames per second, about.
         opacity: Weight of the classes' colours, 0 to 1.
-        sound_of: The video file that the input is, for its sound and the shape of its pixels.
+        sound_of: The input's video file, for its sound and the shape of its pixels.
 
     Raises:
         CannotWriteVideo: If the file cannot be written.
@@ -70,7 +66,7 @@ class OverlayVideo(Output):
         self._size: tuple[int, int] | None = None
         self._is_scaled = False
         self._frame_seconds = 1.0 / fps
-        # Seconds: from input to overlay, the first that a frame may have, and what it has else.
+        # Seconds from input to overlay, the earliest time of the next frame, and its default.
         self._offset = self._earliest = self._next = 0.0
 
     def __enter__(self) -> Self:
@@ -93,7 +89,12 @@ class OverlayVideo(Output):
                 )
             self._is_scaled = True
             image = np.asarray(Image.fromarray(image).resize(self._size[::-1]))
-        self.writer.write(image, self._time(result.frame.pts_seconds))
+        # Times as they are while they grow; where they jump back, they continue by a frame.
+        shown = result.frame.pts_seconds + self._offset
+        if shown < self._earliest:
+            shown, self._offset = self._next, self._next - result.frame.pts_seconds
+        self._earliest, self._next = shown + _SHORTEST, shown + self._frame_seconds
+        self.writer.write(image, shown)
 
     def __exit__(self, *exception: Any) -> None:
         """Finish the video."""
@@ -101,18 +102,9 @@ class OverlayVideo(Output):
 
     @property
     def summary(self) -> str:
-        """The file, and what became of the sound."""
+        """The file, its frames and its sound."""
         sound = self.writer.sound.summary if self.writer.sound else ""
-        parts = [f"{self.writer.num_frames} frames", *([sound] if sound else [])]
-        return f"{self.writer.path} ({'; '.join(parts)})"
-
-    def _time(self, pts_seconds: float) -> float:
-        """Times as they are, as long as they grow; where they jump back, they go on by a frame."""
-        shown = pts_seconds + self._offset
-        if shown < self._earliest:
-            shown, self._offset = self._next, self._next - pts_seconds
-        self._earliest, self._next = shown + _SHORTEST, shown + self._frame_seconds
-        return shown
+        return f"{self.writer.path} ({self.writer.num_frames} frames{sound and f'; {sound}'})"
 
 
 def overlay(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import TRAINING_FREE, Clock, NetworkMethodFactory, VideoMethod
@@ -14,7 +15,6 @@ from arseg_lightning.models import (
     hugging_face_classes,
     hugging_face_normalisation,
 )
-from arseg_lightning.streaming.device import choose_device
 from arseg_lightning.streaming.load import choose_clock
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.types import ClassSet

@@ -1,4 +1,4 @@
-"""``predict.json``: the record of a stream, beside its results."""
+"""The record of a stream, ``predict.json``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from arseg_lightning.accelerator import device_name
 from arseg_lightning.files import write_atomic
 from arseg_lightning.provenance import package_versions
-from arseg_lightning.streaming.figures import Figures
-from arseg_lightning.streaming.output import Output
+from arseg_lightning.streaming.outputs import Output
 from arseg_lightning.streaming.segmenter import Segmenter
+from arseg_lightning.streaming.stream_statistics import StreamStatistics
 from arseg_lightning.video.live import LiveSource
 
 __all__ = ["RECORD_NAME", "StreamRecord", "stream_record"]
@@ -23,7 +23,7 @@ RECORD_NAME = "predict.json"
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """The record of one stream; roles of a frame's steps are joined by ``+``."""
+    """The record of one stream; the roles of a frame's steps are joined by ``+``."""
 
     source: dict[str, Any]  # name, height and width, fps, frames dropped as late, damage in words
     motion: dict[str, Any]  # asked for, share of own vectors that match, frames encoded, changes
@@ -59,9 +59,10 @@ class StreamRecord:
         ]
         if self.source["damage"]:
             lines.append(f"damaged: of the input's frames {self.source['damage']}")
-        motion, share = [], self.motion["matching_share"]
-        if share is not None:
-            motion.append(f"{100 * share:.1f} % of the stream's own vectors match")
+        motion = []
+        if self.motion["matching_share"] is not None:
+            share = 100 * self.motion["matching_share"]
+            motion.append(f"{share:.1f} % of the stream's own vectors match")
         if encoded := self.motion["encoded_frames"]:
             motion.append(f"{encoded} frames encoded on the fly")
         if motion:
@@ -71,18 +72,17 @@ class StreamRecord:
             f"p95 {each['p95']:.1f}, max {each['max']:.1f})"
             for roles, each in self.latency_ms.items()
         )
-        lines += (f"written: {output}" for output in self.outputs)
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"written: {output}" for output in self.outputs)])
 
 
 def stream_record(
     segmenter: Segmenter,
     live: LiveSource,
-    figures: Figures,
+    statistics: StreamStatistics,
     outputs: Sequence[Output],
     ended: str,
 ) -> StreamRecord:
-    """Put together what a stream came to."""
+    """Build the record of a stream, also of one that an error ended."""
     size, clock = list(live.size), segmenter.method.clock
     return StreamRecord(
         source={
@@ -100,5 +100,5 @@ def stream_record(
         precision=segmenter.precision,
         outputs=tuple(output.summary for output in outputs),
         versions=package_versions("torch", "av", "numpy"),
-        **figures.summary(),
+        **statistics.summary(),
     )

@@ -1,4 +1,4 @@
-"""A method on a device, with what its networks want their input to be."""
+"""A method on a device, ready to segment streams."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods import PlannedFrame, Stream, StreamResult, VideoMethod
-from arseg_lightning.streaming.device import choose_device
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live import LiveMotion, LiveSource, open_live
@@ -19,15 +19,15 @@ __all__ = ["Segmenter"]
 
 
 class Segmenter:
-    """Segments frames as they come; every source is a stream of its own.
+    """Segments frames as they come; every source is its own stream.
 
     Args:
         method: The video method; it is moved to the device and only evaluated from here on.
         classes: Its classes.
-        normalise: How its networks want their images.
+        normalise: Normalisation of the images.
         chaining: How motion is composed over frames.
         device: See :func:`choose_device`.
-        precision: In what the method computes, for records.
+        precision: Precision of the method, for records.
 
     Raises:
         ValueError: If there is no such device.
@@ -62,15 +62,15 @@ class Segmenter:
         batch_frames: int = 1,
         **options: Any,
     ) -> Iterator[StreamResult]:
-        """Segment a video from start to end, a frame at a time.
+        """Segment a source from start to end, a frame at a time; see :meth:`open`, :meth:`results`.
 
         Args:
             source: A video file, a folder of images, a camera (``camera:0``), an address, or
-                ``-`` for standard input: what :func:`open_live` takes.
-            motion: See :meth:`open`, as for ``options``.
-            limit: See :meth:`results`, as for ``batch_frames``.
+                ``-`` for standard input.
+            motion: Source of the motion.
+            limit: Most frames.
             batch_frames: Most frames at once.
-            options: How the source is read.
+            options: Further options of :func:`open_live`.
         """
         with self.open(source, motion, **options) as live:
             yield from self.results(live, limit, batch_frames)
@@ -78,10 +78,7 @@ class Segmenter:
     def open(self, source: str | Path, motion: LiveMotion = "auto", **options: Any) -> LiveSource:
         """Open a source for :meth:`results`.
 
-        Args:
-            source: See :meth:`stream`.
-            motion: See :func:`open_live`; ``auto`` finds none for a method that uses none.
-            options: Further options of :func:`open_live`.
+        ``auto`` finds no motion for a method that uses none. ``options``: see :func:`open_live`.
 
         Raises:
             ValueError: If the method cannot be streamed, or the source cannot be used.
@@ -94,7 +91,7 @@ class Segmenter:
         return open_live(source, motion=wanted, **options)
 
     def check_batch(self, batch_frames: int) -> None:
-        """Refuse batches of no frames, or of several that depend on each other."""
+        """Raise ValueError for batches of no frames, or of several that depend on each other."""
         if batch_frames < 1:
             raise ValueError(f"batch_frames is at least 1, got {batch_frames}")
         if batch_frames > 1 and not self.method.needs.independent:
@@ -114,10 +111,7 @@ class Segmenter:
             limit: Most frames.
             batch_frames: Most frames between two keyframes that are segmented at once: the same
                 results in less time where a device has time left, each later by the frames that
-                it waits for.
-
-        Raises:
-            ValueError: If there cannot be such batches.
+                it waits for. ValueError if the method does not allow it.
         """
         self.check_batch(batch_frames)
         stream, waiting, start = self.session(), list[PlannedFrame](), perf_counter()
@@ -128,7 +122,7 @@ class Segmenter:
                 yield from stream.segment(waiting)
                 waiting = []
             waiting.append(taken)
-            # What goes with nobody, such as a keyframe, waits for nobody.
+            # A frame that fits no batch, such as a keyframe, is segmented at once.
             if len(waiting) >= batch_frames or not stream.goes_with(taken, taken):
                 yield from stream.segment(waiting)
                 waiting = []

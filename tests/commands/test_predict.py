@@ -13,8 +13,8 @@ from PIL import Image
 
 from arseg_lightning.cli import main
 from arseg_lightning.methods import Adaptive
-from arseg_lightning.streaming.figures import Figures
 from arseg_lightning.streaming.record import StreamRecord
+from arseg_lightning.streaming.stream_statistics import StreamStatistics
 from tests.streaming.made import times, write_at, write_run
 from tests.video.small_videos import write_video
 
@@ -99,14 +99,14 @@ def test_ctrl_c_leaves_a_valid_video_of_all_frames_so_far(
     run, video, tmp_path, monkeypatch, capsys
 ):
     """By a signal while the fifth frame is counted."""
-    count = Figures.add
+    count = StreamStatistics.add
 
     def count_and_press(self, result):
         count(self, result)
         if result.frame.index == 4:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Figures, "add", count_and_press)
+    monkeypatch.setattr(StreamStatistics, "add", count_and_press)
     with pytest.raises(SystemExit) as ended:
         predict(run, "--video", video, output=tmp_path / "out")
     assert ended.value.code == 130

@@ -10,7 +10,7 @@ from PIL import Image
 
 from arseg_lightning.methods import Adaptive, EveryL, PerFrame
 from arseg_lightning.streaming.folder import FolderSettings, segment_to_folder
-from arseg_lightning.streaming.label_files import CannotWriteOutput
+from arseg_lightning.streaming.outputs import CannotWriteOutput
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.probe import probe
 from tests.methods.toys import LookingAhead, RunningMean
@@ -78,9 +78,9 @@ def test_the_overlay_of_a_file_has_its_sound_as_long_as_its_pictures(tmp_path):
 
 
 def test_an_error_on_the_way_leaves_what_was_done(video, tmp_path):
-    def watch(figures, total):
+    def watch(statistics, total):
         assert total == 12
-        if figures.num_frames == 7:
+        if statistics.num_frames == 7:
             raise RuntimeError("the network broke")
 
     with pytest.raises(RuntimeError, match="the network broke"):

@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 
 from arseg_lightning.datasets.classes import CAMVID11
-from arseg_lightning.streaming.label_files import (
+from arseg_lightning.streaming.outputs import (
     CannotWriteOutput,
+    InBackground,
     LabelArrays,
     LabelImages,
+    Output,
     write_label,
 )
-from arseg_lightning.streaming.output import InBackground, Output
 from arseg_lightning.streaming.overlay import OverlayVideo, OverlayWarning, overlay
 from arseg_lightning.video.errors import CannotWriteVideo
 from arseg_lightning.video.probe import probe

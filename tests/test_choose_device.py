@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from arseg_lightning.streaming import choose_device
+from arseg_lightning.accelerator import choose_device
 
 
 def test_auto_is_what_there_is():

@@ -1,4 +1,4 @@
-"""Counts and times of a stream, in memory that does not grow."""
+"""Counts, rates and latencies of a stream, in memory that does not grow."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from collections import Counter, defaultdict
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from arseg_lightning.methods import StreamResult
 
-__all__ = ["Figures", "Latencies"]
+__all__ = ["Latencies", "StreamStatistics"]
 
 _STEP = math.log(1.02)  # times within 2 % of each other count as one: percentiles to 1 %
 _SHORTEST_MS = 1e-3
 
 
 class Latencies:
-    """Mean, median, 95th percentile and maximum of times, right to 1 %, which are not kept."""
+    """Mean, median, 95th percentile and maximum of times, right to 1 %, by their histogram."""
 
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
@@ -32,27 +34,18 @@ class Latencies:
 
     def summary(self) -> dict[str, float]:
         """Milliseconds as ``mean``, ``p50``, ``p95`` and ``max``, and the number of ``frames``."""
-        frames = self._counts.total()
-        return {
-            "frames": frames,
-            "mean": self._total / max(frames, 1),
-            "p50": self._percentile(0.50),
-            "p95": self._percentile(0.95),
-            "max": self._max,
-        }
-
-    def _percentile(self, share: float) -> float:
-        """The least time that so large a share of all does not exceed."""
-        wanted = max(1, math.ceil(share * self._counts.total()))
-        for step in sorted(self._counts):
-            wanted -= self._counts[step]
-            if wanted <= 0:
-                return min(math.exp((step + 0.5) * _STEP), self._max)
-        return 0.0
+        frames, steps = self._counts.total(), sorted(self._counts)
+        up_to = np.cumsum([self._counts[step] for step in steps])
+        summary = {"frames": frames, "mean": self._total / max(frames, 1), "p50": 0.0, "p95": 0.0}
+        for name, share in (("p50", 0.50), ("p95", 0.95)) if frames else ():
+            # The least time that so large a share of all does not exceed.
+            step = steps[np.searchsorted(up_to, share * frames)]
+            summary[name] = min(math.exp((step + 0.5) * _STEP), self._max)
+        return {**summary, "max": self._max}
 
 
-class Figures:
-    """Counts, rates and times of a stream so far.
+class StreamStatistics:
+    """Counts, rates and latencies of a stream so far.
 
     Args:
         with_keyframes: Whether the method tells keyframes from other frames.
@@ -77,7 +70,7 @@ class Figures:
         self.latency_ms = result.latency_ms
         self.num_keyframes += result.is_keyframe
         if result.reason is not None:
-            # Without its figures: "reconnected after 3.2 s" is counted with the others.
+            # Without its numbers: "reconnected after 3.2 s" is counted with the others.
             self._reasons[re.split(" after | from ", result.reason)[0]] += 1
         for name in ("all", result.roles):
             self._latencies[name].add(result.latency_ms)
@@ -92,7 +85,7 @@ class Figures:
         return self.num_keyframes / max(self.num_frames, 1)
 
     def line(self) -> str:
-        """How it goes now: the rate is that since the last line."""
+        """Frames per second since the last line, keyframes and latency, in words."""
         now, frames = monotonic(), self.num_frames
         rate = (frames - self._frames_at_last_line) / max(now - self._last_line, 1e-9)
         self._last_line, self._frames_at_last_line = now, frames
@@ -100,7 +93,7 @@ class Figures:
         return f"{rate:.1f} fps, {keyframes}latency {self.latency_ms:.0f} ms"
 
     def summary(self) -> dict[str, Any]:
-        """Everything, as the fields of a :class:`StreamRecord`."""
+        """All statistics, as fields of a :class:`StreamRecord`."""
         seconds, frames = monotonic() - self._start, max(self.num_frames, 1)
         latencies = {name: each.summary() for name, each in self._latencies.items()}
         return {

@@ -1,10 +1,10 @@
-"""Figures of a stream: percentiles without the times, shares, rates."""
+"""StreamStatistics of a stream: percentiles without the times, shares, rates."""
 
 import numpy as np
 import pytest
 
 from arseg_lightning.methods import Executed
-from arseg_lightning.streaming.figures import Figures, Latencies
+from arseg_lightning.streaming.stream_statistics import Latencies, StreamStatistics
 from tests.streaming.made import result
 
 
@@ -32,35 +32,35 @@ def test_no_times_are_zero_and_one_time_is_itself():
 
 
 def test_times_are_counted_by_role_and_keyframes_by_reason():
-    figures = Figures()
+    statistics = StreamStatistics()
     for index, reason in enumerate(["start", None, "interval", None, None, "interval"]):
-        figures.add(result(index, reason=reason, latency_ms=10.0 if reason else 2.0))
-    summary = figures.summary()
-    assert (summary["frames"], summary["keyframes"], figures.keyframe_share) == (6, 3, 0.5)
+        statistics.add(result(index, reason=reason, latency_ms=10.0 if reason else 2.0))
+    summary = statistics.summary()
+    assert (summary["frames"], summary["keyframes"], statistics.keyframe_share) == (6, 3, 0.5)
     assert summary["reasons"] == {"start": 1, "interval": 2}
     assert summary["roles"] == {"keyframe": 3, "nonkeyframe": 3}
     assert summary["latency_ms"]["keyframe"]["mean"] == 10
     assert summary["latency_ms"]["nonkeyframe"]["mean"] == 2
     assert summary["latency_ms"]["all"]["mean"] == summary["stage_ms"]["network"] == 6
-    assert "50 % keyframes, latency 10 ms" in figures.line()
+    assert "50 % keyframes, latency 10 ms" in statistics.line()
 
 
 def test_reasons_with_figures_are_one_kind():
-    figures = Figures()
+    statistics = StreamStatistics()
     for index in range(500):
-        figures.add(result(index, reason=f"reconnected after {index / 10} s"))
-    assert figures.summary()["reasons"] == {"reconnected": 500}
+        statistics.add(result(index, reason=f"reconnected after {index / 10} s"))
+    assert statistics.summary()["reasons"] == {"reconnected": 500}
 
 
 def test_frames_of_several_steps_are_counted_by_all_their_roles():
-    figures = Figures(with_keyframes=False)
+    statistics = StreamStatistics(with_keyframes=False)
     for share in (1.0, 0.5):
         steps = (Executed("shallow"), Executed("deep", share))
-        figures.add(result(executed=steps, reason=None))
-    figures.add(result(executed=(Executed("shallow"),), reason=None))
-    summary = figures.summary()
+        statistics.add(result(executed=steps, reason=None))
+    statistics.add(result(executed=(Executed("shallow"),), reason=None))
+    summary = statistics.summary()
     assert summary["roles"] == {"shallow+deep": 2, "shallow": 1}
     assert set(summary["latency_ms"]) == {"all", "shallow+deep", "shallow"}
     assert summary["executed"] == {"shallow": 1.0, "deep": 0.75}
     assert summary["keyframes"] is None
-    assert "keyframes" not in figures.line()
+    assert "keyframes" not in statistics.line()

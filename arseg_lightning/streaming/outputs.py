@@ -1,12 +1,15 @@
-"""Label maps as images and NumPy archives."""
+"""Outputs of a stream: label maps as images or NumPy archives, and a thread to write in."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 from typing import Any, Self
 
 import numpy as np
@@ -15,15 +18,89 @@ from PIL import Image
 
 from arseg_lightning.files import remedy_for, replacing
 from arseg_lightning.methods import StreamResult
-from arseg_lightning.streaming.output import Output
 from arseg_lightning.types import RGB, ClassSet
 
-__all__ = ["CannotWriteOutput", "LabelArrays", "LabelImages", "make_folder", "palette_table"]
-__all__ += ["write_label"]
+__all__ = ["CannotWriteOutput", "InBackground", "LabelArrays", "LabelImages", "Output"]
+__all__ += ["make_folder", "palette_table", "write_label"]
 
 
 class CannotWriteOutput(OSError):
     """A result could not be written; what was written before stays as it is."""
+
+
+class Output(ABC):
+    """Takes the results of one stream in their order.
+
+    Used in a ``with`` block: its start refuses what cannot be written before the first frame is
+    decoded, and its end keeps what was written, however the block ends.
+    """
+
+    def __enter__(self) -> Self:
+        """Make sure that results can be written."""
+        return self
+
+    @abstractmethod
+    def write(self, result: StreamResult) -> None:
+        """Take the next result."""
+
+    def __exit__(self, *exception: Any) -> None:  # noqa: B027 - not all outputs need an end
+        """Finish what was written."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What was written, and where."""
+
+
+class InBackground(Output):
+    """An output in its own thread; errors there are raised at the next frame.
+
+    The end of the ``with`` block waits until all frames are written, whatever ended it.
+
+    Args:
+        output: Does the writing.
+        ahead: Most results that wait to be written; then the stream waits.
+    """
+
+    def __init__(self, output: Output, ahead: int = 4) -> None:
+        self.output = output
+        self._queue: Queue[StreamResult | None] = Queue(ahead)
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        """Start the output and its thread."""
+        self.output.__enter__()
+        self._thread.start()
+        return self
+
+    def write(self, result: StreamResult) -> None:
+        """Hand the next result over."""
+        if self._error is not None:
+            raise self._error
+        self._queue.put(result)
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """Wait for the last result, and end the output."""
+        self._queue.put(None)  # after all results: the thread ends when it gets there
+        self._thread.join()
+        failure = error or self._error
+        self.output.__exit__(type(failure) if failure else None, failure, trace)
+        if error is None and self._error is not None:
+            raise self._error
+
+    @property
+    def summary(self) -> str:
+        """That of the output."""
+        return self.output.summary
+
+    def _work(self) -> None:
+        while (result := self._queue.get()) is not None:
+            if self._error is None:  # after an error the queue is emptied, or the stream would wait
+                try:
+                    self.output.write(result)
+                except BaseException as error:  # raised where the stream is
+                    self._error = error
 
 
 class _FolderOutput(Output):
@@ -44,7 +121,7 @@ class _FolderOutput(Output):
 
     @contextmanager
     def _file(self, first: int, suffix: str, before: str) -> Iterator[Path]:
-        """Where to write a file, which gets its own name when it is whole."""
+        """Path to write a file at, which gets its own name when it is complete."""
         path = self.folder / f"{first:06d}{suffix}"
         with (
             _naming_errors(path, f"the {before} before it are complete"),
@@ -54,12 +131,7 @@ class _FolderOutput(Output):
 
 
 class LabelImages(_FolderOutput):
-    """A PNG a frame, ``000012.png``: class indices that viewers show in the classes' colours.
-
-    Args:
-        folder: Where they are written.
-        classes: The classes.
-    """
+    """A PNG a frame, ``000012.png``: class indices that viewers show in the classes' colours."""
 
     def write(self, result: StreamResult) -> None:
         """Write the image of a frame."""
@@ -78,7 +150,7 @@ class LabelArrays(_FolderOutput):
     one archive.
 
     Args:
-        folder: Where they are written.
+        folder: Their folder.
         classes: The classes.
         chunk_bytes: About how many bytes of labels an archive holds before it is compressed.
     """
@@ -91,7 +163,7 @@ class LabelArrays(_FolderOutput):
     def write(self, result: StreamResult) -> None:
         """Keep a frame until its archive is full."""
         if self._chunk and self._chunk[0]["labels"].shape != result.labels.shape:
-            self._flush()
+            self._write_archive()
         self._chunk.append(
             {
                 "labels": result.labels,
@@ -105,14 +177,14 @@ class LabelArrays(_FolderOutput):
             }
         )
         if len(self._chunk) * result.labels.nbytes >= self.chunk_bytes:
-            self._flush()
+            self._write_archive()
 
     def __exit__(self, *exception: Any) -> None:
         """Write the last archive."""
         if self._chunk:
-            self._flush()
+            self._write_archive()
 
-    def _flush(self) -> None:
+    def _write_archive(self) -> None:
         chunk, self._chunk = self._chunk, []
         classes = {"names": self.classes.names, "palette": self.classes.palette}
         columns: dict[str, Any] = {
@@ -140,7 +212,7 @@ def palette_table(colours: tuple[RGB, ...]) -> NDArray[np.uint8]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for results, and see whether it takes files, before anything is decoded.
+    """Make a folder for results, and check that it takes files, before anything is decoded.
 
     Raises:
         CannotWriteOutput: If it cannot be made, or takes none.
