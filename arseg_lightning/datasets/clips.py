@@ -46,14 +46,8 @@ def keyframes(
 ) -> list[int]:
     """Choose the keyframes of a stream: every L-th frame, counted again from each I-frame.
 
-    No motion leads across an I-frame, so each I-frame is a keyframe.
-
-    Args:
-        intra: Indices of the stream's I-frames.
-        num_frames: Length of the stream.
-        keyframe_interval: L.
-        anchors: Frames that others refer to, of which one is taken where the L-th is none, see
-            :func:`may_be_keyframe`; all by default.
+    No motion leads across an I-frame (``intra``), so each I-frame is a keyframe. Others are
+    ``anchors``, frames that others refer to, by default all: see :func:`may_be_keyframe`.
     """
     starts, keys = {0, *intra}, list[int]()  # the first frame has nothing before it
     for frame in range(num_frames):
@@ -89,7 +83,7 @@ def streams(
 
     Args:
         video: Index of the video.
-        keys: Its keyframes, see :func:`keyframes`.
+        keys: Its keyframes.
         labelled: Frames that have a label, ascending.
         whole: Whether the video is one stream in which every frame is shown; otherwise it is
             cut at the keyframes, and periods without labels are left out.
@@ -103,7 +97,7 @@ def streams(
     for start, stop in pairwise([*keys, max((*wanted, *keys)) + 1]):
         scored = tuple(frame for frame in wanted if start <= frame < stop)
         if scored:
-            # Frames between keyframe and label pass by: their motion alone is needed.
+            # Frames between keyframe and label are skipped: their motion alone is needed.
             shown = scored if single else tuple(sorted({start, *scored}))
             clips.append(ClipSpec(video, shown, scored, (start,)))
     return clips
@@ -119,14 +113,8 @@ def every_distance(
     """Start a stream at each distance 0..L-1 before every labelled frame: the paper's protocol.
 
     Only frames that have a past of L-1 frames without an I-frame between are used, and only they
-    count, so that every distance is measured on the same frames.
-
-    Args:
-        video: Index of the video.
-        intra: Indices of the I-frames.
-        keyframe_interval: L.
-        labelled: Frames that have a label.
-        every_frame: Whether the frames between are shown too.
+    count, so that every distance is measured on the same frames. With ``every_frame``, the frames
+    between are shown too.
     """
     clips = []
     for frame in labelled:

@@ -19,8 +19,7 @@ class DataSplits:
     Args:
         store: Where encoded clips and motion are.
         target: Unlabelled data; their classes may be others.
-        **labelled: Layouts of the splits ``train``, ``val`` and ``test``, each of which may be
-            None.
+        **labelled: Layouts of the splits ``train``, ``val`` and ``test``.
 
     Raises:
         ValueError: If there are no data, or the splits' classes differ.
@@ -77,7 +76,15 @@ class DataSplits:
         return [name for name in present if self._is_on_video(name, needs)]
 
     def _is_on_video(self, split: str, needs: TaskNeeds) -> bool:
-        return needs.on_video(split, lambda: self.videos(split))
+        """Whether a split is read as decoded video; otherwise as the frames before encoding."""
+        if needs.stage == "predict":
+            return not all(video.is_still for video in self.videos(split))
+        # All tests are on video, so that those of different runs see the same pixels.
+        if split == "test" or (split == "val" and not needs.evaluation(split).single):
+            return True
+        unused = split == "target" and needs.task is not None and not needs.training.target
+        # Who segments single frames and trains on stills validates on stills, too.
+        return not (unused or needs.on_stills)
 
     def reader(self, split: str, needs: TaskNeeds, with_motion: bool) -> ClipReader:
         """Reader of a split's videos: decoded, or as they were before any compression by us."""

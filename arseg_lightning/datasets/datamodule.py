@@ -13,7 +13,7 @@ from arseg_lightning.datasets.data_splits import DataSplits
 from arseg_lightning.datasets.evaluation import EvaluationClips, PreparedClips
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.layout import Layout, PreparedLayout
-from arseg_lightning.datasets.loader import EpochSampler, Loader, clip_loader, stream_loader
+from arseg_lightning.datasets.loader import EpochSampler, EvaluationSampler, Loader, clip_loader
 from arseg_lightning.datasets.needs import Needs, TaskNeeds, TrainDistance, TrainOn
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.preparation import prepare_missing
@@ -79,8 +79,8 @@ class ClipDataModule(LightningDataModule):
         task: The task that the data are for, and whose needs count, where no trainer says so.
 
     Raises:
-        ValueError: If the keyframe interval or batch size is below 1, another number below 0, a
-            word is none of its choices, there are no data, or the splits' classes differ.
+        ValueError: If a number or word is not allowed, there are no data, or the splits' classes
+            differ.
     """
 
     def __init__(
@@ -194,17 +194,17 @@ class ClipDataModule(LightningDataModule):
             self._failure = error
 
     def setup(self, stage: str) -> None:
-        """Go on only if every node has its data."""
+        """Raise if any node lacks its data."""
         failure, self._failure = self._failure, None
         raise_on_all_ranks(failure)
 
     def state_dict(self) -> dict[str, int]:
-        """Where a training that resumes from here starts, and what its steps are."""
+        """First epoch and samples a step of a training that resumes from here."""
         steps = samples_per_step(self.trainer, self.batch_size)
         return {"first_epoch": finished_epochs(self.trainer), "samples_per_step": steps}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Know the epoch before the loader is made: workers load ahead before Lightning tells."""
+        """Restore the epoch before the loader is made: workers load ahead before Lightning does."""
         if self.trainer is not None and self.needs.stage == "fit" and resumes(self.trainer):
             steps = samples_per_step(self.trainer, self.batch_size)
             refuse_other_steps(state_dict.get("samples_per_step"), steps)
@@ -232,7 +232,7 @@ class ClipDataModule(LightningDataModule):
             except ValueError as error:
                 rank_zero_warn(f"no val/loss: {error}")
             else:
-                loaders.append(self._stream_loader(dataset, whole=False))
+                loaders.append(self._stream_loader(dataset))
         return loaders
 
     def test_dataloader(self) -> Loader:
@@ -252,7 +252,7 @@ class ClipDataModule(LightningDataModule):
         sampler = EpochSampler(len(dataset), self.seed, *processes(self.trainer))
         # After a restart from a checkpoint, the trainer knows its epoch later than the workers ask.
         sampler.set_epoch(max(self._first_epoch, finished_epochs(self.trainer)))
-        return clip_loader(dataset, sampler, self.batch_size, self.num_workers, drop_last=True)
+        return clip_loader(dataset, sampler, self.batch_size, self.num_workers)
 
     def _training_clips(self, split: str, augment: ClipAugment) -> TrainingClips:
         on_stills = self.needs.on_stills
@@ -276,7 +276,9 @@ class ClipDataModule(LightningDataModule):
             dataset = EvaluationClips(reader, clips, self.normalise)
         return self._stream_loader(dataset)
 
-    def _stream_loader(
-        self, dataset: EvaluationClips | PreparedClips | TrainingClips, whole: bool = True
-    ) -> Loader:
-        return stream_loader(dataset, processes(self.trainer), self.num_workers, whole)
+    def _stream_loader(self, dataset: EvaluationClips | PreparedClips | TrainingClips) -> Loader:
+        """Each stream, of which samples may be pieces, by one process in order."""
+        whole = not isinstance(dataset, TrainingClips)  # samples are batches already
+        streams = dataset.streams if whole else range(len(dataset))
+        sampler = EvaluationSampler(streams, *processes(self.trainer))
+        return clip_loader(dataset, sampler, 1, self.num_workers, whole)

@@ -19,7 +19,7 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from arseg_lightning.datasets.training_clips import collate
 
-__all__ = ["EpochSampler", "EvaluationSampler", "Loader", "clip_loader", "stream_loader"]
+__all__ = ["EpochSampler", "EvaluationSampler", "Loader", "clip_loader"]
 
 # How long a worker that is told to end still serves.
 _SECONDS_TO_STAY = 30.0
@@ -44,20 +44,12 @@ class EpochSampler(DistributedSampler[Any]):
     def __init__(self, size: int, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
         super().__init__(range(size), world_size, rank, seed=seed, drop_last=True)  # type: ignore[arg-type]
         self.size = size
-        self.world_size = world_size
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of an epoch (called by Lightning)."""
-        self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
         # All processes draw the same order, and each takes every world_size-th of it.
-        share = order[self.rank :: self.world_size][: len(self)]
+        share = order[self.rank :: self.num_replicas][: len(self)]
         return iter([(self.epoch, int(index)) for index in share])
-
-    def __len__(self) -> int:
-        return self.size // self.world_size
 
 
 class EvaluationSampler(DistributedSampler[Any]):
@@ -135,22 +127,21 @@ def clip_loader(
     sampler: EpochSampler | EvaluationSampler,
     batch_size: int,
     num_workers: int,
-    drop_last: bool = False,
     whole: bool = False,
 ) -> Loader:
     """Load clips in batches.
 
     Args:
         dataset: The clips.
-        sampler: Their order.
+        sampler: Their order; in training, a last batch that is not full is left out.
         batch_size: Clips a batch.
         num_workers: Loader processes; 0 loads in the main one.
-        drop_last: Whether a last batch that is not full is left out.
         whole: Whether samples are batches already.
 
     Raises:
-        ValueError: If the last one is left out, and there is no full one.
+        ValueError: If training samples do not fill one batch.
     """
+    drop_last = isinstance(sampler, EpochSampler)
     if drop_last and len(sampler) < batch_size:
         raise ValueError(
             f"{len(sampler)} training samples a process do not fill one batch of "
@@ -169,23 +160,6 @@ def clip_loader(
         # Without its own, it draws from everybody's, and how often depends on num_workers.
         generator=torch.Generator(),
     )
-
-
-def stream_loader(
-    dataset: Any, processes: tuple[int, int], num_workers: int, whole: bool = True
-) -> Loader:
-    """Load evaluation data: each stream by one process, in order.
-
-    Args:
-        dataset: Says in ``streams`` which stream each of its samples belongs to, if those are
-            pieces; other samples are a stream each.
-        processes: Rank and number of processes.
-        num_workers: See :func:`clip_loader`, as for ``whole``.
-        whole: Whether samples are batches already.
-    """
-    streams = dataset.streams if whole else range(len(dataset))
-    sampler = EvaluationSampler(streams, *processes)
-    return clip_loader(dataset, sampler, 1, num_workers, whole=whole)
 
 
 # Workers that are not forked get these by name: they are no lambdas.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
-
-from arseg_lightning.datasets.labelled_video import LabelledVideo
 
 __all__ = ["EvaluationNeeds", "Needs", "TaskNeeds", "TrainDistance", "TrainOn"]
 
@@ -107,16 +105,3 @@ class TaskNeeds:
         if split in ("train", "target"):
             return self.training.clip_motion is not None
         return self.evaluation(split).motion
-
-    def on_video(self, split: str, videos: Callable[[], Iterable[LabelledVideo]]) -> bool:
-        """Whether a split, whose videos can be listed, is read as decoded video.
-
-        Who segments single frames and trains on stills validates on stills. All tests are on
-        video, so that those of different runs see the same pixels.
-        """
-        if self.stage == "predict":
-            return not all(video.is_still for video in videos())
-        if split == "test" or (split == "val" and not self.evaluation(split).single):
-            return True
-        unused = split == "target" and self.task is not None and not self.training.target
-        return not (unused or self.on_stills)

@@ -59,14 +59,10 @@ class ClipSpans:
         generator: np.random.Generator,
         anchors: Container[int] | None = None,
     ) -> tuple[int, ...]:
-        """Choose the frames of a clip.
+        """Choose the frames of a clip that ends at a labelled one, within its past.
 
-        Args:
-            frame: The labelled frame.
-            past: Frames before it that motion reaches.
-            generator: Decides.
-            anchors: Frames that are no B-frames: the keyframe of a pair is one, as in use, if
-                there is one; all by default.
+        The keyframe of a pair is one of the ``anchors``, frames that are no B-frames, as at
+        inference, if there is one in reach; by default all frames are anchors.
         """
         if self._is_pair:
             distance = self.keyframe_interval - 1
@@ -111,7 +107,7 @@ class TrainingClips(Dataset[Clip]):
 
     Args:
         reader: Reads the videos.
-        spans: Which frames make a clip.
+        spans: Chooses the frames of a clip.
         augment: Augmentation.
         normalise: Normalisation.
         seed: Decides all draws, with epoch and index.
@@ -161,9 +157,9 @@ class TrainingClips(Dataset[Clip]):
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, place: tuple[int, int] | int) -> Clip:
+    def __getitem__(self, key: tuple[int, int] | int) -> Clip:
         # Of a sampler other than ours, every epoch is the first: ``overfit_batches`` swaps it.
-        epoch, index = place if isinstance(place, tuple) else (0, place)
+        epoch, index = key if isinstance(key, tuple) else (0, key)
         generator = np.random.default_rng((self.seed, epoch, index))
         video, frame, past = self.targets[index]
         anchors = self.reader.motion_of(video).anchors if self.reader.with_motion else None
@@ -186,7 +182,7 @@ class TrainingClips(Dataset[Clip]):
 
 
 def collate(clips: list[Clip]) -> ClipBatch:
-    """Stack clips of one length and size, in a loader's process in memory shared with its owner."""
+    """Stack clips of one length and size; in a loader's process, in shared memory."""
     motion = [clip.motion for clip in clips if clip.motion is not None]
     valid = [clip.valid for clip in clips if clip.valid is not None]
     return ClipBatch(
