@@ -79,7 +79,7 @@ class CamVid(StillFolder):
                 missing.add(recording)
             elif start >= 0:
                 name = still.stem
-                clip = LabelledExcerpt(name, recording, start, stop, label, self.classes, fps=30.0)
+                clip = LabelledExcerpt(name, recording, start, stop, label, self.classes)
                 found.videos.append(clip)
         remedy = (
             "data/README.md says where the recordings are from, or use frames: stills, which "

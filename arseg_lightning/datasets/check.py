@@ -102,12 +102,8 @@ def check_split(
 ) -> SplitCheck:
     """Check a split: all names, the headers of videos, and labels; no video is decoded.
 
-    Args:
-        name: Name of the split.
-        layout: Its layout.
-        keyframe_interval: L of the paper's protocol.
-        every_label: Whether all labels are read, instead of a few that are evenly spread. All are
-            also read if nothing counts in those few, which may be chance.
+    Labels are read evenly spread; all of them with ``every_label``, or if nothing counts in those
+    few, which may be chance.
     """
     check = SplitCheck(name, type(layout).__name__, keyframe_interval)
     frames: _Frames

@@ -163,7 +163,7 @@ class Cityscapes(Layout):
 
     def _clip(self, name: str, images: list[Path], labels: dict[int, Path]) -> LabelledVideo:
         if self.frames == "video":
-            return LabelledImages(name, tuple(images), labels, self.classes, _FPS)
+            return LabelledImages(name, images, labels, self.classes, _FPS)
         # The path hangs on the name, so that a part of the data has the same ones as the whole.
         number_of_path = zlib.crc32(name.encode())
         return self.camera.clip(name, images[0], labels[0], self.classes, number_of_path)

@@ -30,7 +30,6 @@ from arseg_lightning.datasets.training_clips import ClipSpans, TrainingClips
 from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
 from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range, check_words
-from arseg_lightning.types import ClassSet
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
@@ -76,6 +75,9 @@ class ClipDataModule(LightningDataModule):
         seed: Decides order and augmentation.
 
     Attributes:
+        layouts: Layouts by split.
+        classes: The classes of the data.
+        num_classes: Their number.
         task: The task that the data are for, and whose needs count, where no trainer says so.
 
     Raises:
@@ -115,6 +117,8 @@ class ClipDataModule(LightningDataModule):
         )
         self.store = ClipStore(store, encoding, motion, chaining)
         self.splits = DataSplits(self.store, train=train, val=val, test=test, target=target)
+        self.layouts, self.classes = self.splits.layouts, self.splits.classes
+        self.num_classes = self.classes.num_classes
         self.keyframe_interval = keyframe_interval
         self.train_on: TrainOn | None = train_on
         self.train_distance: TrainDistance = train_distance
@@ -130,21 +134,6 @@ class ClipDataModule(LightningDataModule):
         self._failure: Exception | None = None
 
     @property
-    def layouts(self) -> dict[str, Layout | PreparedLayout | None]:
-        """Layouts by split."""
-        return self.splits.layouts
-
-    @property
-    def classes(self) -> ClassSet:
-        """The classes of the data."""
-        return self.splits.classes
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes of the data."""
-        return self.classes.num_classes
-
-    @property
     def needs(self) -> TaskNeeds:
         """What the task needs, in the trainer's present stage."""
         if self.trainer is None:
@@ -154,11 +143,7 @@ class ClipDataModule(LightningDataModule):
         return TaskNeeds(task, self.train_on, stage.value if stage else "fit")
 
     def videos(self, split: str) -> list[LabelledVideo]:
-        """The labelled videos of a split.
-
-        Raises:
-            ValueError: If the configuration names no data for it, or prepared pairs.
-        """
+        """The labelled videos of a split; a ValueError if it has none."""
         return self.splits.videos(split)
 
     def splits_on_video(self) -> list[str]:
@@ -278,7 +263,6 @@ class ClipDataModule(LightningDataModule):
 
     def _stream_loader(self, dataset: EvaluationClips | PreparedClips | TrainingClips) -> Loader:
         """Each stream, of which samples may be pieces, by one process in order."""
+        sampler = EvaluationSampler(dataset.streams, *processes(self.trainer))
         whole = not isinstance(dataset, TrainingClips)  # samples are batches already
-        streams = dataset.streams if whole else range(len(dataset))
-        sampler = EvaluationSampler(streams, *processes(self.trainer))
         return clip_loader(dataset, sampler, 1, self.num_workers, whole)

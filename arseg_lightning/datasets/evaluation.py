@@ -40,14 +40,12 @@ class EvaluationFrame:
 
 
 class EvaluationClip:
-    """A piece of a stream: frames in order; as no collection, Lightning leaves it as it is.
+    """A piece of a stream: frames in order, with what turns them into a network's input.
 
-    Args:
-        frames: The frames; where a stream starts, the first one restarts.
-        normalise: Normalisation of images.
-        chaining: How motion is composed.
+    Where a stream starts, its first frame restarts.
     """
 
+    # No dataclass: Lightning would look through its fields for tensors to move.
     __slots__ = ("chaining", "frames", "normalise")
 
     def __init__(
@@ -59,16 +57,7 @@ class EvaluationClip:
 
 
 class EvaluationClips(Dataset[EvaluationClip]):
-    """Streams from prepared videos.
-
-    Args:
-        reader: Reads the videos.
-        clips: Which streams exist.
-        normalise: Normalisation.
-
-    Attributes:
-        streams: The stream that each sample is a piece of.
-    """
+    """Streams from prepared videos; ``streams`` says of which one each sample is a piece."""
 
     def __init__(self, reader: ClipReader, clips: list[ClipSpec], normalise: Normalisation) -> None:
         self.reader = reader
@@ -121,13 +110,7 @@ class EvaluationClips(Dataset[EvaluationClip]):
 class PreparedClips(Dataset[EvaluationClip]):
     """Pairs of a keyframe and a labelled frame from files that someone else prepared.
 
-    Args:
-        layout: The files, and the classes of their labels.
-        keyframe_interval: L.
-        pairs: What is evaluated.
-        needs: What the methods need together.
-        normalise: Normalisation.
-        chaining: ``none`` reads no motion files and gives zero motion.
+    With chaining ``none``, no motion files are read, and motion is zero.
 
     Raises:
         ValueError: If a stream is asked for, a method has to see every frame, or the files of a

@@ -112,7 +112,7 @@ class FrameFolder(Layout):
                 f"{self.root / 'labels'}; frame NAME.jpg goes with NAME.png or NAME_L.png"
             )
         name = f"{self.root.parent.name}_{self.root.name}"
-        clip = LabelledImages(name, tuple(paths), labels, self.classes, self.fps)
+        clip = LabelledImages(name, paths, labels, self.classes, self.fps)
         return Inventory([clip], unused=known.unused)
 
 

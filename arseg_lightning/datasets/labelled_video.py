@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -79,23 +78,15 @@ class LabelledVideo(ABC):
         return height, width
 
 
-@dataclass(frozen=True)
 class LabelledVideoFile(LabelledVideo):
     """A video file with label files for some of its frames; it is used as it is."""
 
-    start: ClassVar[int] = 0  # type: ignore[misc]
-
-    name: str
-    path: Path
-    label_paths: dict[int, Path]
-    classes: ClassSet
-
-    @property
-    def video(self) -> Path:  # type: ignore[override]
-        """The file itself."""
-        return self.path
-
-    recording = video
+    def __init__(
+        self, name: str, path: Path, label_paths: dict[int, Path], classes: ClassSet
+    ) -> None:
+        self.name, self.label_paths, self.classes = name, label_paths, classes
+        self.path = self.video = self.recording = path
+        self.start = 0
 
     @property
     def identity(self) -> str:
@@ -111,15 +102,20 @@ class LabelledVideoFile(LabelledVideo):
         return _decoded(self.path, indices)
 
 
-@dataclass(frozen=True)
 class LabelledImages(LabelledVideo):
-    """Consecutive frames as image files."""
+    """Consecutive frames as image files, in order of time."""
 
-    name: str
-    paths: tuple[Path, ...]  # in order of time
-    label_paths: dict[int, Path]
-    classes: ClassSet
-    fps: float = 25.0
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[Path],
+        label_paths: dict[int, Path],
+        classes: ClassSet,
+        fps: float = 25.0,
+    ) -> None:
+        self.name, self.label_paths, self.classes = name, label_paths, classes
+        self.paths = paths
+        self.fps = fps
 
     @property
     def identity(self) -> str:
@@ -148,27 +144,17 @@ class LabelledImages(LabelledVideo):
         return super().check_size(index)
 
 
-@dataclass(frozen=True)
 class LabelledExcerpt(LabelledVideo):
     """Frames ``start`` to ``stop - 1`` of a recording, the last one labelled; encoded by itself."""
 
-    name: str
-    path: Path  # the recording
-    start: int
-    stop: int
-    label_path: Path
-    classes: ClassSet
-    fps: float = 30.0
-
-    @property
-    def recording(self) -> Path:  # type: ignore[override]
-        """The recording."""
-        return self.path
-
-    @property
-    def label_paths(self) -> dict[int, Path]:  # type: ignore[override]
-        """The last frame's."""
-        return {self.stop - self.start - 1: self.label_path}
+    def __init__(
+        self, name: str, path: Path, start: int, stop: int, label: Path, classes: ClassSet
+    ) -> None:
+        self.name, self.classes = name, classes
+        self.path = self.recording = path
+        self.start, self.stop = start, stop
+        self.label_paths = {stop - start - 1: label}
+        self.fps = 30.0
 
     @property
     def identity(self) -> str:

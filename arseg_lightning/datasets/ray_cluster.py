@@ -31,7 +31,7 @@ def connected_cluster(address: str | None, workers: int | None) -> Iterator[int]
 
     Args:
         address: Of a running cluster, ``auto`` or ``HOST:PORT``; None starts Ray on this machine.
-        workers: How many jobs run at once; as many as there are cores by default.
+        workers: Jobs at once; by default as many as there are cores.
 
     Raises:
         ValueError: If Ray is not installed.

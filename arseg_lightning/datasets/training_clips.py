@@ -105,13 +105,8 @@ class ClipSpans:
 class TrainingClips(Dataset[Clip]):
     """Clips that end at a labelled frame, as a method needs them; single images are the shortest.
 
-    Args:
-        reader: Reads the videos.
-        spans: Chooses the frames of a clip.
-        augment: Augmentation.
-        normalise: Normalisation.
-        seed: Decides all draws, with epoch and index.
-        frame_cache_bytes: Disk for decoded frames; those of the first targets, as far as it goes.
+    All draws depend on seed, epoch and index alone. ``frame_cache_bytes`` of disk keep decoded
+    frames: those of the first targets, as far as it goes.
 
     Raises:
         ValueError: If no labelled frame has the past that the clips need.
@@ -136,6 +131,7 @@ class TrainingClips(Dataset[Clip]):
             self.targets += [(index, frame, past) for frame, past in pasts if past >= spans.least]
         if not self.targets:
             raise ValueError(spans.refusal())
+        self.streams = range(len(self.targets))  # each sample is one, when losses are validated
         self.num_cached = self._num_cached(frame_cache_bytes)
 
     def _num_cached(self, num_bytes: int) -> int:
