@@ -84,7 +84,7 @@ def tiled(tiles: Mapping[str, NDArray[np.uint8]], columns: int = 4) -> NDArray[n
     """
     sizes = {tile.shape for tile in tiles.values()}
     if len(sizes) != 1:
-        raise ValueError(f"tiles are one or more pictures of one size, got sizes {sorted(sizes)}")
+        raise ValueError(f"tiles are one or more images of one size, got sizes {sorted(sizes)}")
     height, width, _ = sizes.pop()
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
