@@ -1,4 +1,4 @@
-"""Which clips exist."""
+"""Keyframes, streams of evaluation, and frames of training clips."""
 
 import numpy as np
 import pytest
