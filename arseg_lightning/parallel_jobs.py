@@ -66,9 +66,9 @@ def run_jobs(
 
     Args:
         jobs: The jobs.
-        workers: How many at once; one is this process.
+        workers: How many run at once; 1 is this process.
         backend: ``loky``: processes of this machine; ``ray``: those of a connected cluster.
-        patience_seconds: How long this process works alone: others need seconds to start.
+        patience_seconds: How long this process works alone, as others need seconds to start.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, when the running jobs have ended.

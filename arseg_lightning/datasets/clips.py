@@ -60,14 +60,14 @@ def keyframes(
 
 
 def may_be_keyframe(distance: int, most_frames: int, is_anchor: bool) -> bool:
-    """Whether a frame may be a keyframe that is due: of B-frames, the motion to them is poor.
+    """Whether a frame may be a keyframe that is due: motion to B-frames is poor.
 
     The next I- or P-frame is taken instead, unless none comes, or every frame is to be one.
 
     Args:
         distance: Frames since the last keyframe.
         most_frames: Most frames from one keyframe to the next, as asked for.
-        is_anchor: Whether nothing that is shown later was decoded before it.
+        is_anchor: Whether no frame that is shown later was decoded before it.
     """
     return is_anchor or most_frames == 1 or distance >= most_frames + MOST_WAITING
 
@@ -79,14 +79,15 @@ def streams(
     whole: bool = False,
     single: bool = False,
 ) -> list[ClipSpec]:
-    """Lay out the streams in which a video is segmented: every label counts once.
+    """Cut a video at its keyframes into streams in which every label counts once.
+
+    Periods without labels are left out.
 
     Args:
         video: Index of the video.
         keys: Its keyframes.
         labelled: Frames that have a label, ascending.
-        whole: Whether the video is one stream in which every frame is shown; otherwise it is
-            cut at the keyframes, and periods without labels are left out.
+        whole: Whether the video is one stream instead, in which every frame is shown.
         single: Whether labelled frames alone are shown, without the keyframe before them.
     """
     wanted = tuple(labelled)

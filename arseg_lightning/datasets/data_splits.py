@@ -14,12 +14,7 @@ __all__ = ["DataSplits"]
 
 
 class DataSplits:
-    """The splits of the data.
-
-    Args:
-        store: Where encoded clips and motion are.
-        target: Unlabelled data; their classes may be others.
-        **labelled: Layouts of the splits ``train``, ``val`` and ``test``.
+    """The layouts ``train``, ``val`` and ``test``, and unlabelled data to adapt to (``target``).
 
     Raises:
         ValueError: If there are no data, or the splits' classes differ.

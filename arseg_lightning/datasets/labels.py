@@ -32,18 +32,13 @@ def read_label(
     colours. A palette image holds the colours if the class set has some and the palette is made
     of them (as programs leave it that make RGB files smaller), and else indices.
 
-    Args:
-        path: The label file.
-        classes: The classes, and how files spell them.
-        size: Height and width that the label must have.
-
     Shapes:
         returns: (H, W) uint8
 
     Raises:
         FileNotFoundError: If the label is missing.
-        LabelError: If its size is another, a value is no class, or its colours are unknown, or
-            it is a JPEG whatever its name.
+        LabelError: If its size is not ``size``, a value is no class, its colours are unknown, or it
+            is a JPEG whatever its name.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; every labelled frame needs its file")

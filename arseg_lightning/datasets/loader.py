@@ -33,12 +33,8 @@ class EpochSampler(DistributedSampler[Any]):
     The epoch travels with the index, so a sample's random draws depend on (seed, epoch, index)
     alone: neither on the number of workers nor on the number of processes.
 
-    Args:
-        size: Number of samples.
-        seed: Decides the order.
-        rank: This process.
-        world_size: Number of processes; each gets the same number of samples, so that at the
-            end of an epoch up to ``world_size - 1`` samples are left out.
+    Each process gets the same number of samples: at the end of an epoch, up to ``world_size - 1``
+    are left out.
     """
 
     def __init__(self, size: int, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
@@ -55,12 +51,8 @@ class EpochSampler(DistributedSampler[Any]):
 class EvaluationSampler(DistributedSampler[Any]):
     """Shares streams among processes so that each is evaluated exactly once, in its order.
 
-    Lightning's default repeats samples until all processes have the same number.
-
-    Args:
-        streams: The stream that each sample is a piece of; pieces of a stream are in order.
-        rank: This process.
-        world_size: Number of processes.
+    Lightning's default repeats samples until all processes have the same number. ``streams`` says
+    which one each sample is a piece of; pieces of a stream are in order.
 
     Raises:
         ValueError: If there are fewer streams than processes.
@@ -131,12 +123,8 @@ def clip_loader(
 ) -> Loader:
     """Load clips in batches.
 
-    Args:
-        dataset: The clips.
-        sampler: Their order; in training, a last batch that is not full is left out.
-        batch_size: Clips a batch.
-        num_workers: Loader processes; 0 loads in the main one.
-        whole: Whether samples are batches already.
+    In training, a last batch that is not full is left out. With ``num_workers`` 0, the main process
+    loads. With ``whole``, samples are batches already.
 
     Raises:
         ValueError: If training samples do not fill one batch.

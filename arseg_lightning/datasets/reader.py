@@ -23,11 +23,11 @@ FrameOrigin = Literal["decoded", "original"]
 
 
 class ClipReader:
-    """Reads the parts of a clip from the store.
+    """Reads the parts of a clip from the store, in which the videos are prepared.
 
     Args:
-        videos: Prepared videos.
-        store: Where they are.
+        videos: The videos.
+        store: The store.
         frames: ``decoded`` takes frames as a decoder gives them; ``original`` as they were before
             any compression by us, which for a video file is as it decodes.
         kept_bytes: Memory for images that were decoded last, for frames shortly before them.

@@ -19,10 +19,10 @@ __all__ = ["ClipSpans", "TrainingClips", "collate"]
 
 
 class ClipSpans:
-    """Chooses the frames of training clips.
+    """Chooses the frames of training clips: how many, how far apart.
 
     Args:
-        needs: How many frames, how far apart.
+        needs: What the method needs.
         keyframe_interval: L.
         distance: Distance of a pair of a keyframe and a later frame: ``last`` is always L-1, as in
             the paper; ``uniform`` draws from 1..L-1, as far as motion reaches.
@@ -86,7 +86,7 @@ class ClipSpans:
         return tuple(range(frame - min(past, furthest), frame + 1))
 
     def refusal(self) -> str:
-        """Say that no frame has the past that clips need."""
+        """Message that no frame has the past that clips need."""
         if self._is_pair:
             return (
                 f"no labelled frame has {self.least} frames of past since the last I-frame, which "
