@@ -89,11 +89,7 @@ def bench_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
 def stage_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.DataFrame:
     """Lay out where the time of non-keyframes goes, in milliseconds, and that of decoding.
 
-    ``outside`` is the share of everything but the networks.
-
-    Args:
-        results: The bench.
-        forms: As for :func:`bench_table`.
+    ``outside`` is the share of everything but the networks; forms are as for :func:`bench_table`.
     """
     variants, stages = _non_keyframe_stages(results)
     shown = variants.form.isin(forms or variants.form)
@@ -155,6 +151,7 @@ def plot_bench(results: Sequence[RunResult], path: Path) -> None:
     for axes in (above, below):
         axes.invert_yaxis()
     if len(stages):
+        # One legend for the figure: within the axes it would hide bars.
         figure.legend(loc="outside lower center", ncols=4, fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

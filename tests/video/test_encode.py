@@ -15,7 +15,7 @@ from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter, encode_frames, reencode
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning, VideoError
 from arseg_lightning.video.probe import motion_obstacle, probe
-from tests.video.small_disk import on_a_small_disk
+from tests.small_disk import on_a_small_disk
 from tests.video.small_videos import moving_frames, without_packets, write_stream, write_video
 from tests.video.test_decode import changing_size
 from tests.video.test_probe import CLOCKWISE, turned

@@ -12,7 +12,7 @@ from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.fragmented_mp4 import FragmentedWriter, FragmentFile
 from arseg_lightning.video.probe import probe
-from tests.video.small_disk import on_a_small_disk
+from tests.small_disk import on_a_small_disk
 from tests.video.small_videos import moving_frames
 
 FAST = EncodeSettings(preset="ultrafast", keyframe_interval=25)
