@@ -1,4 +1,4 @@
-"""The command ``compare``: several methods on one video, side by side, without labels."""
+"""The command ``compare``: several methods on one video without labels."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def compare(
         configs: The folder of a run, or files of configuration; its method, its baselines and what
             it is compared with (model.compare) are run.
         video: A video file or a folder of images.
-        network: A pretrained network in the place of a run: hf:REPOSITORY of the Hugging Face hub,
+        network: A pretrained network instead of a run: hf:REPOSITORY of the Hugging Face hub,
             or hf:FOLDER. Methods that need no training run around it.
         methods: Which of them, by class; by default, those that need no training.
         checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.

@@ -227,7 +227,7 @@ class JointARSeg(ARSeg):
         image, label = clip.images[:, -1], clip.labels[:, -1]
         output = self.high_res.output(image)
         assert output.feature is not None
-        # Teacher and keyframe come in training mode: before BatchNorm has statistics of its own,
+        # Teacher and keyframe come in training mode: before BatchNorm has its statistics,
         # features in evaluation mode are far off, and Adam remembers their gradients for long.
         losses = {"high_res": self.loss(output, label)}
         losses |= self.low_res_losses(clip, output.feature.detach())

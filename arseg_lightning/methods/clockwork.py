@@ -1,9 +1,9 @@
-"""Clockwork: a network's stages run at different rates, and stale scores stay as they are."""
+"""Clockwork: stages of a network that run at different rates; stale scores are reused unwarped."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -33,11 +33,10 @@ _ROLES: Mapping[Mode, tuple[str, ...]] = {
     "pipelined3": ("full", "two_stages", "three_stages"),
     "adaptive": ("probe", "fire", "reuse"),
 }
-_Stages = Callable[[Tensor, State], tuple[Output | None, State]]
 
 
 class Clockwork(VideoMethod):
-    """Scores of a network's shallow, middle and deep stage, added up; each has its own clock.
+    """Scores of a network's shallow, middle and deep stage, added up; each runs at its own rate.
 
     Two 1x1 convolutions score the shallow and the middle stage. They start at zero, so that the
     method starts as the network itself. All scores are brought to the finest of their grids
@@ -53,7 +52,7 @@ class Clockwork(VideoMethod):
         threshold: Share of positions that have to change in ``adaptive``; tuned by hand.
         filling: How ``pipelined3`` starts: with a frame of two stages (``release``), or with
             three at once (``notebook``).
-        loss: What the network is trained with; cross entropy by default.
+        loss: Segmentation loss; cross entropy by default.
 
     Raises:
         ValueError: If the network lacks a stage, or a setting is none of those above.
@@ -113,9 +112,29 @@ class Clockwork(VideoMethod):
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
     ) -> tuple[Output | None, State]:
         """Run the stages of a role; the state is what they leave for later frames."""
-        stages: _Stages = getattr(self, f"_{role}")
+        image = frame.image
         with section("network"):
-            return stages(frame.image, state)
+            if role == "three_stages":
+                return self._three_stages(image, state)
+            if role in ("fire", "reuse"):
+                return self._after_probe(role, image, state)
+            values, side = {"image": image}, SideOutputs()
+            for stage in _STAGES:
+                values[stage], added = self.network.run(stage, values, self.training)
+                side = side + added
+            shallow, middle = self._scores(values)
+            if role == "probe":
+                needs = [name for name in self.network.feature_needs if name != "image"]
+                left = {f"for_deep_{name}": values[name] for name in needs}
+                return None, {**state, "shallow_scores": shallow, "middle_scores": middle, **left}
+            if role == "shallow":  # the deep scores are those of an earlier frame
+                return self._output(shallow, middle, state["deep_scores"]), state
+            # Of two stages, the deep one reads what the frame before left it.
+            deep, added = self._deep(values if role == "full" else _read(state, "for_deep_"))
+            output = self._output(shallow, middle, deep, side + added)
+            if self.mode == "alternating":
+                return output, {"deep_scores": deep}
+            return output, self._left(values, values) if "pipelined" in self.mode else {}
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Segment the last frame of each clip with all of its stages."""
@@ -136,26 +155,6 @@ class Clockwork(VideoMethod):
         super().rewrite(optimisations)
         self.heads.to(optimisations.dtype)
 
-    def _full(self, image: Tensor, state: State) -> tuple[Output, State]:
-        """All stages of this frame."""
-        values, side = self._until_middle(image)
-        deep, deep_side = self._deep(values)
-        output = self._output(*self._scores(values), deep, side + deep_side)
-        if self.mode == "alternating":
-            return output, {"deep_scores": deep}
-        return output, self._left(values, values) if "pipelined" in self.mode else {}
-
-    def _shallow(self, image: Tensor, state: State) -> tuple[Output, State]:
-        """Shallow and middle stage of this frame beside deep scores of an earlier one."""
-        values, _ = self._until_middle(image)
-        return self._output(*self._scores(values), state["deep_scores"]), state
-
-    def _two_stages(self, image: Tensor, state: State) -> tuple[Output, State]:
-        """The deep stage of the frame before, shallow and middle stage of this one."""
-        deep, _ = self._deep(_read(state, "for_deep_"))
-        values, _ = self._until_middle(image)
-        return self._output(*self._scores(values), deep), self._left(values, values)
-
     def _three_stages(self, image: Tensor, state: State) -> tuple[Output, State]:
         """The deep stage of two frames before, the middle of the one before, the shallow one."""
         deep, _ = self._deep(_read(state, "for_deep_"))
@@ -166,33 +165,15 @@ class Clockwork(VideoMethod):
         left = self._left(before, {"image": image, "shallow": shallow})
         return self._output(*scores, deep), left
 
-    def _probe(self, image: Tensor, state: State) -> tuple[None, State]:
-        """Shallow and middle stage, and what a deep stage that may follow would read."""
-        values, _ = self._until_middle(image)
-        shallow, middle = self._scores(values)
-        needs = self.network.feature_needs
-        left = {f"for_deep_{name}": values[name] for name in needs if name != "image"}
-        return None, {**state, "shallow_scores": shallow, "middle_scores": middle, **left}
-
-    def _fire(self, image: Tensor, state: State) -> tuple[Output, State]:
-        """The deep stage after a probe; this frame is what later ones are compared with."""
-        deep, _ = self._deep({"image": image, **_read(state, "for_deep_")})
-        output = self._output(state["shallow_scores"], state["middle_scores"], deep)
-        return output, {"deep_scores": deep, "reference": state["middle_scores"]}
-
-    def _reuse(self, image: Tensor, state: State) -> tuple[Output, State]:
-        """Deep scores of the last frame that fired, after a probe."""
-        kept = {key: state[key] for key in ("deep_scores", "reference")}
-        deep = kept["deep_scores"]
-        return self._output(state["shallow_scores"], state["middle_scores"], deep), kept
-
-    def _until_middle(self, image: Tensor) -> tuple[dict[str, Tensor], SideOutputs]:
-        """Run shallow and middle stage."""
-        values, side = {"image": image}, SideOutputs()
-        for stage in _STAGES:
-            values[stage], added = self.network.run(stage, values, self.training)
-            side = side + added
-        return values, side
+    def _after_probe(self, role: str, image: Tensor, state: State) -> tuple[Output, State]:
+        """Run the deep stage (``fire``), or reuse the scores of the last frame that did."""
+        if role == "fire":
+            deep, _ = self._deep({"image": image, **_read(state, "for_deep_")})
+            kept = {"deep_scores": deep, "reference": state["middle_scores"]}
+        else:
+            kept = {key: state[key] for key in ("deep_scores", "reference")}
+        scores = state["shallow_scores"], state["middle_scores"], kept["deep_scores"]
+        return self._output(*scores), kept
 
     def _deep(self, values: Mapping[str, Tensor]) -> tuple[Tensor, SideOutputs]:
         """Run the deep stage, and score it."""
@@ -213,11 +194,11 @@ class Clockwork(VideoMethod):
         return Output(sum(resized[1:], resized[0]), align_corners, side=side or SideOutputs())
 
     def _left(self, deep: Mapping[str, Tensor], middle: Mapping[str, Tensor]) -> State:
-        """What the next frame's deep stage and, of three, middle stage will read."""
+        """The inputs of the next frame's deep stage and, with three, middle stage."""
         needs = self.network.feature_needs
         left = {f"for_deep_{name}": deep[name] for name in needs}
         if self.mode == "pipelined3":
-            # What the middle stage's frame hands on to the deep stage waits with it.
+            # What the deep stage reads of the middle stage's frame waits with it.
             waits = [name for name in ("shallow", *needs) if name != "middle"]
             left |= {f"for_middle_{name}": middle[name] for name in waits}
         return left
@@ -230,7 +211,7 @@ def changed_share(scores: Tensor, reference: Tensor) -> float:
 
 
 def _read(state: State, prefix: str) -> dict[str, Tensor]:
-    """What was left for a stage, by the names that it reads."""
+    """The inputs that were left for a stage, by name."""
     return {k.removeprefix(prefix): tensor for k, tensor in state.items() if k.startswith(prefix)}
 
 
