@@ -13,8 +13,8 @@ from arseg_lightning.models.segmentor import Segmentor
 
 __all__ = ["CompiledNetworks"]
 
-# Methods by which a network is run; the base class's own only call others.
-_ENTRY_POINTS = ("features_and_side", "before_cut", "after_cut")
+# Methods by which a network is run.
+_ENTRY_POINTS = ("features_and_side", "run")
 
 
 class CompiledNetworks(Callback):
@@ -50,7 +50,6 @@ class CompiledNetworks(Callback):
             for network in pl_module.modules()
             if isinstance(network, Segmentor)
             for name in _ENTRY_POINTS
-            if getattr(type(network), name) is not getattr(Segmentor, name)
         ]
 
     def on_train_batch_start(self, *_: Any) -> None:

@@ -9,7 +9,6 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.inference.network import _InferenceNetwork
 from arseg_lightning.inference.options import Optimisations
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.models.timing import section
@@ -41,10 +40,8 @@ def fold_creff(
     """
     if not (optimisations.fold_classifier and isinstance(fusion, CReFF)):
         return None
-    network = low_res.network if isinstance(low_res, _InferenceNetwork) else low_res
-    # Overrides compute something else: a fusion of another kind, layers after the cut.
-    is_plain = type(fusion).forward is CReFF.forward
-    if not is_plain or type(network).after_cut is not Segmentor.after_cut:
+    # A subclass may fuse in another way, and an early cut has layers before the classifier.
+    if type(fusion).forward is not CReFF.forward or low_res.cut != "feature":
         return None
     wanted = optimisations.fused_fusion and FusedCReFF.fits(fusion)
     if wanted and optimisations.may_use("fused_creff", fusion):

@@ -62,9 +62,9 @@ class _InferenceNetwork(Segmentor):
         self.feature_stride = network.feature_stride
         self.align_corners = network.align_corners
         self.stages = dict(network.stages)
+        self.cut = network.cut
         self.feature_needs = network.feature_needs
-        # Bound methods, which a copy of this network rebinds to itself; functions would not.
-        self._before_cut = _compiled(self._plain_before_cut, optimisations)
+        # A bound method, which a copy of this network rebinds to itself; a function would not be.
         self._run = _compiled(self._plain_run, optimisations)
 
     @property
@@ -73,36 +73,21 @@ class _InferenceNetwork(Segmentor):
         classifier: nn.Conv2d = self.network.classifier
         return classifier
 
-    @property
-    def cut_channels(self) -> int:
-        """Channels of the propagated feature."""
-        return self.network.cut_channels
-
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the feature."""
-        return self.after_cut(self.before_cut(image)[0])
-
-    def before_cut(self, image: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Compute the propagated feature."""
-        prepared = image.to(dtype=self.dtype, memory_format=self.layout)
-        return self._before_cut(prepared), SideOutputs()
-
-    def after_cut(self, propagated: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Finish the feature."""
-        return self.network.after_cut(propagated.to(self.dtype))
+        return self.run("feature", {"image": image})
 
     def run(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
     ) -> tuple[Tensor, SideOutputs]:
-        """Compute one stage."""
+        """Run the stages that are missing, up to and with ``stage``."""
         prepared = {
             name: value.to(dtype=self.dtype, memory_format=self.layout)
             for name, value in values.items()
         }
-        return self._run(stage, prepared), SideOutputs()
-
-    def _plain_before_cut(self, image: Tensor) -> Tensor:
-        return self.network.before_cut(image)[0]
+        # A network that is cut before its classifier alone has nothing to run after its cut.
+        value = prepared[stage] if stage in prepared else self._run(stage, prepared)
+        return value, SideOutputs()
 
     def _plain_run(self, stage: str, values: Mapping[str, Tensor]) -> Tensor:
         return self.network.run(stage, values)[0]

@@ -77,18 +77,16 @@ class BiSeNet18(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and two sets of auxiliary logits when asked to."""
-        return self.run_all(image, with_side)
+        return self.run("feature", {"image": image}, with_side)
 
-    def run(
-        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
+    def run_stage(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
     ) -> tuple[Tensor, SideOutputs]:
         """Compute a stage: two of the context path's backbone, then all that follows them."""
         if stage == "shallow":
             return self.context_path.backbone.second(values["image"]), SideOutputs()
         if stage == "middle":
             return self.context_path.backbone.layer3(values["shallow"]), SideOutputs()
-        if stage != "feature":
-            return super().run(stage, values, with_side)
         context8, context16 = self.context_path(values["middle"])  # strides 8 and 16
         detail = self.spatial_path(values["image"])  # stride 8
         feature = self.head(self.merge(_resize(detail, context8), context8))

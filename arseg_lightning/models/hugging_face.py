@@ -37,12 +37,12 @@ class HuggingFaceSegmentor(Segmentor):
         super().__init__()
         model = _load("AutoModelForSemanticSegmentation", name, revision)
         path, classifier = _last_convolution(model, name)
-        self.cut = _Cut(classifier)
+        self.tap = _LastInput(classifier)
         self.feature_channels = classifier.in_channels
         if classifier.out_channels != num_classes:
             classifier = nn.Conv2d(classifier.in_channels, num_classes, 1)
         self.classifier = classifier
-        model.set_submodule(path, self.cut)
+        model.set_submodule(path, self.tap)
         if getattr(model, "auxiliary_head", None) is not None:
             model.auxiliary_head = None  # it would learn from labels at the model's own call
         self.model = model
@@ -54,10 +54,10 @@ class HuggingFaceSegmentor(Segmentor):
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the feature; nothing is predicted beside it."""
         self.model(pixel_values=image)
-        return self.cut.take(), SideOutputs()
+        return self.tap.take(), SideOutputs()
 
 
-class _Cut(nn.Module):
+class _LastInput(nn.Module):
     """Stands where the last convolution was, and keeps what came there.
 
     Some networks resize what follows to the image's size; it gives them one channel to do so.

@@ -68,7 +68,9 @@ class ResNet18(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the outputs of the last three stages."""
-        return self.stages(self.stem(image))
+        second = self.second(image)
+        third = self.layer3(second)
+        return second, third, self.layer4(third)
 
     def stem(self, image: Tensor) -> Tensor:
         """Compute what the residual stages start from, (B, 64, H/4, W/4)."""
@@ -79,13 +81,6 @@ class ResNet18(nn.Module):
         """Compute the output of the second residual stage, (B, 128, H/8, W/8)."""
         x: Tensor = self.layer2(self.layer1(self.stem(image)))
         return x
-
-    def stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Run the residual stages on the stem's output."""
-        second: Tensor = self.layer2(self.layer1(x))
-        third: Tensor = self.layer3(second)
-        fourth: Tensor = self.layer4(third)
-        return second, third, fourth
 
 
 def _stage(

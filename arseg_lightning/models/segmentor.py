@@ -63,29 +63,30 @@ class Output:
 
 
 class Segmentor(nn.Module, ABC):
-    """A segmentation network that is cut before its last 1x1 convolution.
+    """A segmentation network: stages, of which ``feature`` is the last, and a 1x1 convolution.
 
-    The feature before the cut is what AR-Seg propagates from frame to frame; the convolution after
-    it (``classifier``) is what both of its branches share. A subclass sets ``classifier`` and
-    the class attributes, and implements :meth:`features_and_side`. One that is cut earlier also
-    implements :meth:`before_cut`, :meth:`after_cut` and ``cut_channels``; one whose stages
-    may run at different times implements :meth:`run` and lists its ``stages``.
+    AR-Seg propagates the output of one stage, the ``cut``, from frame to frame; the convolution
+    (``classifier``) is what both of its branches share. A subclass sets ``classifier`` and the
+    class attributes, and implements :meth:`features_and_side`. One that can be cut before its
+    feature lists its ``stages`` and implements :meth:`run_stage`.
 
     Attributes:
         feature_channels: Channels C of the feature.
         feature_stride: Image pixels a feature pixel covers, per axis.
         classifier: The last 1x1 convolution, C to K channels.
+        align_corners: How logits are resized to the image (the published networks differ).
+        stages: The stages before ``feature``, in order: channels by name.
+        cut: The stage that AR-Seg propagates; those after it read nothing from before it.
+        feature_needs: What the stages after ``middle`` read, for Clockwork.
     """
 
     feature_channels: int
     feature_stride: int
     classifier: nn.Conv2d
     align_corners: bool = True
-    """How logits are brought to the image's size (the published networks differ)."""
     stages: Mapping[str, int] = MappingProxyType({})
-    """Places before the feature where the network may be cut, in order: channels by name."""
+    cut: str = "feature"
     feature_needs: tuple[str, ...] = ("image",)
-    """What :meth:`run` reads for the stage ``feature``."""
 
     @property
     def num_classes(self) -> int:
@@ -110,24 +111,8 @@ class Segmentor(nn.Module, ABC):
 
     @property
     def cut_channels(self) -> int:
-        """Channels of the propagated feature; the feature's unless cut earlier."""
-        return self.feature_channels
-
-    def before_cut(self, image: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Compute the propagated feature, and side outputs from before the cut.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, cut_channels, h, w)
-        """
-        return self.features_and_side(image, with_side)
-
-    def after_cut(self, propagated: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Finish the feature, and the side outputs from after the cut.
-
-        Shapes:
-            propagated: (B, cut_channels, h, w)   returns: (B, C, h', w')
-        """
-        return propagated, SideOutputs()
+        """Channels of the stage that is propagated."""
+        return self.stages.get(self.cut, self.feature_channels)
 
     def classify(self, feature: Tensor, size: tuple[int, int]) -> Tensor:
         """Turn a feature into class scores of the given size.
@@ -159,37 +144,36 @@ class Segmentor(nn.Module, ABC):
     def run(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
     ) -> tuple[Tensor, SideOutputs]:
-        """Compute one stage from the image and the stages before it.
+        """Run the stages after the last one that has been computed, up to and with ``stage``.
 
         Args:
             stage: A name of ``stages``, or ``feature``, the last one.
             values: What has been computed so far: ``image`` (B, 3, H, W), and stages by name.
-            with_side: Whether the training-only heads of this stage run.
+            with_side: Whether the training-only heads of these stages run.
 
         Returns:
-            The stage's output, and its side outputs.
+            The stage's output, (B, channels, h, w), and the side outputs of all that ran.
 
         Raises:
             ValueError: If the network has no such stage.
         """
-        if stage != "feature":
+        order = (*self.stages, "feature")
+        if stage not in order:
             raise ValueError(
-                f"{type(self).__name__} has no stage {stage!r}; it has "
-                f"{', '.join((*self.stages, 'feature'))}"
+                f"{type(self).__name__} has no stage {stage!r}; it has {', '.join(order)}"
             )
-        return self.features_and_side(values["image"], with_side)
-
-    def run_all(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
-        """Run all stages one after the other: a network of stages is written once.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: the feature, (B, C, h, w)
-        """
-        values, side = {"image": image}, SideOutputs()
-        for stage in (*self.stages, "feature"):
-            values[stage], added = self.run(stage, values, with_side)
+        values, side = dict(values), SideOutputs()
+        start = max((order.index(name) + 1 for name in order if name in values), default=0)
+        for name in order[start : order.index(stage) + 1]:
+            values[name], added = self.run_stage(name, values, with_side)
             side = side + added
-        return values["feature"], side
+        return values[stage], side
+
+    def run_stage(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
+    ) -> tuple[Tensor, SideOutputs]:
+        """Compute a single stage; a network with ``stages`` overrides this."""
+        return self.features_and_side(values["image"], with_side)
 
 
 SegmentorFactory = Callable[[int], Segmentor]

@@ -86,18 +86,16 @@ class TorchSegBiSeNet18(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and two sets of auxiliary logits when asked to."""
-        return self.run_all(image, with_side)
+        return self.run("feature", {"image": image}, with_side)
 
-    def run(
-        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
+    def run_stage(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
     ) -> tuple[Tensor, SideOutputs]:
         """Compute a stage: two of the backbone, then all that follows them."""
         if stage == "shallow":
             return self.backbone.second(values["image"]), SideOutputs()
         if stage == "middle":
             return self.backbone.layer3(values["shallow"]), SideOutputs()
-        if stage != "feature":
-            return super().run(stage, values, with_side)
         spatial = self.spatial_path(values["image"])  # (B, C, H/8, W/8)
         third = values["middle"]  # (B, C, H/16, W/16)
         fourth = self.backbone.layer4(third)  # (B, C, H/32, W/32)

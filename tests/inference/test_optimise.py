@@ -355,8 +355,8 @@ def test_a_batch_norm_that_cannot_be_folded_is_refused():
         def features_and_side(self, image, with_side):
             raw = self.backbone.conv1(image)
             stem = self.backbone.maxpool(self.backbone.relu(self.backbone.bn1(raw)))
-            _, third, fourth = self.backbone.stages(stem)
-            return self.decode(fourth) + raw.mean(), self.side(third, with_side)
+            feature, side = self.run("feature", {"stem": stem}, with_side)
+            return feature + raw.mean(), side
 
     torch.manual_seed(0)
     method = per_frame(seen_data(Shared(5, width=0.25)))

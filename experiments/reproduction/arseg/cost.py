@@ -183,8 +183,8 @@ def _exact_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor, Tensor]
     """Count one image; also the propagated feature, and the last one."""
 
     def segment(net: Segmentor) -> tuple[Tensor, Tensor]:
-        propagated, _ = net.before_cut(image)
-        feature, _ = net.after_cut(propagated)
+        propagated, _ = net.run(net.cut, {"image": image})
+        feature, _ = net.run("feature", {net.cut: propagated})
         net.classifier(feature)
         return propagated, feature
 
@@ -196,9 +196,10 @@ def _exact_nonkey_macs(
     low_res: Segmentor, fusion: Fusion, small: Tensor, propagated: Tensor
 ) -> int:
     """Count a frame between keyframes: each layer where it runs."""
-    before, low = measure(low_res, lambda net: net.before_cut(small)[0])
+    cut = low_res.cut
+    before, low = measure(low_res, lambda net: net.run(cut, {"image": small})[0])
     fusing, fused = measure(fusion, lambda module: module(low, propagated))
-    after, _ = measure(low_res, lambda net: net.classifier(net.after_cut(fused)[0]))
+    after, _ = measure(low_res, lambda net: net.classifier(net.run("feature", {cut: fused})[0]))
     return before + fusing + after
 
 
