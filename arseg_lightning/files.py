@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-__all__ = ["CANNOT_WRITE", "FileLock", "LockedElsewhere", "building", "lock_file", "partial_path"]
-__all__ += ["remedy_for", "remove_abandoned_parts", "replacing", "write_atomic"]
+__all__ = ["CANNOT_WRITE", "FileLock", "LockedElsewhere", "building", "lock_file", "natural_key"]
+__all__ += ["partial_path", "remedy_for", "remove_abandoned_parts", "replacing", "write_atomic"]
 
 CANNOT_WRITE = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
@@ -38,6 +38,12 @@ _ABANDONED_SECONDS = 3600.0
 
 class LockedElsewhere(Exception):
     """Another process holds the lock."""
+
+
+def natural_key(name: str) -> tuple[tuple[int, str], ...]:
+    """Sort key that puts frame 9 before frame 10."""
+    parts = re.findall(r"\d+|\D+", name)
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
 
 
 def partial_path(path: Path) -> Path:

@@ -12,7 +12,7 @@ from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods import Stream, StreamResult, VideoMethod
 from arseg_lightning.metrics import Flicker, confusion_matrix, mean_iou
-from arseg_lightning.streaming.figures import Figures
+from arseg_lightning.streaming.stream_statistics import StreamStatistics
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.live import StreamedFrame
@@ -29,18 +29,18 @@ class Compared:
         cost: What its roles cost.
         confusion: Pixels by the reference's class (row) and its own (column), (K, K).
         flicker: How often its labels change where nothing but motion happens.
-        figures: Keyframes, roles, times.
+        statistics: Keyframes, roles, times.
     """
 
     name: str
     cost: MethodCost
     confusion: torch.Tensor
     flicker: Flicker = field(default_factory=Flicker)
-    figures: Figures = field(default_factory=Figures)
+    statistics: StreamStatistics = field(default_factory=StreamStatistics)
 
     def record(self) -> dict[str, Any]:
-        """Its figures by name, for tables and files."""
-        known = self.figures.summary()
+        """Its statistics by name, for tables and files."""
+        known = self.statistics.summary()
         latency = known["latency_ms"].get("all", {})
         total = int(self.confusion.sum())
         return {
@@ -48,7 +48,7 @@ class Compared:
             "agreement_miou": float(mean_iou(self.confusion)),
             "agreement_pixels": int(self.confusion.diagonal().sum()) / total if total else 0.0,
             "flicker": self.flicker.share,
-            "gmacs": self.cost.mean_over(self.figures.executed, known["frames"]) / 1e9,
+            "gmacs": self.cost.mean_over(self.statistics.executed, known["frames"]) / 1e9,
             "mean_ms": latency.get("mean"),
             "p95_ms": latency.get("p95"),
             "max_ms": latency.get("max"),
@@ -88,8 +88,8 @@ def compare_methods(
             for name, method in methods.items():
                 cost = method_cost(method, frame.frame.size)
                 has_keyframes = bool(method.key_roles)
-                figures = Figures(with_keyframes=has_keyframes)
-                found[name] = Compared(name, cost, blank.clone(), figures=figures)
+                statistics = StreamStatistics(with_keyframes=has_keyframes)
+                found[name] = Compared(name, cost, blank.clone(), statistics=statistics)
         motion, chain = _to_previous(frame, chain, chaining)
         reference: StreamResult | None = None
         for name, stream in streams.items():
@@ -98,7 +98,7 @@ def compare_methods(
             truth, own = (torch.from_numpy(each.labels) for each in (reference, result))
             found[name].confusion += confusion_matrix(own, truth, num_classes)
             found[name].flicker.add(result.labels, motion)
-            found[name].figures.add(result)
+            found[name].statistics.add(result)
         show(done)
     if not found:
         raise ValueError("the video has no frames that could be compared")

@@ -60,7 +60,7 @@ class RunFolder:
         """
         if not self.record.is_file():
             return None
-        # As plain YAML: ${...} counts as it is written, not as the value that it stands for.
+        # As plain YAML: ${...} counts as it is written, not as its value.
         before = _flat(yaml.safe_load(self.record.read_text("utf-8")))
         now = _flat(yaml.safe_load(config))
         missing = object()
@@ -194,7 +194,7 @@ def refuse_what_is_not_recorded(record: str) -> None:
         record: The resolved configuration, as YAML.
 
     Raises:
-        ValueError: If a value has no text that stands for it.
+        ValueError: If the parser could not write a value as text.
     """
     lost = "Unable to serialize instance "  # jsonargparse writes it in place of the value
     for name, value in _flat(yaml.safe_load(record)).items():

@@ -62,7 +62,7 @@ class TestRecord(Callback):
             provenance=self._provenance(),
         )
         # pandas and matplotlib are slow to import: only a test waits for them
-        from arseg_lightning.report.plots import plot_distances
+        from arseg_lightning.report.plots import plot_result
         from arseg_lightning.report.result_tables import (
             distance_table,
             recovered_share,
@@ -72,7 +72,7 @@ class TestRecord(Callback):
         json_path = self.run_dir / "result.json"
         plot_path = self.run_dir / "miou_over_distance.png"
         result.write(json_path)
-        plot_distances(result, plot_path)
+        plot_result(result, plot_path)
         lines = ["", distance_table(result)]
         if any(len(method.roles) > 1 for method in methods):
             lines += ["", roles_table(result)]

@@ -144,7 +144,7 @@ def _choose_clips(loader: Any, count: int) -> list[EvaluationClip]:
     """Streams spread evenly over the data, up to the frame that is farthest from a keyframe."""
     loader = loader[0] if isinstance(loader, list) else loader  # others are for losses
     dataset = loader.dataset
-    # Several samples may belong to one stream: the first one stands for it.
+    # Several samples may belong to one stream: its first one is enough.
     starts = [i for i, s in enumerate(dataset.streams) if i == dataset.streams.index(s)]
     count = min(count, len(starts))
     chosen = [starts[index * len(starts) // count] for index in range(count)]

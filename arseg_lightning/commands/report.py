@@ -37,17 +37,17 @@ def report(
     """
     # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.collect import collect
-    from arseg_lightning.report.groups import group_runs, with_baselines
     from arseg_lightning.report.report_folder import write_report
     from arseg_lightning.report.result_tables import results_table
-    from arseg_lightning.report.study import Study
+    from arseg_lightning.report.rows import measurements, rows_with_baselines
+    from arseg_lightning.report.study import comparable, study_rows
     from arseg_lightning.report.table_files import markdown
 
     found = collect(runs)
-    rows = group_runs(found.runs, groups or ())
-    study = Study.of(rows, reference, baseline).of_reference()
-    document = write_report(rows, study, out, found.problems)
-    print(markdown(results_table(with_baselines(rows)), 2))
+    measured = measurements(found.runs, groups or ())
+    rows = study_rows(measured, reference, baseline)
+    document = write_report(measured, comparable(rows), out, found.problems)
+    print(markdown(results_table(rows_with_baselines(measured)), 2))
     for problem in found.problems:
         print(problem)
     if len(rows) > 1 and reference is None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arseg_lightning.datasets.labelled_video import LabelledVideo
+from arseg_lightning.files import natural_key
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.images import natural_key
 
 __all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "FileLayout", "Gap", "Inventory", "Layout"]
 __all__ += ["PreparedClip", "PreparedLayout", "common_classes", "files", "frame_number"]
@@ -169,7 +169,7 @@ def files(folder: Path, suffixes: tuple[str, ...], what: str) -> list[Path]:
     found = [path for path in present(folder, what) if path.suffix.lower() in suffixes]
     if not found:
         raise FileNotFoundError(f"{folder} holds no {what} ({', '.join(suffixes)})")
-    return sorted(found, key=natural_key)
+    return sorted(found, key=lambda path: natural_key(path.stem))
 
 
 def present(folder: Path, what: str) -> list[Path]:

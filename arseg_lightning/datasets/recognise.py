@@ -10,7 +10,7 @@ from arseg_lightning.datasets.camvid import CamVid
 from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.folder import FrameFolder, StillFolder, VideoFolder
 from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, frame_number, present
-from arseg_lightning.video.images import natural_key
+from arseg_lightning.files import natural_key
 
 __all__ = ["recognise"]
 
@@ -74,7 +74,7 @@ def _layouts(folder: Path, classes: str) -> dict[str, Layout]:
 def _are_consecutive(folder: Path) -> bool:
     """Whether images look like one clip: one name, and numbers that go up in small equal steps."""
     paths = (path for path in present(folder, "images") if path.suffix.lower() in IMAGE_SUFFIXES)
-    ordered = sorted(paths, key=natural_key)
+    ordered = sorted(paths, key=lambda path: natural_key(path.stem))
     if len(ordered) < 2 or len({path.stem.rstrip("0123456789") for path in ordered}) > 1:
         return False
     if not all(path.stem[-1].isdigit() for path in ordered):

@@ -76,7 +76,10 @@ def class_names(base: type | None, of_others: bool = True) -> list[str]:
         base: A class; itself counts unless it is abstract.
         of_others: Whether classes outside the package of the base count.
     """
-    classes: list[type[Any]] = [] if base is None else [base]
+    if base is None:
+        return []
+    package = base.__module__.partition(".")[0]
+    classes: list[type[Any]] = [base]
     for each in classes:  # grows by the next generation
         classes += each.__subclasses__()
     return sorted(
@@ -85,13 +88,9 @@ def class_names(base: type | None, of_others: bool = True) -> list[str]:
             for each in classes
             if not inspect.isabstract(each)
             and not each.__name__.startswith("_")
-            and (of_others or _package(each) == _package(classes[0]))
+            and (of_others or each.__module__.partition(".")[0] == package)
         }
     )
-
-
-def _package(a_class: type) -> str:
-    return a_class.__module__.partition(".")[0]
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:

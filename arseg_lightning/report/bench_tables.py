@@ -1,17 +1,13 @@
-"""Results of a bench as tables and as a plot."""
+"""Results of a benchmark as tables and as a plot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from arseg_lightning.report.result import FrameTimes, RunResult
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from arseg_lightning.report.result import RunResult
 
 __all__ = ["bench_frame", "bench_table", "machine_line", "plot_bench", "stage_table"]
 
@@ -91,7 +87,7 @@ def bench_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
 
 
 def stage_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.DataFrame:
-    """Lay out where the time of non-keyframes goes, in milliseconds, and decoding beside it.
+    """Lay out where the time of non-keyframes goes, in milliseconds, and that of decoding.
 
     ``outside`` is the share of everything but the networks.
 
@@ -99,18 +95,15 @@ def stage_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
         results: The bench.
         forms: As for :func:`bench_table`.
     """
-    found = [each for each in _non_keyframes(results) if each.form in (forms or [each.form])]
-    table = pd.DataFrame([each.times.stages_ms for each in found]).map("{:.1f}".format)
-    table = table.replace("nan", "-")  # forms differ in their stages
+    variants, stages = _non_keyframe_stages(results)
+    shown = variants.form.isin(forms or variants.form)
+    variants, stages = variants[shown], stages[shown].dropna(axis="columns", how="all")
+    table = stages.map("{:.1f}".format).replace("nan", "-")  # forms differ in their stages
     # A stage is called "network" too: what runs inside the networks.
-    table.insert(0, "network", [each.network for each in found], allow_duplicates=True)
-    table.insert(1, "variant", [each.title for each in found])
-    totals = [sum(each.times.stages_ms.values()) for each in found]
-    table["outside"] = [
-        f"{1 - each.times.stages_ms['network'] / total:.0%}"
-        for each, total in zip(found, totals, strict=True)
-    ]
-    table["decode"] = [f"{each.decode_ms:.1f}" for each in found]
+    table.insert(0, "network", variants.network, allow_duplicates=True)
+    table.insert(1, "variant", variants.variant)
+    table["outside"] = (1 - stages.network / stages.sum(axis="columns")).map("{:.0%}".format)
+    table["decode"] = variants.decode.map("{:.1f}".format)
     return table
 
 
@@ -130,70 +123,62 @@ def plot_bench(results: Sequence[RunResult], path: Path) -> None:
     """Draw speed-ups against what the arithmetic allows, and where a non-keyframe's time goes."""
     from matplotlib.figure import Figure
 
-    rows, stages = bench_frame(results), list(_non_keyframes(results))
+    rows, (variants, stages) = bench_frame(results), _non_keyframe_stages(results)
     height = 2.6 + _INCH_PER_ROW * (len(rows) + len(stages))
     figure = Figure(figsize=(10, height), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=[len(rows), max(len(stages), 1)])
-    _draw_speed(rows, above)
-    _draw_stages(stages, below)
+
+    # Where the speed-up would be if it were that of the arithmetic.
+    allowed = rows.over_plain / rows.reached
+    colours = [_COLOURS.get(form, "tab:blue") for form in rows.form]
+    above.barh(rows.index, rows.over_plain, color=colours)
+    own = rows.index[~rows.is_reference]
+    above.vlines(allowed[own], own - 0.4, own + 0.4, color="black", linewidth=2)
+    ends = rows.over_plain.where(rows.is_reference, rows.over_plain.combine(allowed, max))
+    for index, (end, value) in enumerate(zip(ends, rows.over_plain, strict=True)):
+        above.text(end, index, f"  {value:.2f}", va="center", fontsize="small")
+    above.margins(x=0.08)
+    above.set_yticks(rows.index, rows.network + ": " + rows.variant, fontsize="small")
+    above.set_xlabel("times as fast as 1x in plain PyTorch; line: what the arithmetic allows")
+    above.grid(alpha=0.3, axis="x")
+
+    shares = stages.div(stages.sum(axis="columns"), axis="index").fillna(0.0)
+    left = pd.Series(0.0, shares.index)
+    for name in sorted(shares, key=lambda name: name != "network"):
+        below.barh(shares.index, shares[name], left=left, label=name)
+        left = left + shares[name]
+    titles = variants.network + ": " + variants.variant
+    below.set_yticks(shares.index, titles, fontsize="small")
+    below.set_xlabel("share of a non-keyframe's time")
+    below.set_xlim(0, 1)
+    for axes in (above, below):
+        axes.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=4, fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
 
-class _Timed(NamedTuple):
-    """A kind of frame of a variant whose stages were timed."""
+def _non_keyframe_stages(results: Sequence[RunResult]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Milliseconds of each stage between keyframes, for methods that PyTorch runs; no baselines.
 
-    network: str
-    title: str
-    form: str
-    decode_ms: float
-    times: FrameTimes
-
-
-def _non_keyframes(results: Sequence[RunResult]) -> Iterator[_Timed]:
-    """Frames between keyframes of all that PyTorch runs and that is no baseline."""
+    Returns:
+        Network, variant, form and decoding time of each kind of frame; and its stages.
+    """
+    variants, stages = [], []
     for result in results:
         for method in result.methods:
             speed = method.speed
             if method.kind == "baseline" or speed is None or speed.form == "onnxruntime":
                 continue
             kinds = {
-                name: times
+                name: times.stages_ms
                 for name, times in speed.frames.items()
                 if times.stages_ms and not times.is_keyframe
             }
             for name, times in kinds.items():
                 title = method.label if len(kinds) == 1 else f"{method.label}: {name}"
-                yield _Timed(result.tested_on, title, speed.form, speed.decode_ms, times)
-
-
-def _draw_speed(rows: pd.DataFrame, axes: Axes) -> None:
-    """Bars of speed-up over plain 1.0x; a tick where a method would reach its arithmetic."""
-    allowed = rows.over_plain / rows.reached
-    ends = rows.over_plain.where(rows.is_reference, rows.over_plain.combine(allowed, max))
-    axes.barh(rows.index, rows.over_plain, color=[_COLOURS.get(f, "tab:blue") for f in rows.form])
-    own = rows.index[~rows.is_reference]
-    axes.vlines(allowed[own], own - 0.4, own + 0.4, color="black", linewidth=2)
-    for index, (end, value) in enumerate(zip(ends, rows.over_plain, strict=True)):
-        axes.text(end, index, f"  {value:.2f}", va="center", fontsize="small")
-    axes.margins(x=0.08)
-    axes.set_yticks(rows.index, rows.network + ": " + rows.variant, fontsize="small")
-    axes.invert_yaxis()
-    axes.set_xlabel("times as fast as 1x in plain PyTorch; line: what the arithmetic allows")
-    axes.grid(alpha=0.3, axis="x")
-
-
-def _draw_stages(stages: Sequence[_Timed], axes: Axes) -> None:
-    """Stacked shares of a non-keyframe's time, a row a kind of frame of a variant."""
-    titles = [f"{each.network}: {each.title}" for each in stages]
-    shares = pd.DataFrame([each.times.stages_ms for each in stages]).fillna(0.0)
-    shares = shares.div(shares.sum(axis=1), axis=0)
-    left = pd.Series(0.0, shares.index)
-    for name in sorted(shares.columns, key=lambda name: name != "network"):
-        axes.barh(shares.index, shares[name], left=left, label=name)
-        left = left + shares[name]
-    axes.set_yticks(shares.index, titles, fontsize="small")
-    axes.invert_yaxis()
-    axes.set_xlabel("share of a non-keyframe's time")
-    axes.set_xlim(0, 1)
+                variants.append((result.tested_on, title, speed.form, speed.decode_ms))
+                stages.append(times)
+    columns = ["network", "variant", "form", "decode"]
+    about = pd.DataFrame(variants, columns=columns)
+    return about, pd.DataFrame(stages, columns=None if stages else ["network"])

@@ -1,4 +1,4 @@
-"""Finds the result files of runs, and says what is missing or cannot be read."""
+"""Result files of runs: finding and naming them, and what is missing or cannot be read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from arseg_lightning.files import natural_key
 from arseg_lightning.report.result import MethodResult, RunResult
 from arseg_lightning.report.sweep_index import CONFIGS, INDEX_NAME, SweepIndex, overlay_names
 
@@ -38,11 +39,6 @@ class Run:
         return self.result.methods[-1]
 
     @property
-    def seed(self) -> int | None:
-        """Seed of the run."""
-        return self.result.provenance.seed
-
-    @property
     def config(self) -> Mapping[str, Any]:
         """The run's configuration; empty if it is not known."""
         return self.result.provenance.config
@@ -54,12 +50,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What was found.
-
-    Args:
-        runs: Runs with a result.
-        problems: What is missing or cannot be read, a line each.
-    """
+    """Runs with a result, and a line for whatever is missing or cannot be read."""
 
     runs: tuple[Run, ...]
     problems: tuple[str, ...] = ()
@@ -91,9 +82,11 @@ def collect(paths: Iterable[Path]) -> Collection:
             problems += [_no_result(run) for run in trained if not any(run.rglob("result*.json"))]
     if not runs:
         raise FileNotFoundError("\n".join(problems) or "name at least one run folder")
-    _name_by_sweep(runs, paths, problems)
+    for folder in filter(Path.is_dir, paths):
+        for index in sorted(folder.rglob(INDEX_NAME)):
+            _name_by_sweep(runs, index, problems)
     kept: dict[str, Run] = {}
-    for run in sorted(runs.values(), key=_natural):
+    for run in sorted(runs.values(), key=lambda run: [*map(natural_key, run.path.parts)]):
         first = kept.setdefault(repr(run.result), run)
         if first is not run:
             problems.append(f"{run.path} is a copy of {first.path}, left out")
@@ -109,29 +102,22 @@ def _read_all(path: Path, problems: list[str]) -> dict[Path, Run]:
     """Read the results in a folder, or the one that a file is."""
     found = {}
     for file in [path] if path.is_file() else sorted(path.rglob("*.json")):
+        is_named = file.stem.startswith("result")
+        folder = file.resolve().parent
+        # A folder of seeds is named after its parent: other/seed2 is a run of "other".
+        named_after = Path(without_seed(str(folder))).name or folder.name
+        name = named_after if is_named else without_seed(file.stem)
         try:
-            if file == path or file.stem.startswith("result") or _looks_like_a_result(file):
-                found[file.resolve()] = Run(_name(file), file, RunResult.read(file))
+            if not is_named and file != path:
+                # A JSON file of another content is no broken result.
+                content = json.loads(file.read_text(encoding="utf-8"))
+                if not (isinstance(content, dict) and {"methods", "provenance"} <= content.keys()):
+                    continue
+            found[file.resolve()] = Run(name, file, RunResult.read(file))
         except (OSError, ValueError) as error:
-            problems.append(f"not readable, left out: {error}")
+            named = error if str(file) in str(error) else f"{file}: {error}"
+            problems.append(f"not readable, left out: {named}")
     return found
-
-
-def _looks_like_a_result(file: Path) -> bool:
-    """Whether a file of any name holds what results hold; other JSON files are left alone."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
-    return isinstance(content, dict) and {"methods", "provenance"} <= content.keys()
-
-
-def _name(file: Path) -> str:
-    if not file.stem.startswith("result"):
-        return without_seed(file.stem)
-    folder = file.resolve().parent
-    # A folder of seeds is named after what it is in: other/seed2 is a run of "other".
-    return Path(without_seed(str(folder))).name or folder.name
 
 
 def _no_result(folder: Path) -> str:
@@ -146,30 +132,22 @@ def _no_result(folder: Path) -> str:
     )
 
 
-def _name_by_sweep(runs: dict[Path, Run], paths: list[Path], problems: list[str]) -> None:
+def _name_by_sweep(runs: dict[Path, Run], index: Path, problems: list[str]) -> None:
     """Name a sweep's runs after what it set, and tell which of its points failed."""
-    for file in (f for path in paths if path.is_dir() for f in sorted(path.rglob(INDEX_NAME))):
-        try:
-            points = SweepIndex.read(file).points
-        except ValueError as error:
-            problems.append(f"not readable, left out: {error}")
-            continue
-        for point in points:
-            folder = (file.parent / point.run_dir).resolve()
-            if point.status == "failed":
-                problems.append(f"{folder} failed in its sweep: {point.error}")
-            values = dict(point.values)
-            if CONFIGS in values:
-                values[CONFIGS] = overlay_names(values[CONFIGS])
-            short = {key.rpartition(".")[2]: value for key, value in values.items()}
-            shown = (f"{k} {v}" for k, v in short.items() if k not in ("seed", "seed_everything"))
-            label = ", ".join(shown)
-            for result, run in runs.items():
-                if label and folder in result.parents:
-                    runs[result] = replace(run, name=label)
-
-
-def _natural(run: Run) -> list[tuple[int, int | str]]:
-    """Sort numbers in names by their value."""
-    parts = re.split(r"(\d+)", str(run.path))
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
+    try:
+        points = SweepIndex.read(index).points
+    except ValueError as error:
+        problems.append(f"not readable, left out: {error}")
+        return
+    for point in points:
+        folder = (index.parent / point.run_dir).resolve()
+        if point.status == "failed":
+            problems.append(f"{folder} failed in its sweep: {point.error}")
+        values = dict(point.values)
+        if CONFIGS in values:
+            values[CONFIGS] = overlay_names(values[CONFIGS])
+        short = {key.rpartition(".")[2]: value for key, value in values.items()}
+        shown = [f"{k} {v}" for k, v in short.items() if k not in ("seed", "seed_everything")]
+        for result, run in runs.items():
+            if shown and folder in result.parents:
+                runs[result] = replace(run, name=", ".join(shown))

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from arseg_lightning.report.bench_tables import bench_table, machine_line, stage_table
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import group_runs
 from arseg_lightning.report.result import RunResult, read_bench
 from arseg_lightning.report.result_tables import distance_table, roles_table, study_table
-from arseg_lightning.report.study import Study
+from arseg_lightning.report.rows import measurements
+from arseg_lightning.report.study import study_rows
 from arseg_lightning.report.table_files import markdown, read_table
 
 __all__ = ["TABLES", "TableKind", "study_of", "with_current_tables"]
@@ -34,19 +36,11 @@ class TableKind:
 
 
 def with_current_tables(document: Path, tables: Mapping[str, TableKind] | None = None) -> str:
-    """Give a Markdown document's text with each table made anew from its result files.
+    """Give a Markdown document's text with each table made again from its result files.
 
-    A table stands directly below a line that says what it shows; files are found relative to the
-    document. ``<!-- result: FILE -->`` shows one test over the distance to the keyframe,
-    ``<!-- roles: FILE -->`` what its methods did.
-    ``<!-- results: FILES… -->`` shows a study, a row for all runs that differ in the seed only;
-    FILES may hold ``*``. Behind them may stand the names of the row that the others are compared
-    with, of the s x baseline, and of the rows that come first, in order:
-    ``<!-- results: study/*.json reference=ar baseline=half rows=full,half,ar -->``.
-    ``<!-- table: FILE.json -->`` shows a table that a command wrote with ``--out FILE.json``.
-    ``<!-- bench: FILE -->`` shows a benchmark and names the machine below it, ``<!-- bench-stages:
-    FILE -->`` where its time goes. ``only=plain,float32`` behind the file shows some variants:
-    ``plain``, or what the optimised ones compute in, or their backend.
+    A table stands directly below a marker such as ``<!-- results: study/*.json reference=ar -->``:
+    its kind, files relative to the document, and options. ``python -m arseg_lightning tables
+    --help`` explains the kinds.
 
     Args:
         document: The Markdown file; it is not changed.
@@ -95,7 +89,7 @@ def with_current_tables(document: Path, tables: Mapping[str, TableKind] | None =
 
 def study_of(
     files: Sequence[Path], reference: str | None = None, baseline: str | None = None, rows: str = ""
-) -> Study:
+) -> pd.DataFrame:
     """Read the study in result files, as a document's marker names it.
 
     Raises:
@@ -104,7 +98,7 @@ def study_of(
     found = collect(dict.fromkeys(files))
     if found.problems:
         raise ValueError(found.problems[0])
-    return Study.of(group_runs(found.runs), reference, baseline, _names(rows))
+    return study_rows(measurements(found.runs), reference, baseline, _names(rows))
 
 
 def _bench(file: Path, only: str = "") -> str:

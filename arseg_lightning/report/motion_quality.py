@@ -32,24 +32,18 @@ def quality_table(quality: MotionQuality) -> str:
 
 def plot_quality(quality: MotionQuality, path: Path, title: str) -> None:
     """Draw the mIoU of warped and of copied labels over the distance to the keyframe."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    # pandas and matplotlib: only those who draw wait for them
+    import pandas as pd
 
-    distances = [entry.distance for entry in quality.distances]
-    warped = [100 * entry.miou_warped for entry in quality.distances]
-    copied = [100 * entry.miou_copied for entry in quality.distances]
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    mean_warped, mean_copied = 100 * quality.mean_warped, 100 * quality.mean_copied
-    axes.plot(distances, warped, marker="o", label=f"warped by motion: {mean_warped:.1f} %")
-    axes.plot(distances, copied, marker="s", label=f"copied: {mean_copied:.1f} %")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("distance to the keyframe (frames)")
-    axes.set_ylabel("mIoU (%)")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    axes.set_title(title)
-    figure.savefig(path, dpi=150)
+    from arseg_lightning.report.plots import plot_distances
+
+    rows = pd.DataFrame(
+        {f"at {each.distance}": [each.miou_warped, each.miou_copied] for each in quality.distances}
+    )
+    rows["miou"] = [quality.mean_warped, quality.mean_copied]
+    names = ("warped by motion", "copied")
+    rows["label"] = [f"{n}: {100 * m:.1f} %" for n, m in zip(names, rows.miou, strict=True)]
+    plot_distances(rows, path, title)
 
 
 def draw_motion(image: NDArray[np.uint8], motion: Motion, path: Path, title: str) -> None:

@@ -5,22 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from arseg_lightning.report.groups import Row, look_up, settings
 from arseg_lightning.report.result import RunResult
-from arseg_lightning.report.study import Study
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
+from arseg_lightning.report.rows import DISTANCE, look_up, result_rows, settings
 
 __all__ = ["heat_maps", "pareto_front", "plot_changes", "plot_distances", "plot_heat_map"]
-__all__ += ["plot_pareto", "plot_row_distances"]
+__all__ += ["plot_pareto", "plot_result"]
 
 _MARKERS = "os^Dv*PX<>"
 """Of the lines that are named; there are no more of them."""
@@ -29,72 +24,77 @@ _SWEPT = ("keyframe_interval", "resolution_ratio", "own", "ckpt_path", "weights"
 """What differs between the points of a sweep over interval and ratio."""
 
 
-def plot_distances(result: RunResult, path: Path) -> None:
-    """Draw mIoU over the distance to the keyframe, a line a method.
-
-    A method that has one value for all frames is a level line.
-    """
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    axes = figure.subplots()
-    for number, method in enumerate(result.methods):
-        mean = 100 * method.accuracy.miou_mean
-        label = f"{method.name}: {mean:.1f} % at {method.mean_gmacs:.3g} GMACs/frame"
-        values = [100 * value for value in method.at_distance]
-        if values:
-            marker = _MARKERS[number % len(_MARKERS)]
-            axes.plot(values, marker=marker, color=f"C{number}", label=label)
-        elif not math.isnan(mean):  # one value for all frames
-            axes.axhline(mean, color=f"C{number}", label=label)
-    _label_distances(axes)
-    figure.legend(loc="outside lower center")
+def plot_result(result: RunResult, path: Path) -> None:
+    """Draw mIoU of each method over the distance to the keyframe."""
+    rows = result_rows(result)
+    rows["label"] = [
+        f"{name}: {100 * miou:.1f} % at {gmacs:.3g} GMACs/frame"
+        for name, miou, gmacs in zip(rows.method, rows.miou, rows.gmacs, strict=True)
+    ]
     height, width = result.size
-    axes.set_title(f"{result.data}, {width}x{height}, L = {result.keyframe_interval}")
+    title = f"{result.data}, {width}x{height}, L = {result.keyframe_interval}"
+    plot_distances(rows, path, title)
+
+
+def plot_distances(rows: pd.DataFrame, path: Path, title: str = "") -> None:
+    """Draw mIoU over the distance to the keyframe, a line a row and its spread as a band.
+
+    A row that has one value for all frames is a level line. The first lines are named; if there are
+    many, the others are grey.
+
+    Args:
+        rows: Their ``label``, ``miou``, mIoU ``at 0``, ``at 1`` and so on, and deviations of these
+            (``at 0_std``) if they are known.
+        path: The image to write.
+        title: Stands above the plot.
+    """
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    axes = figure.subplots()
+    columns = rows.filter(regex=DISTANCE).columns
+    distances = [int(name.removeprefix("at ")) for name in columns]
+    means = 100 * rows[columns]
+    deviations = 100 * rows.reindex(columns=[f"{name}_std" for name in columns])
+    for i, (label, miou) in enumerate(zip(rows.label, rows.miou, strict=True)):
+        values, deviation = means.iloc[i].to_numpy(), deviations.iloc[i].to_numpy(float)
+        if i >= len(_MARKERS):
+            more = f"{len(rows) - i} more" if i == len(_MARKERS) else None
+            axes.plot(distances, values, color="0.8", zorder=0, label=more)
+        elif not np.isnan(values).all():
+            axes.plot(distances, values, f"C{i}{_MARKERS[i]}-", markersize=5, label=label)
+            low, high = values - deviation, values + deviation  # NaN draws none
+            axes.fill_between(distances, low, high, color=f"C{i}", alpha=0.15)
+        elif not math.isnan(miou):
+            axes.axhline(100 * miou, color=f"C{i}", label=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("distance to the keyframe (frames)")
+    axes.set_ylabel("mIoU (%)")
+    axes.grid(alpha=0.3)
+    axes.set_title(title)
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
 
 
-def plot_row_distances(rows: Sequence[Row], path: Path) -> None:
-    """Draw mIoU over the distance to the keyframe, a line a row and its spread as a band.
-
-    The first lines are named; if there are many, the others are grey.
-    """
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
-    for i, row in enumerate(rows):
-        means = [100 * values.mean() for values in row.at_distance]
-        if i >= len(_MARKERS):
-            label = f"{len(rows) - i} more" if i == len(_MARKERS) else None
-            axes.plot(means, color="0.8", zorder=0, label=label)
-            continue
-        (line,) = axes.plot(means, marker=_MARKERS[i], markersize=4, label=row.label)
-        spans = [100 * values.std() for values in row.at_distance]
-        low, high = ([m + sign * s for m, s in zip(means, spans, strict=True)] for sign in (-1, 1))
-        axes.fill_between(range(len(means)), low, high, color=line.get_color(), alpha=0.15)
-    _label_distances(axes)
-    figure.legend(loc="outside right upper", fontsize="small")
-    figure.savefig(path, dpi=150)
-
-
-def plot_changes(study: Study, path: Path) -> None:
-    """Draw what each row changes against the reference as bars, with its spread over seeds.
+def plot_changes(rows: pd.DataFrame, path: Path) -> None:
+    """Draw what each row of a study changes against its reference, with its spread over seeds.
 
     Raises:
         ValueError: If the study has no reference.
     """
-    if study.reference is None:
+    if not rows.is_reference.any():
         raise ValueError("bars of changes need a reference; name one of the rows")
-    rows = [row for row in study.rows if row is not study.reference]
-    changes = [100 * study.change(row) for row in rows]
-    figure = Figure(figsize=(7, 1.6 + 0.3 * len(rows)), layout="constrained")
+    (reference,) = rows.row[rows.is_reference]
+    others = rows[~rows.is_reference]
+    figure = Figure(figsize=(7, 1.6 + 0.3 * len(others)), layout="constrained")
     axes = figure.subplots()
-    values = [change.mean() for change in changes]
-    spreads = [change.std() for change in changes]  # NaN draws none
-    colours = ["tab:red" if value < 0 else "tab:green" for value in values]
-    axes.barh(range(len(rows)), values, xerr=spreads, color=colours, alpha=0.8, capsize=3)
-    axes.set_yticks(range(len(rows)), [f"{row.name} ({row.seeds})" for row in rows])
+    y = range(len(others))
+    colours = np.where(others.change < 0, "tab:red", "tab:green")
+    spread = 100 * others.change_std  # NaN draws none
+    axes.barh(y, 100 * others.change, xerr=spread, color=colours, alpha=0.8, capsize=3)
+    axes.set_yticks(y, others.row + " (" + others.seeds.astype(str) + ")")
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel(f"pooled mIoU against {study.reference.name} (points; number of seeds)")
+    axes.set_xlabel(f"pooled mIoU against {reference} (points; number of seeds)")
     axes.grid(alpha=0.3, axis="x")
     figure.savefig(path, dpi=150)
 
@@ -117,7 +117,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
     return sorted(front, key=lambda i: points[i])
 
 
-def plot_pareto(rows: Sequence[Row], path: Path) -> None:
+def plot_pareto(rows: pd.DataFrame, path: Path) -> None:
     """Draw mIoU over GMACs, with the methods that no other beats joined by a line.
 
     Args:
@@ -126,28 +126,29 @@ def plot_pareto(rows: Sequence[Row], path: Path) -> None:
     """
     from adjustText import adjust_text
 
+    rows = rows.dropna(subset=["gmacs", "miou"])
+    points = list(zip(rows.gmacs, 100 * rows.miou, strict=True))
+    front = pareto_front(points)
     figure = Figure(figsize=(7, 5), dpi=150, layout="constrained")
     axes = figure.subplots()
-    points = [(row.gmacs, 100 * row.miou.mean()) for row in rows]
-    front = pareto_front(points)
     if len(front) > 1:
         line = [points[i] for i in front]
         axes.plot(*zip(*line, strict=True), color="0.6", zorder=1, label="not beaten in both")
         axes.legend(loc="lower right")
-    for i, (row, point) in enumerate(zip(rows, points, strict=True)):
+    for i, (point, deviation) in enumerate(zip(points, 100 * rows.miou_std, strict=True)):
         colour = "tab:blue" if i in front else "0.4"
-        axes.errorbar(*point, yerr=100 * row.miou.std(), marker="o", capsize=3, color=colour)
+        axes.errorbar(*point, yerr=deviation, marker="o", capsize=3, color=colour)
     axes.margins(x=0.15, y=0.1)
     axes.set_xlabel("cost (GMACs per frame)")
     axes.set_ylabel("mIoU (%)")
     axes.grid(alpha=0.3)
     figure.draw_without_rendering()  # only then is it known where everything is
-    known = [i for i, point in enumerate(points) if not any(map(math.isnan, point))]
-    names = [axes.text(*points[i], rows[i].label, fontsize="small") for i in known]
+    labels = zip(points, rows.label, strict=True)
+    names = [axes.text(*point, label, fontsize="small") for point, label in labels]
     if names:
         adjust_text(
             names,
-            *zip(*(points[i] for i in known), strict=True),
+            *zip(*points, strict=True),
             ax=axes,
             expand=(1.25, 1.5),
             force_static=(0.3, 0.5),
@@ -157,35 +158,31 @@ def plot_pareto(rows: Sequence[Row], path: Path) -> None:
     figure.savefig(path)
 
 
-def heat_maps(rows: Sequence[Row]) -> list[tuple[str, pd.DataFrame]]:
+def heat_maps(measured: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Find the runs that span several keyframe intervals and several resolution ratios.
 
     Runs belong to one table if they differ in interval and ratio alone, and in the weights and
     folders that go with them.
 
     Returns:
-        The data, and a table with a row a ratio, both figures (``mIoU``, ``GMACs``) as columns over
+        The data, and a table with a row a ratio, both figures (``miou``, ``gmacs``) as columns over
         the intervals; NaN where no run is.
     """
-    import pandas as pd
-
-    runs = pd.DataFrame(
-        {
-            "data": run.result.data,
-            "settings": settings(run, _SWEPT),
-            "interval": run.result.keyframe_interval,
-            "ratio": look_up(run.config, "model.resolution_ratio")
-            or look_up(run.config, "model.method.resolution_ratio"),
-            "mIoU": run.own.accuracy.miou_mean,
-            "GMACs": run.own.mean_gmacs,
-        }
-        for row in rows
-        for run in row.runs
+    own = measured[measured.is_own]
+    runs = own.assign(
+        data=[run.result.data for run in own.run],
+        settings=[settings(run, _SWEPT) for run in own.run],
+        interval=[run.result.keyframe_interval for run in own.run],
+        ratio=[
+            look_up(run.config, "model.resolution_ratio")
+            or look_up(run.config, "model.method.resolution_ratio")
+            for run in own.run
+        ],
     )
     found = []
     for (data, _), alike in runs.dropna(subset="ratio").groupby(["data", "settings"], sort=False):
-        table = alike.pivot_table(index="ratio", columns="interval", values=["mIoU", "GMACs"])
-        if min(table["mIoU"].shape) > 1:
+        table = alike.pivot_table(index="ratio", columns="interval", values=["miou", "gmacs"])
+        if min(table["miou"].shape) > 1:
             found.append((str(data), table))
     return found
 
@@ -198,7 +195,7 @@ def plot_heat_map(table: pd.DataFrame, title: str, path: Path) -> None:
         title: What the runs share.
         path: The image to write.
     """
-    miou, gmacs = 100 * table["mIoU"], table["GMACs"].to_numpy()
+    miou, gmacs = 100 * table["miou"], table["gmacs"].to_numpy()
     values = miou.to_numpy()
     rows, columns = len(miou.index), len(miou.columns)
     figure = Figure(figsize=(2.5 + 1.1 * columns, 1.6 + 0.8 * rows), layout="constrained")
@@ -217,10 +214,3 @@ def plot_heat_map(table: pd.DataFrame, title: str, path: Path) -> None:
     axes.set_ylabel("resolution between keyframes")
     axes.set_title(title, fontsize="medium")
     figure.savefig(path, dpi=150)
-
-
-def _label_distances(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("distance to the keyframe (frames)")
-    axes.set_ylabel("mIoU (%)")
-    axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""A report: tables, plots and notes about a set of runs in one folder."""
+"""Reports: tables, plots and notes about a set of runs in one folder."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from arseg_lightning.files import write_atomic
-from arseg_lightning.report.groups import Row, with_baselines
 from arseg_lightning.report.plots import (
     heat_maps,
     plot_changes,
+    plot_distances,
     plot_heat_map,
     plot_pareto,
-    plot_row_distances,
 )
 from arseg_lightning.report.result_tables import distances_table, results_table, study_table
-from arseg_lightning.report.study import Study
+from arseg_lightning.report.rows import rows_with_baselines
 from arseg_lightning.report.table_files import markdown, write_table
 from arseg_lightning.types import size_text
 
@@ -36,13 +35,13 @@ _ABOUT_CHANGES = (
 
 
 def write_report(
-    own: Sequence[Row], study: Study, folder: Path, problems: Sequence[str] = ()
+    measured: pd.DataFrame, study: pd.DataFrame, folder: Path, problems: Sequence[str] = ()
 ) -> Path:
     """Write ``report.md`` with its tables (also as CSV) and plots.
 
     Args:
-        own: What the runs are about.
-        study: Those of them that are compared with a reference, if there is one.
+        measured: Measurements of the runs.
+        study: Rows that are compared with a reference; none without a reference.
         folder: Where to write; made if it is not there.
         problems: What could not be read, for the report to say.
 
@@ -50,20 +49,34 @@ def write_report(
         The Markdown file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows, results = with_baselines(own), [run.result for row in own for run in row.runs]
+    rows = rows_with_baselines(measured)
+    results = [run.result for run in measured.run[measured.is_own]]
     tested = sorted({f"{r.data}, {size_text(r.size)}, {r.num_samples} frames" for r in results})
     parts = [f"# Results of {len(results)} runs", f"Tested on: {'; '.join(tested)}."]
-    names = 3 if len({row.tested_on for row in rows}) > 1 else 2
-    parts += _section("Results", folder / "results.csv", results_table(rows), names)
-    parts += [_ABOUT_RESULTS, *_plots(rows, folder, "pareto", plot_pareto)]
-    parts += _section("Over distance", folder / "distances.csv", distances_table(rows), 2)
-    parts += _plots(rows, folder, "distances", plot_row_distances)
-    if study.reference is not None:
-        title = f"Against {study.reference.name}"
-        parts += _section(title, folder / "changes.csv", study_table(study))
+
+    def section(title: str, csv: str, table: pd.DataFrame, num_names: int = 1) -> None:
+        write_table(table, folder / csv)
+        parts.extend([f"## {title}", markdown(table, num_names)])
+
+    def plots(name: str, plot: Callable[[pd.DataFrame, Path], None]) -> None:
+        # Accuracies on different data do not belong into one plot.
+        for data, alike in rows.groupby("data", sort=False):
+            words = f"{name}_{data}" if rows.data.nunique() > 1 else name
+            file = re.sub(r"[^\w.-]+", "_", words) + ".png"
+            plot(alike, folder / file)
+            parts.append(f"![{name}, {data}]({file})")
+
+    section("Results", "results.csv", results_table(rows), 3 if rows.data.nunique() > 1 else 2)
+    parts.append(_ABOUT_RESULTS)
+    plots("pareto", plot_pareto)
+    section("Over distance", "distances.csv", distances_table(rows), 2)
+    plots("distances", plot_distances)
+    if not study.empty:
+        reference = study.row[study.is_reference].item()
+        section(f"Against {reference}", "changes.csv", study_table(study))
         plot_changes(study, folder / "changes.png")
         parts += [_ABOUT_CHANGES, "![changes](changes.png)"]
-    for number, (data, table) in enumerate(heat_maps(own), 1):
+    for number, (data, table) in enumerate(heat_maps(measured), 1):
         name = "heatmap.png" if number == 1 else f"heatmap_{number}.png"
         plot_heat_map(table, data, folder / name)
         parts += ["## Interval x ratio"] if number == 1 else []
@@ -73,23 +86,3 @@ def write_report(
     document = folder / "report.md"
     write_atomic(document, "\n\n".join(parts) + "\n")
     return document
-
-
-def _section(title: str, csv: Path, table: pd.DataFrame, num_names: int = 1) -> list[str]:
-    """A table in the report, and as CSV beside it."""
-    write_table(table, csv)
-    return [f"## {title}", markdown(table, num_names)]
-
-
-def _plots(
-    rows: Sequence[Row], folder: Path, name: str, plot: Callable[[Sequence[Row], Path], None]
-) -> list[str]:
-    """One plot for each data set: accuracies on different ones do not belong together."""
-    tested = list(dict.fromkeys(row.tested_on for row in rows))
-    parts = []
-    for data in tested:
-        words = f"{name}_{data}" if len(tested) > 1 else name
-        file = re.sub(r"[^\w.-]+", "_", words) + ".png"
-        plot([row for row in rows if row.tested_on == data], folder / file)
-        parts.append(f"![{name}, {data}]({file})")
-    return parts

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import pandas as pd
 
-from arseg_lightning.report.groups import Row
 from arseg_lightning.report.result import RunResult
-from arseg_lightning.report.study import Study
+from arseg_lightning.report.rows import DISTANCE, result_rows
 from arseg_lightning.report.table_files import (
     gmacs_text,
     markdown,
@@ -27,20 +25,19 @@ def distance_table(result: RunResult) -> str:
 
     Methods without distances have a value for all frames only.
     """
-    count = max(len(method.at_distance) for method in result.methods)
-    names = ("mIoU % at distance", *map(str, range(count)), "mean", "min", "pooled")
-    rows = []
-    for method in result.methods:
-        accuracy = method.accuracy
-        values = [accuracy.miou_pooled]
-        if count:
-            unknown = [math.nan] * (count - len(method.at_distance))
-            mean = accuracy.miou_mean if method.at_distance else math.nan
-            values = [*method.at_distance, *unknown, mean, method.worst, *values]
-        cost = (gmacs_text(method.mean_gmacs), share_text(method.mean_gmacs / result.full_gmacs))
-        rows.append((method.name, *map(percent_text, values), *cost))
-    columns = (*(names if count else ("mIoU %", "pooled")), "GMACs", "cost")
-    return markdown(pd.DataFrame(rows, columns=columns))
+    rows = result_rows(result)
+    distances = rows.filter(regex=DISTANCE)
+    shown = distances.copy()
+    if not distances.empty:
+        # One value for all frames is no mean over distances.
+        shown["mean"] = rows.miou.where(distances.notna().any(axis="columns"))
+        shown["min"] = rows.worst
+    shown["pooled"] = rows.pooled
+    table = shown.map(percent_text).rename(columns=lambda name: name.removeprefix("at "))
+    table.insert(0, "mIoU % at distance" if not distances.empty else "mIoU %", rows.method)
+    table["GMACs"] = rows.gmacs.map(gmacs_text)
+    table["cost"] = (rows.gmacs / result.full_gmacs).map(share_text)
+    return markdown(table)
 
 
 def roles_table(result: RunResult) -> str:
@@ -48,17 +45,14 @@ def roles_table(result: RunResult) -> str:
     rows = []
     for method in result.methods:
         frames = sum(trace.num_frames for trace in method.trace)
-        shares = {
-            name: role.frames / frames if frames and role.frames else math.nan
-            for name, role in method.roles.items()
-        }
+        roles = []
+        for name, role in method.roles.items():
+            share = role.frames / frames if frames and role.frames else math.nan
+            roles.append(f"{name} {share_text(share)} x {gmacs_text(role.gmacs)}")
         rows.append(
             {
                 "method": method.name,
-                "frames that ran a role x its GMACs": ", ".join(
-                    f"{name} {share_text(shares[name])} x {gmacs_text(role.gmacs)}"
-                    for name, role in method.roles.items()
-                ),
+                "frames that ran a role x its GMACs": ", ".join(roles),
                 "mIoU %": percent_text(method.accuracy.miou_pooled),
                 "GMACs": gmacs_text(method.mean_gmacs),
                 "cost": share_text(method.mean_gmacs / result.full_gmacs),
@@ -82,66 +76,58 @@ def recovered_share(result: RunResult) -> float:
     return (own - low) / (full - low) if full > low else math.nan
 
 
-def results_table(rows: Sequence[Row]) -> pd.DataFrame:
+def results_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Lay out accuracy and cost of every method.
 
-    Accuracies are means over seeds with their standard deviation behind ±. Costs are relative to
-    every frame at 1x by the row's own network, if that is a row too. Rows from different data name
-    them.
+    Accuracies are means over seeds ± their standard deviation. Costs are relative to every frame at
+    1x by the row's own network, if that is a row too. Rows from different data name them.
     """
-    full = {(row.network, row.tested_on): row.gmacs for row in reversed(rows) if row.method == "1x"}
+    at_full = rows.gmacs.where(rows.method == "1x")
+    cost = rows.gmacs / at_full.groupby([rows.network, rows.data]).transform("first")
+    seeds, measured = rows.seeds.astype(str), rows.measured.astype(str)
     table = pd.DataFrame(
         {
-            "run": row.name if row.is_own else "",
-            "data": row.tested_on,
-            "method": row.method,
-            "mIoU %": percent_with_spread(row.miou),
-            "worst": percent_text(row.spread(lambda method: method.worst).mean()),
-            "pooled": percent_text(row.pooled.mean()),
-            "GMACs": gmacs_text(row.gmacs),
-            "cost": share_text(row.gmacs / full.get((row.network, row.tested_on), math.nan)),
-            "seeds": str(row.seeds)
-            if row.seeds == len(row.measured)
-            else f"{row.seeds} ({len(row.measured)})",
+            "run": rows.row.where(rows.is_own, ""),
+            "data": rows.data,
+            "method": rows.method,
+            "mIoU %": percent_with_spread(rows.miou, rows.miou_std),
+            "worst": rows.worst.map(percent_text),
+            "pooled": rows.pooled.map(percent_text),
+            "GMACs": rows.gmacs.map(gmacs_text),
+            "cost": cost.map(share_text),
+            "seeds": seeds.where(rows.seeds == rows.measured, seeds + " (" + measured + ")"),
         }
-        for row in rows
     )
     return table if table.data.nunique() > 1 else table.drop(columns="data")
 
 
-def distances_table(rows: Sequence[Row]) -> pd.DataFrame:
+def distances_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Lay out mIoU (in percent, the mean over seeds) over the distance to the keyframe."""
-    cells = [
-        {str(d): percent_text(values.mean()) for d, values in enumerate(row.at_distance)}
-        for row in rows
-    ]
-    count = max(map(len, cells))
-    table = pd.DataFrame(cells, columns=[str(distance) for distance in range(count)]).fillna("-")
-    table.insert(0, "run", [row.name if row.is_own else "" for row in rows])
-    table.insert(1, "method", [row.method for row in rows])
+    table = rows.filter(regex=DISTANCE).map(percent_text)
+    table = table.rename(columns=lambda name: name.removeprefix("at "))
+    table.insert(0, "run", rows.row.where(rows.is_own, ""))
+    table.insert(1, "method", rows.method)
     return table
 
 
-def study_table(study: Study) -> pd.DataFrame:
-    """Lay out accuracy, change, cost and seeds of each row.
+def study_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Lay out accuracy, change, cost and seeds of each row of a study.
 
-    mIoU is the mean over distances, worst the worst distance; the change (in points) and the
-    recovered share are those of :class:`Study`; cost is relative to every frame at 1x. Behind ±
-    stands the standard deviation over seeds.
+    mIoU is the mean over distances, worst the worst distance, ± the standard deviation over seeds;
+    the change (in points), the recovered share and the cost are those of
+    :func:`arseg_lightning.report.study.study_rows`.
     """
+    change = percent_with_spread(rows.change, rows.change_std, sign="+")
     return pd.DataFrame(
         {
-            "row": row.name,
-            "mIoU %": percent_with_spread(row.miou),
-            "pooled": percent_text(row.pooled.mean()),
-            "change": "reference"
-            if row is study.reference
-            else percent_with_spread(study.change(row), sign="+"),
-            "recovered": percent_with_spread(study.recovered(row), 0, unit="%"),
-            "worst": percent_text(row.spread(lambda method: method.worst).mean()),
-            "GMACs": gmacs_text(row.gmacs),
-            "cost": share_text(row.gmacs / study.full_gmacs(row)),
-            "seeds": str(row.seeds),
+            "row": rows.row,
+            "mIoU %": percent_with_spread(rows.miou, rows.miou_std),
+            "pooled": rows.pooled.map(percent_text),
+            "change": change.mask(rows.is_reference, "reference"),
+            "recovered": percent_with_spread(rows.recovered, rows.recovered_std, 0, unit="%"),
+            "worst": rows.worst.map(percent_text),
+            "GMACs": rows.gmacs.map(gmacs_text),
+            "cost": rows.cost.map(share_text),
+            "seeds": rows.seeds.astype(str),
         }
-        for row in study.rows
     )

@@ -1,133 +1,103 @@
-"""A study: what each change does to a reference, over seeds."""
+"""Studies: what each change does to a reference, over seeds."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from arseg_lightning.report.collect import Run
-from arseg_lightning.report.groups import Row, spread
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from arseg_lightning.report.rows import own_rows
 
-__all__ = ["Study"]
+__all__ = ["comparable", "study_rows"]
 
 
-@dataclass(frozen=True, slots=True)
-class Study:
-    """Rows that are compared with one of them.
+def study_rows(
+    measured: pd.DataFrame,
+    reference: str | None = None,
+    baseline: str | None = None,
+    first: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Make rows of what the runs are about, and compare them with one of them.
 
-    The change and the recovered share are made of pooled mIoU, which stays comparable when the
-    keyframe interval changes. Differences are taken between runs of the same seed where both rows
-    have it, and then averaged.
+    Change and recovered share are made of pooled mIoU, which stays comparable when the keyframe
+    interval changes. ``change`` is the difference from the reference on the same data, between runs
+    of the same seed where both rows have it. ``recovered`` is the share of what the s x baseline
+    loses against 1x that a row wins back; 1x and s x are those of the row's own runs, for s x else
+    the row of the baseline. ``cost`` is relative to every frame at 1x.
 
     Args:
-        rows: What the runs are about.
-        reference: The row that the others are compared with, if there is one.
-        baseline: The row of the s x baseline, for the share of its loss that is recovered.
+        measured: Measurements of the runs.
+        reference: Name of the reference.
+        baseline: Name of the s x baseline; by default the one row of the reference's data and
+            network whose method the reference's name ends in, such as ``0.5x`` of ``AR 0.5x``.
+        first: Names of rows in the wanted order; the others follow.
+
+    Raises:
+        ValueError: If a name is that of no row, or of several.
     """
+    rows = own_rows(measured)
 
-    rows: tuple[Row, ...]
-    reference: Row | None = None
-    baseline: Row | None = None
+    def find(name: str) -> str:
+        found = rows.index[rows.row == name]
+        if len(found) == 1:
+            return str(found[0])
+        what = f"{len(found)} rows with different settings" if len(found) else "no row"
+        raise ValueError(f"{what} of the name {name!r}; the rows are: {', '.join(rows.row)}")
 
-    @classmethod
-    def of(
-        cls,
-        rows: Sequence[Row],
-        reference: str | None = None,
-        baseline: str | None = None,
-        first: Sequence[str] = (),
-    ) -> Study:
-        """Put rows in order, and find two of them by their names.
+    start = [find(name) for name in first]
+    rows = rows.loc[[*start, *rows.index.drop(start)]]
+    compared_with = find(reference) if reference else None
+    rows["is_reference"] = rows.index == compared_with
+    full_gmacs = measured[measured.method == "1x"].groupby("group").gmacs.first()
+    full_gmacs = full_gmacs.reindex(rows.index).fillna(full_gmacs.get(compared_with, math.nan))
+    rows["cost"] = rows.gmacs / full_gmacs
 
-        Args:
-            rows: The rows.
-            reference: Name of the reference.
-            baseline: Name of the s x baseline; by default the one row of the reference's data and
-                network whose method the reference's name ends in, such as ``0.5x`` of ``AR 0.5x``.
-            first: Names of rows in the wanted order; the others follow.
+    own = measured[measured.is_own]
+    # Runs of one seed share the order of their data, and mostly their luck.
+    paired = (own.pooled - _of_same_seed(own, compared_with)).groupby(own.group)
+    unpaired = rows.pooled - rows.pooled.get(compared_with, math.nan)
+    on_its_data = rows.data.isin(rows.data[rows.is_reference]) & ~rows.is_reference
+    rows["change"] = paired.mean().reindex(rows.index).fillna(unpaired).where(on_its_data)
+    rows["change_std"] = paired.std().where(on_its_data)
 
-        Raises:
-            ValueError: If a name is that of no row.
-        """
+    alone = find(baseline) if baseline else None
+    if alone is None:
+        alike = comparable(rows)
+        found = alike.index[alike.method.isin(alike.method[alike.is_reference].map(_ratio))]
+        alone = str(found[0]) if len(found) == 1 else None
+    shares = pd.Series(_recovered(own, alone), own.index).groupby(own.group)
+    rows["recovered"], rows["recovered_std"] = shares.mean(), shares.std()
+    return rows
 
-        def find(name: str) -> Row:
-            found = [row for row in rows if row.name == name]
-            if len(found) == 1:
-                return found[0]
-            names = ", ".join(row.name for row in rows)
-            what = "no row" if not found else f"{len(found)} rows with different settings"
-            raise ValueError(f"{what} of the name {name!r}; the rows are: {names}")
 
-        start = [find(name) for name in first]
-        study = cls((*start, *(row for row in rows if row not in start)))
-        if reference:
-            study = replace(study, reference=find(reference))
-        if baseline:
-            return replace(study, baseline=find(baseline))
-        alone = [row for row in study.of_reference().rows if row.method == _ratio(study.reference)]
-        return replace(study, baseline=alone[0] if len(alone) == 1 else None)
+def comparable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the reference's data and network alone; none without a reference."""
+    wanted = rows[rows.is_reference]
+    return rows[rows.data.isin(wanted.data) & rows.network.isin(wanted.network)]
 
-    def of_reference(self) -> Study:
-        """The rows of the reference's data and network alone; none without a reference."""
-        wanted = self.reference
-        rows = (
-            row
-            for row in self.rows
-            if wanted and (row.tested_on, row.network) == (wanted.tested_on, wanted.network)
-        )
-        return replace(self, rows=tuple(rows))
 
-    def change(self, row: Row) -> pd.Series[float]:
-        """Difference from the reference in pooled mIoU; without values on other data."""
-        reference = self.reference
-        if reference is None or row is reference or row.tested_on != reference.tested_on:
-            return spread(())
-        # Runs of one seed share their data's order, and mostly their luck.
-        others = {run.seed: _pooled(run) for run in reference.runs}
-        same = [_pooled(run) - others[run.seed] for run in row.runs if run.seed in others]
-        return spread(same or [row.pooled.mean() - reference.pooled.mean()])
-
-    def recovered(self, row: Row) -> pd.Series[float]:
-        """Share of what the s x baseline loses against 1x that a row wins back.
-
-        The baselines are those of the row's own runs; for s x, else the row of the baseline.
-        """
-
-        def share(run: Run) -> float:
-            full, low = run.method("1x"), self._low(run, row)
-            lost = full.accuracy.miou_pooled - low if full else math.nan
-            return (_pooled(run) - low) / lost if lost > 0 else math.nan
-
-        return spread(map(share, row.runs))
-
-    def full_gmacs(self, row: Row) -> float:
-        """Cost of every frame at 1x, from the row's own runs or from the reference's."""
-        runs = (*row.runs, *(self.reference.runs if self.reference else ()))
-        found = (method for run in runs if (method := run.method("1x")) is not None)
-        return next((method.mean_gmacs for method in found), math.nan)
-
-    def _low(self, run: Run, row: Row) -> float:
-        """Pooled mIoU of the s x baseline for a run; NaN if there is none."""
-        baseline, beside = self.baseline, run.method(_ratio(row))
+def _recovered(own: pd.DataFrame, baseline: str | None) -> list[float]:
+    """The recovered share of each run; NaN if a baseline is not known, or loses nothing."""
+    alone = own[own.group == baseline]
+    fits = own.data.isin(alone.data) & own.method.map(_ratio).isin(alone.method.map(_ratio))
+    elsewhere = _of_same_seed(own, baseline).fillna(alone.pooled.mean()).where(fits)
+    shares = []
+    for run, pooled, low in zip(own.run, own.pooled, elsewhere, strict=True):
+        full, beside = run.method("1x"), run.method(_ratio(run.own.name))
         if beside is not None:  # tested in the same run
-            return math.nan if beside is run.own else beside.accuracy.miou_pooled
-        if baseline is None or row.tested_on != baseline.tested_on:
-            return math.nan
-        if _ratio(baseline) != _ratio(row):
-            return math.nan
-        same = [_pooled(alone) for alone in baseline.runs if alone.seed == run.seed]
-        return same[0] if same else float(baseline.pooled.mean())
+            low = math.nan if beside is run.own else beside.accuracy.miou_pooled
+        lost = full.accuracy.miou_pooled - low if full else math.nan
+        shares.append((pooled - low) / lost if lost > 0 else math.nan)
+    return shares
 
 
-def _pooled(run: Run) -> float:
-    return run.own.accuracy.miou_pooled
+def _of_same_seed(own: pd.DataFrame, group: str | None) -> pd.Series[float]:
+    """Pooled mIoU of a group's runs that have each run's seed; NaN without such runs."""
+    pooled = own[own.group == group].groupby("seed", dropna=False).pooled.mean()
+    return own.seed.map(pooled)
 
 
-def _ratio(row: Row | None) -> str:
-    """The last word of the method's name: its resolution, where the method has one."""
-    return row.method.rpartition(" ")[2] if row else ""
+def _ratio(method: str) -> str:
+    """The last word of a method's name: its resolution, where it has one."""
+    return method.rpartition(" ")[2]

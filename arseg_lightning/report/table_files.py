@@ -31,13 +31,13 @@ def markdown(table: pd.DataFrame, num_names: int = 1) -> str:
 
 
 def write_table(table: pd.DataFrame, path: Path, num_names: int = 1, notes: str = "") -> None:
-    """Write a table in the format that the file's ending names.
+    """Write a table in the format that the file's ending names: ``.md``, ``.csv`` or ``.json``.
 
     Args:
         table: The table.
-        path: A file that ends in ``.md``, ``.csv`` or ``.json``.
+        path: The file.
         num_names: As for :func:`markdown`.
-        notes: Text for below a Markdown table; the other formats leave it out.
+        notes: Text below a Markdown table; the other formats leave it out.
 
     Raises:
         ValueError: If it ends otherwise.
@@ -71,11 +71,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
 
 
 def check_format(path: Path) -> None:
-    """Raise unless a table can be written to a file of that name.
-
-    Raises:
-        ValueError: If its ending names no format.
-    """
+    """Raise a ValueError unless a file's ending names a format of tables."""
     if path.suffix not in _FORMATS:
         raise ValueError(f"{path} names no format of a table; let it end in {', '.join(_FORMATS)}")
 
@@ -86,21 +82,28 @@ def percent_text(share: float, digits: int = 1) -> str:
 
 
 def percent_with_spread(
-    values: pd.Series[float], digits: int = 1, sign: str = "", unit: str = ""
-) -> str:
-    """The mean of shares in percent, with their standard deviation if there is one.
+    means: pd.Series[float],
+    deviations: pd.Series[float],
+    digits: int = 1,
+    sign: str = "",
+    unit: str = "",
+) -> pd.Series[str]:
+    """Shares in percent, ± their standard deviation where that is known; a dash if they are not.
 
     Args:
-        values: The shares.
+        means: The shares.
+        deviations: Their standard deviations.
         digits: Decimals.
         sign: ``+`` also shows the sign of positive ones.
         unit: Follows each number.
     """
-    if not values.count():
-        return "-"
-    mean = round(100 * values.mean(), digits) + 0.0  # + 0.0 makes -0.0 positive
-    text = f"{mean:{sign}.{digits}f}{unit}"
-    return text if values.count() < 2 else f"{text} ± {100 * values.std():.{digits}f}{unit}"
+
+    def number(mean: float) -> str:
+        return f"{round(100 * mean, digits) + 0.0:{sign}.{digits}f}{unit}"  # no -0.0
+
+    spread = deviations.map(lambda deviation: f" ± {100 * deviation:.{digits}f}{unit}")
+    text = means.map(number) + spread.where(deviations.notna(), "")
+    return text.where(means.notna(), "-")
 
 
 def share_text(share: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from arseg_lightning.files import natural_key
 from arseg_lightning.types import size_text
 from arseg_lightning.video.errors import VideoError
 
-__all__ = ["image_files", "image_size", "natural_key", "opened_image", "read_image", "read_images"]
+__all__ = ["image_files", "image_size", "opened_image", "read_image", "read_images"]
 
 _ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I")
@@ -25,16 +25,11 @@ _TURNED = frozenset({5, 6, 7, 8})
 """Its values for which height and width are swapped."""
 
 
-def natural_key(path: Path) -> tuple[tuple[int, str], ...]:
-    """Sort key that puts frame 9 before frame 10."""
-    parts = re.findall(r"\d+|\D+", path.stem)
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
-
-
 def image_files(folder: Path) -> list[Path]:
     """The image files of a folder, numbers in natural order; hidden files do not count."""
     files = (path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS)
-    return sorted((path for path in files if not path.name.startswith(".")), key=natural_key)
+    visible = (path for path in files if not path.name.startswith("."))
+    return sorted(visible, key=lambda path: natural_key(path.stem))
 
 
 def read_images(

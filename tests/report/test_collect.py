@@ -21,7 +21,7 @@ def test_results_are_found_at_any_depth_and_named_after_their_folders(tmp_path):
     one(2).write(tmp_path / "other" / "seed2" / "result.json")
     found = collect([tmp_path])
     assert names(found) == ["ar", "ar", "other"]
-    assert [run.seed for run in found.runs] == [0, 1, 2]
+    assert [run.result.provenance.seed for run in found.runs] == [0, 1, 2]
     assert found.problems == ()
 
 

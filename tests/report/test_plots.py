@@ -3,20 +3,21 @@
 import math
 import random
 
+import pandas as pd
 import pytest
 from PIL import Image
 
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import group_runs, with_baselines
 from arseg_lightning.report.plots import (
     heat_maps,
     pareto_front,
     plot_changes,
+    plot_distances,
     plot_heat_map,
     plot_pareto,
-    plot_row_distances,
 )
-from arseg_lightning.report.study import Study
+from arseg_lightning.report.rows import measurements, rows_with_baselines
+from arseg_lightning.report.study import study_rows
 from tests.report.made import config, method, result, study
 
 
@@ -49,17 +50,17 @@ def sweep(folder, cells, **changes):
         own = method(f"AR {ratio:g}x", ratio, 10 * ratio / interval, interval)
         made = result([own], settings, interval=interval, **changes)
         made.write(folder / f"{ratio}-{interval}" / "result.json")
-    return group_runs(collect([folder]).runs)
+    return measurements(collect([folder]).runs)
 
 
 def test_the_grid_is_interval_over_ratio_and_gaps_are_nan(tmp_path):
     cells = [(0.5, 12), (0.5, 6), (0.3, 6), (0.3, 30), (0.5, 30)]
     ((data, table),) = heat_maps(sweep(tmp_path, cells))
-    assert (data, *table["mIoU"].index) == ("camvid11", 0.3, 0.5)
-    assert list(table["mIoU"].columns) == [6, 12, 30]
-    assert list(table["mIoU"].loc[0.3]) == pytest.approx((0.3, math.nan, 0.3), nan_ok=True)
-    assert list(table["mIoU"].loc[0.5]) == pytest.approx((0.5, 0.5, 0.5))
-    assert list(table["GMACs"].loc[0.5]) == pytest.approx((5 / 6, 5 / 12, 5 / 30), rel=1e-5)
+    assert (data, *table["miou"].index) == ("camvid11", 0.3, 0.5)
+    assert list(table["miou"].columns) == [6, 12, 30]
+    assert list(table["miou"].loc[0.3]) == pytest.approx((0.3, math.nan, 0.3), nan_ok=True)
+    assert list(table["miou"].loc[0.5]) == pytest.approx((0.5, 0.5, 0.5))
+    assert list(table["gmacs"].loc[0.5]) == pytest.approx((5 / 6, 5 / 12, 5 / 30), rel=1e-5)
 
 
 def test_one_interval_or_one_ratio_makes_no_grid(tmp_path):
@@ -71,23 +72,24 @@ def test_runs_that_differ_in_more_make_two_grids(tmp_path):
     cells = [(0.3, 6), (0.5, 12)]
     sweep(tmp_path / "a", cells)
     sweep(tmp_path / "b", cells, size=(96, 128))
-    assert len(heat_maps(group_runs(collect([tmp_path]).runs))) == 2
+    assert len(heat_maps(measurements(collect([tmp_path]).runs))) == 2
 
 
-def test_pictures_are_written(tmp_path):
-    groups = group_runs(collect([study(tmp_path)]).runs)
+def test_plots_are_written(tmp_path):
+    measured = measurements(collect([study(tmp_path)]).runs)
+    rows = rows_with_baselines(measured)
     ((data, table),) = heat_maps(sweep(tmp_path / "sweep", [(0.3, 6), (0.5, 12)]))
-    plot_pareto(with_baselines(groups), tmp_path / "pareto.png")
-    plot_row_distances(with_baselines(groups) * 3, tmp_path / "distances.png")
-    plot_changes(Study.of(groups, "ar"), tmp_path / "changes.png")
+    plot_pareto(rows, tmp_path / "pareto.png")
+    plot_distances(pd.concat([rows] * 3), tmp_path / "distances.png")
+    plot_changes(study_rows(measured, "ar"), tmp_path / "changes.png")
     plot_heat_map(table, data, tmp_path / "heatmap.png")
     for path in tmp_path.glob("*.png"):
-        with Image.open(path) as picture:
-            picture.verify()
+        with Image.open(path) as image:
+            image.verify()
     assert len(list(tmp_path.glob("*.png"))) == 4
 
 
 def test_bars_need_a_reference(tmp_path):
-    groups = group_runs(collect([study(tmp_path)]).runs)
+    rows = study_rows(measurements(collect([study(tmp_path)]).runs))
     with pytest.raises(ValueError, match="need a reference; name one of the rows"):
-        plot_changes(Study(tuple(groups)), tmp_path / "changes.png")
+        plot_changes(rows, tmp_path / "changes.png")

@@ -10,7 +10,7 @@ from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.report import MethodResult, RoleResult, RunResult
-from arseg_lightning.report.plots import plot_distances
+from arseg_lightning.report.plots import plot_result
 from arseg_lightning.report.result_tables import distance_table, recovered_share, roles_table
 
 TRACE = (
@@ -101,7 +101,7 @@ def test_methods_without_distances_have_one_value(result, tmp_path):
         *("Clockwork", "-", "-", "-", "-", "70.0", "1.50", "50%"),
     ]
     for number, each in enumerate((alone, beside)):
-        plot_distances(each, tmp_path / f"{number}.png")
+        plot_result(each, tmp_path / f"{number}.png")
         assert (tmp_path / f"{number}.png").is_file()
 
 
@@ -134,8 +134,8 @@ def test_another_file_is_no_result(tmp_path):
         RunResult.read(tmp_path / "other.json")
 
 
-def test_a_picture_is_written(result, tmp_path):
-    plot_distances(result, tmp_path / "plots" / "miou.png")
+def test_a_plot_is_written(result, tmp_path):
+    plot_result(result, tmp_path / "plots" / "miou.png")
     assert (tmp_path / "plots" / "miou.png").read_bytes()[:4] == b"\x89PNG"
 
 

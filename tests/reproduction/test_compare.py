@@ -3,14 +3,13 @@
 import pytest
 
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import Row, group_runs, with_baselines
+from arseg_lightning.report.rows import measurements, own_rows, rows_with_baselines
 from experiments.reproduction.arseg.compare import (
+    common_recipe,
     compare,
-    comparison_notes,
     main,
     paper_change,
     results_beside_paper,
-    row_recipe,
     studies_of,
     study_beside_paper,
 )
@@ -97,15 +96,14 @@ def test_the_same_recipe_changes_nothing():
     assert paper_change(Recipe("PSPNet18", window=5), Recipe("PSPNet18")) is None
 
 
-def groups_in(folder):
-    return group_runs(collect([folder]).runs)
+def measured_in(folder):
+    return measurements(collect([folder]).runs)
 
 
 def test_a_group_has_a_recipe_if_its_runs_agree(tmp_path):
-    groups = {group.name: group for group in groups_in(study(tmp_path))}
-    assert row_recipe(groups["ar"]).network == "BiSeNet18"
-    both = Row("both", groups["ar"].runs + groups["conv"].runs, groups["ar"].measured)
-    assert row_recipe(both) is None
+    runs = own_rows(measured_in(study(tmp_path))).set_index("row").runs
+    assert common_recipe(runs["ar"]).network == "BiSeNet18"
+    assert common_recipe(runs["ar"] + runs["conv"]) is None
 
 
 def test_the_papers_figure_stands_beside_ours(tmp_path):
@@ -116,14 +114,13 @@ def test_the_papers_figure_stands_beside_ours(tmp_path):
         own, config(network="PSPNet18", share_classifier=False), **paper | {"classes": 11}
     ).write(tmp_path / "b.json")
     result(own, config(network="PSPNet18"), **paper | {"interval": 15}).write(tmp_path / "c.json")
-    found = with_baselines(groups_in(tmp_path))
-    last = results_beside_paper(found).to_numpy()[:, -3:].tolist()
-    assert last == [
+    table, notes = results_beside_paper(rows_with_baselines(measured_in(tmp_path)))
+    assert table.to_numpy()[:, -3:].tolist() == [
         ["main: AR 0.5x", "70.48", "+0.52"],
         ["ablation of FST: MSE only", "70.17", "[1]"],
         ["keyframe intervals: L = 15", "70.40 (?)", "+0.60"],
     ]
-    assert comparison_notes(found).splitlines() == [
+    assert notes.splitlines() == [
         "[1] not comparable: 11 classes (paper: 12)",
         "(?) the paper's figure could not be read with certainty",
         "The paper's figures are quoted (Hu et al., CVPR 2023), not measured here.",
@@ -131,8 +128,9 @@ def test_the_papers_figure_stands_beside_ours(tmp_path):
 
 
 def test_a_study_stands_beside_the_papers_changes(tmp_path, capsys):
-    (found,) = studies_of(groups_in(study(tmp_path)))
-    assert (found.reference.name, found.baseline.name) == ("ar", "half")
+    (found,) = studies_of(measured_in(study(tmp_path)))
+    assert found.row[found.is_reference].tolist() == ["ar"]
+    assert found.recovered.notna().sum() == 3  # against the baseline, which is "half"
     table = study_beside_paper(found)
     assert dict(zip(table["row"], table["paper's change"], strict=True)) == {
         "ar": "",
@@ -147,19 +145,23 @@ def test_a_study_stands_beside_the_papers_changes(tmp_path, capsys):
     assert "| conv     | 53.0 ± 0.0 |     53.0 |  reference |" in printed
 
 
+def references(studies):
+    return [rows.row[rows.is_reference].item() for rows in studies]
+
+
 def test_each_network_and_data_has_a_study_of_its_own(tmp_path):
     study(tmp_path)
     other = config(network="PSPNet18")
     result([method("AR 0.5x", 0.7, 9.0)], other).write(tmp_path / "psp.json")
     result([method("AR 0.5x", 0.7, 9.0)], config(), size=(96, 128)).write(tmp_path / "large.json")
-    both = groups_in(tmp_path)
-    assert [found.reference.name for found in studies_of(both)] == ["ar"]
-    assert [found.reference.name for found in studies_of(both, reference="conv")] == ["conv"]
+    both = measured_in(tmp_path)
+    assert references(studies_of(both)) == ["ar"]
+    assert references(studies_of(both, reference="conv")) == ["conv"]
     with pytest.raises(ValueError, match="no row of the name 'arr'"):
         studies_of(both, reference="arr")
 
 
 def test_without_a_reference_there_is_no_study(tmp_path):
-    groups = {group.name: group for group in groups_in(study(tmp_path))}
-    assert studies_of([groups["high"], groups["conv"]]) == []
-    assert studies_of([groups["ar"]]) == []
+    measured = measured_in(study(tmp_path))
+    assert studies_of(measured[measured.row.isin(["high", "conv"])]) == []
+    assert studies_of(measured[measured.row == "ar"]) == []

@@ -1,1 +1,1 @@
-"""The synthetic driving scene, and clips made of single images; nothing to download."""
+"""The synthetic driving scene, and clips of single images; nothing to download."""

@@ -1,4 +1,4 @@
-"""Where poles, signs, trees, cars and people of the driving scene are; all face the camera."""
+"""Positions and textures of poles, signs, trees, cars and people; all face the camera."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BILLBOARD = np.dtype(
 
 
 def positions(billboards: NDArray[np.void], seconds: float, camera_z: float) -> list[Floats]:
-    """X, and distance in front of the camera, of all billboards at a moment."""
+    """X and distance ahead of the camera, each (N,), of all billboards at a moment."""
     position, sway = billboards["position"], billboards["sway"]
     swing = np.sin(2 * np.pi * seconds / billboards["period"] + billboards["phase"])
     # The road repeats: what was passed comes again at its far end.
@@ -42,23 +42,30 @@ def positions(billboards: NDArray[np.void], seconds: float, camera_z: float) -> 
 
 
 def draw_billboards(plan: Plan) -> NDArray[np.void]:
-    """Draw where everything of a scene stands and how it moves."""
-    rows = [*_kerbside(plan, -1), *_kerbside(plan, 1), *_traffic(plan)]
-    return np.array(rows, _BILLBOARD)
+    """Draw position and movement of everything between the walls of a scene."""
+    rng, lane = plan.rng, plan.lane
+    found = [*_kerbside(plan, -1), *_kerbside(plan, 1)]
+    # Oncoming cars, a car or two ahead, and people who cross the road.
+    oncoming = rng.uniform(0, SCENE_LENGTH, 4)
+    found += [_car(rng, -lane, z, speed=-rng.uniform(5, 9)) for z in oncoming]
+    ahead = (rng.uniform(11, 18), rng.uniform(28, 50))
+    moves = {"speed": plan.speed, "sway": (0.25, 2.5)}
+    found += [_car(rng, lane, z, **moves) for z in ahead if rng.random() < 0.7]
+    for z in rng.uniform(0, SCENE_LENGTH, 5):
+        side = rng.choice([-1, 1])
+        way = -side * (2 * plan.road + 2.0)
+        found.append(_person(rng, side * (plan.road + 1.0), z, crossing=way))
+    return np.array(found, _BILLBOARD)
 
 
 def _billboard(
     kind: str,
     size: tuple[float, float],
     position: tuple[float, float, float],
-    *,
-    speed: float = 0.0,
-    sway: tuple[float, float] = (0.0, 0.0),
-    period: float = 1.0,
-    phase: float = 0.0,
-    crossing: float = 0.0,
+    **moves: Any,
 ) -> tuple[Any, ...]:
-    return DRIVING9.names.index(kind), size, position, speed, sway, period, phase, crossing
+    still = {"speed": 0.0, "sway": (0.0, 0.0), "period": 1.0, "phase": 0.0, "crossing": 0.0}
+    return DRIVING9.names.index(kind), size, position, *(still | moves).values()
 
 
 def _kerbside(plan: Plan, side: int) -> list[tuple[Any, ...]]:
@@ -88,21 +95,6 @@ def _kerbside(plan: Plan, side: int) -> list[tuple[Any, ...]]:
     for z in rng.uniform(0, SCENE_LENGTH, 12):
         x = side * rng.uniform(kerb + 0.3, wall - 0.5)
         found.append(_person(rng, x, z, speed=rng.choice([-1, 1]) * rng.uniform(0.0, 1.6)))
-    return found
-
-
-def _traffic(plan: Plan) -> list[tuple[Any, ...]]:
-    """Oncoming cars, a car or two ahead, and people who cross the road."""
-    rng, lane = plan.rng, plan.lane
-    oncoming = rng.uniform(0, SCENE_LENGTH, 4)
-    found = [_car(rng, -lane, z, speed=-rng.uniform(5, 9)) for z in oncoming]
-    ahead = (rng.uniform(11, 18), rng.uniform(28, 50))
-    moves = {"speed": plan.speed, "sway": (0.25, 2.5)}
-    found += [_car(rng, lane, z, **moves) for z in ahead if rng.random() < 0.7]
-    for z in rng.uniform(0, SCENE_LENGTH, 5):
-        side = rng.choice([-1, 1])
-        way = -side * (2 * plan.road + 2.0)
-        found.append(_person(rng, side * (plan.road + 1.0), z, crossing=way))
     return found
 
 

@@ -100,7 +100,7 @@ def _sign(rng: np.random.Generator, rows: int) -> tuple[Colours, Mask]:
 
 
 def _grid(rows: int, columns: int) -> tuple[Colours, Colours]:
-    """Where each texel is, across and down, both from 0 to 1."""
+    """Position of each texel across and down, both from 0 to 1."""
     v, u = np.indices((rows, columns), dtype=np.float32) + 0.5
     return u / columns, v / rows
 

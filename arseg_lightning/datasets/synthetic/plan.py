@@ -1,4 +1,4 @@
-"""Choices that hold for a whole driving scene: its light, its road and the camera's drive."""
+"""Light, road and camera of a driving scene."""
 
 from __future__ import annotations
 
@@ -18,36 +18,22 @@ Packed: TypeAlias = NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What all parts of one scene agree on; X runs right, Y up, Z forward, all in metres.
+    """Choices for a whole scene; X (right, from the middle of the road), Y (up), Z in metres."""
 
-    Args:
-        rng: Source of all further choices, used in a fixed order.
-        light: Brightness of each colour channel; 1 leaves the paint as it is.
-        detail: Texels are so many times finer than at the default image size.
-        road: Half the width of the road.
-        wall_x: Where the left and the right wall stand, from the middle of the road.
-        lane: Middle of the camera's lane, from the middle of the road.
-        speed: Speed of the camera in metres per second.
-    """
-
-    rng: np.random.Generator
-    light: NDArray[np.float32]
-    detail: int
-    road: float
-    wall_x: tuple[float, float]
-    lane: float
-    speed: float
+    rng: np.random.Generator  # of all further choices, used in a fixed order
+    light: NDArray[np.float32]  # brightness of each colour channel; 1 leaves the paint as it is
+    detail: int  # texels are so many times finer than at the default image size
+    road: float  # half its width
+    wall_x: tuple[float, float]  # X of the left and the right wall
+    lane: float  # X of the middle of the camera's lane
+    speed: float  # of the camera, in metres per second
 
     def texture_rng(self) -> np.random.Generator:
         """A generator for one texture, so that finer textures leave the scene as it is."""
         return self.rng.spawn(1)[0]
 
     def pack(self, colours: NDArray[np.float32], class_index: int | NDArray[np.uint8]) -> Packed:
-        """Light a texture and put it with its class into 4 bytes a texel.
-
-        Shapes:
-            colours: (rows, columns, 3)   returns: (rows, columns)
-        """
+        """Light a texture, (rows, columns, 3), and pack it with its class, (rows, columns)."""
         packed = np.empty((*colours.shape[:2], 4), np.uint8)
         packed[..., :3] = np.clip(colours * self.light, 0, 255)
         packed[..., 3] = class_index
@@ -83,15 +69,12 @@ class Camera(NamedTuple):
 class Drive(NamedTuple):
     """A camera that drives forward, turns slowly, nods and shakes a little.
 
-    Args:
-        start: The camera at rest.
-        speed: Metres per second.
-        swings: Sine waves of x, z, column and row of the vanishing point, each (waves, 3):
-            amplitude, period in seconds, phase.
+    ``swings`` are sine waves of x, z, column and row of the vanishing point, each (waves, 3):
+    amplitude, period in seconds, phase.
     """
 
     start: Camera
-    speed: float
+    speed: float  # metres per second
     swings: tuple[Floats, ...]
 
     def at(self, seconds: float) -> Camera:

@@ -1,4 +1,4 @@
-"""A driving scene as its camera sees it at one moment."""
+"""Rendering of a driving scene at one moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["average_samples", "render"]
 
 _POLE = DRIVING9.names.index("pole")
 _NEAREST = 1.2
-"""Metres in front of the camera at which a billboard leaves the image."""
+"""Metres ahead of the camera at which a billboard leaves the image."""
 
 _REACH = np.full(DRIVING9.num_classes, 60.0)
 """Metres from which each class is seen; farther off it would be a speck that no label shows."""
@@ -23,13 +23,7 @@ _REACH[DRIVING9.names.index("car")] = 110.0
 
 
 def render(scenery: Scenery, seconds: float, size: tuple[int, int], samples: int) -> Packed:
-    """Colour and class at ``samples`` x ``samples`` points of each pixel.
-
-    Args:
-        scenery: The scene.
-        seconds: The moment.
-        size: Height H and width W of the image.
-        samples: Points along either side of a pixel.
+    """Colour and class at ``samples`` x ``samples`` points of each pixel of an H x W image.
 
     Shapes:
         returns: (samples * H, samples * W)
@@ -39,7 +33,11 @@ def render(scenery: Scenery, seconds: float, size: tuple[int, int], samples: int
     x = (np.arange(size[1] * samples) + 0.5) / samples - camera.centre_x
     y = (np.arange(size[0] * samples) + 0.5) / samples - camera.centre_y
     canvas = np.empty((len(y), len(x)), np.uint32)
-    _render_sky(canvas, scenery, x, y)
+    # The sky only follows the camera's turns. With two texels a pixel, 2 x 2 samples see one each.
+    rows, columns = scenery.sky.shape
+    horizon = int(np.searchsorted(y, 0.0))
+    row = np.clip((2 * y[:horizon]).astype(np.int64) + rows - 1, 0, rows - 1)
+    canvas[:horizon] = scenery.sky[row].take(np.floor(2 * x).astype(np.int64) % columns, axis=1)
     _render_ground(canvas, scenery, camera, x, y)
     _render_walls(canvas, scenery, camera, x, y)
     boxes, far_to_near = _project(scenery, camera, seconds, size)
@@ -49,11 +47,7 @@ def render(scenery: Scenery, seconds: float, size: tuple[int, int], samples: int
 
 
 def average_samples(canvas: Packed) -> NDArray[np.uint8]:
-    """The image of a canvas of 2 x 2 samples a pixel.
-
-    Shapes:
-        canvas: (2 * H, 2 * W)   returns: (H, W, 3)
-    """
+    """The image, (H, W, 3), of a canvas of 2 x 2 samples a pixel, (2 * H, 2 * W)."""
     # Two channels are summed at once in one integer: red and blue, then green.
     mask = np.uint32(0x00FF00FF)
     red_blue = _mean_of_four(canvas & mask) & mask
@@ -66,16 +60,6 @@ def _mean_of_four(pairs: Packed) -> Packed:
     """Rounded mean of 2 x 2 samples in both 16-bit halves; the low half's rest spills upwards."""
     rows = pairs[::2] + pairs[1::2]
     return (rows[:, ::2] + rows[:, 1::2] + np.uint32(0x00020002)) >> np.uint32(2)
-
-
-def _render_sky(canvas: Packed, scenery: Scenery, x: Floats, y: Floats) -> None:
-    """Fill the canvas down to the horizon; the sky only follows the camera's turns."""
-    rows, columns = scenery.sky.shape
-    horizon = int(np.searchsorted(y, 0.0))
-    # The sky has two texels a pixel, so that 2 x 2 samples see one each.
-    row = np.clip((2 * y[:horizon]).astype(np.int64) + rows - 1, 0, rows - 1)
-    column = np.floor(2 * x).astype(np.int64) % columns
-    canvas[:horizon] = scenery.sky[row].take(column, axis=1)
 
 
 def _render_ground(canvas: Packed, scenery: Scenery, camera: Camera, x: Floats, y: Floats) -> None:
@@ -115,11 +99,7 @@ def _render_walls(canvas: Packed, scenery: Scenery, camera: Camera, x: Floats, y
 def _project(
     scenery: Scenery, camera: Camera, seconds: float, size: tuple[int, int]
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """Where billboards are on the screen, and which of them are in the image, far ones first.
-
-    Shapes:
-        returns: left, top, width and height in pixels, (N, 4), and indices
-    """
+    """Left, top, width and height of billboards in pixels, (N, 4), and visible ones far to near."""
     billboards = scenery.billboards
     x, distance = positions(billboards, seconds, camera.z)
     distance = np.maximum(distance, 1e-3)

@@ -1,4 +1,4 @@
-"""Synthetic driving scenes as a data set: made on the spot, nothing to download."""
+"""Synthetic driving scenes as a data set: rendered on the spot, nothing to download."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["DrivingScene", "SyntheticDriving"]
 
 @dataclass(frozen=True)
 class DrivingScene(LabelledVideo):
-    """A drive through a made-up town, with a label of every frame.
+    """A drive through a synthetic town, with a label of every frame.
 
     Every seed is another road with its own light, colours, houses and traffic. The camera drives
     forward, turns and shakes; cars and people move on their own and hide one another; poles are at
     most 3 pixels wide at the default size. Images are smooth at edges, labels are the class at
-    the pixel's centre. Any frame can be asked for alone, in any order.
+    the pixel's centre. Frames can be rendered alone, in any order.
 
     Args:
         height: Rows of the images.
@@ -77,11 +77,7 @@ class DrivingScene(LabelledVideo):
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Render some frames."""
-        return np.stack([self.image(index) for index in indices])
-
-    def image(self, index: int) -> Pixels:
-        """Render one frame."""
-        return average_samples(self._render(index, samples=2))
+        return np.stack([average_samples(self._render(index, samples=2)) for index in indices])
 
     def label(self, index: int, size: tuple[int, int] | None = None) -> Pixels:
         """Render one label, always of the scene's own size."""

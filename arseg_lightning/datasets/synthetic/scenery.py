@@ -1,4 +1,4 @@
-"""Everything that a driving scene consists of, built once from its seed.
+"""All textures and objects of a driving scene, built once from its seed.
 
 It is a corridor that repeats every ``SCENE_LENGTH`` metres: flat ground, a wall of house fronts and
 trees on either side, and billboards (cars, people, poles) in between.
@@ -37,19 +37,12 @@ _GROUND_LENGTH, _GROUND_WIDTH = 64.0, 24.0
 
 
 class Ribbon(NamedTuple):
-    """A texture along the road with its mipmap levels.
+    """A texture along the road with its mipmap levels."""
 
-    Args:
-        texels: All levels, one after the other.
-        starts: Where each level starts.
-        width: Texels across.
-        density: Texels per metre, along and across.
-    """
-
-    texels: Packed
-    starts: NDArray[np.int64]
-    width: int
-    density: float
+    texels: Packed  # all levels, one after the other
+    starts: NDArray[np.int64]  # index of the first texel of each level
+    width: int  # texels across
+    density: float  # texels per metre, along and across
 
     def start_of(self, z: Floats, footprint: Floats) -> NDArray[np.int64]:
         """Index of the texel line at ``z`` in the level for samples ``footprint`` metres apart."""
@@ -62,26 +55,15 @@ class Ribbon(NamedTuple):
 
 
 class Scenery(NamedTuple):
-    """A scene, lit and painted.
+    """A scene, lit and painted."""
 
-    Args:
-        sky: Twice as fine as the images, the horizon at its foot; its columns repeat.
-        ground: Texture of road and pavements, the middle of the road in its middle.
-        walls: Textures of the left and the right wall, from the ground up.
-        wall_x: Where the walls stand.
-        wall_height: Height of each wall at every texel along it.
-        billboards: Where everything in between stands and how it moves.
-        levels: Mipmap levels of each billboard's texture.
-        drive: The camera.
-    """
-
-    sky: Packed
-    ground: Ribbon
-    walls: tuple[Ribbon, Ribbon]
+    sky: Packed  # twice as fine as the images, the horizon at its foot; its columns repeat
+    ground: Ribbon  # road and pavements, the middle of the road in its middle
+    walls: tuple[Ribbon, Ribbon]  # left and right, from the ground up
     wall_x: tuple[float, float]
-    wall_height: tuple[Floats, Floats]
-    billboards: NDArray[np.void]
-    levels: tuple[tuple[Packed, ...], ...]
+    wall_height: tuple[Floats, Floats]  # at every texel along a wall
+    billboards: NDArray[np.void]  # position and movement of everything between the walls
+    levels: tuple[tuple[Packed, ...], ...]  # mipmap levels of each billboard's texture
     drive: Drive
 
 
@@ -94,17 +76,14 @@ def build_scenery(height: int, width: int, seed: int) -> Scenery:
     sky = plan.pack(textures.paint_sky(plan.texture_rng(), 2 * height, 4 * width), _SKY)
     billboards = draw_billboards(plan)
     levels = tuple(paint_levels(plan, int(index)) for index in billboards["class_index"])
-    ground = _ground(plan)
-    drive = draw_drive(plan, height, width)
-    walls, wall_height = (left, right), (left_height, right_height)
-    return Scenery(sky, ground, walls, plan.wall_x, wall_height, billboards, levels, drive)
-
-
-def _ground(plan: Plan) -> Ribbon:
     density = 24 * plan.detail
     shape = (int(_GROUND_LENGTH * density), int(_GROUND_WIDTH * density))
     colours, road = textures.paint_ground(plan.texture_rng(), shape, density, plan.road)
-    return _ribbon(plan.pack(colours, np.where(road, _ROAD, _PAVEMENT).astype(np.uint8)), density)
+    ground_classes = np.where(road, _ROAD, _PAVEMENT).astype(np.uint8)
+    ground = _ribbon(plan.pack(colours, ground_classes), density)
+    drive = draw_drive(plan, height, width)
+    walls, wall_height = (left, right), (left_height, right_height)
+    return Scenery(sky, ground, walls, plan.wall_x, wall_height, billboards, levels, drive)
 
 
 def _wall(plan: Plan, shade: float) -> tuple[Ribbon, Floats]:

@@ -1,4 +1,4 @@
-"""Clips made of single labelled images by a smooth camera path that ends at the image."""
+"""Clips of single labelled images: a smooth camera path that ends at the image."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class LabelledStill(LabelledVideo):
         name: Name of the still.
         path: The image.
         label_path: Its label, which belongs to the last frame.
-        classes: How the label is read.
+        classes: Classes of the label.
         num_frames: Length of the clip.
-        seed: Decides the camera's path.
+        seed: Seed of the camera's path.
         fps: Frames a second.
     """
 
@@ -112,7 +112,7 @@ def camera_path(
 def _offsets(
     rng: np.random.Generator, num_frames: int, fastest: float, lowest: float = -1.0
 ) -> NDArray[np.float64]:
-    """Where one freedom of the camera stands in each frame, 0 in the last; smooth speed.
+    """Offset along one freedom of the camera in each frame, (T,), 0 in the last.
 
     The speed sways around a constant and stays between ``lowest * fastest`` and ``fastest``.
     """
@@ -125,11 +125,9 @@ def _offsets(
 
 
 def render_path(image: Pixels, path: NDArray[np.float64]) -> Pixels:
-    """Show a still as a camera on a path sees it, sampled bilinearly, mirrored beyond its border.
+    """Render a still along a path of :func:`camera_path`, mirrored beyond the still's border.
 
-    Args:
-        image: The still; identity transforms copy it untouched.
-        path: Frame-to-still transforms, as :func:`camera_path` makes them.
+    Sampling is bilinear; identity transforms copy the still untouched.
 
     Shapes:
         image: (H, W, 3)   path: (T, 2, 3)   returns: (T, H, W, 3)

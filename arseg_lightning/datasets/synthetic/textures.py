@@ -86,7 +86,7 @@ def paint_foliage(rng: np.random.Generator, shape: tuple[int, int]) -> Colours:
 def paint_ground(
     rng: np.random.Generator, shape: tuple[int, int], density: float, road_half_width: float
 ) -> tuple[Colours, Mask]:
-    """Road with markings between two pavements, and where the road is.
+    """Road with markings between two pavements, and the mask of the road.
 
     Units:
         density: texels per metre.   road_half_width: metres.

@@ -1,7 +1,7 @@
 """Results of runs beside the paper's: which row they are, and whether they may be compared.
 
     python -m experiments.reproduction.arseg.compare runs/…             # prints tables
-    python -m experiments.reproduction.arseg.compare --document FILE.md   # makes its tables anew
+    python -m experiments.reproduction.arseg.compare --document FILE.md   # makes its tables again
 
 A document names a study beside the paper by a line ``<!-- arseg-results: FILES… -->``, with the
 options of ``results`` (see ``python -m arseg_lightning tables --help``).
@@ -19,16 +19,16 @@ import pandas as pd
 
 from arseg_lightning.files import write_atomic
 from arseg_lightning.report import RunResult, documents
-from arseg_lightning.report.collect import collect
-from arseg_lightning.report.groups import Row, group_runs, look_up, with_baselines
+from arseg_lightning.report.collect import Run, collect
 from arseg_lightning.report.result_tables import results_table, study_table
-from arseg_lightning.report.study import Study
+from arseg_lightning.report.rows import look_up, measurements, own_rows, rows_with_baselines
+from arseg_lightning.report.study import study_rows
 from arseg_lightning.report.table_files import markdown
 from arseg_lightning.types import size_text
 from experiments.reproduction.arseg.paper import PaperRow, Recipe, find_row, paper_data
 from experiments.reproduction.arseg.recipe import class_name, recipe_of
 
-__all__ = ["TABLES", "Comparison", "compare", "comparison_notes", "paper_change", "row_recipe"]
+__all__ = ["TABLES", "Comparison", "common_recipe", "compare", "paper_change"]
 __all__ += ["results_beside_paper", "studies_of", "study_beside_paper"]
 
 _TESTS_LIKE_THE_PAPER = {
@@ -73,7 +73,7 @@ def paper_change(recipe: Recipe | None, reference: Recipe | None) -> tuple[float
         The change in points, and the network of which the paper says so; None if the paper has not
         both rows, or they are the same.
     """
-    if recipe is None or reference is None:
+    if recipe is None or reference is None or recipe.network != reference.network:
         return None
     for network in (recipe.network, _NETWORK_OF_ABLATIONS):
         one, other = (
@@ -84,19 +84,19 @@ def paper_change(recipe: Recipe | None, reference: Recipe | None) -> tuple[float
     return None
 
 
-def row_recipe(row: Row) -> Recipe | None:
-    """What a row's own method is, if the configurations tell, and the same for all runs."""
-    recipes = {recipe_of(run.result, run.own.name) for run in row.runs}
+def common_recipe(runs: Sequence[Run]) -> Recipe | None:
+    """What the own method of runs is, if the configurations tell, and the same for all runs."""
+    recipes = {recipe_of(run.result, run.own.name) for run in runs}
     return recipes.pop() if len(recipes) == 1 else None
 
 
 def studies_of(
-    rows: Sequence[Row], reference: str | None = None, baseline: str | None = None
-) -> list[Study]:
+    measured: pd.DataFrame, reference: str | None = None, baseline: str | None = None
+) -> list[pd.DataFrame]:
     """Find what can be compared: rows of one network on the same data, with a reference.
 
     Args:
-        rows: The rows.
+        measured: Measurements of the runs.
         reference: Name of the reference, whose network and data alone are compared; by default
             there is a study for each that has AR-Seg as the paper proposes it, once.
         baseline: Name of the s x baseline.
@@ -104,83 +104,71 @@ def studies_of(
     Raises:
         ValueError: If a name is that of no row.
     """
-    families: dict[tuple[str, str | None], list[Row]] = {}
-    for row in rows:
-        recipe = row_recipe(row)
-        family = row.tested_on, recipe.network if recipe else None
-        families.setdefault(family, []).append(row)
-    if reference or baseline:
-        named = {reference or baseline}
-        Study.of(rows, reference, baseline)  # refuses names of no row
-        families = {k: f for k, f in families.items() if named & {row.name for row in f}}
+    study_rows(measured, reference, baseline)  # refuses names of no row
+    rows = own_rows(measured)
+    rows["recipe"] = rows.runs.map(common_recipe)
+    rows["family"] = [recipe.network if recipe else "" for recipe in rows.recipe]
     studies = []
-    for members in families.values():
-        proposed = [row for row in members if (r := row_recipe(row)) and r == Recipe(r.network)]
-        name = reference or (proposed[0].name if len(proposed) == 1 else None)
-        if name and len(members) > 1:
-            studies.append(Study.of(members, name, baseline))
+    for _, family in rows.groupby(["data", "family"], sort=False):
+        proposed = [recipe and recipe == Recipe(recipe.network) for recipe in family.recipe]
+        names = [reference] if reference else family.row[list(map(bool, proposed))].tolist()
+        is_named = not (reference or baseline) or (reference or baseline) in family.row.tolist()
+        if len(names) == 1 and len(family) > 1 and is_named:
+            members = measured[measured.group.isin(family.index)]
+            studies.append(study_rows(members, names[0], baseline))
     return studies
 
 
-def results_beside_paper(rows: Sequence[Row]) -> pd.DataFrame:
-    """Accuracy and cost of every method, and the paper's figure where it has one.
+def results_beside_paper(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Lay out accuracy and cost of every method, and the paper's figure where it has one.
 
-    The difference is in points; where the accuracies may not be compared, a number refers to the
-    reason in :func:`comparison_notes`.
+    Returns:
+        The table, whose differences are in points, and notes below it: why some accuracies may not
+        be compared, which the table refers to by number, and what is uncertain.
     """
-    numbers, lines = _note_numbers(rows), []
-    for row, comparison in zip(rows, _comparisons(rows), strict=True):
-        cells = ("", "", "")
-        if comparison is not None:
-            paper, points = comparison.row, comparison.points(row.miou.mean())
-            miou = f"{paper.miou:.2f}" + (" (?)" if paper.unreliable else "")
-            note = f"[{numbers.get('; '.join(comparison.obstacles))}]"
-            shown = note if points is None else f"{points:+.2f}"
-            cells = (f"{paper.table}: {paper.name}", miou, shown)
-        lines.append(cells)
+    numbers: dict[str, int] = {}
+    lines: list[tuple[str, str, str]] = []
+    for runs, method, miou in zip(rows.runs, rows.method, rows.miou, strict=True):
+        comparison = compare(runs[0].result, method)
+        if comparison is None:
+            lines.append(("", "", ""))
+            continue
+        paper, points = comparison.row, comparison.points(miou)
+        if points is None:
+            number = numbers.setdefault("; ".join(comparison.obstacles), len(numbers) + 1)
+            difference = f"[{number}]"
+        else:
+            difference = f"{points:+.2f}"
+        doubt = " (?)" if paper.unreliable else ""
+        lines.append((f"{paper.table}: {paper.name}", f"{paper.miou:.2f}{doubt}", difference))
+    notes = [f"[{number}] not comparable: {text}" for text, number in numbers.items()]
+    if any("(?)" in miou for _, miou, _ in lines):
+        notes.append("(?) the paper's figure could not be read with certainty")
+    if any(name for name, _, _ in lines):
+        notes.append("The paper's figures are quoted (Hu et al., CVPR 2023), not measured here.")
     columns = ["paper's row", "paper's mIoU %", "difference"]
-    return results_table(rows).join(pd.DataFrame(lines, columns=columns))
+    paper_columns = pd.DataFrame(lines, index=rows.index, columns=columns)
+    return results_table(rows).join(paper_columns), "\n".join(notes)
 
 
-def comparison_notes(rows: Sequence[Row]) -> str:
-    """Say why some accuracies may not be compared with the paper's, and what is uncertain."""
-    found = [each for each in _comparisons(rows) if each is not None]
-    lines = [f"[{number}] not comparable: {text}" for text, number in _note_numbers(rows).items()]
-    if any(each.row.unreliable for each in found):
-        lines.append("(?) the paper's figure could not be read with certainty")
-    if found:
-        lines.append("The paper's figures are quoted (Hu et al., CVPR 2023), not measured here.")
-    return "\n".join(lines)
-
-
-def study_beside_paper(study: Study) -> pd.DataFrame:
-    """A study, beside what the same changes did in the paper.
+def study_beside_paper(rows: pd.DataFrame) -> pd.DataFrame:
+    """Lay out a study, and what the same changes did in the paper.
 
     The paper's change is that of its mIoU between the same two recipes; in brackets the network, if
     it has them for another one only.
     """
-    reference, cells = study.reference and row_recipe(study.reference), []
-    for row in study.rows:
-        recipe = row_recipe(row)
-        change = None
-        if recipe and reference and recipe.network == reference.network:
-            change = paper_change(recipe, reference)
+    recipes = rows.runs.map(common_recipe)
+    reference = next(iter(recipes[rows.is_reference]), None)
+    cells = []
+    for recipe in recipes:
+        change = paper_change(recipe, reference)
         if recipe is None or change is None:
             cells.append("")
             continue
         points, network = change
         other = "" if network == recipe.network else f" ({network})"
         cells.append(f"{round(points, 1) + 0.0:+.1f}{other}")  # + 0.0 makes -0.0 positive
-    return study_table(study).assign(**{"paper's change": cells})
-
-
-def _comparisons(rows: Sequence[Row]) -> list[Comparison | None]:
-    return [compare(row.first.result, row.method) for row in rows]
-
-
-def _note_numbers(rows: Sequence[Row]) -> dict[str, int]:
-    found = [each.obstacles for each in _comparisons(rows) if each and each.obstacles]
-    return {text: number for number, text in enumerate(dict.fromkeys(map("; ".join, found)), 1)}
+    return study_table(rows).assign(**{"paper's change": cells})
 
 
 def _obstacles(result: RunResult, name: str) -> Iterator[str]:
@@ -219,21 +207,21 @@ TABLES = documents.TABLES | {
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Print results beside the paper's, or make the tables of a document anew."""
+    """Print results beside the paper's, or make the tables of a document again."""
     parser = argparse.ArgumentParser(description="Results of runs beside the paper's.")
     parser.add_argument("runs", nargs="*", type=Path, help="folders of runs, and result files")
     parser.add_argument("--reference", help="name of the row that others are compared with")
     parser.add_argument("--baseline", help="name of the row of the s x baseline")
-    parser.add_argument("--document", type=Path, help="Markdown file whose tables are made anew")
+    parser.add_argument("--document", type=Path, help="Markdown file whose tables are made again")
     arguments = parser.parse_args(words)
     if arguments.document is not None:
         text = documents.with_current_tables(arguments.document, TABLES)
         write_atomic(arguments.document, text)
         return
-    own = group_runs(collect(arguments.runs).runs)
-    rows = with_baselines(own)
-    print(f"{markdown(results_beside_paper(rows), 2)}\n\n{comparison_notes(rows)}".rstrip())
-    for study in studies_of(own, arguments.reference, arguments.baseline):
+    measured = measurements(collect(arguments.runs).runs)
+    table, notes = results_beside_paper(rows_with_baselines(measured))
+    print(f"{markdown(table, 2)}\n\n{notes}".rstrip())
+    for study in studies_of(measured, arguments.reference, arguments.baseline):
         print(f"\n{markdown(study_beside_paper(study))}")
 
 

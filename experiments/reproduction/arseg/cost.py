@@ -28,13 +28,20 @@ from arseg_lightning.types import scaled_size
 from experiments.reproduction.arseg.counting import paper_nonkey_macs, paper_segmentor_macs
 from experiments.reproduction.arseg.paper import PaperRow, Recipe, paper_data, paper_rows
 
-__all__ = ["cost_table", "difference", "erratum_notes", "recipe_cost", "residual", "rows_named"]
+__all__ = ["cost_table", "difference", "recipe_cost", "residual", "rows_named"]
 
-Counting = Literal["exact", "paper"]
-"""``exact``: every layer once, no training-only heads. ``paper``: as the published figures."""
+Counting = Literal["exact", "paper", "paper_without_shift"]
+"""``exact``: every layer once, no training-only heads. ``paper``: as the published figures.
+``paper_without_shift``: the same, with the last convolution counted on the low-res grid."""
 
 _NETWORKS = ("BiSeNet18", "EfficientNetLite0", "PSPNet18", "PSPNet18Stride8")
-_FUSIONS = ("CReFF", "GlobalAttention", "ConvFusion", "NoFusion")
+_FUSIONS: dict[str, tuple[str, ...]] = {
+    "CReFF": ("window", "projection", "direct_connection"),
+    "GlobalAttention": ("reduction",),
+    "ConvFusion": (),
+    "NoFusion": (),
+}
+"""Fusions by class, and what of a recipe they are built with."""
 
 
 def recipe_cost(
@@ -46,7 +53,7 @@ def recipe_cost(
         recipe: What the method is.
         num_classes: Number of classes.
         size: Height and width of the video.
-        counting: ``exact``, or ``paper`` for the published figures' convention.
+        counting: The MAC convention.
 
     Raises:
         ValueError: If the recipe's network or fusion is not known here.
@@ -58,12 +65,14 @@ def recipe_cost(
     key, nonkey = _frame_macs(same, num_classes, size, counting)
     if recipe.method == "per_frame":
         return MethodCost({"frame": key}, key)
-    return _over_interval(key, nonkey, recipe.keyframe_interval)
+    interval = recipe.keyframe_interval
+    mean = (key + (interval - 1) * nonkey) / interval
+    return MethodCost({"keyframe": key, "nonkeyframe": nonkey}, mean, interval)
 
 
 def difference(row: PaperRow) -> float:
     """Relative difference of our count under the paper's convention from the printed figure."""
-    return _paper_cost(row.recipe, row.data).mean_gmacs / _printed(row) - 1
+    return _row_cost(row, "paper").mean_gmacs / row.printed_gmacs - 1
 
 
 def residual(row: PaperRow) -> float:
@@ -71,16 +80,12 @@ def residual(row: PaperRow) -> float:
     erratum = row.erratum
     if erratum is None:
         return difference(row)
-    recipe = replace(row.recipe, **erratum.changes)
-    cost = _paper_cost(recipe, row.data)
-    if erratum.counted == "nonkey":
-        counted = cost.role_gmacs["nonkeyframe"]
-    else:
-        if erratum.counted == "mean_without_shift":
-            nonkey = _nonkey_without_shift(recipe, row.data)
-            cost = _over_interval(cost.roles["keyframe"], nonkey, recipe.keyframe_interval)
-        counted = cost.mean_gmacs
-    return (counted + erratum.plus) / (erratum.meant or _printed(row)) - 1
+    corrected = replace(row, recipe=replace(row.recipe, **erratum.changes))
+    without_shift = erratum.counted == "mean_without_shift"
+    cost = _row_cost(corrected, "paper_without_shift" if without_shift else "paper")
+    is_nonkey = erratum.counted == "nonkey"
+    counted = cost.role_gmacs["nonkeyframe"] if is_nonkey else cost.mean_gmacs
+    return (counted + erratum.plus) / (erratum.meant or row.printed_gmacs) - 1
 
 
 def rows_named(text: str = "") -> list[PaperRow]:
@@ -101,63 +106,45 @@ def rows_named(text: str = "") -> list[PaperRow]:
     return chosen
 
 
-def cost_table(rows: Sequence[PaperRow]) -> pd.DataFrame:
-    """Lay out the paper's printed costs, ours under its convention, and exact ones, in GMACs."""
-    numbers = _erratum_numbers(rows)
+def cost_table(rows: Sequence[PaperRow]) -> tuple[pd.DataFrame, str]:
+    """Lay out the paper's printed costs, ours under its convention, and exact ones, in GMACs.
+
+    Returns:
+        The table, and notes that explain the errata to which it refers by number.
+    """
+
+    def percent(share: float) -> str:
+        return f"{round(100 * share, 2) or 0:+.2f} %".replace("+0.00", "0.00")
+
+    # Rows may share an erratum.
+    errata = list(dict.fromkeys(row.erratum.text for row in rows if row.erratum))
     lines = []
     for row in rows:
-        data = paper_data(row.data)
-        exact = recipe_cost(row.recipe, data.num_classes, data.size)
-        roles = [*exact.role_gmacs.values()]
+        exact = _row_cost(row, "exact")
+        roles = list(exact.role_gmacs.values())
         lines.append(
             {
                 "table": row.table,
                 "data": row.data,
                 "network": row.recipe.network,
                 "row": row.name,
-                "paper GFLOPs": f"{_printed(row):.2f}",
-                "ours, its counting": f"{_paper_cost(row.recipe, row.data).mean_gmacs:.2f}",
-                "difference": _percent(difference(row)),
-                "erratum": f"[{numbers[row.erratum.text]}]" if row.erratum else "",
-                "corrected": _percent(residual(row)) if row.erratum else "",
+                "paper GFLOPs": f"{row.printed_gmacs:.2f}",
+                "ours, its counting": f"{_row_cost(row, 'paper').mean_gmacs:.2f}",
+                "difference": percent(difference(row)),
+                "erratum": f"[{errata.index(row.erratum.text) + 1}]" if row.erratum else "",
+                "corrected": percent(residual(row)) if row.erratum else "",
                 "exact key": f"{roles[0]:.2f}",
                 "exact non-key": f"{roles[-1]:.2f}",
                 "exact mean": f"{exact.mean_gmacs:.2f}",
             }
         )
-    return pd.DataFrame(lines)
+    notes = [f"[{number}] {text}" for number, text in enumerate(errata, 1)]
+    return pd.DataFrame(lines), "\n".join(notes)
 
 
-def erratum_notes(rows: Sequence[PaperRow]) -> str:
-    """Explain the errata that a table refers to by number."""
-    return "\n".join(f"[{number}] {text}" for text, number in _erratum_numbers(rows).items())
-
-
-def _erratum_numbers(rows: Sequence[PaperRow]) -> dict[str, int]:
-    """Number the errata in order of appearance; rows may share one."""
-    texts = dict.fromkeys(row.erratum.text for row in rows if row.erratum)
-    return {text: number for number, text in enumerate(texts, 1)}
-
-
-def _percent(share: float) -> str:
-    return f"{round(100 * share, 2) or 0:+.2f} %".replace("+0.00", "0.00")
-
-
-def _printed(row: PaperRow) -> float:
-    if row.gflops is None:
-        raise ValueError(f"the paper prints no cost of {row.name!r}")
-    return row.gflops
-
-
-def _paper_cost(recipe: Recipe, data_name: str) -> MethodCost:
-    data = paper_data(data_name)
-    return recipe_cost(recipe, data.num_classes, data.size, "paper")
-
-
-def _over_interval(key: float, nonkey: float, keyframe_interval: int) -> MethodCost:
-    """The cost of a keyframe and of the other frames up to the next."""
-    mean = (key + (keyframe_interval - 1) * nonkey) / keyframe_interval
-    return MethodCost({"keyframe": key, "nonkeyframe": nonkey}, mean, keyframe_interval)
+def _row_cost(row: PaperRow, counting: Counting) -> MethodCost:
+    data = paper_data(row.data)
+    return recipe_cost(row.recipe, data.num_classes, data.size, counting)
 
 
 @cache
@@ -165,9 +152,10 @@ def _frame_macs(
     recipe: Recipe, num_classes: int, size: tuple[int, int], counting: Counting
 ) -> tuple[int, int]:
     """Count a keyframe and another frame."""
-    network, is_paper = _network(recipe, num_classes), counting == "paper"
-    small = _image(scaled_size(size, recipe.resolution_ratio, truncates=is_paper))
-    image = small if recipe.method == "per_frame" else _image(size)
+    network, is_paper = _network(recipe, num_classes), counting != "exact"
+    small_size = scaled_size(size, recipe.resolution_ratio, truncates=is_paper)
+    small = torch.empty(1, 3, *small_size, device="meta")
+    image = small if recipe.method == "per_frame" else torch.empty(1, 3, *size, device="meta")
     count = paper_segmentor_macs if is_paper else _exact_macs
     key, propagated, feature = count(network, image)
     if recipe.method == "per_frame":
@@ -175,8 +163,14 @@ def _frame_macs(
     if recipe.method == "motion_only":
         return key, 0 if is_paper else count_macs(network.classifier, feature)
     fusion = _fusion(recipe, network.cut_channels)
-    count_nonkey = paper_nonkey_macs if is_paper else _exact_nonkey_macs
-    return key, count_nonkey(network, fusion, small, propagated)
+    if is_paper:
+        shifts = counting == "paper"
+        return key, paper_nonkey_macs(network, fusion, small, propagated, shifts)
+    # A frame between keyframes: each layer where it runs.
+    before, low = measure(network, lambda net: net.run(net.cut, {"image": small})[0])
+    fusing, fused = measure(fusion, lambda module: module(low, propagated))
+    after, _ = measure(network, lambda net: net.classifier(net.run("feature", {net.cut: fused})[0]))
+    return key, before + fusing + after
 
 
 def _exact_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor, Tensor]:
@@ -190,38 +184,6 @@ def _exact_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor, Tensor]
 
     macs, (propagated, feature) = measure(network, segment)
     return macs, propagated, feature
-
-
-def _exact_nonkey_macs(
-    low_res: Segmentor, fusion: Fusion, small: Tensor, propagated: Tensor
-) -> int:
-    """Count a frame between keyframes: each layer where it runs."""
-    cut = low_res.cut
-    before, low = measure(low_res, lambda net: net.run(cut, {"image": small})[0])
-    fusing, fused = measure(fusion, lambda module: module(low, propagated))
-    after, _ = measure(low_res, lambda net: net.classifier(net.run("feature", {cut: fused})[0]))
-    return before + fusing + after
-
-
-def _nonkey_without_shift(recipe: Recipe, data_name: str) -> float:
-    """A frame between keyframes whose last convolution stays on the low-res grid."""
-    data = paper_data(data_name)
-    unfused = _paper_cost(replace(recipe, fusion="NoFusion"), data_name)
-    network = _network(recipe, data.num_classes)
-    channels, stride = network.feature_channels, network.feature_stride
-    low, high = (
-        torch.empty(1, channels, height // stride, width // stride, device="meta")
-        for height, width in (
-            scaled_size(data.size, recipe.resolution_ratio, truncates=True),
-            data.size,
-        )
-    )
-    fusing = count_macs(_fusion(recipe, network.cut_channels), low, high)
-    return unfused.roles["nonkeyframe"] + fusing
-
-
-def _image(size: tuple[int, int]) -> Tensor:
-    return torch.empty(1, 3, *size, device="meta")
 
 
 def _network(recipe: Recipe, num_classes: int) -> Segmentor:
@@ -239,11 +201,7 @@ def _fusion(recipe: Recipe, channels: int) -> Fusion:
     """Build a fusion whose weights have shapes but no numbers."""
     if recipe.fusion not in _FUSIONS:
         raise ValueError(f"no fusion {recipe.fusion!r} to count; use {', '.join(_FUSIONS)}")
-    names: dict[str, tuple[str, ...]] = {
-        "CReFF": ("window", "projection", "direct_connection"),
-        "GlobalAttention": ("reduction",),
-    }
-    arguments = {name: getattr(recipe, name) for name in names.get(recipe.fusion, ())}
+    arguments = {name: getattr(recipe, name) for name in _FUSIONS[recipe.fusion]}
     with torch.device("meta"):
         fusion: Fusion = getattr(propagation, recipe.fusion)(channels, **arguments)
     return fusion
@@ -257,8 +215,7 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     if arguments.out is not None:
         check_format(arguments.out)
-    rows = rows_named(arguments.rows)
-    table, notes = cost_table(rows), erratum_notes(rows)
+    table, notes = cost_table(rows_named(arguments.rows))
     print(f"{markdown(table, 4)}\n\n{notes}".rstrip())
     if arguments.out is not None:
         write_table(table, arguments.out, 4, notes)

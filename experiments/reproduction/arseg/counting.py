@@ -86,7 +86,9 @@ def paper_segmentor_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor
     return macs, propagated, feature
 
 
-def paper_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, propagated: Tensor) -> int:
+def paper_nonkey_macs(
+    low_res: Segmentor, fusion: Fusion, small: Tensor, propagated: Tensor, shifts: bool = True
+) -> int:
     """Count a frame between keyframes as the paper did.
 
     Args:
@@ -94,6 +96,7 @@ def paper_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, propaga
         fusion: How the features meet.
         small: Its input, on the meta device.
         propagated: The keyframe's feature, on the meta device.
+        shifts: Whether the last convolution is counted on the high-res grid, as it runs.
 
     Raises:
         ValueError: If the paper has no such network.
@@ -109,6 +112,8 @@ def paper_nonkey_macs(low_res: Segmentor, fusion: Fusion, small: Tensor, propaga
         return before + fusing + after
     low_macs, low, _ = paper_segmentor_macs(low_res, small)
     fusing, fused = measure(fusion, lambda module: module(low, propagated))
+    if not shifts:
+        return low_macs + fusing
     # The extra cost of the last convolution on the high-res grid, as the paper worked it out by
     # hand. It had one output fewer than the network: the published figures fit no other number.
     classifier = low_res.classifier

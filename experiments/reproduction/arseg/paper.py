@@ -117,6 +117,13 @@ class PaperRow:
             raise ValueError(f"the row {self.name!r} of the paper has no mIoU")
         return value
 
+    @property
+    def printed_gmacs(self) -> float:
+        """The printed cost; a ValueError if there is none."""
+        if self.gflops is None:
+            raise ValueError(f"the paper prints no cost of {self.name!r}")
+        return self.gflops
+
 
 @cache
 def paper_rows() -> tuple[PaperRow, ...]:

@@ -1,11 +1,11 @@
-"""Groups of runs: seeds become a mean and a spread, anything else a row of its own."""
+"""Measurements and rows: seeds become a mean and a deviation, anything else another row."""
 
 import math
 
 import pytest
 
 from arseg_lightning.report.collect import Run
-from arseg_lightning.report.groups import group_runs, look_up, spread
+from arseg_lightning.report.rows import look_up, measurements, own_rows
 from tests.report.made import config, method, result
 
 
@@ -15,19 +15,22 @@ def run(name="ar", seed=0, miou=0.5, settings=None, **changes):
     return Run(name, f"{name}{seed}.json", made)
 
 
+def rows_of(runs, keys=()):
+    return own_rows(measurements(runs, keys))
+
+
 def test_a_spread_is_mean_and_sample_deviation():
-    two = spread([0.5, 0.7])
-    assert (two.mean(), two.std()) == pytest.approx((0.6, 0.1 * 2**0.5))
-    one = spread([0.5, math.nan])
-    assert (one.mean(), one.count()) == (0.5, 1)
-    assert math.isnan(one.std())
-    assert math.isnan(spread([]).mean())
+    (two,) = rows_of([run(seed=seed, miou=miou) for seed, miou in ((0, 0.5), (1, 0.7))]).iloc
+    assert (two.miou, two.miou_std) == pytest.approx((0.6, 0.1 * 2**0.5))
+    (one,) = rows_of([run(seed=seed, miou=miou) for seed, miou in ((0, 0.5), (1, math.nan))]).iloc
+    assert one.miou == pytest.approx(0.5)
+    assert math.isnan(one.miou_std)
 
 
 def test_runs_that_differ_in_the_seed_alone_are_one_row():
-    (group,) = group_runs([run(seed=0, miou=0.5), run(seed=1, miou=0.6)])
-    assert (group.name, group.seeds) == ("ar", 2)
-    assert group.spread(lambda each: each.accuracy.miou_mean).mean() == pytest.approx(0.55)
+    (group,) = rows_of([run(seed=0, miou=0.5), run(seed=1, miou=0.6)]).iloc
+    assert (group.row, group.seeds) == ("ar", 2)
+    assert group.miou == pytest.approx(0.55)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +43,7 @@ def test_runs_that_differ_in_the_seed_alone_are_one_row():
     ],
 )
 def test_runs_that_differ_in_more_are_not(changes):
-    assert len(group_runs([run(seed=0), run(seed=1, **changes)])) == 2
+    assert len(rows_of([run(seed=0), run(seed=1, **changes)])) == 2
 
 
 def test_weights_of_another_seed_and_another_machine_make_no_difference():
@@ -48,16 +51,16 @@ def test_weights_of_another_seed_and_another_machine_make_no_difference():
         run(seed=seed, weights={"high_res": f"runs/high-seed{seed}/last.ckpt"}) for seed in (0, 1)
     ]
     runs[1].result.provenance.config["data"] |= {"num_workers": 7, "store": "elsewhere"}
-    assert len(group_runs(runs)) == 1
+    assert len(rows_of(runs)) == 1
 
 
 def test_runs_of_other_names_with_the_same_settings_say_so():
-    (group,) = group_runs([run("first", 0), run("second", 1)])
-    assert group.name == "first and 1 more"
+    (group,) = rows_of([run("first", 0), run("second", 1)]).iloc
+    assert group.row == "first and 1 more"
 
 
 def test_the_same_seed_twice_is_one_seed():
-    (group,) = group_runs([run(seed=0, miou=0.5), run(seed=0, miou=0.6)])
+    (group,) = rows_of([run(seed=0, miou=0.5), run(seed=0, miou=0.6)]).iloc
     assert (group.seeds, len(group.runs)) == (1, 2)
 
 
@@ -65,24 +68,24 @@ def test_runs_of_unknown_settings_are_told_apart_by_their_names():
     runs = [run(name, settings={"seed_everything": None}) for name in ("a", "b")]
     for each in runs:
         each.result.provenance.config.clear()
-    assert [group.name for group in group_runs(runs)] == ["a", "b"]
+    assert list(rows_of(runs).row) == ["a", "b"]
 
 
 def test_keys_of_the_configuration_make_rows():
     runs = [run(seed=s, ratio=r, interval=i) for s in (0, 1) for r in (0.3, 0.5) for i in (6, 12)]
-    groups = group_runs(runs, ["model.resolution_ratio"])
-    assert [(g.name, len(g.runs), g.seeds) for g in groups] == [
+    groups = rows_of(runs, ["model.resolution_ratio"])
+    assert [(g.row, len(g.runs), g.seeds) for g in groups.iloc] == [
         ("resolution_ratio 0.3", 4, 2),
         ("resolution_ratio 0.5", 4, 2),
     ]
-    both = group_runs(runs, ["data.keyframe_interval", "model.resolution_ratio"])
-    assert both[0].name == "keyframe_interval 6, resolution_ratio 0.3"
+    both = rows_of(runs, ["data.keyframe_interval", "model.resolution_ratio"])
+    assert both.row.iloc[0] == "keyframe_interval 6, resolution_ratio 0.3"
 
 
 def test_a_key_that_no_run_has_is_refused():
     message = r"no run has 'data.interval' in its configuration; .* such as data.keyframe_interval"
     with pytest.raises(ValueError, match=message):
-        group_runs([run()], ["data.interval"])
+        rows_of([run()], ["data.interval"])
 
 
 def test_init_args_may_be_left_out_of_a_key():
