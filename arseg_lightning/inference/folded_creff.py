@@ -14,7 +14,7 @@ from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.models.timing import section
 from arseg_lightning.native import load, tensor_pointer
 from arseg_lightning.propagation import Convention, CReFF, Fusion, motion_to_grid, warp_to
-from arseg_lightning.propagation.creff import upsample
+from arseg_lightning.propagation.fusion import upsample
 
 __all__ = ["FoldedCReFF", "FusedCReFF", "fold_creff"]
 

@@ -149,14 +149,12 @@ class ARSeg(VideoMethod):
             small = downscale(frame.image, self.resolution_ratio, self.convention)
             output = self.low_res.output(small)
         classifier = self.high_res.classifier
-        found = self.objective(output, teacher, clip.labels[:, -1], classifier)
-        segmentation = found.segmentation
+        losses = self.objective(output, teacher, clip.labels[:, -1], classifier)
         idle = [] if fuses else [parameter.sum() for parameter in self.fusion.parameters()]
         if idle:
             # Several processes expect a gradient for every parameter: the idle fusion gets zeros.
-            segmentation = segmentation + 0.0 * torch.stack(idle).sum()
-        similarity = self.objective.similarity_weight * found.similarity
-        return {"segmentation": segmentation, "similarity": similarity}
+            losses["segmentation"] = losses["segmentation"] + 0.0 * torch.stack(idle).sum()
+        return losses
 
     def baselines(self) -> dict[str, VideoMethod]:
         """The high-res branch on every frame."""

@@ -20,7 +20,7 @@ from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.blocks import AnyBatchNorm
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
 from arseg_lightning.models.segmentor import Segmentor
-from arseg_lightning.propagation.creff import Fusion
+from arseg_lightning.propagation.fusion import Fusion
 
 __all__ = ["paper_macs", "paper_nonkey_macs", "paper_segmentor_macs"]
 

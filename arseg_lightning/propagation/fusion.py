@@ -1,4 +1,4 @@
-"""Fusions of the current low-res feature with the warped keyframe feature: CReFF, AR-Seg's own."""
+"""Fusions of a low-res feature with the warped keyframe feature: CReFF and its alternatives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from arseg_lightning.propagation.window_attention import WindowAttention
 from arseg_lightning.ranges import check_words
 
-__all__ = ["CReFF", "Fusion", "Projection", "Start", "fusion_projection", "upsample"]
+__all__ = ["CReFF", "ConvFusion", "Fusion", "GlobalAttention", "NoFusion", "Projection", "Start"]
+__all__ += ["upsample"]
 
 Projection = Literal["depthwise", "full"]
 Start = Literal["mean", "paper"]
@@ -78,15 +79,16 @@ class CReFF(Fusion):
     ) -> None:
         super().__init__()
         check_words(start=(start, Start), projection=(projection, Projection))
-        self.query, self.key, self.value = (
-            fusion_projection(channels, projection) for _ in range(3)
-        )
+        self.query, self.key, self.value = (_projection(channels, projection) for _ in range(3))
         self.direct_connection = direct_connection
         self.attention = WindowAttention(window, zero_padding, prior_sigma)
         if start == "mean":
-            _scaled_identity(self.query, 1 / math.sqrt(channels))
-            _scaled_identity(self.key, 1.0)
-            _scaled_identity(self.value, 0.5 if direct_connection else 1.0)
+            found = 0.5 if direct_connection else 1.0
+            scales = {self.query: 1 / math.sqrt(channels), self.key: 1.0, self.value: found}
+            for conv, scale in scales.items():
+                nn.init.dirac_(conv.weight, groups=conv.groups)  # the identity
+                with torch.no_grad():
+                    conv.weight.mul_(scale)
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""
@@ -95,6 +97,97 @@ class CReFF(Fusion):
             self.query(upsampled), self.key(warped), self.value(warped)
         )
         return upsampled + attended if self.direct_connection else attended
+
+
+class NoFusion(Fusion):
+    """Leaves the low-res feature as it is: AR-Seg without CReFF.
+
+    What remains of AR-Seg is FST: a low-res network that learned from the high-res one.
+
+    Args:
+        channels: Channels C of both features.
+
+    Shapes:
+        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, h, w)
+
+    Source: Hu et al., CVPR 2023, ablation "w/o CReFF".
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, low: Tensor, warped: Tensor) -> Tensor:
+        """Return the low-res feature."""
+        return low
+
+
+class ConvFusion(Fusion):
+    """Fuses by one 3x3 convolution over both features.
+
+    Args:
+        channels: Channels C of both features.
+
+    Shapes:
+        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
+
+    Source: Hu et al., CVPR 2023, ablation "F_Conv".
+    Differs: starts as the mean of both features, as CReFF does here.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(2 * channels, channels, 3, padding=1)
+        # A mean of the two features, with a little noise.
+        nn.init.zeros_(self.mix.bias)  # type: ignore[arg-type]
+        with torch.no_grad():
+            self.mix.weight.mul_(0.1)
+            for c in range(channels):
+                self.mix.weight[c, [c, c + channels], 1, 1] += 0.5
+
+    def forward(self, low: Tensor, warped: Tensor) -> Tensor:
+        """Fuse the two features at the resolution of ``warped``."""
+        fused: Tensor = self.mix(torch.cat([upsample(low, warped), warped], dim=1))
+        return fused
+
+
+class GlobalAttention(Fusion):
+    """Lets every pixel attend to the whole warped feature, at a reduced resolution.
+
+    Args:
+        channels: Channels C of both features.
+        reduction: Feature pixels of a key, along each axis.
+
+    Shapes:
+        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
+
+    Raises:
+        ValueError: If the reduction is below 1.
+
+    Source: Hu et al., CVPR 2023, ablation "F_GA".
+    Differs: queries, keys and values are depthwise convolutions as in CReFF, each of its own
+        feature, without a second projection; in the published code keys are made from values.
+    """
+
+    def __init__(self, channels: int, reduction: float = 32.0) -> None:
+        super().__init__()
+        if not 1 <= reduction < math.inf:
+            raise ValueError(f"reduction is a key's size in pixels, at least 1; got {reduction}")
+        self.reduction = reduction
+        self.query, self.key, self.value = (_projection(channels) for _ in range(3))
+
+    def forward(self, low: Tensor, warped: Tensor) -> Tensor:
+        """Fuse the two features at the resolution of ``warped``."""
+        upsampled = upsample(low, warped)
+        height, width = (max(1, int(side / self.reduction)) for side in warped.shape[-2:])
+        key, value = (
+            F.interpolate(part, size=(height, width), mode="bilinear", align_corners=False)
+            for part in (self.key(warped), self.value(warped))
+        )
+        # (B, C, H, W) -> (B, HW, C): a token is a pixel
+        query, key, value = (x.flatten(2).mT for x in (self.query(upsampled), key, value))
+        attended = F.scaled_dot_product_attention(query, key, value)  # (B, HW, C)
+        return upsampled + attended.mT.reshape(upsampled.shape)
 
 
 def upsample(low: Tensor, like: Tensor) -> Tensor:
@@ -107,17 +200,10 @@ def upsample(low: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(low, size=size, mode="bilinear", align_corners=True)
 
 
-def fusion_projection(channels: int, kind: Projection = "depthwise") -> nn.Conv2d:
+def _projection(channels: int, kind: Projection = "depthwise") -> nn.Conv2d:
     """A 3x3 convolution that makes queries, keys or values, with the published initialisation."""
     groups = channels if kind == "depthwise" else 1
     conv = nn.Conv2d(channels, channels, 3, padding=1, groups=groups)
     nn.init.kaiming_normal_(conv.weight, a=1)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     return conv
-
-
-def _scaled_identity(conv: nn.Conv2d, scale: float) -> None:
-    """Let a convolution start as a multiplication."""
-    nn.init.dirac_(conv.weight, groups=conv.groups)
-    with torch.no_grad():
-        conv.weight.mul_(scale)
