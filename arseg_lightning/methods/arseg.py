@@ -149,7 +149,7 @@ class ARSeg(VideoMethod):
             small = downscale(frame.image, self.resolution_ratio, self.convention)
             output = self.low_res.output(small)
         classifier = self.high_res.classifier
-        losses = self.objective(output, teacher, clip.labels[:, -1], classifier)
+        losses: dict[str, Tensor] = self.objective(output, teacher, clip.labels[:, -1], classifier)
         idle = [] if fuses else [parameter.sum() for parameter in self.fusion.parameters()]
         if idle:
             # Several processes expect a gradient for every parameter: the idle fusion gets zeros.

@@ -1,4 +1,4 @@
-"""Building blocks that the networks share."""
+"""Layers shared by the networks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ __all__ = [
     "AnyBatchNorm",
     "ChannelGate",
     "ConvBNReLU",
+    "GatedConv",
     "NearestUpsampleConv",
     "PooledBatchNorm2d",
     "PyramidPooling",
     "UpsampleConv",
     "auxiliary_head",
     "scaled",
+    "spatial_path",
 ]
 
 
@@ -149,6 +151,25 @@ class ChannelGate(nn.Module):
         return torch.sigmoid(self.bn(self.conv(x.mean((2, 3), keepdim=True))))
 
 
+class GatedConv(nn.Module):
+    """A convolution, gated channel by channel.
+
+    Shapes:
+        x: (B, in_channels, H, W)   returns: (B, out_channels, H, W)
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = ConvBNReLU(in_channels, out_channels)
+        self.gate = ChannelGate(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve and gate."""
+        x = self.conv(x)
+        gated: Tensor = x * self.gate(x)
+        return gated
+
+
 class PyramidPooling(nn.Module):
     """Averages of a map over grids of several sizes, each convolved and brought back to its size.
 
@@ -200,3 +221,13 @@ class PyramidPooling(nn.Module):
 def auxiliary_head(in_channels: int, channels: int, num_classes: int) -> nn.Sequential:
     """Score a map of an early stage, in training only."""
     return nn.Sequential(ConvBNReLU(in_channels, channels), nn.Conv2d(channels, num_classes, 1))
+
+
+def spatial_path(narrow: int, out_channels: int) -> nn.Sequential:
+    """BiSeNet's shallow path: (B, 3, H, W) -> (B, out_channels, H/8, W/8)."""
+    return nn.Sequential(
+        ConvBNReLU(3, narrow, 7, stride=2),
+        ConvBNReLU(narrow, narrow, stride=2),
+        ConvBNReLU(narrow, narrow, stride=2),
+        ConvBNReLU(narrow, out_channels, 1),
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -59,12 +57,12 @@ class EfficientNetLite0(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-4 feature, and two sets of auxiliary logits when asked to."""
-        x4, x8, x16, x32 = self.backbone(image)  # by stride
+        x4, x8, x16, x32 = self.backbone(image)  # by stride: 24, 40, 112 and 320 channels
         # Without a batch norm, so that a single image can be trained on.
-        context = self.context(x32.mean((2, 3), keepdim=True))
+        context = self.context(x32.mean((2, 3), keepdim=True))  # (B, 128, 1, 1)
         top = self.lateral32(x32) + context
-        pyramid16 = self.smooth16(_add(self.lateral16(x16), top))
-        pyramid8 = self.smooth8(_add(self.lateral8(x8), pyramid16))
+        pyramid16 = self.smooth16(_add(self.lateral16(x16), top))  # (B, 128, H/16, W/16)
+        pyramid8 = self.smooth8(_add(self.lateral8(x8), pyramid16))  # (B, 128, H/8, W/8)
         feature = self.head(F.relu(_add(self.lateral4(x4), self.narrow8(pyramid8))))
         if not with_side:
             return feature, SideOutputs()
@@ -93,24 +91,15 @@ def _separable(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-class _Stage(NamedTuple):
-    """Blocks with the same kernel and outputs; only the first has a stride."""
-
-    blocks: int
-    kernel_size: int
-    stride: int
-    expansion: int
-    channels: int
-
-
+# Blocks, side of the kernel, stride of the first block, factor on the channels inside, channels.
 _STAGES = (
-    _Stage(1, 3, 1, 1, 16),
-    _Stage(2, 3, 2, 6, 24),
-    _Stage(2, 5, 2, 6, 40),
-    _Stage(3, 3, 2, 6, 80),
-    _Stage(3, 5, 1, 6, 112),
-    _Stage(4, 5, 2, 6, 192),
-    _Stage(1, 3, 1, 6, 320),
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
 )
 _LAST_AT_ITS_STRIDE = (1, 2, 4, 6)
 """Stages after which the map is halved, or ends: at strides 4, 8, 16 and 32."""
@@ -150,14 +139,12 @@ class EfficientNetLite0Backbone(nn.Module):
         self.bn0 = _norm(channels)
         self.blocks = nn.ModuleList()
         self._outputs: dict[int, int] = {}  # block index to channels
-        for index, stage in enumerate(_STAGES):
-            out_channels = scaled(stage.channels, width)
-            for repeat in range(stage.blocks):
-                stride = stage.stride if repeat == 0 else 1
-                self.blocks.append(
-                    _Block(channels, out_channels, stage.kernel_size, stride, stage.expansion)
-                )
-                channels = out_channels
+        for index, (blocks, kernel_size, stride, expansion, full_channels) in enumerate(_STAGES):
+            out_channels = scaled(full_channels, width)
+            for _ in range(blocks):
+                block = _Block(channels, out_channels, kernel_size, stride, expansion)
+                self.blocks.append(block)
+                channels, stride = out_channels, 1
             if index in _LAST_AT_ITS_STRIDE:
                 self._outputs[len(self.blocks) - 1] = channels
         self.channels = tuple(self._outputs.values())

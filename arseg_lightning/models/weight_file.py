@@ -1,4 +1,4 @@
-"""Reads tensors by name out of any PyTorch file, without running code from it."""
+"""Tensors by name from any PyTorch file, read without running code from it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["read_checkpoint", "read_content"]
+__all__ = ["load_matching", "read_checkpoint", "read_content"]
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
 """Names under which training loops keep the weights beside the epoch and the optimiser."""
@@ -77,3 +77,29 @@ def _tensors_of(content: object) -> dict[str, Tensor]:
             if named:
                 return named
     return {}
+
+
+def load_matching(module: nn.Module, found: dict[str, Tensor], claim: str, remedy: str) -> None:
+    """Load weights whose names and shapes are those of a module.
+
+    Raises:
+        ValueError: If they are not: a claim about the file, what differs, and a remedy.
+    """
+    expected = module.state_dict()
+    # Files from before PyTorch 0.4.1 have no batch counters; they say nothing that matters here.
+    missing = [k for k in expected if k not in found and not k.endswith("num_batches_tracked")]
+    unknown = [k for k in found if k not in expected]
+    misshapen = [
+        f"{k} is {tuple(v.shape)} instead of {tuple(expected[k].shape)}"
+        for k, v in found.items()
+        if k in expected and v.shape != expected[k].shape
+    ]
+    problems = {"missing": missing, "unknown": unknown, "of another shape": misshapen}
+    told = []
+    for what, names in problems.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        if names:
+            told.append(f"{what}: {', '.join(names[:3])}{more}")
+    if told:
+        raise ValueError(f"{claim} ({'; '.join(told)}); {remedy}")
+    module.load_state_dict(found, strict=False)

@@ -12,7 +12,7 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.inference import FoldedCReFF, Optimisations
 from arseg_lightning.inference.early_context import EarlyContext
 from arseg_lightning.inference.folded_creff import FusedCReFF
-from arseg_lightning.inference.network import _InferenceNetwork
+from arseg_lightning.inference.optimisations import _InferenceNetwork
 from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
 from arseg_lightning.methods import (
     ARSeg,
@@ -251,7 +251,7 @@ def test_stages_are_those_of_the_plain_network(network, channels_last, precision
 
 
 def test_without_a_compiler_the_algebra_remains(monkeypatch):
-    for name in ("inference.options", "inference.upsample_conv", "inference.folded_creff"):
+    for name in ("inference.optimisations", "inference.upsample_conv", "inference.folded_creff"):
         module = importlib.import_module(f"arseg_lightning.{name}")
         monkeypatch.setattr(module, "load", lambda name: None)
     method = arseg()

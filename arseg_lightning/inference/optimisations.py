@@ -1,22 +1,74 @@
-"""Rewrites segmentation networks for inference: equal parts in less time, precision and layout."""
+"""Optimisations of segmentation networks: equal parts in less time, precision and layout."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from arseg_lightning.inference.batch_norms import fold_batch_norms
 from arseg_lightning.inference.early_context import EarlyContext
-from arseg_lightning.inference.options import Optimisations
 from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
 from arseg_lightning.models.blocks import NearestUpsampleConv, UpsampleConv
 from arseg_lightning.models.pspnet import PyramidContext
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.native import load
 
-__all__ = ["replace_networks"]
+__all__ = ["Compile", "Optimisations", "Precision", "replace_networks"]
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Compile = Literal["no", "default", "reduce-overhead", "max-autotune"]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimisations:
+    """Each can be switched off; all but ``precision`` leave the output as it is, up to rounding.
+
+    Args:
+        fold_batch_norms: Batch norms go into the convolutions before them.
+        early_context: PSPNet18's bottleneck runs before the pyramid's levels are upsampled: on
+            6x6 pixels and fewer instead of on all.
+        factored_upsampling: A 3x3 convolution after a twofold upsampling multiplies on the small
+            map, a quarter of the work, and upsamples the nine products (CPU with a C compiler).
+        fold_classifier: Window attention averages class scores instead of features, and the
+            low-res feature is classified before it is upsampled.
+        fused_fusion: Warp, window attention and upsampling in one pass over the image, without
+            anything in between in memory (CPU with a C compiler).
+        channels_last: Channels innermost in memory.
+        precision: In what the networks compute. ``bfloat16`` and ``float16`` change the output a
+            little; scores are compared in float32.
+        compile: Mode of ``torch.compile`` for the networks; ``reduce-overhead`` uses CUDA graphs.
+    """
+
+    fold_batch_norms: bool = True
+    early_context: bool = True
+    factored_upsampling: bool = True
+    fold_classifier: bool = True
+    fused_fusion: bool = True
+    channels_last: bool = True
+    precision: Precision = "float32"
+    compile: Compile = "no"
+
+    @classmethod
+    def none(cls) -> Optimisations:
+        """Nothing: the method as it was trained."""
+        return cls(False, False, False, False, False, False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The networks' type of numbers."""
+        dtype: torch.dtype = getattr(torch, self.precision)
+        return dtype
+
+    def may_use(self, kernel: str, part: nn.Module) -> bool:
+        """Whether a kernel in C is there, and computes on a part's device and in this precision."""
+        device = next(part.parameters()).device.type
+        return (
+            self.precision != "float16" and device in ("cpu", "meta") and load(kernel) is not None
+        )
 
 
 def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
