@@ -54,7 +54,7 @@ class SegmentationLoss(nn.Module, ABC):
             total = total + self.auxiliary_weight * self._pixel_loss(logits, label)
         if output.side.presence is not None:
             presence = output.side.presence.float()  # (B, K)
-            occurs = torch.zeros_like(presence)
+            occurs = torch.zeros_like(presence)  # 1 for the classes in each image
             for image_label, row in zip(label, occurs, strict=True):
                 seen = image_label.unique()
                 row[seen[seen != self.ignore_index]] = 1.0
@@ -124,7 +124,7 @@ class OnlineHardExampleMining(SegmentationLoss):
         kept = losses[valid & (losses > -math.log(self.threshold))]
         min_kept = int(valid.sum().item() * self.min_kept_share)
         if kept.numel() < min_kept:
-            kept = losses[valid].topk(min_kept).values
+            kept = losses[valid].topk(min_kept).values  # (N,) -> (min_kept,)
         return kept.sum() / max(1, kept.numel())
 
 

@@ -90,4 +90,4 @@ def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
         reduction="none",
         log_target=True,
     )
-    return divergence.sum(dim=1).mean()
+    return divergence.sum(dim=1).mean()  # (B, K, H, W) -> (B, H, W) -> scalar

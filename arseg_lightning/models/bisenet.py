@@ -57,7 +57,9 @@ class BiSeNet18(Segmentor):
         shallow, middle, _ = self.context_path.backbone.channels
         self.stages = {"shallow": shallow, "middle": middle}
         self.spatial_path = spatial_path(narrow, spatial)
-        self.merge = _Merge(spatial + context, merged)
+        self.merge = nn.ModuleDict(
+            {"conv": ConvBNReLU(spatial + context, merged, 1), "gate": ChannelGate(merged)}
+        )
         self.head = ConvBNReLU(merged, merged)
         self.feature_channels = merged
         self.classifier = nn.Conv2d(merged, num_classes, 1)
@@ -86,7 +88,9 @@ class BiSeNet18(Segmentor):
         # (B, 128, H/8, W/8) and (B, 128, H/16, W/16)
         context8, context16 = self.context_path(values["middle"])
         detail = self.spatial_path(values["image"])  # (B, 128, H/8, W/8)
-        feature = self.head(self.merge(_resize(detail, context8), context8))  # (B, 256, H/8, W/8)
+        both = torch.cat([_resize(detail, context8), context8], dim=1)
+        x = self.merge["conv"](both)  # (B, 256, H/8, W/8)
+        feature = self.head(x * self.merge["gate"](x) + x)  # (B, 256, H/8, W/8)
         if not with_side:
             return feature, SideOutputs()
         dense = (self.auxiliary8(context8), self.auxiliary16(context16))
@@ -108,24 +112,11 @@ class _ContextPath(nn.Module):
 
     def forward(self, third: Tensor) -> tuple[Tensor, Tensor]:
         fourth = self.backbone.layer4(third)  # (B, 512, H/32, W/32)
+        # (B, 128, H/32, W/32) + (B, 128, 1, 1)
         x = self.refine32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
         context16 = self.up16(_resize(F.interpolate(x, scale_factor=2, mode="nearest"), third))
         context8 = self.up8(self.refine16(third) + context16)
         return context8, context16
-
-
-class _Merge(nn.Module):
-    """Both paths together, with the gated channels added once more."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = ConvBNReLU(in_channels, out_channels, 1)
-        self.gate = ChannelGate(out_channels)
-
-    def forward(self, spatial: Tensor, context: Tensor) -> Tensor:
-        x = self.conv(torch.cat([spatial, context], dim=1))
-        merged: Tensor = x * self.gate(x) + x
-        return merged
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

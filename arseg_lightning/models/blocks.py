@@ -100,9 +100,6 @@ class NearestUpsampleConv(ConvBNReLU):
         x: (B, in_channels, h, w)   returns: (B, out_channels, 2h, 2w)
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels)
-
     def forward(self, x: Tensor) -> Tensor:
         """Double, convolve, normalise, rectify."""
         return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
@@ -128,6 +125,7 @@ class UpsampleConv(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample, convolve, normalise, rectify."""
+        # (B, in_channels, h, w) -> (B, in_channels, 2h, 2w)
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         for layer in self:
             x = layer(x)
@@ -148,7 +146,8 @@ class ChannelGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the factors."""
-        return torch.sigmoid(self.bn(self.conv(x.mean((2, 3), keepdim=True))))
+        pooled = x.mean((2, 3), keepdim=True)  # (B, C, 1, 1)
+        return torch.sigmoid(self.bn(self.conv(pooled)))
 
 
 class GatedConv(nn.Module):
@@ -205,6 +204,7 @@ class PyramidPooling(nn.Module):
         ]
         if normalise:
             for side, level in zip(bins, levels, strict=True):
+                # A grid of one cell leaves one value per image and channel.
                 norm = PooledBatchNorm2d if side == 1 else nn.BatchNorm2d
                 level.extend([norm(out_channels), nn.ReLU(inplace=True)])
         self.levels = nn.ModuleList(levels)
@@ -212,6 +212,7 @@ class PyramidPooling(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """Pool, convolve and resize."""
         size = x.shape[-2:]
+        # A level is (B, out_channels, side, side) before it is resized to (B, out_channels, H, W).
         return [
             F.interpolate(level(x), size=size, mode="bilinear", align_corners=self.align_corners)
             for level in self.levels

@@ -38,7 +38,6 @@ class EfficientNetLite0(Segmentor):
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
     ) -> None:
-        """Build the layers; all but the backbone start as PyTorch starts them."""
         super().__init__()
         self.backbone = EfficientNetLite0Backbone(width=width, pretrained=pretrained)
         narrow, wide = scaled(64, width), scaled(128, width)
@@ -63,6 +62,7 @@ class EfficientNetLite0(Segmentor):
         top = self.lateral32(x32) + context
         pyramid16 = self.smooth16(_add(self.lateral16(x16), top))  # (B, 128, H/16, W/16)
         pyramid8 = self.smooth8(_add(self.lateral8(x8), pyramid16))  # (B, 128, H/8, W/8)
+        # (B, 64, H/4, W/4): thin things are seen at this stride only
         feature = self.head(F.relu(_add(self.lateral4(x4), self.narrow8(pyramid8))))
         if not with_side:
             return feature, SideOutputs()
@@ -132,7 +132,6 @@ class EfficientNetLite0Backbone(nn.Module):
     """
 
     def __init__(self, *, width: float = 1.0, pretrained: str | None = None) -> None:
-        """Build the layers; random weights are normal, scaled by each layer's outputs."""
         super().__init__()
         channels = scaled(32, width)
         self.conv_stem = _SameConv2d(3, channels, 3, stride=2, bias=False)
@@ -150,7 +149,8 @@ class EfficientNetLite0Backbone(nn.Module):
         self.channels = tuple(self._outputs.values())
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                # Not PyTorch's fan_out, which is too large for a depthwise convolution.
+                # Normal, by the outputs of a layer. Not PyTorch's fan_out, which is too large
+                # for a depthwise convolution.
                 fan_out = module.out_channels // module.groups * module.kernel_size[0] ** 2
                 nn.init.normal_(module.weight, std=(2.0 / fan_out) ** 0.5)
         if pretrained is not None:
@@ -192,7 +192,7 @@ class _Block(nn.Module):
         if self.expand_conv is not None:
             wide = F.relu6(self.bn0(self.expand_conv(x)), inplace=True)
         wide = F.relu6(self.bn1(self.depthwise_conv(wide)), inplace=True)
-        narrow: Tensor = self.bn2(self.project_conv(wide))
+        narrow: Tensor = self.bn2(self.project_conv(wide))  # not rectified: a linear bottleneck
         return narrow + x if self.adds_input else narrow
 
 
@@ -207,7 +207,7 @@ class _SameConv2d(nn.Conv2d):
         if self.stride == (1, 1):
             return F.conv2d(input, self.weight, self.bias, padding=half, groups=self.groups)
         top, left = (half - 1 + side % 2 for side in input.shape[-2:])
-        padded = F.pad(input, (left, half, top, half))
+        padded = F.pad(input, (left, half, top, half))  # (B, C, H + top + half, W + left + half)
         return F.conv2d(padded, self.weight, self.bias, stride=self.stride, groups=self.groups)
 
 

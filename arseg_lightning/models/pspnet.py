@@ -1,4 +1,4 @@
-"""PSPNet-18 as AR-Seg uses it: with a decoder to full resolution, cut earlier, at stride 8."""
+"""AR-Seg's three PSPNets with a ResNet-18: with a decoder, with an earlier cut, at stride 8."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ class PSPNet18(Segmentor):
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
     ) -> None:
-        """Build the layers; all but the backbone start as PyTorch starts them."""
         super().__init__()
         self.backbone = ResNet18(width=width, output_stride=8, pretrained=pretrained)
         stem, (shallow, side_channels, deep) = scaled(64, width), self.backbone.channels
@@ -140,7 +139,6 @@ class PSPNet18Stride8(Segmentor):
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
     ) -> None:
-        """Build the layers; all but the backbone start as PyTorch starts them."""
         super().__init__()
         self.backbone = ResNet18(
             width=width, output_stride=8, dilate_first_block=True, pretrained=pretrained
@@ -160,7 +158,9 @@ class PSPNet18Stride8(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and the auxiliary logits when asked to."""
+        # (B, 256, H/8, W/8) and (B, 512, H/8, W/8)
         _, third, fourth = self.backbone(image)
+        # The head turns 512 + 4 * 128 channels into 512.
         feature = self.dropout(self.head(torch.cat([fourth, *self.pyramid(fourth)], dim=1)))
         return feature, SideOutputs(dense=(self.auxiliary(third),) if with_side else ())
 
@@ -185,5 +185,6 @@ class PyramidContext(nn.Module):
 
     def forward(self, deep: Tensor) -> Tensor:
         """Pool and mix."""
-        mixed: Tensor = self.bottleneck(torch.cat([*self.pyramid(deep), deep], dim=1))
+        levels = [*self.pyramid(deep), deep]  # five of (B, in_channels, h, w)
+        mixed: Tensor = self.bottleneck(torch.cat(levels, dim=1))
         return mixed

@@ -45,7 +45,6 @@ class ResNet18(nn.Module):
         dilate_first_block: bool = False,
         pretrained: str | None = None,
     ) -> None:
-        """Build the layers; random weights are normal, scaled by each layer's outputs."""
         super().__init__()
         if output_stride not in (8, 32):
             raise ValueError(f"output_stride is 8 (dilated) or 32 (plain), got {output_stride}")
@@ -55,11 +54,13 @@ class ResNet18(nn.Module):
         self.bn1 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        # A stage that keeps its size spreads its kernels by the strides that were left out.
         late = 2 if output_stride == 32 else 1
         self.layer1 = _stage(stem, stem, 1)
         self.layer2 = _stage(stem, second, 2)
         self.layer3 = _stage(second, third, late, 2 // late, dilate_first_block)
         self.layer4 = _stage(third, fourth, late, 4 // late**2, dilate_first_block)
+        # Normal, scaled by the outputs of a layer: He et al.'s rule for ReLU.
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -74,6 +75,7 @@ class ResNet18(nn.Module):
 
     def stem(self, image: Tensor) -> Tensor:
         """Compute what the residual stages start from, (B, 64, H/4, W/4)."""
+        # conv1 halves the image, maxpool halves it again
         x: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(image))))
         return x
 

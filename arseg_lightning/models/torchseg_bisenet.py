@@ -77,7 +77,13 @@ class TorchSegBiSeNet18(Segmentor):
         self.pooled = ConvBNReLU(fourth, channels, 1, norm=PooledBatchNorm2d)
         self.attend32, self.attend16 = GatedConv(fourth, channels), GatedConv(third, channels)
         self.refine16, self.refine8 = (ConvBNReLU(channels, channels) for _ in range(2))
-        self.merge = _Merge(2 * channels, wide)
+        gate = nn.Sequential(  # without batch norms, unlike the other gates
+            nn.Conv2d(wide, wide, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(wide, wide, 1, bias=False),
+            nn.Sigmoid(),
+        )
+        self.merge = nn.ModuleDict({"conv": ConvBNReLU(2 * channels, wide, 1), "gate": gate})
         self.head = ConvBNReLU(wide, narrow)
         self.feature_channels = narrow
         self.classifier = nn.Conv2d(narrow, num_classes, 1)
@@ -101,32 +107,15 @@ class TorchSegBiSeNet18(Segmentor):
         third = values["middle"]  # (B, 256, H/16, W/16)
         fourth = self.backbone.layer4(third)  # (B, 512, H/32, W/32)
         context = self.attend32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
-        context16 = self.refine16(_resize(context, third))
+        context16 = self.refine16(_resize(context, third))  # (B, 128, H/16, W/16)
         context8 = self.refine8(_resize(self.attend16(third) + context16, spatial))
-        feature = self.head(self.merge(torch.cat([spatial, context8], dim=1)))
+        x = self.merge["conv"](torch.cat([spatial, context8], dim=1))  # (B, 256, H/8, W/8)
+        x = x + x * self.merge["gate"](x.mean((2, 3), keepdim=True))
+        feature = self.head(x)  # (B, 64, H/8, W/8)
         if not with_side:
             return feature, SideOutputs()
         contexts = zip(self.auxiliary, (context16, context8), strict=True)
         return feature, SideOutputs(dense=tuple(head(context) for head, context in contexts))
-
-
-class _Merge(nn.Module):
-    """Both paths together, with the gated channels added once more; the gate has no batch norm."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = ConvBNReLU(in_channels, out_channels, 1)
-        self.gate = nn.Sequential(
-            nn.Conv2d(out_channels, out_channels, 1, bias=False),
-            nn.ReLU(),
-            nn.Conv2d(out_channels, out_channels, 1, bias=False),
-            nn.Sigmoid(),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
-        merged: Tensor = x + x * self.gate(x.mean((2, 3), keepdim=True))
-        return merged
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

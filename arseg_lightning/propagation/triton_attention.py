@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from arseg_lightning.propagation.triton_tiles import (
-    Launch,
+    launch,
     load_vectors,
     neighbours,
     readable,
@@ -54,13 +54,13 @@ class TritonAttention(torch.autograd.Function):
         # them the backward pass has the weights again. Both, as highest + log(total) is rounded.
         highest = query.new_empty(batch, height, width, dtype=torch.float32)
         total = torch.empty_like(highest)
-        launch = Launch.over(query, value, 4096)
-        if launch.programs:
+        programs, sizes = launch(query, value, 4096)
+        if programs:
             with _device_of(query):
-                _attend[(launch.programs,)](
+                _attend[(programs,)](
                     *with_strides(query, key, value, attended), highest, total,
                     height, width, channels, value.shape[1], ctx.steepness,
-                    window=window, zero_padding=zero_padding, num_warps=8, **launch.arguments,
+                    window=window, zero_padding=zero_padding, num_warps=8, **sizes,
                 )  # fmt: skip
         ctx.save_for_backward(*given, highest, total)
         return attended
@@ -73,19 +73,19 @@ class TritonAttention(torch.autograd.Function):
         query, key, value, grad = (readable(part) for part in (*inputs, grad))
         grads = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
         slope = torch.empty_like(total)  # (B, H, W), as highest and total
-        launch = Launch.over(query, value, 2048)
-        if launch.programs:
+        programs, sizes = launch(query, value, 2048)
+        if programs:
             read = *with_strides(query, key, value, grad), highest, total, slope
-            sizes = *query.shape[2:], query.shape[1], value.shape[1], ctx.steepness
+            shape = *query.shape[2:], query.shape[1], value.shape[1], ctx.steepness
             kernels = (_query_gradient, grads[:1]), (_key_value_gradients, grads[1:])
             with _device_of(grad):
                 for kernel, results in kernels:
-                    kernel[(launch.programs,)](
+                    kernel[(programs,)](
                         *read,
                         *with_strides(*results),
-                        *sizes,
+                        *shape,
                         window=ctx.window,
-                        **launch.arguments,
+                        **sizes,
                     )
         return (*grads, None, None, None)
 

@@ -111,11 +111,6 @@ class WindowAttention(nn.Module):
         """
         return self.window**2 * (query.numel() + output.numel())
 
-    def extra_repr(self) -> str:
-        """Show the arguments."""
-        shown = ("window", "zero_padding", "prior_sigma")
-        return ", ".join(f"{name}={getattr(self, name)}" for name in shown)
-
 
 def _implementation(query: Tensor, wanted: Implementation) -> type[torch.autograd.Function]:
     """The plug-in for the query's device and type, or the one asked for."""

@@ -144,8 +144,8 @@ def test_kernels_compile_for_a_gpu_where_there_is_none(ones, dtype, tmp_path, mo
     from arseg_lightning.propagation import triton_attention, triton_tiles
 
     query, value = (torch.empty(1, count, 9, 9, device="meta") for count in (20, 12))
-    launch = triton_tiles.Launch.over(query, value, 2048)
-    constants = {**launch.arguments, "window": 7, "zero_padding": False}
+    _, sizes = triton_tiles.launch(query, value, 2048)
+    constants = {**sizes, "window": 7, "zero_padding": False}
     for kernel in (
         triton_attention._attend,
         triton_attention._query_gradient,
