@@ -31,7 +31,7 @@ def fold_creff(
         fusion: The fusion; any other than CReFF stays as it is.
         low_res: The network whose classifier follows it.
         convention: How the keyframe's feature is warped.
-        optimisations: What is done; without a C compiler, the kernel is left out.
+        optimisations: Those that are wanted; without a C compiler, the kernel is left out.
 
     Returns:
         The two as one, in the precision wanted; None if they stay two.
@@ -95,7 +95,7 @@ class FoldedCReFF(nn.Module):
             return attended + upsample(self.low_scores(low), warped)
 
     def low_scores(self, low: Tensor) -> Tensor:
-        """What the low-res feature itself contributes: its class scores, or the bias alone."""
+        """The low-res feature's own contribution: its class scores, or the bias alone."""
         if self.direct_connection:
             scores: Tensor = self.classifier(low)
             return scores
@@ -106,10 +106,10 @@ class FoldedCReFF(nn.Module):
 
 
 class FusedCReFF(FoldedCReFF):
-    """What :class:`FoldedCReFF` computes, without intermediate results in memory.
+    """:class:`FoldedCReFF` in a C kernel, without intermediate results in memory.
 
-    The image is worked off in columns, top to bottom; of the warped feature, keys, values and
-    queries, only the rows of a window are there at a time. Features are float32 or bfloat16, with
+    The kernel goes down the image in columns; of the warped feature, keys, values and queries,
+    only the rows of a window are in memory at a time. Features are float32 or bfloat16, with
     channels innermost; all sums are float32.
 
     It is for inference: no gradient passes through it.

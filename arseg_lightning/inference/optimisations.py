@@ -38,7 +38,7 @@ class Optimisations:
         fused_fusion: Warp, window attention and upsampling in one pass over the image, without
             anything in between in memory (CPU with a C compiler).
         channels_last: Channels innermost in memory.
-        precision: In what the networks compute. ``bfloat16`` and ``float16`` change the output a
+        precision: Number type of the networks. ``bfloat16`` and ``float16`` change the output a
             little; scores are compared in float32.
         compile: Mode of ``torch.compile`` for the networks; ``reduce-overhead`` uses CUDA graphs.
     """
@@ -54,7 +54,7 @@ class Optimisations:
 
     @classmethod
     def none(cls) -> Optimisations:
-        """Nothing: the method as it was trained."""
+        """None: the method as it was trained."""
         return cls(False, False, False, False, False, False)
 
     @property
@@ -76,7 +76,7 @@ def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
 
     Args:
         module: In eval mode; it is changed.
-        optimisations: What is done to the networks.
+        optimisations: Those that are wanted.
     """
     found = {
         name: child
@@ -98,7 +98,7 @@ class _InferenceNetwork(Segmentor):
 
     Args:
         network: A network in eval mode; it is changed and belongs to this one from now on.
-        optimisations: What is done to it.
+        optimisations: Those that are wanted.
     """
 
     def __init__(self, network: Segmentor, optimisations: Optimisations) -> None:

@@ -1,4 +1,4 @@
-"""Feature similarity training (FST): pulls a low-res feature towards the high-res one."""
+"""Feature similarity training (FST) of a low-res feature towards the high-res one."""
 
 from __future__ import annotations
 

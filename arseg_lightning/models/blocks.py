@@ -26,7 +26,7 @@ __all__ = [
 
 
 AnyBatchNorm = _BatchNorm
-"""The class of all batch norms, synchronised ones too, and what Lightning leaves of those."""
+"""The class of all batch norms: synchronised ones too, and those that Lightning leaves."""
 
 
 def scaled(channels: int, width: float) -> int:

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: the backbone, and a light segmentation network on it."""
+"""EfficientNet-Lite0, and a light segmentation network with it as the backbone."""
 
 from __future__ import annotations
 

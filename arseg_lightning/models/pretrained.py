@@ -74,7 +74,7 @@ def load_efficientnet_lite0_weights(backbone: nn.Module, source: str, width: flo
         FileNotFoundError: If there is no such file.
         ModuleNotFoundError: If the package is not installed.
         ValueError: If the width is not 1, or the file is not an EfficientNet-Lite0: names and
-            shapes must all match, only what follows the last block is left out.
+            shapes must all match, only layers after the last block are left out.
     """
     _check_width(width, "an EfficientNet-Lite0")
     path = Path(source)

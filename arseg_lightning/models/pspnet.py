@@ -90,7 +90,7 @@ class PSPNet18(Segmentor):
 class PSPNet18EarlyCut(PSPNet18):
     """PSPNet18 that propagates an earlier feature.
 
-    What is after the cut runs on the fused feature, thus at the keyframe's resolution, and costs
+    The layers after the cut run on the fused feature, thus at the keyframe's resolution, and cost
     nearly as much as the whole network.
 
     Args:

@@ -74,7 +74,7 @@ class ResNet18(nn.Module):
         return second, third, self.layer4(third)
 
     def stem(self, image: Tensor) -> Tensor:
-        """Compute what the residual stages start from, (B, 64, H/4, W/4)."""
+        """Compute the input of the residual stages, (B, 64, H/4, W/4)."""
         # conv1 halves the image, maxpool halves it again
         x: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(image))))
         return x

@@ -16,7 +16,7 @@ __all__ = ["Output", "Segmentor", "SegmentorFactory", "SideOutputs"]
 
 @dataclass(frozen=True, slots=True)
 class SideOutputs:
-    """What a network predicts beside its main output, for training only.
+    """Training-only predictions of a network beside its scores.
 
     Args:
         dense: Auxiliary logits, each (B, K, h, w) at its own resolution.
@@ -27,22 +27,22 @@ class SideOutputs:
     presence: Tensor | None = None
 
     def __add__(self, other: SideOutputs) -> SideOutputs:
-        """Put together what two parts of a network predict."""
+        """Join the predictions of two parts of a network."""
         presence = self.presence if self.presence is not None else other.presence
         return SideOutputs(self.dense + other.dense, presence)
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Class scores of a frame, and what training needs beside them.
+    """Class scores of a frame, with the feature and predictions that training needs.
 
     Args:
         scores: Class scores on the feature's grid, (B, K, h, w).
-        align_corners: How scores are brought to the image's size.
+        align_corners: How scores are resized to the image.
         feature: The input of the last 1x1 convolution, (B, C, h, w), where there is one.
         side: Training-only predictions.
-        found_labels: The best class of every pixel, uint8 of shape (B, H, W), where whoever
-            computed the scores has computed it too.
+        found_labels: The best class of every pixel, uint8 of shape (B, H, W), where it came with
+            the scores.
     """
 
     scores: Tensor
@@ -65,10 +65,10 @@ class Output:
 class Segmentor(nn.Module, ABC):
     """A segmentation network: stages, of which ``feature`` is the last, and a 1x1 convolution.
 
-    AR-Seg propagates the output of one stage, the ``cut``, from frame to frame; the convolution
-    (``classifier``) is what both of its branches share. A subclass sets ``classifier`` and the
-    class attributes, and implements :meth:`features_and_side`. One that can be cut before its
-    feature lists its ``stages`` and implements :meth:`run_stage`.
+    AR-Seg propagates the output of one stage, the ``cut``, from frame to frame; its two branches
+    share the convolution (``classifier``). A subclass sets ``classifier`` and the class attributes,
+    and implements :meth:`features_and_side`. One that can be cut before its feature lists its
+    ``stages`` and implements :meth:`run_stage`.
 
     Attributes:
         feature_channels: Channels C of the feature.
@@ -77,7 +77,7 @@ class Segmentor(nn.Module, ABC):
         align_corners: How logits are resized to the image (the published networks differ).
         stages: The stages before ``feature``, in order: channels by name.
         cut: The stage that AR-Seg propagates; those after it read nothing from before it.
-        feature_needs: What the stages after ``middle`` read, for Clockwork.
+        feature_needs: Inputs of the stages after ``middle``, for Clockwork.
     """
 
     feature_channels: int
@@ -148,7 +148,7 @@ class Segmentor(nn.Module, ABC):
 
         Args:
             stage: A name of ``stages``, or ``feature``, the last one.
-            values: What has been computed so far: ``image`` (B, 3, H, W), and stages by name.
+            values: ``image`` (B, 3, H, W), and the outputs of earlier stages by name.
             with_side: Whether the training-only heads of these stages run.
 
         Returns:

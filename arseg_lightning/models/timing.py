@@ -58,7 +58,7 @@ _clock: ContextVar[SectionClock | None] = ContextVar("section_clock", default=No
 
 @contextmanager
 def section(name: str) -> Iterator[None]:
-    """Name what runs inside; nearly free while no clock runs."""
+    """Time the block under a name; nearly free while no clock runs."""
     clock = _clock.get()
     if clock is None:
         yield

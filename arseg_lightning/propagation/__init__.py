@@ -1,4 +1,4 @@
-"""Warps a keyframe's feature to the current frame, and fuses the two: window attention, CReFF."""
+"""Warp of a keyframe's feature to the current frame, and its fusion there: CReFF."""
 
 from arseg_lightning.propagation.fusion import (
     ConvFusion,

@@ -47,7 +47,7 @@ class CReFF(Fusion):
         zero_padding: Whether window pixels outside the image take part with logit 0 and value 0,
             as in the paper, or are left out.
         start: Weights before training. ``mean``: attention compares the features as they are,
-            and half of what it finds is added, so that both branches contribute alike from the
+            and half of its result is added, so that both branches contribute alike from the
             first step on. ``paper``: normal weights of standard deviation 1/3, which need
             thousands of steps to become useful.
         projection: Convolutions that make queries, keys and values: ``depthwise``, or ``full``
@@ -55,7 +55,7 @@ class CReFF(Fusion):
         prior_sigma: Standard deviation, in feature pixels, of a Gaussian over the window that
             favours near pixels; None in the paper. Attention that has not learned yet blurs the
             propagated feature; a prior keeps it sharp, which short trainings need.
-        direct_connection: Whether the upsampled low-res feature is added to what attention found.
+        direct_connection: Whether the upsampled low-res feature is added to the attended one.
 
     Shapes:
         low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)

@@ -153,7 +153,7 @@ def _query_gradient(
     image, y, x, pixel, inside = tile_pixels(height, width, tile_height, tile_width)
     queries = load_vectors(query, query_image, query_channel, query_pixel,
                            image, pixel, inside, channels, block)  # fmt: skip
-    came = load_vectors(grad, grad_image, grad_channel, grad_pixel,
+    grads = load_vectors(grad, grad_image, grad_channel, grad_pixel,
                         image, pixel, inside, value_channels, value_block)  # fmt: skip
     tops = tl.load(highest + image * height * width + pixel, mask=inside, other=0.0)
     totals = tl.load(total + image * height * width + pixel, mask=inside, other=1.0)
@@ -167,7 +167,7 @@ def _query_gradient(
         values = load_vectors(value, value_image, value_channel, value_pixel,
                               image, near, seen, value_channels, value_block)  # fmt: skip
         weight = _weights(queries, keys, seen, squared, tops, totals, steepness)
-        pull = weight * tl.sum(came * values, 1)
+        pull = weight * tl.sum(grads * values, 1)
         slopes += pull
         mean += weight[:, None] * keys
         summed += pull[:, None] * keys
@@ -202,14 +202,14 @@ def _key_value_gradients(
         near, seen, squared = neighbours(y, x, inside, offset, height, width, window)
         queries = load_vectors(query, query_image, query_channel, query_pixel,
                                image, near, seen, channels, block)  # fmt: skip
-        came = load_vectors(grad, grad_image, grad_channel, grad_pixel,
+        grads = load_vectors(grad, grad_image, grad_channel, grad_pixel,
                             image, near, seen, value_channels, value_block)  # fmt: skip
         tops = tl.load(highest + image * height * width + near, mask=seen, other=0.0)
         totals = tl.load(total + image * height * width + near, mask=seen, other=1.0)
         slopes = tl.load(slope + image * height * width + near, mask=seen, other=0.0)
         weight = _weights(queries, keys, seen, squared, tops, totals, steepness)
-        value_sum += weight[:, None] * came
-        pull = weight * (tl.sum(came * values, 1) - slopes)
+        value_sum += weight[:, None] * grads
+        pull = weight * (tl.sum(grads * values, 1) - slopes)
         key_sum += pull[:, None] * queries
     store_vectors(to_key, to_key_image, to_key_channel, to_key_pixel,
                   image, pixel, inside, channels, key_sum, block)  # fmt: skip

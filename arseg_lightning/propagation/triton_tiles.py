@@ -1,8 +1,8 @@
-"""What the Triton kernels share: which pixels a program works on, and how it reads vectors there.
+"""Parts of the Triton kernels: the pixels of a program, and reading and writing vectors there.
 
 A program holds the vectors of a tile of pixels, all channels of each, and goes over the window one
 offset after the other. Channels are rounded up to a power of two, as Triton wants it; the rest is
-masked away. What is multiplied by a stride has 64 bits, for images of more than 2**31 elements.
+masked away. Factors of a stride have 64 bits, for images of more than 2**31 elements.
 
 Only ``tl.constexpr`` is annotated in a kernel: when Triton compiles for a GPU (its interpreter does
 not), it looks annotations up, and refuses every name that is not its own.

@@ -13,7 +13,7 @@ from arseg_lightning.geometry import resize_motion
 __all__ = ["Convention", "motion_to_grid", "warp", "warp_to"]
 
 Convention = Literal["exact", "paper"]
-"""``exact`` follows the motion law; ``paper`` is what the published weights were trained with."""
+"""``exact`` follows the motion law; the published weights were trained with ``paper``."""
 
 
 def warp(feature: Tensor, motion: Tensor, convention: Convention = "exact") -> Tensor:
@@ -87,7 +87,7 @@ def motion_to_grid(
     """Bring motion from the image's grid to a feature's grid, in pixels of that grid.
 
     Args:
-        motion: Backward motion in pixels of its own grid.
+        motion: Backward motion in pixels of the image's grid.
         size: Height and width of the feature.
         convention: ``"exact"`` scales each axis by its own factor; ``"paper"`` scales both by the
             ratio of the heights and resizes with aligned corners.

@@ -36,15 +36,15 @@ def window_attention(
     backward pass recomputes the weights instead of keeping them. Differentiable once.
 
     Args:
-        query: What each pixel asks; decides the type of the result.
-        key: What the neighbours are compared by.
-        value: What is averaged; its channels need not be as many.
+        query: Queries; they decide the type of the result.
+        key: Keys.
+        value: Values; their channels need not be as many.
         window: Side k of the odd window.
         zero_padding: Whether neighbours outside the image take part with logit 0 and value 0,
             as in the paper, or are left out.
         prior_sigma: Prior for the near: a neighbour at distance r pixels has
             ``r**2 / (2 * prior_sigma**2)`` taken off its logit. None, as in the paper: all alike.
-        implementation: Who computes it; the result is the same but for rounding. ``torch``: any
+        implementation: The results are the same but for rounding. ``torch``: any
             device and type. ``triton``: one kernel on a GPU, for float32, bfloat16 and float16.
             ``auto``: ``triton`` where it can, unless ``ARSEG_LIGHTNING_NATIVE=0`` is set.
 
