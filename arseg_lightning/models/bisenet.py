@@ -75,7 +75,7 @@ class BiSeNet18(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and two sets of auxiliary logits when asked to."""
-        return self.run("feature", {"image": image}, with_side)
+        return super().features_and_side(image, with_side)
 
     def run_stage(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool

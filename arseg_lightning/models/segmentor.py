@@ -97,9 +97,12 @@ class Segmentor(nn.Module, ABC):
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the feature, and the training-only predictions when asked to.
 
+        A network with ``stages`` calls this one, which runs them in turn.
+
         Shapes:
             image: (B, 3, H, W)   returns: (B, C, h, w)
         """
+        return self._run_stages((*self.stages, "feature"), {"image": image}, with_side)
 
     def features(self, image: Tensor) -> Tensor:
         """Compute the feature before the last 1x1 convolution.
@@ -162,18 +165,28 @@ class Segmentor(nn.Module, ABC):
             raise ValueError(
                 f"{type(self).__name__} has no stage {stage!r}; it has {', '.join(order)}"
             )
-        values, side = dict(values), SideOutputs()
-        start = max((order.index(name) + 1 for name in order if name in values), default=0)
-        for name in order[start : order.index(stage) + 1]:
-            values[name], added = self.run_stage(name, values, with_side)
-            side = side + added
-        return values[stage], side
+        if stage in values:
+            return values[stage], SideOutputs()
+        known = [index for index, name in enumerate(order) if name in values]
+        if stage == "feature" and not known:  # a subclass may have overridden this
+            return self.features_and_side(values["image"], with_side)
+        start = known[-1] + 1 if known else 0
+        return self._run_stages(order[start : order.index(stage) + 1], values, with_side)
 
     def run_stage(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool
     ) -> tuple[Tensor, SideOutputs]:
-        """Compute a single stage; a network with ``stages`` overrides this."""
-        return self.features_and_side(values["image"], with_side)
+        """Compute a single stage from the image and the stages before it."""
+        raise NotImplementedError(f"{type(self).__name__} lists stages, but has no run_stage")
+
+    def _run_stages(
+        self, names: tuple[str, ...], values: Mapping[str, Tensor], with_side: bool
+    ) -> tuple[Tensor, SideOutputs]:
+        values, side = dict(values), SideOutputs()
+        for name in names:
+            values[name], added = self.run_stage(name, values, with_side)
+            side = side + added
+        return values[names[-1]], side
 
 
 SegmentorFactory = Callable[[int], Segmentor]

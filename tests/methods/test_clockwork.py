@@ -73,7 +73,7 @@ class Numbered(Segmentor):
         self.classifier = nn.Conv2d(1, num_classes, 1)
 
     def features_and_side(self, image, with_side):
-        return self.run("feature", {"image": image}, with_side)
+        return super().features_and_side(image, with_side)
 
     def run_stage(self, stage, values, with_side):
         if stage == "feature":
