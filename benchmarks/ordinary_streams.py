@@ -13,7 +13,6 @@ counts, of the time that a frame takes and of the CPU time of all threads.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -22,8 +21,10 @@ from itertools import islice
 from pathlib import Path
 
 import av
+import pandas as pd
 
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.report.table_files import markdown, write_table
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.live import LiveMotion, open_live
@@ -38,6 +39,7 @@ WAYS = {
     "veryfast": {"preset": "veryfast"},
 }
 CASES: tuple[LiveMotion | None, ...] = (None, "codec", "reencode")
+NAMES = {None: "RGB alone", "codec": "with the codec's motion", "reencode": "encoded on the fly"}
 
 
 def main() -> None:
@@ -49,32 +51,31 @@ def main() -> None:
     arguments = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-CORES:])
     with tempfile.TemporaryDirectory() as folder:
-        rows = [_measure(name, arguments.video, Path(folder), arguments.repeats) for name in WAYS]
-    print(f"{'ms a frame (CPU)':16} {'RGB':>15} {'+ codec':>22} {'+ encoding':>22}")
-    for row in rows:
-        print(f"{row['stream']:16} " + " ".join(_text(row, motion) for motion in CASES))
+        pictures = list(islice(_pictures(arguments.video), NUM_FRAMES))
+        rows = [_measure(name, pictures, Path(folder), arguments.repeats) for name in WAYS]
+    table = pd.DataFrame(rows)
+    print(markdown(table))
     if arguments.output:
-        arguments.output.write_text(json.dumps({"streams": rows}, indent=1) + "\n")
+        write_table(table, arguments.output)
 
 
-def _measure(name: str, source: Path | None, folder: Path, repeats: int) -> dict[str, object]:
+def _measure(
+    name: str, pictures: list[av.VideoFrame], folder: Path, repeats: int
+) -> dict[str, str]:
     """The least times of one way of encoding, and how often they are those of plain decoding."""
-    video = _encode(source, folder, name)
-    taken = [[_times(video, motion) for motion in CASES] for _ in range(repeats)]
-    row: dict[str, object] = {"stream": name}
-    for index, kind in enumerate(("ms", "cpu_ms")):
-        least = [min(turn[case][index] for turn in taken) for case in range(len(CASES))]
-        row[kind] = [round(each, 3) for each in least]
-        row[f"{kind}_ratio"] = [round(each / least[0], 2) for each in least]
+    video = _encode(pictures, folder, name)
+    taken = [[_times(video, motion) for motion in CASES] for _ in range(repeats)]  # (R, 3, 2)
+    row = {"ms a frame (CPU)": name}
+    plain: list[float] = []
+    for motion, turns in zip(CASES, zip(*taken, strict=True), strict=True):
+        least = [min(found) for found in zip(*turns, strict=True)]
+        plain = plain or least
+        ratios = [each / alone for each, alone in zip(least, plain, strict=True)]
+        text = f"{least[0]:.2f} ({least[1]:.2f})"
+        if motion is not None:
+            text += f", {ratios[0]:.2f}x ({ratios[1]:.2f}x)"
+        row[NAMES[motion]] = text
     return row
-
-
-def _text(row: dict[str, object], motion: LiveMotion | None) -> str:
-    """One case of a row."""
-    case = CASES.index(motion)
-    ms, cpu, ratio, cpu_ratio = (row[k][case] for k in ("ms", "cpu_ms", "ms_ratio", "cpu_ms_ratio"))  # type: ignore[index]
-    times = f"{ms:6.2f} ({cpu:5.2f})"
-    return times if motion is None else f"{times} {ratio:.2f}x ({cpu_ratio:.2f}x)"
 
 
 def _times(video: Path, motion: LiveMotion | None) -> tuple[float, float]:
@@ -104,14 +105,15 @@ def _follow(video: Path, motion: LiveMotion) -> int:
     return index + 1
 
 
-def _encode(source: Path | None, folder: Path, name: str) -> Path:
+def _encode(pictures: list[av.VideoFrame], folder: Path, name: str) -> Path:
     """The clip, encoded in one of the ways."""
     path = folder / f"{list(WAYS).index(name)}.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options=WAYS[name])
         stream.height, stream.width = SIZE
         stream.pix_fmt = "yuv420p"
-        for picture in islice(_pictures(source), NUM_FRAMES):
+        for picture in pictures:
+            picture.pts = None  # of the encoding before
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return path

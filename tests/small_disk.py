@@ -1,7 +1,10 @@
-"""A disk in memory that is soon full, where the tests may mount one."""
+"""Disks that are soon full: one in memory where tests may mount it, and a limit on file sizes."""
 
+import multiprocessing
 import os
+import resource
 import subprocess
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -25,3 +28,19 @@ class SmallDisk:
 
     def unmount(self):
         subprocess.run(["umount", str(self.path)], check=True)
+
+
+def _limit_files(size):
+    # Python ignores SIGXFSZ, so a write beyond the limit fails as on a full disk: with an OSError.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def on_a_small_disk(size, function, *args):
+    """Call a function where no file grows beyond so many bytes; raises what it raises.
+
+    In a process of its own: the limit holds for every file of a process, and the standard output
+    of the tests may be one.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, _limit_files, (size,)) as pool:
+        return pool.submit(function, *args).result()

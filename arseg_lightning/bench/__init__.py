@@ -1,4 +1,4 @@
-"""How fast methods run against their baselines and against their arithmetic, in one run."""
+"""Speed of methods against their baselines and their arithmetic; methods compared on a video."""
 
 from arseg_lightning.bench.case import BenchCase, BenchSettings
 from arseg_lightning.bench.compare import Compared, compare_methods

@@ -1,4 +1,4 @@
-"""What is measured: a network in a method, or an experiment, at a size."""
+"""Cases of a benchmark: a network in a method, or an experiment, at a size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 
-__all__ = ["Backend", "BenchCase", "BenchSettings", "Compared"]
+__all__ = ["Backend", "BenchCase", "BenchSettings", "MethodSet"]
 
 
 Backend = Literal["torch", "onnxruntime"]
@@ -70,17 +70,18 @@ class BenchSettings:
         check_range(1, repeats=self.repeats, num_classes=self.num_classes)
         for ratio in self.resolution_ratios:
             check_resolution_ratio(ratio)
-        for name in ("resolution_ratios", "precisions", "backends"):  # asked for twice, once done
+        for name in ("resolution_ratios", "precisions", "backends"):
+            # What is asked for twice is measured once.
             object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """Methods that are compared, and what their input needs.
+class MethodSet:
+    """Methods that are compared by name, and what their input needs.
 
     Args:
-        baselines: What the others are compared with, by name, the reference first.
-        own: The methods in question, by name.
+        baselines: What the others are compared with, the reference first.
+        own: The methods in question.
         classes: Classes that they tell apart.
         normalise: How their networks want their images.
         chaining: How motion is composed over frames.
@@ -134,7 +135,7 @@ class BenchCase:
 
     def build(
         self, settings: BenchSettings, method: NetworkMethodFactory = DEFAULT_METHOD
-    ) -> Compared:
+    ) -> MethodSet:
         """Build what is compared.
 
         Args:
@@ -146,13 +147,18 @@ class BenchCase:
             ValueError: If there is no such network or experiment, or no such ratio or interval
                 can be chosen.
         """
-        torch.manual_seed(0)  # adaptive methods look at what random weights say
-        if not Path(self.name).exists():
+        torch.manual_seed(0)  # the clocks of adaptive methods see what random weights say
+        path = Path(self.name)
+        if not path.exists():
             compared = self._around_network(method, settings)
         elif settings.resolution_ratios:
             raise ValueError(f"{self.name} has its own resolution ratio; leave out --ratio")
         else:
-            compared = self._of_experiment()
+            checkpoint = own_checkpoint(path) if path.is_dir() else None
+            experiment = Experiment([recorded_run(path)], weights=True, checkpoint=checkpoint)
+            methods, data = experiment.methods(), experiment.data
+            own = {experiment.task.method.name: methods.popitem()[1]}
+            compared = MethodSet(methods, own, data.classes, data.normalise, data.store.chaining)
         keyframe_interval = settings.keyframe_interval
         for each in compared.own.values():
             choose_clock(each, EveryL(keyframe_interval) if keyframe_interval else None)
@@ -186,31 +192,22 @@ class BenchCase:
 
     def _around_network(
         self, make: Callable[..., VideoMethod], settings: BenchSettings
-    ) -> Compared:
+    ) -> MethodSet:
         """The method around the network, with random weights, and its baselines."""
         network, num_classes = self.network(), settings.num_classes
         ratios = settings.resolution_ratios
         built = [make(num_classes, network)]
+        kind = type(built[0])
+        if ratios and "resolution_ratio" not in signature(kind).parameters:
+            raise ValueError(
+                f"{kind.__name__} takes no resolution_ratio, got "
+                f"{', '.join(map(str, ratios))}; leave out --ratio"
+            )
         if ratios:
-            kind = type(built[0])
-            if "resolution_ratio" not in signature(kind).parameters:
-                raise ValueError(
-                    f"{kind.__name__} takes no resolution_ratio, got "
-                    f"{', '.join(map(str, ratios))}; leave out --ratio"
-                )
             built = [make(num_classes, network, resolution_ratio=ratio) for ratio in ratios]
         baselines: dict[str, VideoMethod] = {}
         for method in built:
             baselines = method.baselines() | baselines
         names = tuple(f"class {k}" for k in range(num_classes))
         classes = ClassSet("numbered", names, tuple((k, k, k) for k in range(num_classes)))
-        return Compared(baselines, {each.name: each for each in built}, classes)
-
-    def _of_experiment(self) -> Compared:
-        """The method of an experiment, with its weights if it has some, and its baselines."""
-        path = Path(self.name)
-        checkpoint = own_checkpoint(path) if path.is_dir() else None
-        experiment = Experiment([recorded_run(path)], weights=True, checkpoint=checkpoint)
-        methods, data = experiment.methods(), experiment.data
-        own = {experiment.task.method.name: methods.popitem()[1]}
-        return Compared(methods, own, data.classes, data.normalise, data.store.chaining)
+        return MethodSet(baselines, {each.name: each for each in built}, classes)

@@ -1,4 +1,4 @@
-"""Pushes the frames of a video through several methods at once."""
+"""Comparison of several methods on the frames of one video, without labels."""
 
 from __future__ import annotations
 

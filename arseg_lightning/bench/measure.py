@@ -1,4 +1,4 @@
-"""Runs every variant in turns over the same frames, and takes the time."""
+"""Times of all variants, which run in turns over the same frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from arseg_lightning.accelerator import choose_device, device_name
-from arseg_lightning.bench.case import BenchCase, BenchSettings, Compared
+from arseg_lightning.bench.case import BenchCase, BenchSettings, MethodSet
 from arseg_lightning.bench.memory import PeakMemory
 from arseg_lightning.bench.variants import Variant, variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
@@ -35,17 +35,10 @@ from arseg_lightning.video.live import StreamedFrame, open_live
 
 __all__ = ["bench"]
 
-_LEAST_FRAMES = 12
-"""Of a clip: opening a shorter one takes longer than decoding it."""
-
-_WARM_UP = 3
-"""Frames that warm up, at least."""
-
-_ALIKE = 3
-"""Frames a round of methods whose frames are all alike: they are slow."""
-
-_FREE = 24
-"""Frames a round of methods whose roles depend on what frames show."""
+_LEAST_FRAMES = 12  # of a clip: opening a shorter one takes longer than decoding it
+_WARM_UP = 3  # at least so many frames warm up
+_ALIKE = 3  # frames a round of methods whose frames are all alike: they are slow
+_FREE = 24  # frames a round of methods whose roles depend on what frames show
 
 
 def bench(
@@ -63,8 +56,8 @@ def bench(
 
     Args:
         cases: Networks and experiments, and sizes.
-        settings: How.
-        progress: Is told what is under way.
+        settings: How everything is measured.
+        progress: Is told what is being measured.
         method: Builds the method around the networks.
 
     Returns:
@@ -122,7 +115,7 @@ class _Runner:
     Of a method whose roles repeat, a round is the start and one cycle, of which the cycle counts.
     """
 
-    def __init__(self, variant: Variant, compared: Compared) -> None:
+    def __init__(self, variant: Variant, compared: MethodSet) -> None:
         self.variant = variant
         self.title = f"{variant.name}, {variant.form}"
         self.stream = Stream(variant.method, compared.normalise, compared.chaining)
@@ -131,7 +124,7 @@ class _Runner:
         if not variant.cycle.repeats:
             self.num_start, length = 0, _FREE
         self.num_frames = self.num_start + length
-        # A line a frame: the roles of its steps, and its times.
+        # One entry a frame: the roles of its steps, and its times.
         self.timed: list[dict[str, Any]] = []
         self.stages: list[dict[str, Any]] = []
         self.executed: dict[str, float] = defaultdict(float)
@@ -156,7 +149,7 @@ class _Runner:
                 self.executed[step.role] += step.share
 
     def time_stages(self, frames: Sequence[StreamedFrame]) -> None:
-        """Run over the clip once more, and note where the time of each role goes."""
+        """Run over the clip once more, and record the stages of each role's time."""
         clock = SectionClock(self.stream.device)
         with clock.running():
             for result in self._run(frames):
@@ -168,7 +161,7 @@ class _Runner:
                 self.stages.append({"roles": result.roles} | outer | inner)
 
     def result(self, decode_ms: float) -> MethodResult:
-        """What came of all rounds."""
+        """Medians and percentiles of all rounds."""
         import pandas as pd  # takes half a second: not before it is needed
 
         variant, gmacs = self.variant, self.variant.cost.role_gmacs

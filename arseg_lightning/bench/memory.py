@@ -1,4 +1,4 @@
-"""How far memory rises while something runs."""
+"""Peak memory of a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PeakMemory:
         self._before = self._now("VmRSS")
 
     def megabytes(self) -> float | None:
-        """What the peak is above the start, in 1e6 bytes; None where that cannot be told."""
+        """The peak above the start, in 1e6 bytes; None where that is not known."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / 1e6
         peak = self._now("VmHWM")

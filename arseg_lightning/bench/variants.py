@@ -1,4 +1,4 @@
-"""The methods that are compared, each in the forms in which it is timed."""
+"""Variants of the compared methods: plain PyTorch, optimised, exported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.accelerator import choose_device
-from arseg_lightning.bench.case import BenchSettings, Compared
+from arseg_lightning.bench.case import BenchSettings, MethodSet
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.cost.counting import on_meta
 from arseg_lightning.export import ExportSettings, OnnxMethod, export_method
@@ -31,7 +31,7 @@ from arseg_lightning.methods import (
 __all__ = ["Variant", "plain_form", "variants"]
 
 _FOR_ONNX = Optimisations(factored_upsampling=False, fused_fusion=False, channels_last=False)
-"""What the graphs of an export can say: the algebra, but no kernels of ours."""
+"""Graphs of an export hold changes to the algebra, but no custom kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Variant:
 
 
 def variants(
-    compared: Compared, size: tuple[int, int], settings: BenchSettings
+    compared: MethodSet, size: tuple[int, int], settings: BenchSettings
 ) -> Iterator[Variant]:
     """Bring everything that is compared into the forms in which it is measured.
 
@@ -94,13 +94,19 @@ def variants(
             if settings.compile != "no":  # what is compiled cannot be counted
                 fast = method.for_inference(replace(wanted, compile=settings.compile))
             yield variant(name, precision, countable, fast)
+    exported_for = ExportSettings(size, compared.classes, compared.normalise, compared.chaining)
     for name, method in compared.methods.items() if "onnxruntime" in settings.backends else ():
         countable = copy.deepcopy(method).to("cpu").for_inference(_FOR_ONNX)
-        yield variant(name, "onnxruntime", countable, _exported(countable, size, compared))
+        with tempfile.TemporaryDirectory() as folder:
+            export_method(countable, Path(folder) / "export", exported_for)
+            exported = OnnxMethod(Path(folder) / "export")  # reads the files before they go
+        if exported.clock is not None:
+            exported.clock = countable.clock
+        yield variant(name, "onnxruntime", countable, exported)
 
 
 def plain_form(method: VideoMethod) -> VideoMethod:
-    """A method as a few lines of PyTorch run it, for comparison: without a kernel of ours.
+    """A method as a few lines of PyTorch run it, for comparison: without custom kernels.
 
     Args:
         method: The method, whose networks and clock are shared.
@@ -127,14 +133,3 @@ class _PlainOutput(Output):
     def labels(self, size: tuple[int, int]) -> Tensor:
         """The best class of every pixel, uint8 of shape (B, *size)."""
         return self.logits(size).argmax(dim=1).to(torch.uint8)
-
-
-def _exported(method: VideoMethod, size: tuple[int, int], compared: Compared) -> VideoMethod:
-    """Export a method and open it: the runtime has read the files when they are removed."""
-    wanted = ExportSettings(size, compared.classes, compared.normalise, compared.chaining)
-    with tempfile.TemporaryDirectory() as folder:
-        export_method(method, Path(folder) / "export", wanted)
-        running = OnnxMethod(Path(folder) / "export")
-    if running.clock is not None:
-        running.clock = method.clock
-    return running

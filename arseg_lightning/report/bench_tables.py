@@ -89,15 +89,12 @@ def bench_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
 def stage_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.DataFrame:
     """Lay out where the time of non-keyframes goes, in milliseconds, and that of decoding.
 
-    ``outside`` is the share of everything but the networks.
-
-    Args:
-        results: The bench.
-        forms: As for :func:`bench_table`.
+    ``outside`` is the share of everything but the networks; forms are as for :func:`bench_table`.
     """
     variants, stages = _non_keyframe_stages(results)
     shown = variants.form.isin(forms or variants.form)
-    variants, stages = variants[shown], stages[shown].dropna(axis="columns", how="all")
+    variants, stages = variants[shown], stages[shown]
+    stages = stages.loc[:, stages.notna().any() | (stages.columns == "network")]
     table = stages.map("{:.1f}".format).replace("nan", "-")  # forms differ in their stages
     # A stage is called "network" too: what runs inside the networks.
     table.insert(0, "network", variants.network, allow_duplicates=True)
@@ -153,7 +150,9 @@ def plot_bench(results: Sequence[RunResult], path: Path) -> None:
     below.set_xlim(0, 1)
     for axes in (above, below):
         axes.invert_yaxis()
-    figure.legend(loc="outside lower center", ncols=4, fontsize="small")
+    if len(stages):
+        # One legend for the figure: within the axes it would hide bars.
+        figure.legend(loc="outside lower center", ncols=4, fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 

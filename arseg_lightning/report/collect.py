@@ -59,10 +59,8 @@ class Collection:
 def collect(paths: Iterable[Path]) -> Collection:
     """Read all results in folders and files; what cannot be read does not stop the rest.
 
-    A result is ``result*.json`` in a run's folder, or any other JSON file of that content.
-
-    Args:
-        paths: Result files, and folders, which are searched with all folders in them.
+    A result is ``result*.json`` in a run's folder, or any other JSON file of that content. Folders
+    are searched with all folders in them.
 
     Raises:
         FileNotFoundError: If a path does not exist, or none holds a result.
@@ -85,6 +83,7 @@ def collect(paths: Iterable[Path]) -> Collection:
     for folder in filter(Path.is_dir, paths):
         for index in sorted(folder.rglob(INDEX_NAME)):
             _name_by_sweep(runs, index, problems)
+    # A copied result would count as another seed.
     kept: dict[str, Run] = {}
     for run in sorted(runs.values(), key=lambda run: [*map(natural_key, run.path.parts)]):
         first = kept.setdefault(repr(run.result), run)

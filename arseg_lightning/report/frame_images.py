@@ -52,9 +52,7 @@ def error_map(
 def motion_colours(motion: Motion, longest: float) -> NDArray[np.uint8]:
     """Show direction as hue and length as saturation; what was filled in is darker.
 
-    Args:
-        motion: The field.
-        longest: Length in pixels of full saturation.
+    Saturation is full at the longest length, in pixels.
 
     Shapes:
         returns: (H, W, 3)
@@ -72,10 +70,6 @@ def motion_colours(motion: Motion, longest: float) -> NDArray[np.uint8]:
 def tiled(tiles: Mapping[str, NDArray[np.uint8]], columns: int = 4) -> NDArray[np.uint8]:
     """Put images of one size side by side, row by row, each below its title.
 
-    Args:
-        tiles: Images by title.
-        columns: Images in a row.
-
     Shapes:
         tiles: (H, W, 3) each   returns: (rows, columns, 3) of pixels
 
@@ -84,10 +78,10 @@ def tiled(tiles: Mapping[str, NDArray[np.uint8]], columns: int = 4) -> NDArray[n
     """
     sizes = {tile.shape for tile in tiles.values()}
     if len(sizes) != 1:
-        raise ValueError(f"tiles are one or more pictures of one size, got sizes {sorted(sizes)}")
+        raise ValueError(f"tiles are one or more images of one size, got sizes {sorted(sizes)}")
     height, width, _ = sizes.pop()
     columns = min(columns, len(tiles))
-    rows = -(-len(tiles) // columns)
+    rows = -(-len(tiles) // columns)  # rounded up
     cell = (width + _GAP_PIXELS, height + _TITLE_PIXELS)
     sheet = Image.new("RGB", (columns * cell[0] - _GAP_PIXELS, rows * cell[1]))
     draw = ImageDraw.Draw(sheet)

@@ -47,16 +47,10 @@ def plot_quality(quality: MotionQuality, path: Path, title: str) -> None:
 
 
 def draw_motion(image: NDArray[np.uint8], motion: Motion, path: Path, title: str) -> None:
-    """Draw a field over its frame, with a colour wheel that says what the colours mean.
-
-    Args:
-        image: The frame, (H, W, 3).
-        motion: Its motion, of the same size.
-        path: The image to write.
-        title: Stands above it.
-    """
+    """Draw a field over its frame of (H, W, 3), with a wheel that explains its colours."""
     from matplotlib.figure import Figure
 
+    # A few wrong vectors are long: they shall not make all others pale.
     longest = max(1.0, float(np.percentile(np.hypot(*motion.xy), 99)))
     blend = image // 2 + motion_colours(motion, longest) // 2
     height, width = motion.size

@@ -118,12 +118,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def plot_pareto(rows: pd.DataFrame, path: Path) -> None:
-    """Draw mIoU over GMACs, with the methods that no other beats joined by a line.
-
-    Args:
-        rows: The methods; spread over seeds is drawn as a bar.
-        path: The image to write.
-    """
+    """Draw mIoU over GMACs, ± its spread, with the methods that no other beats joined by a line."""
     from adjustText import adjust_text
 
     rows = rows.dropna(subset=["gmacs", "miou"])
@@ -188,13 +183,7 @@ def heat_maps(measured: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def plot_heat_map(table: pd.DataFrame, title: str, path: Path) -> None:
-    """Draw mIoU in percent as colours, with the cost below each value.
-
-    Args:
-        table: As :func:`heat_maps` gives it.
-        title: What the runs share.
-        path: The image to write.
-    """
+    """Draw a table of :func:`heat_maps`: mIoU in percent as colours, with the cost below it."""
     miou, gmacs = 100 * table["miou"], table["gmacs"].to_numpy()
     values = miou.to_numpy()
     rows, columns = len(miou.index), len(miou.columns)
@@ -203,10 +192,10 @@ def plot_heat_map(table: pd.DataFrame, title: str, path: Path) -> None:
     image = axes.imshow(values, origin="lower", cmap="viridis", aspect="auto")
     figure.colorbar(image, label="mIoU (%)")
     middle = (np.nanmin(values) + np.nanmax(values)) / 2
-    for y, x in ((y, x) for y in range(rows) for x in range(columns)):
+    for y, x in np.ndindex(values.shape):
         value = values[y, x]
         text = "no run" if math.isnan(value) else f"{value:.1f}\n{gmacs[y, x]:.3g} GMACs"
-        colour = "white" if value < middle else "black"
+        colour = "white" if value < middle else "black"  # dark cells hold low values
         axes.text(x, y, text, ha="center", va="center", color=colour, fontsize="small")
     axes.set_xticks(range(columns), [str(interval) for interval in miou.columns])
     axes.set_yticks(range(rows), [f"{ratio:g}x" for ratio in miou.index])

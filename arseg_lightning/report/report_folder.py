@@ -37,16 +37,13 @@ _ABOUT_CHANGES = (
 def write_report(
     measured: pd.DataFrame, study: pd.DataFrame, folder: Path, problems: Sequence[str] = ()
 ) -> Path:
-    """Write ``report.md`` with its tables (also as CSV) and plots.
+    """Write ``report.md`` with its tables (also as CSV) and plots, and return its path.
 
     Args:
         measured: Measurements of the runs.
         study: Rows that are compared with a reference; none without a reference.
         folder: Where to write; made if it is not there.
-        problems: What could not be read, for the report to say.
-
-    Returns:
-        The Markdown file.
+        problems: Lines about what could not be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = rows_with_baselines(measured)

@@ -1,4 +1,4 @@
-"""The one format of results: what methods achieved in a test, or how fast they were in a bench."""
+"""Results of tests and benchmarks: one format, read from and written to JSON files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ += ["write_bench"]
 
 @dataclass(frozen=True, slots=True)
 class RoleResult:
-    """What a method did in one of its roles, and what that costs.
+    """One of a method's roles: its cost, and how often it ran.
 
     Args:
         gmacs: Cost of one step executed in full, 1e9 multiply-accumulates.
@@ -58,15 +58,15 @@ class Speed:
     """How fast a method is in one form.
 
     Args:
-        form: ``plain`` PyTorch, as it was trained; what an optimised form computes in
-            (``float32``, …); or who runs it instead of PyTorch (``onnxruntime``).
+        form: ``plain`` PyTorch, as it was trained; the precision of an optimised form (``float32``,
+            …); or another backend (``onnxruntime``).
         mean_ms: Milliseconds per frame: the medians of kinds of frames, by their frequencies.
         p50_ms: Half of the frames take at most so long.
         p95_ms: 95 % of the frames take at most so long.
         max_ms: The slowest frame.
-        decode_ms: Decoding with motion vectors, per frame; in a stream it runs beside the rest.
+        decode_ms: Decoding with motion vectors, per frame; in a stream it runs in parallel.
         frames: Kinds of frames by the roles of their steps, joined by ``+``.
-        peak_megabytes: What memory rises by when it first runs, at its peak.
+        peak_megabytes: Peak memory when it first runs, above that before.
     """
 
     form: str
@@ -81,17 +81,17 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """What one method achieved, at which cost.
+    """Accuracy, cost and speed of one method.
 
     Args:
         name: Such as ``AR 0.5x``.
         method: Name of its class.
-        kind: Whether the run is about it, or it is what that is compared with.
+        kind: Whether the run is about it, or compares its own method with it.
         accuracy: IoU values in [0, 1]; without values if it was not measured.
         roles: Its roles by name.
         mean_gmacs: Cost per frame, 1e9 multiply-accumulates.
         reasons: How many frames had their role for which reason.
-        trace: What became of the frames of each stream; empty if that was not recorded.
+        trace: Roles of the frames of each stream; empty if that was not recorded.
         speed: How fast it is; None if it was not measured.
     """
 
@@ -126,7 +126,7 @@ class MethodResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """All methods that were compared on the same frames, and where the figures are from.
+    """All methods that were compared on the same frames, and their provenance.
 
     Args:
         data: Name of the class set; of a bench, the network or the experiment.
@@ -135,8 +135,8 @@ class RunResult:
         size: Height and width of the frames.
         methods: One entry a method; of a test, the last one is the run's own.
         num_samples: Labelled frames that were counted; each once for each stream it was in.
-        provenance: What it came from.
-        absent_classes: What becomes of classes that are neither true nor predicted.
+        provenance: Code, versions, device and configuration.
+        absent_classes: How the mean treats classes that are neither true nor predicted.
     """
 
     data: str
@@ -239,29 +239,27 @@ def _method(
     speed: dict[str, Any] | None = None,
     **figures: Any,
 ) -> MethodResult:
+    def known(value: float | None) -> float:
+        return math.nan if value is None else value
+
     if speed:
         frames = {name: FrameTimes(**times) for name, times in speed.pop("frames").items()}
         figures["speed"] = Speed(frames=frames, **speed)
     return MethodResult(
         accuracy=Accuracy(
-            miou_at_distance=tuple(map(_known, accuracy["miou_at_distance"])),
-            miou_pooled=_known(accuracy["miou_pooled"]),
-            iou_per_class=tuple(map(_known, accuracy["iou_per_class"])),
+            miou_at_distance=tuple(map(known, accuracy["miou_at_distance"])),
+            miou_pooled=known(accuracy["miou_pooled"]),
+            iou_per_class=tuple(map(known, accuracy["iou_per_class"])),
             frames_at_distance=tuple(accuracy["frames_at_distance"]),
         ),
         roles={
-            name: RoleResult(_known(role["gmacs"]), role["frames"], role["executed"])
+            name: RoleResult(known(role["gmacs"]), role["frames"], role["executed"])
             for name, role in roles.items()
         },
-        mean_gmacs=_known(mean_gmacs),
+        mean_gmacs=known(mean_gmacs),
         trace=tuple(
             StreamTrace(each["first"], each["same"], tuple(tuple(part) for part in each["plan"]))
             for each in trace
         ),
         **figures,
     )
-
-
-def _known(value: float | None) -> float:
-    """A figure of a file, null as NaN."""
-    return math.nan if value is None else value

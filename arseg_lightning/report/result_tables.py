@@ -82,6 +82,7 @@ def results_table(rows: pd.DataFrame) -> pd.DataFrame:
     Accuracies are means over seeds ± their standard deviation. Costs are relative to every frame at
     1x by the row's own network, if that is a row too. Rows from different data name them.
     """
+    # A network's own cost at 1x: shares of another network's would say nothing.
     at_full = rows.gmacs.where(rows.method == "1x")
     cost = rows.gmacs / at_full.groupby([rows.network, rows.data]).transform("first")
     seeds, measured = rows.seeds.astype(str), rows.measured.astype(str)

@@ -96,10 +96,12 @@ def rows_with_baselines(measured: pd.DataFrame) -> pd.DataFrame:
     weights: dict[Any, set[str]] = own_first.groupby(by, sort=False).weights.agg(set).to_dict()
     listed = []
     for (_, group, method), known in weights.items():
+        # Listed once, where all of its weights are; rows that runs are about come first.
         alike = {key: others for key, others in weights.items() if key[2] == method}
         first = next(key for key, others in alike.items() if others == known)
         if first == (False, group, method) and not any(known < others for others in alike.values()):
             listed.append(first)
+    # Figures of the same weights are equal: they are no further seeds.
     different = measured[~measured.is_own].drop_duplicates([*by, "weights"], keep="last")
     baselines = _rows(different, by).loc[listed].assign(seeds=lambda rows: rows.measured)
     costly_first = baselines.sort_values("gmacs", ascending=False, kind="stable")
@@ -153,9 +155,7 @@ def look_up(config: Mapping[str, Any], key: str) -> Any:
 def settings(run: Run, but: Collection[str] = ()) -> str:
     """All that can make a run's result differ from another's, without the seed, as text.
 
-    Args:
-        run: The run.
-        but: Names, anywhere in the configuration, of what is left out too.
+    ``but`` names more that is left out, anywhere in the configuration.
     """
     config, result = run.config, run.result
     unwanted = {*_WITHOUT_EFFECT, *but}
@@ -176,6 +176,6 @@ def settings(run: Run, but: Collection[str] = ()) -> str:
         "tested": [result.data, result.size],
         "keyframe_interval": result.keyframe_interval,
         "own": run.own.name,
-        "name": None if config else run.name,
+        "name": None if config else run.name,  # all that is known of it
     }
     return json.dumps(pruned(found), sort_keys=True, default=str)

@@ -87,6 +87,7 @@ def _recovered(own: pd.DataFrame, baseline: str | None) -> list[float]:
         full, beside = run.method("1x"), run.method(_ratio(run.own.name))
         if beside is not None:  # tested in the same run
             low = math.nan if beside is run.own else beside.accuracy.miou_pooled
+        # Without a loss there is nothing to win back, and the share would be noise.
         lost = full.accuracy.miou_pooled - low if full else math.nan
         shares.append((pooled - low) / lost if lost > 0 else math.nan)
     return shares

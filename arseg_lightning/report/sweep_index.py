@@ -1,4 +1,4 @@
-"""What a sweep consists of and how far it is, as it is kept in a file."""
+"""The index of a sweep: its points and their states, in a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from arseg_lightning.files import write_atomic
 __all__ = ["CONFIGS", "INDEX_NAME", "PointStatus", "SweepIndex", "SweepPoint", "overlay_names"]
 
 PointStatus = Literal["waiting", "running", "interrupted", "done", "failed"]
-"""Interrupted is what was running when the sweep was stopped, and has not gone on yet.
+"""Interrupted is what was running when the sweep was stopped, and was not resumed yet.
 
 A sweep that was stopped cannot say so itself: its points are running until it is started again.
 """
@@ -29,13 +29,13 @@ class SweepPoint:
     """One run of a sweep.
 
     Args:
-        values: What the sweep sets, by dotted key, in the types of the sweep's file.
+        values: Values that the sweep sets, by dotted key, in the types of the sweep's file.
         run_dir: Folder of the run, relative to that of the sweep; after a test it holds
             ``result.json``.
         status: How far it is.
         error: Last line of the error of a failed point.
         seconds: How long it took, once it has ended.
-        metric: What it achieved in the sweep's metric, if its logs hold that.
+        metric: Its value of the sweep's metric, if its logs hold that.
     """
 
     values: dict[str, Any]
@@ -54,7 +54,7 @@ class SweepIndex:
         file: The sweep's file.
         method: How its points were chosen: ``grid`` or ``random``.
         points: Its points.
-        command: What is run for each point.
+        command: Runs for each point.
     """
 
     file: str

@@ -19,12 +19,7 @@ _FORMATS = (".md", ".csv", ".json")
 
 
 def markdown(table: pd.DataFrame, num_names: int = 1) -> str:
-    """Lay a table of text out as Markdown, numbers aligned right.
-
-    Args:
-        table: The table.
-        num_names: Columns at the left that hold names; the others hold numbers.
-    """
+    """Lay a table of text out as Markdown; the first columns hold names, the others numbers."""
     align = ["left" if i < num_names else "right" for i in range(len(table.columns))]
     text: str = table.to_markdown(index=False, colalign=align, disable_numparse=True)
     return text
@@ -33,14 +28,10 @@ def markdown(table: pd.DataFrame, num_names: int = 1) -> str:
 def write_table(table: pd.DataFrame, path: Path, num_names: int = 1, notes: str = "") -> None:
     """Write a table in the format that the file's ending names: ``.md``, ``.csv`` or ``.json``.
 
-    Args:
-        table: The table.
-        path: The file.
-        num_names: As for :func:`markdown`.
-        notes: Text below a Markdown table; the other formats leave it out.
+    Notes stand below a Markdown table; the other formats leave them out.
 
     Raises:
-        ValueError: If it ends otherwise.
+        ValueError: If the file ends otherwise.
     """
     check_format(path)
     if path.suffix == ".md":
@@ -67,6 +58,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
         table = pd.DataFrame()
     if table.empty:
         raise ValueError(f"{path} holds no table; write it with --out {path.name}")
+    # A first column of numbers names its lines too.
     return table, max([*is_number, True].index(True), 1)
 
 
@@ -88,14 +80,9 @@ def percent_with_spread(
     sign: str = "",
     unit: str = "",
 ) -> pd.Series[str]:
-    """Shares in percent, ± their standard deviation where that is known; a dash if they are not.
+    """Shares in percent ± their standard deviation where that is known, a dash where they are not.
 
-    Args:
-        means: The shares.
-        deviations: Their standard deviations.
-        digits: Decimals.
-        sign: ``+`` also shows the sign of positive ones.
-        unit: Follows each number.
+    The sign ``+`` also shows that of positive shares; the unit follows each number.
     """
 
     def number(mean: float) -> str:

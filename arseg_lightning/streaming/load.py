@@ -9,6 +9,7 @@ from typing import Literal
 
 from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.export import CONTRACT_NAME, OnnxMethod
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import Clock, VideoMethod
@@ -17,8 +18,10 @@ from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet
+from arseg_lightning.video.chain import Chaining
 
-__all__ = ["choose_clock", "load_experiment", "load_run", "recorded_run", "segmenter_of"]
+__all__ = ["choose_clock", "load_experiment", "load_run", "make_segmenter"]
+__all__ += ["recorded_run", "segmenter_of"]
 
 
 def load_run(
@@ -108,17 +111,37 @@ def segmenter_of(
         ValueError: If there is no such device, it does not compute in that precision, or the
             method has no clock that another one could replace.
     """
+    # Optimising changes networks in place, and the task keeps its own.
+    return make_segmenter(
+        copy.deepcopy(task.method),
+        *(data.classes, data.normalise, data.store.chaining),
+        clock=clock,
+        device=device,
+        optimisations=optimisations,
+    )
+
+
+def make_segmenter(
+    method: VideoMethod,
+    classes: ClassSet,
+    normalise: Normalisation,
+    chaining: Chaining = "subpixel",
+    *,
+    clock: Clock | None = None,
+    device: str = "auto",
+    optimisations: Optimisations = Optimisations(),  # noqa: B008
+) -> Segmenter:
+    """Move a method to a device, optimise it in place, and make a segmenter of it.
+
+    Raises:
+        ValueError: As :func:`segmenter_of` does.
+    """
     chosen = choose_device(device)
     if optimisations.precision == "float16" and chosen.type == "cpu":
         raise ValueError("precision float16 is for GPUs, got cpu; choose float32 or bfloat16")
-    method = copy.deepcopy(task.method).to(chosen)  # optimising changes networks in place
-    choose_clock(method, clock)
-    return Segmenter(
-        method.for_inference(optimisations),
-        *(data.classes, data.normalise, data.store.chaining),
-        device=device,
-        precision=optimisations.precision,
-    )
+    choose_clock(method.to(chosen), clock)
+    method = method.for_inference(optimisations)
+    return Segmenter(method, classes, normalise, chaining, device, optimisations.precision)
 
 
 def choose_clock(method: VideoMethod, clock: Clock | None) -> None:

@@ -1,10 +1,9 @@
-"""Methods around a network that somebody else has trained: no run, no training."""
+"""Methods around a pretrained network of Hugging Face, without a run or training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import TRAINING_FREE, Clock, NetworkMethodFactory, VideoMethod
@@ -15,7 +14,7 @@ from arseg_lightning.models import (
     hugging_face_classes,
     hugging_face_normalisation,
 )
-from arseg_lightning.streaming.load import choose_clock
+from arseg_lightning.streaming.load import make_segmenter
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.types import ClassSet
 
@@ -26,13 +25,13 @@ _HUB = "hf:"
 
 @dataclass(frozen=True, slots=True)
 class PretrainedNetwork:
-    """A trained network, and what it says of itself.
+    """A pretrained network with its classes and input.
 
     Args:
-        name: As it was asked for.
+        name: The name that it was loaded by.
         network: The network, in eval mode.
-        classes: The classes that it tells apart.
-        normalise: How it wants its images.
+        classes: Its classes.
+        normalise: Normalisation of its images.
     """
 
     name: str
@@ -65,13 +64,12 @@ class PretrainedNetwork:
         optimisations: Optimisations = Optimisations(),  # noqa: B008
     ) -> Segmenter:
         """Make a segmenter of a method around it; see :func:`load_run` for the other arguments."""
-        method = self.method(build).to(choose_device(device))
-        choose_clock(method, clock)
-        return Segmenter(
-            method.for_inference(optimisations),
+        return make_segmenter(
+            self.method(build),
             *(self.classes, self.normalise),
+            clock=clock,
             device=device,
-            precision=optimisations.precision,
+            optimisations=optimisations,
         )
 
 

@@ -79,17 +79,13 @@ class StreamStatistics:
             self.executed[step.role] += step.share
         self._stages.update(result.stages)
 
-    @property
-    def keyframe_share(self) -> float:
-        """Share of keyframes."""
-        return self.num_keyframes / max(self.num_frames, 1)
-
     def line(self) -> str:
         """Frames per second since the last line, keyframes and latency, in words."""
         now, frames = monotonic(), self.num_frames
         rate = (frames - self._frames_at_last_line) / max(now - self._last_line, 1e-9)
         self._last_line, self._frames_at_last_line = now, frames
-        keyframes = f"{100 * self.keyframe_share:.0f} % keyframes, " * self.with_keyframes
+        share = self.num_keyframes / max(frames, 1)
+        keyframes = f"{100 * share:.0f} % keyframes, " * self.with_keyframes
         return f"{rate:.1f} fps, {keyframes}latency {self.latency_ms:.0f} ms"
 
     def summary(self) -> dict[str, Any]:

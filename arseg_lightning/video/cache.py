@@ -25,7 +25,7 @@ MotionSource = Literal["codec", "reencode"]
 
 _COPY_CRF = 18
 
-_VERSION = 7
+_VERSION = 8
 """Goes up when extraction or the file changes, so that entries of an older kind never answer."""
 
 

@@ -66,9 +66,9 @@ class Damage:
         self.replaced.append(index)
         self._spreads = True
 
-    def see(self, picture: VideoFrame) -> None:
+    def see(self, frame: VideoFrame) -> None:
         """Inspect the next decoded frame."""
-        before, self._last_seconds = self._last_seconds, claimed_seconds(picture)
+        before, self._last_seconds = self._last_seconds, claimed_seconds(frame)
         if self._in_doubt is not None:
             # A frame decoded without errors although its packet was marked as damaged. So is one
             # of the last packets of a recording that another one was joined to.
@@ -78,16 +78,16 @@ class Damage:
                 and self._last_seconds is not None
                 and not 0 <= self._last_seconds - before <= _JOIN_SECONDS
             )
-            if jumps and picture.key_frame:
+            if jumps and frame.key_frame:
                 self._in_doubt = None
             elif self._in_doubt > _LAST_PACKETS:
                 self.faulty += 1
                 self.affected += _LAST_PACKETS
                 self._in_doubt, self._spreads = None, True
-        if picture.key_frame:
+        if frame.key_frame:
             self._spreads = False
-        known = coded(picture)
-        if picture.is_corrupt:
+        known = coded(frame)
+        if frame.is_corrupt:
             self.faulty += 1
             self._spreads = True
         elif known is not None and known.is_corrupt and self._in_doubt is None:

@@ -30,11 +30,11 @@ class FrameTimes:
         self._clock = Clock(keeps_gaps=True)
         self._clock.join(self._interval)
 
-    def seconds(self, index: int, picture: VideoFrame) -> float:
+    def seconds(self, index: int, frame: VideoFrame) -> float:
         """Time of the next frame."""
         if self._timeline is not None:
             beyond = max(0, index - (len(self._timeline) - 1))
             return self._timeline.seconds(index - beyond) + float(beyond * self._interval)
-        at = picture.dts if self._is_avi else picture.pts
-        base = picture.time_base
+        at = frame.dts if self._is_avi else frame.pts
+        base = frame.time_base
         return self._clock.tick(None if at is None or base is None else at * base)[0]

@@ -31,13 +31,13 @@ class Orientation(NamedTuple):
     slant: float = 0.0
 
     @classmethod
-    def of(cls, picture: VideoFrame) -> Orientation:
+    def of(cls, frame: VideoFrame) -> Orientation:
         """Read the display matrix of a decoded frame; without one, it is shown as it is.
 
         A point (x, y) of the frame is shown at (a x + c y, b x + d y).
         Source: ISO/IEC 14496-12, section 8.3.2 (track header box).
         """
-        found = picture.side_data.get("DISPLAYMATRIX")
+        found = frame.side_data.get("DISPLAYMATRIX")
         if not isinstance(found, SideData):
             return cls()
         a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].astype(float)

@@ -1,5 +1,7 @@
 """A benchmark's figures follow from made ones: ratios, tables, documents, plot and file."""
 
+from dataclasses import replace
+
 import pytest
 
 from arseg_lightning.metrics import Accuracy
@@ -53,6 +55,13 @@ def test_the_tables_show_every_variant_and_where_its_time_goes(result):
     assert own == ["BiSeNet18 720x960", "AR 0.5x, float32", "28.0", "12.0", "30%", "5.0"]
 
 
+def test_without_frames_between_keyframes_no_stages_are_shown(result, tmp_path):
+    alone = [replace(result[0], methods=result[0].methods[::2])]
+    assert stage_table(alone).empty
+    plot_bench(alone, tmp_path / "bench.png")
+    assert (tmp_path / "bench.png").is_file()
+
+
 def test_a_result_survives_its_file(result, tmp_path):
     write_bench(result, tmp_path / "bench.json")
     assert read_bench(tmp_path / "bench.json") == result
@@ -94,6 +103,6 @@ def test_documents_may_show_some_variants(result, tmp_path):
         document(text.replace("float32", "float8"), tmp_path)
 
 
-def test_the_plot_is_a_picture(result, tmp_path):
+def test_the_plot_is_an_image(result, tmp_path):
     plot_bench(result, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Panels: every pixel says what it is meant to, and a tile stays what it was."""
+"""Frames as images: colours of classes, errors and motion, and tiles that keep their pixels."""
 
 import numpy as np
 import pytest
@@ -49,5 +49,5 @@ def test_tiles_keep_their_pixels():
 
 @pytest.mark.parametrize("sizes", [[], [(2, 2, 3), (2, 4, 3)]])
 def test_tiles_of_several_sizes_are_refused(sizes):
-    with pytest.raises(ValueError, match="tiles are one or more pictures of one size"):
+    with pytest.raises(ValueError, match="tiles are one or more images of one size"):
         tiled({str(size): np.zeros(size, np.uint8) for size in sizes})

@@ -1,4 +1,4 @@
-"""Pictures of motion: direction is hue, length is saturation, filled in is dark."""
+"""Images of motion: direction is hue, length is saturation, filled in is dark."""
 
 import warnings
 
@@ -50,7 +50,7 @@ def test_the_table_has_a_line_a_distance_and_the_means():
 
 
 @pytest.mark.parametrize("motion", [Motion.zero(60, 80), Motion.zero(33, 17)])
-def test_pictures_are_drawn(tmp_path, motion):
+def test_plots_are_drawn(tmp_path, motion):
     image = np.full((*motion.size, 3), 100, np.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -63,7 +63,7 @@ def test_distances_are_columns_and_shorter_intervals_end_earlier(tmp_path):
     assert cells == [["51.0", "49.0", "-"], ["51.0", "50.0", "49.0"]]
 
 
-def test_a_method_of_ones_own_has_its_row_whatever_its_roles(tmp_path):
+def test_a_custom_method_has_its_row_whatever_its_roles(tmp_path):
     own = [method("deeplab", 0.6, 10.0), pooled_method("Clockwork", 0.55, 4.0)]
     settings = {"model": {"class_path": "VideoTask", "init_args": {"method": {}}}}
     result(own, settings).write(tmp_path / "clockwork" / "result.json")

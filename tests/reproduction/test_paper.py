@@ -44,7 +44,7 @@ def test_all_tables_are_there():
         "main": 20,
         "video methods": 1,
         "ablation of CReFF": 10,
-        "ablation of the place of fusion": 2,
+        "ablation of the position of fusion": 2,
         "ablation of FST": 5,
         "keyframe intervals": 4,
     }

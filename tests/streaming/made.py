@@ -65,7 +65,7 @@ def times(path):
 
 
 def result(index=0, size=(48, 64), seconds=None, reason="start", latency_ms=5.0, executed=None):
-    """A result made by hand: the frame's index is in its picture and its labels."""
+    """A result made by hand: the frame's index is in its frame and its labels."""
     frame = Frame(
         index,
         index / 25 if seconds is None else seconds,

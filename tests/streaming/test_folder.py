@@ -64,7 +64,7 @@ def test_a_changing_frame_rate_is_kept(tmp_path, name):
     assert times(tmp_path / "out" / "overlay.mp4") == pytest.approx(times(source), abs=1e-5)
 
 
-def test_the_overlay_of_a_file_has_its_sound_as_long_as_its_pictures(tmp_path):
+def test_the_overlay_of_a_file_has_its_sound_as_long_as_its_frames(tmp_path):
     source = write_with_tone(tmp_path / "clip.mkv", pictures_at=0.4, layouts=("mono", "stereo"))
     settings = FolderSettings(("overlay",), limit=40)
     record = segment_to_folder(segmenter(), source, tmp_path / "out", settings)

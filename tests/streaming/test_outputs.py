@@ -1,4 +1,4 @@
-"""Outputs: overlays with the input's times, label pictures, archives, functions."""
+"""Outputs: overlays with the times of the input, label images, archives, functions."""
 
 import errno
 import json
@@ -42,7 +42,7 @@ class ToFunction(Output):
         self.function(result)
 
 
-def test_an_overlay_mixes_picture_and_class_colour():
+def test_an_overlay_mixes_image_and_class_colour():
     image = np.full((2, 2, 3), 100, np.uint8)
     label = np.array([[0, 8], [8, 255]], np.uint8)
     mixed = overlay(image, label, CAMVID11, opacity=0.5)
@@ -68,7 +68,7 @@ def test_the_overlay_has_the_frames_and_times_of_the_input(tmp_path):
     assert written.summary == f"{tmp_path / 'overlay.mp4'} (5 frames)"
 
 
-def test_where_times_go_back_the_overlay_goes_on(tmp_path):
+def test_where_times_go_back_the_overlay_continues(tmp_path):
     seconds = [5.0, 5.1, 3.0, 3.2, 3.2, 9.0]
     results = [result(index, seconds=time) for index, time in enumerate(seconds)]
     write_all(OverlayVideo(tmp_path / "overlay.mp4", CAMVID11, fps=10), results)
@@ -140,7 +140,7 @@ def test_what_fails_in_the_background_is_raised_in_the_stream(number):
 
 
 @pytest.mark.parametrize("kind", [LabelImages, LabelArrays, OverlayVideo])
-def test_an_unwritable_place_is_refused_before_any_frame(tmp_path, kind):
+def test_an_unwritable_path_is_refused_before_any_frame(tmp_path, kind):
     (tmp_path / "file").touch()
     output = kind(tmp_path / "file" / "x.mp4", CAMVID11)
     with (
@@ -174,7 +174,7 @@ def test_a_full_disk_leaves_complete_archives(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["000000.npz"]
 
 
-def test_a_full_disk_leaves_complete_pictures(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_complete_frames(tmp_path, monkeypatch):
     monkeypatch.setattr(Image.Image, "save", full_after(2, Image.Image.save))
     message = r"000002\.png cannot .*No space left.*free some space.*the 2 before it are complete"
     with pytest.raises(CannotWriteOutput, match=message):

@@ -14,8 +14,8 @@ from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import NoMotionVectors
+from tests.small_disk import on_a_small_disk
 from tests.video.hand_made import motion_file, pan, random_motion
-from tests.video.small_disk import on_a_small_disk
 from tests.video.small_videos import write_stream
 
 NUM_FRAMES = 14

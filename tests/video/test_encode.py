@@ -15,7 +15,7 @@ from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter, encode_frames, reencode
 from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning, VideoError
 from arseg_lightning.video.probe import motion_obstacle, probe
-from tests.video.small_disk import on_a_small_disk
+from tests.small_disk import on_a_small_disk
 from tests.video.small_videos import moving_frames, without_packets, write_stream, write_video
 from tests.video.test_decode import changing_size
 from tests.video.test_probe import CLOCKWISE, turned
@@ -182,7 +182,7 @@ def test_a_folder_without_permission_is_named(tmp_path):
         write_video(tmp_path / "clip.mp4")
 
 
-def test_impossible_places_are_named(tmp_path):
+def test_impossible_paths_are_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CannotWriteVideo, match="one of the folders in its path is a file"):
         write_video(tmp_path / "file" / "clip.mp4")
@@ -240,7 +240,7 @@ def test_reencoding_turns_upright_and_evens_sizes_out(tmp_path):
     assert {frame.size for frame in decode(tmp_path / "even.mp4")} == {(64, 96)}
 
 
-def test_reencoding_keeps_the_place_of_lost_frames(tmp_path):
+def test_reencoding_keeps_the_index_of_lost_frames(tmp_path):
     source = without_packets(write_video(tmp_path / "source.mp4"), 5)
     with pytest.warns(VideoDamageWarning, match=r"1 lost \(index 5\)"):
         assert reencode(source, tmp_path / "copy.mp4", EncodeSettings()) == 30

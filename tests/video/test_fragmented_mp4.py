@@ -12,7 +12,7 @@ from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.fragmented_mp4 import FragmentedWriter, FragmentFile
 from arseg_lightning.video.probe import probe
-from tests.video.small_disk import on_a_small_disk
+from tests.small_disk import on_a_small_disk
 from tests.video.small_videos import moving_frames
 
 FAST = EncodeSettings(preset="ultrafast", keyframe_interval=25)
@@ -115,7 +115,7 @@ def test_a_killed_process_leaves_a_video_that_can_be_played(tmp_path):
     assert 50 <= len(times(partial)) <= 151
 
 
-def test_impossible_places_are_refused_before_any_frame(tmp_path):
+def test_impossible_paths_are_refused_before_any_frame(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder.mp4").mkdir()
     with (
@@ -146,7 +146,7 @@ def box(kind, size):
         (bytes(20), 2),
     ],
 )
-def test_a_file_is_cut_behind_its_last_complete_fragment(tmp_path, tail, kept):
+def test_a_file_is_cut_after_its_last_complete_fragment(tmp_path, tail, kept):
     fragment = box(b"moof", 30) + box(b"mdat", 50)
     head = box(b"ftyp", 16) + box(b"moov", 100)
     file = FragmentFile(tmp_path / "clip.mp4")

@@ -6,7 +6,7 @@ import pytest
 from arseg_lightning.video import frame_cache
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.frame_cache import FrameCache, FrameCacheWarning
-from tests.video.small_disk import on_a_small_disk
+from tests.small_disk import on_a_small_disk
 from tests.video.small_videos import write_video
 
 FRAME_BYTES = 64 * 96 * 3

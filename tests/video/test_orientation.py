@@ -39,7 +39,7 @@ def phone_video(path, abcd, num_frames=4):
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_pictures_are_turned_and_mirrored_as_their_video_asks(tmp_path, name):
+def test_frames_are_turned_and_mirrored_as_their_video_asks(tmp_path, name):
     abcd, shown = SHOWN[name]
     path = phone_video(tmp_path / "phone.mp4", abcd)
     expected = [shown(image) for image in moving_frames(4)]
@@ -67,7 +67,7 @@ def test_pictures_are_turned_and_mirrored_as_their_video_asks(tmp_path, name):
         ("clockwise", "asks to be turned by 270 degrees"),
     ],
 )
-def test_vectors_of_turned_and_mirrored_pictures_are_refused_by_name(tmp_path, name, words):
+def test_vectors_of_turned_and_mirrored_frames_are_refused_by_name(tmp_path, name, words):
     path = phone_video(tmp_path / "phone.mp4", SHOWN[name][0])
     info = probe(path)
     assert motion_obstacle(info.codec, info.orientation) is not None

@@ -129,7 +129,7 @@ def test_what_is_no_video_is_named(tmp_path, name, make):
         probe(tmp_path / name)
 
 
-def test_a_single_picture_is_no_video(tmp_path):
+def test_a_single_image_is_no_video(tmp_path):
     path = tmp_path / "photo.png"
     picture = av.VideoFrame.from_ndarray(np.zeros((8, 8, 3), np.uint8), format="rgb24")
     encoder = av.CodecContext.create("png", "w")

@@ -1,4 +1,4 @@
-"""A copy of other pictures keeps the sound, in time with them."""
+"""A copy of other frames keeps the sound, in time with them."""
 
 import av
 import pytest
@@ -14,7 +14,7 @@ FAST = EncodeSettings(preset="ultrafast", keyframe_interval=25)
 
 
 def copy(path, limit=None, error=None):
-    """Write the pictures again, with the sound; tells where, and what is said of it."""
+    """Write the frames again, with the sound; tells where, and what is said of it."""
     target = path.with_name(f"copy_{path.stem}.mp4")
     sound = Sound(path)
     with FragmentedWriter(target, FAST, sound) as writer:
@@ -100,9 +100,7 @@ def test_what_ends_early_leaves_the_sound_so_far(tmp_path, settings):
     assert end == pytest.approx(3.2, abs=0.05)
 
 
-def test_a_disk_that_is_full_leaves_sound_and_pictures_of_the_complete_seconds(
-    tmp_path, monkeypatch
-):
+def test_a_disk_that_is_full_leaves_sound_and_frames_of_the_complete_seconds(tmp_path, monkeypatch):
     source = write_with_tone(tmp_path / "a.mp4", seconds=5.0)
     with FragmentedWriter(tmp_path / "copy.mp4", FAST, Sound(source)) as writer:
         for frame in decode(source):

@@ -1,4 +1,4 @@
-"""Videos with sound: a tone that beeps, beside pictures, each from its own time on."""
+"""Videos with sound: a tone that beeps, beside frames, each from its own time on."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def beeps(tone, seconds, start, pitch):
 
 
 def sounds_of(path):
-    """Codec, first and last time of the packets of each sound, from the first picture on."""
+    """Codec, first and last time of the packets of each sound, from the first frame on."""
     with av.open(str(path)) as container:
         picture = container.streams.video[0]
         first = picture.start_time * picture.time_base
@@ -75,7 +75,7 @@ def sounds_of(path):
 
 
 def beginnings(path, stream=0):
-    """When beeps begin, in seconds from the first picture on, by what is heard."""
+    """When beeps begin, in seconds from the first frame on, by what is heard."""
     with av.open(str(path)) as container:
         picture = container.streams.video[0]
         first = float(picture.start_time * picture.time_base)

@@ -17,7 +17,7 @@ def scenes():
     return [DrivingScene(seed=seed) for seed in range(2, 5)]
 
 
-def test_frames_are_pictures_with_a_class_in_every_pixel():
+def test_images_come_with_a_class_in_every_pixel():
     scene = DrivingScene(height=45, width=77)
     image, label = scene.image(3), scene.label(3)
     assert image.shape == (45, 77, 3)
