@@ -50,7 +50,7 @@ class SegmentationLoss(nn.Module, ABC):
         """
         size = (label.shape[-2], label.shape[-1])
         total = self._pixel_loss(output.logits(size), label)
-        for logits in output.side.dense:
+        for logits in output.side.dense:  # (B, K, h, w), each at its own resolution
             total = total + self.auxiliary_weight * self._pixel_loss(logits, label)
         if output.side.presence is not None:
             presence = output.side.presence.float()  # (B, K)
