@@ -157,8 +157,9 @@ class FusedCReFF(FoldedCReFF):
             weights = {"classifier": self.classifier.weight.flatten(1).t()}  # (C, K)
             for name in ("query", "key", "value"):
                 conv = getattr(self, name)
-                weights |= {f"{name}_weight": conv.weight.flatten(1), f"{name}_bias": conv.bias}
-            # As the kernel reads them; (C, 9) the convolutions'. Little work, next to an image's.
+                weights[f"{name}_weight"] = conv.weight.flatten(1)  # (C, 9)
+                weights[f"{name}_bias"] = conv.bias  # (C,)
+            # Packed for every call, so that changed weights count: little work beside the image's.
             weights = {k: v.detach().float().contiguous() for k, v in weights.items()}
             for image in zip(low, low_scores, key_feature, motion, scores, strict=True):
                 self._fuse(*image, weights)
