@@ -11,7 +11,7 @@ import torch
 
 from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.report.sweep_index import INDEX_NAME, SweepIndex
-from arseg_lightning.sweep import LOG_NAME, SweepFile, places, read_sweep, run_sweep
+from arseg_lightning.sweep import LOG_NAME, make_slots, read_sweep, run_sweep
 
 __all__ = ["sweep"]
 
@@ -27,14 +27,10 @@ def sweep(
 ) -> SweepIndex:
     """Run all points of a sweep file, one run folder each; started again, only what is missing.
 
-    The file is one of W&B's sweeps. Points of method grid are all combinations; those of random
-    are drawn, and those of bayes too, by Optuna where its model expects the best metric. A point
-    that fails is named at the end, and the others run all the same.
-
-    Points run one after the other on all that the machine has, or as many at once as --devices or
-    --parallel says; those share the processor's cores, and prepare what they share once. The same
-    command in another process, also of another machine, takes its share of the points. The points
-    are trials of an Optuna study: optuna-dashboard sqlite:///RUN_DIR/study.db shows them.
+    The file is a W&B sweep: method grid runs all combinations, random draws points, and bayes draws
+    them where Optuna's model expects the best metric. A point that fails is named at the end, and
+    the others run all the same. The same command in another process, also of another machine, takes
+    its share of the points; optuna-dashboard sqlite:///RUN_DIR/study.db shows them.
 
     Args:
         file: The sweep file.
@@ -44,10 +40,10 @@ def sweep(
         devices: GPUs, such as 0,1,2,3, or other entries of CUDA_VISIBLE_DEVICES: a point at a time
             on each, which sees no other. One that is given twice takes two points.
         parallel: How many points at once without GPUs.
-        extra: More options for the command of each point; also what stands behind ``--``.
+        extra: More options for the command of each point; also what comes after ``--``.
 
     Returns:
-        What ran, as it is kept in sweep.json in the sweep's folder.
+        The content of sweep.json in the sweep's folder.
 
     Raises:
         ValueError: If there is no such device, or the sweep's folder holds another one.
@@ -59,22 +55,15 @@ def sweep(
         raise ValueError(
             "each point has a run folder of its own; give the sweep's --run_dir before --"
         )
-    say = partial(print, flush=True)  # seen at once, also in a file
-    where = places(devices, parallel, os.environ, torch.cuda.device_count(), available_cores())
+    slots = make_slots(devices, parallel, os.environ, torch.cuda.device_count(), available_cores())
     if plan.early_terminate:
-        print("early_terminate needs W&B's server; here every run goes to its end")
+        print("early_terminate needs W&B's server; here every run is completed")
     try:
-        index = run_sweep(plan, folder, count, seed, extra, where, say)
+        say = partial(print, flush=True)  # seen at once, also in a file
+        index = run_sweep(plan, folder, count, seed, extra, slots, say)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on with what was running", file=sys.stderr)
+        print("stopped; the same command resumes what was running", file=sys.stderr)
         raise SystemExit(130) from None
-    if _summarise(index, plan, folder):
-        raise SystemExit(1)
-    return index
-
-
-def _summarise(index: SweepIndex, plan: SweepFile, folder: Path) -> int:
-    """Say what failed, which point is best, and where everything is; the number of failures."""
     failed = [point for point in index.points if point.status == "failed"]
     print(f"{len(index.points) - len(failed)} of {len(index.points)} points done")
     for point in failed:
@@ -84,4 +73,6 @@ def _summarise(index: SweepIndex, plan: SweepFile, folder: Path) -> int:
         value, name = (max if plan.maximize else min)(measured)
         print(f"best {plan.metric}: {value:.4g}, {name}")
     print(f"index: {folder / INDEX_NAME}")
-    return len(failed)
+    if failed:
+        raise SystemExit(1)
+    return index

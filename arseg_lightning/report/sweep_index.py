@@ -1,4 +1,4 @@
-"""The index of a sweep: its points and their states, in a file."""
+"""Index of a sweep: its points and their states, kept in a file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from arseg_lightning.files import write_atomic
 __all__ = ["CONFIGS", "INDEX_NAME", "PointStatus", "SweepIndex", "SweepPoint", "overlay_names"]
 
 PointStatus = Literal["waiting", "running", "interrupted", "done", "failed"]
-"""Interrupted is what was running when the sweep was stopped, and was not resumed yet.
+"""``interrupted``: it was running when the sweep was stopped, and has not resumed yet.
 
-A sweep that was stopped cannot say so itself: its points are running until it is started again.
+A sweep that was stopped cannot say so: its points are ``running`` until it is started again.
 """
 
 INDEX_NAME = "sweep.json"
@@ -26,41 +26,24 @@ CONFIGS = "config"
 
 @dataclass(frozen=True, slots=True)
 class SweepPoint:
-    """One run of a sweep.
+    """One run of a sweep."""
 
-    Args:
-        values: Values that the sweep sets, by dotted key, in the types of the sweep's file.
-        run_dir: Folder of the run, relative to that of the sweep; after a test it holds
-            ``result.json``.
-        status: How far it is.
-        error: Last line of the error of a failed point.
-        seconds: How long it took, once it has ended.
-        metric: Its value of the sweep's metric, if its logs hold that.
-    """
-
-    values: dict[str, Any]
-    run_dir: str
+    values: dict[str, Any]  # by dotted key, in the types of the sweep's file
+    run_dir: str  # relative to the sweep's folder; after a test it holds result.json
     status: PointStatus = "waiting"
-    error: str | None = None
-    seconds: float | None = None
-    metric: float | None = None
+    error: str | None = None  # last line
+    seconds: float | None = None  # duration, once it has ended
+    metric: float | None = None  # the sweep's metric, if its logs hold that
 
 
 @dataclass(frozen=True, slots=True)
 class SweepIndex:
-    """All points of a sweep in the order in which they start.
-
-    Args:
-        file: The sweep's file.
-        method: How its points were chosen: ``grid`` or ``random``.
-        points: Its points.
-        command: Runs for each point.
-    """
+    """All points of a sweep in the order in which they start."""
 
     file: str
-    method: str
+    method: str  # grid, random or bayes
     points: tuple[SweepPoint, ...]
-    command: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()  # run for each point
 
     def write(self, path: Path) -> None:
         """Write the index as JSON; a reader sees the whole old file or the whole new one."""

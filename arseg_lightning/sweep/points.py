@@ -1,11 +1,11 @@
-"""The points of a sweep: which there are, their folders and their command lines."""
+"""Points of a sweep: their choice, names, folders and command lines."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,19 @@ from optuna.distributions import CategoricalDistribution
 from arseg_lightning.report.sweep_index import CONFIGS, overlay_names
 from arseg_lightning.sweep.sweep_file import VALUES_MACRO, SweepFile, Values
 
-__all__ = ["VALUES_NAME", "Draw", "choose_points", "identity", "point_arguments", "point_name"]
+__all__ = ["MAX_REPEATS", "VALUES_NAME", "Draw", "choose_points", "identity"]
+__all__ += ["point_arguments", "point_name"]
 
 Draw = dict[str, Any]
-"""What Optuna draws for one point, by dotted key; a sweep file knows the values of it."""
+"""What Optuna draws for one point, by dotted key; :meth:`SweepFile.values` gives its values."""
 
 VALUES_NAME = "sweep_values.json"
-"""What a point sets, in the point's folder."""
+"""File of what a point sets, in the point's folder."""
+
+MAX_REPEATS = 100
+"""Draws in a row of points that are known already, after which a space counts as exhausted."""
 
 _MAX_NAME = 120
-_MAX_REPEATS = 100
 _VARIABLE = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
 
 
@@ -40,28 +43,21 @@ def choose_points(sweep: SweepFile, count: int | None = None, seed: int = 0) -> 
         count: How many points at most; None for a whole grid.
         seed: Decides random points.
     """
-    space = sweep.space()
     if sweep.method == "grid":
-        axes = [
-            each.choices for each in space.values() if isinstance(each, CategoricalDistribution)
-        ]
-        grid = (dict(zip(space, choices, strict=True)) for choices in product(*axes))
-        return list(islice(grid, count))
-    return list(islice(_draws(sweep, seed), count))
-
-
-def _draws(sweep: SweepFile, seed: int) -> Iterator[Draw]:
-    """Random points, until they repeat themselves: a finite space has no others."""
-    study, space = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed)), sweep.space()
-    seen: set[str] = set()
+        spaces = [each.space for each in sweep.parameters]
+        axes = [space.choices for space in spaces if isinstance(space, CategoricalDistribution)]
+        keys = [each.key for each in sweep.parameters]
+        return [dict(zip(keys, draw, strict=True)) for draw in islice(product(*axes), count)]
+    space = {each.key: each.space for each in sweep.parameters}
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
+    draws: dict[str, Draw] = {}
     repeats = 0
-    while repeats < _MAX_REPEATS:
-        drawn = study.ask(space).params
-        key = identity(sweep.values(drawn))
-        repeats = repeats + 1 if key in seen else 0
-        if not repeats:
-            seen.add(key)
-            yield drawn
+    while len(draws) != count and repeats < MAX_REPEATS:
+        draw = study.ask(space).params
+        key = identity(sweep.values(draw))
+        repeats = repeats + 1 if key in draws else 0
+        draws.setdefault(key, draw)
+    return list(draws.values())
 
 
 def identity(values: Values) -> str:
@@ -81,21 +77,21 @@ def point_name(sweep: SweepFile, values: Values, taken: Container[str] = ()) -> 
         short = [".".join(key.split(".")[-length:]) for key in keys]
         if len(set(short)) == len(keys):
             break
-    parts = [f"{name}={_text(key, values[key])}" for name, key in zip(short, keys, strict=True)]
+    parts = []
+    for name, key in zip(short, keys, strict=True):
+        value = values[key]
+        if key == CONFIGS:
+            text = overlay_names(value)
+        elif isinstance(value, float) and len(repr(value)) > len("0.0000"):
+            text = f"{value:.4g}"
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, separators=("_", ":"))
+            text = re.sub(r"[^\w.+-]+", "_", text).strip("_")
+        parts.append(f"{name}={text}")
     name = ("point-" + ",".join(parts))[:_MAX_NAME]
     while name in taken:
         name += "+"
     return name
-
-
-def _text(key: str, value: Any) -> str:
-    """A value as part of a folder's name."""
-    if key == CONFIGS:
-        return overlay_names(value)
-    if isinstance(value, float) and len(repr(value)) > len("0.0000"):
-        return f"{value:.4g}"
-    text = value if isinstance(value, str) else json.dumps(value, separators=("_", ":"))
-    return re.sub(r"[^\w.+-]+", "_", text).strip("_")
 
 
 def point_arguments(
@@ -105,13 +101,13 @@ def point_arguments(
 
     Args:
         command: The sweep's command.
-        values: The point's values; files of configuration become options of their own.
+        values: The point's values; overlays become options of their own.
         run_dir: Folder of the point's run, which replaces the command's own.
         extra: More options, which win over those of the command.
     """
-    own = {key: value for key, value in values.items() if key != CONFIGS}
+    keys = {key: value for key, value in values.items() if key != CONFIGS}
     file = run_dir / VALUES_NAME
-    file.write_text(json.dumps(own, indent=1) + "\n", "utf-8")
+    file.write_text(json.dumps(keys, indent=1) + "\n", "utf-8")
     words: list[str] = []
     for word in command[command.index("arseg_lightning") + 1 :]:
         if word == VALUES_MACRO:

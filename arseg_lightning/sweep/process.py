@@ -1,4 +1,4 @@
-"""A point's command in a process of its own."""
+"""Processes of a sweep's points, and the slots in each of which one runs at a time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,70 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Process", "last_error", "stop_all"]
+__all__ = ["Process", "Slot", "last_error", "make_slots", "stop_all"]
 
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_DEVICE = re.compile(r"(GPU|MIG)-[\w/-]+")
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _SECONDS_TO_STOP = 10.0
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(: .*)?")
 
 
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One point at a time."""
+
+    device: str | None = None  # the entry of CUDA_VISIBLE_DEVICES that it sees; None for all
+    environment: Mapping[str, str] = field(default_factory=dict)  # besides that of this process
+
+
+def make_slots(
+    devices: str | None, parallel: int | None, environment: Mapping[str, str], gpus: int, cores: int
+) -> tuple[Slot, ...]:
+    """The slots that the command's options ask for.
+
+    Args:
+        devices: Entries of ``CUDA_VISIBLE_DEVICES`` with commas between them, a slot for each.
+        parallel: How many slots that leave the devices as they are.
+        environment: That of this process; its ``CUDA_VISIBLE_DEVICES`` limits the devices.
+        gpus: How many GPUs there are.
+        cores: How many processor cores there are, which all slots share evenly.
+
+    Raises:
+        ValueError: If there is no such device, no such number, or both options are given.
+    """
+    if devices is not None and parallel is not None:
+        raise ValueError(
+            f"--devices {devices} already says how many points run at once; take --parallel away"
+        )
+    if parallel is not None and parallel < 1:
+        raise ValueError(f"--parallel is {parallel}; give at least 1")
+    visible = environment.get(_VISIBLE)
+    there = [str(gpu) for gpu in range(gpus)]
+    if visible is not None:
+        there = [name.strip() for name in visible.split(",") if name.strip()]
+    names = [] if devices is None else [name.strip() for name in devices.split(",")]
+    for name in names:  # CUDA ignores one that is not there, and the point would run without
+        if name not in there and (visible is not None or not _DEVICE.fullmatch(name)):
+            source = "" if visible is None else f" in {_VISIBLE}"
+            raise ValueError(
+                f"--devices has {name!r}, but the GPUs here{source} are "
+                f"{', '.join(there) or 'none'}; give those, or --parallel N to share what there is"
+            )
+    number = len(names) or parallel or 1
+    shared = {}
+    if number > 1 and "OMP_NUM_THREADS" not in environment:
+        shared["OMP_NUM_THREADS"] = str(max(1, cores // number))
+    on_devices = tuple(Slot(name, shared | {_VISIBLE: name}) for name in names)
+    return on_devices or (Slot(None, shared),) * number
+
+
 class Process:
-    """A program that runs in a session of its own, with its output in a log file.
+    """A program that runs in a separate session, with its output in a log file.
 
     On Linux it ends with the thread that starts it, however that ends. What it hands to W&B stays
     on this machine, unless ``WANDB_MODE`` says otherwise.
@@ -52,23 +104,23 @@ class Process:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has."""
+        """Whether the program has ended."""
         return self._process.poll() is not None
 
     @property
     def seconds(self) -> float:
-        """Since it was started."""
+        """Time since the start."""
         return time.monotonic() - self._started
 
     @property
     def error(self) -> str | None:
-        """What the error of one that has ended was, in one line; None after success."""
+        """The error of a program that has ended, in one line; None after success."""
         status = self._process.wait()
         said = self._log.read_text("utf-8", errors="replace")
         return None if status == 0 else last_error(said, status)
 
     def end(self, by_force: bool = False) -> None:
-        """Ask it and its own children to end, or force them, unless it has ended."""
+        """Ask it and its children to end, or force them, unless it has ended."""
         if self.has_ended:
             return
         if not hasattr(os, "killpg"):  # Windows knows force only; workers end without their parent
@@ -94,7 +146,7 @@ def stop_all(running: Sequence[Process]) -> None:
 
 
 def last_error(output: str, status: int) -> str:
-    """The line of a program's output that says why it failed.
+    """The line of a program's output that names its error.
 
     Args:
         output: All that it wrote.

@@ -14,16 +14,15 @@ from typing import NamedTuple
 import optuna
 
 from arseg_lightning.report.sweep_index import SweepIndex, SweepPoint
-from arseg_lightning.sweep.places import Place
 from arseg_lightning.sweep.points import point_arguments
-from arseg_lightning.sweep.process import Process, stop_all
+from arseg_lightning.sweep.process import Process, Slot, stop_all
 from arseg_lightning.sweep.study import SweepStudy
 from arseg_lightning.sweep.sweep_file import SweepFile
 
 __all__ = ["LOG_NAME", "run_sweep"]
 
 LOG_NAME = "log.txt"
-"""What a point's run printed, in the point's folder."""
+"""Output of a point's run, in the point's folder."""
 
 
 class _Run(NamedTuple):
@@ -31,7 +30,7 @@ class _Run(NamedTuple):
 
     trial: optuna.Trial
     point: SweepPoint
-    place: Place
+    slot: Slot
     process: Process
 
 
@@ -41,7 +40,7 @@ def run_sweep(
     count: int | None = None,
     seed: int = 0,
     extra: tuple[str, ...] = (),
-    places: Sequence[Place] = (Place(),),
+    slots: Sequence[Slot] = (Slot(),),
     say: Callable[[str], None] = print,
 ) -> SweepIndex:
     """Run all points that are not done yet; one that fails does not keep the others from running.
@@ -55,14 +54,14 @@ def run_sweep(
         count: How many points; by default the file's ``run_cap``, or the whole grid.
         seed: Decides which points are drawn.
         extra: More options for each point's command.
-        places: Where points run, one at a time in each.
+        slots: Each runs one point at a time.
         say: Receives lines about the progress.
 
     Raises:
         ValueError: As :class:`~arseg_lightning.sweep.study.SweepStudy` does.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # what it does is said below
-    free, running, seconds = list(places), list[_Run](), list[float]()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress is said below
+    free, running, seconds = list(slots), list[_Run](), list[float]()
     with closing(SweepStudy(sweep, run_dir, count, seed, extra)) as study:
         done = sum(point.status == "done" for point in study.index().points)
         note = f", {done} of them done already" if done else ""
@@ -76,20 +75,20 @@ def run_sweep(
                     trial, point = claimed
                     points = study.index().points
                     ended = sum(each.status in ("done", "failed") for each in points)
-                    left = _time_left(study.total - ended - len(running), len(places), seconds)
+                    left = _time_left(study.total - ended - len(running), len(slots), seconds)
                     number = [each.run_dir for each in points].index(point.run_dir) + 1
-                    place = free.pop(0)
-                    where = "" if place.device is None else f" on device {place.device}"
+                    slot = free.pop(0)
+                    where = "" if slot.device is None else f" on device {slot.device}"
                     say(f"point {number} of {study.total}{where}: {point.run_dir}{left}")
-                    process = _started(sweep, point, run_dir / point.run_dir, extra, place)
-                    running.append(_Run(trial, point, place, process))
+                    process = _started(sweep, point, run_dir / point.run_dir, extra, slot)
+                    running.append(_Run(trial, point, slot, process))
                 if not running:
                     return study.index()
                 while not any(run.process.has_ended for run in running):
                     time.sleep(0.1)
                 for run in [run for run in running if run.process.has_ended]:
                     running.remove(run)
-                    free.append(run.place)
+                    free.append(run.slot)
                     seconds.append(run.process.seconds)
                     say(_finished(study, run, run_dir / run.point.run_dir, sweep.metric))
         except BaseException:  # also Ctrl-C
@@ -98,9 +97,8 @@ def run_sweep(
 
 
 def _started(
-    sweep: SweepFile, point: SweepPoint, folder: Path, extra: Sequence[str], place: Place
+    sweep: SweepFile, point: SweepPoint, folder: Path, extra: Sequence[str], slot: Slot
 ) -> Process:
-    """Start a point, with what it is told and what it says in its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").unlink(missing_ok=True)  # of an earlier attempt
     if (folder / "fit.yaml").is_file():
@@ -108,11 +106,11 @@ def _started(
         extra = [*extra, "--resume=or_restart" if is_resumed else "--overwrite=true"]
     words = point_arguments(sweep.command, point.values, folder, extra)
     command = [sys.executable, "-m", "arseg_lightning", *words]
-    return Process(command, folder / LOG_NAME, place.environment)
+    return Process(command, folder / LOG_NAME, slot.environment)
 
 
 def _finished(study: SweepStudy, run: _Run, folder: Path, metric: str | None) -> str:
-    """Note how a point ended; the line that says so."""
+    """Note how a point ended; returns the line that says so."""
     seconds, measured = run.process.seconds, _logged(folder, metric) if metric else None
     error = study.finish(run.trial, run.process.error, seconds, measured)
     study.index()
@@ -132,11 +130,11 @@ def _logged(run_dir: Path, name: str) -> float | None:
     return None
 
 
-def _time_left(to_start: int, places: int, seconds: Sequence[float]) -> str:
-    """How long it will take in rounds of all places, each as long as points before were."""
+def _time_left(to_start: int, slots: int, seconds: Sequence[float]) -> str:
+    """Estimate from rounds of all slots, each as long as points before were."""
     if not seconds:
         return ""
-    rounds = math.ceil(to_start / places)
+    rounds = math.ceil(to_start / slots)
     return f" (about {_duration(rounds * sum(seconds) / len(seconds))} left)"
 
 

@@ -17,16 +17,18 @@ from optuna.trial import FrozenTrial, TrialState
 
 from arseg_lightning.files import LockedElsewhere, lock_file
 from arseg_lightning.report.sweep_index import INDEX_NAME, PointStatus, SweepIndex, SweepPoint
-from arseg_lightning.sweep.points import VALUES_NAME, choose_points, identity, point_name
+from arseg_lightning.sweep.points import (
+    MAX_REPEATS,
+    VALUES_NAME,
+    choose_points,
+    identity,
+    point_name,
+)
 from arseg_lightning.sweep.sweep_file import SweepFile
 
-__all__ = ["STUDY_NAME", "SweepStudy"]
-
-STUDY_NAME = "study.db"
-"""The studies in a sweep's folder: ``optuna-dashboard sqlite:///FOLDER/study.db``."""
+__all__ = ["SweepStudy"]
 
 _SECONDS_FOR_OTHERS = 60  # to write: SQLite's own five are few on a shared disk
-_MAX_REPEATS = 100  # of points that Bayesian search has drawn before, until there are no others
 
 _Known = dict[str, tuple[optuna.Study, FrozenTrial]]
 """The newest trial of each point and the study that it is in, by the point's identity."""
@@ -35,19 +37,14 @@ _Known = dict[str, tuple[optuna.Study, FrozenTrial]]
 class SweepStudy:
     """The points of a sweep, handed out one by one to all processes that work on its folder.
 
-    Optuna's search spaces are fixed: a changed sweep file has a study of its own in the same SQLite
-    file, and the points of the others count.
+    ``optuna-dashboard sqlite:///FOLDER/study.db`` shows them. Optuna's search spaces are fixed: a
+    changed sweep file has another study in the same SQLite file, and the points of all count.
 
-    Args:
-        sweep: The sweep.
-        run_dir: Folder of the sweep.
-        count: How many points there are; by default the file's ``run_cap``, or the whole grid.
-        seed: Decides which points are drawn.
-        extra: More options for the command of each point.
+    Args: as for :func:`~arseg_lightning.sweep.run_sweep`.
 
     Raises:
-        ValueError: If the folder holds a sweep with another command, it is not said how many points
-            are to be drawn, or a grid is not finite.
+        ValueError: If the folder holds a sweep with another command, or it is not said how many
+            points are to be drawn.
     """
 
     def __init__(
@@ -61,43 +58,40 @@ class SweepStudy:
                 f"{sweep.path} has method {sweep.method}, which has no end; say how many points "
                 f"with --count N, or with run_cap: N in the file"
             )
-        self._sweep, self._run_dir, self._space = sweep, run_dir, sweep.space()
+        self._sweep, self._run_dir = sweep, run_dir
+        self._space = {each.key: each.space for each in sweep.parameters}
         self._command, self._started = (*sweep.command, *extra), datetime.now()
         draws = [] if sweep.method == "bayes" else choose_points(sweep, count, seed)
         self._chosen = {identity(sweep.values(drawn)): drawn for drawn in draws}
         self.total = len(self._chosen) or count or 0
-        run_dir.mkdir(parents=True, exist_ok=True)
         self._runner = uuid4().hex[:8]
+        # Held until this process ends, however that ends: by it, others know that it is alive.
         self._lock = lock_file(self._lock_of(self._runner))
         with self._alone():
             self._storage = optuna.storages.RDBStorage(
-                f"sqlite:///{run_dir / STUDY_NAME}",
+                f"sqlite:///{run_dir / 'study.db'}",
                 engine_kwargs={"connect_args": {"timeout": _SECONDS_FOR_OTHERS}},
             )
-            self._study = self._opened(seed)
-
-    def _opened(self, seed: int) -> optuna.Study:
-        """This sweep's study, made if it is not there."""
-        sweep, folder, command = self._sweep, self._run_dir, self._command
-        space = [(key, distribution_to_json(each)) for key, each in self._space.items()]
-        digest = sha256(json.dumps([space, sweep.metric, sweep.maximize]).encode()).hexdigest()
-        study = optuna.create_study(
-            storage=self._storage,
-            study_name=f"{sweep.path.stem}-{digest[:8]}",
-            direction="maximize" if sweep.maximize else "minimize",
-            load_if_exists=True,
-        )
-        # The same seed would draw the same points again in each process.
-        study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.get_trials()))
-        for each in optuna.get_all_study_summaries(self._storage):
-            before = tuple(each.user_attrs.get("command", command))
-            if before != command:
-                raise ValueError(
-                    f"{folder} holds a sweep whose command was `{' '.join(before)}`, now it is "
-                    f"`{' '.join(command)}`; give another --run_dir, or delete {folder}"
-                )
-        study.set_user_attr("command", command)
-        return study
+            for other in optuna.get_all_study_summaries(self._storage):
+                before = tuple(other.user_attrs["command"])
+                if before != self._command:
+                    raise ValueError(
+                        f"{run_dir} holds a sweep whose command was `{' '.join(before)}`, now it "
+                        f"is `{' '.join(self._command)}`; give another --run_dir, or delete "
+                        f"{run_dir}"
+                    )
+            space = [(key, distribution_to_json(each)) for key, each in self._space.items()]
+            digest = sha256(json.dumps([space, sweep.metric, sweep.maximize]).encode()).hexdigest()
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=f"{sweep.path.stem}-{digest[:8]}",
+                direction="maximize" if sweep.maximize else "minimize",
+                load_if_exists=True,
+            )
+            self._study.set_user_attr("command", self._command)
+            # The same seed would draw the same points again in each process.
+            trials = len(self._study.get_trials(deepcopy=False))
+            self._study.sampler = optuna.samplers.TPESampler(seed=seed + trials)
 
     def close(self) -> None:
         """Let others take over what this process has not finished."""
@@ -114,17 +108,16 @@ class SweepStudy:
         with self._alone():
             known = self._known()
             points = self._points(known)
-            point = next(
-                (each for each in points if each.status in ("waiting", "interrupted")), None
-            )
-            if point is not None:
+            for point in points:
+                if point.status not in ("waiting", "interrupted"):
+                    continue
                 key = identity(point.values)
                 if point.status == "interrupted":
                     study, stale = known[key]
                     study.tell(stale.number, state=TrialState.FAIL)
                 self._study.enqueue_trial(self._chosen.get(key) or known[key][1].params)
                 return self._begun(self._study.ask(self._space), point)
-            for _ in range(_MAX_REPEATS if len(points) < self.total else 0):
+            for _ in range(MAX_REPEATS if len(points) < self.total else 0):  # bayes
                 trial = self._study.ask(self._space)
                 values = self._sweep.values(trial.params)
                 if identity(values) not in known:
@@ -134,38 +127,29 @@ class SweepStudy:
         return None
 
     def _begun(self, trial: optuna.Trial, point: SweepPoint) -> tuple[optuna.Trial, SweepPoint]:
-        """Write into a trial which point it runs, and who runs it."""
-        for name in ("values", "run_dir"):
-            trial.set_user_attr(name, getattr(point, name))
-        trial.set_user_attr("runner", self._runner)
+        """Note in a trial which point it is, and which process runs it."""
+        trial.set_user_attr("values", point.values)
+        trial.set_user_attr("run_dir", point.run_dir)
+        trial.set_user_attr("runner", self._runner)  # last: by it, the trial counts
         return trial, point
 
     def finish(
         self, trial: optuna.Trial, error: str | None, seconds: float, metric: float | None
     ) -> str | None:
-        """Note how a point ended; returns its error, if it was one.
-
-        Args:
-            trial: Its trial.
-            error: Last line of its error; None if it is done.
-            seconds: How long it took.
-            metric: What it achieved, if its logs hold that.
-        """
+        """Note how a point ended; returns its error, also if only the metric is missing."""
         is_measured = metric is not None and not math.isnan(metric)
         if error is None and self._sweep.method == "bayes" and not is_measured:
             error = f"its logs hold no {self._sweep.metric}, which bayes needs; add a CSVLogger"
         trial.set_user_attr("seconds", round(seconds, 1))
         trial.set_user_attr("error", error)
-        if error is not None:
-            self._study.tell(trial, state=TrialState.FAIL)
-        elif is_measured:
+        if error is None and is_measured:
             self._study.tell(trial, metric)
-        else:  # Optuna has no other state for an end without a value
-            self._study.tell(trial, state=TrialState.PRUNED)
+        else:  # Optuna has no state for a success without a value: it counts as pruned
+            self._study.tell(trial, state=TrialState.FAIL if error else TrialState.PRUNED)
         return error
 
     def index(self) -> SweepIndex:
-        """How far all points are; also written to ``sweep.json``."""
+        """The state of all points; also written to ``sweep.json``."""
         with self._alone():
             points = tuple(self._points(self._known()))
             index = SweepIndex(str(self._sweep.path), self._sweep.method, points, self._command)
@@ -180,16 +164,14 @@ class SweepStudy:
 
     def _points(self, known: _Known) -> list[SweepPoint]:
         """All points that are chosen, or were drawn so far, in their order."""
-        own = [key for key, (study, _) in known.items() if study is self._study]
         points: list[SweepPoint] = []
         taken = _folders(known)
-        for key in self._chosen or own:
+        drawn = [key for key, (study, _) in known.items() if study is self._study]
+        for key in self._chosen or drawn:
             if key in known:
                 trial = known[key][1]
-                notes = {name: trial.user_attrs.get(name) for name in ("error", "seconds")}
-                values, name = trial.user_attrs["values"], trial.user_attrs["run_dir"]
-                status = self._status(trial)
-                points.append(SweepPoint(values, name, status, metric=trial.value, **notes))
+                notes = {name: note for name, note in trial.user_attrs.items() if name != "runner"}
+                points.append(SweepPoint(status=self._status(trial), metric=trial.value, **notes))
             else:
                 values = self._sweep.values(self._chosen[key])
                 points.append(SweepPoint(values, point_name(self._sweep, values, taken)))
@@ -211,23 +193,19 @@ class SweepStudy:
 
     def _status(self, trial: FrozenTrial) -> PointStatus:
         if trial.state == TrialState.RUNNING:
-            return "running" if self._is_alive(trial.user_attrs["runner"]) else "interrupted"
+            lock = self._lock_of(trial.user_attrs["runner"])
+            if lock.exists():
+                try:
+                    lock_file(lock).release()
+                except LockedElsewhere:
+                    return "running"
+                lock.unlink()
+            return "interrupted"
         if trial.state == TrialState.FAIL:  # what failed before this process began runs once more
             is_new = trial.datetime_complete and trial.datetime_complete > self._started
             return "failed" if is_new else "waiting"
         values = self._run_dir / trial.user_attrs["run_dir"] / VALUES_NAME
         return "done" if values.is_file() else "waiting"
-
-    def _is_alive(self, runner: str) -> bool:
-        """Whether a process still works on the folder: its lock ends with it, however that ends."""
-        path = self._lock_of(runner)
-        if path.exists():
-            try:
-                lock_file(path).release()
-            except LockedElsewhere:
-                return True
-            path.unlink()
-        return False
 
     def _lock_of(self, runner: str) -> Path:
         return self._run_dir / f"runner-{runner}.lock"

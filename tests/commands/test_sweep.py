@@ -52,7 +52,7 @@ def test_ctrl_c_is_no_error_of_the_sweep(runs, tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as stop:
         main(["sweep", str(sweep_file(tmp_path, **SMALL)), "--run_dir", str(tmp_path / "out")])
     assert stop.value.code == 130
-    assert "the same command goes on with what was running" in capsys.readouterr().err
+    assert "the same command resumes what was running" in capsys.readouterr().err
 
 
 def test_points_may_run_side_by_side(runs, tmp_path, capsys):
@@ -76,7 +76,7 @@ def test_what_needs_the_server_is_said(runs, tmp_path, capsys):
     file = str(sweep_file(tmp_path, **changes))
     main(["sweep", file, "--run_dir", str(tmp_path / "out"), "--count", "3", "--seed", "2"])
     said = capsys.readouterr().out
-    assert "early_terminate needs W&B's server; here every run goes to its end" in said
+    assert "early_terminate needs W&B's server; here every run is completed" in said
     assert len(runs.names) == 3
 
 

@@ -5,8 +5,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 import yaml
+from sqlalchemy import Engine, event
 
-from arseg_lightning.sweep import Place, read_sweep, run_sweep, runner
+from arseg_lightning.sweep import Slot, read_sweep, run_sweep, runner
+
+# Waiting for the disk at each step of a study is most of the time of these tests.
+event.listen(Engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
 
 COMMAND = [
     *("${env}", "${interpreter}", "-m", "arseg_lightning", "test", "--config", "experiment.yaml"),
@@ -16,7 +20,7 @@ PARAMETERS = {
     "data.keyframe_interval": {"values": [6, 12]},
     "model.init_args.resolution_ratio": {"values": [0.3, 0.5, 0.7]},
 }
-ONE_PLACE = (Place(),)
+ONE_SLOT = (Slot(),)
 SMALL = {"parameters": {"data.keyframe_interval": {"values": [6, 12, 24]}}}
 
 
@@ -29,13 +33,13 @@ def sweep_file(folder, **changes):
     return path
 
 
-def run(folder, launch, said=None, extra=(), places=ONE_PLACE, **changes):
+def run(folder, launch, said=None, extra=(), slots=ONE_SLOT, **changes):
     """Run a sweep file in a folder, with what stands in for the processes."""
     sweep = read_sweep(sweep_file(folder, **changes))
     count = 20 if sweep.method == "random" else None
     say = (said if said is not None else []).append
     with patch.object(runner, "Process", launch):
-        return run_sweep(sweep, folder / "sweep", count, 0, tuple(extra), places, say)
+        return run_sweep(sweep, folder / "sweep", count, 0, tuple(extra), slots, say)
 
 
 class Ended:

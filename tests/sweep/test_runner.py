@@ -9,6 +9,7 @@ import optuna
 import pytest
 
 from arseg_lightning.report.sweep_index import SweepIndex
+from arseg_lightning.sweep import study
 from arseg_lightning.sweep.runner import _logged
 from tests.sweep.files import PARAMETERS, SMALL, Ended, Runs, run
 
@@ -160,10 +161,10 @@ def test_bayesian_search_draws_ever_better_points_and_resumes(tmp_path):
     assert len({point.values["rate"] for point in many.points}) == 30
     distances = [abs(point.values["rate"] - 0.8) for point in many.points]
     assert sum(distances[20:]) < sum(distances[:10]) / 2
-    study = optuna.load_study(
+    in_file = optuna.load_study(
         study_name=None, storage=f"sqlite:///{tmp_path / 'sweep' / 'study.db'}"
     )
-    assert study.best_value == min(point.metric for point in many.points)
+    assert in_file.best_value == min(point.metric for point in many.points)
 
 
 def test_bayesian_search_without_its_metric_fails(tmp_path):
@@ -175,7 +176,9 @@ def test_bayesian_search_without_its_metric_fails(tmp_path):
     )
 
 
-def test_bayesian_search_ends_where_all_points_are_known(tmp_path):
+def test_bayesian_search_ends_where_all_points_are_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "MAX_REPEATS", 25)
+
     def launch(arguments, log, environment):
         (log.parent / "metrics.csv").write_text("val/loss\n1\n")
         return Ended()

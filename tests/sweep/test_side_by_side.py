@@ -11,13 +11,13 @@ from contextlib import suppress
 import pytest
 
 from arseg_lightning.report.sweep_index import SweepIndex
-from arseg_lightning.sweep import Place, process
+from arseg_lightning.sweep import Slot, process
 from arseg_lightning.sweep.process import Process
 from arseg_lightning.sweep.runner import _time_left
 from tests.sweep.files import Ended
 from tests.sweep.files import run as run_file
 
-GPUS = tuple(Place(name, {"CUDA_VISIBLE_DEVICES": name}) for name in ("0", "MIG-1"))
+GPUS = tuple(Slot(name, {"CUDA_VISIBLE_DEVICES": name}) for name in ("0", "MIG-1"))
 
 # Each holds its file's lock while it lives, and waits until the other runs, too.
 MEET = """
@@ -42,9 +42,9 @@ def program(text):
     return launch
 
 
-def run(folder, launch, said=None, places=GPUS, intervals=(6, 12, 24)):
+def run(folder, launch, said=None, slots=GPUS, intervals=(6, 12, 24)):
     values = {"data.keyframe_interval": {"values": list(intervals)}}
-    return run_file(folder, launch, said, places=places, parameters=values)
+    return run_file(folder, launch, said, slots=slots, parameters=values)
 
 
 def point(folder, interval):
@@ -105,7 +105,7 @@ def test_one_failure_neither_stops_nor_waits_for_the_others(tmp_path):
     index = run(tmp_path, program(MEET + fail + last))
     assert [each.status for each in index.points] == ["done", "failed", "done"]
     assert [each.error for each in index.points] == [None, "ValueError: no", None]
-    assert (point(tmp_path, 24) / "device").read_text() == "MIG-1"  # the place that was free
+    assert (point(tmp_path, 24) / "device").read_text() == "MIG-1"  # the slot that was free
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # the child only waits
@@ -136,7 +136,7 @@ def test_all_that_a_killed_runner_left_running_goes_on(waiting, tmp_path):
 
     for interval in (6, 12):
         (point(tmp_path, interval) / "fit.yaml").touch()
-    run(tmp_path, launch, places=(Place(),))
+    run(tmp_path, launch, slots=(Slot(),))
     assert seen == [
         (True, ["running", "interrupted", "waiting"]),
         (True, ["done", "running", "waiting"]),
@@ -144,7 +144,7 @@ def test_all_that_a_killed_runner_left_running_goes_on(waiting, tmp_path):
     ]
 
 
-def test_points_of_equal_length_take_as_many_rounds_as_their_places_need():
+def test_points_of_equal_length_take_as_many_rounds_as_their_slots_need():
     left = [_time_left(to_start, 2, [10.0, 20.0]) for to_start in (1, 2, 3, 4)]
     assert left == [f" (about {seconds} s left)" for seconds in (15, 15, 30, 30)]
     assert _time_left(3, 2, []) == ""

@@ -6,7 +6,7 @@ from tests.sweep.files import COMMAND, sweep_file
 
 
 def distributions(folder, parameters):
-    sweep = read_sweep(sweep_file(folder, parameters=parameters))
+    sweep = read_sweep(sweep_file(folder, method="random", parameters=parameters))
     return {parameter.key: parameter.distribution for parameter in sweep.parameters}
 
 

@@ -1,41 +1,41 @@
 import pytest
 
-from arseg_lightning.sweep.places import Place, places
+from arseg_lightning.sweep import Slot, make_slots
 
 VISIBLE = {"CUDA_VISIBLE_DEVICES": "2, MIG-4f-0"}
 
 
 def made(devices=None, parallel=None, environment=None, gpus=4, cores=16):
-    return places(devices, parallel, environment or {}, gpus, cores)
+    return make_slots(devices, parallel, environment or {}, gpus, cores)
 
 
-def test_without_options_there_is_one_place_which_changes_nothing():
-    assert made() == made(parallel=1) == (Place(),)
+def test_without_options_there_is_one_slot_which_changes_nothing():
+    assert made() == made(parallel=1) == (Slot(),)
 
 
-def test_each_device_is_a_place_that_sees_no_other():
+def test_each_device_is_a_slot_that_sees_no_other():
     assert made("0, 3") == (
-        Place("0", {"CUDA_VISIBLE_DEVICES": "0", "OMP_NUM_THREADS": "8"}),
-        Place("3", {"CUDA_VISIBLE_DEVICES": "3", "OMP_NUM_THREADS": "8"}),
+        Slot("0", {"CUDA_VISIBLE_DEVICES": "0", "OMP_NUM_THREADS": "8"}),
+        Slot("3", {"CUDA_VISIBLE_DEVICES": "3", "OMP_NUM_THREADS": "8"}),
     )
-    assert made("2") == (Place("2", {"CUDA_VISIBLE_DEVICES": "2"}),)
+    assert made("2") == (Slot("2", {"CUDA_VISIBLE_DEVICES": "2"}),)
 
 
 @pytest.mark.parametrize("name", ["GPU-8932f937-d72c", "MIG-4f-0", "MIG-GPU-8932f937/1/0"])
 def test_a_device_may_be_named_in_any_way_that_cuda_knows(name):
-    assert [place.device for place in made(f"{name},1")] == [name, "1"]
+    assert [slot.device for slot in made(f"{name},1")] == [name, "1"]
 
 
 def test_a_device_given_twice_takes_two_points():
-    assert [place.device for place in made("0,0,1")] == ["0", "0", "1"]
+    assert [slot.device for slot in made("0,0,1")] == ["0", "0", "1"]
 
 
-def test_places_without_devices_leave_them_as_they_are():
-    assert made(parallel=3) == (Place(None, {"OMP_NUM_THREADS": "5"}),) * 3
+def test_slots_without_devices_leave_them_as_they_are():
+    assert made(parallel=3) == (Slot(None, {"OMP_NUM_THREADS": "5"}),) * 3
 
 
 def test_a_number_of_threads_of_the_environment_is_kept():
-    assert made(parallel=2, environment={"OMP_NUM_THREADS": "4"}) == (Place(),) * 2
+    assert made(parallel=2, environment={"OMP_NUM_THREADS": "4"}) == (Slot(),) * 2
 
 
 def test_there_are_never_fewer_threads_than_one():
@@ -43,7 +43,7 @@ def test_there_are_never_fewer_threads_than_one():
 
 
 def test_what_a_scheduler_made_visible_is_what_there_is():
-    assert [place.device for place in made("MIG-4f-0,2", environment=VISIBLE)] == ["MIG-4f-0", "2"]
+    assert [slot.device for slot in made("MIG-4f-0,2", environment=VISIBLE)] == ["MIG-4f-0", "2"]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,6 @@ def test_what_a_scheduler_made_visible_is_what_there_is():
         ),
     ],
 )
-def test_what_is_no_place_is_refused_with_the_remedy(options, message):
+def test_what_is_no_slot_is_refused_with_the_remedy(options, message):
     with pytest.raises(ValueError, match=message):
         made(**options)
