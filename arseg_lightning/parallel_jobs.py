@@ -31,35 +31,21 @@ Backend = Literal["loky", "ray"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to be done by any process.
+    """Work for any process."""
 
-    Args:
-        name: What messages call it.
-        make: Does it, unless it is done; returns whether there was anything to do. It must be
-            picklable.
-    """
-
-    name: str
-    make: Callable[[], bool]
+    name: str  # for messages
+    make: Callable[[], bool]  # returns whether there was anything to do; picklable
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended.
-
-    Args:
-        name: The job's name.
-        made: Whether there was anything to do.
-        error: Why it failed; None if it did not.
-        disk_full: Whether it failed because nothing can be written, as the next jobs would.
-        notes: Damage that was worked around.
-    """
+    """How a job ended."""
 
     name: str
-    made: bool = False
-    error: str | None = None
-    disk_full: bool = False
-    notes: tuple[str, ...] = ()
+    made: bool = False  # there was something to do
+    error: str | None = None  # why it failed, if it did
+    disk_full: bool = False  # it failed because nothing can be written, as the next jobs would
+    notes: tuple[str, ...] = ()  # damage that was worked around
 
 
 def available_cores() -> int:
@@ -72,17 +58,17 @@ def available_cores() -> int:
 def run_jobs(
     jobs: Sequence[Job], workers: int, backend: Backend = "loky", patience_seconds: float = 0.0
 ) -> Iterator[Outcome]:
-    """Do jobs, and yield how each ended as soon as it did.
+    """Run jobs, and yield how each ended as soon as it did.
 
     A job that kills its process fails alone. When nothing can be written any more, no further one
-    is begun. Ctrl-C lets the running jobs of this machine remove what is half written, a second
-    one kills them.
+    is started. Ctrl-C lets the running jobs of this machine remove partial files, a second one
+    kills them.
 
     Args:
-        jobs: What is to be done.
-        workers: How many at once; one is this process.
+        jobs: The jobs.
+        workers: How many run at once; 1 is this process.
         backend: ``loky``: processes of this machine; ``ray``: those of a connected cluster.
-        patience_seconds: How long this process works alone: others need seconds to start.
+        patience_seconds: How long this process works alone, as others need seconds to start.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, when the running jobs have ended.
@@ -138,7 +124,7 @@ def _run_in_processes(waiting: deque[Job], workers: int, backend: Backend) -> It
 
 
 def attempt(job: Job) -> Outcome:
-    """Do a job and say how it ended."""
+    """Run a job and say how it ended."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -156,7 +142,7 @@ def attempt(job: Job) -> Outcome:
 def _attempt_elsewhere(
     number: int, job: Job, folder: Path, backend: Backend
 ) -> tuple[int, Outcome]:
-    """Do a job where the command was given, so that relative paths lead to the same files."""
+    """Run a job in the command's working directory: relative paths lead to the same files."""
     try:
         os.chdir(folder)
     except OSError as error:
@@ -177,20 +163,20 @@ def _attempt_elsewhere(
 
 
 def _ignore_signals() -> None:
-    """Ctrl-C reaches every process of a terminal: who hands out the jobs passes it on."""
+    # Ctrl-C reaches every process of a terminal: the one that hands out the jobs passes it on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+# Processes without a job end by themselves soon: who handed them out may have been killed.
 _OF_LOKY = {"initializer": _ignore_signals, "idle_worker_timeout": 20.0}
-"""Processes without a job end by themselves soon: who handed them out may have been killed."""
 
 
 @contextmanager
 def _interrupt_passed_on() -> Iterator[threading.Event]:
     """Set an event on Ctrl-C and interrupt the jobs that run, then raise KeyboardInterrupt.
 
-    joblib would kill them, and leave what they have half written.
+    joblib would kill them, and leave their partial files.
     """
     stop, interrupted = threading.Event(), False
 

@@ -56,7 +56,7 @@ OWNERS = {
     "onnxruntime": ("export",),
     "triton": ("propagation",),
     "lightning": (
-        *("datasets.datamodule", "datasets.trainer_state", "datasets.split_datasets"),
+        *("datasets.datamodule", "datasets.trainer_state"),
         *("tasks", "callbacks", "experiment_cli", "cli"),
     ),
     "pytorch_lightning": (),

@@ -93,7 +93,7 @@ def test_what_is_quick_starts_no_process():
     assert where(2, 5, 0, 0) == {"0": True, "1": True}
 
 
-def test_what_takes_long_is_gone_on_with_by_several_processes():
+def test_what_takes_long_is_continued_by_several_processes():
     assert where(2, 0.02, 0.02, 0, 0) == {"0": True, "1": False, "2": False}
 
 

@@ -23,8 +23,6 @@ from arseg_lightning.methods import (
     RoleCycle,
     State,
     VideoMethod,
-    blank_frame,
-    nominal_steps,
     role_cycle,
 )
 
@@ -76,9 +74,7 @@ def variants(
     device = choose_device(settings.device)
     cycles = {}
     for name, method in compared.methods.items():
-        weightless = on_meta(method.to(device))
-        frame = blank_frame(weightless, size)
-        cycles[name] = role_cycle(weightless, nominal_steps(weightless, frame))
+        cycles[name] = role_cycle(on_meta(method.to(device)), size)
 
     def variant(name: str, form: str, countable: VideoMethod, fast: VideoMethod) -> Variant:
         cost, is_baseline = method_cost(countable, size), name not in compared.own

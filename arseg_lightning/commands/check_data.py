@@ -1,4 +1,4 @@
-"""The command ``check-data``: what data are there, what is missing, what they are good for."""
+"""The command ``check-data``: lists what data are there, what is missing, and their uses."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets.check import DataCheck, SplitCheck
-from arseg_lightning.datasets.check import check_data as look_at
+from arseg_lightning.datasets.check import check_data as check_layouts
+from arseg_lightning.datasets.data_files import named
 from arseg_lightning.datasets.datamodule import ClipDataModule
-from arseg_lightning.datasets.layout import named
 from arseg_lightning.datasets.recognise import recognise
 from arseg_lightning.messages import PROGRAM, PlainMessages
 from arseg_lightning.ranges import check_range
@@ -32,7 +32,7 @@ def check_data(
 
     Args:
         data: A folder of data, or an experiment's YAML file, or several that are stacked.
-        classes: Class set of a folder with one's own data: a name, or the path of a YAML file.
+        classes: Class set of a folder with custom data: a name, or the path of a YAML file.
         keyframe_interval: L of the paper's protocol; 12, or what the experiment says.
         all: Read every label and its image, instead of a few of each split.
 
@@ -45,11 +45,11 @@ def check_data(
     paths = data if isinstance(data, list) else [data]
     source = ", ".join(map(str, paths))
     if len(paths) == 1 and paths[0].suffix not in (".yaml", ".yml"):
-        check = look_at(source, recognise(paths[0], classes), keyframe_interval or 12, all)
+        check = check_layouts(source, recognise(paths[0], classes), keyframe_interval or 12, all)
     else:
         module = _data_section(paths)
         layouts = {name: layout for name, layout in module.layouts.items() if layout is not None}
-        check = look_at(source, layouts, keyframe_interval or module.keyframe_interval, all)
+        check = check_layouts(source, layouts, keyframe_interval or module.keyframe_interval, all)
     print("\n".join(_lines(check)))
     if not check.is_usable:
         raise SystemExit(1)
@@ -60,27 +60,24 @@ def _data_section(files: list[Path]) -> ClipDataModule:
     """Build the data module of an experiment, and nothing else of it."""
     parser = PlainMessages(prog=f"{PROGRAM} fit")
     parser.add_class_arguments(ClipDataModule, "data", fail_untyped=False)
-    content = parser.get_defaults()
+    values = parser.get_defaults()
     try:
         for file in files:
-            section = _read(file)
+            if not file.is_file():
+                raise FileNotFoundError(
+                    f"{file} does not exist; give a folder or an experiment (YAML)"
+                )
+            content = OmegaConf.load(file)
+            section: Any = content.get("data") if isinstance(content, DictConfig) else None
+            if isinstance(section, str):  # another file, relative to this one
+                section = OmegaConf.load(file.parent / section)
+            section = OmegaConf.to_container(section, resolve=True) if section is not None else {}
             parser.remember(file)
-            content = parser.parse_object({"data": section}, content)
-        module: ClipDataModule = parser.instantiate_classes(content)["data"]
+            values = parser.parse_object({"data": section}, values)
+        module: ClipDataModule = parser.instantiate_classes(values)["data"]
     except OmegaConfBaseException as error:
         raise ValueError(f"{', '.join(map(str, files))}: {error}") from error
     return module
-
-
-def _read(file: Path) -> Any:
-    """The data section of a file, which may name another file relative to itself."""
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} does not exist; give a folder or an experiment (YAML)")
-    content = OmegaConf.load(file)
-    section = content.get("data") if isinstance(content, DictConfig) else None
-    if isinstance(section, str):
-        section = OmegaConf.load(file.parent / section)
-    return OmegaConf.to_container(section, resolve=True) if section is not None else {}
 
 
 def _lines(check: DataCheck) -> Iterator[str]:
@@ -138,5 +135,4 @@ def _label_lines(split: SplitCheck, void_share: float) -> Iterator[str]:
 
 
 def _count(number: int, what: str) -> str:
-    """A number of things in words."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

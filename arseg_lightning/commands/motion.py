@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.clips import keyframes
+from arseg_lightning.datasets.data_files import files, frame_number
 from arseg_lightning.datasets.labels import read_label
-from arseg_lightning.datasets.layout import files, frame_number
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.files import write_atomic
 from arseg_lightning.provenance import Provenance

@@ -1,19 +1,16 @@
-"""The command ``prepare``: clips are encoded and motion is cached before anything is trained."""
+"""The command ``prepare``: encodes clips and caches their motion before a training."""
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
-
-from tqdm import tqdm
+from typing import Literal
 
 from arseg_lightning.datasets.preparation import PrepareReport, clip_jobs, video_jobs
-from arseg_lightning.datasets.preparation import prepare as wait_for
+from arseg_lightning.datasets.preparation import prepare as prepare_jobs
 from arseg_lightning.datasets.ray_cluster import connected_cluster
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.parallel_jobs import Job, Outcome, available_cores, run_jobs
+from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.cache import MotionSource
@@ -37,8 +34,8 @@ def prepare(
 ) -> PrepareReport:
     """Encode the clips of experiments and cache their motion, in parallel.
 
-    What is there already is left alone, so an interrupted command is given again and goes on. One
-    video that fails is reported at the end and stops no other; the exit status is then 1.
+    What is ready is left alone, so an interrupted command is given again and continues. One video
+    that fails is reported at the end and stops no other; the exit status is then 1.
 
     Args:
         configs: The experiment and its overlays, stacked as in `fit`.
@@ -53,13 +50,10 @@ def prepare(
         address: Ray's cluster, auto or HOST:PORT; none starts Ray on this machine.
         overrides: Settings of the experiment that win over its files: --data.store DIR.
 
-    Returns:
-        What came of it.
-
     Raises:
         FileNotFoundError: If there is no such video.
         ValueError: If the options do not go together, or the experiment is not valid.
-        SystemExit: If not everything is there now.
+        SystemExit: If not everything is ready at the end.
     """
     check_range(1, workers=workers)
     _refuse_idle_options(configs, split, video, store, motion)
@@ -76,9 +70,9 @@ def prepare(
     cluster = connected_cluster(address, workers) if engine == "ray" else None
     try:
         with cluster or nullcontext(workers or available_cores()) as width:
-            report = _prepare(jobs, width, "loky" if cluster is None else "ray")
+            report = prepare_jobs(jobs, width, "loky" if cluster is None else "ray")
     except KeyboardInterrupt:
-        print(f"interrupted; what is in {clips.root} stays, and the same command goes on with it")
+        print(f"interrupted; what is in {clips.root} stays, and the same command continues with it")
         raise SystemExit(130) from None
     print("\n".join(_lines(report, clips)))
     if not report.is_complete:
@@ -105,23 +99,6 @@ def _refuse_idle_options(
         raise ValueError("--store and --motion are for --video; use --data.store, --data.motion")
 
 
-def _prepare(jobs: list[Job], workers: int, backend: Literal["loky", "ray"]) -> PrepareReport:
-    """Do it behind a bar; a log gets a line only now and then."""
-    every_seconds = 0.1 if sys.stderr.isatty() else 15.0
-    bar: tqdm[Any]
-    with tqdm(total=len(jobs), desc="preparing", unit=" clips", mininterval=every_seconds) as bar:
-        failed = 0
-
-        def progress(outcome: Outcome) -> None:
-            nonlocal failed
-            failed += outcome.error is not None
-            if failed:
-                bar.set_postfix(failed=failed, refresh=False)
-            bar.update()
-
-        return wait_for(run_jobs(jobs, workers, backend), len(jobs), progress)
-
-
 def _lines(report: PrepareReport, store: ClipStore) -> list[str]:
     """The report as text."""
     ready = report.made + report.found
@@ -131,7 +108,7 @@ def _lines(report: PrepareReport, store: ClipStore) -> list[str]:
         untried = report.total - ready - len(report.failed)
         lines.append(
             f"stopped, as {store.root} takes nothing more ({untried} not tried); what is there "
-            f"stays, and the same command goes on with the rest"
+            f"stays, and the same command continues with the rest"
         )
     there = f"{ready} of {report.total} are ready in {store.root}"
     return [*lines, f"{there}: {report.made} made now, {report.found} found"]

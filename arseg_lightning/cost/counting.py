@@ -1,4 +1,4 @@
-"""Count multiply-accumulates by running a copy of a module that has shapes but no numbers."""
+"""Counts of multiply-accumulates, by running a copy of a module on the meta device."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FLOPS: dict[Any, Callable[..., int]] = {
 
 @runtime_checkable
 class CountsMacs(Protocol):
-    """A module that says itself what it costs, as one with a kernel of its own must.
+    """A module that says itself what it costs, as one with a custom kernel must.
 
     It has to run on the meta device, where tensors have shapes but no numbers.
     """
@@ -59,7 +59,7 @@ def count_macs(module: nn.Module, *inputs: Tensor) -> int:
 
 
 def measure(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, ResultT]:
-    """Count what a call of a module does.
+    """Count the multiply-accumulates of a call of a module.
 
     Args:
         module: Stays as it is.
@@ -85,9 +85,12 @@ def measure(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, R
     def leave(submodule: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         nonlocal replaced
         seen = total() - starts.pop()
+        multiplies = not isinstance(submodule, _WITHOUT_PRODUCTS) and any(
+            weight.dim() > 1 for weight in submodule.parameters(recurse=False)
+        )
         if isinstance(submodule, CountsMacs):
             replaced += submodule.macs(args[0] if args else output, output) - seen
-        elif not seen and _has_products(submodule):
+        elif not seen and multiplies:
             raise ValueError(
                 f"nothing was counted in a call of {type(submodule).__name__}, which has weights; "
                 f"give it a method macs(x, output) -> int, which says how many "
@@ -111,8 +114,3 @@ def on_meta(module: ModuleT) -> ModuleT:
         empty = torch.empty_like(parameter, device="meta")
         memo[id(parameter)] = nn.Parameter(empty, requires_grad=False)
     return copy.deepcopy(module, memo).eval()
-
-
-def _has_products(module: nn.Module) -> bool:
-    weights = [each for each in module.parameters(recurse=False) if each.dim() > 1]
-    return bool(weights) and not isinstance(module, _WITHOUT_PRODUCTS)

@@ -1,10 +1,10 @@
-"""What a video method costs: in each role, and per frame on average."""
+"""Multiply-accumulates of a video method: of each role, and per frame on average."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean
@@ -15,8 +15,7 @@ from arseg_lightning.methods import (
     Plan,
     State,
     VideoMethod,
-    blank_frame,
-    nominal_steps,
+    once_per_shape,
     role_cycle,
 )
 
@@ -54,11 +53,11 @@ class MethodCost:
         return {role: macs / 1e9 for role, macs in self.roles.items()}
 
     def mean_over(self, executed: Mapping[str, float], frames: int) -> float:
-        """Cost per frame of what was run.
+        """Cost per frame of a stream that was run.
 
         Args:
             executed: By role, the sum of the shares that its steps executed.
-            frames: Number of frames; NaN comes of none.
+            frames: Number of frames; the cost of none is NaN.
 
         Raises:
             ValueError: If a role was run whose cost is not known.
@@ -84,29 +83,32 @@ def method_cost(method: VideoMethod, size: tuple[int, int]) -> MethodCost:
         ValueError: If frames never have one of its roles, or a step cannot be counted.
     """
     method, counted = on_meta(method), list[_Steps]([[]])
-    known: dict[object, tuple[int, State]] = {}
+
+    @once_per_shape
+    def measured(plan: Plan, frame: FrameInput, state: State) -> tuple[int, State]:
+        inputs = {name: tensor.to("meta") for name, tensor in plan.inputs.items()}
+        macs, (_, after) = measure(
+            method, lambda method: method.step(plan.role, frame, state, **inputs)
+        )
+        return macs, after
 
     def step(plan: Plan, frame: FrameInput, state: State) -> tuple[None, State]:
-        """Count a step, or know its cost: it depends on the role and on shapes alone."""
-        given = sorted(plan.inputs.items()) + sorted(state.items())
-        key = (plan.role, *((name, tuple(x.shape), x.dtype) for name, x in given))
-        if key not in known:
-            inputs = {name: tensor.to("meta") for name, tensor in plan.inputs.items()}
-            macs, (_, after) = measure(
-                method, lambda method: method.step(plan.role, frame, state, **inputs)
-            )
-            known[key] = macs, after
-        macs, after = known[key]
+        macs, after = measured(plan, frame, state)
         counted[-1].append((plan.role, macs, plan.executed))
         if plan.final:
             counted.append([])
         return None, after
 
-    cycle = role_cycle(method, nominal_steps(method, blank_frame(method, size), step))
+    cycle = role_cycle(method, size, step)
     counted.pop()  # the frame after the last
     steady = counted[-len(cycle.cycle) :]
-    # A role may cost less at the start, where there is nothing yet to reuse: the cycle has its say.
-    roles = _role_macs(counted) | _role_macs(steady)
+    # A role may cost less at the start, where there is nothing yet to reuse: the cycle decides.
+    roles: dict[str, float] = {}
+    for frames in (counted, steady):
+        by_role: dict[str, list[int]] = defaultdict(list)
+        for role, macs, _ in chain.from_iterable(frames):
+            by_role[role].append(macs)
+        roles |= {role: fmean(macs) for role, macs in by_role.items()}
     expected = method.key_roles if method.most_distance == 0 else method.roles
     if missing := [role for role in expected if role not in roles]:
         raise ValueError(
@@ -116,11 +118,3 @@ def method_cost(method: VideoMethod, size: tuple[int, int]) -> MethodCost:
         )
     total = sum(share * macs for steps in steady for _, macs, share in steps)
     return MethodCost(roles, total / len(steady), len(steady), cycle.repeats)
-
-
-def _role_macs(frames: Sequence[_Steps]) -> dict[str, float]:
-    """MACs of a step in each role, on average over steps."""
-    by_role: dict[str, list[int]] = defaultdict(list)
-    for role, macs, _ in chain.from_iterable(frames):
-        by_role[role].append(macs)
-    return {role: fmean(macs) for role, macs in by_role.items()}

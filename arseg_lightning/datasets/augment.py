@@ -24,22 +24,15 @@ __all__ = ["ClipAugment", "RawClip"]
 
 @dataclass(frozen=True, slots=True)
 class RawClip:
-    """A clip before normalisation.
+    """A clip before normalisation."""
 
-    Args:
-        images: (T, 3, H, W) float32 in [0, 255].
-        labels: (T, H, W) int64.
-        motion: (T, 2, H, W) float32, backward motion in pixels; None if none is needed.
-        valid: (T, H, W) bool, where motion is known; None if none is needed.
-    """
-
-    images: Tensor
-    labels: Tensor
-    motion: Tensor | None = None
-    valid: Tensor | None = None
+    images: Tensor  # (T, 3, H, W) float32 in [0, 255]
+    labels: Tensor  # (T, H, W) int64
+    motion: Tensor | None = None  # (T, 2, H, W) float32, backward, in pixels, if needed
+    valid: Tensor | None = None  # (T, H, W) bool, where motion is known
 
     def each(self, plain: Callable[[Tensor], Tensor], moved: Callable[[Tensor], Tensor]) -> RawClip:
-        """Treat all parts alike, but for motion, which follows a law of its own."""
+        """Transform all parts alike, except motion, whose vectors change too."""
         return RawClip(
             plain(self.images),
             plain(self.labels),
@@ -100,7 +93,7 @@ class ClipAugment:
     def geometry(self, clip: RawClip, generator: np.random.Generator) -> RawClip:
         """Flip, scale and crop images, motion and labels together.
 
-        The window is cut out first and then brought to the crop's size: the same picture as
+        The window is cut out first and then resized to the crop's size: the same image as by
         scaling first, for less work.
         """
         # The order of draws decides every run: flip, scale, top, left.
@@ -120,7 +113,7 @@ class ClipAugment:
         left = int(generator.integers(size[1] - width + 1))
         cut = partial(crop, top=top, left=left, height=height, width=width)
         clip = clip.each(cut, cut)
-        return RawClip(  # each part by its own law
+        return RawClip(
             resize(clip.images, self.crop_size),  # (T, 3, h, w) -> (T, 3, H, W)
             resize_labels(clip.labels, self.crop_size),  # (T, h, w) -> (T, H, W)
             # (T, 2, h, w) -> (T, 2, H, W); vectors grow with the grid

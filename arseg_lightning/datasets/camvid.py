@@ -5,21 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from arseg_lightning.datasets.classes import class_set
+from arseg_lightning.datasets.data_files import Gap, frame_number
 from arseg_lightning.datasets.folder import CameraPath, StillFolder
-from arseg_lightning.datasets.label_files import LabelFiles
 from arseg_lightning.datasets.labelled_video import LabelledExcerpt
-from arseg_lightning.datasets.layout import (
-    IMAGE_SUFFIXES,
-    FileLayout,
-    Gap,
-    Inventory,
-    files,
-    frame_number,
-)
+from arseg_lightning.datasets.layout import Inventory
 from arseg_lightning.ranges import check_words
 
-__all__ = ["CamVid", "place_in_recording"]
+__all__ = ["CamVid", "recorded_frame"]
 
 Split = Literal["train", "val", "test"]
 Frames = Literal["stills", "video"]
@@ -36,7 +28,7 @@ Source: THU-LYJ-Lab/AR-Seg, preprocessing (their numbers count from 1).
 """
 
 
-class CamVid(FileLayout):
+class CamVid(StillFolder):
     """CamVid: 720x960 stills of four drives, most of them one second apart.
 
     ::
@@ -67,44 +59,38 @@ class CamVid(FileLayout):
         camera: CameraPath = CameraPath(),  # noqa: B008
     ) -> None:
         check_words(split=(split, Split), frames=(frames, Frames))
-        self.root = Path(root)
-        self.split = split
-        self.classes = class_set(protocol)
+        super().__init__(root, protocol, "all", camera, split, f"{split}_labels")
         self.frames = frames
-        self.camera = camera
-        self.stills = StillFolder(
-            self.root, protocol, camera=camera, images=split, labels=f"{split}_labels"
-        )
 
     def inventory(self) -> Inventory:
         """Look for stills, their labels and, for ``frames: video``, the recordings.
 
         Of the recordings, stills without enough past are left out.
         """
-        stills = self.stills.inventory()
         if self.frames == "stills":
-            return stills
-        paths = files(self.root / self.split, IMAGE_SUFFIXES, "CamVid stills")
-        known = LabelFiles(self.root / f"{self.split}_labels", paths)
-        labels = {path: known.of(path) for path in paths}  # the gaps are those of the stills
-        spans = [self._span(path, label) for path, label in labels.items() if label is not None]
-        missing = sorted({span.recording for span in spans if not span.recording.is_file()})
-        whole = [span for span in spans if span.start >= 0 and span.recording not in missing]
+            return super().inventory()
+        stills, found = self.labelled_stills()
+        missing = set()
+        for _, still, label in stills:
+            file_name, index = recorded_frame(still)
+            recording = self.root / "videos" / file_name
+            start, stop = index + 1 - self.camera.num_frames, index + 1
+            if not recording.is_file():
+                missing.add(recording)
+            elif start >= 0:
+                name = still.stem
+                clip = LabelledExcerpt(name, recording, start, stop, label, self.classes)
+                found.videos.append(clip)
         remedy = (
             "data/README.md says where the recordings are from, or use frames: stills, which "
             "needs none"
         )
-        gaps = [Gap("recording", path.name, f"{path} is missing; {remedy}") for path in missing]
-        return Inventory(tuple(whole), (*gaps, *stills.gaps), stills.unused)
-
-    def _span(self, still: Path, label: Path) -> LabelledExcerpt:
-        file_name, index = place_in_recording(still)
-        start, stop = index + 1 - self.camera.num_frames, index + 1
-        recording = self.root / "videos" / file_name
-        return LabelledExcerpt(still.stem, recording, start, stop, label, self.classes, fps=30.0)
+        gaps = [Gap("recording", p.name, f"{p} is missing; {remedy}") for p in sorted(missing)]
+        found.gaps = gaps + found.gaps
+        return found
 
 
-def place_in_recording(still: Path) -> tuple[str, int]:
+def recorded_frame(still: Path) -> tuple[str, int]:
     """File name of the recording that a still is from, and its frame index there, from 0.
 
     Raises:

@@ -1,18 +1,19 @@
-"""Says what data are there, what is missing, and what they are good for, within seconds."""
+"""Check of data within seconds: what is there, what is missing, and what it is good for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from arseg_lightning.datasets.data_files import Gap
 from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels
 from arseg_lightning.datasets.labels import image_size, read_label
-from arseg_lightning.datasets.layout import Gap, Layout, PreparedClip, PreparedLayout
+from arseg_lightning.datasets.layout import Layout, PreparedClip, PreparedLayout
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.probe import motion_obstacle, probe
 
@@ -21,54 +22,32 @@ __all__ = ["DataCheck", "SplitCheck", "check_data", "check_split"]
 _MOST_SAMPLED = 5  # enough to notice a wrong class set, and quick
 
 _Size = tuple[int, int]
+# Names of labelled frames, and functions that read the size of each and its label.
 _Frames = Sequence[tuple[str, Callable[[], tuple[_Size, Pixels]]]]
-"""Names of labelled frames, and what reads the size of each and its label."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SplitCheck:
-    """What one split holds.
-
-    Args:
-        name: Name of the split.
-        layout: Its layout's class.
-        keyframe_interval: L of the paper's protocol.
-        num_videos: Complete labelled videos.
-        num_labelled: Labelled frames in them.
-        num_with_past: Labelled frames that have a frame before them.
-        num_with_whole_past: Labelled frames that have L-1 frames before them.
-        motion: Where motion comes from: ``real video``, ``synthetic video``, ``camera paths`` or
-            ``prepared files``; None if there are no videos.
-        sizes: Heights and widths of the sampled frames.
-        fps: Frame rates that occur, in the order of size.
-        num_sampled: Labels that were read.
-        void_share: Share of their pixels that is left out.
-        absent: Classes of which they hold no pixel.
-        empty: Those of them in which no pixel counts, by name.
-        gaps: Files that are missing.
-        unused: Labels that belong to no frame.
-        problems: What else would stop a run, with the remedy.
-        notes: What is worth knowing.
-    """
+    """What one split holds."""
 
     name: str
-    layout: str
-    keyframe_interval: int
-    num_videos: int = 0
-    num_labelled: int = 0
-    num_with_past: int = 0
-    num_with_whole_past: int = 0
-    motion: str | None = None
-    sizes: tuple[tuple[int, int], ...] = ()
-    fps: tuple[float, ...] = ()
-    num_sampled: int = 0
-    void_share: float | None = None
-    absent: tuple[str, ...] = ()
-    empty: tuple[str, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    unused: tuple[Path, ...] = ()
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    layout: str  # its class
+    keyframe_interval: int  # L of the paper's protocol
+    num_videos: int = 0  # complete labelled videos
+    num_labelled: int = 0  # labelled frames in them
+    num_with_past: int = 0  # labelled frames that have a frame before them
+    num_with_whole_past: int = 0  # labelled frames that have L-1 frames before them
+    motion: str | None = None  # as in LabelledVideo, or "prepared files"; None without videos
+    sizes: tuple[_Size, ...] = ()  # heights and widths of the sampled frames
+    fps: tuple[float, ...] = ()  # frame rates that occur, ascending
+    num_sampled: int = 0  # labels that were read
+    void_share: float | None = None  # share of their pixels that is left out
+    absent: tuple[str, ...] = ()  # classes of which they hold no pixel
+    empty: tuple[str, ...] = ()  # names of those in which no pixel counts
+    gaps: tuple[Gap, ...] = ()  # files that are missing
+    unused: tuple[Path, ...] = ()  # labels that belong to no frame
+    problems: tuple[str, ...] = ()  # what else would stop a run, with the remedy
+    notes: tuple[str, ...] = ()  # what is worth knowing
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -90,14 +69,9 @@ class SplitCheck:
 
 @dataclass(frozen=True, slots=True)
 class DataCheck:
-    """What the splits of some data hold.
+    """What the splits of some data hold."""
 
-    Args:
-        source: Where the data are, or the configuration that names them.
-        splits: The splits.
-    """
-
-    source: str
+    source: str  # where the data are, or the configuration that names them
     splits: tuple[SplitCheck, ...]
 
     @property
@@ -112,7 +86,7 @@ def check_data(
     keyframe_interval: int = 12,
     every_label: bool = False,
 ) -> DataCheck:
-    """Look at several splits, as :func:`check_split` does, under the name of their source."""
+    """Check several splits, as :func:`check_split` does, under the name of their source."""
     checks = (
         check_split(name, layout, keyframe_interval, every_label)
         for name, layout in layouts.items()
@@ -126,61 +100,52 @@ def check_split(
     keyframe_interval: int = 12,
     every_label: bool = False,
 ) -> SplitCheck:
-    """Look at a split: all names, the headers of videos, and labels; no video is decoded.
+    """Check a split: all names, the headers of videos, and labels; no video is decoded.
 
-    Args:
-        name: Name of the split.
-        layout: Its layout.
-        keyframe_interval: L of the paper's protocol.
-        every_label: Whether all labels are read, instead of a few that are evenly spread. All are
-            also read if nothing counts in those few, which may be chance.
+    Labels are read evenly spread; all of them with ``every_label``, or if nothing counts in those
+    few, which may be chance.
     """
-    found: dict[str, Any] = {}
+    check = SplitCheck(name, type(layout).__name__, keyframe_interval)
+    frames: _Frames
     try:
         if isinstance(layout, PreparedLayout):
             clips = [clip for clip in layout.clips(keyframe_interval) if clip.distance == 0]
-            frames = [_prepared_frame(clip, layout.classes) for clip in clips]
-            past, whole_past = 0, len(clips)
-            found |= {"num_videos": len(clips), "motion": "prepared files"}
+            frames = [(c.label.stem, partial(_read_clip, c, layout.classes)) for c in clips]
+            check.num_videos = check.num_with_whole_past = len(clips)
+            check.motion = "prepared files"
         else:
             inventory = layout.inventory()
-            frames = [_frame(video, i) for video in inventory.videos for i in video.labelled]
-            indices = [index for video in inventory.videos for index in video.labelled]
-            past = sum(index >= 1 for index in indices)
-            whole_past = sum(index >= keyframe_interval - 1 for index in indices)
-            found |= _check_videos(inventory.videos)
-            found |= {"gaps": inventory.gaps, "unused": inventory.unused}
-        labels = _read_labels(frames, layout.classes, every_label)
-        found |= labels | {"problems": (*found.get("problems", ()), *labels["problems"])}
-        found |= {"num_labelled": len(frames), "num_with_past": past}
-        found |= {"num_with_whole_past": whole_past}
+            check.gaps, check.unused = tuple(inventory.gaps), tuple(inventory.unused)
+            labelled = [(video, index) for video in inventory.videos for index in video.labelled]
+            frames = [(f"{v.name}/{i:06d}", partial(_read_frame, v, i)) for v, i in labelled]
+            check.num_with_past = sum(index >= 1 for _, index in labelled)
+            check.num_with_whole_past = sum(i >= keyframe_interval - 1 for _, i in labelled)
+            _check_videos(inventory.videos, check)
+        check.num_labelled = len(frames)
+        _check_labels(frames, layout.classes, every_label, check)
     except FileNotFoundError as error:
-        found = {"gaps": (Gap("file", type(layout).__name__, str(error)),)}
+        gap = Gap("file", check.layout, str(error))
+        return SplitCheck(name, check.layout, keyframe_interval, gaps=(gap,))
     except (OSError, ValueError) as error:
-        found = {"problems": (str(error),)}
-    return SplitCheck(name, type(layout).__name__, keyframe_interval, **found)
+        return SplitCheck(name, check.layout, keyframe_interval, problems=(str(error),))
+    return check
 
 
-def _frame(video: LabelledVideo, index: int) -> tuple[str, Callable[[], tuple[_Size, Pixels]]]:
-    def read() -> tuple[_Size, Pixels]:
-        size = video.check_size(index)
-        return size, video.label(index, size)
-
-    return f"{video.name}/{index:06d}", read
+def _read_frame(video: LabelledVideo, index: int) -> tuple[_Size, Pixels]:
+    size = video.check_size(index)
+    return size, video.label(index, size)
 
 
-def _prepared_frame(
-    clip: PreparedClip, classes: ClassSet
-) -> tuple[str, Callable[[], tuple[_Size, Pixels]]]:
-    def read() -> tuple[_Size, Pixels]:
-        size = image_size(clip.images[-1])
-        return size, read_label(clip.label, classes, size)
-
-    return clip.label.stem, read
+def _read_clip(clip: PreparedClip, classes: ClassSet) -> tuple[_Size, Pixels]:
+    size = image_size(clip.images[-1])
+    return size, read_label(clip.label, classes, size)
 
 
-def _check_videos(videos: Sequence[LabelledVideo]) -> dict[str, Any]:
+def _check_videos(videos: Sequence[LabelledVideo], check: SplitCheck) -> None:
     """Read the headers of all recordings, and compare them with the last label of each."""
+    check.num_videos = len(videos)
+    check.motion = videos[0].motion_origin if videos else None
+    check.fps = tuple(sorted({video.fps for video in videos}))
     # Many excerpts share a recording: its last label decides whether it is long enough.
     last: dict[Path, tuple[int, Path, bool]] = {}
     for video in videos:
@@ -188,43 +153,33 @@ def _check_videos(videos: Sequence[LabelledVideo]) -> dict[str, Any]:
             index = video.labelled[-1]
             new = (video.start + index, video.label_paths[index], video.video is not None)
             last[video.recording] = max(new, last.get(video.recording, new))
-    problems, notes = [], []
     for path, (frame, label, is_used_itself) in last.items():
         try:
             info = probe(path)
         except (OSError, ValueError) as error:
-            problems.append(str(error))
+            check.problems += (str(error),)
             continue
         if info.num_frames is not None and frame >= info.num_frames:
-            problems.append(
+            check.problems += (
                 f"{label} belongs to frame {frame} of {path}, which has {info.num_frames} frames, "
-                f"counted from 0; the label's number is wrong, or the video is cut short"
+                f"counted from 0; the label's number is wrong, or the video is cut short",
             )
         obstacle = motion_obstacle(info.codec, info.orientation)
         if is_used_itself and obstacle:
-            notes.append(f"{path.name} {obstacle}: set data.motion: reencode")
-    return {
-        "num_videos": len(videos),
-        "motion": videos[0].motion_origin if videos else None,
-        "fps": tuple(sorted({video.fps for video in videos})),
-        "problems": tuple(problems),
-        "notes": tuple(notes),
-    }
+            check.notes += (f"{path.name} {obstacle}: set data.motion: reencode",)
 
 
-def _read_labels(frames: _Frames, classes: ClassSet, every: bool) -> dict[str, Any]:
-    """What labels hold, as fields of a check."""
-    # Evenly spread: files next to one another look alike.
-    step = 1.0 if every else max(1.0, len(frames) / _MOST_SAMPLED)
+def _check_labels(frames: _Frames, classes: ClassSet, every: bool, check: SplitCheck) -> None:
+    """Read labels: a few, evenly spread, as files next to one another look alike; or all."""
     count = len(frames) if every else min(_MOST_SAMPLED, len(frames))
-    chosen = [frames[int(index * step)] for index in range(count)]
+    chosen = [frames[index * len(frames) // count] for index in range(count)]
     pixels = np.zeros(256, np.int64)  # of each class index, and of 255
     sizes, problems, empty, num_read = set(), dict[str, None](), [], 0
     for name, read in tqdm(chosen, desc="reading labels", delay=2.0, leave=False):
         try:
             size, label = read()
         except (OSError, ValueError) as error:
-            problems[str(error)] = None
+            problems[str(error)] = None  # once, also if several labels share it
             continue
         counts = np.bincount(label.ravel(), minlength=256)
         if not counts[: classes.num_classes].any():
@@ -234,18 +189,15 @@ def _read_labels(frames: _Frames, classes: ClassSet, every: bool) -> dict[str, A
         num_read += 1
     if 0 < num_read == len(empty):
         if num_read < len(frames) and not every:
-            return _read_labels(frames, classes, every=True)
+            _check_labels(frames, classes, True, check)
+            return
         left_out = ", ".join(map(str, (classes.ignore_index, *classes.void_values)))
         problems[
             f"no pixel of {num_read} labels counts: all is left out ({left_out}); store the "
             f"index of its class in each pixel, or use the class set of these labels"
         ] = None
-    by_class = zip(classes.names, pixels[: classes.num_classes], strict=True)
-    return {
-        "sizes": tuple(sorted(sizes)),
-        "num_sampled": num_read,
-        "void_share": float(pixels[classes.ignore_index] / pixels.sum()) if num_read else None,
-        "absent": tuple(name for name, pixel in by_class if num_read and not pixel),
-        "empty": tuple(empty),
-        "problems": tuple(problems),
-    }
+    check.problems += tuple(problems)
+    check.num_sampled, check.sizes, check.empty = num_read, tuple(sorted(sizes)), tuple(empty)
+    if num_read:
+        check.void_share = float(pixels[classes.ignore_index] / pixels.sum())
+        check.absent = tuple(n for n, num in zip(classes.names, pixels, strict=False) if not num)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.datasets.classes import class_set
-from arseg_lightning.datasets.folder import CameraPath
-from arseg_lightning.datasets.label_files import LabelFiles
-from arseg_lightning.datasets.labelled_video import LabelledImages
-from arseg_lightning.datasets.layout import (
+from arseg_lightning.datasets.data_files import (
     IMAGE_SUFFIXES,
-    FileLayout,
     Gap,
-    Inventory,
+    LabelFiles,
     one_per_name,
     present,
 )
+from arseg_lightning.datasets.folder import CameraPath
+from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideo
+from arseg_lightning.datasets.layout import Inventory, Layout
 from arseg_lightning.ranges import check_words
 
 __all__ = ["Cityscapes"]
@@ -42,7 +40,7 @@ _FPS = 17.0
 _LONGEST_PAST, _LONGEST_FUTURE = 19, 10  # the labelled frame is the 20th of 30
 
 
-class Cityscapes(FileLayout):
+class Cityscapes(Layout):
     """Cityscapes: 1024x2048 snippets of 30 frames at 17 Hz, the 20th of which is labelled.
 
     ::
@@ -81,7 +79,7 @@ class Cityscapes(FileLayout):
         if not (0 <= past <= _LONGEST_PAST and 0 <= future <= _LONGEST_FUTURE):
             raise ValueError(
                 f"past={past} and future={future} do not fit: a snippet of Cityscapes has "
-                f"{_LONGEST_PAST} frames before the labelled one and {_LONGEST_FUTURE} behind it"
+                f"{_LONGEST_PAST} frames before the labelled one and {_LONGEST_FUTURE} after it"
             )
         check_words(split=(split, Split), frames=(frames, Frames))
         self.root = Path(root)
@@ -98,14 +96,16 @@ class Cityscapes(FileLayout):
         Raises:
             FileNotFoundError: If a whole package is missing.
         """
-        cities = [path for path in sorted(self._package(_LABELS).iterdir()) if path.is_dir()]
-        parts = [part for city in cities for part in self._city(city)]
-        if not parts:
+        found = Inventory()
+        for city in sorted(self._package(_LABELS).iterdir()):
+            if city.is_dir():
+                self._look_for_city(city, found)
+        if not found.videos and not found.gaps:
             raise FileNotFoundError(
                 f"{self.root / _LABELS / self.split} holds no CITY/*{_LABEL_ENDING}; unpack "
                 f"gtFine_trainvaltest.zip in {self.root} (see data/README.md)"
             )
-        return Inventory.joined(parts)
+        return found
 
     def _package(self, name: str) -> Path:
         """The folder of the split in a package."""
@@ -114,64 +114,56 @@ class Cityscapes(FileLayout):
             raise FileNotFoundError(f"{folder} is missing; {_REMEDIES[name]} (see data/README.md)")
         return folder
 
-    def _city(self, folder: Path) -> list[Inventory]:
+    def _look_for_city(self, folder: Path, found: Inventory) -> None:
         """Match the label files of a city with its images, which are listed once."""
-        # The labelled frame is in both packages, and few have room for both.
+        # The labelled frame is in both packages, and few have space for both.
         has_only_video = (self.root / _VIDEO).is_dir() and not (self.root / _STILLS).is_dir()
         package = _VIDEO if self.frames == "video" or has_only_video else _STILLS
         images_folder = self._package(package) / folder.name
         paths = sorted(present(images_folder, "images")) if images_folder.is_dir() else []
-        images = {
-            path.stem: path
-            for path in one_per_name([p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES])
-        }
-        other_labels = None
+        paths = one_per_name([path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES])
+        images = {path.stem: path for path in paths}
         other_folder = self.labels and self.labels / self.split / folder.name
+        other_labels = None
         if other_folder is not None and other_folder.is_dir():
-            other_labels = LabelFiles(other_folder, images.values())
-        missing_in = f"is missing in {images_folder}; {_REMEDIES[package]} (see data/README.md)"
-        return [
-            self._snippet(label, images, missing_in, other_labels)
-            for label in sorted(present(folder, "labels"))
-            if label.name.endswith(_LABEL_ENDING)
-        ]
+            other_labels = LabelFiles(other_folder, paths)
+        remedy = f"is missing in {images_folder}; {_REMEDIES[package]} (see data/README.md)"
+        for label in sorted(present(folder, "labels")):
+            if not label.name.endswith(_LABEL_ENDING):
+                continue
+            name = label.name.removesuffix(_LABEL_ENDING)
+            frames = self._frames_around(name, label)
+            gaps = [Gap("frame", each, f"{each} {remedy}") for each in frames if each not in images]
+            labels = {frames.index(f"{name}{_IMAGE_ENDING}"): label}
+            if self.labels is not None:
+                wanted = [images.get(each, Path(each)) for each in frames]
+                labels, unfit = other_labels.of_any(wanted) if other_labels else ({}, [])
+                if not labels and not unfit:
+                    missing = f"{name}{_IMAGE_ENDING}.png"
+                    message = (
+                        f"{missing} and the labels of its neighbours are missing in {self.labels}; "
+                        f"add one of them, or leave out the argument labels, which takes gtFine's"
+                    )
+                    unfit = [Gap("label", missing, message)]
+                gaps += unfit
+            found.gaps += gaps
+            if not gaps:
+                found.videos.append(self._clip(name, [images[each] for each in frames], labels))
 
-    def _snippet(
-        self,
-        label: Path,
-        images: Mapping[str, Path],
-        missing_in: str,
-        other_labels: LabelFiles | None,
-    ) -> Inventory:
-        """The labelled frame with its neighbours, or alone."""
-        name = label.name.removesuffix(_LABEL_ENDING)
+    def _frames_around(self, name: str, label: Path) -> list[str]:
+        """Names of the labelled frame and, in a video, of its neighbours, in order of time."""
         if not re.fullmatch(r".+_\d+", name):
             raise ValueError(f"{label} should be named CITY_SEQUENCE_FRAME{_LABEL_ENDING}")
         past, future = (self.past, self.future) if self.frames == "video" else (0, 0)
         prefix, number = name.rsplit("_", 1)
-        frames = [
+        return [
             f"{prefix}_{int(number) + offset:0{len(number)}d}{_IMAGE_ENDING}"
             for offset in range(-past, future + 1)
         ]
-        gaps = [Gap("frame", each, f"{each} {missing_in}") for each in frames if each not in images]
-        labels = {past: label}
-        if self.labels is not None:
-            paths = [images.get(each, Path(each)) for each in frames]
-            labels, unfit = ({}, ()) if other_labels is None else other_labels.of_any(paths)
-            gaps += unfit
-            if not labels and not unfit:
-                missing = f"{name}{_IMAGE_ENDING}.png"
-                message = (
-                    f"{missing} and the labels of its neighbours are missing in {self.labels}; add "
-                    f"one of them, or leave out the argument labels, which takes gtFine's"
-                )
-                gaps.append(Gap("label", missing, message))
-        if gaps:
-            return Inventory(gaps=tuple(gaps))
+
+    def _clip(self, name: str, images: list[Path], labels: dict[int, Path]) -> LabelledVideo:
         if self.frames == "video":
-            paths = [images[each] for each in frames]
-            return Inventory((LabelledImages(name, tuple(paths), labels, self.classes, _FPS),))
+            return LabelledImages(name, images, labels, self.classes, _FPS)
         # The path hangs on the name, so that a part of the data has the same ones as the whole.
         number_of_path = zlib.crc32(name.encode())
-        image = images[frames[0]]
-        return Inventory((self.camera.clip(name, image, labels[0], self.classes, number_of_path),))
+        return self.camera.clip(name, images[0], labels[0], self.classes, number_of_path)

@@ -1,10 +1,15 @@
-"""Class sets: the names, colours and label spellings of known data sets, and of one's own."""
+"""Class sets: names, colours and label values of known data sets, and of YAML files."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from arseg_lightning.datasets.class_file import read_class_file
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]  # what OmegaConf reads with
+
+from arseg_lightning.messages import nearest
 from arseg_lightning.types import RGB, ClassSet
 
 __all__ = ["CAMVID11", "CAMVID12", "CITYSCAPES19", "DRIVING9", "class_set"]
@@ -94,28 +99,30 @@ CITYSCAPES19 = ClassSet(
 )
 """The 19 of 34 labelled classes that the benchmark trains and evaluates; the rest is left out."""
 
-DRIVING9 = ClassSet(
-    name="driving9",
-    names=("sky", "building", "road", "pavement", "tree", "pole", "sign", "car", "pedestrian"),
-    palette=(
-        (128, 180, 230),
-        (150, 70, 60),
-        (110, 90, 120),
-        (230, 160, 200),
-        (90, 150, 50),
-        (250, 230, 90),
-        (255, 130, 20),
-        (40, 60, 200),
-        (220, 20, 60),
-    ),
-)
+_DRIVING: dict[str, RGB] = {
+    "sky": (128, 180, 230),
+    "building": (150, 70, 60),
+    "road": (110, 90, 120),
+    "pavement": (230, 160, 200),
+    "tree": (90, 150, 50),
+    "pole": (250, 230, 90),
+    "sign": (255, 130, 20),
+    "car": (40, 60, 200),
+    "pedestrian": (220, 20, 60),
+}
+
+DRIVING9 = ClassSet("driving9", tuple(_DRIVING), tuple(_DRIVING.values()))
 """The classes of the synthetic driving scene."""
 
 _KNOWN = {classes.name: classes for classes in (CAMVID11, CAMVID12, CITYSCAPES19, DRIVING9)}
 
+_KEYS = ("names", "palette", "void_values", "void_colours", "colour_coded")
+_MOST_CLASSES = 255  # as labels are bytes, and 255 is left out
+_MOST_VALUE = 65535  # of label files with 16 bits
+
 
 def class_set(name: str) -> ClassSet:
-    """Find a class set by its name, or read one's own from a YAML file.
+    """Find a class set by its name, or read a custom one from a YAML file.
 
     A file looks like this (colours are optional; labels are single-channel images then)::
 
@@ -129,7 +136,8 @@ def class_set(name: str) -> ClassSet:
         name: ``camvid11``, ``camvid12``, ``cityscapes19``, ``driving9``, or a YAML file's path.
 
     Raises:
-        ValueError: If there is no such set or file, or the file lacks names.
+        ValueError: If there is no such set or file, or a key, a type or a value in the file is
+            wrong; the message names file, key and rule.
     """
     if name in _KNOWN:
         return _KNOWN[name]
@@ -139,4 +147,115 @@ def class_set(name: str) -> ClassSet:
             f"no class set {name!r}: use one of {sorted(_KNOWN)}, or the path of a YAML file "
             f"with the keys names and (optional) palette, void_values, colour_coded"
         )
-    return read_class_file(path)
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ValueError(f"{path} is no YAML file: {error}") from error
+    if not isinstance(content, dict) or not content.get("names"):
+        raise ValueError(f"{path} should hold a list of class names under the key 'names'")
+    try:
+        return _from_content(path.stem, content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _from_content(name: str, content: dict[Any, Any]) -> ClassSet:
+    """Build a class set from a file's content; each error names key, value and rule."""
+    for key in content:
+        if key not in _KEYS:
+            near = nearest(str(key), _KEYS)
+            hint = f"; {near[0]} is meant?" if near else ""
+            raise _wrong(str(key), f"no such key{hint}", f"one of {', '.join(_KEYS)}")
+    names, values = _class_names(content["names"])
+    coded, colours = content.get("colour_coded", False), content.get("palette")
+    if type(coded) is not bool:
+        raise _wrong("colour_coded", repr(coded), "true or false")
+    if coded and colours is None:
+        rule = "for label files in the colours of a palette; add one"
+        raise _wrong("colour_coded", coded, rule)
+    palette = tuple(_distinct_colour(index) for index in range(len(names)))
+    if colours is not None:
+        palette = _colours("palette", colours)
+        if len(palette) != len(names):
+            raise _wrong("palette", f"{len(palette)} colours", f"{len(names)} colours")
+    void_colours = _colours("void_colours", content.get("void_colours", [[0, 0, 0]]))
+    both = [list(colour) for colour in void_colours if colour in palette]
+    if "void_colours" in content and both:
+        raise _wrong("void_colours", both, "no colour of a class")
+    void_values, known = content.get("void_values", []), values or [*range(len(names))]
+    rule = f"a list of whole numbers from 0 to {_MOST_VALUE}"
+    if not isinstance(void_values, list):
+        raise _wrong("void_values", repr(void_values), rule)
+    for value in void_values:
+        if not _are_values([value]):
+            raise _wrong("void_values", repr(value), rule)
+        if value in known:
+            owner = names[known.index(value)]
+            raise _wrong("void_values", value, f"no value of a class; it is that of {owner}")
+    return ClassSet(
+        name=name,
+        names=names,
+        palette=palette,
+        void_values=tuple(void_values),
+        file_values={value: index for index, value in enumerate(values)},
+        file_colours={colour: i for i, colour in enumerate(palette)} if coded else {},
+        void_colours=tuple(colour for colour in void_colours if colour not in palette),
+    )
+
+
+def _wrong(key: str, what: object, rule: str) -> ValueError:
+    return ValueError(f"{key} is {what}, and has to be {rule}")
+
+
+def _class_names(names: Any) -> tuple[tuple[str, ...], list[int]]:
+    """Names of the classes, and their values in label files unless those are 0, 1, 2..."""
+    values: list[int] = []
+    if isinstance(names, dict):
+        values, names = [*names], [*names.values()]
+        if not _are_values(values):
+            raise _wrong("names", values, f"by whole numbers from 0 to {_MOST_VALUE}")
+    rule = (
+        "a list of texts, one a class ([background, boat]), or values of the label files with "
+        "their names ({0: background, 5: boat})"
+    )
+    if not isinstance(names, list):
+        raise _wrong("names", repr(names), rule)
+    for name in names:
+        if not isinstance(name, str):
+            raise _wrong("names", name, f'{rule}; in YAML, quote it: "{name}" (yes, no, 1)')
+    if len(names) > _MOST_CLASSES:
+        raise _wrong("names", f"{len(names)} classes", f"at most {_MOST_CLASSES}")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise _wrong("names", twice, "each name once")
+    return tuple(names), [] if values == [*range(len(values))] else values
+
+
+def _are_values(numbers: list[Any]) -> bool:
+    """Whether label files may hold these values; type(), as bool is a kind of int."""
+    return all(type(each) is int and 0 <= each <= _MOST_VALUE for each in numbers)
+
+
+def _colours(key: str, rows: Any) -> tuple[RGB, ...]:
+    """Check colours: three numbers each, none twice."""
+    rule = "a list of colours [R, G, B], each from 0 to 255"
+    if not isinstance(rows, list):
+        raise _wrong(key, repr(rows), rule)
+    for index, row in enumerate(rows):
+        is_colour = isinstance(row, list) and len(row) == 3
+        if not is_colour or not all(type(each) is int and 0 <= each <= 255 for each in row):
+            raise _wrong(key, repr(row), rule)
+        if row in rows[:index]:
+            raise _wrong(key, row, "each colour once")
+    return tuple((red, green, blue) for red, green, blue in rows)
+
+
+def _distinct_colour(index: int) -> RGB:
+    """A colour per index, far apart for small indices: the bits of the index, spread."""
+    channels = [0, 0, 0]
+    value = index + 1
+    for bit in range(7, -1, -1):
+        for channel in range(3):
+            channels[channel] |= (value & 1) << bit
+            value >>= 1
+    return channels[0], channels[1], channels[2]

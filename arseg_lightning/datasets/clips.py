@@ -1,4 +1,4 @@
-"""Clips that exist in a video: streams from a start to the frames that are evaluated."""
+"""Streams of a video that are evaluated: their keyframes, and the frames that are segmented."""
 
 from __future__ import annotations
 
@@ -9,33 +9,28 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["MOST_WAITING", "ClipSpec", "EvaluationPairs", "TrainDistance", "TrainOn"]
-__all__ += ["every_distance", "keyframes", "may_be_keyframe", "reach", "streams"]
+from arseg_lightning.datasets.needs import EvaluationNeeds
+from arseg_lightning.datasets.reader import ClipReader
+
+__all__ = ["MOST_WAITING", "ClipSpec", "EvaluationPairs", "choose_clips", "every_distance"]
+__all__ += ["keyframes", "may_be_keyframe", "reach", "streams"]
 
 EvaluationPairs = Literal["stream", "every_distance"]
-TrainDistance = Literal["uniform", "last"]
-TrainOn = Literal["clips", "stills"]
 
+# Frames by which a keyframe waits for one that is no B-frame: as many as H.264 has in a row.
 MOST_WAITING = 16
-"""Frames by which a keyframe waits for one that is no B-frame: as many as H.264 has in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSpec:
-    """One stream of one video.
+    """One stream of one video."""
 
-    Args:
-        video: Index of the video in its layout.
-        shown: Frames that are segmented, ascending; the first one starts the stream. Between
-            them, frames pass by with their motion alone.
-        scored: Those of them whose labels count.
-        keyframes: Every L-th frame, ascending: the distances of methods without a clock of their
-            own are counted from these.
-    """
-
-    video: int
+    video: int  # index of the video in its layout
+    # Frames that are segmented, ascending; the first one starts the stream. Between them, frames
+    # are skipped, and only their motion is read.
     shown: tuple[int, ...]
-    scored: tuple[int, ...]
+    scored: tuple[int, ...]  # those of them whose labels count
+    # Every L-th frame, ascending: methods without a clock count their distances from these.
     keyframes: tuple[int, ...]
 
     def distance(self, frame: int) -> int:
@@ -51,14 +46,8 @@ def keyframes(
 ) -> list[int]:
     """Choose the keyframes of a stream: every L-th frame, counted again from each I-frame.
 
-    No motion leads across an I-frame, so each I-frame is a keyframe.
-
-    Args:
-        intra: Indices of the stream's I-frames.
-        num_frames: Length of the stream.
-        keyframe_interval: L.
-        anchors: Frames that others refer to, of which one is taken where the L-th is none, see
-            :func:`may_be_keyframe`; all by default.
+    No motion leads across an I-frame (``intra``), so each I-frame is a keyframe. Others are
+    ``anchors``, frames that others refer to, by default all: see :func:`may_be_keyframe`.
     """
     starts, keys = {0, *intra}, list[int]()  # the first frame has nothing before it
     for frame in range(num_frames):
@@ -71,14 +60,14 @@ def keyframes(
 
 
 def may_be_keyframe(distance: int, most_frames: int, is_anchor: bool) -> bool:
-    """Whether a frame may be a keyframe that is due: of B-frames, the motion to them is poor.
+    """Whether a frame may be a keyframe that is due: motion to B-frames is poor.
 
     The next I- or P-frame is taken instead, unless none comes, or every frame is to be one.
 
     Args:
         distance: Frames since the last keyframe.
         most_frames: Most frames from one keyframe to the next, as asked for.
-        is_anchor: Whether nothing that is shown later was decoded before it.
+        is_anchor: Whether no frame that is shown later was decoded before it.
     """
     return is_anchor or most_frames == 1 or distance >= most_frames + MOST_WAITING
 
@@ -90,14 +79,15 @@ def streams(
     whole: bool = False,
     single: bool = False,
 ) -> list[ClipSpec]:
-    """Lay out the streams in which a video is segmented: every label counts once.
+    """Cut a video at its keyframes into streams in which every label counts once.
+
+    Periods without labels are left out.
 
     Args:
         video: Index of the video.
-        keys: Its keyframes, see :func:`keyframes`.
+        keys: Its keyframes.
         labelled: Frames that have a label, ascending.
-        whole: Whether the video is one stream in which every frame is shown; otherwise it is
-            cut at the keyframes, and periods without labels are left out.
+        whole: Whether the video is one stream instead, in which every frame is shown.
         single: Whether labelled frames alone are shown, without the keyframe before them.
     """
     wanted = tuple(labelled)
@@ -108,7 +98,7 @@ def streams(
     for start, stop in pairwise([*keys, max((*wanted, *keys)) + 1]):
         scored = tuple(frame for frame in wanted if start <= frame < stop)
         if scored:
-            # Frames between keyframe and label pass by: their motion alone is needed.
+            # Frames between keyframe and label are skipped: their motion alone is needed.
             shown = scored if single else tuple(sorted({start, *scored}))
             clips.append(ClipSpec(video, shown, scored, (start,)))
     return clips
@@ -124,14 +114,8 @@ def every_distance(
     """Start a stream at each distance 0..L-1 before every labelled frame: the paper's protocol.
 
     Only frames that have a past of L-1 frames without an I-frame between are used, and only they
-    count, so that every distance is measured on the same frames.
-
-    Args:
-        video: Index of the video.
-        intra: Indices of the I-frames.
-        keyframe_interval: L.
-        labelled: Frames that have a label.
-        every_frame: Whether the frames between are shown too.
+    count, so that every distance is measured on the same frames. With ``every_frame``, the frames
+    between are shown too.
     """
     clips = []
     for frame in labelled:
@@ -147,3 +131,59 @@ def reach(frame: int, intra: Sequence[int]) -> int:
     """How many frames back motion leads: to the last I-frame at or before the frame."""
     before = int(np.searchsorted(np.asarray(intra), frame, side="right"))
     return frame - (intra[before - 1] if before else 0)
+
+
+def choose_clips(
+    reader: ClipReader,
+    keyframe_interval: int,
+    pairs: EvaluationPairs | Literal["every_frame"],
+    needs: EvaluationNeeds,
+) -> list[ClipSpec]:
+    """Find the streams of prepared videos that are evaluated, or predicted.
+
+    Args:
+        reader: Reads the videos.
+        keyframe_interval: L.
+        pairs: Where streams start; ``every_frame``: one a video, of all its frames (of a still,
+            itself alone), in which no label counts.
+        needs: What the methods need together.
+
+    Raises:
+        ValueError: If a video is shorter than the keyframe interval, or there is no stream.
+    """
+    clips = []
+    for index, video in enumerate(reader.videos):
+        if pairs == "every_frame" and video.is_still:
+            clips.append(ClipSpec(index, video.labelled, (), video.labelled))
+            continue
+        # Without motion, nothing is known of I-frames, and no frame beyond the labels is needed.
+        intra: tuple[int, ...] = (0,)
+        anchors: frozenset[int] | None = None
+        length = max(video.labelled, default=0) + 1
+        if reader.with_motion:
+            motion = reader.motion_of(index)
+            intra, length, anchors = motion.intra_frames, motion.num_frames, motion.anchors
+        if pairs == "every_distance":
+            clips += every_distance(
+                index, intra, keyframe_interval, video.labelled, needs.every_frame
+            )
+            continue
+        if pairs == "every_frame":
+            length = reader.length_of(index)
+        elif keyframe_interval > length and reader.with_motion:
+            raise ValueError(
+                f"keyframe_interval={keyframe_interval} is longer than {video.name} with its "
+                f"{length} frames; use at most {length}"
+            )
+        keys = keyframes(intra, length, keyframe_interval, anchors)
+        if pairs == "every_frame":
+            clips.append(ClipSpec(index, tuple(range(length)), (), tuple(keys)))
+        else:
+            clips += streams(index, keys, video.labelled, needs.whole_streams, needs.single)
+    if not clips:
+        raise ValueError(
+            f"no labelled frame has keyframe_interval={keyframe_interval} frames to itself "
+            f"without an I-frame between; use a smaller keyframe_interval, longer clips or "
+            f"test_pairs=stream"
+        )
+    return clips

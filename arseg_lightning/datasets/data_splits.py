@@ -1,10 +1,10 @@
-"""The splits of the data: their layouts, their videos, and who looks at them as video."""
+"""The splits of the data: their layouts, their videos, and which of them are read as video."""
 
 from __future__ import annotations
 
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.labels import read_image
-from arseg_lightning.datasets.layout import Layout, PreparedLayout, common_classes
+from arseg_lightning.datasets.layout import Layout, PreparedLayout
 from arseg_lightning.datasets.needs import TaskNeeds
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.datasets.store import ClipStore
@@ -14,13 +14,7 @@ __all__ = ["DataSplits"]
 
 
 class DataSplits:
-    """The splits of the data.
-
-    Args:
-        store: Where encoded clips and motion are.
-        target: Unlabelled data; their classes may be others.
-        **labelled: Layouts of the splits ``train``, ``val`` and ``test``, each of which may be
-            None.
+    """The layouts ``train``, ``val`` and ``test``, and unlabelled data to adapt to (``target``).
 
     Raises:
         ValueError: If there are no data, or the splits' classes differ.
@@ -33,14 +27,24 @@ class DataSplits:
         **labelled: Layout | PreparedLayout | None,
     ) -> None:
         self.store = store
-        # A target is unlabelled: whatever its layout says of classes is not used.
-        self.classes = common_classes([*labelled.values()])
         self.layouts: dict[str, Layout | PreparedLayout | None] = {**labelled, "target": target}
         self._videos: dict[str, list[LabelledVideo]] = {}
+        # A target is unlabelled: whatever its layout says of classes is not used.
+        sets = [layout.classes for layout in labelled.values() if layout is not None]
+        if not sets:
+            raise ValueError(
+                "no data: set data.train, data.val or data.test; the classes come from them, also "
+                "to segment a video"
+            )
+        if any(classes.names != sets[0].names for classes in sets):
+            raise ValueError(
+                f"all splits need the same classes, got {[classes.name for classes in sets]}"
+            )
+        self.classes = sets[0]
 
     @property
     def predicted(self) -> str:
-        """Whose videos Lightning's ``predict`` segments: those of the test, if there are any."""
+        """The split that Lightning's ``predict`` segments: the test, if there is one."""
         return "test" if self.layouts["test"] is not None else "val"
 
     def videos(self, split: str) -> list[LabelledVideo]:
@@ -62,15 +66,23 @@ class DataSplits:
         return self._videos[split]
 
     def on_video(self, needs: TaskNeeds) -> list[str]:
-        """The splits at which anyone looks as video, so that they have to be prepared."""
+        """The splits that are read as video, so that they have to be prepared."""
         present = [name for name, layout in self.layouts.items() if isinstance(layout, Layout)]
         return [name for name in present if self._is_on_video(name, needs)]
 
     def _is_on_video(self, split: str, needs: TaskNeeds) -> bool:
-        return needs.on_video(split, lambda: self.videos(split))
+        """Whether a split is read as decoded video; otherwise as the frames before encoding."""
+        if needs.stage == "predict":
+            return not all(video.is_still for video in self.videos(split))
+        # All tests are on video, so that those of different runs see the same pixels.
+        if split == "test" or (split == "val" and not needs.evaluation(split).single):
+            return True
+        unused = split == "target" and needs.task is not None and not needs.training.target
+        # Who segments single frames and trains on stills validates on stills, too.
+        return not (unused or needs.on_stills)
 
     def reader(self, split: str, needs: TaskNeeds, with_motion: bool) -> ClipReader:
-        """Reads the videos of a split: decoded, or as they were before any compression by us."""
+        """Reader of a split's videos: decoded, or as they were before any compression by us."""
         if self._is_on_video(split, needs):
             return ClipReader(self.videos(split), self.store, with_motion=with_motion)
         return ClipReader(self.videos(split), self.store, "original", with_motion=False)

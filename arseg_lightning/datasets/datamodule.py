@@ -1,4 +1,4 @@
-"""The LightningDataModule: encodes what is no video, caches motion, and serves clips."""
+"""LightningDataModule that encodes frames as video, caches motion, and serves clips."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities import CombinedLoader, rank_zero_warn
 
 from arseg_lightning.datasets.augment import ClipAugment
-from arseg_lightning.datasets.clip_spans import ClipSpans
-from arseg_lightning.datasets.clips import EvaluationPairs, TrainDistance, TrainOn
+from arseg_lightning.datasets.clips import EvaluationPairs, choose_clips
 from arseg_lightning.datasets.data_splits import DataSplits
-from arseg_lightning.datasets.evaluation import EvaluationClips, choose_clips
+from arseg_lightning.datasets.evaluation import EvaluationClips, PreparedClips
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.layout import Layout, PreparedLayout
-from arseg_lightning.datasets.loader import Loader, clip_loader, stream_loader
-from arseg_lightning.datasets.needs import Needs, TaskNeeds
+from arseg_lightning.datasets.loader import EpochSampler, EvaluationSampler, Loader, clip_loader
+from arseg_lightning.datasets.needs import Needs, TaskNeeds, TrainDistance, TrainOn
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.preparation import prepare_missing
-from arseg_lightning.datasets.prepared_clips import PreparedClips
 from arseg_lightning.datasets.reader import ClipReader, FrameOrigin
-from arseg_lightning.datasets.sampler import EpochSampler
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.trainer_state import (
     finished_epochs,
@@ -29,11 +26,10 @@ from arseg_lightning.datasets.trainer_state import (
     resumes,
     samples_per_step,
 )
-from arseg_lightning.datasets.training_clips import TrainingClips
+from arseg_lightning.datasets.training_clips import ClipSpans, TrainingClips
 from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
 from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range, check_words
-from arseg_lightning.types import ClassSet
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
@@ -79,11 +75,14 @@ class ClipDataModule(LightningDataModule):
         seed: Decides order and augmentation.
 
     Attributes:
+        layouts: Layouts by split.
+        classes: The classes of the data.
+        num_classes: Their number.
         task: The task that the data are for, and whose needs count, where no trainer says so.
 
     Raises:
-        ValueError: If the keyframe interval or batch size is below 1, another number below 0, a
-            word is none of its choices, there are no data, or the splits' classes differ.
+        ValueError: If a number or word is not allowed, there are no data, or the splits' classes
+            differ.
     """
 
     def __init__(
@@ -118,6 +117,8 @@ class ClipDataModule(LightningDataModule):
         )
         self.store = ClipStore(store, encoding, motion, chaining)
         self.splits = DataSplits(self.store, train=train, val=val, test=test, target=target)
+        self.layouts, self.classes = self.splits.layouts, self.splits.classes
+        self.num_classes = self.classes.num_classes
         self.keyframe_interval = keyframe_interval
         self.train_on: TrainOn | None = train_on
         self.train_distance: TrainDistance = train_distance
@@ -133,21 +134,6 @@ class ClipDataModule(LightningDataModule):
         self._failure: Exception | None = None
 
     @property
-    def layouts(self) -> dict[str, Layout | PreparedLayout | None]:
-        """Layouts by split."""
-        return self.splits.layouts
-
-    @property
-    def classes(self) -> ClassSet:
-        """The classes of the data."""
-        return self.splits.classes
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes of the data."""
-        return self.classes.num_classes
-
-    @property
     def needs(self) -> TaskNeeds:
         """What the task needs, in the trainer's present stage."""
         if self.trainer is None:
@@ -157,11 +143,7 @@ class ClipDataModule(LightningDataModule):
         return TaskNeeds(task, self.train_on, stage.value if stage else "fit")
 
     def videos(self, split: str) -> list[LabelledVideo]:
-        """The labelled videos of a split.
-
-        Raises:
-            ValueError: If the configuration names no data for it, or prepared pairs.
-        """
+        """The labelled videos of a split; a ValueError if it has none."""
         return self.splits.videos(split)
 
     def splits_on_video(self) -> list[str]:
@@ -197,17 +179,17 @@ class ClipDataModule(LightningDataModule):
             self._failure = error
 
     def setup(self, stage: str) -> None:
-        """Go on only if every node has its data."""
+        """Raise if any node lacks its data."""
         failure, self._failure = self._failure, None
         raise_on_all_ranks(failure)
 
     def state_dict(self) -> dict[str, int]:
-        """Where a training that resumes from here starts, and what its steps are."""
+        """First epoch and samples a step of a training that resumes from here."""
         steps = samples_per_step(self.trainer, self.batch_size)
         return {"first_epoch": finished_epochs(self.trainer), "samples_per_step": steps}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Know the epoch before the loader is made: workers load ahead before Lightning tells."""
+        """Restore the epoch before the loader is made: workers load ahead before Lightning does."""
         if self.trainer is not None and self.needs.stage == "fit" and resumes(self.trainer):
             steps = samples_per_step(self.trainer, self.batch_size)
             refuse_other_steps(state_dict.get("samples_per_step"), steps)
@@ -235,7 +217,7 @@ class ClipDataModule(LightningDataModule):
             except ValueError as error:
                 rank_zero_warn(f"no val/loss: {error}")
             else:
-                loaders.append(self._stream_loader(dataset, whole=False))
+                loaders.append(self._stream_loader(dataset))
         return loaders
 
     def test_dataloader(self) -> Loader:
@@ -255,7 +237,7 @@ class ClipDataModule(LightningDataModule):
         sampler = EpochSampler(len(dataset), self.seed, *processes(self.trainer))
         # After a restart from a checkpoint, the trainer knows its epoch later than the workers ask.
         sampler.set_epoch(max(self._first_epoch, finished_epochs(self.trainer)))
-        return clip_loader(dataset, sampler, self.batch_size, self.num_workers, drop_last=True)
+        return clip_loader(dataset, sampler, self.batch_size, self.num_workers)
 
     def _training_clips(self, split: str, augment: ClipAugment) -> TrainingClips:
         on_stills = self.needs.on_stills
@@ -272,14 +254,15 @@ class ClipDataModule(LightningDataModule):
         dataset: EvaluationClips | PreparedClips
         if isinstance(layout, PreparedLayout):
             chaining, interval = self.store.chaining, self.keyframe_interval
-            dataset = PreparedClips.of(layout, interval, pairs, needs, self.normalise, chaining)
+            dataset = PreparedClips(layout, interval, pairs, needs, self.normalise, chaining)
         else:
             reader = self.splits.reader(split, self.needs, needs.motion)
             clips = choose_clips(reader, self.keyframe_interval, pairs, needs)
             dataset = EvaluationClips(reader, clips, self.normalise)
         return self._stream_loader(dataset)
 
-    def _stream_loader(
-        self, dataset: EvaluationClips | PreparedClips | TrainingClips, whole: bool = True
-    ) -> Loader:
-        return stream_loader(dataset, processes(self.trainer), self.num_workers, whole)
+    def _stream_loader(self, dataset: EvaluationClips | PreparedClips | TrainingClips) -> Loader:
+        """Each stream, of which samples may be pieces, by one process in order."""
+        sampler = EvaluationSampler(dataset.streams, *processes(self.trainer))
+        whole = not isinstance(dataset, TrainingClips)  # samples are batches already
+        return clip_loader(dataset, sampler, 1, self.num_workers, whole)

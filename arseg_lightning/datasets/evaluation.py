@@ -1,75 +1,51 @@
-"""Evaluation data: streams of whole frames, in pieces that memory can hold."""
+"""Evaluation data: streams of whole frames in pieces that memory can hold, or prepared pairs."""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from arseg_lightning.datasets.clips import (
-    ClipSpec,
-    EvaluationPairs,
-    every_distance,
-    keyframes,
-    streams,
-)
+from arseg_lightning.datasets.clips import ClipSpec, EvaluationPairs
+from arseg_lightning.datasets.labels import read_image, read_label
+from arseg_lightning.datasets.layout import PreparedLayout
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.reader import ClipReader
-from arseg_lightning.types import Frame
+from arseg_lightning.types import Frame, Motion, size_text
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live.frame import StreamedFrame
 from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.video.published_motion import read_published_motion
 
-__all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame", "choose_clips"]
+__all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame", "PreparedClips"]
 
+# Of the images decoded last: what all pairs of a frame need, up to 85 of them in 1080p.
 _KEPT_BYTES = 256 * 2**20
-"""Of the images decoded last: what all pairs of a frame need, up to 85 of them in 1080p."""
-
-_MOST_FRAMES = 16
-"""Of a stream, in one piece."""
+_MOST_FRAMES = 16  # of a stream, in one piece
 
 
+@dataclass(slots=True, eq=False)
 class EvaluationFrame:
-    """A frame that is segmented, and what leads to it.
+    """A frame that is segmented, and what leads to it."""
 
-    Args:
-        streamed: The frame, and its motion to the one before it.
-        label: Class of each pixel, uint8 of shape (H, W); None if it does not count.
-        distance: Frames since the last keyframe of the interval.
-        name: For files and messages.
-        passed: Motion of the frames that pass by before it, each to the one before it; None
-            where an I-frame passes.
-    """
-
-    __slots__ = ("distance", "label", "name", "passed", "streamed")
-
-    def __init__(
-        self,
-        streamed: StreamedFrame,
-        label: NDArray[np.uint8] | None,
-        distance: int,
-        name: str,
-        passed: tuple[BlockMotion | None, ...] = (),
-    ) -> None:
-        self.streamed = streamed
-        self.label = label
-        self.distance = distance
-        self.name = name
-        self.passed = passed
+    streamed: StreamedFrame  # the frame, and its motion to the one before it
+    label: NDArray[np.uint8] | None  # (H, W) classes; None if it does not count
+    distance: int  # frames since the last keyframe of the interval
+    name: str  # for files and messages
+    # Motion of the skipped frames before it, each to the one before it; None for an I-frame.
+    passed: tuple[BlockMotion | None, ...] = ()
 
 
 class EvaluationClip:
-    """A piece of a stream: frames in order, as they came; Lightning leaves it as it is.
+    """A piece of a stream: frames in order, with what turns them into a network's input.
 
-    Args:
-        frames: The frames; where a stream starts, the first one restarts.
-        normalise: Normalisation of images.
-        chaining: How motion is composed.
+    Where a stream starts, its first frame restarts.
     """
 
+    # No dataclass: Lightning would look through its fields for tensors to move.
     __slots__ = ("chaining", "frames", "normalise")
 
     def __init__(
@@ -81,16 +57,7 @@ class EvaluationClip:
 
 
 class EvaluationClips(Dataset[EvaluationClip]):
-    """Streams from prepared videos.
-
-    Args:
-        reader: Reads the videos.
-        clips: Which streams exist.
-        normalise: Normalisation.
-
-    Attributes:
-        streams: The stream that each sample is a piece of.
-    """
+    """Streams from prepared videos; ``streams`` says of which one each sample is a piece."""
 
     def __init__(self, reader: ClipReader, clips: list[ClipSpec], normalise: Normalisation) -> None:
         self.reader = reader
@@ -112,7 +79,7 @@ class EvaluationClips(Dataset[EvaluationClip]):
         clip = self.clips[stream]
         shown = clip.shown[start : start + _MOST_FRAMES]
         before = clip.shown[start - 1] if start else None
-        images = self.reader.images(clip.video, shown)
+        images = self.reader.images(clip.video, shown)  # (T, H, W, 3)
         found = []
         for frame, image in zip(shown, images, strict=True):
             found.append(self._frame(clip, frame, before, image))
@@ -131,67 +98,79 @@ class EvaluationClips(Dataset[EvaluationClip]):
                 kinds = motion.picture_types[before + 1 : frame + 1]
                 between = motion.block_motions(before + 1, frame + 1)
                 steps = [None if k == "I" else s for k, s in zip(kinds, between, strict=True)]
-        video = self.reader.videos[clip.video]
-        decoded = Frame(frame, frame / video.fps, kind, image)
+        decoded = Frame(frame, frame / self.reader.videos[clip.video].fps, kind, image)
         streamed = StreamedFrame(decoded, steps[-1], "start" if before is None else None)
         label = None
         if frame in clip.scored:
-            label = self.reader.labels(clip.video, (frame,), decoded.size)[0]
+            label = self.reader.labels(clip.video, (frame,), decoded.size)[0]  # (H, W)
         name = self.reader.name(clip.video, frame)
         return EvaluationFrame(streamed, label, clip.distance(frame), name, tuple(steps[:-1]))
 
 
-def choose_clips(
-    reader: ClipReader,
-    keyframe_interval: int,
-    pairs: EvaluationPairs | Literal["every_frame"],
-    needs: EvaluationNeeds,
-) -> list[ClipSpec]:
-    """Find the streams of prepared videos that are evaluated, or predicted.
+class PreparedClips(Dataset[EvaluationClip]):
+    """Pairs of a keyframe and a labelled frame from files that someone else prepared.
 
-    Args:
-        reader: Reads the videos.
-        keyframe_interval: L.
-        pairs: Where streams start; ``every_frame``: one a video, of all its frames (of a still,
-            itself alone), in which no label counts.
-        needs: What the methods need together.
+    With chaining ``none``, no motion files are read, and motion is zero.
 
     Raises:
-        ValueError: If a video is shorter than the keyframe interval, or there is no stream.
+        ValueError: If a stream is asked for, a method has to see every frame, or the files of a
+            clip differ in size.
     """
-    clips = []
-    for index, video in enumerate(reader.videos):
-        if pairs == "every_frame" and video.is_still:
-            clips.append(ClipSpec(index, video.labelled, (), video.labelled))
-            continue
-        # Without motion, nothing is known of I-frames, and no frame beyond the labels is needed.
-        intra: tuple[int, ...] = (0,)
-        anchors: frozenset[int] | None = None
-        length = max(video.labelled, default=0) + 1
-        if reader.with_motion:
-            motion = reader.motion_of(index)
-            intra, length, anchors = motion.intra_frames, motion.num_frames, motion.anchors
-        if pairs == "every_distance":
-            clips += every_distance(
-                index, intra, keyframe_interval, video.labelled, needs.every_frame
-            )
-            continue
-        if pairs == "every_frame":
-            length = reader.length_of(index)
-        elif keyframe_interval > length and reader.with_motion:
+
+    def __init__(
+        self,
+        layout: PreparedLayout,
+        keyframe_interval: int,
+        pairs: EvaluationPairs,
+        needs: EvaluationNeeds,
+        normalise: Normalisation,
+        chaining: Chaining,
+    ) -> None:
+        if pairs != "every_distance":
             raise ValueError(
-                f"keyframe_interval={keyframe_interval} is longer than {video.name} with its "
-                f"{length} frames; use at most {length}"
+                f"prepared pairs hold every distance, not a stream, got test_pairs={pairs}; use "
+                f"test_pairs=every_distance"
             )
-        keys = keyframes(intra, length, keyframe_interval, anchors)
-        if pairs == "every_frame":
-            clips.append(ClipSpec(index, tuple(range(length)), (), tuple(keys)))
+        if needs.every_frame:
+            raise ValueError(
+                "prepared pairs hold a keyframe and a labelled frame, and a method that is tested "
+                "has to see every frame; test it on videos (CamVid or Cityscapes)"
+            )
+        self.clips = layout.clips(keyframe_interval)
+        self.classes = layout.classes
+        self.normalise = normalise
+        self.chaining: Chaining = chaining
+        self.streams = range(len(self.clips))
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> EvaluationClip:
+        clip = self.clips[index]
+        # Copies, as Pillow's own arrays are read-only, and tensors share the memory of arrays.
+        images = [read_image(path).copy() for path in clip.images]  # (H, W, 3) each
+        first, last = images[0], images[-1]
+        if first.shape != last.shape:
+            raise ValueError(
+                f"{clip.images[0]} is {size_text(first.shape)}, {clip.images[-1]} is "
+                f"{size_text(last.shape)} (height x width); a keyframe has "
+                f"the size of its frames: prepare both from one video"
+            )
+        key, size = Frame(0, 0.0, "I", first), (first.shape[0], first.shape[1])
+        label = read_label(clip.label, self.classes, size)
+        frames = [
+            EvaluationFrame(StreamedFrame(key, None, "start", None), None, 0, clip.images[0].stem)
+        ]
+        if clip.motion is None:
+            frames[0].label = label
         else:
-            clips += streams(index, keys, video.labelled, needs.whole_streams, needs.single)
-    if not clips:
-        raise ValueError(
-            f"no labelled frame has keyframe_interval={keyframe_interval} frames to itself "
-            f"without an I-frame between; use a smaller keyframe_interval, longer clips or "
-            f"test_pairs=stream"
-        )
-    return clips
+            motion = Motion.zero(*size)
+            if self.chaining != "none":
+                motion = read_published_motion(clip.motion, size)
+            frame = Frame(clip.distance, float(clip.distance), "P", last)
+            streamed = StreamedFrame(frame, None, None, motion)
+            # Of the frames between, it is known that they were there.
+            passed = (BlockMotion.unknown(size),) * (clip.distance - 1)
+            name = clip.images[-1].stem
+            frames.append(EvaluationFrame(streamed, label, clip.distance, name, passed))
+        return EvaluationClip(frames, self.normalise, self.chaining)

@@ -1,4 +1,4 @@
-"""Anyone's data: videos with masks, consecutive frames, or labelled stills without video."""
+"""Layouts of custom data: videos with masks, consecutive frames, or labelled stills."""
 
 from __future__ import annotations
 
@@ -7,32 +7,29 @@ from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.datasets.classes import class_set
-from arseg_lightning.datasets.label_files import (
-    LABEL_SUFFIX,
-    LabelFiles,
-    other_format,
-)
-from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideoFile
-from arseg_lightning.datasets.layout import (
+from arseg_lightning.datasets.data_files import (
     IMAGE_SUFFIXES,
+    LABEL_SUFFIX,
     VIDEO_SUFFIXES,
-    FileLayout,
     Gap,
-    Inventory,
+    LabelFiles,
     files,
     frame_number,
     one_per_name,
+    other_format,
 )
+from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideoFile
+from arseg_lightning.datasets.layout import Inventory, Layout
 from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.ranges import check_above, check_range, check_words
 from arseg_lightning.types import ClassSet
 
-__all__ = ["FrameFolder", "Part", "StillFolder", "VideoFolder"]
+__all__ = ["CameraPath", "FrameFolder", "StillFolder", "VideoFolder"]
 
 Part = Literal["all", "train", "val"]
 
 
-class VideoFolder(FileLayout):
+class VideoFolder(Layout):
     """A folder of videos with masks.
 
     ::
@@ -53,31 +50,36 @@ class VideoFolder(FileLayout):
         """Look for the labels of every video."""
         videos = one_per_name(files(self.root / "videos", VIDEO_SUFFIXES, "videos"))
         known = {video.stem for video in videos}
-        unused = (path for path in (self.root / "labels").glob("*") if path.stem not in known)
-        return Inventory.joined(map(self._labelled, videos), tuple(sorted(unused)))
+        folders = (self.root / "labels").glob("*")
+        found = Inventory(unused=sorted(path for path in folders if path.stem not in known))
+        for video in videos:
+            try:
+                labels = self._labels(video)
+            except FileNotFoundError as error:
+                found.gaps.append(Gap("label", f"{video.stem}/", str(error)))
+                continue
+            faults = {path: other_format(path) for path in labels.values()}
+            gaps = [Gap("label", path.name, fault) for path, fault in faults.items() if fault]
+            found.gaps += gaps
+            if not gaps:
+                clip = LabelledVideoFile(video.stem, video, labels, self.classes)
+                found.videos.append(clip)
+        return found
 
-    def _labelled(self, video: Path) -> Inventory:
-        folder = self.root / "labels" / video.stem
-        try:
-            found = files(folder, (LABEL_SUFFIX, *IMAGE_SUFFIXES), f"labels of {video.name}")
-        except FileNotFoundError as error:
-            return Inventory(gaps=(Gap("label", f"{folder.name}/", str(error)),))
-        numbered: dict[int, Path] = {}
-        for path in found:
+    def _labels(self, video: Path) -> dict[int, Path]:
+        """The label files of a video, by the index of their frame."""
+        folder, numbered = self.root / "labels" / video.stem, dict[int, Path]()
+        for path in files(folder, (LABEL_SUFFIX, *IMAGE_SUFFIXES), f"labels of {video.name}"):
             other = numbered.setdefault(frame_number(path), path)
             if other is not path:
                 raise ValueError(
                     f"{other} and {path.name} are labels of one frame of {video.name}; take one of "
                     f"them away"
                 )
-        faults = {path: other_format(path) for path in numbered.values()}
-        gaps = [Gap("label", path.name, fault) for path, fault in faults.items() if fault]
-        if gaps:
-            return Inventory(gaps=tuple(gaps))
-        return Inventory((LabelledVideoFile(video.stem, video, numbered, self.classes),))
+        return numbered
 
 
-class FrameFolder(FileLayout):
+class FrameFolder(Layout):
     """Consecutive frames of one clip as image files, any of them labelled.
 
     ::
@@ -110,8 +112,8 @@ class FrameFolder(FileLayout):
                 f"{self.root / 'labels'}; frame NAME.jpg goes with NAME.png or NAME_L.png"
             )
         name = f"{self.root.parent.name}_{self.root.name}"
-        clip = LabelledImages(name, tuple(paths), labels, self.classes, self.fps)
-        return Inventory((clip,), unused=known.unused)
+        clip = LabelledImages(name, paths, labels, self.classes, self.fps)
+        return Inventory([clip], unused=known.unused)
 
 
 @dataclass(frozen=True)
@@ -137,12 +139,12 @@ class CameraPath:
     def clip(
         self, name: str, image: Path, label: Path, classes: ClassSet, number: int
     ) -> LabelledStill:
-        """The clip of a still; each number has a path of its own."""
+        """Make the clip of a still; each number has another path."""
         seed = self.seed * 1_000_003 + number
         return LabelledStill(name, image, label, classes, self.num_frames, seed, self.fps)
 
 
-class StillFolder(FileLayout):
+class StillFolder(Layout):
     """Labelled stills without video: each becomes a clip by a smooth camera path.
 
     ::
@@ -177,6 +179,15 @@ class StillFolder(FileLayout):
 
     def inventory(self) -> Inventory:
         """Look for the label of every still."""
+        stills, found = self.labelled_stills()
+        found.videos = [
+            self.camera.clip(path.stem, path, label, self.classes, index)
+            for index, path, label in stills
+        ]
+        return found
+
+    def labelled_stills(self) -> tuple[list[tuple[int, Path, Path]], Inventory]:
+        """Index, image and label of the stills; and what is missing."""
         paths = one_per_name(files(self.root / self.images, IMAGE_SUFFIXES, "stills"))
         chosen = [
             (index, path)
@@ -189,11 +200,11 @@ class StillFolder(FileLayout):
                 f"part={self.part}: there is none; add stills, or name other data"
             )
         labels = LabelFiles(self.root / self.labels, paths)
-        videos, gaps = [], []
+        stills, gaps = [], []
         for index, path in chosen:
             label = labels.of(path)
             if label is None:
                 gaps.append(labels.gap(path))
             else:
-                videos.append(self.camera.clip(path.stem, path, label, self.classes, index))
-        return Inventory(tuple(videos), tuple(gaps), labels.unused)
+                stills.append((index, path, label))
+        return stills, Inventory(gaps=gaps, unused=labels.unused)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,30 +24,20 @@ Pixels = NDArray[np.uint8]
 
 
 class LabelledVideo(ABC):
-    """Frames in time and the labels of some of them.
+    """Frames in time and the labels of some of them."""
 
-    Attributes:
-        name: Unique within its layout; part of file names and messages.
-        classes: How the labels are read.
-        label_paths: Label file of each labelled frame index.
-        fps: Frames a second.
-        video: The video file, if it is one already; else the frames are encoded once.
-        recording: The video file that the frames are decoded from, if there is one.
-        start: Index of the first frame in the recording.
-        is_still: Whether it is one labelled image, and all other frames are made up around it.
-        motion_origin: What moves: ``real video``, ``synthetic video`` or ``camera paths``.
-    """
-
+    # One labelled image, around which all other frames are rendered.
     is_still: ClassVar[bool] = False
+    # What moves: real video, synthetic video or camera paths.
     motion_origin: ClassVar[str] = "real video"
 
-    name: str
-    classes: ClassSet
-    label_paths: Mapping[int, Path]
+    name: str  # unique within its layout; part of file names and messages
+    classes: ClassSet  # how the labels are read
+    label_paths: Mapping[int, Path]  # label file of each labelled frame index
     fps: float = 25.0
-    video: Path | None = None
-    recording: Path | None = None
-    start: int
+    video: Path | None = None  # the video file, if it is one already; else it is encoded once
+    recording: Path | None = None  # the video file that the frames are decoded from, if any
+    start: int  # index of the first frame in the recording
 
     @property
     def labelled(self) -> tuple[int, ...]:
@@ -89,30 +78,15 @@ class LabelledVideo(ABC):
         return height, width
 
 
-@dataclass(frozen=True)
 class LabelledVideoFile(LabelledVideo):
-    """A video file with label files for some of its frames.
+    """A video file with label files for some of its frames; it is used as it is."""
 
-    Args:
-        name: Name of the video.
-        path: The video file.
-        label_paths: Label file of each labelled frame index.
-        classes: How the labels are read.
-    """
-
-    start: ClassVar[int] = 0  # type: ignore[misc]
-
-    name: str
-    path: Path
-    label_paths: dict[int, Path]
-    classes: ClassSet
-
-    @property
-    def video(self) -> Path:  # type: ignore[override]
-        """The file itself."""
-        return self.path
-
-    recording = video
+    def __init__(
+        self, name: str, path: Path, label_paths: dict[int, Path], classes: ClassSet
+    ) -> None:
+        self.name, self.label_paths, self.classes = name, label_paths, classes
+        self.path = self.video = self.recording = path
+        self.start = 0
 
     @property
     def identity(self) -> str:
@@ -120,7 +94,7 @@ class LabelledVideoFile(LabelledVideo):
         return file_stamps([self.path])
 
     def images(self) -> Iterator[Pixels]:
-        """Not needed: the file is used as it is."""
+        """Not needed."""
         raise NotImplementedError(f"{self.path} is a video already and is not encoded again")
 
     def read(self, indices: Iterable[int]) -> Pixels:
@@ -128,23 +102,20 @@ class LabelledVideoFile(LabelledVideo):
         return _decoded(self.path, indices)
 
 
-@dataclass(frozen=True)
 class LabelledImages(LabelledVideo):
-    """Consecutive frames as image files.
+    """Consecutive frames as image files, in order of time."""
 
-    Args:
-        name: Name of the clip.
-        paths: Image files in order of time.
-        label_paths: Label file of each labelled frame index.
-        classes: How the labels are read.
-        fps: Frames a second.
-    """
-
-    name: str
-    paths: tuple[Path, ...]
-    label_paths: dict[int, Path]
-    classes: ClassSet
-    fps: float = 25.0
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[Path],
+        label_paths: dict[int, Path],
+        classes: ClassSet,
+        fps: float = 25.0,
+    ) -> None:
+        self.name, self.label_paths, self.classes = name, label_paths, classes
+        self.paths = paths
+        self.fps = fps
 
     @property
     def identity(self) -> str:
@@ -161,58 +132,38 @@ class LabelledImages(LabelledVideo):
 
     def check_size(self, index: int) -> tuple[int, int]:
         """Height and width of a frame, which all others have by their headers."""
-        for path in self.paths[1:] if index == self.labelled[0] else ():
-            first, size, other = self.paths[0], image_size(self.paths[0]), image_size(path)
-            if other != size:
-                raise ValueError(
-                    f"{path} is {size_text(other)}, {first} is {size_text(size)} (height x "
-                    f"width); scale all frames of a clip to one size"
-                )
+        if index == self.labelled[0]:  # once a clip is enough
+            first, size = self.paths[0], image_size(self.paths[0])
+            for path in self.paths[1:]:
+                other = image_size(path)
+                if other != size:
+                    raise ValueError(
+                        f"{path} is {size_text(other)}, {first} is {size_text(size)} (height x "
+                        f"width); scale all frames of a clip to one size"
+                    )
         return super().check_size(index)
 
 
-@dataclass(frozen=True)
 class LabelledExcerpt(LabelledVideo):
-    """A piece of a longer recording that ends at a labelled frame; it is encoded by itself.
+    """Frames ``start`` to ``stop - 1`` of a recording, the last one labelled; encoded by itself."""
 
-    Args:
-        name: Name of the piece.
-        path: The recording.
-        start: First frame of the piece in the recording, from 0.
-        stop: Frame after the last one.
-        label_path: Label of the last frame.
-        classes: How the label is read.
-        fps: Frames a second.
-    """
-
-    name: str
-    path: Path
-    start: int
-    stop: int
-    label_path: Path
-    classes: ClassSet
-    fps: float = 30.0
-
-    @property
-    def recording(self) -> Path:  # type: ignore[override]
-        """The recording."""
-        return self.path
-
-    @property
-    def label_paths(self) -> dict[int, Path]:  # type: ignore[override]
-        """The last frame's."""
-        return {self.stop - self.start - 1: self.label_path}
+    def __init__(
+        self, name: str, path: Path, start: int, stop: int, label: Path, classes: ClassSet
+    ) -> None:
+        self.name, self.classes = name, classes
+        self.path = self.recording = path
+        self.start, self.stop = start, stop
+        self.label_paths = {stop - start - 1: label}
+        self.fps = 30.0
 
     @property
     def identity(self) -> str:
-        """The recording's stamp and the piece."""
+        """The recording's stamp and the frames of the excerpt."""
         return file_stamps([self.path]) + f"|span|{self.start}|{self.stop}"
 
     def images(self) -> Iterator[Pixels]:
-        """Decode the piece."""
-        wanted = range(self.start, self.stop)
-        frames = read_frames(self.path, list(wanted))
-        return (frames[index].image for index in wanted)
+        """Decode the excerpt."""
+        return iter(self.read(range(self.stop - self.start)))
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Decode some frames of the recording in one pass."""
@@ -226,7 +177,7 @@ def file_stamps(paths: Sequence[Path]) -> str:
 
 
 def _decoded(path: Path, indices: Iterable[int]) -> Pixels:
-    """Frames of a video in the order asked for, (T, H, W, 3)."""
+    """Decode frames of a video, in the order of the indices, (T, H, W, 3)."""
     wanted = list(indices)
     frames = read_frames(path, wanted)
     return np.stack([frames[index].image for index in wanted])

@@ -1,4 +1,4 @@
-"""Reads label files as class indices."""
+"""Label files, read as class indices."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from arseg_lightning.video.images import image_size, opened_image, read_image
 
 __all__ = ["LabelError", "image_size", "read_image", "read_label"]
 
-
+# Pillow's names of formats that lose values; WebP has a form that does not.
 _LOSSY = ("JPEG", "MPO")
-"""Pillow's names of formats that lose values; WebP has a form that does not."""
-
+# Share of a colour-coded label in colours that the class set does not know.
 _MOST_UNKNOWN = 0.9
-"""Share of a colour-coded label in colours that the class set does not know."""
 
 
 class LabelError(ValueError):
@@ -34,18 +32,13 @@ def read_label(
     colours. A palette image holds the colours if the class set has some and the palette is made
     of them (as programs leave it that make RGB files smaller), and else indices.
 
-    Args:
-        path: The label file.
-        classes: The classes, and how files spell them.
-        size: Height and width that the label must have.
-
     Shapes:
         returns: (H, W) uint8
 
     Raises:
         FileNotFoundError: If the label is missing.
-        LabelError: If its size is another, a value is no class, or its colours are unknown, or
-            it is a JPEG whatever its name.
+        LabelError: If its size is not ``size``, a value is no class, its colours are unknown, or it
+            is a JPEG whatever its name.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; every labelled frame needs its file")
@@ -116,8 +109,8 @@ def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> N
     # Colours as 24-bit numbers, sorted, so that all pixels are looked up by one bisection.
     order = np.array(sorted(known), np.int32)
     indices = np.array([known[code] for code in order.tolist()], np.uint8)
-    place = np.searchsorted(order, codes).clip(max=len(order) - 1)
-    hit = order[place] == codes
+    found = np.searchsorted(order, codes).clip(max=len(order) - 1)
+    hit = order[found] == codes
     share = 1 - float(hit.mean())
     if share > _MOST_UNKNOWN:
         values, counts = np.unique(codes[~hit], return_counts=True)
@@ -128,4 +121,4 @@ def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> N
             f"{shown}; is it a label file, and is {classes.name} its class set? What "
             f"is to be left out belongs under void_colours"
         )
-    return np.where(hit, indices[place], classes.ignore_index).astype(np.uint8)
+    return np.where(hit, indices[found], classes.ignore_index).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Data loaders for clips."""
+"""Data loaders and samplers of clips, for training and for evaluation."""
 
 from __future__ import annotations
 
@@ -8,28 +8,79 @@ import os
 import signal
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.util import Finalize
 from typing import Any
 
+import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
 from arseg_lightning.datasets.training_clips import collate
 
-__all__ = ["Loader", "clip_loader", "stream_loader"]
+__all__ = ["EpochSampler", "EvaluationSampler", "Loader", "clip_loader"]
 
+# How long a worker that is told to end still serves.
 _SECONDS_TO_STAY = 30.0
-"""How long a worker that is told to end still serves."""
+
+
+# Both samplers are distributed ones, so that Lightning leaves them as they are: by default it
+# would share the share of each process once more.
+class EpochSampler(DistributedSampler[Any]):
+    """Shuffles a training set, shared among processes, and yields (epoch, index).
+
+    The epoch travels with the index, so a sample's random draws depend on (seed, epoch, index)
+    alone: neither on the number of workers nor on the number of processes.
+
+    Each process gets the same number of samples: at the end of an epoch, up to ``world_size - 1``
+    are left out.
+    """
+
+    def __init__(self, size: int, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
+        super().__init__(range(size), world_size, rank, seed=seed, drop_last=True)  # type: ignore[arg-type]
+        self.size = size
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
+        # All processes draw the same order, and each takes every world_size-th of it.
+        share = order[self.rank :: self.num_replicas][: len(self)]
+        return iter([(self.epoch, int(index)) for index in share])
+
+
+class EvaluationSampler(DistributedSampler[Any]):
+    """Shares streams among processes so that each is evaluated exactly once, in its order.
+
+    Lightning's default repeats samples until all processes have the same number. ``streams`` says
+    which one each sample is a piece of; pieces of a stream are in order.
+
+    Raises:
+        ValueError: If there are fewer streams than processes.
+    """
+
+    def __init__(self, streams: Sequence[int], rank: int = 0, world_size: int = 1) -> None:
+        count = len(set(streams))
+        if count < world_size:
+            raise ValueError(
+                f"{count} evaluation streams cannot be shared by {world_size} processes; "
+                f"use at most {count} (trainer.devices)"
+            )
+        super().__init__(range(len(streams)), world_size, rank)  # type: ignore[arg-type]
+        # A stream's pieces stay together: methods remember from one to the next.
+        self.indices = [i for i, stream in enumerate(streams) if stream % world_size == rank]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
 
 class Loader(DataLoader[Any]):
     """A loader whose workers inherit no codecs that are only waiting to be freed.
 
     They inherit them without their threads, and freeing one waits for those forever. That may
-    happen as early as PyTorch seeds a worker, before it is ours to prepare.
+    happen as early as PyTorch seeds a worker, before we can prepare it.
     """
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
@@ -68,22 +119,17 @@ def clip_loader(
     sampler: EpochSampler | EvaluationSampler,
     batch_size: int,
     num_workers: int,
-    drop_last: bool = False,
     whole: bool = False,
 ) -> Loader:
     """Load clips in batches.
 
-    Args:
-        dataset: The clips.
-        sampler: Their order.
-        batch_size: Clips a batch.
-        num_workers: Loader processes; 0 loads in the main one.
-        drop_last: Whether a last batch that is not full is left out.
-        whole: Whether samples are batches already.
+    In training, a last batch that is not full is left out. With ``num_workers`` 0, the main process
+    loads. With ``whole``, samples are batches already.
 
     Raises:
-        ValueError: If it is, and there is no full one.
+        ValueError: If training samples do not fill one batch.
     """
+    drop_last = isinstance(sampler, EpochSampler)
     if drop_last and len(sampler) < batch_size:
         raise ValueError(
             f"{len(sampler)} training samples a process do not fill one batch of "
@@ -104,23 +150,7 @@ def clip_loader(
     )
 
 
-def stream_loader(
-    dataset: Any, processes: tuple[int, int], num_workers: int, whole: bool = True
-) -> Loader:
-    """Load what is evaluated: each stream by one process, in order.
-
-    Args:
-        dataset: Says in ``streams`` which stream each of its samples belongs to, if those are
-            pieces; other samples are a stream each.
-        processes: Rank and number of processes.
-        num_workers: See :func:`clip_loader`, as for ``whole``.
-        whole: Whether samples are batches already.
-    """
-    streams = dataset.streams if whole else range(len(dataset))
-    sampler = EvaluationSampler(streams, *processes)
-    return clip_loader(dataset, sampler, 1, num_workers, whole=whole)
-
-
+# Workers that are not forked get these by name: they are no lambdas.
 def _as_it_is(clip: Any) -> Any:
     return clip
 

@@ -1,15 +1,15 @@
-"""What video methods need of the data, for training and for evaluation."""
+"""Needs of video methods: which frames and motion they train and are evaluated on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from arseg_lightning.datasets.clips import TrainOn
-from arseg_lightning.datasets.labelled_video import LabelledVideo
+__all__ = ["EvaluationNeeds", "Needs", "TaskNeeds", "TrainDistance", "TrainOn"]
 
-__all__ = ["EvaluationNeeds", "Needs", "TaskNeeds"]
+TrainDistance = Literal["uniform", "last"]
+TrainOn = Literal["clips", "stills"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Needs:
 
     @property
     def is_still(self) -> bool:
-        """Whether single images are all that training looks at."""
+        """Whether single images are all that training reads."""
         return self.frames == 1
 
     @property
@@ -50,38 +50,25 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationNeeds:
-    """What all methods of an evaluation need together.
+    """What all methods of an evaluation need together."""
 
-    Args:
-        motion: Whether any looks at motion.
-        every_frame: Whether frames without labels have to be shown too.
-        whole_streams: Whether streams may not be cut at the keyframes of the interval.
-        single: Whether all segment each frame by itself, so that labelled frames are enough.
-    """
-
-    motion: bool = True
-    every_frame: bool = False
-    whole_streams: bool = False
-    single: bool = False
+    motion: bool = True  # any of them reads motion
+    every_frame: bool = False  # frames without labels have to be shown too
+    whole_streams: bool = False  # streams may not be cut at the keyframes of the interval
+    single: bool = False  # all segment each frame by itself: labelled frames are enough
 
 
+# Training clips where no task says what it needs.
 _PAIRS = Needs(motion="keyframe", frames=2, spacing="keyframe", independent=True)
-"""What a video is cut into for training if nobody says what is trained."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskNeeds:
-    """What a LightningModule needs of its data, as its ``needs`` and ``evaluation_needs`` say.
+    """What a LightningModule needs of its data, as its ``needs`` and ``evaluation_needs`` say."""
 
-    Args:
-        task: The module; None if there is none, or it says nothing.
-        train_on: ``stills`` or ``clips``, as the user says; None leaves it to the method.
-        stage: ``fit``, ``validate``, ``test`` or ``predict``.
-    """
-
-    task: object
-    train_on: TrainOn | None
-    stage: str = "fit"
+    task: object  # the module; None if there is none
+    train_on: TrainOn | None  # as the user says; None leaves it to the method
+    stage: str = "fit"  # or validate, test, predict
 
     @property
     def training(self) -> Needs:
@@ -93,7 +80,7 @@ class TaskNeeds:
 
     @property
     def on_stills(self) -> bool:
-        """Whether training looks at single uncompressed images.
+        """Whether training reads single uncompressed images.
 
         Raises:
             ValueError: If the user wants stills, and the method needs more.
@@ -114,24 +101,7 @@ class TaskNeeds:
         return needs if isinstance(needs, EvaluationNeeds) else EvaluationNeeds()
 
     def motion(self, split: str) -> bool:
-        """Whether anyone looks at the motion of a split."""
+        """Whether the motion of a split is read."""
         if split in ("train", "target"):
             return self.training.clip_motion is not None
         return self.evaluation(split).motion
-
-    def on_video(self, split: str, videos: Callable[[], Iterable[LabelledVideo]]) -> bool:
-        """Whether anyone looks at a split as video: decoded frames, and perhaps their motion.
-
-        Who segments single frames and trains on stills validates on the like. All tests are on
-        video, so that those of different runs see the same pixels.
-
-        Args:
-            split: Name of the split.
-            videos: Lists its videos, if that is needed.
-        """
-        if self.stage == "predict":
-            return not all(video.is_still for video in videos())
-        if split == "test" or (split == "val" and not self.evaluation(split).single):
-            return True
-        unused = split == "target" and self.task is not None and not self.training.target
-        return not (unused or self.on_stills)

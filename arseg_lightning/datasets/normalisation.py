@@ -1,4 +1,4 @@
-"""Normalisation of images, and its inverse for pictures."""
+"""Normalisation of images, and its inverse."""
 
 from __future__ import annotations
 

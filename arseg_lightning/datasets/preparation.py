@@ -1,10 +1,10 @@
-"""Encodes clips and extracts their motion before they are needed; what is there is left alone."""
+"""Preparation: clips are encoded and their motion is extracted, unless they are ready already."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,19 +12,18 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from arseg_lightning.datasets.data_files import VIDEO_SUFFIXES
 from arseg_lightning.datasets.labelled_video import LabelledVideo
-from arseg_lightning.datasets.layout import VIDEO_SUFFIXES
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.parallel_jobs import Job, Outcome, run_jobs
+from arseg_lightning.parallel_jobs import Backend, Job, Outcome, run_jobs
 from arseg_lightning.video.errors import VideoDamageWarning
 
 __all__ = ["NotPrepared", "PrepareReport", "clip_jobs", "prepare", "prepare_missing", "video_jobs"]
 
+# Processes need seconds to start: a few short clips are ready before they could help.
 _PATIENCE_SECONDS = 5.0
-"""Processes need seconds to start: a few short clips are done before they could help."""
-
+# How many failures a message names; there may be thousands, of one cause.
 _MOST_NAMED = 10
-"""How many failures a message names; there may be thousands, of one cause."""
 
 
 class NotPrepared(ValueError):
@@ -33,49 +32,55 @@ class NotPrepared(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PrepareReport:
-    """What came of it.
-
-    Args:
-        total: How many there are.
-        made: How many were made now.
-        found: How many were there already.
-        failed: Those that failed, by name.
-        damaged: Those of which only a part decodes, by name; the rest of them is used.
-        stopped: Whether the rest was not tried, because nothing can be written.
-    """
+    """How the preparation of clips ended."""
 
     total: int
-    made: int
-    found: int
-    failed: tuple[Outcome, ...]
-    damaged: tuple[Outcome, ...]
-    stopped: bool
+    made: int  # now
+    found: int  # ready already
+    failed: tuple[Outcome, ...]  # by name
+    damaged: tuple[Outcome, ...]  # by name; a part of them decodes, and is used
+    stopped: bool  # the rest was not tried, because nothing can be written
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything is there."""
+        """Whether everything is ready."""
         return self.made + self.found == self.total
 
 
 def prepare(
-    outcomes: Iterable[Outcome], total: int, progress: Callable[[Outcome], Any] | None = None
+    jobs: Sequence[Job], workers: int, backend: Backend = "loky", within_run: bool = False
 ) -> PrepareReport:
-    """Wait for the outcomes of jobs, as :func:`run_jobs` yields them, and sum them up.
+    """Run jobs with a progress bar, and sum up how they ended.
 
     Args:
-        outcomes: How each job ended.
-        total: How many jobs there are.
-        progress: Is told each one.
+        jobs: What is to be prepared.
+        workers: How many at once.
+        backend: See :func:`run_jobs`.
+        within_run: Whether something else follows: processes start and the bar appears only if
+            it takes long, and the bar is removed at the end.
     """
-    ended = []
-    for outcome in outcomes:
-        ended.append(outcome)
-        if progress is not None:
-            progress(outcome)
+    # A log gets a line only now and then.
+    delay, every_seconds = (0.5, 0.1) if sys.stderr.isatty() else (15.0, 15.0)
+    ended, failed = list[Outcome](), 0
+    bar: tqdm[Any]
+    with tqdm(
+        total=len(jobs),
+        desc="preparing",
+        unit=" clips",
+        mininterval=every_seconds,
+        delay=delay if within_run else 0.0,
+        leave=not within_run,
+    ) as bar:
+        for outcome in run_jobs(jobs, workers, backend, _PATIENCE_SECONDS * within_run):
+            ended.append(outcome)
+            failed += outcome.error is not None
+            if failed:
+                bar.set_postfix(failed=failed, refresh=False)
+            bar.update()
     ended.sort(key=lambda each: each.name)
     good = [each for each in ended if each.error is None]
     return PrepareReport(
-        total=total,
+        total=len(jobs),
         made=sum(each.made for each in good),
         found=sum(not each.made for each in good),
         failed=tuple(each for each in ended if each.error is not None),
@@ -97,12 +102,10 @@ def video_jobs(store: ClipStore, folder: Path) -> list[Job]:
     Raises:
         FileNotFoundError: If there is none.
     """
-    found = [folder] if folder.is_file() else sorted(folder.rglob("[!.]*"))
-    videos = [
-        path
-        for path in found
-        if path.is_file() and (path == folder or path.suffix.lower() in VIDEO_SUFFIXES)
-    ]
+    paths = (path for path in sorted(folder.rglob("[!.]*")) if path.is_file())
+    videos = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
+    if folder.is_file():
+        videos = [folder]
     if not videos:
         raise FileNotFoundError(
             f"{folder} holds no videos ({', '.join(VIDEO_SUFFIXES)}); give a folder that does"
@@ -113,32 +116,32 @@ def video_jobs(store: ClipStore, folder: Path) -> list[Job]:
 def prepare_missing(
     store: ClipStore, videos: Sequence[LabelledVideo], workers: int = 1, with_motion: bool = True
 ) -> None:
-    """Prepare the videos that are not ready yet, with a bar; if none is missing, this is quick.
+    """Prepare the videos that are not ready yet; if none is missing, this is quick.
 
     Args:
         store: Where they belong.
-        videos: What is needed.
+        videos: The videos of a run.
         workers: How many processes help if it takes long.
-        with_motion: Whether anyone looks at motion.
+        with_motion: Whether motion is needed.
 
     Raises:
         NotPrepared: If some cannot be, when all others are.
     """
-    # A log gets a line only now and then.
-    delay, every_seconds = (0.5, 0.1) if sys.stderr.isatty() else (15.0, 15.0)
-    bar: tqdm[Any]
-    with tqdm(
-        total=len(videos), desc="preparing", leave=False, delay=delay, mininterval=every_seconds
-    ) as bar:
-        missing = [video for video in videos if not _is_ready(store, video, with_motion)]
-        bar.update(len(videos) - len(missing))
-        jobs = clip_jobs(store, missing, with_motion)
-        outcomes = run_jobs(jobs, workers, patience_seconds=_PATIENCE_SECONDS)
-        report = prepare(outcomes, len(jobs), lambda _: bar.update())
+    missing = [video for video in videos if not _is_ready(store, video, with_motion)]
+    report = prepare(clip_jobs(store, missing, with_motion), workers, within_run=True)
     for note in (note for each in report.damaged for note in each.notes):
         warnings.warn(note, VideoDamageWarning, stacklevel=2)
-    if not report.is_complete:
-        raise NotPrepared(_message(report, store, len(videos)))
+    if report.is_complete:
+        return
+    remedy = "mend or replace them, or take them out of the data"
+    if report.stopped:
+        remedy = f"{store.root} takes nothing more"
+    lines = [f"{len(report.failed)} of {len(videos)} clips cannot be prepared:"]
+    lines += [f"{each.name}: {each.error}" for each in report.failed[:_MOST_NAMED]]
+    if len(report.failed) > _MOST_NAMED:
+        lines.append(f"and {len(report.failed) - _MOST_NAMED} more")
+    lines.append(f"{remedy}; what is ready is kept, and the same command continues with the rest")
+    raise NotPrepared("\n".join(lines))
 
 
 def _is_ready(store: ClipStore, video: LabelledVideo, with_motion: bool) -> bool:
@@ -146,16 +149,3 @@ def _is_ready(store: ClipStore, video: LabelledVideo, with_motion: bool) -> bool
         return store.has(video, with_motion)
     except OSError:  # its job will say so, beside all others that fail
         return False
-
-
-def _message(report: PrepareReport, store: ClipStore, total: int) -> str:
-    """What failed, and what to do."""
-    remedy = "mend or replace them, or take them out of the data"
-    if report.stopped:
-        remedy = f"{store.root} takes nothing more"
-    lines = [f"{len(report.failed)} of {total} clips cannot be prepared:"]
-    lines += [f"{each.name}: {each.error}" for each in report.failed[:_MOST_NAMED]]
-    if len(report.failed) > _MOST_NAMED:
-        lines.append(f"and {len(report.failed) - _MOST_NAMED} more")
-    lines.append(f"{remedy}; what is ready is kept, and the same command goes on with the rest")
-    return "\n".join(lines)

@@ -6,22 +6,16 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Literal
 
-from arseg_lightning.datasets.camvid import place_in_recording
+from arseg_lightning.datasets.camvid import recorded_frame
 from arseg_lightning.datasets.classes import class_set
-from arseg_lightning.datasets.layout import PreparedClip, PreparedLayout, files
+from arseg_lightning.datasets.data_files import files
+from arseg_lightning.datasets.layout import PreparedClip, PreparedLayout
 
 __all__ = ["PublishedCamVid", "PublishedCityscapes"]
 
 
 class _PublishedLayout(PreparedLayout):
-    """What the two data sets share: a folder for each distance, and one for all keyframes.
-
-    Args:
-        root: The folder.
-        split: Which labelled frames.
-        labels: Folder of labels, if they are not where the frames are.
-        gop: The number after GOP in the folders' names.
-    """
+    """A folder for each distance, and one for all keyframes."""
 
     def __init__(self, root: Path, split: str, labels: Path | None, gop: int) -> None:
         self.root = Path(root)
@@ -35,7 +29,7 @@ class _PublishedLayout(PreparedLayout):
         Raises:
             FileNotFoundError: If a distance, or a file of it, is missing.
         """
-        folders = [self.decoded(distance) for distance in range(keyframe_interval)]
+        folders = [self._decoded(distance) for distance in range(keyframe_interval)]
         for folder in folders:
             if not folder.is_dir():
                 raise FileNotFoundError(
@@ -43,7 +37,7 @@ class _PublishedLayout(PreparedLayout):
                     f"measures the distances 0 to {keyframe_interval - 1}: use one that the "
                     f"prepared distances cover"
                 )
-        frames = [self.frames(folder) for folder in folders]
+        frames = [self._frames(folder) for folder in folders]
         expected = {path.stem for path in frames[0]}
         for folder, paths in zip(folders, frames, strict=True):
             odd = {path.stem for path in paths} ^ expected
@@ -55,20 +49,20 @@ class _PublishedLayout(PreparedLayout):
                 )
         return [self._clip(frame, d) for d, paths in enumerate(frames) for frame in paths]
 
-    def decoded(self, distance: int) -> Path:
+    def _decoded(self, distance: int) -> Path:
         """Folder of the labelled frames as decoded at a distance from their keyframes."""
         return self.root / f"decoded_GOP{self.gop}_dist_{distance}"
 
     @abstractmethod
-    def frames(self, decoded: Path) -> list[Path]:
+    def _frames(self, decoded: Path) -> list[Path]:
         """The labelled frames in the folder of a distance, in order."""
 
     @abstractmethod
-    def belonging(self, frame: Path, distance: int) -> tuple[Path, Path, Path]:
+    def _belonging(self, frame: Path, distance: int) -> tuple[Path, Path, Path]:
         """Files of a frame's label, keyframe and, in the folder of its distance, motion."""
 
     def _clip(self, frame: Path, distance: int) -> PreparedClip:
-        label, keyframe, motion = self.belonging(frame, distance)
+        label, keyframe, motion = self._belonging(frame, distance)
         motion = self.root / f"MVmap_GOP{self.gop}_dist_{distance}" / motion
         wanted = {"label": label, "keyframe": keyframe, "motion": motion}
         for what, path in wanted.items():
@@ -114,18 +108,16 @@ class PublishedCamVid(_PublishedLayout):
         super().__init__(root, split, labels, gop)
         self.classes = class_set("camvid12")
 
-    def frames(self, decoded: Path) -> list[Path]:
-        """The labelled frames in the folder of a distance, in order."""
+    def _frames(self, decoded: Path) -> list[Path]:
         return files(decoded / self.split, (".png",), "decoded frames")
 
-    def belonging(self, frame: Path, distance: int) -> tuple[Path, Path, Path]:
-        """Files of a frame's label, keyframe and motion."""
-        folder = self.labels or self.decoded(distance) / f"{self.split}_labels_with_ignored"
+    def _belonging(self, frame: Path, distance: int) -> tuple[Path, Path, Path]:
+        folder = self.labels or self._decoded(distance) / f"{self.split}_labels_with_ignored"
         label = folder / f"{frame.stem}.png"
         if not label.is_file():
             label = folder / f"{frame.stem}_L.png"
         drive = frame.stem.split("_")[0]
-        number = place_in_recording(frame)[1] + 1 - distance if distance else 0
+        number = recorded_frame(frame)[1] + 1 - distance if distance else 0
         keyframe = self.root / "frames" / drive / f"{drive}_{number:06d}.png"
         return label, keyframe, Path(drive) / f"{frame.stem}.bin"
 
@@ -161,22 +153,20 @@ class PublishedCityscapes(_PublishedLayout):
         super().__init__(root, split, labels, gop)
         self.classes = class_set("cityscapes19")
 
-    def frames(self, decoded: Path) -> list[Path]:
-        """The labelled frames in the folder of a distance, in order."""
+    def _frames(self, decoded: Path) -> list[Path]:
         split = decoded / "leftImg8bit" / self.split
         cities = sorted(path for path in split.glob("*") if path.is_dir())
         if not cities:
             raise FileNotFoundError(f"{split} holds no folder of a city with decoded frames in it")
         return [frame for city in cities for frame in files(city, (".png",), "decoded frames")]
 
-    def belonging(self, frame: Path, distance: int) -> tuple[Path, Path, Path]:
-        """Files of a frame's label, keyframe and motion."""
+    def _belonging(self, frame: Path, distance: int) -> tuple[Path, Path, Path]:
         ending = "_gtFine_leftImg8bit"
         name = frame.stem.removesuffix(ending)
         if name == frame.stem:
             raise ValueError(f"{frame} should be called CITY_000000_000019{ending}.png")
         folder = Path(self.split) / frame.parent.name
-        labels = self.labels or self.decoded(distance) / "gtFine"
+        labels = self.labels or self._decoded(distance) / "gtFine"
         drive, number = name.rsplit("_", 1)
         keyframe = f"{drive}_{int(number) - distance:06d}_leftImg8bit.png"
         return (

@@ -1,4 +1,4 @@
-"""Connects to a cluster of Ray (the extra ``ray``), on which joblib then runs jobs."""
+"""Connection to a cluster of Ray (the extra ``ray``), on which joblib then runs jobs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from joblib import register_parallel_backend
 
 from arseg_lightning.parallel_jobs import available_cores
 
-__all__ = ["connected_cluster", "require_ray"]
+__all__ = ["connected_cluster"]
 
+# The outcomes tell what happened; lines between would tear the progress bar.
 _QUIET = {"log_to_driver": False, "logging_level": logging.WARNING}
-"""The outcomes tell what happened; lines between would tear the progress bar."""
 
 _ANSWER_SECONDS = 10.0
 
 
 @contextmanager
 def connected_cluster(address: str | None, workers: int | None) -> Iterator[int]:
-    """Register joblib's backend ``ray``, and connect it to a cluster for a while.
+    """Register joblib's backend ``ray``, on a cluster, and yield how many jobs it runs at once.
 
     Every node must see the data and the store under the same paths, and have this package. A
     session of Ray that this process has already is used as it is, and kept. Ray's reports to its
@@ -31,20 +31,22 @@ def connected_cluster(address: str | None, workers: int | None) -> Iterator[int]
 
     Args:
         address: Of a running cluster, ``auto`` or ``HOST:PORT``; None starts Ray on this machine.
-        workers: How many jobs run at once; as many as there are cores by default.
-
-    Yields:
-        How many jobs run at once.
+        workers: Jobs at once; by default as many as there are cores.
 
     Raises:
         ValueError: If Ray is not installed.
         ConnectionError: If there is no cluster at the address.
     """
-    ray = require_ray()
-    from ray.util.joblib.ray_backend import RayBackend
+    try:
+        import ray
+        from ray.util.joblib.ray_backend import RayBackend
+    except ImportError as error:
+        raise ValueError(
+            "the engine ray needs Ray: pip install 'arseg_lightning[ray]', or use --engine local"
+        ) from error
 
     class StreamingRayBackend(RayBackend):  # type: ignore[misc]
-        """Yields results as they come: Ray's pool calls back, other than what it stands for."""
+        """Yields results as they come, which Ray's pool can, unlike multiprocessing's."""
 
         supports_return_generator = True
 
@@ -57,21 +59,6 @@ def connected_cluster(address: str | None, workers: int | None) -> Iterator[int]
     finally:
         if is_ours:
             ray.shutdown()
-
-
-def require_ray() -> Any:
-    """Import Ray.
-
-    Raises:
-        ValueError: If it is not installed.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        raise ValueError(
-            "the engine ray needs Ray: pip install 'arseg_lightning[ray]', or use --engine local"
-        ) from error
-    return ray
 
 
 def _connect(ray: Any, address: str | None, cores: int) -> None:

@@ -1,4 +1,4 @@
-"""Reads the parts of a clip: frames, labels and composed motion."""
+"""Reader of the parts of a clip: frames, labels and composed motion."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ FrameOrigin = Literal["decoded", "original"]
 
 
 class ClipReader:
-    """Reads the parts of a clip from the store.
+    """Reads the parts of a clip from the store, in which the videos are prepared.
 
     Args:
-        videos: Prepared videos.
-        store: Where they are.
+        videos: The videos.
+        store: The store.
         frames: ``decoded`` takes frames as a decoder gives them; ``original`` as they were before
             any compression by us, which for a video file is as it decodes.
-        kept_bytes: Memory for images that were decoded lately, for frames a little before them.
-        with_motion: Whether motion is read; videos without any that can be used do without.
+        kept_bytes: Memory for images that were decoded last, for frames shortly before them.
+        with_motion: Whether motion is read; without, videos need no usable vectors.
     """
 
     def __init__(
@@ -90,13 +90,7 @@ class ClipReader:
     def images(
         self, video: int, frames: tuple[int, ...], kept: Iterable[int] = ()
     ) -> NDArray[np.uint8]:
-        """Read frames, (T, H, W, 3).
-
-        Args:
-            video: Index of the video.
-            frames: Which ones.
-            kept: Frames to keep on disk if any has to be decoded, because others will ask.
-        """
+        """Read frames, (T, H, W, 3); if any has to be decoded, ``kept`` are stored for later."""
         if self.frames == "original":
             return self.videos[video].read(frames)
         file = self.file_of(video)
@@ -115,12 +109,7 @@ class ClipReader:
     def motion(
         self, video: int, frames: tuple[int, ...], leads_to: Literal["keyframe", "previous"]
     ) -> tuple[Tensor, Tensor]:
-        """Compose the motion of frames to the first or to the one before them.
-
-        Args:
-            video: Index of the video.
-            frames: Which ones, ascending.
-            leads_to: ``keyframe``: to the first of them; ``previous``: each to the one before it.
+        """Compose the motion of frames to the first, the keyframe, or each to the one before it.
 
         Returns:
             Motion (T, 2, H, W), zero for the first frame, and where it is valid (T, H, W).

@@ -1,4 +1,4 @@
-"""Finds out which layout a folder of data has."""
+"""Layouts of data folders, recognised by the files in them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from arseg_lightning.datasets.camvid import CamVid
 from arseg_lightning.datasets.cityscapes import Cityscapes
+from arseg_lightning.datasets.data_files import IMAGE_SUFFIXES, frame_number, present
 from arseg_lightning.datasets.folder import FrameFolder, StillFolder, VideoFolder
-from arseg_lightning.datasets.layout import IMAGE_SUFFIXES, Layout, frame_number, present
+from arseg_lightning.datasets.layout import Layout
 from arseg_lightning.files import natural_key
 
 __all__ = ["recognise"]
@@ -23,7 +24,7 @@ def recognise(folder: Path, classes: str = "camvid11") -> dict[str, Layout]:
 
     Args:
         folder: A folder of data.
-        classes: Class set of data in one of the layouts for your own.
+        classes: Class set of data in one of the layouts for custom data.
 
     Raises:
         FileNotFoundError: If there is no such folder.

@@ -49,15 +49,7 @@ class ClipStore:
         self.frames = FrameCache(self.root / "frames")
 
     def prepare(self, video: LabelledVideo, with_motion: bool = True) -> bool:
-        """Encode a labelled video and extract its motion, unless both are there already.
-
-        Args:
-            video: The labelled video.
-            with_motion: Whether motion is wanted; without, a video needs no preparation.
-
-        Returns:
-            Whether anything had to be made.
-        """
+        """Encode a labelled video and extract its motion if wanted; whether either was missing."""
         if video.video is not None:
             return self.prepare_video(video.video) if with_motion else False
         path = self.video(video)
@@ -67,11 +59,7 @@ class ClipStore:
         return (self.cache.ensure(path) if with_motion else False) or missing
 
     def prepare_video(self, video: Path) -> bool:
-        """Extract a video's motion, from a copy where its own cannot be used, unless it is there.
-
-        Returns:
-            Whether it had to be extracted.
-        """
+        """Extract a video's motion, or that of its copy; whether it was missing."""
         missing = self._ready_file(video) is None
         self.cache.ensure(self.usable(video))
         return missing
@@ -95,12 +83,7 @@ class ClipStore:
         return file.is_file() and self.cache.entry(file).is_file()
 
     def video(self, video: LabelledVideo, with_motion: bool = True) -> Path:
-        """The file that holds a labelled video's frames, once it is prepared.
-
-        Args:
-            video: The labelled video.
-            with_motion: Whether its motion is wanted too; without, a file is taken as it is.
-        """
+        """The file of a labelled video's frames, once prepared; without motion, a file as it is."""
         file = video.video
         if file is not None:
             if not with_motion or self.motion_source == "codec":
@@ -112,7 +95,7 @@ class ClipStore:
         return self.root / "videos" / f"{video.name}-{digest}.mp4"
 
     def usable(self, video: Path, progress: Progress | None = None) -> Path:
-        """The file to decode for a video: itself, or its H.264 copy, as its motion says.
+        """The file to decode for a video: itself, or its H.264 copy if its motion is not usable.
 
         Raises:
             NoMotionVectors: If it would have to be the copy and ``motion_source`` is ``codec``.

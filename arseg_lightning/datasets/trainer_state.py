@@ -1,4 +1,4 @@
-"""How far a training is, and in what steps: the order of its samples hangs on both."""
+"""Progress of a training and the size of its steps: the order of its samples depends on both."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 __all__ = ["finished_epochs", "processes", "refuse_other_steps", "resumes", "samples_per_step"]
 
+# How names of checkpoints begin that Lightning's finders write, and read at their end.
 _OF_A_SEARCH = (".lr_find_", ".scale_batch_size_")
-"""How names of checkpoints begin that Lightning's finders write, and read when they are done."""
 
 
 def finished_epochs(trainer: Trainer | None) -> int:
@@ -22,7 +22,7 @@ def finished_epochs(trainer: Trainer | None) -> int:
 
 
 def resumes(trainer: Trainer) -> bool:
-    """Whether a training goes on from a checkpoint; not whether a search has put one back."""
+    """Whether a training continues from a checkpoint; one that a search has restored is none."""
     path = trainer.ckpt_path if trainer.state.fn == TrainerFn.FITTING else None
     return path is not None and not Path(path).name.startswith(_OF_A_SEARCH)
 
@@ -34,19 +34,16 @@ def processes(trainer: Trainer | None) -> tuple[int, int]:
 
 def samples_per_step(trainer: Trainer | None, batch_size: int) -> int:
     """How many samples of all processes a step of the optimiser sees."""
-    return batch_size * processes(trainer)[1] * _accumulated(trainer)
-
-
-def _accumulated(trainer: Trainer | None) -> int:
-    """Batches a step; where their number changes with the epochs, that of the first one."""
+    accumulated = trainer.accumulate_grad_batches if trainer is not None else 1
     for callback in getattr(trainer, "callbacks", []):
-        if isinstance(callback, GradientAccumulationScheduler):
-            return int(callback.get_accumulate_grad_batches(0))
-    return trainer.accumulate_grad_batches if trainer is not None else 1
+        if isinstance(callback, GradientAccumulationScheduler):  # the number of the first epoch
+            accumulated = int(callback.get_accumulate_grad_batches(0))
+            break
+    return batch_size * processes(trainer)[1] * accumulated
 
 
 def refuse_other_steps(before: int | None, now: int) -> None:
-    """Go on only in steps of the same size, if a checkpoint says which; the schedule counts them.
+    """Refuse to resume in steps of another size, if known: the schedule counts steps.
 
     Raises:
         ValueError: If the steps so far saw another number of samples.

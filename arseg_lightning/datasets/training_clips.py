@@ -1,31 +1,112 @@
-"""Training data: augmented clips that end at a labelled frame, and how they become a batch."""
+"""Training clips: their frames, which end at a labelled one, their augmentation, and batches."""
 
 from __future__ import annotations
+
+from collections.abc import Container, Sequence
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, default_collate
 
 from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_tensor
-from arseg_lightning.datasets.clip_spans import ClipSpans
 from arseg_lightning.datasets.clips import reach
+from arseg_lightning.datasets.needs import Needs, TrainDistance
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.types import Clip, ClipBatch
 
-__all__ = ["TrainingClips", "collate"]
+__all__ = ["ClipSpans", "TrainingClips", "collate"]
+
+
+class ClipSpans:
+    """Chooses the frames of training clips: how many, how far apart.
+
+    Args:
+        needs: What the method needs.
+        keyframe_interval: L.
+        distance: Distance of a pair of a keyframe and a later frame: ``last`` is always L-1, as in
+            the paper; ``uniform`` draws from 1..L-1, as far as motion reaches.
+
+    Raises:
+        ValueError: If there are no frames between keyframes and clips are pairs with one.
+    """
+
+    def __init__(self, needs: Needs, keyframe_interval: int, distance: TrainDistance) -> None:
+        if needs.spacing == "keyframe" and keyframe_interval < 2:
+            raise ValueError(
+                f"keyframe_interval={keyframe_interval} leaves no frame between keyframes, and "
+                f"those are what this method is trained on: train with at least 2; test and "
+                f"validate a trained run with --data.keyframe_interval {keyframe_interval}"
+            )
+        self.needs = needs
+        self.keyframe_interval = keyframe_interval
+        self.distance: TrainDistance = distance
+        self._is_pair = needs.spacing == "keyframe"
+        self._steps = needs.frames - 1
+        self._gaps = (1, 1) if isinstance(needs.spacing, str) else needs.spacing
+
+    @property
+    def least(self) -> int:
+        """Frames of past that a labelled frame has to have."""
+        if self._is_pair:
+            return self.keyframe_interval - 1 if self.distance == "last" else 1
+        return self._steps * self._gaps[0]
+
+    def draw(
+        self,
+        frame: int,
+        past: int,
+        generator: np.random.Generator,
+        anchors: Container[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Choose the frames of a clip that ends at a labelled one, within its past.
+
+        The keyframe of a pair is one of the ``anchors``, frames that are no B-frames, as at
+        inference, if there is one in reach; by default all frames are anchors.
+        """
+        if self._is_pair:
+            distance = self.keyframe_interval - 1
+            if self.distance == "uniform":
+                distances: Sequence[int] = range(1, min(distance, past) + 1)
+                if anchors is not None:
+                    distances = [d for d in distances if frame - d in anchors] or distances
+                distance = distances[int(generator.integers(len(distances)))]
+            return frame - distance, frame
+        # One gap for the whole clip: its frames are evenly spaced.
+        shortest, longest = self._gaps
+        longest = min(longest, past // self._steps) if self._steps else longest
+        gap = int(generator.integers(shortest, longest + 1)) if longest > shortest else shortest
+        return tuple(range(frame - self._steps * gap, frame + 1, gap))
+
+    def window(self, frame: int, past: int) -> tuple[int, ...]:
+        """All frames that clips which end at a frame are made of."""
+        if self._is_pair and self.distance == "last":
+            return frame - (self.keyframe_interval - 1), frame
+        furthest = self.keyframe_interval - 1 if self._is_pair else self._steps * self._gaps[1]
+        return tuple(range(frame - min(past, furthest), frame + 1))
+
+    def refusal(self) -> str:
+        """Message that no frame has the past that clips need."""
+        if self._is_pair:
+            return (
+                f"no labelled frame has {self.least} frames of past since the last I-frame, which "
+                f"keyframe_interval={self.keyframe_interval} with "
+                f"train_distance={self.distance!r} needs; use longer clips, a smaller "
+                f"keyframe_interval, or train_distance=uniform"
+            )
+        return (
+            f"no labelled frame has {self.least} frames before it"
+            f"{' since the last I-frame' if self.needs.clip_motion else ''}, which clips of "
+            f"{self.needs.frames} frames need; use videos (or frames in order) in which labels "
+            f"have neighbours"
+        )
 
 
 class TrainingClips(Dataset[Clip]):
     """Clips that end at a labelled frame, as a method needs them; single images are the shortest.
 
-    Args:
-        reader: Reads the videos.
-        spans: Which frames make a clip.
-        augment: Augmentation.
-        normalise: Normalisation.
-        seed: Decides all draws, with epoch and index.
-        frame_cache_bytes: Disk for decoded frames; those of the first targets, as far as it goes.
+    All draws depend on seed, epoch and index alone. ``frame_cache_bytes`` of disk keep decoded
+    frames: those of the first targets, as far as it goes.
 
     Raises:
         ValueError: If no labelled frame has the past that the clips need.
@@ -50,6 +131,7 @@ class TrainingClips(Dataset[Clip]):
             self.targets += [(index, frame, past) for frame, past in pasts if past >= spans.least]
         if not self.targets:
             raise ValueError(spans.refusal())
+        self.streams = range(len(self.targets))  # each sample is one, when losses are validated
         self.num_cached = self._num_cached(frame_cache_bytes)
 
     def _num_cached(self, num_bytes: int) -> int:
@@ -71,9 +153,9 @@ class TrainingClips(Dataset[Clip]):
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, place: tuple[int, int] | int) -> Clip:
+    def __getitem__(self, key: tuple[int, int] | int) -> Clip:
         # Of a sampler other than ours, every epoch is the first: ``overfit_batches`` swaps it.
-        epoch, index = place if isinstance(place, tuple) else (0, place)
+        epoch, index = key if isinstance(key, tuple) else (0, key)
         generator = np.random.default_rng((self.seed, epoch, index))
         video, frame, past = self.targets[index]
         anchors = self.reader.motion_of(video).anchors if self.reader.with_motion else None
@@ -96,7 +178,7 @@ class TrainingClips(Dataset[Clip]):
 
 
 def collate(clips: list[Clip]) -> ClipBatch:
-    """Stack clips of one length and size, in a loader's process in memory shared with its owner."""
+    """Stack clips of one length and size; in a loader's process, in shared memory."""
     motion = [clip.motion for clip in clips if clip.motion is not None]
     valid = [clip.valid for clip in clips if clip.valid is not None]
     return ClipBatch(

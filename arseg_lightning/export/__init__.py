@@ -1,4 +1,4 @@
-"""A method as graphs for other runtimes: ONNX and ``torch.export``, with a written contract."""
+"""Export of methods as graphs, to ONNX and ``torch.export``, with a written contract."""
 
 from arseg_lightning.export.contract import CONTRACT_NAME, Contract, ExportFormat, read_contract
 from arseg_lightning.export.export import ExportSettings, export_method

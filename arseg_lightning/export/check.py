@@ -1,4 +1,4 @@
-"""Compares exported graphs with the method that they were made from."""
+"""Agreement of exported graphs with the method that they were made from."""
 
 from __future__ import annotations
 
@@ -12,15 +12,7 @@ from torch.nn import functional as F
 from arseg_lightning.export.contract import Agreement
 from arseg_lightning.export.graphs import RoleGraph, normalised
 from arseg_lightning.export.signature import named_results, next_state
-from arseg_lightning.methods import (
-    FrameInput,
-    Output,
-    Plan,
-    RoleCycle,
-    State,
-    VideoMethod,
-    nominal_steps,
-)
+from arseg_lightning.methods import FrameInput, Output, Plan, RoleCycle, State, VideoMethod
 
 __all__ = ["EQUAL_LABELS", "SCORE_TOLERANCE", "ExampleFrame", "Runner"]
 __all__ += ["agreements", "examples", "require_equal"]
@@ -50,8 +42,8 @@ def agreements(
 ) -> dict[str, tuple[Agreement, ...]]:
     """Run exported graphs and the method on the same streams, each with its own state.
 
-    A stream ends when every role has run twice (once where no frame but its keyframe has an
-    influence on another), or with the schedule.
+    A stream ends when every role has run twice (once where frames depend on their keyframe only),
+    or with the schedule.
 
     Args:
         method: The method, in evaluation mode.
@@ -60,22 +52,55 @@ def agreements(
         cycle: The schedule.
         streams: Endless streams, by name.
     """
-    found: dict[str, tuple[Agreement, ...]] = dict.fromkeys(graphs, ())
-    enough = 1 if method.needs.independent else 2
+    agreed: dict[str, tuple[Agreement, ...]] = dict.fromkeys(graphs, ())
     for name, stream in streams.items():
-        compared = _Comparison(method, graphs, runners, stream)
-        ran: list[str] = []
-        with torch.no_grad():
-            steps = nominal_steps(method, compared.move_on(), compared.step)
-            for _, roles in zip((*cycle.start, *cycle.cycle), steps, strict=False):
-                ran += roles
-                if all(ran.count(role) >= enough for role in graphs):
-                    break
-                compared.move_on()
-        for role, figures in compared.found.items():
-            # NumPy's extremes, unlike Python's, keep what is no number.
+        for role, figures in _compare(method, graphs, runners, cycle, stream).items():
+            # NumPy's extremes, unlike Python's, keep NaN.
             worst = zip((np.min, np.max, np.min), zip(*figures, strict=True), strict=True)
-            found[role] += (Agreement(name, *(float(of(column)) for of, column in worst)),)
+            agreed[role] += (Agreement(name, *(float(of(column)) for of, column in worst)),)
+    return agreed
+
+
+def _compare(
+    method: VideoMethod,
+    graphs: Mapping[str, RoleGraph],
+    runners: Mapping[str, Runner],
+    cycle: RoleCycle,
+    stream: Iterator[ExampleFrame],
+) -> dict[str, list[tuple[float, float, float]]]:
+    """By role, for each step: share of equal labels, greatest difference, and greatest score."""
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    known: dict[str, Tensor] = {}  # inputs of the graphs: frame and state
+
+    def frames() -> Iterator[FrameInput]:
+        graph = next(iter(graphs.values()))
+        for pixels in stream:
+            known.update(pixels)
+            seen = {**pixels, "image": normalised(pixels["image"], graph.normalise)}
+            yield FrameInput(**{name: seen[name] for name in graph.signature.frame})
+
+    def step(plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
+        output, state = method.step(plan.role, frame, state, **plan.inputs)
+        own = named_results(output, state, frame.size)
+        graph, given = graphs[plan.role], {**known, **plan.inputs}
+        results = runners[plan.role](*(given[name] for name in graph.inputs))
+        theirs = dict(zip(graph.outputs, results, strict=True))
+        known.update(next_state(theirs))
+        if output is not None:
+            equal = (own["labels"] == theirs["labels"]).double().mean().item()
+            off = (own["scores"] - theirs["scores"]).abs().max().item()
+            figures = (equal, off, own["scores"].abs().max().item())
+            found.setdefault(plan.role, []).append(figures)
+        return output, state
+
+    enough = 1 if method.needs.independent else 2
+    ran: list[str] = []
+    with torch.no_grad():
+        schedule = (*cycle.start, *cycle.cycle)
+        for _, (roles, _) in zip(schedule, method.run_frames(frames(), step), strict=False):
+            ran += roles
+            if all(ran.count(role) >= enough for role in graphs):
+                break
     return found
 
 
@@ -85,17 +110,17 @@ def require_equal(checks: Mapping[str, Sequence[Agreement]]) -> None:
     Raises:
         ValueError: If one does not.
     """
-    for role, role_checks in checks.items():
-        for check in role_checks:
-            allowed = SCORE_TOLERANCE * check.scores_scale
-            if check.equal_labels < EQUAL_LABELS or not check.scores_difference <= allowed:
-                raise ValueError(
-                    f"the exported {role} graph does not agree with the method on the "
-                    f"{check.example}: {check.equal_labels:.4%} of the labels are equal "
-                    f"({EQUAL_LABELS:.2%} needed), scores differ by up to "
-                    f"{check.scores_difference:.3g} ({allowed:.3g} allowed); nothing was "
-                    f"written; another version of torch or onnxruntime may help"
-                )
+    for role, check in ((role, check) for role, each in checks.items() for check in each):
+        allowed = SCORE_TOLERANCE * check.scores_scale
+        # Written so that NaN fails.
+        if check.equal_labels < EQUAL_LABELS or not check.scores_difference <= allowed:
+            raise ValueError(
+                f"the exported {role} graph does not agree with the method on the "
+                f"{check.example}: {check.equal_labels:.4%} of the labels are equal "
+                f"({EQUAL_LABELS:.2%} needed), scores differ by up to "
+                f"{check.scores_difference:.3g} ({allowed:.3g} allowed); nothing was "
+                f"written; another version of torch or onnxruntime may help"
+            )
 
 
 def examples(size: tuple[int, int], batch: bool = False) -> dict[str, Iterator[ExampleFrame]]:
@@ -114,52 +139,8 @@ def examples(size: tuple[int, int], batch: bool = False) -> dict[str, Iterator[E
     return streams
 
 
-class _Comparison:
-    """A stream through the method and through the graphs, step by step.
-
-    Attributes:
-        found: By role, for each step: share of equal labels, greatest difference of a score, and
-            greatest score.
-    """
-
-    def __init__(
-        self,
-        method: VideoMethod,
-        graphs: Mapping[str, RoleGraph],
-        runners: Mapping[str, Runner],
-        stream: Iterator[ExampleFrame],
-    ) -> None:
-        self.method, self.graphs, self.runners, self.stream = method, graphs, runners, stream
-        self.found: dict[str, list[tuple[float, float, float]]] = {}
-        self.known: dict[str, Tensor] = {}
-
-    def move_on(self) -> FrameInput:
-        """Take the next frame."""
-        any_graph = next(iter(self.graphs.values()))
-        pixels = next(self.stream)
-        self.known |= pixels
-        seen = {**pixels, "image": normalised(pixels["image"], any_graph.normalise)}
-        self.frame = FrameInput(**{name: seen[name] for name in any_graph.signature.frame})
-        return self.frame
-
-    def step(self, plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
-        """Take a step on both sides, on the current frame."""
-        output, state = self.method.step(plan.role, self.frame, state, **plan.inputs)
-        own = named_results(output, state, self.frame.size)
-        graph, known = self.graphs[plan.role], {**self.known, **plan.inputs}
-        results = self.runners[plan.role](*(known[name] for name in graph.inputs))
-        theirs = dict(zip(graph.outputs, results, strict=True))
-        self.known |= next_state(theirs)
-        if output is not None:
-            equal = (own["labels"] == theirs["labels"]).double().mean().item()
-            off = (own["scores"] - theirs["scores"]).abs().max().item()
-            figures = (equal, off, own["scores"].abs().max().item())
-            self.found.setdefault(plan.role, []).append(figures)
-        return output, state
-
-
 def _noise(size: tuple[int, int]) -> Iterator[ExampleFrame]:
-    """Pixels and vectors without any order: whatever an edge does wrong shows."""
+    """Pixels and vectors without any order: errors at edges show."""
     generator = torch.Generator().manual_seed(0)
     while True:
         image = torch.randint(0, 256, (1, *size, 3), generator=generator, dtype=torch.uint8)
@@ -173,7 +154,7 @@ def _moving(size: tuple[int, int]) -> Iterator[ExampleFrame]:
     generator = torch.Generator().manual_seed(1)
     height, width = size
     coarse = 255 * torch.rand(1, 3, 2 + height // 24, 2 + width // 24, generator=generator)
-    image = F.interpolate(coarse, size=size, mode="bilinear", align_corners=True)
+    image = F.interpolate(coarse, size=size, mode="bilinear", align_corners=True)  # (1, 3, H, W)
     blocks = (-(-height // _BLOCK), -(-width // _BLOCK))
     while True:
         vectors = torch.randint(-16, 17, (1, 2, *blocks), generator=generator) / 4  # quarter pixels
@@ -182,6 +163,6 @@ def _moving(size: tuple[int, int]) -> Iterator[ExampleFrame]:
             F.interpolate(each, scale_factor=_BLOCK)[:, :, :height, :width].contiguous()
             for each in (vectors, known)
         )
-        pixels = image.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
+        pixels = image.permute(0, 2, 3, 1).to(torch.uint8).contiguous()  # (1, H, W, 3)
         yield {"image": pixels, "motion": motion, "valid": valid.bool()}
         image = image.roll((2, -3), (2, 3))

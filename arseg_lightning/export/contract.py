@@ -1,4 +1,4 @@
-"""The contract of exported graphs: what goes into each, what comes out, and when each runs."""
+"""The contract of exported graphs: their inputs and outputs, and the schedule."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TensorContract:
         name: Its name in the graph.
         dtype: Type of its elements, in NumPy's words.
         shape: Its shape; an axis with a name instead of a number may have any length.
-        meaning: What it is, with its unit.
+        meaning: Its meaning, with its unit.
     """
 
     name: str
@@ -93,16 +93,16 @@ class GraphContract:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All graphs of a method, and what they were made for.
+    """All graphs of a method, and the settings that they were made for.
 
     Args:
         method: The method's class.
         name: The method's name in tables.
         format: Kind of files.
         size: Height and width of the frames.
-        class_names: Names of the classes; the position is the label.
+        class_names: Names of the classes; the index is the label.
         palette: Colour in which each class is shown.
-        normalisation: What the graphs do with pixels; no one has to do it before.
+        normalisation: Normalisation of pixels, which is a part of the graphs.
         motion: Where motion leads: to the last frame of a key role (``keyframe``), or to the frame
             before (``previous``); None if no graph reads any.
         chaining: How motion is composed over frames.
@@ -110,7 +110,7 @@ class Contract:
         independent: Whether frames of other roles depend on nothing but their keyframe.
         schedule: Roles of each frame: of those at the start, and of those that repeat.
         graphs: The graphs, by role.
-        versions: Versions of what made the files.
+        versions: Versions of the packages that made the files.
     """
 
     method: str
@@ -158,7 +158,10 @@ def read_contract(folder: Path) -> Contract:
         del facts["motion_law"]
         facts["normalisation"] = Normalisation(**facts["normalisation"])
         facts["schedule"] = RoleCycle(**facts["schedule"], repeats=True)
-        facts["graphs"] = {role: _graph(graph) for role, graph in facts["graphs"].items()}
+        kinds = {"inputs": TensorContract, "outputs": TensorContract, "checks": Agreement}
+        for role, graph in facts["graphs"].items():
+            parts = {name: tuple(kind(**t) for t in graph[name]) for name, kind in kinds.items()}
+            facts["graphs"][role] = GraphContract(**graph | parts)
         return Contract(**facts)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -166,15 +169,8 @@ def read_contract(folder: Path) -> Contract:
         ) from error
 
 
-def _graph(facts: dict[str, Any]) -> GraphContract:
-    """Build one graph's part of what JSON made of it."""
-    kinds = {"inputs": TensorContract, "outputs": TensorContract, "checks": Agreement}
-    parts = {name: tuple(kind(**each) for each in facts[name]) for name, kind in kinds.items()}
-    return GraphContract(**facts | parts)
-
-
 def _tuples(value: Any) -> Any:
-    """What JSON has as lists, as tuples at any depth."""
+    """JSON's lists as tuples, at any depth."""
     if isinstance(value, dict):
         return {key: _tuples(each) for key, each in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value

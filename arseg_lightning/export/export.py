@@ -1,4 +1,4 @@
-"""Writes the graphs of a method with their contract, checked against the method."""
+"""Export of a method: graphs with their contract, checked against the method."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """What the graphs are made for.
+    """Settings of an export.
 
     Args:
         size: Height and width of the frames.
@@ -97,7 +97,7 @@ def export_method(
 
 
 _ALGEBRA = Optimisations(factored_upsampling=False, fused_fusion=False, channels_last=False)
-"""What needs no kernels of ours; the layout in memory is the runtime's own choice."""
+"""Optimisations without custom kernels; the memory layout is chosen by the runtime."""
 
 _ENDINGS: dict[ExportFormat, str] = {"onnx": "onnx", "torch": "pt2"}
 
@@ -117,6 +117,10 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
     streams = examples(settings.size, settings.any_batch)
     checks = agreements(copy.deepcopy(method).eval(), graphs, runners, cycle, streams)
     require_equal(checks)
+    versions = package_versions("torch")
+    if settings.format == "onnx":
+        packages = ("onnx", "onnxscript", "onnxruntime")
+        versions |= package_versions(*packages) | {"opset": str(OPSET)}
     parts = {
         role: GraphContract(
             file=files[role],
@@ -146,12 +150,12 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
         independent=method.needs.independent,
         schedule=cycle,
         graphs=parts,
-        versions=_versions(settings.format),
+        versions=versions,
     )
 
 
 def _write(graph: RoleGraph, path: Path, settings: ExportSettings) -> Runner:
-    """Write a graph, and open what was written."""
+    """Write a graph, and open the file."""
     # An example of one frame would fix the number of frames.
     example = graph.example(2 if settings.any_batch else 1)
     axes = graph.dynamic_shapes(torch.export.Dim("batch")) if settings.any_batch else None
@@ -175,7 +179,7 @@ def _write(graph: RoleGraph, path: Path, settings: ExportSettings) -> Runner:
 def _tensors(
     likes: Mapping[str, Tensor], graph: RoleGraph, any_batch: bool, state: str
 ) -> tuple[TensorContract, ...]:
-    """What goes into a graph or comes out of it; ``state`` says what a tensor of the state is."""
+    """Describe inputs or outputs of a graph; ``state`` describes a tensor of the state."""
     found = []
     for name, like in likes.items():
         meaning = state.format(name.removeprefix(NEXT))
@@ -187,9 +191,3 @@ def _tensors(
         dtype = str(like.dtype).removeprefix("torch.")
         found.append(TensorContract(name, dtype, shape, _MEANINGS.get(name, meaning)))
     return tuple(found)
-
-
-def _versions(format: ExportFormat) -> dict[str, str]:
-    """Versions of what made the files."""
-    packages = ("torch", "onnx", "onnxscript", "onnxruntime") if format == "onnx" else ("torch",)
-    return package_versions(*packages) | ({"opset": str(OPSET)} if format == "onnx" else {})

@@ -1,4 +1,4 @@
-"""The step of a role as a graph: from named tensors to named tensors."""
+"""The step of a role as a function from named tensors to named tensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RoleGraph(nn.Module):
     Args:
         method: The method, in evaluation mode.
         role: The role.
-        signature: What its step reads and gives.
+        signature: Inputs and outputs of its step.
         normalise: Normalisation of images, which becomes a part of the graph.
 
     Attributes:
@@ -41,7 +41,7 @@ class RoleGraph(nn.Module):
         self.eval()
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Take the step; what it is given and does not read is zeros, which leave no trace."""
+        """Take the step; inputs that it does not read are zeros, which leave no trace."""
         given = dict(zip(self.inputs, tensors, strict=True))
         if "image" in given:
             given["image"] = normalised(given["image"], self.normalise)
@@ -53,7 +53,7 @@ class RoleGraph(nn.Module):
         )
         output, after = self.method.step(self.role, FrameInput(**frame), state, **planned)
         results = named_results(output, after, self.size)
-        # An input that comes out again under another name is copied: names are tensors.
+        # An input that is returned under another name is copied: outputs are new tensors.
         return tuple(
             each.clone() if any(each is tensor for tensor in tensors) else each
             for each in (results[name] for name in self.outputs)
@@ -70,7 +70,7 @@ class RoleGraph(nn.Module):
         return (tuple({} if name in planned else {0: batch} for name in self.inputs),)
 
     def _zeros(self, name: str, batch: int) -> Tensor:
-        """Zeros in the place of what the step is given; what is planned counts no frames."""
+        """Zeros like an input of the step; planned tensors have no batch axis."""
         like = self.signature.given[name]
         shape = like.shape if name in self.signature.planned else (batch, *like.shape[1:])
         return torch.zeros(shape, dtype=like.dtype)

@@ -1,4 +1,4 @@
-"""Graphs as ONNX files: written by torch, run by ONNX Runtime."""
+"""ONNX files of graphs: written by torch, run by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -78,46 +78,41 @@ class OnnxGraph:
             )
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads = threads or torch.get_num_threads()
-        self.session = self._open(path, options, list(providers))
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing; export again")
+        errors = self._runtime.capi.onnxruntime_pybind11_state
+        try:
+            self.session = self._runtime.InferenceSession(
+                str(path), options, providers=list(providers)
+            )
+        except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
+            raise ValueError(
+                f"{path} is not an ONNX file that ONNX Runtime reads ({error}); export again"
+            ) from error
         self.inputs = [each.name for each in self.session.get_inputs()]
         self.outputs = [each.name for each in self.session.get_outputs()]
 
     def __call__(self, *arguments: Tensor) -> tuple[Tensor, ...]:
         """Run the graph on inputs in order."""
-        values = [self._value(argument) for argument in arguments]
-        feeds = dict(zip(self.inputs, values, strict=True))
-        results = self.session.run_with_ort_values(self.outputs, feeds)
-        return tuple(self._tensor(result) for result in results)
-
-    def _open(self, path: Path, options: Any, providers: list[str]) -> Any:
-        """Read the file."""
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing; export again")
-        errors = self._runtime.capi.onnxruntime_pybind11_state
-        try:
-            return self._runtime.InferenceSession(str(path), options, providers=providers)
-        except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
-            raise ValueError(
-                f"{path} is not an ONNX file that ONNX Runtime reads ({error}); export again"
-            ) from error
-
-    def _value(self, tensor: Tensor) -> Any:
-        """Lend a tensor's memory to ONNX Runtime; it does not know torch's booleans."""
-        lend = self._runtime.OrtValue
-        tensor = tensor.detach().contiguous()
-        if tensor.dtype == torch.bool:
-            return lend.ortvalue_from_numpy(tensor.cpu().numpy())
-        return lend.from_dlpack(tensor)
-
-    def _tensor(self, result: Any) -> Tensor:
-        """Take over the memory of a result; booleans come as bytes."""
-        tensor = from_dlpack(result)
-        return tensor.view(torch.bool) if result.data_type() == "tensor(bool)" else tensor
+        lend, feeds = self._runtime.OrtValue, {}
+        for name, argument in zip(self.inputs, arguments, strict=True):
+            tensor = argument.detach().contiguous()
+            # ONNX Runtime takes no booleans by DLPack, and returns them as bytes.
+            if tensor.dtype == torch.bool:
+                feeds[name] = lend.ortvalue_from_numpy(tensor.cpu().numpy())
+            else:
+                feeds[name] = lend.from_dlpack(tensor)
+        results = []
+        for result in self.session.run_with_ort_values(self.outputs, feeds):
+            tensor = from_dlpack(result)
+            is_bool = result.data_type() == "tensor(bool)"
+            results.append(tensor.view(torch.bool) if is_bool else tensor)
+        return tuple(results)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out what the exporter says about itself."""
+    """Silence the exporter's notes about itself."""
     # torchvision's operators are not registered without torchvision, which nothing here uses
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level

@@ -1,4 +1,4 @@
-"""Exported graphs on ONNX Runtime in the place of the method that they were made from."""
+"""A video method whose steps are exported graphs on ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ __all__ = ["OnnxMethod"]
 class OnnxMethod(VideoMethod):
     """A method whose steps are computed by ONNX Runtime.
 
-    Its schedule is the exported one. Of a method that only tells keyframes from other frames, it
-    is a clock, and another one may take its place: ``method.clock = Adaptive()``.
+    Its schedule is the exported one. Where that only tells keyframes from other frames, it is a
+    clock, and may be replaced: ``method.clock = Adaptive()``.
 
-    It takes the normalised frames that all methods take. The graphs want pixels, so those are
-    computed back first, which is exact as long as the frames were made of whole pixels.
+    It takes normalised frames, as all methods do. The graphs take pixels, so the normalisation is
+    undone first, which is exact as long as the frames were made of whole pixels.
 
     Args:
-        folder: What ``python -m arseg_lightning export`` has written.
+        folder: A folder that ``python -m arseg_lightning export`` has written.
         providers: ONNX Runtime's execution providers, the preferred first.
         threads: Threads of an operator; by default as many as torch uses.
 
@@ -59,10 +59,14 @@ class OnnxMethod(VideoMethod):
                 "of `python -m arseg_lightning export --format onnx`"
             )
         self.roles, self.key_roles = tuple(contract.graphs), frozenset(contract.key_roles)
-        needs = Needs(motion=contract.motion, independent=contract.independent)
-        self.needs = needs
-        self.period = len(contract.schedule.cycle)
-        self.clock, self.has_own_clock = self._clock(), True
+        self.needs = Needs(motion=contract.motion, independent=contract.independent)
+        schedule = contract.schedule
+        self.period, self.has_own_clock = len(schedule.cycle), True
+        # A schedule of one keyframe and then other frames is what a clock decides.
+        others = tuple(role for role in self.roles if role not in self.key_roles)
+        keyframe_cycle = (contract.key_roles, *[others] * (self.period - 1))
+        if len(self.roles) == 2 and (schedule.start, schedule.cycle) == ((), keyframe_cycle):
+            self.clock = EveryL(self.period)
         self.graphs = {
             role: OnnxGraph(Path(folder) / graph.file, providers, threads)
             for role, graph in contract.graphs.items()
@@ -74,7 +78,7 @@ class OnnxMethod(VideoMethod):
         return self.contract.name
 
     def begin(self) -> list[str]:
-        """The roles of a frame that are still to come."""
+        """The roles of the current frame that have not run yet."""
         return []
 
     def plan(self, info: FrameInfo, state: State, memory: list[str]) -> Plan:
@@ -120,11 +124,7 @@ class OnnxMethod(VideoMethod):
         return output, {**state, **next_state(named)}
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
-        """Refuse: graphs do not learn.
-
-        Raises:
-            ValueError: Always.
-        """
+        """Raise, always: graphs do not learn."""
         raise ValueError(
             f"exported graphs of {self.contract.method} do not learn; train the method, and export "
             f"it again"
@@ -134,17 +134,8 @@ class OnnxMethod(VideoMethod):
         """Itself: it was optimised when it was exported."""
         return self
 
-    def _clock(self) -> EveryL | None:
-        """The clock of a method that does nothing but tell keyframes from other frames."""
-        schedule = self.contract.schedule
-        others = tuple(role for role in self.roles if role not in self.key_roles)
-        cycle = (tuple(self.key_roles), *[others] * (len(schedule.cycle) - 1))
-        if len(self.roles) == 2 and (schedule.start, schedule.cycle) == ((), cycle):
-            return EveryL(len(cycle))
-        return None
-
     def _check_size(self, image: Tensor) -> None:
-        """Raise if images do not fit the graphs."""
+        """Raise if images are not of the size or number of the graphs."""
         height, width = self.contract.size
         if tuple(image.shape[1:]) != (3, height, width):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Finds the schedule of a method, and what the step of each role reads and gives."""
+"""Schedule of a method, and the inputs and outputs of each role's step, found without values."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from arseg_lightning.methods import (
     RoleCycle,
     State,
     VideoMethod,
-    blank_frame,
-    nominal_steps,
+    once_per_shape,
     role_cycle,
 )
 from arseg_lightning.methods.plan import check_state
@@ -28,22 +27,22 @@ from arseg_lightning.methods.plan import check_state
 __all__ = ["FRAME", "NEXT", "Signature", "lay_out", "named_results", "next_state"]
 
 FRAME = ("image", "motion", "valid")
-"""What a step is given of a frame, by the names of :class:`FrameInput`."""
+"""Tensors of a frame, by the names of :class:`FrameInput`."""
 
 NEXT = "next_"
-"""Before the name of a state tensor: what the graph makes of it."""
+"""Prefix of a state tensor that a graph returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What the step of a role is given, what it reads of that, and what it gives.
+    """Inputs and outputs of a role's step.
 
     All tensors are on the meta device: they have shapes and types, and no values.
 
     Args:
-        frame: What it is given of a frame: of ``image``, ``motion`` and ``valid``.
+        frame: Tensors of the frame that it is given: of ``image``, ``motion`` and ``valid``.
         state: The state that it is given.
-        planned: What the plan has made for it.
+        planned: Tensors that the plan has made for it.
         inputs: Names of the tensors that it reads, in the order above.
         results: ``labels`` and ``scores``, if the role gives scores, and ``next_NAME`` for each
             tensor of the state that is not the one that came in.
@@ -59,7 +58,7 @@ class Signature:
 
     @property
     def given(self) -> dict[str, Tensor]:
-        """All that it is given."""
+        """All tensors that it is given."""
         return {**self.frame, **self.state, **self.planned}
 
     def __str__(self) -> str:
@@ -96,6 +95,7 @@ def lay_out(method: VideoMethod, size: tuple[int, int]) -> tuple[RoleCycle, dict
     blank = on_meta(method)
     found: dict[str, Signature] = {}
 
+    @once_per_shape
     def step(plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
         output, state, signature = _observe(blank, plan, frame, state)
         known = found.setdefault(plan.role, signature)
@@ -107,7 +107,7 @@ def lay_out(method: VideoMethod, size: tuple[int, int]) -> tuple[RoleCycle, dict
         return output, state
 
     with torch.no_grad():
-        cycle = role_cycle(blank, nominal_steps(blank, blank_frame(blank, size), step))
+        cycle = role_cycle(blank, size, step)
     if missing := [role for role in method.roles if role not in found]:
         raise ValueError(
             f"the schedule of {method.name} never reaches the role {', '.join(missing)}, so that "
@@ -118,7 +118,7 @@ def lay_out(method: VideoMethod, size: tuple[int, int]) -> tuple[RoleCycle, dict
 
 
 def named_results(output: Output | None, state: State, size: tuple[int, int]) -> dict[str, Tensor]:
-    """What a step gives, by the names that it has in a graph."""
+    """The results of a step, by their names in a graph."""
     results = {NEXT + name: tensor for name, tensor in state.items()}
     if output is None:
         return results
@@ -129,12 +129,12 @@ def named_results(output: Output | None, state: State, size: tuple[int, int]) ->
 
 
 def next_state(results: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The new tensors of the state, of what a graph gives."""
+    """The new tensors of the state among the results of a graph."""
     return {key.removeprefix(NEXT): t for key, t in results.items() if key.startswith(NEXT)}
 
 
 class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes which tensors operators read: to hand one on is no reading."""
+    """Notes which tensors operators read; passing one on is no reading."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -143,7 +143,7 @@ class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Do what an operator does."""
+        """Run an operator."""
         self.ids.update(map(id, tree_leaves((args, kwargs))))
         return func(*args, **(kwargs or {}))
 
@@ -151,7 +151,7 @@ class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def _observe(
     method: VideoMethod, plan: Plan, frame: FrameInput, state: State
 ) -> tuple[Output | None, State, Signature]:
-    """Take a step, on tensors of its own so that each can be told from the others."""
+    """Take a step, on copies of its inputs so that each tensor has its identity."""
     parts = ({name: getattr(frame, name) for name in FRAME}, state, plan.inputs)
     of_frame, of_state, planned = (
         {name: torch.empty_like(t, device="meta") for name, t in part.items() if t is not None}
@@ -163,7 +163,7 @@ def _observe(
     after = check_state(after, method.name)
     made = {name: tensor for name, tensor in after.items() if tensor is not of_state.get(name)}
     results = named_results(output, made, frame.size)
-    reads.ids.update(map(id, results.values()))  # what comes out under another name is read too
+    reads.ids.update(map(id, results.values()))  # an output under another name is read too
     names = (*of_frame, *of_state, *planned, *results)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(

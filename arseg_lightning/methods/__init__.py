@@ -10,9 +10,9 @@ from arseg_lightning.methods.dff import DFF, FlowFactory
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
 from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFactory, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
-from arseg_lightning.methods.plan import FrameInput, Plan, State
+from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
 from arseg_lightning.methods.runner import Stream
-from arseg_lightning.methods.schedule import RoleCycle, blank_frame, nominal_steps, role_cycle
+from arseg_lightning.methods.schedule import RoleCycle, once_per_shape, role_cycle
 from arseg_lightning.methods.stream_frame import (
     Executed,
     PlannedFrame,
@@ -23,7 +23,7 @@ from arseg_lightning.methods.taplab import TapLab
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
 DEFAULT_METHOD: NetworkMethodFactory = ARSeg
-"""What is measured where no method is named."""
+"""The method that is measured where none is named."""
 
 TRAINING_FREE: tuple[NetworkMethodFactory, ...] = (
     PerFrame,
@@ -62,13 +62,13 @@ __all__ = [
     "RoleCycle",
     "SegmentorFactory",
     "State",
+    "StepFunction",
     "Stream",
     "StreamResult",
     "StreamTrace",
     "TapLab",
     "VideoMethod",
-    "blank_frame",
-    "nominal_steps",
+    "once_per_shape",
     "role_cycle",
     "shared",
 ]

@@ -1,4 +1,4 @@
-"""Accel: a warped feature's scores, and those of a small network that sees the current frame."""
+"""Accel: scores of a warped feature fused with those of a small network on the current frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Trains = Literal["all", "fusion"]
 
 
 class Accel(DFF):
-    """DFF's scores (the reference) and those of an update network, put together by a 1x1.
+    """DFF's scores (the reference) and those of an update network, fused by a 1x1 convolution.
 
     The 1x1 convolution starts as the update network's scores alone.
 
@@ -63,14 +63,9 @@ class Accel(DFF):
         self.update_network = update_network(num_classes)
         classes = self.network.num_classes
         self.fusion = nn.Conv2d(2 * classes, classes, 1)
-        with torch.no_grad():
-            eye = torch.eye(classes)[:, :, None, None]
-            self.fusion.load_state_dict(
-                {
-                    "weight": torch.cat([eye, torch.zeros_like(eye)], dim=1),
-                    "bias": torch.zeros(classes),
-                }
-            )
+        for parameter in self.fusion.parameters():
+            nn.init.zeros_(parameter)
+        nn.init.eye_(self.fusion.weight.view(classes, -1))  # the update network's scores come first
         if trains == "fusion":
             self.freeze("network", "update_network", *(["flow"] if self.flow is not None else []))
 
@@ -83,14 +78,13 @@ class Accel(DFF):
             return reference, state
         with section("network"):
             update = self.update_network.output(frame.image)
-            one, other = update.scores, reference.scores  # (B, K, h, w) each
-            finer = update if one.shape[-1] >= other.shape[-1] else reference
-            size = finer.scores.shape[-2:]
+            finer = max(update, reference, key=lambda output: output.scores.shape[-1])
+            height, width = finer.scores.shape[-2:]
             both = [
-                resize_scores(each.scores, (size[0], size[1]), each.align_corners)
+                resize_scores(each.scores, (height, width), each.align_corners)
                 for each in (update, reference)
             ]
-            scores = self.fusion(torch.cat(both, dim=1))
+            scores = self.fusion(torch.cat(both, dim=1))  # (B, 2K, h, w) -> (B, K, h, w)
         return Output(scores, finer.align_corners, side=update.side), state
 
     def baselines(self) -> dict[str, VideoMethod]:

@@ -48,7 +48,7 @@ class ARSeg(VideoMethod):
             convolution, frozen (FST's implicit constraint), or learns its own.
         epochs_without_fusion: Epochs at the start in which the low-res network is trained
             alone; 50 of 100 for CamVid in the paper.
-        clock: When a frame becomes a keyframe; every L-th by default.
+        clock: Decides when a frame becomes a keyframe; every L-th by default.
 
     Raises:
         ValueError: If the ratio is not in (0, 1].

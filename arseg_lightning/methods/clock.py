@@ -1,4 +1,4 @@
-"""When a frame of a stream becomes a keyframe: clocks, and what they know of a frame."""
+"""Keyframe clocks, and the facts about a frame that they and plans decide on."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["Adaptive", "Clock", "CodecKeyframes", "EveryL", "FrameInfo"]
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """What a plan knows of a frame.
+    """The facts about a frame that a plan knows.
 
     Args:
-        index: Frames since the stream began, or began again.
+        index: Frames since the stream started, or started again.
         distance: Frames since the last frame of a key role (since the start if there was none).
         start: Why nothing before the frame can be referred to (``start``, ``reconnected after
             …``, ``no motion``); None if it can.
@@ -51,7 +51,7 @@ class FrameInfo:
 
     @cached_property
     def residual(self) -> NDArray[np.int16]:
-        """The picture less what the one before it, moved by whole pixels, predicts: (H, W, 3)."""
+        """The image minus its prediction, the one before moved by whole pixels: (H, W, 3)."""
         if self.find_residual is None:
             return np.zeros((*self.size, 3), np.int16)
         return self.find_residual()
@@ -63,18 +63,18 @@ class FrameInfo:
 
     @property
     def lost_share(self) -> float:
-        """Share of the frame's area that no motion leads from to the last key frame."""
+        """Share of the frame's area that no motion leads from to the last keyframe."""
         return 1.0 - float(self.motion.valid[::BLOCK_SIZE, ::BLOCK_SIZE].mean())
 
     @property
     def motion_energy(self) -> float:
-        """Mean length of the motion to the last key frame, as a share of the image's diagonal."""
+        """Mean length of the motion to the last keyframe, as a share of the image's diagonal."""
         x, y = self.motion.xy[:, ::BLOCK_SIZE, ::BLOCK_SIZE]
         return float(np.hypot(x, y).mean()) / math.hypot(*self.motion.size)
 
 
 class Clock(ABC):
-    """Decides which frames become keyframes beyond those that must.
+    """Decides which frames become keyframes, beyond those that must.
 
     The first frame of a stream, one after a restart and one without motion always do, and no
     clock is asked. Where a B-frame would become one, the next frame that is none does.
@@ -107,7 +107,7 @@ class EveryL(Clock):
     Args:
         keyframe_interval: L.
         on_intra: Whether each I-frame of the codec is a keyframe too. Motion does not lead across
-            it; without, the frame is taken to show what the one before it showed, in place.
+            it; without, the frame is taken to show what the one before it showed, unmoved.
 
     Raises:
         ValueError: If the interval is below 1.
@@ -186,7 +186,7 @@ class Adaptive(CodecKeyframes):
         self.motion_energy, self.scene_cut = motion_energy, scene_cut
 
     def reason(self, info: FrameInfo) -> str | None:
-        """A scene cut or the bound at once; lost area or far motion after the least interval."""
+        """A scene cut or the bound at once; lost area or long motion after the least interval."""
         if info.is_intra:
             return "I-frame"
         if info.intra_share > self.scene_cut:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock
-from arseg_lightning.methods.method import Needs, VideoMethod
-from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.method import Needs
+from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.models.timing import section
@@ -39,8 +39,8 @@ class DFF(PerFrame):
             is warped again and again; or to the keyframe (``keyframe``), whose feature is warped
             once.
         frames: Frames of a training clip, the first of which is the keyframe; the last is labelled.
-        loss: What is minimised on the last frame; cross entropy by default.
-        clock: When a frame becomes a keyframe; every L-th by default, published with L = 5.
+        loss: Segmentation loss of the last frame; cross entropy by default.
+        clock: Decides when a frame becomes a keyframe; every L-th by default, published with L = 5.
 
     Raises:
         ValueError: If there are fewer than 2 frames, or motion leads elsewhere.
@@ -83,28 +83,31 @@ class DFF(PerFrame):
         if role == "keyframe":
             with section("network"):
                 output = self.network.output(frame.image)
-            assert output.feature is not None
-            return output, self._remember(output.feature, frame)
-        feature = self.warped(frame, state)
-        with section("network"):
-            scores = self.network.classifier(feature)
-        output = Output(scores, self.network.align_corners, feature)
-        return output, state if self.motion == "keyframe" else self._remember(feature, frame)
+        else:
+            feature = self.warped(frame, state)
+            with section("network"):
+                scores = self.network.classifier(feature)
+            output = Output(scores, self.network.align_corners, feature)
+            if self.motion == "keyframe":
+                return output, state
+        assert output.feature is not None
+        images = {} if self.flow is None else {"previous_image": frame.image}
+        return output, {"feature": output.feature, **images}
 
     def warped(self, frame: FrameInput, state: State) -> Tensor:
-        """Warp what the state remembers to the current frame, (B, C, h, w)."""
+        """Warp the feature of the state to the current frame, (B, C, h, w)."""
         feature = state["feature"]
         if self.flow is None:
             with section("warp"):
                 return warp_to(feature, frame.field())
         with section("network"):
-            motion = self.flow(frame.image, state["previous_image"])
+            motion = self.flow(frame.image, state["previous_image"])  # (B, 2, h', w')
         with section("warp"):
             size = (feature.shape[-2], feature.shape[-1])
             return warp(feature, motion_to_grid(motion, size))
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
-        """Go through each clip as a stream does, and segment its last frame."""
+        """Run each clip as a stream, and segment its last frame."""
         outputs = self.unroll(clip)
         segmentation = self.loss(outputs[-1], clip.labels[:, -1])
         side = outputs[0].side
@@ -114,10 +117,3 @@ class DFF(PerFrame):
             # gradient for every parameter, and get zeros.
             segmentation = segmentation + 0.0 * torch.stack([each.sum() for each in unused]).sum()
         return {"segmentation": segmentation}
-
-    def baselines(self) -> dict[str, VideoMethod]:
-        """Its network on every frame."""
-        return {"1x": PerFrame(0, shared(self.network))}
-
-    def _remember(self, feature: Tensor, frame: FrameInput) -> State:
-        return {"feature": feature} | ({} if self.flow is None else {"previous_image": frame.image})

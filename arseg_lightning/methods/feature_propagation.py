@@ -1,4 +1,4 @@
-"""Motion alone between keyframes: the keyframe's feature is warped and classified."""
+"""Feature propagation by motion alone, without any training of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock
-from arseg_lightning.methods.method import Needs, VideoMethod
-from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.method import Needs
+from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.models.timing import section
@@ -19,14 +19,14 @@ __all__ = ["FeaturePropagation"]
 class FeaturePropagation(PerFrame):
     """Segments keyframes; on other frames the keyframe's feature is warped and classified.
 
-    The network is trained on single frames; what is between keyframes has nothing to learn.
+    The network is trained on single frames; the propagation has nothing to learn.
 
     Args:
         num_classes: Number of classes.
         network: Builds the segmentation network, run on keyframes only.
         convention: ``exact``, or ``paper`` for its sampling of the warp.
-        loss: What the network is trained with; cross entropy by default.
-        clock: When a frame becomes a keyframe; every L-th by default.
+        loss: Segmentation loss; cross entropy by default.
+        clock: Decides when a frame becomes a keyframe; every L-th by default.
 
     Source: Hu et al., CVPR 2023, ablation "+ W_MV only"; Zhu et al., Deep Feature Flow, CVPR 2017,
         with the codec's motion for the flow.
@@ -62,7 +62,3 @@ class FeaturePropagation(PerFrame):
         with section("network"):
             scores = self.network.classifier(warped)
         return Output(scores, self.network.align_corners, warped), state
-
-    def baselines(self) -> dict[str, VideoMethod]:
-        """Its network on every frame."""
-        return {"1x": PerFrame(0, shared(self.network))}

@@ -1,4 +1,4 @@
-"""Follows the motion of a stream: to the frame before, and to the last keyframe."""
+"""Motion of a stream: to the frame before, and to the last keyframe."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["MotionTrack", "residual"]
 
 
 class MotionTrack:
-    """The motion of a stream since its last start, composed as far as anyone asks.
+    """The motion of a stream since its last start, composed only when asked for.
 
     Args:
         first: The frame that starts it.
-        method: What the motion is for.
+        method: The method; it says which motion it needs.
         chaining: How motion is composed.
     """
 
@@ -31,7 +31,7 @@ class MotionTrack:
         self.wanted = method.needs.motion
         self.composes = method.composes_motion
         self._current, self._is_first = first, True
-        self._before: NDArray[np.uint8] | None = None  # the picture before the current one
+        self._before: NDArray[np.uint8] | None = None  # the image before the current one
         self._step_motion: Motion | None = None
         self._index = first.frame.index
         size = first.frame.size
@@ -79,7 +79,7 @@ class MotionTrack:
         return self._step_motion
 
     def residual(self) -> NDArray[np.int16]:
-        """The current picture's :func:`residual` against the one before.
+        """The current image's :func:`residual` against the one before.
 
         Raises:
             ValueError: If the method does not need motion to the frame before.
@@ -108,7 +108,7 @@ class MotionTrack:
 def residual(
     image: NDArray[np.uint8], previous: NDArray[np.uint8], motion: Motion
 ) -> NDArray[np.int16]:
-    """What is left of a picture beside what the one before it, moved by whole pixels, predicts.
+    """An image minus its prediction: the one before it, moved by whole pixels.
 
     Shapes:
         image, previous: (H, W, 3)   returns: (H, W, 3)

@@ -1,4 +1,4 @@
-"""Every frame by itself, at one resolution: the paper's 1.0x and s x baselines."""
+"""Per-frame segmentation at one resolution: the paper's 1.0x and s x baselines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PerFrame(VideoMethod):
         network: Builds the segmentation network.
         resolution_ratio: Scale s of the network's input; scores are brought back to full size.
         convention: ``paper`` truncates the input's size where ``exact`` rounds it.
-        loss: What the network is trained with; cross entropy by default.
+        loss: Segmentation loss; cross entropy by default.
 
     Raises:
         ValueError: If the ratio is not in (0, 1], or there is no such convention.
@@ -68,9 +68,13 @@ class PerFrame(VideoMethod):
         output, _ = self.step(self.roles[0], FrameInput(clip.images[:, -1]), {})
         return {"segmentation": self.loss(output, clip.labels[:, -1])}
 
+    def baselines(self) -> dict[str, VideoMethod]:
+        """Its network on every frame, for subclasses that have keyframes."""
+        return {"1x": PerFrame(0, shared(self.network))} if self.key_roles else {}
+
 
 def shared(network: nn.Module) -> SegmentorFactory:
-    """A factory that gives out a network which there is already, for methods that share it."""
+    """Make a factory that returns an existing network, for methods that share it."""
     if not isinstance(network, Segmentor):
         raise TypeError(f"{type(network).__name__} is no segmentor")
     return lambda num_classes: network

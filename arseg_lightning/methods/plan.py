@@ -1,16 +1,17 @@
-"""What goes in and out of a method's step: plans, frames and states."""
+"""Inputs and outputs of a method's step: plans, frames and states."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["FrameInput", "Plan", "State", "check_state"]
+__all__ = ["FrameInput", "Plan", "State", "StepFunction", "check_state"]
 
 State = Mapping[str, Tensor]
 """What a stream remembers from frame to frame: tensors by name, the batch axis first."""
@@ -18,7 +19,7 @@ State = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done with a frame: data, of which log, cost and export are made.
+    """The next step of a frame, as data: log, cost and export are made of it.
 
     Args:
         role: Which step runs, in the method's own words.
@@ -37,12 +38,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class FrameInput:
-    """What a step is given of a frame.
+    """The tensors of a frame that a step is given.
 
     Args:
         image: Normalised RGB at full resolution, (B, 3, H, W).
-        motion: Backward motion in pixels, (B, 2, H, W), leading where ``Needs.motion`` says; zero
-            where there is nothing to lead to. None if the method needs none.
+        motion: Backward motion in pixels, (B, 2, H, W), to the frame that ``Needs.motion`` names;
+            zero where there is none. None if the method needs no motion.
         valid: False where no vector led there and the motion was filled in, bool (B, 1, H, W).
     """
 
@@ -57,9 +58,9 @@ class FrameInput:
 
     @classmethod
     def of(cls, clip: ClipBatch, index: int) -> FrameInput:
-        """A frame of each of several clips."""
-        motion = None if clip.motion is None else clip.motion[:, index]
-        valid = None if clip.valid is None else clip.valid[:, index, None]
+        """Take one frame of each of several clips."""
+        motion = None if clip.motion is None else clip.motion[:, index]  # (B, 2, H, W)
+        valid = None if clip.valid is None else clip.valid[:, index, None]  # (B, 1, H, W)
         return cls(clip.images[:, index], motion, valid)
 
     @classmethod
@@ -81,19 +82,18 @@ class FrameInput:
         return self.motion
 
 
-def check_state(state: State, name: str) -> State:
-    """Return a state, or raise if it is not tensors by name.
+StepFunction = Callable[[Plan, FrameInput, State], tuple[Output | None, State]]
+"""Takes a step as planned: as the method does, or counting, or on a graph."""
 
-    Args:
-        state: What a step has returned.
-        name: The method's name.
-    """
+
+def check_state(state: State, name: str) -> State:
+    """Return the state of the method called ``name``, or raise if it is not tensors by name."""
     what = type(state).__name__
     if isinstance(state, Mapping):
         wrong = {k: type(v).__name__ for k, v in state.items() if not isinstance(v, Tensor)}
         if not wrong:
             return state
-        what = ", ".join(f"{name}: {kind}" for name, kind in wrong.items())
+        what = ", ".join(f"{key}: {kind}" for key, kind in wrong.items())
     raise TypeError(
         f"the state of {name} is a mapping of names to tensors, got {what}; what is no tensor "
         f"belongs into its memory (begin)"

@@ -1,4 +1,4 @@
-"""A stream of frames through a method: the one loop that runs methods everywhere."""
+"""Streams of frames through a method: the one loop that runs methods on video."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods.clock import FrameInfo
@@ -26,14 +24,14 @@ __all__ = ["Stream"]
 
 
 class Stream:
-    """A stream of frames through a method: its clock, its motion, its state, its memory.
+    """A stream of frames through a method: it keeps motion, state and memory.
 
     Several streams of a method share its networks and nothing else. Memory does not grow. ``fit``'s
     validation, ``test``, ``predict`` and ``bench`` all push frames through it.
 
     Args:
         method: The method, on its device, in eval mode.
-        normalise: How its networks want their images.
+        normalise: Normalisation that its networks were trained with.
         chaining: How motion is composed over frames.
         dtype: Type of the images that its networks take; motion stays float32.
 
@@ -58,8 +56,8 @@ class Stream:
         self.dtype = dtype
         self.device = next((p.device for p in method.parameters()), torch.device("cpu"))
         normalise = normalise or Normalisation()
-        statistics = torch.tensor([normalise.mean, normalise.std], device=self.device)
-        self._mean, self._std = statistics  # (3,) each
+        # (3,) each
+        self._mean, self._std = torch.tensor([normalise.mean, normalise.std], device=self.device)
         self.reset()
 
     def reset(self) -> None:
@@ -73,16 +71,16 @@ class Stream:
         """Segment the next frame.
 
         A frame that restarts its source, has another size than the one before or comes without
-        motion that the method needs begins the stream again; for others the method plans.
+        motion that the method needs starts the stream again; for others the method plans.
 
         Args:
             streamed: The frame, and its motion to the one pushed before it.
-            wait_ms: How long it was waited for, for the figures.
+            wait_ms: How long it was waited for, for the statistics.
         """
         return self.segment([self.take(streamed, wait_ms)])[0]
 
     def pass_over(self, streamed: StreamedFrame) -> None:
-        """Follow the motion of a frame that nobody wants segmented.
+        """Follow the motion of a frame that need not be segmented.
 
         Args:
             streamed: A frame that may not restart the stream; its image is not looked at.
@@ -105,10 +103,15 @@ class Stream:
         return all(plan.role == role and plan.final and not plan.inputs for plan in plans)
 
     def take(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> PlannedFrame:
-        """Decide what becomes of the next frame, and prepare it: the first half of :meth:`push`."""
+        """Plan the next frame and prepare its tensors: the first half of :meth:`push`."""
         watch = Stopwatch(self.device, wait_ms)
         with _no_gradients():
-            image = self._image(streamed.frame.image)
+            height, width = streamed.frame.size
+            pixels = np.ascontiguousarray(streamed.frame.image)  # (H, W, 3)
+            # Channels stay innermost, and a row is one long vector: three passes at full speed.
+            rows = torch.from_numpy(pixels).to(self.device).view(height, 3 * width).float()
+            rows.div_(255.0).sub_(self._mean.repeat(width)).div_(self._std.repeat(width))
+            image = rows.view(1, height, width, 3).permute(0, 3, 1, 2).to(self.dtype)
             watch.lap("image")
             info, plan = self._plan(streamed)
             motion, valid = self._motion.field(plan.role in self.method.key_roles, self.device)
@@ -130,15 +133,17 @@ class Stream:
             output, executed, reason = self._run(taken)
             for each in taken:
                 each.watch.lap("network")
-            labels = output.labels(taken[0].given.size).cpu().numpy()
+            labels = output.labels(taken[0].given.size).cpu().numpy()  # (B, H, W)
         is_keyframe = any(step.role in self.method.key_roles for step in executed)
+        tensors = {name: getattr(output, name) for name in ("scores", "feature", "found_labels")}
         results = []
         for index, each in enumerate(taken):
             each.watch.lap("labels")
+            own = {k: x[index : index + 1] for k, x in tensors.items() if x is not None}
             results.append(
                 StreamResult(
                     frame=each.frame,
-                    output=output if len(taken) == 1 else _of_one(output, index),
+                    output=replace(output, **own),
                     executed=executed,
                     distance=0 if is_keyframe else each.info.distance,
                     is_keyframe=is_keyframe,
@@ -151,7 +156,7 @@ class Stream:
         return results
 
     def _plan(self, streamed: StreamedFrame) -> tuple[FrameInfo, Plan]:
-        """Place a frame in the stream, and have the method plan its role."""
+        """Count a frame, follow its motion, and plan its first step."""
         size, start = streamed.frame.size, self._start_reason(streamed)
         if start is None:
             self._motion.take(streamed)
@@ -172,11 +177,11 @@ class Stream:
             find_residual=self._motion.residual,
             is_anchor=streamed.step is None or streamed.step.kind == "anchor",
         )
-        # Frames before a restart may still wait for their turn, and need the state.
+        # Taken frames of before a restart may not be segmented yet, and still need the state.
         return info, self._next_plan(info, self._state if start is None else {})
 
     def _start_reason(self, streamed: StreamedFrame) -> str | None:
-        """Why nothing before a frame can be referred to."""
+        """Why a frame cannot refer to anything before it; None if it can."""
         size = streamed.frame.size
         if streamed.restart is not None:
             return streamed.restart
@@ -190,7 +195,7 @@ class Stream:
         return None
 
     def _next_plan(self, info: FrameInfo, state: State) -> Plan:
-        """Have the method plan, and start distances and motion again at a keyframe."""
+        """Have the method plan; a keyframe starts distances and motion again."""
         plan = self.method.plan(info, state, self._memory)
         if plan.role not in self.method.roles:
             raise ValueError(
@@ -234,21 +239,6 @@ class Stream:
         if self.method.adapts:
             self.method.adapt(self._memory, plan, output, self._state)
         return output, tuple(executed), reason
-
-    def _image(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Bring a frame to what networks see: normalised, on the device, (1, 3, H, W)."""
-        height, width, _ = pixels.shape
-        on_device = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
-        # Channels stay innermost, and a row is one long vector: three passes at full speed.
-        rows = on_device.view(height, 3 * width).to(torch.float32)
-        rows.div_(255.0).sub_(self._mean.repeat(width)).div_(self._std.repeat(width))
-        return rows.view(1, height, width, 3).permute(0, 3, 1, 2).to(self.dtype)
-
-
-def _of_one(output: Output, index: int) -> Output:
-    """The output of one frame of a batch."""
-    parts = {name: getattr(output, name) for name in ("scores", "feature", "found_labels")}
-    return replace(output, **{k: x[index : index + 1] for k, x in parts.items() if x is not None})
 
 
 @contextmanager

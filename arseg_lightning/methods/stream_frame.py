@@ -1,4 +1,4 @@
-"""A frame in a stream: planned, timed, and segmented; and the trace of many."""
+"""Records of a frame in a stream: planned, timed and segmented; and the trace of a stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Stopwatch:
     """Milliseconds from lap to lap.
 
     Args:
-        device: Where the work is done; a GPU works on while the host does, and is waited for.
+        device: The device that computes; a GPU is asynchronous and is waited for.
         wait_ms: How long the frame was waited for, which does not count in the total.
     """
 
@@ -42,13 +42,13 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFrame:
-    """A frame whose first step is planned, and not yet done.
+    """A frame whose first step is planned, and not yet taken.
 
     Args:
         frame: The frame.
-        given: What a step is given of it.
-        info: What is known of it.
-        plan: The first thing to do with it.
+        given: The tensors that its steps are given.
+        info: What the plan knew of it.
+        plan: Its first step.
         watch: Times its stages.
     """
 
@@ -74,11 +74,11 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class StreamResult:
-    """The labels of a frame, and what was done for them.
+    """The labels of a frame, and the record of how they were made.
 
     Args:
         frame: The frame.
-        output: What the method gave for it; a batch of one.
+        output: The method's output, a batch of one.
         executed: The steps that were run, in order; the last one gave the scores.
         distance: Frames since the last frame of a key role, or since the start of the stream.
         is_keyframe: Whether the frame had a key role.
@@ -113,7 +113,7 @@ class StreamResult:
 
 @dataclass(frozen=True, slots=True)
 class StreamTrace:
-    """What was done in streams that went alike.
+    """The steps of streams that went alike.
 
     Args:
         first: Name of the first frame of one of them.

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock, FrameInfo
-from arseg_lightning.methods.method import Needs, VideoMethod
-from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.method import Needs
+from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.label_map import resize_scores
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
@@ -30,7 +30,7 @@ Sampling = Literal["exact", "taplab", "taplab-1.2"]
 
 @dataclass
 class Residuals:
-    """What a stream remembers of residuals since its last full segmentation.
+    """Sums of residuals since the last full segmentation of a stream.
 
     Args:
         windows: Sum of residuals in each window, (columns, rows); None before the first.
@@ -53,18 +53,18 @@ class TapLab(PerFrame):
         correction: ``none``: the warp alone (FFW). ``window``: on every frame, the network segments
             the window whose residuals since it was last segmented are greatest (RGC).
             ``window_and_frame``: and the whole frame where the residual is above a threshold
-            (RGFS); the keyframe interval goes on as if it were none.
+            (RGFS); the keyframe interval is not affected by it.
         window: Side of the square windows in pixels; half the shorter side of the image, in steps
             of 32, by default. Published: 512 at 1024x2048. Windows overlap by half.
         frame_threshold: Residual of a frame, in grey levels summed over colours, per pixel.
         total_threshold: The same, summed over frames since the last full segmentation.
         blend: Share of the new scores in a window; the warped ones have the rest.
-        sampling: ``exact``: scores are warped on their own grid, and residuals are what they are.
+        sampling: ``exact``: scores are warped on their own grid, and residuals are exact.
             ``taplab`` and ``taplab-1.2``: full-size maps are warped as the published code does on
             PyTorch 1.3 and later, or on 1.2: displaced by half a pixel or less per frame, with
             residuals in steps of two.
-        loss: What the network is trained with; cross entropy by default.
-        clock: When a frame becomes a keyframe; every L-th by default.
+        loss: Segmentation loss; cross entropy by default.
+        clock: Decides when a frame becomes a keyframe; every L-th by default.
 
     Raises:
         ValueError: If a setting is none of those above.
@@ -107,12 +107,12 @@ class TapLab(PerFrame):
 
     @property
     def name(self) -> str:
-        """TapLab, and its place in the paper's list: BL1 to BL3."""
+        """TapLab, and the paper's name of the correction: BL1 to BL3."""
         return f"TapLab BL{1 + get_args(Correction).index(self.correction)}"
 
     @property
     def cycle(self) -> int | None:
-        """That of the clock, unless residuals have a say too."""
+        """That of the clock, unless residuals decide too."""
         return None if self.correction == "window_and_frame" else super().cycle
 
     def begin(self) -> Residuals:
@@ -127,18 +127,20 @@ class TapLab(PerFrame):
             return Plan("keyframe", reason=reason)
         if self.correction == "none":
             return Plan("warp")
-        side = self._side(info.size)
         if info.is_nominal:
             if self.correction == "window_and_frame" and info.index == 1:
                 return Plan("frame")
             return Plan("window", {"corner": torch.zeros(2, dtype=torch.int64)})
-        residual = self._residual(info)
+        differences = info.residual.astype(np.float64)  # (H, W, 3)
+        if self.sampling != "exact":  # the published files hold half of it, rounded, above 128
+            differences = 2 * np.round((differences + 256) / 2) - 255
+        residual = np.abs(differences).sum(-1)  # (H, W)
         memory.total += float(residual.mean())
         large = residual.mean() > self.frame_threshold or memory.total > self.total_threshold
         if large and self.correction == "window_and_frame":
             memory.windows, memory.total = None, 0.0
             return Plan("frame", reason="residual")
-        corners, sums = residual_windows(residual, side)
+        corners, sums = residual_windows(residual, self._side(info.size))
         memory.windows = sums if memory.windows is None else memory.windows + sums
         chosen = np.unravel_index(memory.windows.argmax(), sums.shape)
         memory.windows[chosen] = 0
@@ -160,21 +162,9 @@ class TapLab(PerFrame):
             scores = self._correct(scores, frame.image, inputs["corner"])
         return Output(scores, align_corners), {"map": scores}
 
-    def baselines(self) -> dict[str, VideoMethod]:
-        """Its network on every frame."""
-        return {"1x": PerFrame(0, shared(self.network))}
-
     def _side(self, size: tuple[int, int]) -> int:
         """Side of a window in an image of some size."""
         return min(self.window or max(32, min(size) // 64 * 32), *size)
-
-    def _residual(self, info: FrameInfo) -> NDArray[np.float64]:
-        """Absolute residual of each pixel, summed over its colours, (H, W)."""
-        residual = info.residual.astype(np.float64)
-        if self.sampling != "exact":  # the published files hold half of it, rounded, above 128
-            residual = 2 * np.round((residual + 256) / 2) - 255
-        total: NDArray[np.float64] = np.abs(residual).sum(-1)
-        return total
 
     def _log_probabilities(self, output: Output, size: tuple[int, int]) -> Tensor:
         scores = output.scores if self.sampling == "exact" else output.logits(size)

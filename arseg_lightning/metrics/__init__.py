@@ -1,4 +1,4 @@
-"""How good a prediction is."""
+"""Accuracy and temporal consistency of predictions."""
 
 from arseg_lightning.metrics.confusion import confusion_matrix, iou_per_class, mean_iou
 from arseg_lightning.metrics.distance import Accuracy, DistanceAccuracy

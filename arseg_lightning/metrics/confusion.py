@@ -1,4 +1,4 @@
-"""From a confusion matrix to intersection over union."""
+"""Confusion matrix and intersection over union."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 __all__ = ["confusion_matrix", "iou_per_class", "mean_iou"]
-
-_LACK_FLOAT64 = ("mps",)
 
 
 def confusion_matrix(
@@ -42,7 +40,7 @@ def iou_per_class(confusion: Tensor) -> Tensor:
     """
     hits = confusion.diagonal(dim1=-2, dim2=-1)
     union = confusion.sum(-1) + confusion.sum(-2) - hits
-    kind = torch.float32 if confusion.device.type in _LACK_FLOAT64 else torch.float64
+    kind = torch.float32 if confusion.device.type == "mps" else torch.float64  # mps lacks it
     return hits.to(kind) / union.to(kind)
 
 

@@ -1,4 +1,4 @@
-"""Accuracy over the distance to the keyframe."""
+"""Accuracy by distance to the keyframe."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ class Accuracy:
     @property
     def miou_mean(self) -> float:
         """Unweighted mean over the distances: the paper's mIoU."""
-        known = self._known()
+        known = [value for value in self.miou_at_distance if not math.isnan(value)]
         return sum(known) / len(known) if known else math.nan
 
     @property
     def miou_min(self) -> float:
         """The worst distance."""
-        return min(self._known(), default=math.nan)
+        known = (value for value in self.miou_at_distance if not math.isnan(value))
+        return min(known, default=math.nan)
 
     def by_distance(self, prefix: str) -> dict[str, float]:
         """The distances that occur, by names such as ``PREFIX_d03``; nothing if all are one."""
@@ -51,9 +52,6 @@ class Accuracy:
             return {}
         values = enumerate(self.miou_at_distance)
         return {f"{prefix}_d{d:02d}": value for d, value in values if not math.isnan(value)}
-
-    def _known(self) -> list[float]:
-        return [value for value in self.miou_at_distance if not math.isnan(value)]
 
 
 class DistanceAccuracy(Metric):

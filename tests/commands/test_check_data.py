@@ -130,7 +130,7 @@ def test_a_data_section_that_is_none_is_refused(tmp_path):
         check_data(path)
 
 
-def test_classes_of_ones_own_data_are_chosen(tmp_path, capsys):
+def test_classes_of_custom_data_are_chosen(tmp_path, capsys):
     images_and_labels(tmp_path, ("a", "b"), value=26)
     with pytest.raises(SystemExit):
         check_data(tmp_path)

@@ -129,7 +129,7 @@ def small_disk(tmp_path):
     disk.unmount()
 
 
-def test_the_run_goes_on_when_a_full_disk_has_space_again(videos, small_disk, capsys):
+def test_the_run_continues_when_a_full_disk_has_space_again(videos, small_disk, capsys):
     store, folder = small_disk.path / "store", videos[0].parent
     (small_disk.path / "other").write_bytes(bytes(12 * 1024))
     with pytest.raises(SystemExit):
@@ -160,7 +160,7 @@ def test_a_disk_that_is_read_only_serves_what_is_there(videos, small_disk, capsy
 
 
 @pytest.mark.slow
-def test_the_run_goes_on_when_files_may_grow_again(experiment, tmp_path):
+def test_the_run_continues_when_files_may_grow_again(experiment, tmp_path):
     done = limited(256, experiment, "--workers", 1)
     assert done.returncode == 1
     assert "failed: driving_00000: " in done.stdout
@@ -170,7 +170,7 @@ def test_the_run_goes_on_when_files_may_grow_again(experiment, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_store_stops_the_run_and_later_it_goes_on(videos, tmp_path, capsys):
+def test_a_read_only_store_stops_the_run_and_later_it_continues(videos, tmp_path, capsys):
     motion = tmp_path / "store" / "motion"
     motion.mkdir(parents=True)
     motion.chmod(0o500)

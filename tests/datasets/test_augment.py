@@ -11,7 +11,7 @@ SHIFT = (6.0, -4.0)
 
 
 def shifted_clip(height=96, width=128):
-    """A key picture and the current one, whose motion is SHIFT everywhere."""
+    """A keyframe and the current frame, whose motion is SHIFT everywhere."""
     y, x = torch.meshgrid(torch.arange(height + 16.0), torch.arange(width + 16.0), indexing="ij")
     scene = 127 + 40 * (torch.sin(x / 9) + torch.cos(y / 7) + torch.sin((x + y) / 13))
     key = scene[8 : 8 + height, 8 : 8 + width]
@@ -36,7 +36,7 @@ def test_a_shift_stays_right_under_every_augmentation(scale, flipped, crop_size)
     assert (warped - clip.images[1:])[inner].abs().max() < 2.5
 
 
-def test_labels_follow_their_pictures():
+def test_labels_follow_their_images():
     augment = ClipAugment((64, 80), (1.5,), jitter=0)
     clip = augment.geometry(shifted_clip(), np.random.default_rng(0))
     agree = (clip.labels == (clip.images[:, 0] > 127)).float().mean()

@@ -45,7 +45,7 @@ def module(store, **changes):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The places of all pictures that are decoded from here on."""
+    """The indices of all frames that are decoded from here on."""
     return decoded_places(monkeypatch)
 
 
@@ -100,7 +100,7 @@ def test_a_worker_composes_motion_for_one_video_at_a_time(driving):
     assert sum(video._chain is not None for video in videos) == 1
 
 
-def test_evaluation_keeps_no_more_pictures_than_its_memory(driving):
+def test_evaluation_keeps_no_more_frames_than_its_memory(driving):
     dataset = module(driving, test_pairs="every_distance").test_dataloader().dataset
     dataset.reader.kept_bytes = 5 * FRAME_BYTES // 2
     images = [[f.streamed.frame.image for f in dataset[i].frames] for i in range(len(dataset))]

@@ -1,4 +1,4 @@
-"""What a check of data finds: what is there, what is missing, what it is good for."""
+"""The check of data: complete and incomplete layouts, and their uses."""
 
 import numpy as np
 import pytest
@@ -118,7 +118,7 @@ def test_a_video_is_probed_and_not_decoded(tmp_path, monkeypatch):
     assert check.uses == (PHASE_1, VIDEO, protocol(1))
 
 
-def test_a_label_behind_the_end_of_its_video_is_a_problem(tmp_path):
+def test_a_label_after_the_end_of_its_video_is_a_problem(tmp_path):
     video_and_labels(tmp_path, labelled=(2, 14))
     check = check_split("train", VideoFolder(tmp_path, "camvid11"))
     (problem,) = check.problems
@@ -159,7 +159,7 @@ def test_camvid_with_its_recordings_serves_the_protocol(tmp_path):
     assert check.uses == (PHASE_1, VIDEO, protocol(2))
 
 
-def test_a_still_behind_the_end_of_its_recording_is_a_problem(tmp_path):
+def test_a_still_after_the_end_of_its_recording_is_a_problem(tmp_path):
     camvid_stills(tmp_path, numbers=(30, 90))
     camvid_recording(tmp_path)
     check = check_split("train", CamVid(tmp_path, "train", frames="video"))

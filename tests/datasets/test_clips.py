@@ -1,10 +1,9 @@
-"""Which clips exist."""
+"""Keyframes, streams of evaluation, and frames of training clips."""
 
 import numpy as np
 import pytest
 
 from arseg_lightning.datasets import Needs
-from arseg_lightning.datasets.clip_spans import ClipSpans
 from arseg_lightning.datasets.clips import (
     ClipSpec,
     every_distance,
@@ -12,6 +11,7 @@ from arseg_lightning.datasets.clips import (
     reach,
     streams,
 )
+from arseg_lightning.datasets.training_clips import ClipSpans
 
 
 def test_every_interval_starts_with_a_keyframe():

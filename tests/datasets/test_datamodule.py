@@ -21,7 +21,8 @@ from arseg_lightning.datasets import (
     SyntheticDriving,
 )
 from arseg_lightning.datasets.augment import to_tensor
-from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, choose_clips
+from arseg_lightning.datasets.clips import choose_clips
+from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips
 from arseg_lightning.datasets.labelled_video import LabelledVideoFile
 from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
@@ -90,7 +91,7 @@ def prepare(data):
         prepare_missing(data.store, data.videos(split))
 
 
-def test_training_pairs_are_a_keyframe_and_a_frame_behind_it(store):
+def test_training_pairs_are_a_keyframe_and_a_frame_after_it(store):
     batch = next(iter(module(store).train_dataloader()))
     assert batch.images.shape == (2, 2, 3, 32, 48)
     assert batch.images.is_contiguous()  # in whatever process it is made: sums depend on it
@@ -116,9 +117,9 @@ def test_original_frames_are_the_sources_and_their_motion_the_encoded_clips(stor
     sources = list(original.videos("train")[0].images())
     for index in (0, 6):
         one, other = (data.train_dataloader().dataset[0, index] for data in (original, decoded))
-        places = [int(name.split("/")[1]) for name in one.names]
+        indices = [int(name.split("/")[1]) for name in one.names]
         shown = original.normalise.undo(one.images).permute(0, 2, 3, 1).numpy()
-        assert (shown == [sources[place] for place in places]).all()
+        assert (shown == [sources[index] for index in indices]).all()
         assert not one.images.equal(other.images)
         assert one.names == other.names
         assert one.motion.equal(other.motion)
@@ -344,7 +345,7 @@ def test_another_encoding_is_another_file(store):
     assert first != second
 
 
-def test_an_interrupted_preparation_goes_on(tmp_path, monkeypatch):
+def test_an_interrupted_preparation_continues(tmp_path, monkeypatch):
     data = module(tmp_path, train=SyntheticDriving(3, first_seed=0, **SMALL))
     sequences = data.videos("train")
     encode = data.store.prepare

@@ -1,4 +1,4 @@
-"""What happens before the first step on stills: no more of it for many than for few."""
+"""Work before the first step on stills: no more of it for many than for few."""
 
 from types import SimpleNamespace
 

@@ -2,28 +2,23 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from arseg_lightning.datasets import CamVid, FrameFolder, StillFolder, VideoFolder
 from arseg_lightning.datasets.folder import CameraPath
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from tests.datasets.trees import save
 
 SIZE = (48, 64)
 
 
-def save(path, pixels):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
-
-
-def picture(seed):
+def random_image(seed):
     return np.random.default_rng(seed).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
 
 
 @pytest.fixture
 def stills(tmp_path):
     for number in range(11):
-        save(tmp_path / "images" / f"frame_{number}.png", picture(number))
+        save(tmp_path / "images" / f"frame_{number}.png", random_image(number))
         save(tmp_path / "labels" / f"frame_{number}.png", np.full(SIZE, number % 11))
     return tmp_path
 
@@ -33,7 +28,7 @@ def test_a_still_becomes_a_clip_that_ends_at_it(stills):
     sequence = layout.videos()[3]
     frames = list(sequence.images())
     assert len(frames) == 5
-    assert np.array_equal(frames[-1], picture(3))
+    assert np.array_equal(frames[-1], random_image(3))
     assert sequence.labelled == (4,)
     assert (sequence.label(4, SIZE) == 3).all()
 
@@ -73,7 +68,7 @@ def test_frames_without_any_label_are_refused(stills):
 
 def test_masks_belong_to_the_frames_of_a_video(tmp_path):
     (tmp_path / "videos").mkdir()
-    frames = [picture(0)] * 4
+    frames = [random_image(0)] * 4
     encode_frames(frames, tmp_path / "videos" / "drive.mp4", EncodeSettings())
     save(tmp_path / "labels" / "drive" / "000002.png", np.full(SIZE, 8))
     (sequence,) = VideoFolder(tmp_path, "camvid11").videos()
@@ -85,7 +80,7 @@ def test_masks_belong_to_the_frames_of_a_video(tmp_path):
 
 def test_a_mask_is_named_after_its_frame(tmp_path):
     (tmp_path / "videos").mkdir()
-    encode_frames([picture(0)] * 2, tmp_path / "videos" / "drive.mp4", EncodeSettings())
+    encode_frames([random_image(0)] * 2, tmp_path / "videos" / "drive.mp4", EncodeSettings())
     save(tmp_path / "labels" / "drive" / "first.png", np.zeros(SIZE))
     with pytest.raises(ValueError, match="should be named after its frame number"):
         VideoFolder(tmp_path, "camvid11").videos()
@@ -95,7 +90,7 @@ def test_a_mask_is_named_after_its_frame(tmp_path):
 def camvid(tmp_path):
     car, black = (64, 0, 128), (0, 0, 0)
     for name in ("Seq05VD_f00000", "Seq05VD_f00030"):
-        save(tmp_path / "train" / f"{name}.png", picture(1))
+        save(tmp_path / "train" / f"{name}.png", random_image(1))
         label = np.zeros((*SIZE, 3))
         label[:24], label[24:] = car, black
         save(tmp_path / "train_labels" / f"{name}_L.png", label)

@@ -203,7 +203,7 @@ def test_what_does_no_harm_is_good_for_both(tmp_path):
     assert [path.name for path in check_split("", layout).unused] == ["harbour.png"]
 
 
-def test_a_name_that_goes_on_in_a_number_is_another_frames(tmp_path):
+def test_a_name_that_continues_in_a_number_is_another_frames(tmp_path):
     """Label boat_2 without an image is not taken for one of the image boat."""
     images_and_labels(tmp_path, ("boat", "sea"))
     (tmp_path / "labels" / "boat.png").rename(tmp_path / "labels" / "boat_2.png")

@@ -53,7 +53,7 @@ def test_all_that_cannot_be_prepared_is_named_and_all_else_is_there(store, tmp_p
     assert lines[0] == "2 of 3 clips cannot be prepared:"
     assert lines[1].startswith(f"broken: {tmp_path}/broken.mp4 is not a video that can be read")
     assert "No such file or directory" in lines[2]
-    assert lines[3].endswith("what is ready is kept, and the same command goes on with the rest")
+    assert lines[3].endswith("what is ready is kept, and the same command continues with the rest")
     assert store.has(good)
 
 

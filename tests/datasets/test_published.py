@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
 
 from arseg_lightning.cli import main
 from arseg_lightning.datasets import (
@@ -15,6 +14,7 @@ from arseg_lightning.datasets import (
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.report import RunResult
 from arseg_lightning.tasks import JointTask
+from tests.datasets.trees import save
 from tests.tiny import TinyNet
 
 SIZE = (32, 48)
@@ -23,13 +23,8 @@ CAMVID = {"0006R0_f00930": ("0006R0", 932), "0001TP_006690": ("0001TP", 31)}
 NUM_DISTANCES = 3
 
 
-def picture(*seed):
+def random_image(*seed):
     return np.random.default_rng(seed).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
-
-
-def save(path, pixels):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
 
 
 def save_motion(path, *xy):
@@ -45,9 +40,12 @@ def camvid(tmp_path):
         for name, (drive, number) in CAMVID.items():
             label = np.full(SIZE, 11)  # void
             label[:4] = 255
-            save(decoded / "test" / f"{name}.png", picture(number, d))
+            save(decoded / "test" / f"{name}.png", random_image(number, d))
             save(decoded / "test_labels_with_ignored" / f"{name}_L.png", label)
-            save(root / "frames" / drive / f"{drive}_{number - d:06d}.png", picture(number, d, 1))
+            save(
+                root / "frames" / drive / f"{drive}_{number - d:06d}.png",
+                random_image(number, d, 1),
+            )
             if d:
                 motion = root / f"MVmap_GOP12_dist_{d}" / drive / f"{name}.bin"
                 save_motion(motion, 4 * d, -8 * d)
@@ -62,10 +60,10 @@ def cityscapes(tmp_path):
         for city in ("ulm", "bonn"):
             name = f"{city}_000001_000019_gtFine"
             image = decoded / "leftImg8bit" / "val" / city / f"{name}_leftImg8bit.png"
-            save(image, picture(d))
+            save(image, random_image(d))
             save(decoded / "gtFine" / "val" / city / f"{name}_labelIds.png", np.full(SIZE, 33))
             key = f"{city}_000001_{19 - d:06d}_leftImg8bit.png"
-            save(root / "frames" / "val" / city / key, picture(d, 1))
+            save(root / "frames" / "val" / city / key, random_image(d, 1))
             if d:
                 motion = root / f"MVmap_GOP12_dist_{d}" / "val" / city
                 save_motion(motion / f"{name}_leftImg8bit.bin", 4, 0)
@@ -90,8 +88,8 @@ def test_every_frame_comes_with_its_keyframe_at_every_distance(camvid):
 def test_images_motion_and_labels_are_the_files(camvid):
     clip = clips(PublishedCamVid(camvid))[-1]
     key, frame = clip.frames
-    assert (key.streamed.frame.image == picture(932, 2, 1)).all()
-    assert (frame.streamed.frame.image == picture(932, 2)).all()
+    assert (key.streamed.frame.image == random_image(932, 2, 1)).all()
+    assert (frame.streamed.frame.image == random_image(932, 2)).all()
     assert (key.streamed.restart, key.label) == ("start", None)
     assert (frame.streamed.to_keyframe.xy[0] == 2).all()
     assert (frame.streamed.to_keyframe.xy[1] == -4).all()
@@ -178,9 +176,9 @@ def test_an_interval_beyond_the_prepared_distances_is_refused(camvid):
 
 def test_a_frame_with_another_name_is_refused(camvid, cityscapes):
     for d in range(NUM_DISTANCES):
-        save(camvid / f"decoded_GOP12_dist_{d}" / "test" / "other_1.png", picture(1))
+        save(camvid / f"decoded_GOP12_dist_{d}" / "test" / "other_1.png", random_image(1))
         name = "leftImg8bit/val/ulm/ulm_1.png"
-        save(cityscapes / f"decoded_GOP12_dist_{d}" / name, picture(1))
+        save(cityscapes / f"decoded_GOP12_dist_{d}" / name, random_image(1))
     save(camvid / "decoded_GOP12_dist_0/test_labels_with_ignored/other_1.png", np.zeros(SIZE))
     save(camvid / "decoded_GOP12_dist_1/test_labels_with_ignored/other_1.png", np.zeros(SIZE))
     with pytest.raises(ValueError, match=r"other_1\.png belongs to none of the CamVid drives"):

@@ -39,7 +39,7 @@ def test_cityscapes_is_recognised_by_any_of_its_packages(tmp_path):
         assert len(found) == 4
 
 
-def test_ones_own_videos_are_recognised(tmp_path):
+def test_custom_videos_are_recognised(tmp_path):
     video_and_labels(tmp_path)
     assert kinds(tmp_path) == {"": VideoFolder}
 

@@ -4,7 +4,7 @@ import pytest
 from lightning import Trainer
 from torch.utils.data import DataLoader
 
-from arseg_lightning.datasets.sampler import EpochSampler, EvaluationSampler
+from arseg_lightning.datasets.loader import EpochSampler, EvaluationSampler
 
 
 def test_the_order_depends_on_seed_and_epoch_alone():

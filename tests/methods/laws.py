@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import pytest
 import torch
 from torch import Tensor
@@ -12,7 +10,7 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.export import ExportSettings, export_method
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.methods import FrameInput, Output, Stream, VideoMethod, nominal_steps
+from arseg_lightning.methods import FrameInput, Output, Stream, VideoMethod
 from arseg_lightning.methods.plan import check_state
 from arseg_lightning.types import ClipBatch
 from tests.methods.footage import NUM_FRAMES, SIZE, Footage, needed, video
@@ -215,19 +213,14 @@ def nominal_outputs(
     method: VideoMethod, frames: list[FrameInput], states: list[object] | None = None
 ) -> list[Output]:
     """Run frames, which may be batches, as a stream that chooses roles without looking."""
-    outputs: list[Output] = []
 
-    def step(plan, _, state):
-        output, state = method.step(plan.role, frames[len(outputs)], state, **plan.inputs)
+    def step(plan, frame, state):
+        output, state = method.step(plan.role, frame, state, **plan.inputs)
         if states is not None:
             states.append(state)
-        if plan.final:
-            outputs.append(output)
         return output, state
 
-    for _ in islice(nominal_steps(method, frames[0], step), len(frames)):
-        pass
-    return outputs
+    return [output for _, output in method.run_frames(frames, step)]
 
 
 def assert_same(ours: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:

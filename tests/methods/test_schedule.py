@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import pytest
 import torch
 
@@ -16,8 +14,6 @@ from arseg_lightning.methods import (
     Plan,
     RoleCycle,
     VideoMethod,
-    blank_frame,
-    nominal_steps,
     role_cycle,
 )
 from tests.tiny import TinyNet
@@ -52,7 +48,7 @@ class Planned(VideoMethod):
 
 def cycle_of(method):
     method = method.eval().to("meta")
-    return role_cycle(method, nominal_steps(method, blank_frame(method, SIZE)))
+    return role_cycle(method, SIZE)
 
 
 def test_every_frame_by_itself_is_a_cycle_of_one():
@@ -96,7 +92,7 @@ def test_a_plan_that_looks_at_values_is_named():
     method.step = lambda role, frame, before: (None, state)
     method.plan = lambda info, before, memory: Plan("frame", executed=float(sum(before.values())))
     with pytest.raises(ValueError, match="the plan of 1x looks at values of its state, which has"):
-        list(islice(nominal_steps(method, blank_frame(method, SIZE)), 2))
+        role_cycle(method, SIZE)
 
 
 def test_a_step_may_be_replaced():
@@ -107,14 +103,14 @@ def test_a_step_may_be_replaced():
         return None, state
 
     method = ARSeg(3, TinyNet, clock=EveryL(2))
-    assert list(islice(nominal_steps(method, blank_frame(method, SIZE), step), 3)) == [
-        *(KEY, OTHER, KEY)
-    ]
+    frames = [method.still(torch.zeros(1, 3, *SIZE))] * 3
+    assert [roles for roles, _ in method.run_frames(frames, step)] == [KEY, OTHER, KEY]
     assert taken == ["keyframe", "nonkeyframe", "keyframe"]
 
 
-def test_a_blank_frame_has_motion_where_a_method_needs_it():
-    assert blank_frame(PerFrame(3, TinyNet), SIZE).motion is None
-    frame = blank_frame(ARSeg(3, TinyNet), SIZE)
+def test_a_still_frame_has_motion_where_a_method_needs_it():
+    image = torch.zeros(1, 3, *SIZE, device="meta")
+    assert PerFrame(3, TinyNet).still(image).motion is None
+    frame = ARSeg(3, TinyNet).still(image)
     assert frame.field().shape == (1, 2, *SIZE)
     assert frame.image.is_meta

@@ -11,7 +11,7 @@ import numpy as np
 
 from arseg_lightning.datasets.classes import DRIVING9
 from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels
-from arseg_lightning.datasets.layout import Layout
+from arseg_lightning.datasets.layout import Inventory, Layout
 from arseg_lightning.datasets.synthetic.plan import Packed
 from arseg_lightning.datasets.synthetic.render import average_samples, render
 from arseg_lightning.datasets.synthetic.scenery import Scenery, build_scenery
@@ -123,6 +123,6 @@ class SyntheticDriving(Layout):
             for seed in range(first_seed, first_seed + num_videos)
         ]
 
-    def videos(self) -> list[LabelledVideo]:
+    def inventory(self) -> Inventory:
         """One video a seed."""
-        return list(self._scenes)
+        return Inventory(list(self._scenes))
