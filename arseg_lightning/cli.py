@@ -39,12 +39,12 @@ _NOISE = (
     r"The '\w+_dataloader' does not have many workers",  # a matter of data.num_workers
     r"Found \d+ module\(s\) in eval mode at the start of training",  # the frozen branch
     r"It is recommended to use `self.log\(.*sync_dist=True",  # all processes log the same
-    # Of depthwise and 1x1 kernels: how far the next one lies along an axis of one means nothing.
+    # Depthwise and 1x1 kernels: the stride of an axis of length 1 has no meaning.
     r"Grad strides do not match bucket view strides(.|\n)*"
     r"grad.sizes\(\) = \[(\d+, 1, |\d+, \d+, 1, 1\])",
     r"Checkpoint directory .* exists and is not empty",  # RunRecord guards the folder
 )
-"""Warnings that tell a user of the command line nothing."""
+"""Warnings that do not help a user of the command line."""
 
 
 def main(arguments: list[str] | None = None) -> Any:
@@ -60,11 +60,11 @@ def main(arguments: list[str] | None = None) -> Any:
     if words and words[0] in COMMANDS:
         return run_command(words[0], COMMANDS[words[0]], words[1:])
     check_command(words, [*STAGES, *COMMANDS])
+    stages = words[:1] if words[0] in STAGES else STAGES
     with own_wandb_run(), _without_noise():
         try:
-            stages = words[:1] if words[0] in STAGES else STAGES
             return _run_experiment(arguments, stages)  # None, or Lightning warns of a list
-        except SIGTERMException:  # Lightning's status would be 0: done
+        except SIGTERMException:  # Lightning's status would be 0: success
             raise SystemExit(status_of_stopped()) from None
 
 
@@ -101,9 +101,9 @@ def _run_experiment(arguments: list[str] | None, stages: Sequence[str]) -> Exper
 
 @contextmanager
 def _without_noise() -> Iterator[None]:
-    """Leave out warnings, and advertisements of Lightning's products."""
+    """Suppress warnings that do not help, and advertisements of Lightning's products."""
     logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    logger.addFilter(_is_no_advertisement)
+    logger.addFilter(_is_no_advertisement)  # once, however often this runs
     with warnings.catch_warnings():
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)

@@ -40,7 +40,7 @@ __all__ = ["STAGES", "ExperimentCLI"]
 STAGES = ("fit", "validate", "test")
 
 _CHECKPOINTS_OF_LIGHTNING = ("best", "last", "hpc", "registry")
-"""Words that Lightning takes for a checkpoint's path."""
+"""Lightning's keywords in place of a checkpoint's path."""
 
 
 class ExperimentCLI(LightningCLI):
@@ -52,8 +52,8 @@ class ExperimentCLI(LightningCLI):
     Args:
         model: The base class of tasks.
         data: The class of their data.
-        stages: The commands that may come; to build the parser of one takes its time.
-        options: What else LightningCLI takes.
+        stages: The commands to build parsers for, which is slow.
+        options: Other options of LightningCLI.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ExperimentCLI(LightningCLI):
         super().__init__(model, data, **options)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """Lightning's but for ``predict``, which is a command of ours."""
+        """Lightning's without ``predict``, which is another command here."""
         return {stage: LightningCLI.subcommands()[stage] for stage in self._stages}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -77,7 +77,7 @@ class ExperimentCLI(LightningCLI):
             "--resume",
             type=Resume,
             default="auto",
-            help="fit in the folder of an interrupted run: auto goes on if nothing was changed; "
+            help="fit in the folder of an interrupted run: auto resumes if nothing was changed; "
             "or_restart does so too, and else replaces the run.",
         )
         parser.add_argument(
@@ -98,10 +98,10 @@ class ExperimentCLI(LightningCLI):
         link_data_to_model(parser)
 
     def _parse_ckpt_path(self) -> None:
-        """Leave the configuration alone: a checkpoint only brings weights."""
+        """Leave the configuration unchanged: a checkpoint only brings weights."""
 
     def before_instantiate_classes(self) -> None:
-        """Look at all that the command line says, before anything of it is built."""
+        """Check the whole configuration before anything of it is built."""
         options = self.config[self.subcommand]
         self._folder = RunFolder(Path(options.run_dir))
         name_wandb_runs(options.trainer.logger, self._folder.path, str(self.subcommand))
@@ -111,7 +111,7 @@ class ExperimentCLI(LightningCLI):
             check_run_checkpoint(Path(checkpoint))
         if checkpoint:
             leave_out_files(options.model.get("init_args") or {}, compared="load")
-        elif self.subcommand != "fit":  # others get their weights from checkpoints
+        elif self.subcommand != "fit":  # other stages get their weights from checkpoints
             leave_out_pretrained(options.model)
         for part in ("model", "data"):
             refuse_dangerous(options[part], f"the configuration's {part}")
@@ -141,7 +141,7 @@ class ExperimentCLI(LightningCLI):
         return super()._instantiate_trainer(config, [])
 
     def before_fit(self) -> None:
-        """Resume where an interrupted run was; without validation data, keep no best epoch.
+        """Resume an interrupted run; without validation data, keep no best epoch.
 
         Raises:
             ValueError: If batch norms are to be synchronised without GPUs.

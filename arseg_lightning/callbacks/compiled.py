@@ -13,9 +13,6 @@ from arseg_lightning.models.segmentor import Segmentor
 
 __all__ = ["CompiledNetworks"]
 
-# Methods by which a network is run; the base class's own only call others.
-_ENTRY_POINTS = ("features_and_side", "before_cut", "after_cut")
-
 
 class CompiledNetworks(Callback):
     """Runs the networks through ``torch.compile`` in training steps.
@@ -49,8 +46,9 @@ class CompiledNetworks(Callback):
             (network, name, torch.compile(getattr(network, name), **options))
             for network in pl_module.modules()
             if isinstance(network, Segmentor)
-            for name in _ENTRY_POINTS
-            if getattr(type(network), name) is not getattr(Segmentor, name)
+            for name in ("features_and_side", "run")
+            # ``run`` calls the other, but where the cut is earlier, it also runs both parts.
+            if name == "features_and_side" or network.cut != "feature"
         ]
 
     def on_train_batch_start(self, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Folds batch norms into the convolutions before them, in any network."""
+"""Folding of batch norms into the convolutions before them, in any network."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _TOLERANCE = 1e-3
 
 @torch.no_grad()
 def fold_batch_norms(network: Segmentor) -> None:
-    """Fold each batch norm into the convolution whose output it is given, in place.
+    """Fold each batch norm into the convolution whose output it reads, in place.
 
-    Which one that is, is seen in a run on a small image, so that this works for any network.
+    The pairs are found in a run on a small image, so that this works for any network.
 
     Args:
         network: A network in eval mode.
 
     Raises:
-        ValueError: If the network's output is another one afterwards: the output of a convolution
-            is used elsewhere too, or a convolution of its own ignores its bias.
+        ValueError: If this changes the network's output: the output of a convolution is used
+            elsewhere too, or a custom convolution ignores its bias.
     """
     first = next(network.parameters())
     example = torch.linspace(-1, 1, 3 * 64 * 96).reshape(1, 3, 64, 96)
@@ -58,7 +58,7 @@ def _pairs(network: Segmentor, example: Tensor) -> list[tuple[nn.Conv2d, AnyBatc
         if isinstance(module, nn.Conv2d):
             outputs.append((output, module))
         elif isinstance(module, AnyBatchNorm):
-            pairs.extend((conv, module) for came, conv in outputs if came is args[0])
+            pairs.extend((conv, module) for read, conv in outputs if read is args[0])
 
     kinds = (nn.Conv2d, AnyBatchNorm)
     handles = [m.register_forward_hook(listen) for m in network.modules() if isinstance(m, kinds)]

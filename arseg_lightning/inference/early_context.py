@@ -1,4 +1,4 @@
-"""PSPNet18's context with the mixing done before the pyramid's levels are upsampled."""
+"""PSPNet18's context, mixed before the pyramid's levels are upsampled."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["EarlyContext"]
 
 
 class EarlyContext(nn.Module):
-    """What :class:`PyramidContext` computes, with its 1x1 convolution before the upsampling.
+    """:class:`PyramidContext` with its 1x1 convolution before the upsampling: the same output.
 
     A 1x1 convolution and a bilinear upsampling may be exchanged, because both are linear and
     the weights of the latter add up to one. So each level of the pyramid is mixed on its grid of
     at most 6x6 pixels, where its own 1x1 convolution and its part of the bottleneck are one.
 
     Args:
-        context: What is replaced.
+        context: The module that is replaced.
 
     Shapes:
         deep: (B, C, h, w)   returns: (B, C', h, w)
@@ -29,6 +29,7 @@ class EarlyContext(nn.Module):
     def __init__(self, context: PyramidContext) -> None:
         super().__init__()
         pools, inner = zip(*(level.children() for level in context.pyramid.levels), strict=True)
+        # (C', 5 C) -> five of (C', C): one for each level, the last for the map itself
         parts = context.bottleneck.weight.flatten(1).chunk(len(inner) + 1, dim=1)
         self.align_corners = context.pyramid.align_corners
         self.pools = nn.ModuleList(pools)
@@ -40,7 +41,7 @@ class EarlyContext(nn.Module):
 
     def forward(self, deep: Tensor) -> Tensor:
         """Pool, mix and upsample."""
-        mixed: Tensor = self.itself(deep)
+        mixed: Tensor = self.itself(deep)  # (B, C', h, w)
         size = deep.shape[-2:]
         for pool, level in zip(self.pools, self.levels, strict=True):
             mixed = mixed + F.interpolate(

@@ -1,21 +1,18 @@
-"""CReFF and the classifier after it as one module: in PyTorch, and as a kernel in C."""
+"""CReFF and the classifier after it as one module, in PyTorch and as a kernel in C."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.inference.network import _InferenceNetwork
-from arseg_lightning.inference.options import Optimisations
+from arseg_lightning.inference.optimisations import Optimisations
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.models.timing import section
 from arseg_lightning.native import load, tensor_pointer
 from arseg_lightning.propagation import Convention, CReFF, Fusion, motion_to_grid, warp_to
-from arseg_lightning.propagation.creff import upsample
+from arseg_lightning.propagation.fusion import upsample
 
 __all__ = ["FoldedCReFF", "FusedCReFF", "fold_creff"]
 
@@ -34,17 +31,15 @@ def fold_creff(
         fusion: The fusion; any other than CReFF stays as it is.
         low_res: The network whose classifier follows it.
         convention: How the keyframe's feature is warped.
-        optimisations: What is done; without a C compiler, the kernel is left out.
+        optimisations: Those that are wanted; without a C compiler, the kernel is left out.
 
     Returns:
         The two as one, in the precision wanted; None if they stay two.
     """
     if not (optimisations.fold_classifier and isinstance(fusion, CReFF)):
         return None
-    network = low_res.network if isinstance(low_res, _InferenceNetwork) else low_res
-    # Overrides compute something else: a fusion of another kind, layers after the cut.
-    is_plain = type(fusion).forward is CReFF.forward
-    if not is_plain or type(network).after_cut is not Segmentor.after_cut:
+    # A subclass may fuse in another way, and an early cut has layers before the classifier.
+    if type(fusion).forward is not CReFF.forward or low_res.cut != "feature":
         return None
     wanted = optimisations.fused_fusion and FusedCReFF.fits(fusion)
     if wanted and optimisations.may_use("fused_creff", fusion):
@@ -100,7 +95,7 @@ class FoldedCReFF(nn.Module):
             return attended + upsample(self.low_scores(low), warped)
 
     def low_scores(self, low: Tensor) -> Tensor:
-        """What the low-res feature itself contributes: its class scores, or the bias alone."""
+        """The low-res feature's own contribution: its class scores, or the bias alone."""
         if self.direct_connection:
             scores: Tensor = self.classifier(low)
             return scores
@@ -111,15 +106,13 @@ class FoldedCReFF(nn.Module):
 
 
 class FusedCReFF(FoldedCReFF):
-    """What :class:`FoldedCReFF` computes, without intermediate results in memory.
+    """:class:`FoldedCReFF` in a C kernel, without intermediate results in memory.
 
-    The image is worked off in columns, top to bottom; of the warped feature, keys, values and
-    queries, only the rows of a window are there at a time. Features are float32 or bfloat16, with
+    The kernel goes down the image in columns; of the warped feature, keys, values and queries,
+    only the rows of a window are in memory at a time. Features are float32 or bfloat16, with
     channels innermost; all sums are float32.
 
-    It is for inference: no gradient passes through it. The kernel reads packed copies of the
-    weights, made anew when the module is moved, converted or loaded; what is written into a weight
-    otherwise does not reach them.
+    It is for inference: no gradient passes through it.
 
     Args:
         fusion: The fusion.
@@ -141,8 +134,6 @@ class FusedCReFF(FoldedCReFF):
                 f"the fused fusion needs a C compiler, channels in multiples of {_LANES} and a "
                 f"window of at most {max(_WINDOWS)}; set fused_fusion to false"
             )
-        self._pack()
-        self.register_load_state_dict_post_hook(_pack_loaded)  # type: ignore[no-untyped-call]
 
     @staticmethod
     def fits(fusion: CReFF) -> bool:
@@ -163,18 +154,31 @@ class FusedCReFF(FoldedCReFF):
             motion = motion_to_grid(motion, size, self.convention).float().contiguous()
             scores = torch.empty(len(low), self.classifier.out_channels, *size)
             low, key_feature = _channels_innermost(low), _channels_innermost(key_feature)
+            weights = {"classifier": self.classifier.weight.flatten(1).t()}  # (C, K)
+            for name in ("query", "key", "value"):
+                conv = getattr(self, name)
+                weights[f"{name}_weight"] = conv.weight.flatten(1)  # (C, 9)
+                weights[f"{name}_bias"] = conv.bias  # (C,)
+            # Packed for every call, so that changed weights count: little work beside the image's.
+            weights = {k: v.detach().float().contiguous() for k, v in weights.items()}
             for image in zip(low, low_scores, key_feature, motion, scores, strict=True):
-                self._fuse(*image)
+                self._fuse(*image, weights)
         return scores
 
     def _fuse(
-        self, low: Tensor, low_scores: Tensor, key: Tensor, motion: Tensor, scores: Tensor
+        self,
+        low: Tensor,
+        low_scores: Tensor,
+        key: Tensor,
+        motion: Tensor,
+        scores: Tensor,
+        weights: dict[str, Tensor],
     ) -> None:
         """Hand one image to the kernel, which writes the scores."""
         height, width, channels = key.shape
         sigma = self.attention.prior_sigma
         tensors = {"low": low, "low_scores": low_scores, "key": key, "motion": motion}
-        tensors |= {"scores": scores} | self._packed
+        tensors |= {"scores": scores} | weights
         columns = max(_CACHED_FLOATS // channels, 2 * _LANES) // _LANES * _LANES
         arguments = _Arguments(
             **{name: tensor_pointer(tensor) for name, tensor in tensors.items()},
@@ -197,43 +201,26 @@ class FusedCReFF(FoldedCReFF):
         if kernels.fused_creff(ctypes.byref(arguments)):
             raise MemoryError("no memory for the rows that the fusion works on")
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Move or convert the module (called by ``to``, ``half`` and their like)."""
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self._pack()
-        return self
-
-    def _pack(self) -> None:
-        """Copy the weights to where the kernel reads them, in the order in which it does."""
-        weights = {"classifier": self.classifier.weight.flatten(1).t()}  # (C, K)
-        for name, conv in (("query", self.query), ("key_weight", self.key), ("value", self.value)):
-            weights[name] = conv.weight.flatten(1)  # (C, 9)
-            if conv.bias is not None:
-                weights[f"{name.removesuffix('_weight')}_bias"] = conv.bias
-        self._packed = {
-            name: tensor.detach().to(torch.float32, copy=True).contiguous()
-            for name, tensor in weights.items()
-        }
-
 
 class _Arguments(ctypes.Structure):
     """The kernel's ``fusion``; the order of the fields is that of the C source."""
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("low", "low_scores", "key", "motion")),
-        *((name, ctypes.c_void_p) for name in ("query", "query_bias", "key_weight", "key_bias")),
-        *((name, ctypes.c_void_p) for name in ("value", "value_bias", "classifier", "scores")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("query_weight", "query_bias", "key_weight", "key_bias")
+        ),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("value_weight", "value_bias", "classifier", "scores")
+        ),
         *((name, ctypes.c_int) for name in ("channels", "classes", "height", "width")),
         *((name, ctypes.c_int) for name in ("low_height", "low_width", "window")),
         *((name, ctypes.c_int) for name in ("zero_padding", "published_warp", "bfloat16")),
         ("steepness", ctypes.c_float),
         *((name, ctypes.c_int) for name in ("columns", "threads")),
     )
-
-
-def _pack_loaded(fused: FusedCReFF, keys: object) -> None:
-    """Pack weights that were loaded; a function, so that the module can be pickled."""
-    fused._pack()
 
 
 def _channels_innermost(feature: Tensor) -> Tensor:

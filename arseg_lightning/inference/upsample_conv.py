@@ -17,11 +17,11 @@ __all__ = ["FactoredUpsampleConv"]
 
 _LANES = 16
 _BAND_BYTES = 16 << 20
-"""Of the nine products, so much is in memory at once: what a shared cache holds."""
+"""Bytes of the nine products that are in memory at once: they fit a shared cache."""
 
 
 class FactoredUpsampleConv(nn.Module):
-    """What an upsampling with a convolution computes, with the products taken on the small map.
+    """An upsampling with a convolution, whose products are computed on the small map.
 
     A 3x3 convolution is a sum of nine displaced 1x1 convolutions. Those are linear, as the
     upsampling is, and may be exchanged with it: nine 1x1 convolutions on the small map, then
@@ -30,7 +30,7 @@ class FactoredUpsampleConv(nn.Module):
     that stay in the cache.
 
     Args:
-        stage: What is replaced, in eval mode.
+        stage: The module that is replaced, in eval mode.
 
     Raises:
         ValueError: If the kernel cannot take it: see :meth:`fits`.
@@ -69,7 +69,7 @@ class FactoredUpsampleConv(nn.Module):
         out = x.new_empty(batch, 2 * height, 2 * width, self.out_channels)
         if x.device.type not in ("cpu", "meta"):  # meta: its cost is counted
             raise RuntimeError(
-                f"these networks were made ready for the CPU, got an image on {x.device}; move the "
+                f"these networks were optimised for the CPU, got an image on {x.device}; move the "
                 f"method there first, then call for_inference"
             )
         if x.device.type == "cpu":
@@ -95,7 +95,7 @@ class FactoredUpsampleConv(nn.Module):
         assert kernels is not None  # the constructor has seen to it
         sums = torch.empty(threads, 3 * width * self.out_channels)
         bias = self.bias.float()
-        first = ready = 0  # rows of the products that are there: [first, ready)
+        first = ready = 0  # rows of the products in memory: [first, ready)
         for top in range(0, height, rows):
             bottom = min(top + rows, height)
             if top:  # the last rows are needed again
@@ -114,7 +114,7 @@ class FactoredUpsampleConv(nn.Module):
 
 
 def _parts(stage: UpsampleConv | NearestUpsampleConv) -> tuple[nn.Conv2d, float, bool]:
-    """The convolution with its batch norm, the slope of what is negative, whether it is nearest."""
+    """The convolution with its batch norm folded, the slope below zero, whether it is nearest."""
     if isinstance(stage, NearestUpsampleConv):
         conv, norm, slope, nearest = stage.conv, stage.bn, 0.0, True
     else:

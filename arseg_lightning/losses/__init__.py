@@ -6,7 +6,12 @@ from arseg_lightning.losses.segmentation import (
     SegmentationLoss,
     segmentation_loss,
 )
-from arseg_lightning.losses.similarity import FST, FSTLoss
+from arseg_lightning.losses.similarity import FST
 
-__all__ = ["FST", "CrossEntropy", "FSTLoss", "OnlineHardExampleMining", "SegmentationLoss"]
-__all__ += ["segmentation_loss"]
+__all__ = [
+    "FST",
+    "CrossEntropy",
+    "OnlineHardExampleMining",
+    "SegmentationLoss",
+    "segmentation_loss",
+]

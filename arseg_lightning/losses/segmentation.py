@@ -1,4 +1,4 @@
-"""Segmentation losses: a rule for pixels, and the same treatment of side outputs for all."""
+"""Segmentation losses on all outputs of a network."""
 
 from __future__ import annotations
 
@@ -50,10 +50,16 @@ class SegmentationLoss(nn.Module, ABC):
         """
         size = (label.shape[-2], label.shape[-1])
         total = self._pixel_loss(output.logits(size), label)
-        for logits in output.side.dense:
+        for logits in output.side.dense:  # (B, K, h, w), each at its own resolution
             total = total + self.auxiliary_weight * self._pixel_loss(logits, label)
         if output.side.presence is not None:
-            total = total + self.presence_weight * self._presence(output.side.presence, label)
+            presence = output.side.presence.float()  # (B, K)
+            occurs = torch.zeros_like(presence)  # 1 for the classes in each image
+            for image_label, row in zip(label, occurs, strict=True):
+                seen = image_label.unique()
+                row[seen[seen != self.ignore_index]] = 1.0
+            found = F.binary_cross_entropy_with_logits(presence, occurs)
+            total = total + self.presence_weight * found
         return total
 
     def _pixel_loss(self, logits: Tensor, label: Tensor) -> Tensor:
@@ -61,17 +67,9 @@ class SegmentationLoss(nn.Module, ABC):
         if logits.shape[-2:] != label.shape[-2:]:
             size = (label.shape[-2], label.shape[-1])
             logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=True)
-        # (B, H, W)
+        # (B, K, H, W) and (B, H, W) -> (B, H, W)
         losses = F.cross_entropy(logits, label, ignore_index=self.ignore_index, reduction="none")
         return self.pixels(losses.flatten(), (label != self.ignore_index).flatten())
-
-    def _presence(self, presence: Tensor, label: Tensor) -> Tensor:
-        """Binary cross entropy against the classes that occur in each image."""
-        occurs = torch.zeros_like(presence, dtype=torch.float32)
-        for image_label, row in zip(label, occurs, strict=True):
-            seen = image_label.unique()
-            row[seen[seen != self.ignore_index]] = 1.0
-        return F.binary_cross_entropy_with_logits(presence.float(), occurs)
 
 
 class CrossEntropy(SegmentationLoss):
@@ -122,10 +120,11 @@ class OnlineHardExampleMining(SegmentationLoss):
 
     def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
         """Average over the hard pixels."""
+        # A pixel's cross entropy is -log of its true class's probability.
         kept = losses[valid & (losses > -math.log(self.threshold))]
         min_kept = int(valid.sum().item() * self.min_kept_share)
         if kept.numel() < min_kept:
-            kept = losses[valid].topk(min_kept).values
+            kept = losses[valid].topk(min_kept).values  # (N,) -> (min_kept,)
         return kept.sum() / max(1, kept.numel())
 
 

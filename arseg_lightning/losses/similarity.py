@@ -1,8 +1,7 @@
-"""Feature similarity training (FST): pulls a low-res feature towards the high-res one."""
+"""Feature similarity training (FST) of a low-res feature towards the high-res one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor, nn
@@ -12,24 +11,9 @@ from arseg_lightning.losses.segmentation import SegmentationLoss, segmentation_l
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.ranges import check_range, check_words
 
-__all__ = ["FST", "FSTLoss", "Similarity", "class_divergence"]
+__all__ = ["FST", "Similarity", "class_divergence"]
 
 Similarity = Literal["mse", "kl"]
-
-
-@dataclass(frozen=True, slots=True)
-class FSTLoss:
-    """The objective and its two parts, each a scalar tensor.
-
-    Args:
-        total: What is minimised.
-        segmentation: The segmentation loss, unweighted.
-        similarity: The feature similarity loss, unweighted.
-    """
-
-    total: Tensor
-    segmentation: Tensor
-    similarity: Tensor
 
 
 class FST(nn.Module):
@@ -66,19 +50,22 @@ class FST(nn.Module):
 
     def forward(
         self, output: Output, teacher: Tensor, label: Tensor, classifier: nn.Conv2d
-    ) -> FSTLoss:
+    ) -> dict[str, Tensor]:
         """Compute the objective of the low-res branch.
 
         Args:
-            output: What the low-res branch made of the frame.
+            output: The low-res branch's output for the frame.
             teacher: The high-res branch's feature of the same frame, (B, C, H, W).
             label: (B, height, width).
             classifier: The high-res branch's last convolution.
+
+        Returns:
+            ``segmentation`` and ``similarity``, weighted: their sum is minimised.
         """
         segmentation = self.segmentation(output, label)
         if output.feature is None:
             raise ValueError("FST compares features, and this output holds none")
-        # The student's feature is brought to the teacher's resolution: (B, C, H, W), both.
+        # The student's feature at the teacher's resolution: (B, C, h, w) -> (B, C, H, W)
         size = (teacher.shape[-2], teacher.shape[-1])
         student = F.interpolate(
             output.feature.float(), size=size, mode="bilinear", align_corners=True
@@ -88,8 +75,7 @@ class FST(nn.Module):
             similarity = F.mse_loss(student, teacher)
         else:
             similarity = class_divergence(classifier(student), classifier(teacher))
-        total = segmentation + self.similarity_weight * similarity
-        return FSTLoss(total, segmentation, similarity)
+        return {"segmentation": segmentation, "similarity": self.similarity_weight * similarity}
 
 
 def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
@@ -104,4 +90,4 @@ def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
         reduction="none",
         log_target=True,
     )
-    return divergence.sum(dim=1).mean()
+    return divergence.sum(dim=1).mean()  # (B, K, H, W) -> (B, H, W) -> scalar

@@ -97,12 +97,13 @@ class ARSeg(VideoMethod):
     ) -> tuple[Output, State]:
         """Segment a frame; the state is the keyframe's feature, or what is before its cut."""
         if role == "keyframe":
+            network = self.high_res
             with section("network"):
-                cut, side = self.high_res.before_cut(frame.image, self.high_res.training)
-                return self._finish(self.high_res, cut, side), {"feature": cut}
+                feature, side = network.run(network.cut, {"image": frame.image}, network.training)
+                return self._finish(network, feature, side), {"feature": feature}
         small = downscale(frame.image, self.resolution_ratio, self.convention)
         with section("network"):
-            low, side = self.low_res.before_cut(small, self.training)
+            low, side = self.low_res.run(self.low_res.cut, {"image": small}, self.training)
         if self.folded is not None:
             scores = self.folded(low, state["feature"], frame.field())
             return Output(scores, self.low_res.align_corners), state
@@ -142,20 +143,18 @@ class ARSeg(VideoMethod):
         frame = FrameInput(clip.images[:, -1], clip.motion_of(-1))
         if fuses:
             with torch.no_grad():
-                key_feature = self.high_res.before_cut(clip.images[:, 0])[0]
+                key_feature, _ = self.high_res.run(self.high_res.cut, {"image": clip.images[:, 0]})
             output, _ = self.step("nonkeyframe", frame, {"feature": key_feature})
         else:
             small = downscale(frame.image, self.resolution_ratio, self.convention)
             output = self.low_res.output(small)
         classifier = self.high_res.classifier
-        found = self.objective(output, teacher, clip.labels[:, -1], classifier)
-        segmentation = found.segmentation
+        losses: dict[str, Tensor] = self.objective(output, teacher, clip.labels[:, -1], classifier)
         idle = [] if fuses else [parameter.sum() for parameter in self.fusion.parameters()]
         if idle:
             # Several processes expect a gradient for every parameter: the idle fusion gets zeros.
-            segmentation = segmentation + 0.0 * torch.stack(idle).sum()
-        similarity = self.objective.similarity_weight * found.similarity
-        return {"segmentation": segmentation, "similarity": similarity}
+            losses["segmentation"] = losses["segmentation"] + 0.0 * torch.stack(idle).sum()
+        return losses
 
     def baselines(self) -> dict[str, VideoMethod]:
         """The high-res branch on every frame."""
@@ -177,8 +176,8 @@ class ARSeg(VideoMethod):
             self.low_res.classifier.requires_grad_(False)
 
     def _finish(self, network: Segmentor, cut: Tensor, side: SideOutputs) -> Output:
-        """Score what is before the cut."""
-        feature, after = network.after_cut(cut, network.training)
+        """Run what is after the cut, and score the feature."""
+        feature, after = network.run("feature", {network.cut: cut}, network.training)
         return Output(network.classifier(feature), network.align_corners, feature, side + after)
 
 

@@ -1,4 +1,4 @@
-"""One image to a feature to logits: the networks, and how their weights are loaded."""
+"""Segmentation networks and their weights."""
 
 from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.checkpoint import load_segmentor_weights, published_fusion_weights

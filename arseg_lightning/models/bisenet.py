@@ -1,4 +1,4 @@
-"""BiSeNet with a ResNet-18, as AR-Seg uses it."""
+"""AR-Seg's BiSeNet with a ResNet-18."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from torch.nn import functional as F
 from arseg_lightning.models.blocks import (
     ChannelGate,
     ConvBNReLU,
+    GatedConv,
     NearestUpsampleConv,
     PooledBatchNorm2d,
     auxiliary_head,
     scaled,
+    spatial_path,
 )
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
@@ -48,20 +50,16 @@ class BiSeNet18(Segmentor):
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
     ) -> None:
-        """Build the layers and initialise all but the backbone by Kaiming's rule."""
         super().__init__()
         context, spatial, merged = (scaled(c, width) for c in (128, 128, 256))
         narrow = scaled(64, width)
         self.context_path = _ContextPath(context, width, pretrained)
         shallow, middle, _ = self.context_path.backbone.channels
         self.stages = {"shallow": shallow, "middle": middle}
-        self.spatial_path = nn.Sequential(
-            ConvBNReLU(3, narrow, 7, stride=2),
-            ConvBNReLU(narrow, narrow, stride=2),
-            ConvBNReLU(narrow, narrow, stride=2),
-            ConvBNReLU(narrow, spatial, 1),
+        self.spatial_path = spatial_path(narrow, spatial)
+        self.merge = nn.ModuleDict(
+            {"conv": ConvBNReLU(spatial + context, merged, 1), "gate": ChannelGate(merged)}
         )
-        self.merge = _Merge(spatial + context, merged)
         self.head = ConvBNReLU(merged, merged)
         self.feature_channels = merged
         self.classifier = nn.Conv2d(merged, num_classes, 1)
@@ -77,21 +75,22 @@ class BiSeNet18(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and two sets of auxiliary logits when asked to."""
-        return self.run_all(image, with_side)
+        return super().features_and_side(image, with_side)
 
-    def run(
-        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
+    def run_stage(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
     ) -> tuple[Tensor, SideOutputs]:
         """Compute a stage: two of the context path's backbone, then all that follows them."""
-        if stage == "shallow":
+        if stage == "shallow":  # (B, 128, H/8, W/8)
             return self.context_path.backbone.second(values["image"]), SideOutputs()
-        if stage == "middle":
+        if stage == "middle":  # (B, 256, H/16, W/16)
             return self.context_path.backbone.layer3(values["shallow"]), SideOutputs()
-        if stage != "feature":
-            return super().run(stage, values, with_side)
-        context8, context16 = self.context_path(values["middle"])  # strides 8 and 16
-        detail = self.spatial_path(values["image"])  # stride 8
-        feature = self.head(self.merge(_resize(detail, context8), context8))
+        # (B, 128, H/8, W/8) and (B, 128, H/16, W/16)
+        context8, context16 = self.context_path(values["middle"])
+        detail = self.spatial_path(values["image"])  # (B, 128, H/8, W/8)
+        both = torch.cat([_resize(detail, context8), context8], dim=1)
+        x = self.merge["conv"](both)  # (B, 256, H/8, W/8)
+        feature = self.head(x * self.merge["gate"](x) + x)  # (B, 256, H/8, W/8)
         if not with_side:
             return feature, SideOutputs()
         dense = (self.auxiliary8(context8), self.auxiliary16(context16))
@@ -105,46 +104,19 @@ class _ContextPath(nn.Module):
         super().__init__()
         self.backbone = ResNet18(width=width, pretrained=pretrained)
         _, third, fourth = self.backbone.channels
-        self.refine16 = _Refine(third, channels)
-        self.refine32 = _Refine(fourth, channels)
+        self.refine16 = GatedConv(third, channels)
+        self.refine32 = GatedConv(fourth, channels)
         self.pooled = ConvBNReLU(fourth, channels, 1, norm=PooledBatchNorm2d)
         self.up16 = ConvBNReLU(channels, channels)
         self.up8 = NearestUpsampleConv(channels, channels)
 
     def forward(self, third: Tensor) -> tuple[Tensor, Tensor]:
-        fourth = self.backbone.layer4(third)  # stride 32
+        fourth = self.backbone.layer4(third)  # (B, 512, H/32, W/32)
+        # (B, 128, H/32, W/32) + (B, 128, 1, 1)
         x = self.refine32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
         context16 = self.up16(_resize(F.interpolate(x, scale_factor=2, mode="nearest"), third))
         context8 = self.up8(self.refine16(third) + context16)
         return context8, context16
-
-
-class _Refine(nn.Module):
-    """A convolution, gated channel by channel."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = ConvBNReLU(in_channels, out_channels)
-        self.gate = ChannelGate(out_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
-        refined: Tensor = x * self.gate(x)
-        return refined
-
-
-class _Merge(nn.Module):
-    """Both paths together, with the gated channels added once more."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = ConvBNReLU(in_channels, out_channels, 1)
-        self.gate = ChannelGate(out_channels)
-
-    def forward(self, spatial: Tensor, context: Tensor) -> Tensor:
-        x = self.conv(torch.cat([spatial, context], dim=1))
-        merged: Tensor = x * self.gate(x) + x
-        return merged
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

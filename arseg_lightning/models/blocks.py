@@ -1,4 +1,4 @@
-"""Building blocks that the networks share."""
+"""Layers shared by the networks."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ __all__ = [
     "AnyBatchNorm",
     "ChannelGate",
     "ConvBNReLU",
+    "GatedConv",
     "NearestUpsampleConv",
     "PooledBatchNorm2d",
     "PyramidPooling",
     "UpsampleConv",
     "auxiliary_head",
     "scaled",
+    "spatial_path",
 ]
 
 
 AnyBatchNorm = _BatchNorm
-"""The class of all batch norms, synchronised ones too, and what Lightning leaves of those."""
+"""The class of all batch norms: synchronised ones too, and those that Lightning leaves."""
 
 
 def scaled(channels: int, width: float) -> int:
@@ -98,9 +100,6 @@ class NearestUpsampleConv(ConvBNReLU):
         x: (B, in_channels, h, w)   returns: (B, out_channels, 2h, 2w)
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels)
-
     def forward(self, x: Tensor) -> Tensor:
         """Double, convolve, normalise, rectify."""
         return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
@@ -126,6 +125,7 @@ class UpsampleConv(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample, convolve, normalise, rectify."""
+        # (B, in_channels, h, w) -> (B, in_channels, 2h, 2w)
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         for layer in self:
             x = layer(x)
@@ -146,7 +146,27 @@ class ChannelGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the factors."""
-        return torch.sigmoid(self.bn(self.conv(x.mean((2, 3), keepdim=True))))
+        pooled = x.mean((2, 3), keepdim=True)  # (B, C, 1, 1)
+        return torch.sigmoid(self.bn(self.conv(pooled)))
+
+
+class GatedConv(nn.Module):
+    """A convolution, gated channel by channel.
+
+    Shapes:
+        x: (B, in_channels, H, W)   returns: (B, out_channels, H, W)
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = ConvBNReLU(in_channels, out_channels)
+        self.gate = ChannelGate(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve and gate."""
+        x = self.conv(x)
+        gated: Tensor = x * self.gate(x)
+        return gated
 
 
 class PyramidPooling(nn.Module):
@@ -184,6 +204,7 @@ class PyramidPooling(nn.Module):
         ]
         if normalise:
             for side, level in zip(bins, levels, strict=True):
+                # A grid of one cell leaves one value per image and channel.
                 norm = PooledBatchNorm2d if side == 1 else nn.BatchNorm2d
                 level.extend([norm(out_channels), nn.ReLU(inplace=True)])
         self.levels = nn.ModuleList(levels)
@@ -191,6 +212,7 @@ class PyramidPooling(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """Pool, convolve and resize."""
         size = x.shape[-2:]
+        # A level is (B, out_channels, side, side) before it is resized to (B, out_channels, H, W).
         return [
             F.interpolate(level(x), size=size, mode="bilinear", align_corners=self.align_corners)
             for level in self.levels
@@ -200,3 +222,13 @@ class PyramidPooling(nn.Module):
 def auxiliary_head(in_channels: int, channels: int, num_classes: int) -> nn.Sequential:
     """Score a map of an early stage, in training only."""
     return nn.Sequential(ConvBNReLU(in_channels, channels), nn.Conv2d(channels, num_classes, 1))
+
+
+def spatial_path(narrow: int, out_channels: int) -> nn.Sequential:
+    """BiSeNet's shallow path: (B, 3, H, W) -> (B, out_channels, H/8, W/8)."""
+    return nn.Sequential(
+        ConvBNReLU(3, narrow, 7, stride=2),
+        ConvBNReLU(narrow, narrow, stride=2),
+        ConvBNReLU(narrow, narrow, stride=2),
+        ConvBNReLU(narrow, out_channels, 1),
+    )

@@ -1,4 +1,4 @@
-"""Weights of a segmentor from any checkpoint of it: ours, a published one, a plain one."""
+"""Weights of a segmentor from one of our checkpoints, a published one or a state dict."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PROTOCOLS = {
     "data.train, data.val and data.test, or add --config experiments/camvid/published.yaml",
     (11, 12): ": CamVid without void; set protocol: camvid11 in data.train, data.val and data.test",
 }
-"""What to set, by the number of classes of the file and of the data."""
+"""The remedy, by the number of classes of the file and of the data."""
 
 
 def load_segmentor_weights(
@@ -244,7 +244,7 @@ def published_fusion_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state: The file's weights, as :func:`read_checkpoint` gives them.
 
     Returns:
-        What a CReFF loads as its state dict; nothing if there is none in the file, as in some of
+        A CReFF's state dict; empty if there is none in the file, as in some of
         the high-res branch.
     """
     return {
@@ -256,7 +256,7 @@ def published_fusion_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def has_trained_fusion(fusion: Mapping[str, Tensor]) -> bool:
-    """Tell a trained fusion from one that came out of its initialisation.
+    """Tell a trained fusion from one in its initial state.
 
     The authors trained their s x baselines in a network that holds a fusion without using it:
     its biases are zero, as they were at the start.

@@ -1,8 +1,6 @@
-"""EfficientNet-Lite0: the backbone, and a light segmentation network on it."""
+"""EfficientNet-Lite0, and a light segmentation network with it as the backbone."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,7 +38,6 @@ class EfficientNetLite0(Segmentor):
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
     ) -> None:
-        """Build the layers; all but the backbone start as PyTorch starts them."""
         super().__init__()
         self.backbone = EfficientNetLite0Backbone(width=width, pretrained=pretrained)
         narrow, wide = scaled(64, width), scaled(128, width)
@@ -59,12 +56,13 @@ class EfficientNetLite0(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-4 feature, and two sets of auxiliary logits when asked to."""
-        x4, x8, x16, x32 = self.backbone(image)  # by stride
+        x4, x8, x16, x32 = self.backbone(image)  # by stride: 24, 40, 112 and 320 channels
         # Without a batch norm, so that a single image can be trained on.
-        context = self.context(x32.mean((2, 3), keepdim=True))
+        context = self.context(x32.mean((2, 3), keepdim=True))  # (B, 128, 1, 1)
         top = self.lateral32(x32) + context
-        pyramid16 = self.smooth16(_add(self.lateral16(x16), top))
-        pyramid8 = self.smooth8(_add(self.lateral8(x8), pyramid16))
+        pyramid16 = self.smooth16(_add(self.lateral16(x16), top))  # (B, 128, H/16, W/16)
+        pyramid8 = self.smooth8(_add(self.lateral8(x8), pyramid16))  # (B, 128, H/8, W/8)
+        # (B, 64, H/4, W/4): thin things are seen at this stride only
         feature = self.head(F.relu(_add(self.lateral4(x4), self.narrow8(pyramid8))))
         if not with_side:
             return feature, SideOutputs()
@@ -93,24 +91,15 @@ def _separable(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-class _Stage(NamedTuple):
-    """Blocks with the same kernel and outputs; only the first has a stride."""
-
-    blocks: int
-    kernel_size: int
-    stride: int
-    expansion: int
-    channels: int
-
-
+# Blocks, side of the kernel, stride of the first block, factor on the channels inside, channels.
 _STAGES = (
-    _Stage(1, 3, 1, 1, 16),
-    _Stage(2, 3, 2, 6, 24),
-    _Stage(2, 5, 2, 6, 40),
-    _Stage(3, 3, 2, 6, 80),
-    _Stage(3, 5, 1, 6, 112),
-    _Stage(4, 5, 2, 6, 192),
-    _Stage(1, 3, 1, 6, 320),
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
 )
 _LAST_AT_ITS_STRIDE = (1, 2, 4, 6)
 """Stages after which the map is halved, or ends: at strides 4, 8, 16 and 32."""
@@ -143,27 +132,25 @@ class EfficientNetLite0Backbone(nn.Module):
     """
 
     def __init__(self, *, width: float = 1.0, pretrained: str | None = None) -> None:
-        """Build the layers; random weights are normal, scaled by each layer's outputs."""
         super().__init__()
         channels = scaled(32, width)
         self.conv_stem = _SameConv2d(3, channels, 3, stride=2, bias=False)
         self.bn0 = _norm(channels)
         self.blocks = nn.ModuleList()
         self._outputs: dict[int, int] = {}  # block index to channels
-        for index, stage in enumerate(_STAGES):
-            out_channels = scaled(stage.channels, width)
-            for repeat in range(stage.blocks):
-                stride = stage.stride if repeat == 0 else 1
-                self.blocks.append(
-                    _Block(channels, out_channels, stage.kernel_size, stride, stage.expansion)
-                )
-                channels = out_channels
+        for index, (blocks, kernel_size, stride, expansion, full_channels) in enumerate(_STAGES):
+            out_channels = scaled(full_channels, width)
+            for _ in range(blocks):
+                block = _Block(channels, out_channels, kernel_size, stride, expansion)
+                self.blocks.append(block)
+                channels, stride = out_channels, 1
             if index in _LAST_AT_ITS_STRIDE:
                 self._outputs[len(self.blocks) - 1] = channels
         self.channels = tuple(self._outputs.values())
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                # Not PyTorch's fan_out, which is too large for a depthwise convolution.
+                # Normal, by the outputs of a layer. Not PyTorch's fan_out, which is too large
+                # for a depthwise convolution.
                 fan_out = module.out_channels // module.groups * module.kernel_size[0] ** 2
                 nn.init.normal_(module.weight, std=(2.0 / fan_out) ** 0.5)
         if pretrained is not None:
@@ -205,7 +192,7 @@ class _Block(nn.Module):
         if self.expand_conv is not None:
             wide = F.relu6(self.bn0(self.expand_conv(x)), inplace=True)
         wide = F.relu6(self.bn1(self.depthwise_conv(wide)), inplace=True)
-        narrow: Tensor = self.bn2(self.project_conv(wide))
+        narrow: Tensor = self.bn2(self.project_conv(wide))  # not rectified: a linear bottleneck
         return narrow + x if self.adds_input else narrow
 
 
@@ -220,7 +207,7 @@ class _SameConv2d(nn.Conv2d):
         if self.stride == (1, 1):
             return F.conv2d(input, self.weight, self.bias, padding=half, groups=self.groups)
         top, left = (half - 1 + side % 2 for side in input.shape[-2:])
-        padded = F.pad(input, (left, half, top, half))
+        padded = F.pad(input, (left, half, top, half))  # (B, C, H + top + half, W + left + half)
         return F.conv2d(padded, self.weight, self.bias, stride=self.stride, groups=self.groups)
 
 

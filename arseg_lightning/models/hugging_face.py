@@ -22,7 +22,7 @@ class HuggingFaceSegmentor(Segmentor):
 
     Args:
         num_classes: Number of classes K. Where the pretrained network has another number, its last
-            convolution starts anew, for training.
+            convolution starts from random weights, for training.
         name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
         revision: Branch, tag or commit of the repository.
 
@@ -37,12 +37,12 @@ class HuggingFaceSegmentor(Segmentor):
         super().__init__()
         model = _load("AutoModelForSemanticSegmentation", name, revision)
         path, classifier = _last_convolution(model, name)
-        self.cut = _Cut(classifier)
+        self.tap = _LastInput(classifier)
         self.feature_channels = classifier.in_channels
         if classifier.out_channels != num_classes:
             classifier = nn.Conv2d(classifier.in_channels, num_classes, 1)
         self.classifier = classifier
-        model.set_submodule(path, self.cut)
+        model.set_submodule(path, self.tap)
         if getattr(model, "auxiliary_head", None) is not None:
             model.auxiliary_head = None  # it would learn from labels at the model's own call
         self.model = model
@@ -54,28 +54,25 @@ class HuggingFaceSegmentor(Segmentor):
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the feature; nothing is predicted beside it."""
         self.model(pixel_values=image)
-        return self.cut.take(), SideOutputs()
+        return self.tap.kept.pop(), SideOutputs()  # (B, C, h, w)
 
 
-class _Cut(nn.Module):
-    """Stands where the last convolution was, and keeps what came there.
+class _LastInput(nn.Module):
+    """Replaces the last convolution, and keeps its input.
 
-    Some networks resize what follows to the image's size; it gives them one channel to do so.
-    Others ask the convolution how it moves.
+    Some networks resize the output to the image's size: one channel is enough for that. Others
+    read the convolution's geometry.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
         self.kernel_size, self.stride = convolution.kernel_size, convolution.stride
         self.padding, self.dilation = convolution.padding, convolution.dilation
-        self._kept: list[Tensor] = []
+        self.kept: list[Tensor] = []
 
     def forward(self, feature: Tensor) -> Tensor:
-        self._kept[:] = [feature]
-        return feature[:, :1]
-
-    def take(self) -> Tensor:
-        return self._kept.pop()
+        self.kept[:] = [feature]
+        return feature[:, :1]  # (B, C, h, w) -> (B, 1, h, w)
 
 
 def hugging_face_classes(name: str, revision: str = "main") -> ClassSet:

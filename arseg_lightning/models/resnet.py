@@ -45,7 +45,6 @@ class ResNet18(nn.Module):
         dilate_first_block: bool = False,
         pretrained: str | None = None,
     ) -> None:
-        """Build the layers; random weights are normal, scaled by each layer's outputs."""
         super().__init__()
         if output_stride not in (8, 32):
             raise ValueError(f"output_stride is 8 (dilated) or 32 (plain), got {output_stride}")
@@ -55,11 +54,13 @@ class ResNet18(nn.Module):
         self.bn1 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        # A stage that keeps its size spreads its kernels by the strides that were left out.
         late = 2 if output_stride == 32 else 1
         self.layer1 = _stage(stem, stem, 1)
         self.layer2 = _stage(stem, second, 2)
         self.layer3 = _stage(second, third, late, 2 // late, dilate_first_block)
         self.layer4 = _stage(third, fourth, late, 4 // late**2, dilate_first_block)
+        # Normal, scaled by the outputs of a layer: He et al.'s rule for ReLU.
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -68,10 +69,13 @@ class ResNet18(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the outputs of the last three stages."""
-        return self.stages(self.stem(image))
+        second = self.second(image)
+        third = self.layer3(second)
+        return second, third, self.layer4(third)
 
     def stem(self, image: Tensor) -> Tensor:
-        """Compute what the residual stages start from, (B, 64, H/4, W/4)."""
+        """Compute the input of the residual stages, (B, 64, H/4, W/4)."""
+        # conv1 halves the image, maxpool halves it again
         x: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(image))))
         return x
 
@@ -79,13 +83,6 @@ class ResNet18(nn.Module):
         """Compute the output of the second residual stage, (B, 128, H/8, W/8)."""
         x: Tensor = self.layer2(self.layer1(self.stem(image)))
         return x
-
-    def stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Run the residual stages on the stem's output."""
-        second: Tensor = self.layer2(self.layer1(x))
-        third: Tensor = self.layer3(second)
-        fourth: Tensor = self.layer4(third)
-        return second, third, fourth
 
 
 def _stage(

@@ -16,7 +16,7 @@ __all__ = ["Output", "Segmentor", "SegmentorFactory", "SideOutputs"]
 
 @dataclass(frozen=True, slots=True)
 class SideOutputs:
-    """What a network predicts beside its main output, for training only.
+    """Training-only predictions of a network beside its scores.
 
     Args:
         dense: Auxiliary logits, each (B, K, h, w) at its own resolution.
@@ -27,22 +27,22 @@ class SideOutputs:
     presence: Tensor | None = None
 
     def __add__(self, other: SideOutputs) -> SideOutputs:
-        """Put together what two parts of a network predict."""
+        """Join the predictions of two parts of a network."""
         presence = self.presence if self.presence is not None else other.presence
         return SideOutputs(self.dense + other.dense, presence)
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Class scores of a frame, and what training needs beside them.
+    """Class scores of a frame, with the feature and predictions that training needs.
 
     Args:
         scores: Class scores on the feature's grid, (B, K, h, w).
-        align_corners: How scores are brought to the image's size.
+        align_corners: How scores are resized to the image.
         feature: The input of the last 1x1 convolution, (B, C, h, w), where there is one.
         side: Training-only predictions.
-        found_labels: The best class of every pixel, uint8 of shape (B, H, W), where whoever
-            computed the scores has computed it too.
+        found_labels: The best class of every pixel, uint8 of shape (B, H, W), where it came with
+            the scores.
     """
 
     scores: Tensor
@@ -63,29 +63,30 @@ class Output:
 
 
 class Segmentor(nn.Module, ABC):
-    """A segmentation network that is cut before its last 1x1 convolution.
+    """A segmentation network: stages, of which ``feature`` is the last, and a 1x1 convolution.
 
-    The feature before the cut is what AR-Seg propagates from frame to frame; the convolution after
-    it (``classifier``) is what both of its branches share. A subclass sets ``classifier`` and
-    the class attributes, and implements :meth:`features_and_side`. One that is cut earlier also
-    implements :meth:`before_cut`, :meth:`after_cut` and ``cut_channels``; one whose stages
-    may run at different times implements :meth:`run` and lists its ``stages``.
+    AR-Seg propagates the output of one stage, the ``cut``, from frame to frame; its two branches
+    share the convolution (``classifier``). A subclass sets ``classifier`` and the class attributes,
+    and implements :meth:`features_and_side`. One that can be cut before its feature lists its
+    ``stages`` and implements :meth:`run_stage`.
 
     Attributes:
         feature_channels: Channels C of the feature.
         feature_stride: Image pixels a feature pixel covers, per axis.
         classifier: The last 1x1 convolution, C to K channels.
+        align_corners: How logits are resized to the image (the published networks differ).
+        stages: The stages before ``feature``, in order: channels by name.
+        cut: The stage that AR-Seg propagates; those after it read nothing from before it.
+        feature_needs: Inputs of the stages after ``middle``, for Clockwork.
     """
 
     feature_channels: int
     feature_stride: int
     classifier: nn.Conv2d
     align_corners: bool = True
-    """How logits are brought to the image's size (the published networks differ)."""
     stages: Mapping[str, int] = MappingProxyType({})
-    """Places before the feature where the network may be cut, in order: channels by name."""
+    cut: str = "feature"
     feature_needs: tuple[str, ...] = ("image",)
-    """What :meth:`run` reads for the stage ``feature``."""
 
     @property
     def num_classes(self) -> int:
@@ -96,9 +97,12 @@ class Segmentor(nn.Module, ABC):
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the feature, and the training-only predictions when asked to.
 
+        A network with ``stages`` calls this one, which runs them in turn.
+
         Shapes:
             image: (B, 3, H, W)   returns: (B, C, h, w)
         """
+        return self._run_stages((*self.stages, "feature"), {"image": image}, with_side)
 
     def features(self, image: Tensor) -> Tensor:
         """Compute the feature before the last 1x1 convolution.
@@ -110,24 +114,8 @@ class Segmentor(nn.Module, ABC):
 
     @property
     def cut_channels(self) -> int:
-        """Channels of the propagated feature; the feature's unless cut earlier."""
-        return self.feature_channels
-
-    def before_cut(self, image: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Compute the propagated feature, and side outputs from before the cut.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, cut_channels, h, w)
-        """
-        return self.features_and_side(image, with_side)
-
-    def after_cut(self, propagated: Tensor, with_side: bool = False) -> tuple[Tensor, SideOutputs]:
-        """Finish the feature, and the side outputs from after the cut.
-
-        Shapes:
-            propagated: (B, cut_channels, h, w)   returns: (B, C, h', w')
-        """
-        return propagated, SideOutputs()
+        """Channels of the stage that is propagated."""
+        return self.stages.get(self.cut, self.feature_channels)
 
     def classify(self, feature: Tensor, size: tuple[int, int]) -> Tensor:
         """Turn a feature into class scores of the given size.
@@ -159,37 +147,46 @@ class Segmentor(nn.Module, ABC):
     def run(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
     ) -> tuple[Tensor, SideOutputs]:
-        """Compute one stage from the image and the stages before it.
+        """Run the stages after the last one that has been computed, up to and with ``stage``.
 
         Args:
             stage: A name of ``stages``, or ``feature``, the last one.
-            values: What has been computed so far: ``image`` (B, 3, H, W), and stages by name.
-            with_side: Whether the training-only heads of this stage run.
+            values: ``image`` (B, 3, H, W), and the outputs of earlier stages by name.
+            with_side: Whether the training-only heads of these stages run.
 
         Returns:
-            The stage's output, and its side outputs.
+            The stage's output, (B, channels, h, w), and the side outputs of all that ran.
 
         Raises:
             ValueError: If the network has no such stage.
         """
-        if stage != "feature":
+        order = (*self.stages, "feature")
+        if stage not in order:
             raise ValueError(
-                f"{type(self).__name__} has no stage {stage!r}; it has "
-                f"{', '.join((*self.stages, 'feature'))}"
+                f"{type(self).__name__} has no stage {stage!r}; it has {', '.join(order)}"
             )
-        return self.features_and_side(values["image"], with_side)
+        if stage in values:
+            return values[stage], SideOutputs()
+        known = [index for index, name in enumerate(order) if name in values]
+        if stage == "feature" and not known:  # a subclass may have overridden this
+            return self.features_and_side(values["image"], with_side)
+        start = known[-1] + 1 if known else 0
+        return self._run_stages(order[start : order.index(stage) + 1], values, with_side)
 
-    def run_all(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
-        """Run all stages one after the other: a network of stages is written once.
+    def run_stage(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
+    ) -> tuple[Tensor, SideOutputs]:
+        """Compute a single stage from the image and the stages before it."""
+        raise NotImplementedError(f"{type(self).__name__} lists stages, but has no run_stage")
 
-        Shapes:
-            image: (B, 3, H, W)   returns: the feature, (B, C, h, w)
-        """
-        values, side = {"image": image}, SideOutputs()
-        for stage in (*self.stages, "feature"):
-            values[stage], added = self.run(stage, values, with_side)
+    def _run_stages(
+        self, names: tuple[str, ...], values: Mapping[str, Tensor], with_side: bool
+    ) -> tuple[Tensor, SideOutputs]:
+        values, side = dict(values), SideOutputs()
+        for name in names:
+            values[name], added = self.run_stage(name, values, with_side)
             side = side + added
-        return values["feature"], side
+        return values[names[-1]], side
 
 
 SegmentorFactory = Callable[[int], Segmentor]

@@ -1,4 +1,4 @@
-"""Times the sections of a step, which are named where they run."""
+"""Times of the named sections of a step."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ class SectionClock:
 
     Attributes:
         seconds: By name of the section.
+        open: Names of the sections that are running, the innermost last.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.seconds: dict[str, float] = defaultdict(float)
-        self._names: list[str] = []
+        self.open: list[str] = []
         self._since = 0.0
 
     @contextmanager
@@ -43,22 +44,12 @@ class SectionClock:
         finally:
             _clock.reset(token)
 
-    def enter(self, name: str) -> None:
-        """A section begins."""
-        self._book()
-        self._names.append(name)
-
-    def leave(self) -> None:
-        """The section that began last ends."""
-        self._book()
-        self._names.pop()
-
-    def _book(self) -> None:
-        """Book the time since the last change on the section that is under way."""
+    def book(self) -> None:
+        """Book the time since the last change on the innermost open section."""
         synchronize(self.device)
         now = time.perf_counter()
-        if self._names:
-            self.seconds[self._names[-1]] += now - self._since
+        if self.open:
+            self.seconds[self.open[-1]] += now - self._since
         self._since = now
 
 
@@ -67,13 +58,15 @@ _clock: ContextVar[SectionClock | None] = ContextVar("section_clock", default=No
 
 @contextmanager
 def section(name: str) -> Iterator[None]:
-    """Name what runs inside; costs nothing to speak of while no clock runs."""
+    """Time the block under a name; nearly free while no clock runs."""
     clock = _clock.get()
     if clock is None:
         yield
         return
-    clock.enter(name)
+    clock.book()
+    clock.open.append(name)
     try:
         yield
     finally:
-        clock.leave()
+        clock.book()
+        clock.open.pop()

@@ -1,4 +1,4 @@
-"""BiSeNet with a ResNet-18 as TorchSeg has it, which TapLab's published weights are for."""
+"""TorchSeg's BiSeNet with a ResNet-18, the network of TapLab's published weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import ChannelGate, ConvBNReLU, PooledBatchNorm2d, scaled
+from arseg_lightning.models.blocks import (
+    ConvBNReLU,
+    GatedConv,
+    PooledBatchNorm2d,
+    auxiliary_head,
+    scaled,
+    spatial_path,
+)
 from arseg_lightning.models.resnet import ResNet18
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
@@ -66,82 +73,49 @@ class TorchSegBiSeNet18(Segmentor):
         self.backbone = ResNet18(width=width, pretrained=pretrained)
         shallow, third, fourth = self.backbone.channels
         self.stages = {"shallow": shallow, "middle": third}
-        self.spatial_path = nn.Sequential(
-            ConvBNReLU(3, narrow, 7, stride=2),
-            ConvBNReLU(narrow, narrow, stride=2),
-            ConvBNReLU(narrow, narrow, stride=2),
-            ConvBNReLU(narrow, channels, 1),
-        )
+        self.spatial_path = spatial_path(narrow, channels)
         self.pooled = ConvBNReLU(fourth, channels, 1, norm=PooledBatchNorm2d)
-        self.attend32, self.attend16 = _Attention(fourth, channels), _Attention(third, channels)
+        self.attend32, self.attend16 = GatedConv(fourth, channels), GatedConv(third, channels)
         self.refine16, self.refine8 = (ConvBNReLU(channels, channels) for _ in range(2))
-        self.merge = _Merge(2 * channels, wide)
+        gate = nn.Sequential(  # without batch norms, unlike the other gates
+            nn.Conv2d(wide, wide, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(wide, wide, 1, bias=False),
+            nn.Sigmoid(),
+        )
+        self.merge = nn.ModuleDict({"conv": ConvBNReLU(2 * channels, wide, 1), "gate": gate})
         self.head = ConvBNReLU(wide, narrow)
         self.feature_channels = narrow
         self.classifier = nn.Conv2d(narrow, num_classes, 1)
         self.auxiliary = nn.ModuleList(
-            nn.Sequential(ConvBNReLU(channels, wide), nn.Conv2d(wide, num_classes, 1))
-            for _ in range(2)
+            auxiliary_head(channels, wide, num_classes) for _ in range(2)
         )
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and two sets of auxiliary logits when asked to."""
-        return self.run_all(image, with_side)
+        return super().features_and_side(image, with_side)
 
-    def run(
-        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
+    def run_stage(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
     ) -> tuple[Tensor, SideOutputs]:
         """Compute a stage: two of the backbone, then all that follows them."""
-        if stage == "shallow":
+        if stage == "shallow":  # (B, 128, H/8, W/8)
             return self.backbone.second(values["image"]), SideOutputs()
-        if stage == "middle":
+        if stage == "middle":  # (B, 256, H/16, W/16)
             return self.backbone.layer3(values["shallow"]), SideOutputs()
-        if stage != "feature":
-            return super().run(stage, values, with_side)
-        spatial = self.spatial_path(values["image"])  # (B, C, H/8, W/8)
-        third = values["middle"]  # (B, C, H/16, W/16)
-        fourth = self.backbone.layer4(third)  # (B, C, H/32, W/32)
+        spatial = self.spatial_path(values["image"])  # (B, 128, H/8, W/8)
+        third = values["middle"]  # (B, 256, H/16, W/16)
+        fourth = self.backbone.layer4(third)  # (B, 512, H/32, W/32)
         context = self.attend32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
-        context16 = self.refine16(_resize(context, third))
+        context16 = self.refine16(_resize(context, third))  # (B, 128, H/16, W/16)
         context8 = self.refine8(_resize(self.attend16(third) + context16, spatial))
-        feature = self.head(self.merge(torch.cat([spatial, context8], dim=1)))
+        x = self.merge["conv"](torch.cat([spatial, context8], dim=1))  # (B, 256, H/8, W/8)
+        x = x + x * self.merge["gate"](x.mean((2, 3), keepdim=True))
+        feature = self.head(x)  # (B, 64, H/8, W/8)
         if not with_side:
             return feature, SideOutputs()
         contexts = zip(self.auxiliary, (context16, context8), strict=True)
         return feature, SideOutputs(dense=tuple(head(context) for head, context in contexts))
-
-
-class _Attention(nn.Module):
-    """A convolution, gated channel by channel."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = ConvBNReLU(in_channels, out_channels)
-        self.gate = ChannelGate(out_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
-        attended: Tensor = x * self.gate(x)
-        return attended
-
-
-class _Merge(nn.Module):
-    """Both paths together, with the gated channels added once more; the gate has no batch norm."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = ConvBNReLU(in_channels, out_channels, 1)
-        self.gate = nn.Sequential(
-            nn.Conv2d(out_channels, out_channels, 1, bias=False),
-            nn.ReLU(),
-            nn.Conv2d(out_channels, out_channels, 1, bias=False),
-            nn.Sigmoid(),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
-        merged: Tensor = x + x * self.gate(x.mean((2, 3), keepdim=True))
-        return merged
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

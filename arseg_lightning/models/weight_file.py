@@ -1,4 +1,4 @@
-"""Reads tensors by name out of any PyTorch file, without running code from it."""
+"""Tensors by name from any PyTorch file, read without running code from it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["read_checkpoint", "read_content"]
+__all__ = ["load_matching", "read_checkpoint", "read_content"]
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
 """Names under which training loops keep the weights beside the epoch and the optimiser."""
@@ -27,7 +27,16 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
         ValueError: If the file holds no state dict.
     """
     content = read_content(path)
-    tensors = _tensors_of(content)
+    tensors: dict[str, Tensor] = {}
+    if isinstance(content, Mapping):
+        # The first wrapper that holds some counts, else the top of the file.
+        for state in (*(content.get(name) for name in _WRAPPERS), content):
+            if isinstance(state, Mapping) and not tensors:
+                tensors = {
+                    name: value
+                    for name, value in state.items()
+                    if isinstance(value, Tensor) and isinstance(name, str)
+                }
     if not tensors:
         found = f"a {type(content).__name__}"
         if isinstance(content, dict):
@@ -67,13 +76,27 @@ def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
         raise ValueError(f"{path} {problem}") from error
 
 
-def _tensors_of(content: object) -> dict[str, Tensor]:
-    """Find the named tensors of a file: under the first wrapper that has some, else at its top."""
-    if not isinstance(content, Mapping):
-        return {}
-    for state in (*(content.get(name) for name in _WRAPPERS), content):
-        if isinstance(state, Mapping):
-            named = {k: v for k, v in state.items() if isinstance(v, Tensor) and isinstance(k, str)}
-            if named:
-                return named
-    return {}
+def load_matching(module: nn.Module, found: dict[str, Tensor], claim: str, remedy: str) -> None:
+    """Load weights whose names and shapes are those of a module.
+
+    Raises:
+        ValueError: If they are not: a claim about the file, what differs, and a remedy.
+    """
+    expected = module.state_dict()
+    # Files from before PyTorch 0.4.1 have no batch counters; they say nothing that matters here.
+    missing = [k for k in expected if k not in found and not k.endswith("num_batches_tracked")]
+    unknown = [k for k in found if k not in expected]
+    misshapen = [
+        f"{k} is {tuple(v.shape)} instead of {tuple(expected[k].shape)}"
+        for k, v in found.items()
+        if k in expected and v.shape != expected[k].shape
+    ]
+    problems = {"missing": missing, "unknown": unknown, "of another shape": misshapen}
+    told = []
+    for what, names in problems.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        if names:
+            told.append(f"{what}: {', '.join(names[:3])}{more}")
+    if told:
+        raise ValueError(f"{claim} ({'; '.join(told)}); {remedy}")
+    module.load_state_dict(found, strict=False)

@@ -1,7 +1,12 @@
-"""Warps a keyframe's feature to the current frame, and fuses the two: window attention, CReFF."""
+"""Warp of a keyframe's feature to the current frame, and its fusion there: CReFF."""
 
-from arseg_lightning.propagation.alternatives import ConvFusion, GlobalAttention, NoFusion
-from arseg_lightning.propagation.creff import CReFF, Fusion
+from arseg_lightning.propagation.fusion import (
+    ConvFusion,
+    CReFF,
+    Fusion,
+    GlobalAttention,
+    NoFusion,
+)
 from arseg_lightning.propagation.warp import Convention, motion_to_grid, warp, warp_to
 from arseg_lightning.propagation.window_attention import WindowAttention, window_attention
 

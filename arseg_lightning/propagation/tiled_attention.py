@@ -3,8 +3,8 @@
 A tile's queries meet the keys of the tile and of a margin around it in one dense matrix product;
 pixels outside a query's own window are masked away. That multiplies a few times more than needed,
 but at the speed of matrix products, and no tensor of k * k * C * H * W ever exists: only one band
-of tiles is in work at a time. Pad, Gather, MatMul, Add and Softmax are what every runtime knows,
-so that this is also what an exported graph holds.
+of tiles is in work at a time. Every runtime knows Pad, Gather, MatMul, Add and Softmax, so that
+exported graphs hold this form too.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def attend_bands(
     """The definition of window attention, one band of tiles after the other.
 
     Yields:
-        Rows of pixels, and what they attend to.
+        Rows of pixels, and the attended values there.
 
     Shapes:
         query, key: (B, C, H, W)   value: (B, V, H, W)   yields: (B, V, rows, W)
@@ -127,7 +127,7 @@ def bands(shape: torch.Size, margin: int) -> Iterator[tuple[slice, slice, tuple[
 def _band_function(
     query: Tensor, window: int, zero_padding: bool, prior_sigma: float | None
 ) -> Callable[[tuple[int, int], Tensor, Tensor, Tensor], Tensor]:
-    """What attends in one band: takes the rows outside, the queries, the keys and values near."""
+    """Attention in one band, of the rows outside, the queries, and the keys and values near."""
     margin, precision = window // 2, _precision(query)
     offset = torch.arange(TILE, device=query.device)[:, None] + margin
     offset = offset - torch.arange(TILE + 2 * margin, device=query.device)  # (query, key), 1-D

@@ -1,8 +1,8 @@
-"""What the Triton kernels share: which pixels a program works on, and how it reads vectors there.
+"""Parts of the Triton kernels: the pixels of a program, and reading and writing vectors there.
 
 A program holds the vectors of a tile of pixels, all channels of each, and goes over the window one
 offset after the other. Channels are rounded up to a power of two, as Triton wants it; the rest is
-masked away. What is multiplied by a stride has 64 bits, for images of more than 2**31 elements.
+masked away. Factors of a stride have 64 bits, for images of more than 2**31 elements.
 
 Only ``tl.constexpr`` is annotated in a kernel: when Triton compiles for a GPU (its interpreter does
 not), it looks annotations up, and refuses every name that is not its own.
@@ -10,15 +10,13 @@ not), it looks annotations up, and refuses every name that is not its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
 __all__ = [
-    "Launch",
+    "launch",
     "load_vectors",
     "neighbours",
     "readable",
@@ -31,48 +29,32 @@ _WIDEST = 32
 """Pixels of a tile's row: so that a warp reads a whole cache line where channels are apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """How a grid of pixels is divided among programs.
+def launch(query: Tensor, value: Tensor, elements: int) -> tuple[int, dict[str, int]]:
+    """Divide the pixels among programs: tiles whose vectors have about so many elements.
 
-    Args:
-        programs: How many there are.
-        tile_height: Rows of a tile; a power of two, as all that follow.
-        tile_width: Columns of a tile.
-        block: Channels of queries and keys, rounded up.
-        value_block: Channels of values, rounded up.
+    Registers have to hold several of such vectors.
+
+    Returns:
+        How many programs there are, and the sizes that a kernel is compiled for: rows and columns
+        of a tile, and channels of keys and values; each a power of two.
     """
-
-    programs: int
-    tile_height: int
-    tile_width: int
-    block: int
-    value_block: int
-
-    @classmethod
-    def over(cls, query: Tensor, value: Tensor, elements: int) -> Launch:
-        """Tiles whose vectors have about so many elements: registers have to hold several."""
-        batch, channels, height, width = query.shape
-        # Not by Triton's functions of these names, which torch.compile cannot trace.
-        block, value_block = (1 << (count - 1).bit_length() for count in (channels, value.shape[1]))
-        pixels = min(max(elements // max(block, value_block), 1), 128)
-        tile_width = min(pixels, _WIDEST)
-        tile_height = pixels // tile_width
-        tiles = -(-height // tile_height) * -(-width // tile_width)
-        return cls(batch * tiles, tile_height, tile_width, block, value_block)
-
-    @property
-    def arguments(self) -> dict[str, int]:
-        """What a kernel has to know of it, and how it is compiled."""
-        sizes = {
-            "tile_height": self.tile_height,
-            "tile_width": self.tile_width,
-            "block": self.block,
-            "value_block": self.value_block,
-        }
-        # A product and a sum in one instruction: said, as Triton 3.10 will no longer do so by
-        # itself. torch.compile takes no such option.
-        return sizes if torch.compiler.is_compiling() else {**sizes, "enable_fp_fusion": True}
+    batch, channels, height, width = query.shape
+    # Not by Triton's functions of these names, which torch.compile cannot trace.
+    block, value_block = (1 << (count - 1).bit_length() for count in (channels, value.shape[1]))
+    pixels = min(max(elements // max(block, value_block), 1), 128)
+    tile_width = min(pixels, _WIDEST)
+    tile_height = pixels // tile_width
+    tiles = -(-height // tile_height) * -(-width // tile_width)
+    sizes = {
+        "tile_height": tile_height,
+        "tile_width": tile_width,
+        "block": block,
+        "value_block": value_block,
+    }
+    if not torch.compiler.is_compiling():  # which takes no such option
+        # A product and a sum in one instruction: Triton 3.10 will no longer do so by itself.
+        sizes["enable_fp_fusion"] = True
+    return batch * tiles, sizes
 
 
 def readable(image: Tensor) -> Tensor:

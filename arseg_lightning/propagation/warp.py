@@ -1,4 +1,4 @@
-"""Backward warp: bring a keyframe's feature to the current frame along its motion."""
+"""Backward warp of a keyframe's feature to the current frame, along its motion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from arseg_lightning.geometry import resize_motion
 __all__ = ["Convention", "motion_to_grid", "warp", "warp_to"]
 
 Convention = Literal["exact", "paper"]
-"""``exact`` follows the motion law; ``paper`` is what the published weights were trained with."""
+"""``exact`` follows the motion law; the published weights were trained with ``paper``."""
 
 
 def warp(feature: Tensor, motion: Tensor, convention: Convention = "exact") -> Tensor:
@@ -40,9 +40,24 @@ def warp(feature: Tensor, motion: Tensor, convention: Convention = "exact") -> T
             f"motion {tuple(motion.shape)} is not on the grid of the feature "
             f"{tuple(feature.shape)}; bring it there with motion_to_grid"
         )
+    height, width = feature.shape[-2:]
     source = feature.to(torch.promote_types(feature.dtype, torch.float32))
-    sample = _sample_exactly if convention == "exact" else _sample_as_published
-    return sample(source, *_positions(motion)).to(feature.dtype)
+    motion = motion.to(torch.promote_types(motion.dtype, torch.float32))
+    # Positions to fetch from, in pixels, (B, H, W) each.
+    x = torch.arange(width, device=motion.device, dtype=motion.dtype) + motion[:, 0]
+    y = torch.arange(height, device=motion.device, dtype=motion.dtype)[:, None] + motion[:, 1]
+    if convention == "exact":
+        # grid_sample wants positions in [-1, 1]. Whole pixels survive the way there and back
+        # without rounding only if the sides are powers of two; the padding is never sampled.
+        rows, columns = 1 << (height - 1).bit_length(), 1 << (width - 1).bit_length()
+        source = F.pad(source, (0, columns - width, 0, rows - height))
+        x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+        x, y = (2 * x + 1) / columns - 1, (2 * y + 1) / rows - 1
+    else:
+        # As in the official code: positions for aligned corners, read as for unaligned ones.
+        x, y = 2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1
+    grid = torch.stack((x, y), dim=-1).to(source.dtype)  # (B, H, W, 2)
+    return F.grid_sample(source, grid, align_corners=False).to(feature.dtype)
 
 
 def warp_to(
@@ -72,7 +87,7 @@ def motion_to_grid(
     """Bring motion from the image's grid to a feature's grid, in pixels of that grid.
 
     Args:
-        motion: Backward motion in pixels of its own grid.
+        motion: Backward motion in pixels of the image's grid.
         size: Height and width of the feature.
         convention: ``"exact"`` scales each axis by its own factor; ``"paper"`` scales both by the
             ratio of the heights and resizes with aligned corners.
@@ -88,31 +103,3 @@ def motion_to_grid(
     else:
         resized = F.interpolate(motion, size=size, mode="bilinear", align_corners=True)
     return resized * (size[0] / motion.shape[-2])
-
-
-def _positions(motion: Tensor) -> tuple[Tensor, Tensor]:
-    """Where to fetch each pixel, x and y in pixels, each (B, H, W)."""
-    dtype = torch.promote_types(motion.dtype, torch.float32)
-    height, width = motion.shape[-2:]
-    x = torch.arange(width, device=motion.device, dtype=dtype) + motion[:, 0]
-    y = torch.arange(height, device=motion.device, dtype=dtype)[:, None] + motion[:, 1]
-    return x, y
-
-
-def _sample_exactly(feature: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Sample such that whole pixels come back bit for bit, and the border goes on outside."""
-    height, width = feature.shape[-2:]
-    # grid_sample wants positions in [-1, 1]. Whole pixels survive the way there and back without
-    # rounding only if the sides are powers of two; what is added is never looked at.
-    rows, columns = 1 << (height - 1).bit_length(), 1 << (width - 1).bit_length()
-    canvas = F.pad(feature, (0, columns - width, 0, rows - height))
-    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
-    grid = torch.stack(((2 * x + 1) / columns - 1, (2 * y + 1) / rows - 1), dim=-1)
-    return F.grid_sample(canvas, grid.to(feature.dtype), align_corners=False)
-
-
-def _sample_as_published(feature: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Sample as the official code: positions for aligned corners, read as for unaligned ones."""
-    height, width = feature.shape[-2:]
-    grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)
-    return F.grid_sample(feature, grid.to(feature.dtype), align_corners=False)

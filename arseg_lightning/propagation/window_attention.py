@@ -1,11 +1,11 @@
-"""Local attention: every pixel attends to the k x k window around it."""
+"""Attention of every pixel to the k x k window around it."""
 
 from __future__ import annotations
 
 import math
 import os
 from importlib.util import find_spec
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -36,15 +36,15 @@ def window_attention(
     backward pass recomputes the weights instead of keeping them. Differentiable once.
 
     Args:
-        query: What each pixel asks; decides the type of the result.
-        key: What the neighbours are compared by.
-        value: What is averaged; its channels need not be as many.
+        query: Queries; they decide the type of the result.
+        key: Keys.
+        value: Values; their channels need not be as many.
         window: Side k of the odd window.
         zero_padding: Whether neighbours outside the image take part with logit 0 and value 0,
             as in the paper, or are left out.
         prior_sigma: Prior for the near: a neighbour at distance r pixels has
             ``r**2 / (2 * prior_sigma**2)`` taken off its logit. None, as in the paper: all alike.
-        implementation: Who computes it; the result is the same but for rounding. ``torch``: any
+        implementation: The results are the same but for rounding. ``torch``: any
             device and type. ``triton``: one kernel on a GPU, for float32, bfloat16 and float16.
             ``auto``: ``triton`` where it can, unless ``ARSEG_LIGHTNING_NATIVE=0`` is set.
 
@@ -83,7 +83,6 @@ class WindowAttention(nn.Module):
         window: Side k of the odd window.
         zero_padding: Whether pixels outside the image take part with logit 0 and value 0.
         prior_sigma: Prior for the near.
-        implementation: Who computes it.
 
     Shapes:
         query, key: (B, C, H, W)   value: (B, V, H, W)   returns: (B, V, H, W)
@@ -93,24 +92,17 @@ class WindowAttention(nn.Module):
     """
 
     def __init__(
-        self,
-        window: int = 7,
-        zero_padding: bool = True,
-        prior_sigma: float | None = None,
-        implementation: Implementation = "auto",
+        self, window: int = 7, zero_padding: bool = True, prior_sigma: float | None = None
     ) -> None:
-        """Check the window."""
         super().__init__()
         _check(window, prior_sigma)
         self.window = window
         self.zero_padding = zero_padding
         self.prior_sigma = prior_sigma
-        self.implementation: Implementation = implementation
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend."""
-        settings = (self.window, self.zero_padding, self.prior_sigma, self.implementation)
-        return window_attention(query, key, value, *settings)
+        return window_attention(query, key, value, self.window, self.zero_padding, self.prior_sigma)
 
     def macs(self, query: Tensor, output: Tensor) -> int:
         """Multiply-accumulates of one call: k * k for each element of query and output.
@@ -119,21 +111,21 @@ class WindowAttention(nn.Module):
         """
         return self.window**2 * (query.numel() + output.numel())
 
-    def extra_repr(self) -> str:
-        """Show the arguments."""
-        shown = ("window", "zero_padding", "prior_sigma")
-        return ", ".join(f"{name}={getattr(self, name)}" for name in shown)
-
 
 def _implementation(query: Tensor, wanted: Implementation) -> type[torch.autograd.Function]:
-    """The plug-in for the query's device and type, or what was asked for."""
-    if wanted not in ("auto", "torch", "triton"):
+    """The plug-in for the query's device and type, or the one asked for."""
+    if wanted not in get_args(Implementation):
         raise ValueError(f"implementation is auto, torch or triton; got {wanted!r}")
-    if wanted == "torch":
-        return TiledAttention
-    # Triton's interpreter runs on a CPU too, but only for who asks for it.
-    refusal = _why_no_triton(query)
-    if wanted == "auto" and (refusal or not query.is_cuda or not native.enabled()):
+    refusal = ""
+    if not _HAS_TRITON:
+        refusal = "it is not installed; it comes with PyTorch's CUDA builds, or: pip install triton"
+    elif query.dtype not in _TRITON_TYPES:
+        refusal = f"its kernels are for float32, bfloat16 and float16, got {query.dtype}"
+    elif not (query.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"):
+        refusal = f"its kernels run on a GPU, and the tensors are on {query.device}"
+    # Triton's interpreter runs on a CPU too, but only where it is asked for.
+    is_better = query.is_cuda and native.enabled() and not refusal
+    if wanted == "torch" or (wanted == "auto" and not is_better):
         return TiledAttention
     if refusal:
         raise RuntimeError(
@@ -143,16 +135,6 @@ def _implementation(query: Tensor, wanted: Implementation) -> type[torch.autogra
     from arseg_lightning.propagation.triton_attention import TritonAttention
 
     return TritonAttention
-
-
-def _why_no_triton(query: Tensor) -> str | None:
-    if not _HAS_TRITON:
-        return "it is not installed; it comes with PyTorch's CUDA builds, or: pip install triton"
-    if query.dtype not in _TRITON_TYPES:
-        return f"its kernels are for float32, bfloat16 and float16, got {query.dtype}"
-    if not (query.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"):
-        return f"its kernels run on a GPU, and the tensors are on {query.device}"
-    return None
 
 
 def _check(window: int, prior_sigma: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Evaluates a method on streams of frames: counts its labels, and keeps what was executed."""
+"""Evaluation of a method on streams of frames: its accuracy, and the networks executed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import distributed
 
 from arseg_lightning.datasets.clips import MOST_WAITING
@@ -32,11 +31,9 @@ __all__ = ["Evaluation", "Tally", "Totals", "evaluation_needs", "push"]
 
 
 class Evaluation:
-    """Pushes the pieces of streams through a method, as ``predict`` does, and counts.
+    """Pushes the pieces of streams through a method in eval mode, as ``predict`` does, and counts.
 
     Args:
-        method: The method, in eval mode.
-        num_classes: Number of classes.
         distances: Number of distances at which methods without a clock are counted: L, or 1 where
             distances mean nothing.
         dtype: Type of the images that its networks take.
@@ -68,23 +65,22 @@ class Evaluation:
                 self.tally.start(frame.name)
             results.append(push(self._stream, frame))
             self.tally.note(results[-1])
-            if frame.label is not None:
-                self._count(results[-1], frame.label, frame.distance)
+            if frame.label is None:
+                continue
+            distance = frame.distance
+            if self.method.most_distance is not None:  # its own keyframes, wherever they came
+                distance = results[-1].distance
+            elif self.distances == 1:  # all frames count together
+                distance = 0
+            labels, truth = (
+                torch.from_numpy(each)[None].to(self.metric.device)  # (1, H, W)
+                for each in (results[-1].labels, frame.label)
+            )
+            self.metric.update(labels, truth, distance)
         return results
 
-    def _count(self, result: StreamResult, label: NDArray[np.uint8], distance: int) -> None:
-        if self.method.most_distance is not None:  # its own keyframes, wherever they came
-            distance = result.distance
-        elif self.distances == 1:  # all frames count together
-            distance = 0
-        labels, truth = (
-            torch.from_numpy(each)[None].to(self.metric.device)  # (1, H, W)
-            for each in (result.labels, label)
-        )
-        self.metric.update(labels, truth, distance)
-
     def end(self) -> None:
-        """Let go of the last stream, whose frames and kernels nobody can copy."""
+        """Release the last stream, whose frames and kernels cannot be copied."""
         self._stream = None
 
     def accuracy(self) -> Accuracy:
@@ -93,10 +89,10 @@ class Evaluation:
 
 
 def push(stream: Stream, frame: EvaluationFrame) -> StreamResult:
-    """Segment the next frame of a stream, after those that pass by unseen."""
+    """Segment the next frame of a stream, after the skipped ones before it."""
     streamed = frame.streamed
     for step in frame.passed:
-        # Nobody looks at its pixels, which were not decoded: only its motion leads on.
+        # Its pixels were not decoded, and are not needed: only its motion is.
         blank = np.broadcast_to(np.uint8(0), streamed.frame.image.shape)
         kind = "I" if step is None else "P"
         stream.pass_over(StreamedFrame(Frame(0, 0.0, kind, blank), step))
@@ -109,8 +105,18 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
     A stream may be cut at the keyframes of the interval, and show only them and the labelled
     frames, where that changes nothing for any of the methods.
     """
+
+    def may_be_cut(method: VideoMethod) -> bool:
+        clock = method.clock
+        # Without a clock, only what keeps no state at all sees the same after a cut.
+        if not method.needs.independent or clock is None:
+            return method.needs.independent and not method.key_roles
+        if not isinstance(clock, EveryL):
+            return False
+        return clock.on_intra and clock.keyframe_interval == keyframe_interval
+
     methods = list(methods)
-    cut = all(_may_be_cut(method, keyframe_interval) for method in methods)
+    cut = all(map(may_be_cut, methods))
     motion = any(method.uses_motion for method in methods)
     return EvaluationNeeds(
         motion=motion,
@@ -120,40 +126,25 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
     )
 
 
-def _may_be_cut(method: VideoMethod, interval: int) -> bool:
-    clock = method.clock
-    # Without a clock, only what keeps no state at all sees the same after a cut.
-    if not method.needs.independent or clock is None:
-        return method.needs.independent and not method.key_roles
-    return isinstance(clock, EveryL) and clock.on_intra and clock.keyframe_interval == interval
-
-
 _Step = tuple[tuple[Executed, ...], str | None]
-"""What was executed for a frame, and why."""
+"""The networks executed for a frame, and the reason."""
 
 _Course = tuple[tuple[_Step, int], ...]
-"""The frames of a stream: what was done, and for how many in a row."""
+"""A stream as run-length code: each step, and how many frames in a row have it."""
 
 
 @dataclass
 class Totals:
-    """What was executed in all streams.
-
-    Args:
-        num_frames: Number of frames.
-        frames: Number of frames by role that was run for them.
-        executed: Sum of executed shares by role.
-        reasons: Number of frames by the reason that was given.
-    """
+    """The networks executed in all streams."""
 
     num_frames: int = 0
-    frames: Counter[str] = field(default_factory=Counter)
-    executed: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    reasons: Counter[str] = field(default_factory=Counter)
+    frames: Counter[str] = field(default_factory=Counter)  # number by role
+    executed: dict[str, float] = field(default_factory=lambda: defaultdict(float))  # by role
+    reasons: Counter[str] = field(default_factory=Counter)  # number of frames by reason
 
 
 class Tally:
-    """Keeps what was done in each stream; streams that went alike are kept once."""
+    """Records the steps of each stream; equal streams are kept once, with their number."""
 
     def __init__(self) -> None:
         self._courses: dict[_Course, tuple[str, int]] = {}  # a first frame, number of streams
@@ -168,11 +159,11 @@ class Tally:
         self._first, self._steps = first, []
 
     def note(self, result: StreamResult) -> None:
-        """Keep what was done for a frame of the current stream."""
+        """Record the step of a frame of the current stream."""
         self._steps.append((result.executed, result.reason))
 
     def gathered(self) -> Tally:
-        """Those of all processes in one; every process has to call this."""
+        """The tallies of all processes in one; every process has to call this."""
         self.start()
         if not is_distributed():
             return self
@@ -189,7 +180,7 @@ class Tally:
         self._courses[course] = min(known, first), count + same
 
     def totals(self) -> Totals:
-        """Add up what was done in all streams."""
+        """Sums over all streams."""
         self.start()
         totals = Totals()
         for course, (_, same) in self._courses.items():

@@ -1,4 +1,4 @@
-"""Builds an experiment's data and task from its configuration, without training."""
+"""Data and task of an experiment, built from its configuration without training."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Experiment:
 
     Args:
         configs: The experiment's files, in the order in which they are stacked.
-        overrides: What wins over the files, in the words of the command line:
+        overrides: Options of the command line, which win over the files:
             ``--model.resolution_ratio 0.7``.
         weights: Whether the networks get numbers: from ``checkpoint``, or from the files that the
             configuration names. Without, their weights have shapes only, and no file is read.
@@ -105,7 +105,7 @@ class Experiment:
             ) from error
 
     def methods(self) -> dict[str, VideoMethod]:
-        """What a test compares; the last one is the experiment's own."""
+        """The methods that a test compares; the last one is the experiment's own."""
         return self.task.methods()
 
     def size(self) -> tuple[int, int]:
@@ -124,6 +124,6 @@ class Experiment:
 
 
 def link_data_to_model(parser: ArgumentParser) -> None:
-    """Let an experiment's data say what its task has to know: nothing is typed twice."""
+    """Take the number of classes and the keyframe interval of the task from its data."""
     for fact, moment in (("num_classes", "instantiate"), ("keyframe_interval", "parse")):
         parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on=moment)

@@ -27,13 +27,13 @@ from arseg_lightning.tasks.weights import leave_out_files
 __all__ = ["build_task", "keep_hyperparameters"]
 
 _LEFT_OUT = "_left_out"
-"""Names of arguments that are no plain values."""
+"""Key of the names of arguments that are no plain values."""
 
 _INSTANTIATOR = "lightning.pytorch.cli.instantiate_module"
-"""Who builds a module of such values, for Lightning's own way to load one."""
+"""Builder of a module from such values, for Lightning's own loading."""
 
 _BUILT = (Segmentor, VideoMethod, Optimizer, LRScheduler)
-"""What a task builds itself: the number of classes and the parameters come later."""
+"""Types that a task builds itself, once it knows the number of classes and the parameters."""
 
 Task = TypeVar("Task", bound=LightningModule)
 
@@ -81,8 +81,8 @@ def build_task(
     Args:
         cls: The class that is asked for; the task may be of a subclass.
         hyperparameters: What a checkpoint holds.
-        arguments: Take the place of those of the same names; any objects.
-        trusted: Packages of the user's own whose classes the hyperparameters may name.
+        arguments: Replace those of the same names; any objects.
+        trusted: The user's packages whose classes the hyperparameters may name.
 
     Raises:
         ValueError: If the hyperparameters are incomplete, name what is not trusted, or are not

@@ -1,4 +1,4 @@
-"""A video method as a LightningModule: built from arguments, data or a checkpoint, and used."""
+"""LightningModule of a video method: built from arguments, data or a checkpoint; predict."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from arseg_lightning.methods import MethodFactory, Stream, VideoMethod
 from arseg_lightning.models.weight_file import read_content
 from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.evaluation import push
-from arseg_lightning.tasks.finders import FoundSettings
 from arseg_lightning.tasks.hyperparameters import build_task, keep_hyperparameters
+from arseg_lightning.tasks.optimisation import FoundSettings
 from arseg_lightning.tasks.resuming import ConfigurationDecides
 from arseg_lightning.tasks.training_checks import TrainingChecks
 from arseg_lightning.tasks.weights import build_compared, load_weights, own_checkpoint
@@ -26,20 +26,15 @@ from arseg_lightning.tasks.weights import build_compared, load_weights, own_chec
 __all__ = ["LabelMaps", "MethodModule"]
 
 _INTERVAL = 12
-"""L where neither arguments nor data say one: the paper's."""
+"""L without arguments or data that set it: the paper's."""
 
 
 @dataclass(slots=True)
 class LabelMaps:
-    """Labels of consecutive frames of a video.
+    """Labels of consecutive frames of a video."""
 
-    Args:
-        names: Names of the frames: the video's, and the frame's number.
-        labels: Class indices, uint8 tensor of shape (T, H, W).
-    """
-
-    names: tuple[str, ...]
-    labels: Tensor
+    names: tuple[str, ...]  # of the frames: the video's, and the frame's number
+    labels: Tensor  # class indices, uint8, (T, H, W)
 
 
 class MethodModule(LightningModule):
@@ -93,10 +88,10 @@ class MethodModule(LightningModule):
             map_location: Where the weights go, as for ``torch.load``.
             hparams_file: None; the checkpoint has it all.
             strict: Whether the names of the weights have to be the task's, as by default.
-            weights_only: Whatever it is, only tensors and plain values are read.
+            weights_only: Ignored: only tensors and plain values are read.
             trust: Packages beside this one that the checkpoint may name. Networks, optimisers and
                 schedules of modules that are imported already need no trust.
-            arguments: Take the place of the checkpoint's.
+            arguments: Replace the checkpoint's.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -142,10 +137,10 @@ class MethodModule(LightningModule):
         return cls.load_from_checkpoint(path, **options)
 
     def configure_model(self) -> None:
-        """Learn from the data module what the arguments have left to it (called by Lightning).
+        """Take from the data module what the arguments left open (called by Lightning).
 
         Raises:
-            ValueError: If nobody knows the number of classes, or arguments and data differ.
+            ValueError: If the number of classes is not known, or arguments and data differ.
         """
         data = getattr(self._trainer, "datamodule", None)
         num_classes: int | None = getattr(data, "num_classes", None)
@@ -189,11 +184,11 @@ class MethodModule(LightningModule):
 
     @property
     def weights_dtype(self) -> torch.dtype:
-        """Type of the weights, and of the images that they meet: the trainer's true precision."""
+        """Type of the weights and of the images: the trainer's true precision."""
         return next((p.dtype for p in self.method.parameters()), torch.float32)
 
     def configure_callbacks(self) -> list[Callback]:
-        """Bring what every training needs, whoever made the trainer, in the order of their work."""
+        """Callbacks of every training, with any trainer, in the order in which they have to run."""
         known: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
         kinds = (FoundSettings, ConfigurationDecides, TrainingChecks)
         return [kind() for kind in kinds if not any(isinstance(each, kind) for each in known)]
@@ -234,19 +229,11 @@ class MethodModule(LightningModule):
         return LabelMaps(names, torch.from_numpy(labels))
 
     def on_predict_end(self) -> None:
-        """Let go of the last stream, which nobody can copy."""
+        """Release the last stream, which cannot be copied."""
         self._stream = None
 
     def refuse_random_weights(self, command: str, checkpoint: str = "ckpt_path") -> None:
-        """Refuse to show what networks without weights do.
-
-        Args:
-            command: Who refuses.
-            checkpoint: How it is given a run's checkpoint.
-
-        Raises:
-            ValueError: If a part has no weights yet.
-        """
+        """Raise ValueError if a part has no weights yet, for a command that wants a checkpoint."""
         if self.untrained:
             raise ValueError(
                 f"{command} would use random weights for {', '.join(self.untrained)}; "
@@ -255,7 +242,7 @@ class MethodModule(LightningModule):
             )
 
     def __getattr__(self, name: str) -> Any:
-        """Say why the method is not there yet."""
+        """Explain why there is no method yet."""
         if name == "method" and "method" not in self._modules:
             raise AttributeError(
                 "this task has no method yet: its number of classes comes with the data of a "
@@ -265,5 +252,4 @@ class MethodModule(LightningModule):
 
 
 def _forget_untrained(task: MethodModule, incompatible_keys: Any) -> None:
-    """A whole state has been loaded."""
-    task.untrained = ()
+    task.untrained = ()  # a whole state has been loaded; no closure, so that tasks can be pickled

@@ -1,4 +1,4 @@
-"""Optimiser and learning-rate schedule of a task."""
+"""Optimiser and learning-rate schedule of a task, also after Lightning's finders."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.cli import LRSchedulerCallable
+from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-__all__ = ["Interval", "Schedule", "ScheduleName", "StepwiseSchedule", "adam", "build_optimizer"]
-__all__ += ["build_schedule", "schedule_factor"]
+from arseg_lightning.datasets.trainer_state import resumes
+
+__all__ = ["FoundSettings", "Interval", "Schedule", "ScheduleName", "StepwiseSchedule", "adam"]
+__all__ += ["build_optimizer", "build_schedule", "schedule_factor"]
 
 ScheduleName = Literal["cosine", "polynomial", "constant"]
 Schedule = ScheduleName | LRSchedulerCallable
@@ -39,7 +44,7 @@ def build_optimizer(
         make: Builds the optimiser of groups of parameters.
         module: Has the parameters.
         rates: Factors on the learning rate of submodules, by their names.
-        learning_rate: Takes the place of the optimiser's own.
+        learning_rate: Replaces the optimiser's.
 
     Raises:
         ValueError: If a rate is for no submodule, or nothing wants a gradient.
@@ -65,16 +70,10 @@ def build_optimizer(
 
 
 class StepwiseSchedule(LambdaLR):
-    """A learning rate that is set at every step of the optimiser.
-
-    Args:
-        optimizer: Whose rate it is.
-        name: Its course.
-        total_steps: Optimiser steps of the whole run.
-        warmup_steps: Steps over which the rate first rises linearly.
+    """A learning rate that is set at every step of the optimiser; see :func:`schedule_factor`.
 
     Attributes:
-        settings: What decides it, in plain values.
+        settings: Its arguments, in plain values.
     """
 
     def __init__(
@@ -94,14 +93,14 @@ def build_schedule(
     interval: Interval | None = None,
     monitor: str | None = None,
 ) -> dict[str, Any]:
-    """Make what Lightning takes for a schedule.
+    """Make Lightning's dictionary of a schedule.
 
     Args:
-        schedule: What it is.
-        optimizer: Whose learning rate it sets.
-        total_steps: Optimiser steps of the whole run, for those that end with it.
-        warmup_steps: Steps over which the rate first rises linearly; of ours only.
-        interval: When it is stepped; by default ours every step, others every epoch.
+        schedule: Name or factory.
+        optimizer: Its learning rate is scheduled.
+        total_steps: Optimiser steps of the whole run, for schedules that end with it.
+        warmup_steps: Steps over which the rate first rises linearly; for named schedules only.
+        interval: Its unit of time; by default a step for named schedules, an epoch for others.
         monitor: The metric that ``ReduceLROnPlateau`` looks at.
 
     Raises:
@@ -158,3 +157,43 @@ def schedule_factor(
         return (1 - progress) ** 0.9 if schedule == "polynomial" else 1.0
 
     return factor
+
+
+class FoundSettings(Callback):
+    """Builds optimiser and schedule again, with the rate and batch size of a search.
+
+    Differs: Lightning sets the rate of the first step; a schedule that sets it at every step would
+    keep the rate before the search, over the steps of the batch size before it.
+    """
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Refuse to search in the middle of a run."""
+        finders = _finders(trainer)
+        if finders and resumes(trainer):
+            raise ValueError(
+                f"{type(finders[0]).__name__} searches before the first step, and this run "
+                f"resumes: leave it out, configure what it has found "
+                f"(run.log; model.optimizer, data.batch_size), and give a new --run_dir with "
+                f"--ckpt_path {trainer.ckpt_path}"
+            )
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report the results; finders come before all other callbacks."""
+        finders = _finders(trainer)
+        if not finders or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        trainer.strategy.setup_optimizers(trainer)
+        for finder in finders:
+            found = "no learning rate: too few steps within trainer.max_epochs"
+            if isinstance(finder, BatchSizeFinder):
+                found = f"data.batch_size {finder.optimal_batch_size}"
+            elif finder.optimal_lr is not None and (rate := finder.optimal_lr.suggestion()):
+                found = f"learning rate {rate:.3g}"
+            rank_zero_info(f"{type(finder).__name__} found {found}")
+
+
+def _finders(trainer: Trainer) -> list[Any]:
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    return [each for each in callbacks if isinstance(each, BatchSizeFinder | LearningRateFinder)]

@@ -1,4 +1,4 @@
-"""The tasks of AR-Seg's experiments: a network by itself (phase 1), phase 2, or all in one run."""
+"""Tasks of AR-Seg's experiments: one network (phase 1), phase 2, or both in one run."""
 
 from __future__ import annotations
 

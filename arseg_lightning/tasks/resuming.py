@@ -1,4 +1,4 @@
-"""Callback of every task: where a training resumes, the configuration decides."""
+"""Changed configurations of a resumed training, applied by a callback of every task."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["ConfigurationDecides"]
 
 
 class ConfigurationDecides(Callback):
-    """Resumes with the arguments that are configured now, and says which ones have changed.
+    """Resumes with the arguments that are configured now, and reports the changed ones.
 
-    PyTorch restores more than states: learning rate, weight decay, betas and the schedule's own
-    arguments; Lightning restores those of callbacks. What was changed on purpose would go unheard.
+    PyTorch restores more than states: learning rate, weight decay, betas and the schedule's
+    arguments; Lightning restores those of callbacks. Changes made on purpose would be ignored.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class ConfigurationDecides(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Remember what a run resumes from."""
+        """Remember the checkpoint of a run that resumes."""
         self._checkpoint = checkpoint if resumes(trainer) else None
         self._refuse_other_optimiser()
 
@@ -46,11 +46,11 @@ class ConfigurationDecides(Callback):
         self._refuse_other_optimiser()
 
     def state_dict(self) -> dict[str, Any]:
-        """How the optimiser and its schedule are configured."""
+        """The configuration of the optimiser and its schedule."""
         return self._settings
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put back what is configured, now that the state is restored."""
+        """Apply the configuration, now that the state is restored."""
         changes: list[str] = []
         if self._saved and self._settings:
             changes = _put_back_optimiser(trainer, self._saved, self._settings)
@@ -68,13 +68,13 @@ class ConfigurationDecides(Callback):
 
     @property
     def _saved(self) -> dict[str, Any]:
-        """How the optimiser of the checkpoint was configured; empty if nobody says."""
+        """The configuration of the checkpoint's optimiser; empty if it is not known."""
         states = (self._checkpoint or {}).get("callbacks") or {}
         saved: dict[str, Any] = states.get(self.state_key) or {}
         return saved
 
     def _refuse_other_optimiser(self) -> None:
-        """Raise if the checkpoint's state is none of this optimiser's, once both are known."""
+        """Raise if the checkpoint's state does not fit this optimiser, once both are known."""
         saved, now = self._saved, self._settings
         if self._checkpoint is None or not saved or not now:
             return  # the strategy decides which of the two is known first
@@ -94,7 +94,7 @@ class ConfigurationDecides(Callback):
 
 
 def _settings(trainer: Trainer) -> dict[str, Any]:
-    """What the optimiser and its schedule are configured with; empty if there are several."""
+    """Configuration of the optimiser and its schedule; empty if there are several."""
     if len(trainer.optimizers) != 1 or len(trainer.lr_scheduler_configs) != 1:
         return {}
     (optimizer,), (config,) = trainer.optimizers, trainer.lr_scheduler_configs
@@ -115,7 +115,7 @@ def _settings(trainer: Trainer) -> dict[str, Any]:
 
 
 def _put_back_optimiser(trainer: Trainer, saved: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Let a changed configuration decide, with the restored moments; say what has changed."""
+    """Build a changed optimiser again, with the restored moments; returns the changes."""
     changes: dict[str, str] = {}
     pairs = [
         *zip(saved["groups"], now["groups"], strict=True),
@@ -129,7 +129,7 @@ def _put_back_optimiser(trainer: Trainer, saved: dict[str, Any], now: dict[str, 
     if not changes:
         return []
     (restored,), (restored_config,) = trainer.optimizers, trainer.lr_scheduler_configs
-    trainer.strategy.setup_optimizers(trainer)  # anew, as configured
+    trainer.strategy.setup_optimizers(trainer)  # again, as configured
     (optimizer,), (config,) = trainer.optimizers, trainer.lr_scheduler_configs
     optimizer.state = restored.state
     names = inspect.signature(type(optimizer)).parameters
@@ -155,7 +155,7 @@ def _put_back_optimiser(trainer: Trainer, saved: dict[str, Any], now: dict[str, 
 
 
 def _arguments(thing: object) -> dict[str, Any]:
-    """What an object was constructed with, as far as its attributes tell in plain values."""
+    """Constructor arguments of an object, as far as its attributes hold them as plain values."""
     names = [name for name in inspect.signature(type(thing)).parameters if name != "last_epoch"]
     values = {name: _plain(getattr(thing, name)) for name in names if hasattr(thing, name)}
     kinds = (bool, int, float, str, list, tuple, dict, type(None))
@@ -163,7 +163,7 @@ def _arguments(thing: object) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A counter is a dictionary, a learning rate that is a tensor is a number."""
+    """Counters become dictionaries, and learning rates that are tensors numbers."""
     if isinstance(value, dict):
         return dict(value)
     return float(value) if isinstance(value, Tensor) and value.numel() == 1 else value

@@ -1,4 +1,4 @@
-"""Callback of every task: ends a training that diverges, or whose labels show nothing."""
+"""Checks of a training, a callback of every task: divergence, and labels without a pixel."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class NotFinite(ValueError):
 
 
 class TrainingChecks(Callback):
-    """Looks at the losses and the largest gradient of every step, and at the first epoch's labels.
+    """Checks the losses and the largest gradient of every step, and the first epoch's labels.
 
-    On a GPU, a step is looked at after the next one, so that nobody waits; what is then broken has
-    not been saved (:func:`refuse_broken_weights`).
+    On a GPU, a step is checked after the next one, so that the host does not wait for the device;
+    broken weights are not saved meanwhile (:func:`refuse_broken_weights`).
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class TrainingChecks(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count what labels show; nobody waits for the device."""
+        """Count the labels, without waiting for the device."""
         if self._pixels is not None:
             clips = batch if isinstance(batch, ClipBatch) else batch[0]
             counts = count_pixels(clips.labels, len(self._pixels))
@@ -67,7 +67,7 @@ class TrainingChecks(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: Any, optimizer: Optimizer
     ) -> None:
-        """Make no step that breaks the weights: it ends the training."""
+        """End the training before a step that breaks the weights."""
         groups = optimizer.param_groups
         gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
         if not gradients:
@@ -86,12 +86,12 @@ class TrainingChecks(Callback):
         elif largest.device.type == "cpu":
             refuse()
         else:
-            self._look_at_put_off()
+            self._check_put_off()
             self._put_off = refuse
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Look at the last step, and say what was left out or not shown."""
-        self._look_at_put_off()
+        """Check the last step, and report skipped steps and missing labels."""
+        self._check_put_off()
         if self._skipped:
             rank_zero_info(
                 f"{self._skipped} steps were skipped in this epoch: their gradients do not fit "
@@ -104,7 +104,7 @@ class TrainingChecks(Callback):
             _judge_labels(trainer, self._pixels, self._batches, getattr(classes, "names", numbers))
             self._pixels = None
 
-    def _look_at_put_off(self) -> None:
+    def _check_put_off(self) -> None:
         refuse, self._put_off = self._put_off, None
         if refuse is not None:
             refuse()
@@ -112,13 +112,13 @@ class TrainingChecks(Callback):
 
 def count_pixels(labels: Tensor, num_classes: int) -> Tensor:
     """Count the pixels of each class, (K,); other values are left out."""
-    # What is left out falls into a bin of its own: to pick it out would wait for its size.
+    # Other values fall into an extra bin: to pick them out would wait for their number.
     bins = torch.where((labels < 0) | (labels > num_classes), num_classes, labels)
     return torch.bincount(bins.flatten(), minlength=num_classes + 1)[:num_classes]
 
 
 def refuse_broken_weights(weights: Mapping[str, Tensor], step: int) -> None:
-    """Raise NotFinite before a checkpoint is written that nobody could use."""
+    """Raise NotFinite before an unusable checkpoint is written."""
     for name, value in weights.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise NotFinite(
@@ -135,7 +135,7 @@ def _refuse_broken_step(
     rate: float,
     more: str = "",
 ) -> None:
-    """Raise if what is known of a step says that it breaks the weights."""
+    """Raise if the losses or the gradients of a step would break the weights."""
     broken = {name: loss for name, loss in losses.items() if not loss.isfinite()}
     # Gradients are those of all processes; a loss is only this one's, and all must end together.
     if largest.isfinite() and not (broken and trainer.world_size == 1):
@@ -150,7 +150,7 @@ def _refuse_broken_step(
 
 
 def _judge_labels(trainer: Trainer, pixels: Tensor, batches: Tensor, names: list[str]) -> None:
-    """Say what the labels of no process showed."""
+    """Report classes and batches without a labelled pixel in any process."""
     if is_distributed():
         pixels = trainer.strategy.reduce(pixels, reduce_op="sum")
         batches = trainer.strategy.reduce(batches, reduce_op="sum")

@@ -1,4 +1,4 @@
-"""Which names in files from elsewhere may be imported and called."""
+"""Names in files from elsewhere: which of them may be imported and called."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,22 +25,22 @@ __all__ += ["refuse_untrusted_file", "trusting"]
 _VARIABLE = "ARSEG_LIGHTNING_TRUST"
 
 _HARMLESS: tuple[type, ...] = (nn.Module, Optimizer, LRScheduler)
-"""Classes whose constructors make what a task is made of."""
+"""Base classes whose constructors are safe to call."""
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 def refuse_untrusted(content: Any, source: str | Path, trusted: Iterable[str] = ()) -> None:
-    """Raise if a configuration names what no experiment is made of; nothing is imported for that.
+    """Raise if a configuration names anything that is not trusted; nothing is imported for that.
 
     Trusted are this package, the packages that the user names (also in the variable
     ``ARSEG_LIGHTNING_TRUST``, with commas), and classes of networks, optimisers and schedules of
     modules that are imported already.
 
     Args:
-        content: Plain values, or what a parser has made of them; classes are named under
-            ``class_path``, functions by any text.
-        source: Where it is from, for the message.
+        content: Plain or parsed values; classes are named under ``class_path``, functions by any
+            text.
+        source: Origin of the content, for the message.
         trusted: Names of packages.
 
     Raises:
@@ -55,8 +55,12 @@ def refuse_untrusted(content: Any, source: str | Path, trusted: Iterable[str] = 
         found = _imported(name)
         if isinstance(found, type) and issubclass(found, _HARMLESS):
             continue
-        if found is None and not is_class and not _could_be_imported(package):
-            continue  # a text that happens to have dots
+        if found is None and not is_class:
+            spec = None
+            with suppress(ImportError, ValueError):
+                spec = find_spec(package)
+            if spec is None or spec.origin is None:  # folders without code have no origin
+                continue  # a text that happens to have dots
         what = "which is not known yet" if found is None else "no network, optimiser or schedule"
         raise ValueError(
             f"{source} names {name}, {what}, and what it names is run; if you know where it comes "
@@ -72,7 +76,7 @@ def refuse_untrusted_file(path: Path, trusted: Iterable[str] = ()) -> None:
     """
     try:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, OmegaConfBaseException, YAMLError):  # who reads it says what is wrong
+    except (OSError, OmegaConfBaseException, YAMLError):  # reported when it is read
         return
     parts = plain if isinstance(plain, dict) else {}
     # A file may also be a part alone, which another one takes in.
@@ -85,10 +89,10 @@ def refuse_untrusted_file(path: Path, trusted: Iterable[str] = ()) -> None:
 
 
 def refuse_dangerous(content: Any, source: str | Path) -> None:
-    """Raise if a configuration that the user has chosen names what no experiment is made of.
+    """Raise if a configuration that the user has chosen names functions of Python or torch.
 
-    Packages of the user's own are trusted here; Python's own modules, torch and lightning hold more
-    than networks, optimisers and schedules. See :func:`refuse_untrusted`.
+    The user's packages are trusted here; Python's modules, torch and lightning hold more than
+    networks, optimisers and schedules. See :func:`refuse_untrusted`.
     """
     packages = {name.split(".")[0] for name, _ in _names(content)}
     refuse_untrusted(content, source, packages - {*sys.stdlib_module_names, "torch", "lightning"})
@@ -96,7 +100,7 @@ def refuse_dangerous(content: Any, source: str | Path) -> None:
 
 @contextmanager
 def trusting(packages: Iterable[str]) -> Iterator[None]:
-    """Trust packages by name in what is done within, also in processes that it starts."""
+    """Trust packages by name within the block, also in processes that it starts."""
     before = os.environ.get(_VARIABLE)
     os.environ[_VARIABLE] = ",".join([*packages, *filter(None, [before])])
     try:
@@ -133,17 +137,8 @@ def _names(content: Any) -> Iterator[tuple[str, bool]]:
         yield f"{content.__module__}.{content.__qualname__}", False
 
 
-def _could_be_imported(package: str) -> bool:
-    """Whether there is such a module or package; folders without code are none."""
-    try:
-        spec = find_spec(package)
-    except (ImportError, ValueError):
-        return False
-    return spec is not None and spec.origin is not None
-
-
 def _imported(name: str) -> Any:
-    """What a name means in the modules that are imported; None if nothing."""
+    """The object of a name in the modules that are imported; None if there is none."""
     # From the longest module name to the shortest: the rest is a class, or a class in a class.
     parts = name.split(".")
     for end in range(len(parts) - 1, 0, -1):

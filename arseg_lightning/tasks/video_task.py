@@ -32,7 +32,7 @@ from arseg_lightning.types import ClipBatch
 
 __all__ = ["VideoTask"]
 
-_ALIKE: Any = {"rank_zero_only": True, "sync_dist": True}  # every process has it: nothing is sent
+_ALIKE: Any = {"rank_zero_only": True, "sync_dist": True}  # every process has the same value
 
 
 class VideoTask(MethodModule):
@@ -58,8 +58,7 @@ class VideoTask(MethodModule):
         schedule_monitor: The metric that ``ReduceLROnPlateau`` looks at.
 
     Attributes:
-        learning_rate: Takes the place of the optimiser's own, if it is set (by Lightning's
-            ``LearningRateFinder``, for instance).
+        learning_rate: Replaces the optimiser's if it is set (by ``LearningRateFinder``).
         step_losses: The losses on the last training batch.
 
     Raises:
@@ -103,12 +102,12 @@ class VideoTask(MethodModule):
 
     @property
     def needs(self) -> Needs:
-        """What the method needs of training data."""
+        """Requirements of the method on training data."""
         self.configure_model()
         return self.method.needs
 
     def evaluation_needs(self, split: str) -> EvaluationNeeds:
-        """What evaluation needs of the data of a split."""
+        """Requirements of the evaluation on the data of a split."""
         self.configure_model()
         methods = self.methods() if split == "test" else {"own": self.method}
         return evaluation_needs(methods.values(), self.keyframe_interval)
@@ -125,11 +124,11 @@ class VideoTask(MethodModule):
         return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[typeddict-item]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write nothing that is broken."""
+        """Write no broken weights."""
         refuse_broken_weights(checkpoint["state_dict"], checkpoint["global_step"])
 
     def on_fit_start(self) -> None:
-        """Refuse to learn from what is frozen without weights."""
+        """Refuse frozen parts without weights."""
         random = [name for name in self.method.frozen if name in self.untrained]
         if random and not resumes(self.trainer):
             raise ValueError(
@@ -139,11 +138,11 @@ class VideoTask(MethodModule):
             )
 
     def on_train_start(self) -> None:
-        """Let validation see what is being trained."""
+        """Allow validation while training."""
         self.untrained = ()  # their weights are learned, whatever they start from
 
     def on_train_epoch_start(self) -> None:
-        """Tell the method how far training is."""
+        """Tell the method the epoch."""
         self.method.epoch = self.current_epoch
 
     def training_step(self, batch: ClipBatch | list[ClipBatch], batch_idx: int) -> Tensor:
@@ -151,7 +150,7 @@ class VideoTask(MethodModule):
         clips = [batch] if isinstance(batch, ClipBatch) else batch
         losses = self.method.losses(*clips)
         self.step_losses = {name: loss.detach() for name, loss in losses.items()}
-        for name, loss in losses.items():  # a term that stands still hides in their sum
+        for name, loss in losses.items():  # a constant term does not show in their sum
             self.log_loss(f"train/loss_{name}", loss)
         total = torch.stack(list(losses.values())).sum()
         self.log_loss("train/loss", total, prog_bar=True)
@@ -162,10 +161,9 @@ class VideoTask(MethodModule):
         self.method.after_step()
 
     def log_loss(self, name: str, loss: Tensor, prog_bar: bool = False) -> None:
-        """Log a training loss: the mean over all processes wherever it is kept.
+        """Log a training loss: the mean over all processes at the steps of loggers.
 
-        Between the steps that loggers see, the bar shows the first process's own: a sum over
-        processes makes them wait for each other.
+        Between those, the bar shows that of the first process: a mean makes processes wait.
         """
         if is_distributed():
             every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Weights of a method's submodules, out of checkpoints, published files and saved networks."""
+"""Weights of a method's submodules, from checkpoints, published files and saved networks."""
 
 from __future__ import annotations
 
@@ -68,18 +68,13 @@ def build_compared(
     weights: Mapping[str, str],
     num_classes: int,
 ) -> dict[str, VideoMethod]:
-    """Build methods that share a method's weights, or have files of their own.
-
-    Args:
-        own: Has the weights.
-        factories: Build the methods, by name.
-        weights: Files that some of them start from instead, by their names.
-        num_classes: Number of classes.
+    """Build methods, by name, that share the weights of ``own`` or have separate files.
 
     Raises:
-        ValueError: If a file is for none of them, or a method has weights from nowhere.
+        ValueError: If a file is for none of them, or nothing brings the weights of a method.
     """
     compared = {name: make(num_classes) for name, make in factories.items()}
+    shared = dict(own.named_children())
     for name in weights:
         if name not in compared:
             raise ValueError(
@@ -90,32 +85,26 @@ def build_compared(
         if name in weights:
             load_weights(other, {"all": weights[name]})
             other.requires_grad_(False)  # it is compared, and never trained
-        else:
-            _share_submodules(own, other, name)
+            continue
+        for part, child in list(other.named_children()):
+            state = child.state_dict()
+            if part in shared and state and _shapes(shared[part].state_dict()) == _shapes(state):
+                setattr(other, part, shared[part])
+            elif not all(tensor.is_meta for tensor in state.values()):  # to count, shapes suffice
+                raise ValueError(
+                    f"compare.{name} has a part {part!r} that {own.name} has not (or in other "
+                    f"shapes), so nothing brings its weights; give compare_weights.{name}"
+                )
     return compared
 
 
-def _share_submodules(method: VideoMethod, other: VideoMethod, name: str) -> None:
-    """Let another method use the submodules of the same names and shapes."""
-    own = dict(method.named_children())
-    for part, child in list(other.named_children()):
-        state = child.state_dict()
-        if part in own and state and _shapes(own[part].state_dict()) == _shapes(state):
-            setattr(other, part, own[part])
-        elif not all(tensor.is_meta for tensor in state.values()):  # to count, shapes are enough
-            raise ValueError(
-                f"compare.{name} has a part {part!r} that {method.name} has not (or in other "
-                f"shapes), so nothing brings its weights; give compare_weights.{name}"
-            )
-
-
 def leave_out_files(model: Any, compared: Literal["load", "empty", "drop"] = "drop") -> None:
-    """Let no network start from a file that a checkpoint takes the place of.
+    """Remove the files from a task's arguments, in place, that a checkpoint replaces.
 
     Args:
-        model: The arguments of a task; changed in place.
-        compared: What becomes of methods that are compared by files of their own, which no
-            checkpoint holds: they are loaded, stay without weights, or are left out.
+        model: The arguments.
+        compared: Compared methods with separate files, which no checkpoint holds: they are loaded,
+            stay without weights, or are left out.
     """
     files = model.get("compare_weights") or {}
     if compared == "drop" and model.get("compare"):
@@ -130,7 +119,7 @@ def leave_out_files(model: Any, compared: Literal["load", "empty", "drop"] = "dr
 
 
 def leave_out_pretrained(part: Any) -> None:
-    """Let no network of a configuration start from pretrained weights, wherever it stands."""
+    """Remove pretrained weights from all networks of a configuration."""
     if isinstance(part, list):
         for each in part:
             leave_out_pretrained(each)
@@ -195,7 +184,7 @@ def _load(target: nn.Module, name: str, source: str) -> None:
 
 
 def _prefix(target: nn.Module, name: str, path: str, part: str, state: Mapping[str, Tensor]) -> str:
-    """Where in a checkpoint the weights of a submodule stand."""
+    """Prefix of a submodule's weights in a checkpoint."""
     wanted, held = _shapes(target.state_dict()), _shapes(state)
     first = next(iter(wanted), "")
     prefixes = dict.fromkeys(key.removesuffix(first) for key in state if key.endswith(first))

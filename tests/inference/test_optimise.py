@@ -12,7 +12,7 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.inference import FoldedCReFF, Optimisations
 from arseg_lightning.inference.early_context import EarlyContext
 from arseg_lightning.inference.folded_creff import FusedCReFF
-from arseg_lightning.inference.network import _InferenceNetwork
+from arseg_lightning.inference.optimisations import _InferenceNetwork
 from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
 from arseg_lightning.methods import (
     ARSeg,
@@ -251,7 +251,7 @@ def test_stages_are_those_of_the_plain_network(network, channels_last, precision
 
 
 def test_without_a_compiler_the_algebra_remains(monkeypatch):
-    for name in ("inference.options", "inference.upsample_conv", "inference.folded_creff"):
+    for name in ("inference.optimisations", "inference.upsample_conv", "inference.folded_creff"):
         module = importlib.import_module(f"arseg_lightning.{name}")
         monkeypatch.setattr(module, "load", lambda name: None)
     method = arseg()
@@ -355,8 +355,8 @@ def test_a_batch_norm_that_cannot_be_folded_is_refused():
         def features_and_side(self, image, with_side):
             raw = self.backbone.conv1(image)
             stem = self.backbone.maxpool(self.backbone.relu(self.backbone.bn1(raw)))
-            _, third, fourth = self.backbone.stages(stem)
-            return self.decode(fourth) + raw.mean(), self.side(third, with_side)
+            feature, side = self.run("feature", {"stem": stem}, with_side)
+            return feature + raw.mean(), side
 
     torch.manual_seed(0)
     method = per_frame(seen_data(Shared(5, width=0.25)))

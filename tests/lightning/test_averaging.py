@@ -1,4 +1,4 @@
-"""Averaged weights: what is kept, tested and gone on from."""
+"""Averaged weights: what is kept, tested and resumed from."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def assert_equal(one, other):
 @pytest.mark.parametrize(
     "name", ["EMAWeightAveraging", pytest.param("WeightAveraging", marks=pytest.mark.slow)]
 )
-def test_the_average_is_kept_tested_and_gone_on_from(name, tmp_path):
+def test_the_average_is_kept_tested_and_resumed_from(name, tmp_path):
     arguments = {"decay": 0.5} if name.startswith("EMA") else {}
     command = words(tmp_path, name, **arguments)
     cli = main([*command, "--after_fit", "test"])

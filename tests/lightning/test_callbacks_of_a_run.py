@@ -44,8 +44,9 @@ def test_no_checkpoints_where_none_are_wanted(options, tmp_path):
     assert RunCheckpoint not in kinds(tmp_path, **options)
 
 
-def test_a_checkpoint_of_the_users_is_kept_beside_ours(tmp_path, capsys):
-    config = configuration(tmp_path, HIGH_RES, train_on="stills", val=driving(50), val_losses=False)
+def test_a_checkpoint_of_the_users_is_kept_beside_ours(tmp_path, store, capsys):
+    stills = {"train_on": "stills", "val": driving(50), "val_losses": False}
+    config = configuration(tmp_path, HIGH_RES, store=store, **stills)
     own = ["--trainer.callbacks+=ModelCheckpoint", "--trainer.callbacks.filename", "mine"]
     own += ["--trainer.callbacks.dirpath", str(tmp_path)]
     steps = ["--trainer.max_epochs", "-1", "--trainer.max_steps", "2"]
@@ -64,8 +65,9 @@ def test_what_a_record_cannot_hold_is_named():
         refuse_what_is_not_recorded(record)
 
 
-def test_a_run_whose_accumulation_changes_resumes(tmp_path):
-    config = configuration(tmp_path, HIGH_RES, train_on="stills", val=driving(50), val_losses=False)
+def test_a_run_whose_accumulation_changes_resumes(tmp_path, store):
+    stills = {"train_on": "stills", "val": driving(50), "val_losses": False}
+    config = configuration(tmp_path, HIGH_RES, store=store, **stills)
     more = tmp_path / "more.yaml"
     more.write_text(
         "trainer: {max_epochs: 2, callbacks: [{class_path: GradientAccumulationScheduler, "

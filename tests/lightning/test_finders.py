@@ -14,7 +14,7 @@ from tests.tiny import TinyNet
 
 
 @pytest.fixture
-def command(tmp_path):
+def command(tmp_path, store):
     """A fit of stills with a finder that its file configures."""
 
     def words(name, **arguments):
@@ -24,6 +24,7 @@ def command(tmp_path):
             train_on="stills",
             val=driving(50),
             val_losses=False,
+            store=store,
         )
         more = tmp_path / "more.yaml"
         callback = {"class_path": name, "init_args": arguments}

@@ -73,9 +73,9 @@ class Numbered(Segmentor):
         self.classifier = nn.Conv2d(1, num_classes, 1)
 
     def features_and_side(self, image, with_side):
-        return self.run_all(image, with_side)
+        return super().features_and_side(image, with_side)
 
-    def run(self, stage, values, with_side=False):
+    def run_stage(self, stage, values, with_side):
         if stage == "feature":
             assert values["image"][:, :1, ::4, ::4].equal(values["middle"])
             return values["middle"], SideOutputs()
@@ -143,7 +143,7 @@ class Replayed(Numbered):
     stages = MappingProxyType({"shallow": 1, "middle": 19})
     feature_needs = ("image",)
 
-    def run(self, stage, values, with_side=False):
+    def run_stage(self, stage, values, with_side):
         if stage == "middle":
             number = int(values["shallow"].flatten()[0].round())
             return self.scores[number : number + 1], SideOutputs()

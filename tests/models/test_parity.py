@@ -12,7 +12,7 @@ from arseg_lightning.models import (
     published_fusion_weights,
     read_checkpoint,
 )
-from arseg_lightning.propagation.creff import CReFF
+from arseg_lightning.propagation.fusion import CReFF
 from arseg_lightning.propagation.warp import motion_to_grid, warp
 from tests.parity import Published, assert_same, assert_same_after_attention, ratios, scores
 

@@ -21,8 +21,8 @@ def test_both_parts_together_are_the_network(cut):
     network, whole = small(cut), PSPNet18(NUM_CLASSES, width=0.125).eval()
     whole.load_state_dict(network.state_dict())
     image = images(2, (32, 48))
-    propagated, before = network.before_cut(image, with_side=True)
-    feature, after = network.after_cut(propagated, with_side=True)
+    propagated, before = network.run(network.cut, {"image": image}, with_side=True)
+    feature, after = network.run("feature", {network.cut: propagated}, with_side=True)
     torch.testing.assert_close(feature, whole.features(image))
     presence = whole.features_and_side(image, True)[1].presence
     torch.testing.assert_close((before + after).presence, presence)
@@ -32,7 +32,7 @@ def test_both_parts_together_are_the_network(cut):
 def test_the_propagated_feature_is_that_before_the_cut(cut, channels, stride):
     with torch.device("meta"):
         network = PSPNet18EarlyCut(NUM_CLASSES, cut=cut)
-        propagated, _ = network.before_cut(torch.empty(1, 3, 64, 96))
+        propagated, _ = network.run(network.cut, {"image": torch.empty(1, 3, 64, 96)})
     assert network.cut_channels == channels
     assert propagated.shape == (1, channels, 64 // stride, 96 // stride)
 
@@ -44,7 +44,7 @@ def test_arseg_fuses_at_the_cut(cut):
     frame = FrameInput(images(1, (64, 64)), torch.zeros(1, 2, 64, 64))
     output, state = arseg.step("keyframe", frame, {})
     assert output.scores.equal(high.classifier(high.features(frame.image)))
-    low_cut, _ = low.before_cut(downscale(frame.image, 0.5))
-    feature, _ = low.after_cut(arseg.fusion(low_cut, state["feature"]))
+    low_cut, _ = low.run(low.cut, {"image": downscale(frame.image, 0.5)})
+    feature, _ = low.run("feature", {low.cut: arseg.fusion(low_cut, state["feature"])})
     output, _ = arseg.step("nonkeyframe", frame, state)
     torch.testing.assert_close(output.scores, low.classifier(feature))

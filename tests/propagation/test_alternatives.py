@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.cost import count_macs
 from arseg_lightning.propagation import ConvFusion, CReFF, GlobalAttention, NoFusion
-from arseg_lightning.propagation.creff import upsample
+from arseg_lightning.propagation.fusion import upsample
 
 LOW, WARPED = torch.randn(2, 6, 5, 7), torch.randn(2, 6, 10, 13)
 

@@ -9,7 +9,7 @@ import torch
 from torch._subclasses import FakeTensorMode
 from torch.nn import functional as F
 
-from arseg_lightning.propagation import WindowAttention, window_attention
+from arseg_lightning.propagation import window_attention
 from arseg_lightning.propagation.tiled_attention import TiledAttention
 from tests.propagation.triton_cases import CASES, Case, compute
 
@@ -141,15 +141,15 @@ def test_kernels_compile_for_a_gpu_where_there_is_none(ones, dtype, tmp_path, mo
     """The interpreter takes what the compiler refuses; arguments that are one become constants."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    from arseg_lightning.propagation import triton_attention, triton_backward, triton_tiles
+    from arseg_lightning.propagation import triton_attention, triton_tiles
 
     query, value = (torch.empty(1, count, 9, 9, device="meta") for count in (20, 12))
-    launch = triton_tiles.Launch.over(query, value, 2048)
-    constants = {**launch.arguments, "window": 7, "zero_padding": False}
+    _, sizes = triton_tiles.launch(query, value, 2048)
+    constants = {**sizes, "window": 7, "zero_padding": False}
     for kernel in (
         triton_attention._attend,
-        triton_backward._query_gradient,
-        triton_backward._key_value_gradients,
+        triton_attention._query_gradient,
+        triton_attention._key_value_gradients,
     ):
         compiled = compile_for_gpu(kernel, constants, ones, dtype)
         assert "ld.global" in compiled.asm["ptx"]
@@ -215,7 +215,7 @@ def test_a_demand_for_kernels_that_cannot_run_is_refused(monkeypatch):
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     inputs = torch.randn(3, 1, 2, 4, 4)
     with pytest.raises(RuntimeError, match=r"run on a GPU, and the tensors are on cpu; .*'auto'"):
-        WindowAttention(3, implementation="triton")(*inputs)
+        window_attention(*inputs, 3, implementation="triton")
     with pytest.raises(RuntimeError, match=r"float32, bfloat16 and float16, got torch\.float64"):
         window_attention(*inputs.double(), 3, implementation="triton")
 

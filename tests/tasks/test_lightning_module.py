@@ -354,7 +354,8 @@ def test_a_loss_on_tensors_is_refused_by_name():
 
 def test_a_checkpoint_is_tested_where_the_files_it_started_from_are_gone(run, tmp_path):
     model = {"network": TINY, "fusion": CREFF, "weights": {"high_res": str(tmp_path / "gone.ckpt")}}
-    config = configuration(tmp_path, {"class_path": "LowResTask", "init_args": model})
+    settings = {"class_path": "LowResTask", "init_args": model}
+    config = configuration(tmp_path, settings, store=str(run / "store"))
     task = LowResTask(TinyNet, num_classes=9, fusion=fusion)
     trainer = small_trainer()
     trainer.strategy.connect(task)

@@ -36,9 +36,10 @@ def changed(before, module):
     return {name for name, value in module.state_dict().items() if not value.equal(before[name])}
 
 
-@pytest.fixture
-def phase1(tmp_path):
-    """The checkpoint of a phase-1 run."""
+@pytest.fixture(scope="module")
+def phase1(tmp_path_factory):
+    """The checkpoint of a phase-1 run, and its task."""
+    tmp_path = tmp_path_factory.mktemp("phase1")
     torch.manual_seed(1)
     task = PerFrameTask(TinyNet, CrossEntropy(), num_classes=3)
     trainer = fit(task, tmp_path)

@@ -22,9 +22,10 @@ def network(num_classes):
     return PSPNet18(num_classes, width=0.125)
 
 
-@pytest.fixture
-def files(tmp_path):
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
     """A file of each of the published folders."""
+    tmp_path = tmp_path_factory.mktemp("published")
     return {
         "HR": write_high(tmp_path / "hr.pth", network(3)),
         "LR": write_low(tmp_path / "lr.pth", network(3), trained=False),

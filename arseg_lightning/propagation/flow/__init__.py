@@ -1,4 +1,4 @@
-"""Networks that estimate motion from two images, for videos whose codec says nothing useful."""
+"""Networks that estimate motion from two images, for videos without useful codec motion."""
 
 from arseg_lightning.propagation.flow.flow_network import FlowNetwork, load_flow_weights
 from arseg_lightning.propagation.flow.flownet import FlowNetS

@@ -1,4 +1,4 @@
-"""What a flow network gives, and how its weights are read."""
+"""Networks that estimate motion: their interface, and the loading of their weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from arseg_lightning.models.weight_file import read_checkpoint
+from arseg_lightning.models.weight_file import load_matching, read_checkpoint
 
 __all__ = ["FlowNetwork", "load_flow_weights"]
 
@@ -33,13 +33,10 @@ def load_flow_weights(network: FlowNetwork, path: str | Path) -> None:
         ValueError: If it is not a checkpoint, or that of another network.
     """
     state = read_checkpoint(path)
-    own = network.state_dict()
-    shapes = {name: tuple(value.shape) for name, value in state.items()}
-    missing = sorted(own.keys() - state.keys())
-    wrong = [n for n, value in own.items() if n in shapes and shapes[n] != tuple(value.shape)]
-    if missing or wrong:
-        raise ValueError(
-            f"{path} does not hold the weights of a {type(network).__name__}: "
-            f"{f'missing {missing[:3]}' if missing else f'other shapes of {wrong[:3]}'}"
-        )
-    network.load_state_dict({name: state[name] for name in own})
+    # Published files hold layers beside the network's.
+    load_matching(
+        network,
+        {name: value for name, value in state.items() if name in network.state_dict()},
+        f"{path} does not hold the weights of a {type(network).__name__}",
+        "give a checkpoint of this network",
+    )

@@ -55,7 +55,9 @@ class RAFTSmall(FlowNetwork):
         pyramid = _correlations(*self.fnet(torch.cat([first, second])).chunk(2))
         hidden, context = self.cnet(first).split([_HIDDEN, _CONTEXT], dim=1)
         hidden, context = hidden.tanh(), context.relu()
-        start = _grid(hidden)  # (1, 2, h, w)
+        rows, columns = (torch.arange(side, device=image.device) for side in hidden.shape[-2:])
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
+        start = torch.stack((x, y))[None].to(hidden.dtype)  # (1, 2, h, w)
         motion = torch.zeros_like(start).expand(len(image), -1, -1, -1)
         for _ in range(self.iterations):
             motion = motion.detach()  # as published: each update learns on its own
@@ -185,11 +187,3 @@ def _look_up(pyramid: list[Tensor], at: Tensor) -> Tensor:
         taps = F.grid_sample(level, grid, align_corners=True)
         found.append(taps.reshape(batch, height, width, -1))
     return torch.cat(found, dim=-1).permute(0, 3, 1, 2)
-
-
-def _grid(like: Tensor) -> Tensor:
-    """Positions of a map's pixels, x and y, (1, 2, h, w)."""
-    height, width = like.shape[-2:]
-    x = torch.arange(width, device=like.device, dtype=like.dtype).expand(height, width)
-    y = torch.arange(height, device=like.device, dtype=like.dtype)[:, None].expand(height, width)
-    return torch.stack((x, y))[None]

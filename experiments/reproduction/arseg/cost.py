@@ -167,9 +167,9 @@ def _frame_macs(
         shifts = counting == "paper"
         return key, paper_nonkey_macs(network, fusion, small, propagated, shifts)
     # A frame between keyframes: each layer where it runs.
-    before, low = measure(network, lambda net: net.before_cut(small)[0])
+    before, low = measure(network, lambda net: net.run(net.cut, {"image": small})[0])
     fusing, fused = measure(fusion, lambda module: module(low, propagated))
-    after, _ = measure(network, lambda net: net.classifier(net.after_cut(fused)[0]))
+    after, _ = measure(network, lambda net: net.classifier(net.run("feature", {net.cut: fused})[0]))
     return key, before + fusing + after
 
 
@@ -177,8 +177,8 @@ def _exact_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor, Tensor]
     """Count one image; also the propagated feature, and the last one."""
 
     def segment(net: Segmentor) -> tuple[Tensor, Tensor]:
-        propagated, _ = net.before_cut(image)
-        feature, _ = net.after_cut(propagated)
+        propagated, _ = net.run(net.cut, {"image": image})
+        feature, _ = net.run("feature", {net.cut: propagated})
         net.classifier(feature)
         return propagated, feature
 

@@ -20,7 +20,7 @@ from arseg_lightning.models.bisenet import BiSeNet18
 from arseg_lightning.models.blocks import AnyBatchNorm
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
 from arseg_lightning.models.segmentor import Segmentor
-from arseg_lightning.propagation.creff import Fusion
+from arseg_lightning.propagation.fusion import Fusion
 
 __all__ = ["paper_macs", "paper_nonkey_macs", "paper_segmentor_macs"]
 
@@ -75,8 +75,9 @@ def paper_segmentor_macs(network: Segmentor, image: Tensor) -> tuple[int, Tensor
         )
 
     def call(weightless: Segmentor) -> tuple[Tensor, Tensor, Tensor]:
-        propagated, _ = weightless.before_cut(image, registration.side_heads)
-        feature, _ = weightless.after_cut(propagated, registration.side_heads)
+        cut, with_side = weightless.cut, registration.side_heads
+        propagated, _ = weightless.run(cut, {"image": image}, with_side)
+        feature, _ = weightless.run("feature", {cut: propagated}, with_side)
         return propagated, feature, weightless.classifier(feature)
 
     macs, (propagated, feature, scores) = _measure(network, call, registration.repeats)
@@ -102,9 +103,12 @@ def paper_nonkey_macs(
     """
     if isinstance(low_res, PSPNet18EarlyCut):
         # Each part where it runs; only so do the published figures come out.
-        before, low = _measure(low_res, lambda net: net.before_cut(small, True)[0])
+        cut = low_res.cut
+        before, low = _measure(low_res, lambda net: net.run(cut, {"image": small}, True)[0])
         fusing, fused = measure(fusion, lambda module: module(low, propagated))
-        after, _ = _measure(low_res, lambda net: net.classifier(net.after_cut(fused, True)[0]))
+        after, _ = _measure(
+            low_res, lambda net: net.classifier(net.run("feature", {cut: fused}, True)[0])
+        )
         return before + fusing + after
     low_macs, low, _ = paper_segmentor_macs(low_res, small)
     fusing, fused = measure(fusion, lambda module: module(low, propagated))

@@ -1,0 +1,167 @@
+"""Optimisations of segmentation networks: equal parts in less time, precision and layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from arseg_lightning.inference.batch_norms import fold_batch_norms
+from arseg_lightning.inference.early_context import EarlyContext
+from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
+from arseg_lightning.models.blocks import NearestUpsampleConv, UpsampleConv
+from arseg_lightning.models.pspnet import PyramidContext
+from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.native import load
+
+__all__ = ["Compile", "Optimisations", "Precision", "replace_networks"]
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Compile = Literal["no", "default", "reduce-overhead", "max-autotune"]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimisations:
+    """Each can be switched off; all but ``precision`` leave the output as it is, up to rounding.
+
+    Args:
+        fold_batch_norms: Batch norms go into the convolutions before them.
+        early_context: PSPNet18's bottleneck runs before the pyramid's levels are upsampled: on
+            6x6 pixels and fewer instead of on all.
+        factored_upsampling: A 3x3 convolution after a twofold upsampling multiplies on the small
+            map, a quarter of the work, and upsamples the nine products (CPU with a C compiler).
+        fold_classifier: Window attention averages class scores instead of features, and the
+            low-res feature is classified before it is upsampled.
+        fused_fusion: Warp, window attention and upsampling in one pass over the image, without
+            anything in between in memory (CPU with a C compiler).
+        channels_last: Channels innermost in memory.
+        precision: Number type of the networks. ``bfloat16`` and ``float16`` change the output a
+            little; scores are compared in float32.
+        compile: Mode of ``torch.compile`` for the networks; ``reduce-overhead`` uses CUDA graphs.
+    """
+
+    fold_batch_norms: bool = True
+    early_context: bool = True
+    factored_upsampling: bool = True
+    fold_classifier: bool = True
+    fused_fusion: bool = True
+    channels_last: bool = True
+    precision: Precision = "float32"
+    compile: Compile = "no"
+
+    @classmethod
+    def none(cls) -> Optimisations:
+        """None: the method as it was trained."""
+        return cls(False, False, False, False, False, False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The networks' type of numbers."""
+        dtype: torch.dtype = getattr(torch, self.precision)
+        return dtype
+
+    def may_use(self, kernel: str, part: nn.Module) -> bool:
+        """Whether a kernel in C is there, and computes on a part's device and in this precision."""
+        device = next(part.parameters()).device.type
+        return (
+            self.precision != "float16" and device in ("cpu", "meta") and load(kernel) is not None
+        )
+
+
+def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
+    """Replace all segmentation networks inside a module by faster ones, under all their names.
+
+    Args:
+        module: In eval mode; it is changed.
+        optimisations: Those that are wanted.
+    """
+    found = {
+        name: child
+        for name, child in module.named_modules(remove_duplicate=False)
+        if isinstance(child, Segmentor)
+    }
+    faster: dict[nn.Module, _InferenceNetwork] = {}
+    for name, child in found.items():
+        if any(name.startswith(f"{other}.") for other in found):
+            continue  # a part of another network, which comes with it
+        if child not in faster:
+            faster[child] = _InferenceNetwork(child, optimisations)
+        module.set_submodule(name, faster[child])
+
+
+# Private, so that help and messages do not offer it to those who configure a network.
+class _InferenceNetwork(Segmentor):
+    """A trained network that computes the same in less time; it has no training-only heads.
+
+    Args:
+        network: A network in eval mode; it is changed and belongs to this one from now on.
+        optimisations: Those that are wanted.
+    """
+
+    def __init__(self, network: Segmentor, optimisations: Optimisations) -> None:
+        super().__init__()
+        if optimisations.fold_batch_norms:
+            fold_batch_norms(network)
+        for name, part in list(network.named_modules(remove_duplicate=False)):
+            if isinstance(part, PyramidContext) and optimisations.early_context:
+                network.set_submodule(name, EarlyContext(part))
+            if (
+                isinstance(part, UpsampleConv | NearestUpsampleConv)
+                and optimisations.factored_upsampling
+                and FactoredUpsampleConv.fits(part)
+                and optimisations.may_use("upsample_conv", part)
+            ):
+                network.set_submodule(name, FactoredUpsampleConv(part))
+        self.dtype = optimisations.dtype
+        self.layout = torch.preserve_format
+        self.network = network.to(self.dtype)
+        if optimisations.channels_last:
+            self.layout = torch.channels_last
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.feature_channels = network.feature_channels
+        self.feature_stride = network.feature_stride
+        self.align_corners = network.align_corners
+        self.stages = dict(network.stages)
+        self.cut = network.cut
+        self.feature_needs = network.feature_needs
+        # A bound method, which a copy of this network rebinds to itself; a function would not be.
+        self._run = _compiled(self._plain_run, optimisations)
+
+    @property
+    def classifier(self) -> nn.Conv2d:  # type: ignore[override]
+        """The network's last 1x1 convolution."""
+        classifier: nn.Conv2d = self.network.classifier
+        return classifier
+
+    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
+        """Compute the feature."""
+        return self.run("feature", {"image": image})
+
+    def run(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
+    ) -> tuple[Tensor, SideOutputs]:
+        """Run the stages that are missing, up to and with ``stage``."""
+        prepared = {
+            name: value.to(dtype=self.dtype, memory_format=self.layout)
+            for name, value in values.items()
+        }
+        # A network that is cut before its classifier alone has nothing to run after its cut.
+        value = prepared[stage] if stage in prepared else self._run(stage, prepared)
+        return value, SideOutputs()
+
+    def _plain_run(self, stage: str, values: Mapping[str, Tensor]) -> Tensor:
+        return self.network.run(stage, values)[0]
+
+
+def _compiled(function: Callable[..., Tensor], optimisations: Optimisations) -> Any:
+    """Compile, if that is wanted; CUDA graphs reuse their output, which keyframes must keep."""
+    if optimisations.compile == "no":
+        return function
+    mode = None if optimisations.compile == "default" else optimisations.compile
+    compiled = torch.compile(function, mode=mode, dynamic=False)
+    if mode is None:
+        return compiled
+    return lambda *arguments: compiled(*arguments).clone()
