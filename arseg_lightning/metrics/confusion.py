@@ -8,6 +8,9 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 __all__ = ["confusion_matrix", "iou_per_class", "mean_iou"]
 
+_LACK_FLOAT64 = ("mps",)
+"""Kinds of devices."""
+
 
 def confusion_matrix(
     prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255
@@ -40,7 +43,7 @@ def iou_per_class(confusion: Tensor) -> Tensor:
     """
     hits = confusion.diagonal(dim1=-2, dim2=-1)
     union = confusion.sum(-1) + confusion.sum(-2) - hits
-    kind = torch.float32 if confusion.device.type == "mps" else torch.float64  # mps lacks it
+    kind = torch.float32 if confusion.device.type in _LACK_FLOAT64 else torch.float64
     return hits.to(kind) / union.to(kind)
 
 
