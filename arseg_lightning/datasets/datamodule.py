@@ -33,6 +33,7 @@ from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.matching import Refinement
 
 __all__ = ["ClipDataModule"]
 
@@ -65,6 +66,8 @@ class ClipDataModule(LightningDataModule):
         motion: ``codec`` or ``reencode``: what to do with videos without usable vectors.
         chaining: How motion is composed to the keyframe: ``subpixel``; ``integer``, in whole
             pixels as in the paper; or ``none``: zero motion, the ablation without.
+        refinement: Whether blocks take the motion of neighbours where the frame fits that better:
+            ``auto`` (with B-frames, or where much has no vectors), ``always`` or ``never``.
         frame_cache_gib: Disk in the store for decoded training frames, GiB at most; 0 keeps none.
             It spares each epoch the decoding of all frames before the ones that it needs.
         augment: Augmentation of training samples.
@@ -101,6 +104,7 @@ class ClipDataModule(LightningDataModule):
         encoding: EncodeSettings = EncodeSettings(keyframe_interval=None),  # noqa: B008
         motion: MotionSource = "codec",
         chaining: Chaining = "subpixel",
+        refinement: Refinement = "auto",
         frame_cache_gib: float = 8.0,
         augment: ClipAugment | None = None,
         normalise: Normalisation = Normalisation(),  # noqa: B008
@@ -115,7 +119,7 @@ class ClipDataModule(LightningDataModule):
         check_words(
             train_frames=(train_frames, FrameOrigin), test_pairs=(test_pairs, EvaluationPairs)
         )
-        self.store = ClipStore(store, encoding, motion, chaining)
+        self.store = ClipStore(store, encoding, motion, chaining, refinement)
         self.splits = DataSplits(self.store, train=train, val=val, test=test, target=target)
         self.layouts, self.classes = self.splits.layouts, self.splits.classes
         self.num_classes = self.classes.num_classes

@@ -14,6 +14,7 @@ from arseg_lightning.video.cache import MotionCache, MotionSource, copy_of, usab
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings, Progress, encode_frames
 from arseg_lightning.video.frame_cache import FrameCache
+from arseg_lightning.video.matching import Refinement
 from arseg_lightning.video.video_motion import VideoMotion
 
 __all__ = ["ClipStore"]
@@ -31,6 +32,8 @@ class ClipStore:
         motion_source: ``codec`` uses a video's own vectors and refuses videos without usable
             ones; ``reencode`` makes an H.264 copy of those.
         chaining: How motion is composed when it is read; nothing on disk depends on it.
+        refinement: Whether motion is refined when it is extracted, see
+            :class:`~arseg_lightning.video.matching.Matcher`.
     """
 
     def __init__(
@@ -39,13 +42,14 @@ class ClipStore:
         encoding: EncodeSettings,
         motion_source: MotionSource = "codec",
         chaining: Chaining = "subpixel",
+        refinement: Refinement = "auto",
     ) -> None:
         check_words(motion=(motion_source, MotionSource), chaining=(chaining, Chaining))
         self.root = Path(root)
         self.encoding = encoding
         self.motion_source = motion_source
         self.chaining: Chaining = chaining
-        self.cache = MotionCache(self.root / "motion")
+        self.cache = MotionCache(self.root / "motion", refinement)
         self.frames = FrameCache(self.root / "frames")
 
     def prepare(self, video: LabelledVideo, with_motion: bool = True) -> bool:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.files import building, remedy_for, replacing
+from arseg_lightning.ranges import check_words
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.encode import EncodeSettings, Progress, reencode
 from arseg_lightning.video.errors import NoMotionVectors, VideoError
+from arseg_lightning.video.matching import Refinement
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.motion_file import write_motion
 from arseg_lightning.video.probe import motion_remedy, probe, require_motion
@@ -45,14 +47,18 @@ class MotionCache:
 
     Args:
         root: The folder.
+        refinement: How motion is extracted, see :class:`~arseg_lightning.video.matching.Matcher`.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, refinement: Refinement = "auto") -> None:
+        check_words(refinement=(refinement, Refinement))
         self.root = Path(root)
+        self.refinement: Refinement = refinement
 
     def entry(self, video: Path) -> Path:
         """Where a video's entry is or will be."""
-        return self.root / f"{content_hash(video)}-v{_VERSION}.motion"
+        kind = "" if self.refinement == "auto" else f"-{self.refinement}-refined"
+        return self.root / f"{content_hash(video)}{kind}-v{_VERSION}.motion"
 
     def read(self, video: Path, chaining: Chaining = "subpixel") -> VideoMotion:
         """Open a video's entry; nothing is decoded.
@@ -97,7 +103,7 @@ class MotionCache:
         info = probe(video)
         try:
             with replacing(entry) as partial, partial.open("wb") as file:
-                frames = _extract(video, info.num_frames, progress)
+                frames = _extract(video, self.refinement, info.num_frames, progress)
                 write_motion(file, frames, info.size, info.fps)
         except OSError as error:
             raise CannotWriteCache(
@@ -115,10 +121,10 @@ class MotionCache:
 
 
 def _extract(
-    video: Path, total: int | None, progress: Progress | None
+    video: Path, refinement: Refinement, total: int | None, progress: Progress | None
 ) -> Iterator[tuple[str, BlockMotion]]:
     """Decode a video into picture types and motion."""
-    for index, found in enumerate(decode_motion(video)):
+    for index, found in enumerate(decode_motion(video, refinement)):
         yield found
         if progress is not None:
             progress(index + 1, total)

@@ -10,7 +10,7 @@ from arseg_lightning.video.coded import export_motion
 from arseg_lightning.video.conversion import ToFrame, picture_type
 from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.errors import VideoError
-from arseg_lightning.video.matching import Matcher
+from arseg_lightning.video.matching import Matcher, Refinement
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.pictures import NumberedPicture, numbered_pictures
 from arseg_lightning.video.probe import VideoInfo, open_video, probe, require_motion
@@ -61,11 +61,14 @@ def _decode(info: VideoInfo, size: tuple[int, int] | None, threads: int) -> Iter
     damage.warn()
 
 
-def decode_motion(path: Path | str) -> Iterator[tuple[str, BlockMotion]]:
+def decode_motion(
+    path: Path | str, refinement: Refinement = "auto"
+) -> Iterator[tuple[str, BlockMotion]]:
     """Decode a video into the picture type and the motion of each frame, in display order.
 
     Args:
         path: The video; what of it is damaged is handled as :func:`decode` does.
+        refinement: See :class:`Matcher`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -76,7 +79,7 @@ def decode_motion(path: Path | str) -> Iterator[tuple[str, BlockMotion]]:
     Warns:
         VideoDamageWarning: If a part could not be decoded.
     """
-    info, matcher = probe(Path(path)), Matcher[NumberedPicture]()
+    info, matcher = probe(Path(path)), Matcher[NumberedPicture](refinement)
     require_motion(info)
     damage = Damage(info.path)
     with open_video(info.path) as (container, stream):

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
+from arseg_lightning.ranges import check_words
 from arseg_lightning.video.chain import KEPT_REFERENCES
 from arseg_lightning.video.coded import coded
 from arseg_lightning.video.motion import BlockMotion, Kind, matched_motion
 from arseg_lightning.video.pictures import NumberedPicture
 from arseg_lightning.video.vectors import VECTOR, Candidates, Luma, match_vectors
 
-__all__ = ["Matcher", "luma_of", "vectors_of"]
+__all__ = ["Matcher", "Refinement", "luma_of", "vectors_of"]
+
+Refinement = Literal["auto", "always", "never"]
+"""Whether blocks take the motion of their neighbours where the frame fits that better."""
 
 _MAX_WAITING = 16
 """Frames by which one may be shown earlier than coded: the limit of H.264."""
@@ -58,14 +62,20 @@ class Matcher(Generic[ItemT]):
     Frames come and go in the order in which they are shown. One that was predicted from later
     ones goes when the next P- or I-frame has come, so that B-frames delay a stream by as many
     as there are in a row; other streams are not delayed. What is kept is what a decoder keeps.
+
+    Args:
+        refinement: Whether blocks take the motion of their neighbours where that fits better:
+            ``auto`` in streams with B-frames and where much of a frame has no vectors.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, refinement: Refinement = "auto") -> None:
+        check_words(refinement=(refinement, Refinement))
         self._waiting: list[_Waiting[ItemT]] = []
         self._references: list[_Waiting[ItemT]] = []
         self._intra: list[int] = []
         self._cropping = _Cropping()
-        self._refines = False  # P-frames of a stream without B-frames gain little
+        self._refinement = refinement
+        self._has_b_frames = False  # without them, refining gains little
 
     def push(self, numbered: NumberedPicture, item: ItemT) -> Iterator[tuple[ItemT, BlockMotion]]:
         """Add a frame, and give those whose turn it is.
@@ -103,8 +113,9 @@ class Matcher(Generic[ItemT]):
             return frame.step
         candidates = self._candidates(frame)
         vectors = self._cropping.moved(frame.vectors, candidates)
-        self._refines |= frame.kind != "anchor"
-        step = matched_motion(vectors, candidates, frame.index, frame.kind, self._refines)
+        self._has_b_frames |= frame.kind != "anchor"
+        refines = {"always": True, "never": False}.get(self._refinement, self._has_b_frames or None)
+        step = matched_motion(vectors, candidates, frame.index, frame.kind, refines)
         if frame.is_intra:
             self._intra = [*self._intra[-_MAX_WAITING:], frame.index]
         if frame.kind != "disposable":

@@ -107,7 +107,7 @@ def matched_motion(
     candidates: Candidates,
     frame: int | None,
     kind: Kind = "anchor",
-    refines: bool = True,
+    refines: bool | None = True,
 ) -> BlockMotion:
     """Find what a frame's vectors lead to, and fill in where that is nothing.
 
@@ -116,13 +116,14 @@ def matched_motion(
         candidates: What they may lead to.
         frame: Index of the frame.
         kind: What may refer to it.
-        refines: Whether blocks take the motion of others where that fits better, however much of
-            the frame has vectors.
+        refines: Whether blocks take the motion of others where that fits better; None if so where
+            much of the frame has no vectors.
     """
     found = match_vectors(vectors, candidates)
     field, references = fill_intra(found.field, found.intra, found.references)
     unknown_share = float(found.intra.mean())
-    if (refines or unknown_share >= _MANY_UNKNOWN) and unknown_share < 1:
+    wanted = unknown_share >= _MANY_UNKNOWN if refines is None else refines
+    if wanted and unknown_share < 1:
         refine_vectors(field, references, candidates)
     leads_back = bool((references == -1).all())
     return BlockMotion(

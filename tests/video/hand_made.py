@@ -22,7 +22,7 @@ def motion_of(vectors, height, width):
     """The motion of a frame of one colour, in which every vector leads to its like."""
     blank = np.zeros((height, width), np.uint8)
     candidates = Candidates(blank, ((-1, blank),))
-    return matched_motion(np.array(vectors, VECTOR), candidates, 1, refines=False)
+    return matched_motion(np.array(vectors, VECTOR), candidates, 1, refines=None)
 
 
 def cells(side):

@@ -263,3 +263,18 @@ def test_composed_motion_takes_the_keyframe_to_the_frame(cache, video):
     moved, still = images[0][rows, columns] - images[6], images[0] - images[6]
     inside = np.s_[:48, :56]  # what has come in since is in no keyframe
     assert abs(moved[inside]).mean() < 0.2 * abs(still[inside]).mean()
+
+
+def test_motion_that_is_refined_otherwise_is_another_entry(tmp_path):
+    options = {"x264-params": "keyint=30:bframes=2:b-adapt=0:scenecut=0"}
+    video = write_stream(tmp_path / "b.mp4", "libx264", options)
+    caches = {word: MotionCache(tmp_path, word) for word in ("auto", "always", "never")}
+    fields = {}
+    for word, cache in caches.items():
+        assert cache.ensure(video)
+        fields[word] = cache.read(video).motion(8, 0).xy
+    assert len({cache.entry(video) for cache in caches.values()}) == 3
+    assert not np.array_equal(fields["always"], fields["never"])
+    assert not np.array_equal(fields["auto"], fields["never"])
+    with pytest.raises(ValueError, match="refinement is one of auto, always, never"):
+        MotionCache(tmp_path, "sometimes")

@@ -79,7 +79,7 @@ class Reencoder:
         if before is None:
             return None
         candidates = Candidates(luma_of(grey), ((-1, luma_of(before)),))
-        return matched_motion(vectors, candidates, frame.index, refines=self._scale > 1)
+        return matched_motion(vectors, candidates, frame.index, refines=self._scale > 1 or None)
 
     def _encode(self, grey: VideoFrame, index: int) -> NDArray[np.void]:
         """The vectors of the encoding."""
