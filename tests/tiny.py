@@ -9,7 +9,7 @@ from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.types import ClipBatch, Frame
-from arseg_lightning.video.live.frame import StreamedFrame
+from arseg_lightning.video.live.frame import SourceFrame
 from arseg_lightning.video.motion import BlockMotion
 
 
@@ -70,7 +70,7 @@ def evaluation_clip(frames=3, size=(24, 32), num_classes=3, seed=0, labelled=Non
             generator.integers(-8, 9, (2, *cells), dtype=np.int16), np.zeros(cells, np.bool_)
         )
         frame = Frame(t, t / 25, "P" if t else "I", image)
-        streamed = StreamedFrame(frame, step if t else None, None if t else "start")
+        streamed = SourceFrame(frame, step if t else None, None if t else "start")
         label = generator.integers(0, num_classes, size, dtype=np.uint8)
         counts = labelled is None or t in labelled
         found.append(EvaluationFrame(streamed, label if counts else None, t, f"clip/{t}"))

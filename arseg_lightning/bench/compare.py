@@ -15,7 +15,7 @@ from arseg_lightning.metrics import Flicker, confusion_matrix, mean_iou
 from arseg_lightning.streaming.stream_statistics import StreamStatistics
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
-from arseg_lightning.video.live import StreamedFrame
+from arseg_lightning.video.live import SourceFrame
 
 __all__ = ["Compared", "compare_methods"]
 
@@ -59,7 +59,7 @@ class Compared:
 
 
 def compare_methods(
-    frames: Iterable[StreamedFrame],
+    frames: Iterable[SourceFrame],
     methods: Mapping[str, VideoMethod],
     num_classes: int,
     normalise: Normalisation | None = None,
@@ -106,7 +106,7 @@ def compare_methods(
 
 
 def _to_previous(
-    frame: StreamedFrame, chain: MotionChain | None, chaining: Chaining
+    frame: SourceFrame, chain: MotionChain | None, chaining: Chaining
 ) -> tuple[Motion | None, MotionChain]:
     """The motion of a frame to the one shown before it, and the chain that goes on."""
     index = frame.frame.index

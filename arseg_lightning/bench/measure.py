@@ -31,7 +31,7 @@ from arseg_lightning.report.result import (
 )
 from arseg_lightning.types import size_text
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
-from arseg_lightning.video.live import StreamedFrame, open_live
+from arseg_lightning.video.live import SourceFrame, open_live
 
 __all__ = ["bench"]
 
@@ -130,7 +130,7 @@ class _Runner:
         self.executed: dict[str, float] = defaultdict(float)
         self.peak_megabytes: float | None = None
 
-    def warm_up(self, frames: Sequence[StreamedFrame]) -> None:
+    def warm_up(self, frames: Sequence[SourceFrame]) -> None:
         """Run some frames, until every role has run, and see what memory that takes."""
         memory = PeakMemory(self.stream.device)
         waiting = {"+".join(roles) for roles in self.variant.cycle.cycle}
@@ -140,7 +140,7 @@ class _Runner:
                 break
         self.peak_megabytes = memory.megabytes()
 
-    def round(self, frames: Sequence[StreamedFrame]) -> None:
+    def round(self, frames: Sequence[SourceFrame]) -> None:
         """Run over the clip once."""
         for result in islice(self._run(frames), self.num_start, None):
             timed = {"ms": result.latency_ms, "is_keyframe": result.is_keyframe}
@@ -148,7 +148,7 @@ class _Runner:
             for step in result.executed:
                 self.executed[step.role] += step.share
 
-    def time_stages(self, frames: Sequence[StreamedFrame]) -> None:
+    def time_stages(self, frames: Sequence[SourceFrame]) -> None:
         """Run over the clip once more, and record the stages of each role's time."""
         clock = SectionClock(self.stream.device)
         with clock.running():
@@ -202,12 +202,12 @@ class _Runner:
             ),
         )
 
-    def _run(self, frames: Sequence[StreamedFrame]) -> Iterator[StreamResult]:
+    def _run(self, frames: Sequence[SourceFrame]) -> Iterator[StreamResult]:
         self.stream.reset()
         return map(self.stream.push, frames[: self.num_frames])
 
 
-def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[StreamedFrame], float]:
+def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[SourceFrame], float]:
     """Encode a synthetic driving scene, and decode it with its motion: in so many ms a frame."""
     scene = DrivingScene(height=size[0], width=size[1], num_frames=num_frames)
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.types import Frame, Motion, size_text
 from arseg_lightning.video.chain import Chaining
-from arseg_lightning.video.live.frame import StreamedFrame
+from arseg_lightning.video.live.frame import SourceFrame
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.published_motion import read_published_motion
 
@@ -31,7 +31,7 @@ _MOST_FRAMES = 16  # of a stream, in one piece
 class EvaluationFrame:
     """A frame that is segmented, and what leads to it."""
 
-    streamed: StreamedFrame  # the frame, and its motion to the one before it
+    streamed: SourceFrame  # the frame, and its motion to the one before it
     label: NDArray[np.uint8] | None  # (H, W) classes; None if it does not count
     distance: int  # frames since the last keyframe of the interval
     name: str  # for files and messages
@@ -99,7 +99,7 @@ class EvaluationClips(Dataset[EvaluationClip]):
                 between = motion.block_motions(before + 1, frame + 1)
                 steps = [None if k == "I" else s for k, s in zip(kinds, between, strict=True)]
         decoded = Frame(frame, frame / self.reader.videos[clip.video].fps, kind, image)
-        streamed = StreamedFrame(decoded, steps[-1], "start" if before is None else None)
+        streamed = SourceFrame(decoded, steps[-1], "start" if before is None else None)
         label = None
         if frame in clip.scored:
             label = self.reader.labels(clip.video, (frame,), decoded.size)[0]  # (H, W)
@@ -159,7 +159,7 @@ class PreparedClips(Dataset[EvaluationClip]):
         key, size = Frame(0, 0.0, "I", first), (first.shape[0], first.shape[1])
         label = read_label(clip.label, self.classes, size)
         frames = [
-            EvaluationFrame(StreamedFrame(key, None, "start", None), None, 0, clip.images[0].stem)
+            EvaluationFrame(SourceFrame(key, None, "start", None), None, 0, clip.images[0].stem)
         ]
         if clip.motion is None:
             frames[0].label = label
@@ -168,7 +168,7 @@ class PreparedClips(Dataset[EvaluationClip]):
             if self.chaining != "none":
                 motion = read_published_motion(clip.motion, size)
             frame = Frame(clip.distance, float(clip.distance), "P", last)
-            streamed = StreamedFrame(frame, None, None, motion)
+            streamed = SourceFrame(frame, None, None, motion)
             # Of the frames between, it is known that they were there.
             passed = (BlockMotion.unknown(size),) * (clip.distance - 1)
             name = clip.images[-1].stem

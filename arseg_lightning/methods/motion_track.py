@@ -12,7 +12,7 @@ from torch import Tensor
 from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
-from arseg_lightning.video.live.frame import StreamedFrame
+from arseg_lightning.video.live.frame import SourceFrame
 from arseg_lightning.video.motion import BlockMotion
 
 __all__ = ["MotionTrack", "residual"]
@@ -27,7 +27,7 @@ class MotionTrack:
         chaining: How motion is composed.
     """
 
-    def __init__(self, first: StreamedFrame, method: VideoMethod, chaining: Chaining) -> None:
+    def __init__(self, first: SourceFrame, method: VideoMethod, chaining: Chaining) -> None:
         self.wanted = method.needs.motion
         self.composes = method.composes_motion
         self._current, self._is_first = first, True
@@ -45,7 +45,7 @@ class MotionTrack:
         intra = self._current.step.intra
         return np.count_nonzero(intra) / intra.size
 
-    def take(self, streamed: StreamedFrame) -> None:
+    def take(self, streamed: SourceFrame) -> None:
         """Move on to the next frame."""
         if self.wanted == "previous":
             self._before, self._step_motion = self._current.frame.image, None

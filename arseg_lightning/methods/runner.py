@@ -18,7 +18,7 @@ from arseg_lightning.methods.stream_frame import Executed, PlannedFrame, Stopwat
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import size_text
 from arseg_lightning.video.chain import Chaining
-from arseg_lightning.video.live.frame import StreamedFrame
+from arseg_lightning.video.live.frame import SourceFrame
 
 __all__ = ["Stream"]
 
@@ -67,7 +67,7 @@ class Stream:
         self._state: State = {}
         self._size: tuple[int, int] | None = None
 
-    def push(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> StreamResult:
+    def push(self, streamed: SourceFrame, wait_ms: float = 0.0) -> StreamResult:
         """Segment the next frame.
 
         A frame that restarts its source, has another size than the one before or comes without
@@ -79,7 +79,7 @@ class Stream:
         """
         return self.segment([self.take(streamed, wait_ms)])[0]
 
-    def pass_over(self, streamed: StreamedFrame) -> None:
+    def pass_over(self, streamed: SourceFrame) -> None:
         """Follow the motion of a frame that need not be segmented.
 
         Args:
@@ -102,7 +102,7 @@ class Stream:
         plans = (taken.plan, other.plan)
         return all(plan.role == role and plan.final and not plan.inputs for plan in plans)
 
-    def take(self, streamed: StreamedFrame, wait_ms: float = 0.0) -> PlannedFrame:
+    def take(self, streamed: SourceFrame, wait_ms: float = 0.0) -> PlannedFrame:
         """Plan the next frame and prepare its tensors: the first half of :meth:`push`."""
         watch = Stopwatch(self.device, wait_ms)
         with _no_gradients():
@@ -155,7 +155,7 @@ class Stream:
             )
         return results
 
-    def _plan(self, streamed: StreamedFrame) -> tuple[FrameInfo, Plan]:
+    def _plan(self, streamed: SourceFrame) -> tuple[FrameInfo, Plan]:
         """Count a frame, follow its motion, and plan its first step."""
         size, start = streamed.frame.size, self._start_reason(streamed)
         if start is None:
@@ -180,7 +180,7 @@ class Stream:
         # Taken frames of before a restart may not be segmented yet, and still need the state.
         return info, self._next_plan(info, self._state if start is None else {})
 
-    def _start_reason(self, streamed: StreamedFrame) -> str | None:
+    def _start_reason(self, streamed: SourceFrame) -> str | None:
         """Why a frame cannot refer to anything before it; None if it can."""
         size = streamed.frame.size
         if streamed.restart is not None:

@@ -25,7 +25,7 @@ from arseg_lightning.methods import (
 )
 from arseg_lightning.metrics import Accuracy, DistanceAccuracy
 from arseg_lightning.types import Frame
-from arseg_lightning.video.live.frame import StreamedFrame
+from arseg_lightning.video.live.frame import SourceFrame
 
 __all__ = ["Evaluation", "Tally", "Totals", "evaluation_needs", "push"]
 
@@ -95,7 +95,7 @@ def push(stream: Stream, frame: EvaluationFrame) -> StreamResult:
         # Its pixels were not decoded, and are not needed: only its motion is.
         blank = np.broadcast_to(np.uint8(0), streamed.frame.image.shape)
         kind = "I" if step is None else "P"
-        stream.pass_over(StreamedFrame(Frame(0, 0.0, kind, blank), step))
+        stream.pass_over(SourceFrame(Frame(0, 0.0, kind, blank), step))
     return stream.push(streamed)
 
 

@@ -12,7 +12,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.types import BLOCK_SIZE, ClipBatch, Frame
 from arseg_lightning.video.chain import MotionChain
-from arseg_lightning.video.live import StreamedFrame
+from arseg_lightning.video.live import SourceFrame
 from arseg_lightning.video.motion import BlockMotion
 
 SIZE = (24, 32)
@@ -40,10 +40,10 @@ class Footage:
         ]
         return cls(images, motion)
 
-    def frames(self) -> list[StreamedFrame]:
+    def frames(self) -> list[SourceFrame]:
         """The frames as a live source gives them."""
         return [
-            StreamedFrame(
+            SourceFrame(
                 Frame(index, index / 25, "P" if index else "I", image),
                 step if index else None,
                 None if index else "start",
@@ -84,7 +84,7 @@ class Footage:
             yield found.xy.copy(), found.valid.copy()
 
 
-def video(num_frames: int = NUM_FRAMES, size: tuple[int, int] = SIZE) -> list[StreamedFrame]:
+def video(num_frames: int = NUM_FRAMES, size: tuple[int, int] = SIZE) -> list[SourceFrame]:
     return Footage.make(num_frames, size).frames()
 
 

@@ -16,7 +16,7 @@ from arseg_lightning.methods.clockwork import changed_share
 from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.types import Frame
-from arseg_lightning.video.live import StreamedFrame
+from arseg_lightning.video.live import SourceFrame
 from tests.methods.laws import NUM_CLASSES, ExportedLikeAnother, MethodLaws
 from tests.parity import PARITY
 from tests.tiny import TinyNet, clip_batch
@@ -89,7 +89,7 @@ def pushed(method, count, size=(8, 8)):
     stream = Stream(method.eval(), as_they_are)
     for index in range(count):
         frame = Frame(index, index / 25, "P", np.full((*size, 3), index, np.uint8))
-        yield stream.push(StreamedFrame(frame, None, None if index else "start"))
+        yield stream.push(SourceFrame(frame, None, None if index else "start"))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from arseg_lightning.streaming import Segmenter
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.types import Frame
 from arseg_lightning.video.decode import decode, decode_motion
-from arseg_lightning.video.live import StreamedFrame
+from arseg_lightning.video.live import SourceFrame
 from tests.tiny import TinyNet
 from tests.video.small_videos import moving_frames
 
@@ -40,7 +40,7 @@ def streamed(path):
     """What a live source gives for a file: motion to the frame before, none at I-frames."""
     for frame, (kind, step) in zip(decode(path), decode_motion(path), strict=True):
         restart = "start" if frame.index == 0 else None
-        yield StreamedFrame(frame, None if kind == "I" else step, restart)
+        yield SourceFrame(frame, None if kind == "I" else step, restart)
 
 
 def write_at(path, ticks, size=(64, 96)):

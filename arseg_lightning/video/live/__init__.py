@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arseg_lightning.video.live.frame import LiveMotion, StreamedFrame
+from arseg_lightning.video.live.frame import LiveMotion, SourceFrame
 from arseg_lightning.video.live.source import LiveSource, open_live
 
-__all__ = ["LiveMotion", "LiveSource", "StreamedFrame", "open_live"]
+__all__ = ["LiveMotion", "LiveSource", "SourceFrame", "open_live"]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from arseg_lightning.types import Frame, Motion
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["LiveMotion", "MotionUse", "StreamedFrame", "skip"]
+__all__ = ["LiveMotion", "MotionUse", "SourceFrame", "skip"]
 
 LiveMotion = Literal["codec", "reencode", "auto"]
 """Where motion comes from: the stream's own vectors or a refusal; those of an encoding made on
@@ -49,7 +49,7 @@ class MotionUse:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamedFrame:
+class SourceFrame:
     """A frame of a live source.
 
     Args:
@@ -74,7 +74,7 @@ class StreamedFrame:
             raise ValueError(f"frame {self.frame.index} restarts ({self.restart}); leave out step")
 
 
-def skip(dropped: StreamedFrame, following: StreamedFrame) -> StreamedFrame:
+def skip(dropped: SourceFrame, following: SourceFrame) -> SourceFrame:
     """The following frame, with the motion of a dropped one before it, which it may refer to."""
     restart = following.restart or dropped.restart
     if restart or following.step is None or dropped.step is None:

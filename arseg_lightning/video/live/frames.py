@@ -14,7 +14,7 @@ from arseg_lightning.video.conversion import ToFrame
 from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.evidence import Evidence
 from arseg_lightning.video.live.files import Arrival, Feed
-from arseg_lightning.video.live.frame import LiveMotion, MotionUse, StreamedFrame
+from arseg_lightning.video.live.frame import LiveMotion, MotionUse, SourceFrame
 from arseg_lightning.video.live.reader import Reader
 from arseg_lightning.video.live.reencoder import Reencoder
 from arseg_lightning.video.matching import Matcher
@@ -67,7 +67,7 @@ class Frames:
             self._use, matching_share=self._evidence.share, encoding_ms=round(encoding_ms, 3)
         )
 
-    def read(self, stop: threading.Event) -> Generator[StreamedFrame]:
+    def read(self, stop: threading.Event) -> Generator[SourceFrame]:
         """Read the source to its end; decoding goes on in a thread of its own meanwhile.
 
         Args:
@@ -82,7 +82,7 @@ class Frames:
         finally:
             reader.close()
 
-    def _frames_of(self, arrival: Arrival) -> Iterator[StreamedFrame]:
+    def _frames_of(self, arrival: Arrival) -> Iterator[SourceFrame]:
         """A frame and its motion, or others that waited for it."""
         if self._motion is None:
             frame = self._to_frame(arrival.numbered)
@@ -96,7 +96,7 @@ class Frames:
             yield from self._matched(self._matcher.flush())
             self._change_to_encoding(what)
 
-    def _look_at_vectors(self, arrival: Arrival) -> Iterator[StreamedFrame]:
+    def _look_at_vectors(self, arrival: Arrival) -> Iterator[SourceFrame]:
         """Decide whose motion a frame has, and give it with the codec's, or others before it."""
         picture = arrival.numbered.picture
         size_before, self._last_coded = self._last_coded, (picture.height, picture.width)
@@ -127,7 +127,7 @@ class Frames:
             return None
         return f"is {size_text(size)}, and motion vectors do not scale to {size_text(self._size)}"
 
-    def _matched(self, found: Iterable[tuple[Arrival, BlockMotion]]) -> Iterator[StreamedFrame]:
+    def _matched(self, found: Iterable[tuple[Arrival, BlockMotion]]) -> Iterator[SourceFrame]:
         """Frames with motion of the codec's; none where they are encoded and given already."""
         for arrival, step in found:
             self._evidence.add(step)
@@ -151,7 +151,7 @@ class Frames:
 
     def _with_restart(
         self, arrival: Arrival, frame: Frame, step: BlockMotion | None
-    ) -> StreamedFrame:
+    ) -> SourceFrame:
         """A frame with its motion, or why nothing before it may be referred to."""
         restart = "start" if self._last_size is None else arrival.restart or self._switch
         if self._switch is not None:
@@ -160,7 +160,7 @@ class Frames:
         if self._last_size is not None and self._last_size != frame.size:
             restart = f"size changed from {size_text(self._last_size)} to {size_text(frame.size)}"
         self._last_size = frame.size
-        return StreamedFrame(frame, None if restart else step, restart)
+        return SourceFrame(frame, None if restart else step, restart)
 
     def _change_to_encoding(self, what: str) -> None:
         """Take motion from an encoding from here on, or refuse the stream's."""

@@ -11,7 +11,7 @@ from typing import Self, get_args
 from arseg_lightning.video.errors import NotAVideo
 from arseg_lightning.video.live.address import Address, find_address
 from arseg_lightning.video.live.files import Feed, FileFeed, ImageFeed
-from arseg_lightning.video.live.frame import LiveMotion, MotionUse, StreamedFrame, skip
+from arseg_lightning.video.live.frame import LiveMotion, MotionUse, SourceFrame, skip
 from arseg_lightning.video.live.frames import Frames
 from arseg_lightning.video.live.opening import Patience
 from arseg_lightning.video.live.reader import Reader
@@ -90,8 +90,8 @@ class LiveSource:
         self,
         feed: Feed,
         frames: Frames,
-        first: StreamedFrame,
-        reader: Reader[StreamedFrame],
+        first: SourceFrame,
+        reader: Reader[SourceFrame],
     ) -> None:
         self.name = feed.name
         """What messages call the source."""
@@ -107,7 +107,7 @@ class LiveSource:
         """Height and width of the first frame."""
         self._damage = feed.damage
         self._frames = frames
-        self._first: StreamedFrame | None = first
+        self._first: SourceFrame | None = first
         self._reader = reader
         self._has_said_damage = False
 
@@ -141,11 +141,11 @@ class LiveSource:
         if kind is None:
             self._say_damage()
 
-    def __iter__(self) -> Iterator[StreamedFrame]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """The frames that are left."""
         return self
 
-    def __next__(self) -> StreamedFrame:
+    def __next__(self) -> SourceFrame:
         """The next frame, as soon as there is one.
 
         Raises:

@@ -13,7 +13,7 @@ import pytest
 from arseg_lightning.types import Frame
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.errors import VideoError
-from arseg_lightning.video.live import StreamedFrame, open_live
+from arseg_lightning.video.live import SourceFrame, open_live
 from arseg_lightning.video.live.frame import skip
 from arseg_lightning.video.live.reader import Reader
 from tests.video.hand_made import shift
@@ -28,7 +28,7 @@ def endless(made, limit=None):
     while limit is None or index < limit:
         made.append(index)
         frame = Frame(index, index / 25, "P", np.zeros((8, 8, 3), np.uint8))
-        yield StreamedFrame(frame, shift(1, 0, 8, 8) if index else None, None if index else "start")
+        yield SourceFrame(frame, shift(1, 0, 8, 8) if index else None, None if index else "start")
         index += 1
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from arseg_lightning.types import Frame
 from arseg_lightning.video.chain import MotionChain
-from arseg_lightning.video.live import StreamedFrame
+from arseg_lightning.video.live import SourceFrame
 from arseg_lightning.video.live.frame import skip
 from tests.video.hand_made import random_motion, shift
 
@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 24, 40
 
 def streamed(index, step, restart=None):
     frame = Frame(index, index / 25, "P", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    return StreamedFrame(frame, step, restart)
+    return SourceFrame(frame, step, restart)
 
 
 def composed(step, start=0):
