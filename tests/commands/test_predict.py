@@ -119,7 +119,7 @@ def test_ctrl_c_leaves_a_valid_video_of_all_frames_so_far(
 def start(run, video, output):
     command = [sys.executable, "-m", "arseg_lightning", "predict", run, "--video", video]
     return subprocess.Popen(
-        [*map(str, command), "--output", str(output), "--device", "cpu", "--clock", "EveryL"],
+        [*map(str, command), "--output", str(output), "--clock", "EveryL", "--trust", "tests"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
