@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,10 +11,10 @@ import torch
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods import Stream, StreamResult, VideoMethod
+from arseg_lightning.methods.motion_track import MotionTrack
 from arseg_lightning.metrics import Flicker, confusion_matrix, mean_iou
 from arseg_lightning.streaming.stream_statistics import StreamStatistics
-from arseg_lightning.types import Motion
-from arseg_lightning.video.chain import Chaining, MotionChain
+from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live import SourceFrame
 
 __all__ = ["Compared", "compare_methods"]
@@ -81,7 +81,7 @@ def compare_methods(
     """
     streams = {name: Stream(method, normalise, chaining) for name, method in methods.items()}
     found: dict[str, Compared] = {}
-    chain: MotionChain | None = None
+    track: MotionTrack | None = None
     for done, frame in enumerate(frames, start=1):
         if not found:
             blank = torch.zeros(num_classes, num_classes, dtype=torch.int64)
@@ -90,7 +90,11 @@ def compare_methods(
                 has_keyframes = bool(method.key_roles)
                 statistics = StreamStatistics(with_keyframes=has_keyframes)
                 found[name] = Compared(name, cost, blank.clone(), statistics=statistics)
-        motion, chain = _to_previous(frame, chain, chaining)
+        if track is None or frame.restart is not None:
+            track, motion = MotionTrack(frame, "previous", False, chaining), None
+        else:
+            track.take(frame)
+            motion = track.to_previous()
         reference: StreamResult | None = None
         for name, stream in streams.items():
             result = stream.push(frame)
@@ -103,16 +107,3 @@ def compare_methods(
     if not found:
         raise ValueError("the video has no frames that could be compared")
     return [*found.values()]
-
-
-def _to_previous(
-    frame: SourceFrame, chain: MotionChain | None, chaining: Chaining
-) -> tuple[Motion | None, MotionChain]:
-    """The motion of a frame to the one shown before it, and the chain that goes on."""
-    index = frame.frame.index
-    if chain is None or frame.restart is not None or frame.step is None:
-        return None, MotionChain(frame.frame.size, chaining, index)
-    step = replace(frame.step, frame=index)
-    chain.restart(index - 1, step)
-    chain.push(step)
-    return chain.motion(index), chain

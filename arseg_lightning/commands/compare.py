@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -19,6 +18,7 @@ from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory, VideoMethod
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.ranges import check_range
+from arseg_lightning.streaming.interrupt import Interrupt
 from arseg_lightning.streaming.load import load_experiment
 from arseg_lightning.streaming.pretrained import load_pretrained
 from arseg_lightning.types import ClassSet
@@ -74,15 +74,15 @@ def compare(
     found, classes, normalise, chaining = _methods(configs, network, methods, checkpoint, overrides)
     for method in found.values():
         method.to(on).eval()
-    uses_motion = any(method.uses_motion for method in found.values())
-    wanted = None if motion == "auto" and not uses_motion else motion
+    unused = motion == "auto" and not any(method.uses_motion for method in found.values())
     with (
-        open_live(video, motion=wanted) as live,
+        open_live(video, motion=None if unused else motion) as live,
         tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
-        suppress(KeyboardInterrupt),  # what was compared so far counts
+        Interrupt() as interrupt,  # after Ctrl-C, what was compared so far counts
     ):
+        frames = interrupt.until_wanted(islice(live, limit))
         compared = compare_methods(
-            *(islice(live, limit), found, classes.num_classes, normalise, chaining),
+            *(frames, found, classes.num_classes, normalise, chaining),
             show=lambda done: bar.update(done - bar.n),
         )
     records = [each.record() for each in compared]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.live.frame import SourceFrame
@@ -23,13 +23,20 @@ class MotionTrack:
 
     Args:
         first: The frame that starts it.
-        method: The method; it says which motion it needs.
+        wanted: Where the motion leads that :meth:`field` gives: to the keyframe or to the frame
+            before; None if it gives none.
+        composes: Whether anyone asks for motion to the keyframe.
         chaining: How motion is composed.
     """
 
-    def __init__(self, first: SourceFrame, method: VideoMethod, chaining: Chaining) -> None:
-        self.wanted = method.needs.motion
-        self.composes = method.composes_motion
+    def __init__(
+        self,
+        first: SourceFrame,
+        wanted: Literal["keyframe", "previous"] | None,
+        composes: bool,
+        chaining: Chaining,
+    ) -> None:
+        self.wanted, self.composes = wanted, composes
         self._current, self._is_first = first, True
         self._before: NDArray[np.uint8] | None = None  # the image before the current one
         self._step_motion: Motion | None = None

@@ -163,7 +163,9 @@ class Stream:
         else:
             self._index = self._distance = -1
             self._size = size
-            self._motion: MotionTrack = MotionTrack(streamed, self.method, self.chaining)
+            self._motion: MotionTrack = MotionTrack(
+                streamed, self.method.needs.motion, self.method.composes_motion, self.chaining
+            )
         self._index += 1
         self._distance += 1
         info = FrameInfo(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 import torch
 
 from arseg_lightning.cli import main
+from arseg_lightning.methods import Stream
 from tests.models.test_hugging_face import make
 from tests.video.small_videos import write_video
 
@@ -47,6 +49,20 @@ def test_a_pretrained_network_segments_a_video(network, clip, tmp_path):
     record = json.loads((tmp_path / "out" / "predict.json").read_text())
     assert (record["frames"], record["keyframes"]) == (6, 1)
     assert len([*(tmp_path / "out" / "labels").glob("*.png")]) == 6
+
+
+def test_after_ctrl_c_what_was_compared_so_far_counts(network, clip, tmp_path, monkeypatch):
+    """By a signal while a method segments the third frame: all methods finish that frame."""
+    push, out = Stream.push, tmp_path / "compare.json"
+
+    def push_and_press(self, frame):
+        if frame.frame.index == 2 and self.method.name == "1x":
+            signal.raise_signal(signal.SIGINT)
+        return push(self, frame)
+
+    monkeypatch.setattr(Stream, "push", push_and_press)
+    main(["compare", "--video", clip, "--network", network, "--out", str(out)])
+    assert {each["frames"] for each in json.loads(out.read_text())["methods"]} == {3}
 
 
 @pytest.mark.parametrize(
