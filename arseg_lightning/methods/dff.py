@@ -10,12 +10,12 @@ from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock
+from arseg_lightning.methods.feature_propagation import FeaturePropagation
 from arseg_lightning.methods.method import Needs
-from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.models.timing import section
-from arseg_lightning.propagation import warp, warp_to
+from arseg_lightning.propagation import warp
 from arseg_lightning.propagation.flow import FlowNetwork
 from arseg_lightning.propagation.warp import motion_to_grid
 from arseg_lightning.ranges import check_range, check_words
@@ -27,7 +27,7 @@ FlowFactory = Callable[[], FlowNetwork]
 """Builds a flow network."""
 
 
-class DFF(PerFrame):
+class DFF(FeaturePropagation):
     """Segments keyframes; on others the feature of the frame before is warped and classified.
 
     Args:
@@ -49,9 +49,6 @@ class DFF(PerFrame):
         Jain et al., Accel, CVPR 2019.
     """
 
-    roles: tuple[str, ...] = ("keyframe", "nonkeyframe")
-    key_roles = frozenset({"keyframe"})
-
     def __init__(
         self,
         num_classes: int,
@@ -62,13 +59,12 @@ class DFF(PerFrame):
         loss: SegmentationLoss | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(num_classes, network, loss=loss)
+        super().__init__(num_classes, network, loss=loss, clock=clock)
         check_words(motion=(motion, Literal["previous", "keyframe"]))
         check_range(2, frames=frames)
         self.flow = None if flow is None else flow()
         self.motion = "previous" if flow is not None else motion
         self.needs = Needs(motion=motion if flow is None else None, frames=frames)
-        self.use_clock(clock)
 
     @property
     def name(self) -> str:
@@ -80,26 +76,18 @@ class DFF(PerFrame):
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
     ) -> tuple[Output, State]:
         """Segment a frame; the state is the feature, and the image that a flow network compares."""
-        if role == "keyframe":
-            with section("network"):
-                output = self.network.output(frame.image)
-        else:
-            feature = self.warped(frame, state)
-            with section("network"):
-                scores = self.network.classifier(feature)
-            output = Output(scores, self.network.align_corners, feature)
-            if self.motion == "keyframe":
-                return output, state
+        output, after = super().step(role, frame, state)
+        if role != "keyframe" and self.motion == "keyframe":
+            return output, after
         assert output.feature is not None
         images = {} if self.flow is None else {"previous_image": frame.image}
         return output, {"feature": output.feature, **images}
 
     def warped(self, frame: FrameInput, state: State) -> Tensor:
         """Warp the feature of the state to the current frame, (B, C, h, w)."""
-        feature = state["feature"]
         if self.flow is None:
-            with section("warp"):
-                return warp_to(feature, frame.field())
+            return super().warped(frame, state)
+        feature = state["feature"]
         with section("network"):
             motion = self.flow(frame.image, state["previous_image"])  # (B, 2, h', w')
         with section("warp"):

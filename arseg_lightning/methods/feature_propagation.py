@@ -35,7 +35,6 @@ class FeaturePropagation(PerFrame):
     needs = Needs(motion="keyframe", independent=True)
     roles = ("keyframe", "nonkeyframe")
     key_roles = frozenset({"keyframe"})
-    name = "motion only"
 
     def __init__(
         self,
@@ -48,6 +47,11 @@ class FeaturePropagation(PerFrame):
         super().__init__(num_classes, network, convention=convention, loss=loss)
         self.use_clock(clock)
 
+    @property
+    def name(self) -> str:
+        """What is between keyframes."""
+        return "motion only"
+
     def step(
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
     ) -> tuple[Output, State]:
@@ -57,8 +61,12 @@ class FeaturePropagation(PerFrame):
                 output = self.network.output(frame.image)
             assert output.feature is not None
             return output, {"feature": output.feature}
-        with section("warp"):
-            warped = warp_to(state["feature"], frame.field(), self.convention)
+        feature = self.warped(frame, state)
         with section("network"):
-            scores = self.network.classifier(warped)
-        return Output(scores, self.network.align_corners, warped), state
+            scores = self.network.classifier(feature)
+        return Output(scores, self.network.align_corners, feature), state
+
+    def warped(self, frame: FrameInput, state: State) -> Tensor:
+        """Warp the feature of the state to the current frame, (B, C, h, w)."""
+        with section("warp"):
+            return warp_to(state["feature"], frame.field(), self.convention)
