@@ -47,10 +47,8 @@ def motion(
         labels: Folder of PNG labels: one for each frame in the order of the names, or some, named
             after their frame numbers, counted from 0.
         classes: Name of a class set, or path of a YAML file.
-        keyframe_interval: Every so many frames is a keyframe (or the next that is no B-frame), and
-            so is each I-frame.
-        motion: codec takes the video's own vectors; reencode makes an H.264 copy first if the
-            video has none that can be used.
+        keyframe_interval: Frames from a keyframe to the next; each I-frame is one, too.
+        motion: codec takes the video's own vectors; reencode a copy's if it has none to be used.
         output: Folder for the result (JSON) and a plot; none are written by default.
         store: Folder of the motion cache and of copies.
 
