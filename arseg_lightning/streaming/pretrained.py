@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.inference import Optimisations
-from arseg_lightning.methods import TRAINING_FREE, Clock, NetworkMethodFactory, VideoMethod
+from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory, VideoMethod
 from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.models import (
     HuggingFaceSegmentor,
@@ -14,8 +13,6 @@ from arseg_lightning.models import (
     hugging_face_classes,
     hugging_face_normalisation,
 )
-from arseg_lightning.streaming.load import make_segmenter
-from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.types import ClassSet
 
 __all__ = ["PretrainedNetwork", "load_pretrained"]
@@ -28,13 +25,11 @@ class PretrainedNetwork:
     """A pretrained network with its classes and input.
 
     Args:
-        name: The name that it was loaded by.
         network: The network, in eval mode.
         classes: Its classes.
         normalise: Normalisation of its images.
     """
 
-    name: str
     network: Segmentor
     classes: ClassSet
     normalise: Normalisation
@@ -56,22 +51,6 @@ class PretrainedNetwork:
             )
         return method
 
-    def segmenter(
-        self,
-        build: NetworkMethodFactory | None = None,
-        clock: Clock | None = None,
-        device: str = "auto",
-        optimisations: Optimisations = Optimisations(),  # noqa: B008
-    ) -> Segmenter:
-        """Make a segmenter of a method around it; see :func:`load_run` for the other arguments."""
-        return make_segmenter(
-            self.method(build),
-            *(self.classes, self.normalise),
-            clock=clock,
-            device=device,
-            optimisations=optimisations,
-        )
-
 
 def load_pretrained(name: str) -> PretrainedNetwork:
     """Load a trained network.
@@ -91,4 +70,4 @@ def load_pretrained(name: str) -> PretrainedNetwork:
     source = name.removeprefix(_HUB)
     classes = hugging_face_classes(source)
     network = HuggingFaceSegmentor(classes.num_classes, source).eval()
-    return PretrainedNetwork(name, network, classes, hugging_face_normalisation(source))
+    return PretrainedNetwork(network, classes, hugging_face_normalisation(source))
