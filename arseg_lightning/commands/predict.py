@@ -65,32 +65,29 @@ def predict(
         overrides: Settings that win over the configuration.
 
     Raises:
-        OSError: If something is not there, or cannot be written.
-        ValueError: If an option or the video cannot be used, or there are no weights.
+        OSError, ValueError: If something is missing, or cannot be used or written.
     """
     names = tuple(word.strip() for word in outputs.split(",") if word.strip())
     settings = FolderSettings(names, motion, limit, batch_frames, opacity, overwrite, live)
-    if keyframe_interval is not None:
-        if clock is not None:
-            raise ValueError("give one of --keyframe_interval and --clock, which has its own")
-        clock = EveryL(keyframe_interval)
-    optimisations = Optimisations(precision=precision)
-    if network is None and method is None:
-        segmenter = load_run(configs or [], checkpoint, overrides, clock, device, optimisations)
-    elif network is None or configs:
+    how = (_clock(clock, keyframe_interval), device, Optimisations(precision=precision))
+    if network is not None and not configs:
+        segmenter = load_pretrained(network).segmenter(method, *how)
+    elif network is not None or method is not None:
         raise ValueError("give a run, which has its method, or --network and --method")
     else:
-        trained = load_pretrained(network)
-        segmenter = Segmenter(
-            *(trained.method(method), trained.classes, trained.normalise),
-            clock=clock,
-            device=device,
-            optimisations=optimisations,
-        )
+        segmenter = load_run(configs or [], checkpoint, overrides, *how)
     record = segment_and_show(segmenter, video, output, settings)
     if record.ended == "interrupted":
         sys.exit(130)  # what shells expect of a program that was ended by Ctrl-C
     return record
+
+
+def _clock(clock: Clock | None, keyframe_interval: int | None) -> Clock | None:
+    if keyframe_interval is None:
+        return clock
+    if clock is not None:
+        raise ValueError("give one of --keyframe_interval and --clock, which has its own")
+    return EveryL(keyframe_interval)
 
 
 def segment_and_show(
