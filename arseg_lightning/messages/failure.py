@@ -69,10 +69,7 @@ def _with_remedy(error: BaseException) -> str | None:
         if error.strerror != os.strerror(error.errno):  # written by us, with a remedy
             return error.strerror
         where = f" ({error.filename})" if error.filename else ""
-        return (
-            f"{error.strerror}{where}: make room, repair the folder, or choose another; then the "
-            f"same command continues with what is there"
-        )
+        return f"{error.strerror}{where}: make room, repair the folder, or choose another"
     if isinstance(error, ModuleNotFoundError) and error.name and "pip install" not in str(error):
         package = error.name.partition(".")[0]
         return (
