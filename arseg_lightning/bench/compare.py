@@ -18,7 +18,6 @@ from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
 from arseg_lightning.methods import StreamResult, VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
 from arseg_lightning.metrics import Flicker, change_interval, confusion_matrix, mean_iou
-from arseg_lightning.streaming.stream_statistics import Latencies
 from arseg_lightning.tasks.evaluation import Evaluation
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining
@@ -59,7 +58,7 @@ class Compared:
         self.agreement = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         blank = torch.zeros_like(self.evaluation.metric.confusion)  # (L, K, K)
         self.blocks: dict[int, Tensor] = defaultdict(blank.clone)  # the labelled ones' pixels
-        self.flicker, self.latencies = Flicker(), Latencies()
+        self.flicker, self.latencies_ms = Flicker(), list[float]()
         self._waiting = deque[
             tuple[EvaluationFrame, Motion | None, int, NDArray[np.uint8] | None]
         ]()
@@ -99,7 +98,7 @@ class Compared:
         self.agreement += confusion_matrix(own, truth, self.num_classes)
         self.flicker.add(result.labels, motion)
         if result.roles in self._warm:  # a role's first frame takes longer, once
-            self.latencies.add(result.latency_ms)
+            self.latencies_ms.append(result.latency_ms)
         self._warm.add(result.roles)
         if frame.label is not None:
             confusion = confusion_matrix(own, torch.from_numpy(frame.label), self.num_classes)
@@ -109,15 +108,16 @@ class Compared:
         """Its figures by name, for tables and files, beside those of the reference."""
         totals, method = self.evaluation.tally.totals(), self.evaluation.method
         keyframes = sum(totals.frames[role] for role in method.key_roles)
-        pixels, known = int(self.agreement.sum()), self.latencies.summary()
-        times = {f"{name}_ms": known[name] for name in ("mean", "p95", "max")}
+        pixels, times = int(self.agreement.sum()), np.array(self.latencies_ms or [math.nan])
         figures = {
             **(self._accuracy(reference) if self.blocks else {}),
             "agreement_miou": float(mean_iou(self.agreement)),
             "agreement_pixels": int(self.agreement.diagonal().sum()) / max(pixels, 1),
             "flicker": self.flicker.share,
             "gmacs": self.cost.mean_over(totals.executed, totals.num_frames) / 1e9,
-            **(times if known["frames"] else dict.fromkeys(times)),
+            "mean_ms": times.mean().item(),
+            "p95_ms": np.percentile(times, 95).item(),
+            "max_ms": times.max().item(),
             "frames": totals.num_frames,
             "keyframes": keyframes if method.key_roles else None,
         }
