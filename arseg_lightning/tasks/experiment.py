@@ -33,7 +33,7 @@ _WITHOUT_MEANING = (
     *("after_fit", "best", "ckpt_path", "compile", "last", "overwrite", "resume", "run_dir"),
     *("return_predictions", "seed_everything", "trainer", "verbose", "wandb", "weights_only"),
 )
-"""Keys of an experiment that do not decide what its methods are."""
+"""Keys that do not decide what its methods are; older runs have ``compile`` and ``wandb``."""
 
 
 class Experiment:
