@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser
-from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.messages import PROGRAM, PlainMessages
+from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
 from arseg_lightning.tasks.trusted import (
@@ -89,8 +88,8 @@ class Experiment:
             # On the device "meta", networks of any size are built at once and take no memory.
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
-        except OmegaConfBaseException as error:
-            raise ValueError(f"{self.names}: {error}") from error
+        except CommandError as error:
+            raise CommandError(f"{self.names}: {error}") from error
         self.data: ClipDataModule = built["data"]
         self.task: VideoTask = built["model"]
         if checkpoint is None:
