@@ -59,9 +59,9 @@ def test_of_several_processes_the_first_one_refuses_the_command(monkeypatch, cap
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (OSError(28, "No space left on device"), "No space left on device: make room, or choose"),
+        (OSError(28, "No space left on device"), "No space left on device: make room, repair the"),
         (OSError(30, "Read-only file system", "a/b"), r"Read-only file system \(a/b\): make room"),
-        (OSError(20, "Not a directory", "a/b"), r"Not a directory \(a/b\): make room, or choose"),
+        (OSError(20, "Not a directory", "a/b"), r"Not a directory \(a/b\): make room, repair the"),
         (OSError(28, "last.ckpt cannot be written"), r"last\.ckpt cannot be written\n"),
     ],
 )

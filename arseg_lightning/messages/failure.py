@@ -59,9 +59,7 @@ def plain_message(error: BaseException) -> str | None:
         message = error.strerror or ""
         if message == os.strerror(error.errno):  # else it was written by us, with a remedy
             where = f" ({error.filename})" if error.filename else ""
-            message += (
-                f"{where}: make room, or choose another folder; then the same command goes on"
-            )
+            message += f"{where}: make room, repair the folder, or choose another"
     else:
         message = str(error) if _is_meant_for_users(error) else _with_location(error)
     return f"{message}\n({_VARIABLE}=1 shows where it was raised)"

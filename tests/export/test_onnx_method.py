@@ -93,7 +93,7 @@ def test_single_images_are_first_frames(exported):
 
 
 def test_predict_runs_an_export_as_it_runs_a_run(exported, clip, tmp_path):
-    words = ["predict", str(exported), "--video", str(clip), "--outputs", "npz", "--limit", "9"]
+    words = ["predict", str(exported), "--video", str(clip), "--outputs", "", "--limit", "9"]
     record = main([*words, "--output", str(tmp_path / "out")])
     assert (record.frames, record.keyframes) == (9, 3)
 
