@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser
-from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.messages import PROGRAM, PlainMessages
+from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
 from arseg_lightning.tasks.trusted import (
@@ -33,7 +32,7 @@ _WITHOUT_MEANING = (
     *("after_fit", "best", "ckpt_path", "compile", "last", "overwrite", "resume", "run_dir"),
     *("return_predictions", "seed_everything", "trainer", "verbose", "wandb", "weights_only"),
 )
-"""Keys of an experiment that do not decide what its methods are."""
+"""Keys that do not decide what its methods are; older runs have ``compile`` and ``wandb``."""
 
 
 class Experiment:
@@ -92,8 +91,8 @@ class Experiment:
             # On the device "meta", networks of any size are built at once and take no memory.
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
-        except OmegaConfBaseException as error:
-            raise ValueError(f"{self.names}: {error}") from error
+        except CommandError as error:
+            raise CommandError(f"{self.names}: {error}") from error
         self.data: ClipDataModule = built["data"]
         self.task: VideoTask = built["model"]
         if checkpoint is None:
