@@ -35,16 +35,14 @@ def open_live(
     Args:
         source: A video file, a folder of images, a camera (``camera:0``, ``/dev/video0``), an
             address (``rtsp://...``, ``http://...``) or ``-`` for standard input.
-        motion: Where motion comes from; None looks for none, and all frames rest. With the codec's
-            own, B-frames come as many frames later as there are in a row.
-        size: Height and width that pictures are scaled to; not with motion of the codec's.
+        motion: Where motion comes from; None looks for none, and all frames rest.
+        size: Height and width that frames are scaled to; not with motion of the codec's.
         fps: Frames per second of a folder of images, 25 by default.
-        drop_late: Of a source that does not wait, drop frames that the caller is too slow for;
-            the motion given still leads to the frame given before.
+        drop_late: Of a source that does not wait, drop frames that the caller is too slow for.
         ahead: Frames that are decoded ahead of the caller.
         timeout_seconds: How long an address may stay silent.
         reconnect_seconds: How long a camera or address that broke off is tried again.
-        options: Further options of FFmpeg for opening a camera, an address or a pipe.
+        options: Further options of FFmpeg for a camera, an address or a pipe.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
