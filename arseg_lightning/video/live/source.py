@@ -49,7 +49,6 @@ def open_live(
         NotAVideo: If it is no video, or ends before its first frame.
         SourceUnavailable: If a camera or an address cannot be opened.
         NoMotionVectors: If motion is to be the codec's, and there is none that fits.
-        ValueError: If a setting is out of its range.
     """
     check_words(motion=(motion, LiveMotion | None))
     check_range(1, size=size, ahead=ahead)
@@ -69,7 +68,7 @@ def open_live(
     else:
         feed = StreamFeed(address, options or {}, timeout_seconds, reconnect_seconds, stop)
     frames = Frames(feed, motion, size, remedy)
-    # Opened in the background too: FFmpeg waits for a silent source deaf to Ctrl-C.
+    # Opened in the background, too: FFmpeg waits for a silent source deaf to Ctrl-C.
     reader = Reader(frames.read(stop), ahead, stop, lambda: drop_late and feed.is_live, skip)
     try:
         first = reader.get()
