@@ -42,6 +42,8 @@ class Experiment:
             configuration names. Without, their weights have shapes only, and no file is read.
         checkpoint: The checkpoint of a run; weights that the configuration names are left out.
         trusted: Packages of the user's own that files and overrides may name.
+        compared: Whether compared methods with files of their own are built beside a checkpoint,
+            which does not hold them.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -57,6 +59,7 @@ class Experiment:
         weights: bool = False,
         checkpoint: Path | None = None,
         trusted: Sequence[str] = (),
+        compared: bool = False,
     ) -> None:
         self.names = ", ".join(map(str, configs))
         for path in configs:
@@ -75,7 +78,7 @@ class Experiment:
                 refuse_untrusted(content[part], self.names, trusted)
             model = content["model"].get("init_args") or {}
             if checkpoint is not None:
-                leave_out_files(model)
+                leave_out_files(model, compared="load" if compared else "drop")
             elif not weights:  # to count, shapes are enough
                 leave_out_files(model, compared="empty")
             leave_out_pretrained(model)
