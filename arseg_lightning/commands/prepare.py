@@ -43,7 +43,7 @@ def prepare(
         store: Folder for a video's motion; data/cache by default. An experiment names its own.
         motion: For videos: codec takes their own vectors; reencode makes an H.264 copy of those
             that have none that can be used. An experiment says it itself.
-        workers: Processes at once; one for each processor core by default. A cluster decides itself.
+        workers: Processes at once; one for each processor core by default, a cluster knows its own.
         engine: local runs on this machine, ray on a cluster (the extra `ray`); the result is the
             same.
         address: Ray's cluster, auto or HOST:PORT; none starts Ray on this machine.
