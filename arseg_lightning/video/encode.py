@@ -32,9 +32,6 @@ __all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "reenco
 Progress = Callable[[int, int | None], None]
 """Is told how many frames are done, and of how many if that is known."""
 
-_NEEDS_EVEN_SIZE = ("libx264", "libx265")
-"""Encoders that store colours at half resolution for even sizes only."""
-
 _MPEG_TICK = Fraction(1, 90_000)
 """Time base of frames that have their own times: a whole number of ticks at the usual rates."""
 
@@ -205,7 +202,7 @@ class VideoWriter:
             raise TypeError(f"{codec} encodes no video")
         stream.height, stream.width = height, width
         has_odd_size = bool(height % 2 or width % 2)
-        stream.pix_fmt = "yuv444p" if has_odd_size and codec in _NEEDS_EVEN_SIZE else "yuv420p"
+        stream.pix_fmt = "yuv444p" if has_odd_size and codec == "libx264" else "yuv420p"
         context = stream.codec_context
         context.thread_count, context.time_base = settings.threads, self._time_base
         context.colorspace, context.color_range = _BT601, _LIMITED
