@@ -23,7 +23,7 @@ from arseg_lightning.files import partial_path, remedy_for
 from arseg_lightning.types import size_text
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encoders import EncodeSettings, encoder_options
-from arseg_lightning.video.errors import CannotWriteVideo, VideoError
+from arseg_lightning.video.errors import CannotWrite, VideoError
 from arseg_lightning.video.probe import file_name, probe
 from arseg_lightning.video.sound import Sound
 
@@ -68,7 +68,7 @@ class VideoWriter:
             hold it; frames then need times.
 
     Raises:
-        CannotWriteVideo: If the file cannot be written, by ``with``, :meth:`write` or at the end.
+        CannotWrite: If the file cannot be written, by ``with``, :meth:`write` or at the end.
         VideoError: If frames differ in size or go back in time, or there is none.
     """
 
@@ -160,7 +160,7 @@ class VideoWriter:
         try:
             if kind is None or self.keeps_partial:
                 self._finish()
-        except CannotWriteVideo:
+        except CannotWrite:
             if kind is None:  # otherwise what ended the block says more
                 raise
         finally:
@@ -226,7 +226,7 @@ class VideoWriter:
             rest = "nothing of it is left"
             if self.keeps_partial:
                 rest = f"of its {self.num_frames} frames those of the complete seconds are kept"
-            raise CannotWriteVideo(
+            raise CannotWrite(
                 f"{self.path} cannot be written ({reason}); {remedy}; {rest}"
             ) from error
 
@@ -273,7 +273,7 @@ def reencode(
 
     Raises:
         NotAVideo: If the source is none.
-        CannotWriteVideo: If the copy cannot be written.
+        CannotWrite: If the copy cannot be written.
     """
     info = probe(source)
     settings = replace(settings, fps=info.fps)
