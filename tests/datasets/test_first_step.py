@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from arseg_lightning.datasets import (
     ClipAugment,
