@@ -15,7 +15,6 @@ import torch
 
 from arseg_lightning.accelerator import choose_device, device_name
 from arseg_lightning.bench.case import BenchCase, BenchSettings, MethodSet
-from arseg_lightning.bench.memory import PeakMemory
 from arseg_lightning.bench.variants import Variant, variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory, Stream, StreamResult
@@ -132,13 +131,16 @@ class _Runner:
 
     def warm_up(self, frames: Sequence[SourceFrame]) -> None:
         """Run some frames, until every role has run, and see what memory that takes."""
-        memory = PeakMemory(self.stream.device)
+        device = self.stream.device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         waiting = {"+".join(roles) for roles in self.variant.cycle.cycle}
         for index, result in enumerate(self._run(frames)):
             waiting.discard(result.roles)
             if index + 1 >= _WARM_UP and not waiting:
                 break
-        self.peak_megabytes = memory.megabytes()
+        if device.type == "cuda":  # processors have no such count
+            self.peak_megabytes = torch.cuda.max_memory_allocated(device) / 1e6
 
     def round(self, frames: Sequence[SourceFrame]) -> None:
         """Run over the clip once."""
