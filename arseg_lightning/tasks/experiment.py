@@ -9,17 +9,12 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser
-from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.messages import PROGRAM, PlainMessages
+from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
-from arseg_lightning.tasks.trusted import (
-    named_on_command_line,
-    refuse_untrusted,
-    refuse_untrusted_file,
-)
+from arseg_lightning.tasks.trusted import refuse_untrusted, refuse_untrusted_file
 from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import (
     check_run_checkpoint,
@@ -33,7 +28,7 @@ _WITHOUT_MEANING = (
     *("after_fit", "best", "ckpt_path", "compile", "last", "overwrite", "resume", "run_dir"),
     *("return_predictions", "seed_everything", "trainer", "verbose", "wandb", "weights_only"),
 )
-"""Keys of an experiment that do not decide what its methods are."""
+"""Keys that do not decide what its methods are; older runs have ``compile`` and ``wandb``."""
 
 
 class Experiment:
@@ -46,8 +41,9 @@ class Experiment:
         weights: Whether the networks get numbers: from ``checkpoint``, or from the files that the
             configuration names. Without, their weights have shapes only, and no file is read.
         checkpoint: The checkpoint of a run; weights that the configuration names are left out.
-        trusted: Packages of the user's own that the files may name; those of classes that the
-            overrides name are trusted too.
+        trusted: Packages of the user's own that files and overrides may name.
+        compared: Whether compared methods with files of their own are built beside a checkpoint,
+            which does not hold them.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -63,9 +59,9 @@ class Experiment:
         weights: bool = False,
         checkpoint: Path | None = None,
         trusted: Sequence[str] = (),
+        compared: bool = False,
     ) -> None:
         self.names = ", ".join(map(str, configs))
-        trusted = [*trusted, *named_on_command_line(overrides)]
         for path in configs:
             refuse_untrusted_file(path, trusted)  # before its modules are imported
         parser = PlainMessages(prog=f"{PROGRAM} fit", parser_mode="omegaconf+")
@@ -82,15 +78,15 @@ class Experiment:
                 refuse_untrusted(content[part], self.names, trusted)
             model = content["model"].get("init_args") or {}
             if checkpoint is not None:
-                leave_out_files(model)
+                leave_out_files(model, compared="load" if compared else "drop")
             elif not weights:  # to count, shapes are enough
                 leave_out_files(model, compared="empty")
             leave_out_pretrained(model)
             # On the device "meta", networks of any size are built at once and take no memory.
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
-        except OmegaConfBaseException as error:
-            raise ValueError(f"{self.names}: {error}") from error
+        except CommandError as error:
+            raise CommandError(f"{self.names}: {error}") from error
         self.data: ClipDataModule = built["data"]
         self.task: VideoTask = built["model"]
         if checkpoint is None:
