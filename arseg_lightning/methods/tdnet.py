@@ -17,13 +17,14 @@ from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.models.timing import section
-from arseg_lightning.propagation.temporal_path import TemporalPath, published_weights
+from arseg_lightning.propagation.temporal_path import PositionNorm, TemporalPath, published_weights
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["TDNet"]
 
 Norm = Literal["instance", "position"]
+
 
 class TDNet(VideoMethod):
     """Sub-networks (paths) that take turns; each frame runs one, and reads what the others left.
@@ -36,8 +37,8 @@ class TDNet(VideoMethod):
 
     Args:
         num_classes: Number of classes.
-        network: Builds the network of a path. Of a :class:`~arseg_lightning.models.MultigridPSPNet`, the stage
-            ``pyramid`` is read, of others the feature.
+        network: Builds the network of a path. Of a ``MultigridPSPNet``, the stage ``pyramid`` is
+            read, of others the feature.
         paths: Number of sub-networks; 4 and 2 in the paper.
         slices: Parts of the channels; path p keeps part p mod ``slices``.
         value_channels: Channels of the values, which the head reads.
@@ -48,8 +49,8 @@ class TDNet(VideoMethod):
             whose weights are maps of one size.
         norm_size: Height and width of those maps: an eighth of the image, rounded up.
         teacher: Builds a frozen network whose scores all paths learn, and whose grouped scores
-            (:func:`grouped_scores`) each path learns by itself if it is a
-            :class:`~arseg_lightning.models.MultigridPSPNet`; its weights are ``weights.teacher``. None: no distillation.
+            (:func:`grouped_scores`) each path learns by itself if it is a ``MultigridPSPNet``; its
+            weights are ``weights.teacher``. None: no distillation.
         loss: Segmentation loss, on the scores and, at half weight, on those of the path alone.
 
     Raises:
@@ -177,10 +178,47 @@ class TDNet(VideoMethod):
         """The next path learns."""
         self.iteration += 1
 
+    def translate(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Give the weights of TDNet's authors our names; a network alone starts all paths.
+
+        Raises:
+            ValueError: If the file's norms are maps of another size.
+        """
+        ours = published_weights(state)
+        if not ours:
+            return self._started_from(state)
+        size = tuple(ours["paths.0.norm.weight"].shape)
+        norm = self.paths[0].norm
+        if not isinstance(norm, PositionNorm) or norm.weight.shape != size:
+            raise ValueError(
+                f"the norms of this published TDNet are maps of {size[0]}x{size[1]} positions, an "
+                f"eighth of its images; set norm to position and norm_size to {list(size)}"
+            )
+        own = self.state_dict()  # the files for inference have no auxiliary heads
+        return {key: own[key] for key in own if ".auxiliary." in key} | ours
+
     def rewrite(self, optimisations: Optimisations) -> None:
         """Also bring the paths' own layers to the networks' precision."""
         super().rewrite(optimisations)
         self.paths.to(optimisations.dtype)
+
+    def _started_from(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Weights whose paths all start from the network in a file, if there is one alone."""
+        paths = [(index, path.network.state_dict()) for index, path in enumerate(self.paths)]
+        first = next(iter(paths[0][1]))
+        found = [k.removesuffix(first) for k in state if k.endswith(first) and "paths." not in k]
+        for prefix in found:
+            if all(
+                prefix + key in state and state[prefix + key].shape == own.shape
+                for key, own in paths[0][1].items()
+            ):
+                started = {
+                    f"paths.{index}.network.{key}": state[prefix + key]
+                    for index, names in paths
+                    for key in names
+                }
+                return {**state, **self.state_dict(), **started}
+        return state
 
     def _left(self, turn: int, encoded: Tensor) -> dict[str, Tensor]:
         """What a path leaves for later frames, on a thinned grid."""

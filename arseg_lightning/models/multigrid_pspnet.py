@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, scaled
 from arseg_lightning.models.pretrained import load_resnet18_weights
 from arseg_lightning.models.resnet import BasicBlock
-from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.models.segmentor import SideOutputs, StagedSegmentor
 from arseg_lightning.models.weight_file import load_matching, read_checkpoint
 
 __all__ = ["Depth", "MultigridPSPNet", "MultigridResNet"]
@@ -23,7 +23,7 @@ _MULTIGRID = (4, 8, 16)
 """Dilations of the blocks of the last stage."""
 
 
-class MultigridPSPNet(Segmentor):
+class MultigridPSPNet(StagedSegmentor):
     """PSPNet whose feature comes from the slices of its pyramid: a path of TDNet, and its teacher.
 
     Args:
@@ -66,10 +66,6 @@ class MultigridPSPNet(Segmentor):
             nn.Dropout2d(0.1),
             nn.Conv2d(third // 4, num_classes, 1),
         )
-
-    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
-        """Compute the stride-8 feature, and the auxiliary logits when asked to."""
-        return super().features_and_side(image, with_side)
 
     def run_stage(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool
@@ -120,7 +116,9 @@ class MultigridResNet(nn.Module):
             for inputs, stride in ((3, 2), (narrow[0], 1)):
                 conv = nn.Conv2d(inputs, narrow[0], 3, stride=stride, padding=1, bias=False)
                 layers += [conv, nn.BatchNorm2d(narrow[0]), nn.ReLU(inplace=True)]
-            self.conv1 = nn.Sequential(*layers, nn.Conv2d(narrow[0], stem, 3, padding=1, bias=False))
+            self.conv1 = nn.Sequential(
+                *layers, nn.Conv2d(narrow[0], stem, 3, padding=1, bias=False)
+            )
         self.bn1 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -156,8 +154,8 @@ class MultigridResNet(nn.Module):
     def second(self, image: Tensor) -> Tensor:
         """Compute the output of the second residual stage, at stride 8."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(image))))  # (B, 64, H/4, W/4)
-        x = self.layer2(self.layer1(x))
-        return x
+        second: Tensor = self.layer2(self.layer1(x))
+        return second
 
 
 class Bottleneck(nn.Module):

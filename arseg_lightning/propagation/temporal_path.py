@@ -170,7 +170,7 @@ def published_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             path, *second = (int(number) - 1 for number in found.groups())
             if pattern.startswith("atn") and second:  # the frame that it reads, oldest first
                 second = [(second[0] - path - 1) % paths]
-            ours[f"paths.{path}.{name.format(*second)}.{key[found.end():]}"] = value
+            ours[f"paths.{path}.{name.format(*second)}.{key[found.end() :]}"] = value
             break
     return ours
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,8 @@ __all__ = ["build_compared", "check_run_checkpoint", "holds_fusion", "leave_out_
 __all__ += ["leave_out_pretrained", "load_weights", "own_checkpoint"]
 
 _TASK_PREFIX = "method."
+
+Translate = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 
 def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, ...]:
@@ -51,7 +53,7 @@ def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, 
                 f"{method.name} has no part {name!r} that weights could be loaded into; it has "
                 f"{', '.join(parts)}"
             ) from error
-        _load(target, name, str(source))
+        _load(target, name, str(source), method.translate)
     if weights:
         method.after_loading()
     random = [  # what a file brings beside parameters, batch norms' statistics, is not asked for
@@ -163,9 +165,9 @@ def own_checkpoint(folder: Path) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def _load(target: nn.Module, name: str, source: str) -> None:
+def _load(target: nn.Module, name: str, source: str, translate: Translate) -> None:
     path, _, part = source.partition("#")
-    state = read_checkpoint(path)
+    state = translate(read_checkpoint(path))
     is_published = published_format(state) is not None
     prefix = "" if is_published else _prefix(target, name, path, part, state)
     if isinstance(target, Segmentor):

@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 import torch
 
+from arseg_lightning.cost import method_cost
 from arseg_lightning.losses import OnlineHardExampleMining
 from arseg_lightning.losses.grouped_teacher import grouped_scores
 from arseg_lightning.losses.similarity import class_divergence
-from arseg_lightning.methods import FrameInput, Stream, TDNet
+from arseg_lightning.methods import FrameInput, TDNet
 from arseg_lightning.models import MultigridPSPNet
 from arseg_lightning.propagation.temporal_path import published_weights
+from arseg_lightning.tasks.weights import load_weights
 from arseg_lightning.types import ClipBatch
-from tests.methods.laws import ExportedLikeAnother, MethodLaws, random_clip, video
+from tests.methods.laws import ExportedLikeAnother, MethodLaws, random_clip
 from tests.parity import PARITY, assert_same, recipe
 from tests.tiny import TinyNet
 
+SYSTEMS = ["td4-psp18", pytest.param("td2-psp50", marks=pytest.mark.slow)]
 published = pytest.mark.skipif(not PARITY.is_dir(), reason=f"no published numbers at {PARITY}")
 
 
@@ -68,7 +71,7 @@ class TestTDNetOfPSPNets(ExportedLikeAnother, TDNetLaws):
         )
 
 
-@pytest.fixture(scope="module", params=["td4-psp18", "td2-psp50"])
+@pytest.fixture(scope="module", params=SYSTEMS)
 def stream(request):
     """A published network in our classes, and its numbers."""
     if not PARITY.is_dir():
@@ -90,6 +93,31 @@ OPTIONS = {
 }
 
 
+def test_all_paths_start_from_a_network_that_was_trained_alone(tmp_path):
+    network = TinyNet(11)
+    torch.save({f"method.network.{k}": v for k, v in network.state_dict().items()}, tmp_path / "x")
+    method = TDNet(11, TinyNet, paths=2, value_channels=16)
+    load_weights(method, {"paths": str(tmp_path / "x")})
+    for path in method.paths:
+        assert path.network.body[0].weight.equal(network.body[0].weight)
+
+
+@pytest.mark.slow
+def test_a_published_file_loads_as_it_is_and_only_at_its_size(tmp_path):
+    if not PARITY.is_dir():
+        pytest.skip(f"the published names are not at {PARITY}")
+    keys = json.loads((PARITY / "td4-psp18.keys.json").read_text())["td4"]
+    torch.save({k: recipe(f"td4.{k}", shape) for k, shape in keys.items()}, tmp_path / "td4.pkl")
+    network = partial(MultigridPSPNet, depth=18)
+    method = TDNet(19, network, **OPTIONS["td4"]).eval()
+    weights = {"paths": str(tmp_path / "td4.pkl")}
+    assert load_weights(method, weights) == ()
+    with pytest.raises(ValueError, match=r"position of 9x13, .* and got 8x12; scale the frames"):
+        method(torch.zeros(1, 3, 64, 96))
+    with pytest.raises(ValueError, match=r"maps of 9x13 positions.*norm_size to \[9, 13\]"):
+        load_weights(TDNet(19, network), weights)
+
+
 @torch.no_grad()
 def test_every_frame_of_a_stream_gets_the_published_scores(stream):
     method, published = stream
@@ -102,7 +130,7 @@ def test_every_frame_of_a_stream_gets_the_published_scores(stream):
     assert index >= len(method.paths)  # each path was the current one, with all before it
 
 
-@pytest.fixture(scope="module", params=["td4-psp18", "td2-psp50"])
+@pytest.fixture(scope="module", params=SYSTEMS)
 def training(request):
     """A published network for training in our classes, and its losses and gradients."""
     if not PARITY.is_dir():
@@ -139,7 +167,7 @@ def test_losses_and_gradients_are_the_published_ones(training, monkeypatch):
         method.iteration.fill_(turn - 1)
         losses = method.losses(clip)
         total = sum(losses.values())
-        names = "ohem_full ohem_sub ohem_aux kd".split()
+        names = ["ohem_full", "ohem_sub", "ohem_aux", "kd"]
         full, own, aux, distillation = (published[f"{name}_{turn}"] for name in names)
         ours = losses["segmentation"], losses["own_segmentation"]
         torch.testing.assert_close(ours[0], full + 0.1 * aux, rtol=1e-4, atol=0)
@@ -150,7 +178,9 @@ def test_losses_and_gradients_are_the_published_ones(training, monkeypatch):
         method.zero_grad()
         total.backward()
         for name, norm in gradient_norms(method, turn).items():
-            torch.testing.assert_close(norm, published[f"gradnorm_{turn}.{name}"], rtol=1e-4, atol=0)
+            torch.testing.assert_close(
+                norm, published[f"gradnorm_{turn}.{name}"], rtol=1e-3, atol=0
+            )
 
 
 def gradient_norms(method, turn):
@@ -175,6 +205,7 @@ def gradient_norms(method, turn):
     return {name: grad.double().norm().float() for name, grad in grads.items()}
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_teachers_groups_give_the_published_scores(training):
     method, state, published, _ = training
@@ -229,3 +260,14 @@ def test_the_losses_are_the_published_ones(case):
     loss = OnlineHardExampleMining(min_kept_share=share)._pixel_loss(logits, labels)
     torch.testing.assert_close(loss, arrays[f"ohem_{case}"], rtol=1e-4, atol=0)
     assert_same(torch.autograd.grad(loss, logits)[0], arrays[f"ohem_{case}_grad"])
+
+
+@pytest.mark.parametrize(
+    ("depth", "options", "gmacs"),
+    [(18, {"paths": 4}, 257.5), (50, {"paths": 2, "head_channels": 256}, 551.5)],
+)
+def test_a_frame_costs_what_was_published(depth, options, gmacs):
+    with torch.device("meta"):
+        method = TDNet(19, partial(MultigridPSPNet, depth=depth), **options).eval()
+    cost = method_cost(method, (769, 1537))
+    assert cost.mean_gmacs == pytest.approx(gmacs, rel=1e-3)
