@@ -34,13 +34,14 @@ def grouped_scores(
         return teacher.output(image, False).scores, []
     pyramid, _ = teacher.run("pyramid", {"image": image})  # (B, C, h, w)
     parts = list(teacher.parts)
-    slices = zip(*(x.chunk(groups, dim=1) for x in pyramid.split(parts, dim=1)), strict=True)
-    weights = zip(
-        *(w.chunk(groups, dim=1) for w in teacher.head.conv.weight.split(parts, dim=1)), strict=True
-    )
+    weight = teacher.head.conv.weight  # (K', C, 3, 3)
     summed = [
-        F.conv2d(torch.cat(x, dim=1), torch.cat(weight, dim=1), padding=1)
-        for x, weight in zip(slices, weights, strict=True)
+        F.conv2d(
+            torch.cat(_group(pyramid, parts, index, groups), dim=1),
+            torch.cat(_group(weight, parts, index, groups), dim=1),
+            padding=1,
+        )
+        for index in range(groups)
     ]
 
     def classify(x: Tensor) -> Tensor:
@@ -49,3 +50,8 @@ def grouped_scores(
 
     factor = groups if scale is None else scale
     return classify(torch.stack(summed).sum(0)), [classify(factor * x) for x in summed]
+
+
+def _group(x: Tensor, parts: list[int], index: int, groups: int) -> list[Tensor]:
+    """A group's slice of each part of the channels."""
+    return [part.chunk(groups, dim=1)[index] for part in torch.split(x, parts, dim=1)]

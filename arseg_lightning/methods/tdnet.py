@@ -62,6 +62,8 @@ class TDNet(VideoMethod):
         are left are computed once; a stream that starts again forgets what was before.
     """
 
+    iteration: Tensor
+
     def __init__(
         self,
         num_classes: int,
@@ -136,7 +138,7 @@ class TDNet(VideoMethod):
         """
         kind, number = role.split("_")
         turn = int(number)
-        path = self.paths[turn]
+        path = self._path(turn)
         with section("network"):
             encoded, side = path.encode(image, self.training)  # (B, C', h, w)
             value = path.value(encoded)  # (B, C, h, w)
@@ -154,11 +156,11 @@ class TDNet(VideoMethod):
         state: dict[str, Tensor] = {}
         for index in range(paths - 1):
             before = (turn + 1 + index) % paths
-            encoded, _ = self.paths[before].encode(clip.images[:, index], False)
+            encoded, _ = self._path(before).encode(clip.images[:, index], False)
             state |= self._left(before, encoded)
         image, label = clip.images[:, -1], clip.labels[:, -1]
         output, _, value = self.run_path(f"path_{turn}", image, state)
-        own = Output(self.paths[turn].score(value), True)
+        own = Output(self._path(turn).score(value), True)
         losses = {
             "segmentation": self.loss(output, label),
             "own_segmentation": 0.5 * self.loss(own, label),
@@ -169,14 +171,14 @@ class TDNet(VideoMethod):
             losses["distillation"] = class_divergence(output.scores, full)
             if groups:
                 # Paths that keep the same slice learn the groups within it, one after the other.
-                slices = self.paths[0].slices
+                slices = self._path(0).slices
                 group = groups[turn % slices * (paths // slices) + turn // slices]
                 losses["own_distillation"] = 0.5 * class_divergence(own.scores, group)
         return losses
 
     def after_step(self) -> None:
         """The next path learns."""
-        self.iteration += 1
+        self.iteration.add_(1)
 
     def translate(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Give the weights of TDNet's authors our names; a network alone starts all paths.
@@ -188,7 +190,7 @@ class TDNet(VideoMethod):
         if not ours:
             return self._started_from(state)
         size = tuple(ours["paths.0.norm.weight"].shape)
-        norm = self.paths[0].norm
+        norm = self._path(0).norm
         if not isinstance(norm, PositionNorm) or norm.weight.shape != size:
             raise ValueError(
                 f"the norms of this published TDNet are maps of {size[0]}x{size[1]} positions, an "
@@ -202,9 +204,14 @@ class TDNet(VideoMethod):
         super().rewrite(optimisations)
         self.paths.to(optimisations.dtype)
 
+    def _path(self, turn: int) -> TemporalPath:
+        path = self.paths[turn]
+        assert isinstance(path, TemporalPath)
+        return path
+
     def _started_from(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Weights whose paths all start from the network in a file, if there is one alone."""
-        paths = [(index, path.network.state_dict()) for index, path in enumerate(self.paths)]
+        paths = [(i, self._path(i).network.state_dict()) for i in range(len(self.paths))]
         first = next(iter(paths[0][1]))
         found = [k.removesuffix(first) for k in state if k.endswith(first) and "paths." not in k]
         for prefix in found:
@@ -222,7 +229,7 @@ class TDNet(VideoMethod):
 
     def _left(self, turn: int, encoded: Tensor) -> dict[str, Tensor]:
         """What a path leaves for later frames, on a thinned grid."""
-        path = self.paths[turn]
+        path = self._path(turn)
         thin = encoded[..., :: self.thinning, :: self.thinning]  # (B, C', h', w')
         parts = {"query": path.query(thin), "key": path.key(thin), "value": path.value(thin)}
         return {f"{name}_{turn}": x for name, x in parts.items()}
@@ -234,7 +241,7 @@ class TDNet(VideoMethod):
         queries = [*(state[f"query_{source}"] for source in sources[1:]), query]
         carried: Tensor | None = None
         for attend, source, towards in zip(
-            self.paths[turn].attention, sources, queries, strict=True
+            self._path(turn).attention, sources, queries, strict=True
         ):
             value = state[f"value_{source}"]
             value = value if carried is None else carried + value

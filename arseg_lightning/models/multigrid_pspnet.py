@@ -122,19 +122,19 @@ class MultigridResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        channels = stem
+        stages, channels = [], stem
         for index, (middle, count) in enumerate(zip(narrow, _BLOCKS[depth], strict=True)):
-            blocks = []
+            blocks = nn.Sequential()
             for block in range(count):
                 stride = 2 if (index, block) == (1, 0) else 1
                 first, second = _dilations(index, block)
                 if is_deep:
-                    made: nn.Module = Bottleneck(channels, middle, stride, first)
+                    blocks.append(Bottleneck(channels, middle, stride, first))
                 else:
-                    made = BasicBlock(channels, middle, stride, (first, second))
-                blocks.append(made)
+                    blocks.append(BasicBlock(channels, middle, stride, (first, second)))
                 channels = 4 * middle if is_deep else middle
-            setattr(self, f"layer{index + 1}", nn.Sequential(*blocks))
+            stages.append(blocks)
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
         factor = 4 if is_deep else 1
         self.channels = (factor * narrow[1], factor * narrow[2], factor * narrow[3])
         for module in self.modules():

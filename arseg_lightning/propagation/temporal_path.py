@@ -91,7 +91,10 @@ class TemporalPath(nn.Module):
         x, side = self.network.run(self.stage, {"image": image}, with_side)
         if self.slices == 1:
             return x, side
-        slices = [part.chunk(self.slices, dim=1)[self.index] for part in x.split(self.parts, dim=1)]
+        slices = [
+            part.chunk(self.slices, dim=1)[self.index]
+            for part in torch.split(x, list(self.parts), dim=1)
+        ]
         return torch.cat(slices, dim=1), side
 
     def score(self, value: Tensor) -> Tensor:
