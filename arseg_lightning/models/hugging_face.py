@@ -39,11 +39,7 @@ class HuggingFaceSegmentor(Segmentor):
 
     def __init__(self, num_classes: int, name: str, revision: str = "main") -> None:
         super().__init__()
-        model, found = _load(
-            "AutoModelForSemanticSegmentation", name, revision, output_loading_info=True
-        )
-        lacks = (key for key in found["missing_keys"] if not key.endswith("num_batches_tracked"))
-        self.random = tuple(sorted(lacks))
+        model, self.random = _network(name, revision)
         path, classifier = _last_convolution(model, name)
         self.tap = _LastInput(classifier)
         self.feature_channels = classifier.in_channels
@@ -130,6 +126,17 @@ def _transformers() -> Any:
             "pip install 'arseg_lightning[hf]'"
         ) from error
     return transformers
+
+
+def _network(name: str, revision: str) -> tuple[Any, tuple[str, ...]]:
+    """Load a network, and the names of the weights that its file lacks."""
+    kind = "AutoModelForSemanticSegmentation"
+    if torch.empty(0).is_meta:  # to count, shapes suffice; transformers would refuse to load any
+        config = _load("AutoConfig", name, revision)
+        return getattr(_transformers(), kind).from_config(config), ()
+    model, found = _load(kind, name, revision, output_loading_info=True)
+    lacks = (key for key in found["missing_keys"] if not key.endswith("num_batches_tracked"))
+    return model, tuple(sorted(lacks))
 
 
 def _load(kind: str, name: str, revision: str, **options: Any) -> Any:
