@@ -79,33 +79,27 @@ class _LastInput(nn.Module):
         return feature[:, :1]  # (B, C, h, w) -> (B, 1, h, w)
 
 
-def hugging_face_classes(name: str, revision: str = "main") -> ClassSet:
+def hugging_face_classes(name: str) -> ClassSet:
     """Read a network's class names; a palette of well separated colours is made for them.
 
     Args:
-        name: See :class:`HuggingFaceSegmentor`, as for ``revision``.
-        revision: Branch, tag or commit.
+        name: See :class:`HuggingFaceSegmentor`.
     """
-    labels: dict[int, str] = _load("AutoConfig", name, revision).id2label
+    labels: dict[int, str] = _load("AutoConfig", name).id2label
     names = tuple(labels[index] for index in sorted(labels))
     return ClassSet(Path(name).name, names, tuple(_colour(index) for index in range(len(names))))
 
 
-def hugging_face_normalisation(name: str, revision: str = "main") -> Normalisation:
+def hugging_face_normalisation(name: str) -> Normalisation:
     """Read the mean and deviation that a network was trained with; ImageNet's if it says nothing.
 
     Args:
-        name: See :class:`HuggingFaceSegmentor`, as for ``revision``.
-        revision: Branch, tag or commit.
+        name: See :class:`HuggingFaceSegmentor`.
     """
-    folder = Path(name)
-    file: str | None = str(folder / "preprocessor_config.json")
-    if not folder.is_dir():
-        hub = _transformers().utils.hub
-        file = hub.cached_file(
-            *(name, "preprocessor_config.json"),
-            revision=revision,
-            _raise_exceptions_for_missing_entries=False,
+    file: str | None = str(Path(name) / "preprocessor_config.json")
+    if not Path(name).is_dir():
+        file = _transformers().utils.hub.cached_file(
+            name, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False
         )
     if file is None or not Path(file).is_file():
         return Normalisation()
@@ -139,7 +133,7 @@ def _network(name: str, revision: str) -> tuple[Any, tuple[str, ...]]:
     return model, tuple(sorted(lacks))
 
 
-def _load(kind: str, name: str, revision: str, **options: Any) -> Any:
+def _load(kind: str, name: str, revision: str = "main", **options: Any) -> Any:
     """Load a network or its configuration.
 
     Raises:
