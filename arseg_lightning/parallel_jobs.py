@@ -21,8 +21,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
 from arseg_lightning.files import CANNOT_WRITE
-from arseg_lightning.video.cache import CannotWriteCache
-from arseg_lightning.video.errors import CannotWriteVideo, VideoDamageWarning
+from arseg_lightning.video.errors import CannotWrite, VideoDamageWarning
 
 __all__ = ["Backend", "Job", "Outcome", "attempt", "available_cores", "run_jobs"]
 
@@ -132,7 +131,7 @@ def attempt(job: Job) -> Outcome:
         except Exception as error:  # whatever is wrong with one must not stop the others
             own = type(error).__module__.startswith("arseg_lightning.")
             words = str(error) if own else f"{type(error).__name__}: {error}"
-            writing = isinstance(error, CannotWriteCache | CannotWriteVideo)
+            writing = isinstance(error, CannotWrite)
             disk_full = writing and getattr(error.__cause__, "errno", None) in CANNOT_WRITE
             return Outcome(job.name, error=words, disk_full=disk_full)
     notes = (str(each.message) for each in caught if each.category is VideoDamageWarning)
