@@ -47,12 +47,12 @@ def affinity_within(feature: Tensor, pool: int) -> Tensor:
 
     Args:
         feature: (B, C, h, w).
-        pool: Side of the squares that are averaged first.
+        pool: Side of the squares that are averaged first; the whole side of a smaller feature.
 
     Returns:
         (B, N, N) for the N positions that are left.
     """
-    pooled = F.avg_pool2d(feature.float(), pool) if pool > 1 else feature.float()
+    pooled = F.avg_pool2d(feature.float(), min(pool, *feature.shape[-2:]))
     return affinity_across(pooled, pooled)
 
 
@@ -71,8 +71,8 @@ def affinity_across(one: Tensor, other: Tensor, published: bool = False) -> Tens
     p, q = one.float().flatten(2), other.float().flatten(2)  # (B, C, N)
     if published:
         lengths = q.norm(dim=1)[:, :, None] * p.norm(dim=1)[:, None, :]  # (B, N, N)
-        return p.mT @ q / lengths
-    return F.normalize(p, dim=1).mT @ F.normalize(q, dim=1)
+        return torch.matmul(p.mT, q) / lengths
+    return torch.matmul(F.normalize(p, dim=1).mT, F.normalize(q, dim=1))
 
 
 def affinity_distance(student: Tensor, teacher: Tensor, pool: int = 2) -> Tensor:

@@ -84,9 +84,8 @@ class ETC(PerFrame):
         self.teacher = None if teacher is None else teacher(num_classes)
         self.sequence = SequenceDistance() if teacher is not None and frames > 2 else None
         self.freeze(*(part for part in ("flow", "teacher") if getattr(self, part) is not None))
-        motion = None if flow is not None else "keyframe"  # to the first frame of a clip
         self.needs = Needs(
-            training_motion=motion,
+            training_motion="keyframe" if flow is None else None,  # to the first frame of a clip
             frames=frames,
             spacing=(1, 3) if frames == 2 else (1, 1),
             independent=True,
@@ -152,9 +151,9 @@ class ETC(PerFrame):
             affinities.append(weight * affinity_distance(_feature(mine), _feature(theirs)))
         # Across the first and the last frame, of the scores on the student's grid
         size = (outputs[0].scores.shape[-2], outputs[0].scores.shape[-1])
-        mine = affinity_across(outputs[0].scores, outputs[-1].scores)
-        theirs = affinity_across(taught[0].logits(size), taught[-1].logits(size))
-        affinities.append((mine - theirs).square().mean())
+        student = affinity_across(outputs[0].scores, outputs[-1].scores)
+        teacher = affinity_across(taught[0].logits(size), taught[-1].logits(size))
+        affinities.append((student - teacher).square().mean())
         if self.sequence is not None:
             features = ([_feature(each) for each in some] for some in (outputs, taught))
             affinities.append(self.sequence(*features))
