@@ -70,8 +70,7 @@ def affinity_across(one: Tensor, other: Tensor, published: bool = False) -> Tens
     """
     p, q = one.float().flatten(2), other.float().flatten(2)  # (B, C, N)
     if published:
-        lengths = q.norm(dim=1)[:, :, None] * p.norm(dim=1)[:, None, :]  # (B, N, N)
-        return torch.matmul(p.mT, q) / lengths
+        return torch.bmm((p / q.norm(dim=1, keepdim=True)).mT, q / p.norm(dim=1, keepdim=True))
     return torch.matmul(F.normalize(p, dim=1).mT, F.normalize(q, dim=1))
 
 
