@@ -34,7 +34,8 @@ class Damage:
     replaced: list[int] = field(default_factory=list)
     cut: int = 0
     keeps_indices: bool = False
-    _spreads: bool = False
+    _spreads: bool = False  # whether frames up to a keyframe may be predicted from damaged ones
+    _is_said: bool = False
 
     def refuse(self) -> None:
         """Note that the decoder refused a packet."""
@@ -81,7 +82,8 @@ class Damage:
         return "; ".join(parts)
 
     def warn(self) -> None:
-        """Warn of the damage, if there is any."""
-        if summary := self.summary:
+        """Warn of the damage once, if there is any."""
+        if (summary := self.summary) and not self._is_said:
+            self._is_said = True
             message = f"{self.path} is damaged: of its frames {summary}; the rest is used"
             warnings.warn(VideoDamageWarning(message), stacklevel=3)

@@ -235,18 +235,19 @@ class StreamFeed(Feed):
     ) -> Iterator[Packet[VideoStream]]:
         """The packets of one connection, to its end or until it breaks off."""
         self._broken = None
-        demuxed = container.demux(stream)
         while not self._stop.is_set():
             try:
-                packet = next(demuxed)
-            except (StopIteration, IndexError):  # the last: streams that come and go
-                return
+                for packet in container.demux(stream):
+                    yield packet
+                    if self._stop.is_set():
+                        return
             except av.BlockingIOError:  # a camera that has nothing yet
                 continue
             except av.FFmpegError as error:
                 self._broken = error
-                return
-            yield packet
+            except IndexError:  # streams that come and go
+                pass
+            return
 
 
 def _ask_for_motion(stream: VideoStream) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from arseg_lightning.types import Frame, Motion
@@ -14,13 +14,11 @@ LiveMotion = Literal["codec", "reencode", "auto"]
 """Where motion comes from: the stream's own vectors or a refusal; those of an encoding made on
 the fly; the stream's own where they lead to what looks alike and an encoding where not."""
 
-_KEPT_CHANGES = 20
-
 _MOST_DROPPED = 64
 """Frames dropped in a row, of which motion is kept: about two seconds."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class MotionUse:
     """What became of a stream's own motion.
 
@@ -35,15 +33,10 @@ class MotionUse:
     """
 
     asked: LiveMotion | None
-    matching_share: float | None = None
-    encoded_frames: int = 0
-    encoding_ms: float = 0.0
-    changes: list[dict[str, Any]] = field(default_factory=list)
-
-    def note(self, frame: int, is_encoded: bool, why: str) -> None:
-        """Keep a change in mind."""
-        if len(self.changes) < _KEPT_CHANGES:
-            self.changes.append({"frame": frame, "is_encoded": is_encoded, "why": why})
+    matching_share: float | None
+    encoded_frames: int
+    encoding_ms: float
+    changes: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
