@@ -15,25 +15,15 @@ __all__ = ["Damage"]
 
 @dataclass
 class Damage:
-    """Frames of a video that could not be decoded.
+    """Frames of a video that could not be decoded."""
 
-    Args:
-        path: The file, or what else messages call the video.
-        refused: Packets that the decoder refused.
-        faulty: Frames that were decoded with errors.
-        affected: Frames up to a keyframe after those: they may be predicted from them.
-        replaced: Indices of the frames that never came and were replaced.
-        cut: Frames that the header promises and the file does not hold.
-        keeps_indices: Whether every frame that is lost is replaced.
-    """
-
-    path: Path | str
-    refused: int = 0
-    faulty: int = 0
-    affected: int = 0
-    replaced: list[int] = field(default_factory=list)
-    cut: int = 0
-    keeps_indices: bool = False
+    path: Path | str  # or what else messages call the video
+    refused: int = 0  # packets that the decoder refused
+    faulty: int = 0  # frames that were decoded with errors
+    affected: int = 0  # frames up to a keyframe after those: they may be predicted from them
+    replaced: list[int] = field(default_factory=list)  # indices of frames that never came
+    cut: int = 0  # frames that the header promises and the file does not hold
+    keeps_indices: bool = False  # whether every frame that is lost is replaced
     _spreads: bool = False  # whether frames up to a keyframe may be predicted from damaged ones
     _is_said: bool = False
 

@@ -45,17 +45,11 @@ _LOSS = "frames before it are damaged or lost"
 
 
 class Arrival(NamedTuple):
-    """A picture as it comes out of the decoder.
-
-    Args:
-        numbered: The picture, its index and its time.
-        restart: Why its vectors do not lead to the picture before it.
-        obstacle: Why it has no vectors at all.
-    """
+    """A picture as it comes out of the decoder."""
 
     numbered: NumberedPicture
-    restart: str | None = None
-    obstacle: str | None = None
+    restart: str | None = None  # why its vectors do not lead to the picture before it
+    obstacle: str | None = None  # why it has no vectors at all
 
 
 class Feed(ABC):

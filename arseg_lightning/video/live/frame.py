@@ -20,23 +20,13 @@ _MOST_DROPPED = 64
 
 @dataclass(frozen=True, slots=True)
 class MotionUse:
-    """What became of a stream's own motion.
+    """What became of a stream's own motion."""
 
-    Args:
-        asked: Where motion was to come from; None if nobody looks at it.
-        matching_share: Share of the area with vectors of the stream's own where they lead to what
-            looks alike; None if none were looked at.
-        encoded_frames: Frames that were encoded on the fly.
-        encoding_ms: Mean time that this took, beside the network; 0 if there were none.
-        changes: The first changes to an encoding, or back: from which frame on, whether it is
-            encoded there, and why.
-    """
-
-    asked: LiveMotion | None
-    matching_share: float | None
-    encoded_frames: int
-    encoding_ms: float
-    changes: list[dict[str, Any]]
+    asked: LiveMotion | None  # None if nobody looks at motion
+    matching_share: float | None  # of the area with vectors that match; None if none was looked at
+    encoded_frames: int  # on the fly
+    encoding_ms: float  # mean time that this took, beside the network
+    changes: list[dict[str, Any]]  # the first to an encoding, or back: frame, is_encoded, why
 
 
 @dataclass(frozen=True, slots=True)
