@@ -20,6 +20,7 @@ from arseg_lightning.methods.stream_frame import (
     StreamTrace,
 )
 from arseg_lightning.methods.taplab import TapLab
+from arseg_lightning.methods.tdnet import TDNet
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
 DEFAULT_METHOD: NetworkMethodFactory = ARSeg
@@ -66,6 +67,7 @@ __all__ = [
     "Stream",
     "StreamResult",
     "StreamTrace",
+    "TDNet",
     "TapLab",
     "VideoMethod",
     "once_per_shape",
