@@ -12,9 +12,8 @@ import numpy as np
 from arseg_lightning.datasets.classes import DRIVING9
 from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels
 from arseg_lightning.datasets.layout import Inventory, Layout
-from arseg_lightning.datasets.synthetic.plan import Packed
 from arseg_lightning.datasets.synthetic.render import average_samples, render
-from arseg_lightning.datasets.synthetic.scenery import Scenery, build_scenery
+from arseg_lightning.datasets.synthetic.scenery import Packed, Scenery, build_scenery
 from arseg_lightning.ranges import check_above, check_range
 
 __all__ = ["DrivingScene", "SyntheticDriving"]
