@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from arseg_lightning.datasets.data_files import Gap, frame_number
+from arseg_lightning.datasets.data_files import frame_number
 from arseg_lightning.datasets.folder import CameraPath, StillFolder
 from arseg_lightning.datasets.labelled_video import LabelledExcerpt
-from arseg_lightning.datasets.layout import Inventory
+from arseg_lightning.datasets.layout import Gap, Inventory
 from arseg_lightning.ranges import check_words
 
 __all__ = ["CamVid", "recorded_frame"]
@@ -85,7 +85,7 @@ class CamVid(StillFolder):
             "data/README.md says where the recordings are from, or use frames: stills, which "
             "needs none"
         )
-        gaps = [Gap("recording", p.name, f"{p} is missing; {remedy}") for p in sorted(missing)]
+        gaps = [Gap(p.name, f"{p} is missing; {remedy}") for p in sorted(missing)]
         found.gaps = gaps + found.gaps
         return found
 
