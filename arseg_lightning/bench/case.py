@@ -20,7 +20,8 @@ from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory
 from arseg_lightning.methods.per_frame import check_resolution_ratio
 from arseg_lightning.models import Segmentor
 from arseg_lightning.ranges import check_range
-from arseg_lightning.streaming.load import choose_clock, recorded_run
+from arseg_lightning.streaming.load import recorded_run
+from arseg_lightning.streaming.segmenter import choose_clock
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet

@@ -12,7 +12,7 @@ from arseg_lightning.inference import Optimisations, Precision
 from arseg_lightning.methods import Clock, EveryL, NetworkMethodFactory
 from arseg_lightning.streaming import Segmenter, load_run
 from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segment_to_folder
-from arseg_lightning.streaming.pretrained import PretrainedNetwork, load_pretrained
+from arseg_lightning.streaming.pretrained import load_pretrained
 from arseg_lightning.streaming.record import StreamRecord
 from arseg_lightning.streaming.stream_statistics import StreamStatistics
 from arseg_lightning.video.live import LiveMotion
@@ -49,13 +49,13 @@ def predict(
         network: A pretrained network in a run's place: hf:REPOSITORY or hf:FOLDER (Hugging Face).
         method: The method that it runs in, by class, such as TapLab; every frame by itself if none.
         video: A video file, a folder of images, camera:0, an address (rtsp://), or - (a pipe).
-        output: Folder of the results: overlay.mp4, labels/, npz/ and the statistics, predict.json.
+        output: Folder of the results: overlay.mp4, labels/ and the statistics, predict.json.
         checkpoint: best or last of the run, or a run's checkpoint; the best by default.
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
         clock: Another choice of keyframes: CodecKeyframes or Adaptive (--clock.max_interval 30).
         motion: codec (its own or a refusal), reencode (on the fly), or auto (none if unused).
         live: How a camera or an address is read.
-        outputs: What is written, of overlay, labels and npz, with commas.
+        outputs: What is written, of overlay and labels, with a comma.
         device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         precision: float32, bfloat16 or float16.
         batch_frames: Segment so many frames at once, each later by those that it waits for.
@@ -65,16 +65,17 @@ def predict(
         overrides: Settings that win over the configuration.
 
     Raises:
-        OSError: If something is not there, or cannot be written.
-        ValueError: If an option or the video cannot be used, or there are no weights.
+        OSError, ValueError: If something is missing, or cannot be used or written.
     """
     names = tuple(word.strip() for word in outputs.split(",") if word.strip())
     settings = FolderSettings(names, motion, limit, batch_frames, opacity, overwrite, live)
     how = (_clock(clock, keyframe_interval), device, Optimisations(precision=precision))
-    if network is None and method is None:
-        segmenter = load_run(configs or [], checkpoint, overrides, *how)
+    if network is not None and not configs:
+        segmenter = load_pretrained(network).segmenter(method, *how)
+    elif network is not None or method is not None:
+        raise ValueError("give a run, which has its method, or --network and --method")
     else:
-        segmenter = _pretrained(configs, network).segmenter(method, *how)
+        segmenter = load_run(configs or [], checkpoint, overrides, *how)
     record = segment_and_show(segmenter, video, output, settings)
     if record.ended == "interrupted":
         sys.exit(130)  # what shells expect of a program that was ended by Ctrl-C
@@ -87,12 +88,6 @@ def _clock(clock: Clock | None, keyframe_interval: int | None) -> Clock | None:
     if clock is not None:
         raise ValueError("give one of --keyframe_interval and --clock, which has its own")
     return EveryL(keyframe_interval)
-
-
-def _pretrained(configs: list[Path] | None, network: str | None) -> PretrainedNetwork:
-    if network is None or configs:
-        raise ValueError("give a run, which has its method, or --network and --method")
-    return load_pretrained(network)
 
 
 def segment_and_show(

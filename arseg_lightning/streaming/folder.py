@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -9,13 +10,7 @@ from pathlib import Path
 
 from arseg_lightning.ranges import check_above, check_range
 from arseg_lightning.streaming.interrupt import Interrupt
-from arseg_lightning.streaming.outputs import (
-    InBackground,
-    LabelArrays,
-    LabelImages,
-    Output,
-    make_folder,
-)
+from arseg_lightning.streaming.outputs import InBackground, LabelImages, Output
 from arseg_lightning.streaming.overlay import OverlayVideo
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, stream_record
 from arseg_lightning.streaming.segmenter import Segmenter
@@ -28,7 +23,7 @@ __all__ = ["FolderSettings", "LiveOptions", "Watch", "segment_to_folder"]
 Watch = Callable[[StreamStatistics, int | None], object]
 """Gets the statistics after each frame, and the number of all frames if that is known."""
 
-_OUTPUTS = {"overlay": "overlay.mp4", "labels": "labels", "npz": "npz"}
+_OUTPUTS = {"overlay": "overlay.mp4", "labels": "labels"}
 """File or folder of each output."""
 
 
@@ -59,8 +54,7 @@ class FolderSettings:
     """Input and outputs of :func:`segment_to_folder`.
 
     Args:
-        outputs: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame), ``npz`` (archives
-            of labels with roles and latencies).
+        outputs: ``overlay`` (``overlay.mp4``) and ``labels`` (an image a frame).
         motion: Source of the motion, see :meth:`Segmenter.open`.
         limit: Most frames.
         batch_frames: See :meth:`Segmenter.results`.
@@ -124,7 +118,7 @@ def segment_to_folder(
         statistics = StreamStatistics(bool(segmenter.method.key_roles))
         outputs = _outputs(segmenter.classes, folder, settings, live)
         for path in older:  # images of a longer video would be taken for this one's
-            for file in path.glob("[0-9]*.*") if path.is_dir() else [path]:
+            for file in path.glob("[0-9]*.png") if path.is_dir() else [path]:
                 file.unlink(missing_ok=True)
         try:
             with ExitStack() as stack:
@@ -149,7 +143,9 @@ def segment_to_folder(
 
 def _older_results(folder: Path, overwrite: bool) -> list[Path]:
     """Make the folder, and find the results in it, before anything is decoded."""
-    make_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):  # it takes files
+        pass
     paths = [folder / name for name in (RECORD_NAME, *_OUTPUTS.values())]
     present = [path for path in paths if path.exists()]
     if present and not overwrite:
@@ -163,11 +159,10 @@ def _older_results(folder: Path, overwrite: bool) -> list[Path]:
 def _outputs(
     classes: ClassSet, folder: Path, settings: FolderSettings, live: LiveSource
 ) -> list[Output]:
-    outputs: list[Output] = []
-    for name in dict.fromkeys(settings.outputs):  # each once
-        path = folder / _OUTPUTS[name]
-        if name == "overlay":
-            outputs.append(OverlayVideo(path, classes, live.fps, settings.opacity, live.path))
-        else:
-            outputs.append((LabelImages if name == "labels" else LabelArrays)(path, classes))
+    outputs = list[Output]()
+    if "overlay" in settings.outputs:
+        path = folder / _OUTPUTS["overlay"]
+        outputs.append(OverlayVideo(path, classes, live.fps, settings.opacity, live.path))
+    if "labels" in settings.outputs:
+        outputs.append(LabelImages(folder / _OUTPUTS["labels"], classes))
     return [InBackground(output) for output in outputs]

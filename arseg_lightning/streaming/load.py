@@ -9,19 +9,16 @@ from typing import Literal
 
 from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.export import CONTRACT_NAME, OnnxMethod
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.methods import Clock, VideoMethod
+from arseg_lightning.methods import Clock
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.chain import Chaining
 
-__all__ = ["choose_clock", "load_experiment", "load_run", "make_segmenter"]
-__all__ += ["recorded_run", "segmenter_of"]
+__all__ = ["load_experiment", "load_run", "recorded_run", "segmenter_of"]
 
 
 def load_run(
@@ -58,10 +55,11 @@ def load_run(
         raise ValueError("name the folder of a run, or files of configuration; got neither")
     if (paths[0] / CONTRACT_NAME).is_file():
         method = OnnxMethod(paths[0])
-        choose_clock(method, clock)
         made = method.contract
         classes = ClassSet(made.name, made.class_names, made.palette)
-        return Segmenter(method, classes, made.normalisation, made.chaining, device="cpu")
+        return Segmenter(
+            *(method, classes, made.normalisation, made.chaining), clock=clock, device="cpu"
+        )
     experiment = load_experiment(paths, checkpoint, overrides, "predict", trusted)
     return segmenter_of(experiment.task, experiment.data, clock, device, optimisations)
 
@@ -72,10 +70,12 @@ def load_experiment(
     overrides: Sequence[str],
     command: str,
     trusted: Sequence[str] = (),
+    compared: bool = False,
 ) -> Experiment:
     """Build the experiment of a run, with its weights; for its arguments see :func:`load_run`.
 
-    ``command`` is named in the message if networks have no weights.
+    ``command`` is named in the message if networks have no weights; ``compared`` also builds the
+    methods with files of their own that it is compared with.
     """
     files = [recorded_run(path) for path in paths]
     folder = paths[0] if paths[0].is_dir() else None
@@ -91,7 +91,13 @@ def load_experiment(
                 f"{folder} holds no checkpoint (best.ckpt or last.ckpt): was its training "
                 f"finished? Give one with --checkpoint FILE"
             )
-    experiment = Experiment(files, overrides, weights=True, checkpoint=found, trusted=trusted)
+    experiment = Experiment(
+        *(files, overrides),
+        weights=True,
+        checkpoint=found,
+        trusted=trusted,
+        compared=compared,
+    )
     experiment.task.refuse_random_weights(command, "--checkpoint")
     return experiment
 
@@ -111,53 +117,13 @@ def segmenter_of(
         ValueError: If there is no such device, it does not compute in that precision, or the
             method has no clock that another one could replace.
     """
-    # Optimising changes networks in place, and the task keeps its own.
-    return make_segmenter(
-        copy.deepcopy(task.method),
+    return Segmenter(
+        copy.deepcopy(task.method),  # the task keeps its own, where it is
         *(data.classes, data.normalise, data.store.chaining),
         clock=clock,
         device=device,
         optimisations=optimisations,
     )
-
-
-def make_segmenter(
-    method: VideoMethod,
-    classes: ClassSet,
-    normalise: Normalisation,
-    chaining: Chaining = "subpixel",
-    *,
-    clock: Clock | None = None,
-    device: str = "auto",
-    optimisations: Optimisations = Optimisations(),  # noqa: B008
-) -> Segmenter:
-    """Move a method to a device, optimise it in place, and make a segmenter of it.
-
-    Raises:
-        ValueError: As :func:`segmenter_of` does.
-    """
-    chosen = choose_device(device)
-    if optimisations.precision == "float16" and chosen.type == "cpu":
-        raise ValueError("precision float16 is for GPUs, got cpu; choose float32 or bfloat16")
-    choose_clock(method.to(chosen), clock)
-    method = method.for_inference(optimisations)
-    return Segmenter(method, classes, normalise, chaining, device, optimisations.precision)
-
-
-def choose_clock(method: VideoMethod, clock: Clock | None) -> None:
-    """Give a method another clock; None leaves it its own.
-
-    Raises:
-        ValueError: If the method has none.
-    """
-    if clock is None:
-        return
-    if method.clock is None:
-        raise ValueError(
-            f"{method.name} has no keyframes that a clock could choose, got "
-            f"{type(clock).__name__}; leave out --clock and --keyframe_interval"
-        )
-    method.use_clock(clock)
 
 
 def recorded_run(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,20 +11,14 @@ from PIL import Image
 
 from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.outputs import Output, palette_table
-from arseg_lightning.types import ClassSet, size_text
-from arseg_lightning.video.encode import EncodeSettings
-from arseg_lightning.video.fragmented_mp4 import FragmentedWriter
+from arseg_lightning.types import ClassSet
+from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 from arseg_lightning.video.probe import probe
-from arseg_lightning.video.sound import Sound
 
-__all__ = ["OverlayVideo", "OverlayWarning", "overlay"]
+__all__ = ["OverlayVideo", "overlay"]
 
 _SECONDS_TO_SEEK = 2.0  # from one keyframe of the overlay to the next, where players can start
 _SHORTEST = 1e-4  # seconds between two frames that a video file can tell apart
-
-
-class OverlayWarning(UserWarning):
-    """The overlay does not show the input as it is."""
 
 
 class OverlayVideo(Output):
@@ -43,7 +36,6 @@ class OverlayVideo(Output):
 
     Raises:
         CannotWriteVideo: If the file cannot be written.
-        ValueError: If the opacity is not in [0, 1].
     """
 
     def __init__(
@@ -54,17 +46,12 @@ class OverlayVideo(Output):
         opacity: float = 0.5,
         sound_of: Path | None = None,
     ) -> None:
-        if not 0.0 <= opacity <= 1.0:
-            raise ValueError(f"opacity is the weight of the colours in [0, 1], got {opacity}")
         interval = max(1, round(_SECONDS_TO_SEEK * fps))
         settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
-        sound = Sound(sound_of) if sound_of else None
         aspect = probe(sound_of).display_aspect if sound_of else None
-        self.writer = FragmentedWriter(path, settings, sound, aspect)
-        self.classes = classes
-        self.opacity = opacity
+        self.writer = VideoWriter(path, settings, aspect, keeps_partial=True, sound_of=sound_of)
+        self.classes, self.opacity = classes, opacity
         self._size: tuple[int, int] | None = None
-        self._is_scaled = False
         self._frame_seconds = 1.0 / fps
         # Seconds from input to overlay, the earliest time of the next frame, and its default.
         self._offset = self._earliest = self._next = 0.0
@@ -79,15 +66,6 @@ class OverlayVideo(Output):
         image = overlay(result.frame.image, result.labels, self.classes, self.opacity)
         self._size = self._size or result.frame.size
         if result.frame.size != self._size:
-            if not self._is_scaled:
-                warnings.warn(
-                    f"frame {result.frame.index} is {size_text(result.frame.size)}, the first is "
-                    f"{size_text(self._size)} (height x width): it and what follows is scaled to "
-                    f"that in {self.writer.path.name}; label files keep their own size",
-                    OverlayWarning,
-                    stacklevel=2,
-                )
-            self._is_scaled = True
             image = np.asarray(Image.fromarray(image).resize(self._size[::-1]))
         # Times as they are while they grow; where they jump back, they continue by a frame.
         shown = result.frame.pts_seconds + self._offset
@@ -103,7 +81,7 @@ class OverlayVideo(Output):
     @property
     def summary(self) -> str:
         """The file, its frames and its sound."""
-        sound = self.writer.sound.summary if self.writer.sound else ""
+        sound = self.writer.sound
         return f"{self.writer.path} ({self.writer.num_frames} frames{sound and f'; {sound}'})"
 
 

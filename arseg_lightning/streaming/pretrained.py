@@ -14,7 +14,6 @@ from arseg_lightning.models import (
     hugging_face_classes,
     hugging_face_normalisation,
 )
-from arseg_lightning.streaming.load import make_segmenter
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.types import ClassSet
 
@@ -28,13 +27,11 @@ class PretrainedNetwork:
     """A pretrained network with its classes and input.
 
     Args:
-        name: The name that it was loaded by.
         network: The network, in eval mode.
         classes: Its classes.
         normalise: Normalisation of its images.
     """
 
-    name: str
     network: Segmentor
     classes: ClassSet
     normalise: Normalisation
@@ -58,15 +55,14 @@ class PretrainedNetwork:
 
     def segmenter(
         self,
-        build: NetworkMethodFactory | None = None,
-        clock: Clock | None = None,
-        device: str = "auto",
-        optimisations: Optimisations = Optimisations(),  # noqa: B008
+        build: NetworkMethodFactory | None,
+        clock: Clock | None,
+        device: str,
+        optimisations: Optimisations,
     ) -> Segmenter:
-        """Make a segmenter of a method around it; see :func:`load_run` for the other arguments."""
-        return make_segmenter(
-            self.method(build),
-            *(self.classes, self.normalise),
+        """Make a segmenter of a method around it; see :class:`Segmenter`."""
+        return Segmenter(
+            *(self.method(build), self.classes, self.normalise),
             clock=clock,
             device=device,
             optimisations=optimisations,
@@ -91,4 +87,4 @@ def load_pretrained(name: str) -> PretrainedNetwork:
     source = name.removeprefix(_HUB)
     classes = hugging_face_classes(source)
     network = HuggingFaceSegmentor(classes.num_classes, source).eval()
-    return PretrainedNetwork(name, network, classes, hugging_face_normalisation(source))
+    return PretrainedNetwork(network, classes, hugging_face_normalisation(source))

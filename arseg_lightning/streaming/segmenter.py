@@ -10,12 +10,13 @@ from typing import Any
 
 from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.methods import PlannedFrame, Stream, StreamResult, VideoMethod
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.methods import Clock, PlannedFrame, Stream, StreamResult, VideoMethod
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live import LiveMotion, LiveSource, open_live
 
-__all__ = ["Segmenter"]
+__all__ = ["Segmenter", "choose_clock"]
 
 
 class Segmenter:
@@ -26,11 +27,13 @@ class Segmenter:
         classes: Its classes.
         normalise: Normalisation of the images.
         chaining: How motion is composed over frames.
+        clock: When a frame becomes a keyframe; the method's own clock by default.
         device: See :func:`choose_device`.
-        precision: Precision of the method, for records.
+        optimisations: Optimisations of the networks; by default they stay as they are.
 
     Raises:
-        ValueError: If there is no such device.
+        ValueError: If there is no such device, it does not compute in that precision, or the
+            method has no clock that another one could replace.
     """
 
     def __init__(
@@ -39,15 +42,22 @@ class Segmenter:
         classes: ClassSet,
         normalise: Normalisation | None = None,
         chaining: Chaining = "subpixel",
+        *,
+        clock: Clock | None = None,
         device: str = "auto",
-        precision: str = "float32",
+        optimisations: Optimisations | None = None,
     ) -> None:
         self.device = choose_device(device)
+        self.precision = "float32" if optimisations is None else optimisations.precision
+        if self.precision == "float16" and self.device.type == "cpu":
+            raise ValueError("precision float16 is for GPUs, got cpu; choose float32 or bfloat16")
+        choose_clock(method, clock)
         self.method = method.to(self.device).eval()
+        if optimisations is not None:
+            self.method = method.for_inference(optimisations)
         self.classes = classes
         self.normalise = normalise
         self.chaining: Chaining = chaining
-        self.precision = precision
 
     def session(self) -> Stream:
         """Start a stream that frames are pushed to by hand."""
@@ -129,3 +139,19 @@ class Segmenter:
             start = perf_counter()
         if waiting:
             yield from stream.segment(waiting)
+
+
+def choose_clock(method: VideoMethod, clock: Clock | None) -> None:
+    """Replace a method's clock, if another one is given.
+
+    Raises:
+        ValueError: If the method has none.
+    """
+    if clock is None:
+        return
+    if method.clock is None:
+        raise ValueError(
+            f"{method.name} has no keyframes that a clock could choose, got "
+            f"{type(clock).__name__}; leave out --clock and --keyframe_interval"
+        )
+    method.use_clock(clock)

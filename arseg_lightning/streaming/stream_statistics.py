@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, defaultdict
 from time import monotonic
@@ -12,36 +11,7 @@ import numpy as np
 
 from arseg_lightning.methods import StreamResult
 
-__all__ = ["Latencies", "StreamStatistics"]
-
-_STEP = math.log(1.02)  # times within 2 % of each other count as one: percentiles to 1 %
-_SHORTEST_MS = 1e-3
-
-
-class Latencies:
-    """Mean, median, 95th percentile and maximum of times, right to 1 %, by their histogram."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
-        self._total = 0.0
-        self._max = 0.0
-
-    def add(self, milliseconds: float) -> None:
-        """Count a time."""
-        self._counts[math.floor(math.log(max(milliseconds, _SHORTEST_MS)) / _STEP)] += 1
-        self._total += milliseconds
-        self._max = max(self._max, milliseconds)
-
-    def summary(self) -> dict[str, float]:
-        """Milliseconds as ``mean``, ``p50``, ``p95`` and ``max``, and the number of ``frames``."""
-        frames, steps = self._counts.total(), sorted(self._counts)
-        up_to = np.cumsum([self._counts[step] for step in steps])
-        summary = {"frames": frames, "mean": self._total / max(frames, 1), "p50": 0.0, "p95": 0.0}
-        for name, share in (("p50", 0.50), ("p95", 0.95)) if frames else ():
-            # The least time that so large a share of all does not exceed.
-            step = steps[np.searchsorted(up_to, share * frames)]
-            summary[name] = min(math.exp((step + 0.5) * _STEP), self._max)
-        return {**summary, "max": self._max}
+__all__ = ["StreamStatistics"]
 
 
 class StreamStatistics:
@@ -57,7 +27,8 @@ class StreamStatistics:
         self.num_keyframes = 0
         self.latency_ms = 0.0
         self._reasons: Counter[str] = Counter()
-        self._latencies: dict[str, Latencies] = defaultdict(Latencies)
+        # By role, how often each time occurred.
+        self._latencies: dict[str, Counter[float]] = defaultdict(Counter)
         self._steps: Counter[str] = Counter()
         self.executed: dict[str, float] = defaultdict(float)
         self._stages: Counter[str] = Counter()
@@ -73,7 +44,8 @@ class StreamStatistics:
             # Without its numbers: "reconnected after 3.2 s" is counted with the others.
             self._reasons[re.split(" after | from ", result.reason)[0]] += 1
         for name in ("all", result.roles):
-            self._latencies[name].add(result.latency_ms)
+            # Of three digits, so that there are few different ones in a stream without an end.
+            self._latencies[name][float(f"{result.latency_ms:.3g}")] += 1
         for step in result.executed:
             self._steps[step.role] += 1
             self.executed[step.role] += step.share
@@ -91,7 +63,7 @@ class StreamStatistics:
     def summary(self) -> dict[str, Any]:
         """All statistics, as fields of a :class:`StreamRecord`."""
         seconds, frames = monotonic() - self._start, max(self.num_frames, 1)
-        latencies = {name: each.summary() for name, each in self._latencies.items()}
+        latencies = {name: _summary(each) for name, each in self._latencies.items()}
         return {
             "frames": self.num_frames,
             "keyframes": self.num_keyframes if self.with_keyframes else None,
@@ -103,3 +75,10 @@ class StreamStatistics:
             "latency_ms": latencies,
             "stage_ms": {name: total / frames for name, total in self._stages.items()},
         }
+
+
+def _summary(counts: Counter[float]) -> dict[str, float]:
+    """Number of frames, and mean, percentiles and maximum of their milliseconds."""
+    times = np.repeat(list(counts), list(counts.values()))
+    marks = zip(("p50", "p95", "max"), np.percentile(times, (50, 95, 100)).tolist(), strict=True)
+    return {"frames": times.size, "mean": times.mean().item(), **dict(marks)}

@@ -50,9 +50,9 @@ def test_a_run_and_a_video_are_enough(run, video, tmp_path, capsys):
 def test_files_of_configuration_take_overrides_as_test_does(run, video, tmp_path):
     flags = ["--config", run / "fit.yaml", "--checkpoint", run / "last.ckpt", "--video", video]
     flags += ["--data.keyframe_interval", "2", "--model.resolution_ratio=0.25", "--limit", "4"]
-    record = predict(*flags, "--outputs", "npz", output=tmp_path / "out")
+    record = predict(*flags, "--outputs", "labels", output=tmp_path / "out")
     assert (record.frames, record.keyframes) == (4, 2)
-    assert [path.name for path in (tmp_path / "out" / "npz").iterdir()] == ["000000.npz"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"labels", "predict.json"}
 
 
 @pytest.mark.parametrize(
