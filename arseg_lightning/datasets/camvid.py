@@ -7,7 +7,7 @@ from typing import Literal
 
 from arseg_lightning.datasets.data_files import frame_number
 from arseg_lightning.datasets.folder import CameraPath, StillFolder
-from arseg_lightning.datasets.labelled_video import LabelledExcerpt
+from arseg_lightning.datasets.labelled_video import LabelledVideoFile
 from arseg_lightning.datasets.layout import Gap, Inventory
 from arseg_lightning.ranges import check_words
 
@@ -78,9 +78,10 @@ class CamVid(StillFolder):
             if not recording.is_file():
                 missing.add(recording)
             elif start >= 0:
-                name = still.stem
-                clip = LabelledExcerpt(name, recording, start, stop, label, self.classes)
-                found.videos.append(clip)
+                labels = {stop - start - 1: label}  # of the last frame
+                found.videos.append(
+                    LabelledVideoFile(still.stem, recording, labels, self.classes, start, stop)
+                )
         remedy = (
             "data/README.md says where the recordings are from, or use frames: stills, which "
             "needs none"

@@ -167,14 +167,6 @@ def test_what_fit_refuses_is_named_by_the_check(name, layout, file, spoil, said,
     assert re.search(said, why), why
 
 
-def test_a_frame_of_another_size_is_named_though_it_has_no_label(tmp_path):
-    layout = clip(tmp_path)
-    (tmp_path / "labels" / "frame_1.png").unlink()
-    smaller(tmp_path / "images" / "frame_1.png")
-    problem = " ".join(check_split("", layout).lines)
-    assert re.search(r"frame_1\.png is 32x64, .*frame_0\.png is 48x96 .*; scale all fr", problem)
-
-
 def test_one_frame_without_a_label_is_no_clip_of_stills(tmp_path):
     """A folder that may be either is judged as both, each by the layout's own words."""
     clip(tmp_path)
