@@ -76,33 +76,27 @@ class _LastInput(nn.Module):
         return feature[:, :1]  # (B, C, h, w) -> (B, 1, h, w)
 
 
-def hugging_face_classes(name: str, revision: str = "main") -> ClassSet:
+def hugging_face_classes(name: str) -> ClassSet:
     """Read a network's class names; a palette of well separated colours is made for them.
 
     Args:
-        name: See :class:`HuggingFaceSegmentor`, as for ``revision``.
-        revision: Branch, tag or commit.
+        name: See :class:`HuggingFaceSegmentor`.
     """
-    labels: dict[int, str] = _load("AutoConfig", name, revision).id2label
+    labels: dict[int, str] = _load("AutoConfig", name).id2label
     names = tuple(labels[index] for index in sorted(labels))
     return ClassSet(Path(name).name, names, tuple(map(distinct_colour, range(len(names)))))
 
 
-def hugging_face_normalisation(name: str, revision: str = "main") -> Normalisation:
+def hugging_face_normalisation(name: str) -> Normalisation:
     """Read the mean and deviation that a network was trained with; ImageNet's if it says nothing.
 
     Args:
-        name: See :class:`HuggingFaceSegmentor`, as for ``revision``.
-        revision: Branch, tag or commit.
+        name: See :class:`HuggingFaceSegmentor`.
     """
-    folder = Path(name)
-    file: str | None = str(folder / "preprocessor_config.json")
-    if not folder.is_dir():
-        hub = _transformers().utils.hub
-        file = hub.cached_file(
-            *(name, "preprocessor_config.json"),
-            revision=revision,
-            _raise_exceptions_for_missing_entries=False,
+    file: str | None = str(Path(name) / "preprocessor_config.json")
+    if not Path(name).is_dir():
+        file = _transformers().utils.hub.cached_file(
+            name, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False
         )
     if file is None or not Path(file).is_file():
         return Normalisation()
@@ -125,27 +119,17 @@ def _transformers() -> Any:
     return transformers
 
 
-def _load(kind: str, name: str, revision: str) -> Any:
-    """Load a network or its configuration.
-
-    Raises:
-        ValueError: If it is not there, or of another kind.
-    """
+def _load(kind: str, name: str, revision: str = "main") -> Any:
+    """Load a network or its configuration."""
     transformers = _transformers()
     try:
         return getattr(transformers, kind).from_pretrained(name, revision=revision)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # not to be reached; not of this kind
         raise ValueError(
             f"{name} is neither a folder that save_pretrained wrote nor a repository that can be "
-            f"reached ({str(error).splitlines()[0]}); check the name and the connection, or "
-            f"download it once: huggingface-cli download {name}"
-        ) from error
-    except ValueError as error:
-        kinds = transformers.models.auto.modeling_auto
-        known = ", ".join(sorted(kinds.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES))
-        raise ValueError(
-            f"{name} is no semantic segmentation network of transformers "
-            f"({str(error).splitlines()[0][:200]}); such networks are {known}"
+            f"reached, or no semantic segmentation network ({str(error).splitlines()[0][:200]}); "
+            f"check the name and the connection, or download it once: huggingface-cli download "
+            f"{name}"
         ) from error
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from arseg_lightning.methods import MethodFactory, VideoMethod
 from arseg_lightning.models import load_segmentor_weights, read_checkpoint
-from arseg_lightning.models.checkpoint import (
+from arseg_lightning.models.published import (
     has_trained_fusion,
     published_format,
     published_fusion_weights,
