@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,8 @@ __all__ = ["build_compared", "check_run_checkpoint", "holds_fusion", "leave_out_
 __all__ += ["leave_out_pretrained", "load_weights", "own_checkpoint"]
 
 _TASK_PREFIX = "method."
+
+Translate = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 
 def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, ...]:
@@ -52,7 +54,7 @@ def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, 
                 f"{method.name} has no part {name!r} that weights could be loaded into; it has "
                 f"{', '.join(parts)}"
             ) from error
-        _load(target, name, str(source))
+        _load(target, name, str(source), method.translate)
     if weights:
         method.after_loading()
     loaded = [*named, *(part for part, child in method.named_children() if _is_trained(child))]
@@ -180,9 +182,9 @@ def _is_trained(part: nn.Module) -> bool:
     return isinstance(part, FlowNetwork) and part.is_trained
 
 
-def _load(target: nn.Module, name: str, source: str) -> None:
+def _load(target: nn.Module, name: str, source: str, translate: Translate) -> None:
     path, _, part = source.partition("#")
-    state = read_checkpoint(path)
+    state = translate(read_checkpoint(path))
     if isinstance(target, FlowNetwork):
         state = target.own_names(state)
     is_published = published_format(state) is not None
