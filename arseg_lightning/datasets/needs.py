@@ -20,6 +20,7 @@ class Needs:
         motion: Where the motion field of a frame leads: to the last frame of a key role
             (``keyframe``) or to the frame before it (``previous``); None if no motion is used.
             In a training clip, the keyframe is the first frame.
+        training_motion: The same for training clips alone, of a method that runs without motion.
         frames: Frames of a training clip; the last one is labelled.
         spacing: Distance from frame to frame in a training clip: ``consecutive``; ``keyframe``,
             any distance that a keyframe and a later frame may have; or the least and the greatest,
@@ -31,6 +32,7 @@ class Needs:
     """
 
     motion: Literal["keyframe", "previous"] | None = None
+    training_motion: Literal["keyframe", "previous"] | None = None
     frames: int = 1
     spacing: Literal["consecutive", "keyframe"] | tuple[int, int] = "consecutive"
     lookahead: int = 0
@@ -45,7 +47,7 @@ class Needs:
     @property
     def clip_motion(self) -> Literal["keyframe", "previous"] | None:
         """Where motion leads in a training clip; in one of a single frame, nowhere."""
-        return None if self.is_still else self.motion
+        return None if self.is_still else self.motion or self.training_motion
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ __all__ = ["ClipSpans", "TrainingClips", "collate"]
 
 
 class ClipSpans:
-    """Chooses the frames of training clips: how many, how far apart.
+    """Chooses the frames of training clips: how many, and how far apart.
 
     Args:
         needs: What the method needs.
@@ -32,24 +33,24 @@ class ClipSpans:
     """
 
     def __init__(self, needs: Needs, keyframe_interval: int, distance: TrainDistance) -> None:
-        if needs.spacing == "keyframe" and keyframe_interval < 2:
+        self.needs = needs
+        self._steps = needs.frames - 1
+        self._is_pair = needs.spacing == "keyframe"
+        if self._is_pair and keyframe_interval < 2:
             raise ValueError(
                 f"keyframe_interval={keyframe_interval} leaves no frame between keyframes, and "
                 f"those are what this method is trained on: train with at least 2; test and "
                 f"validate a trained run with --data.keyframe_interval {keyframe_interval}"
             )
-        self.needs = needs
-        self.keyframe_interval = keyframe_interval
-        self.distance: TrainDistance = distance
-        self._is_pair = needs.spacing == "keyframe"
-        self._steps = needs.frames - 1
-        self._gaps = (1, 1) if isinstance(needs.spacing, str) else needs.spacing
+        if self._is_pair:
+            longest = keyframe_interval - 1
+            self._gaps = (longest if distance == "last" else 1, longest)
+        else:
+            self._gaps = (1, 1) if isinstance(needs.spacing, str) else needs.spacing
 
     @property
     def least(self) -> int:
         """Frames of past that a labelled frame has to have."""
-        if self._is_pair:
-            return self.keyframe_interval - 1 if self.distance == "last" else 1
         return self._steps * self._gaps[0]
 
     def draw(
@@ -64,41 +65,29 @@ class ClipSpans:
         The keyframe of a pair is one of the ``anchors``, frames that are no B-frames, as at
         inference, if there is one in reach; by default all frames are anchors.
         """
-        if self._is_pair:
-            distance = self.keyframe_interval - 1
-            if self.distance == "uniform":
-                distances: Sequence[int] = range(1, min(distance, past) + 1)
-                if anchors is not None:
-                    distances = [d for d in distances if frame - d in anchors] or distances
-                distance = distances[int(generator.integers(len(distances)))]
-            return frame - distance, frame
-        # One gap for the whole clip: its frames are evenly spaced.
         shortest, longest = self._gaps
-        longest = min(longest, past // self._steps) if self._steps else longest
-        gap = int(generator.integers(shortest, longest + 1)) if longest > shortest else shortest
+        longest = min(longest, past // max(self._steps, 1))
+        gaps = list(range(shortest, longest + 1)) or [shortest]
+        if self._is_pair and anchors is not None:
+            gaps = [gap for gap in gaps if frame - gap in anchors] or gaps
+        # One gap for the whole clip: its frames are evenly spaced.
+        gap = gaps[int(generator.integers(len(gaps)))]
         return tuple(range(frame - self._steps * gap, frame + 1, gap))
 
     def window(self, frame: int, past: int) -> tuple[int, ...]:
         """All frames that clips which end at a frame are made of."""
-        if self._is_pair and self.distance == "last":
-            return frame - (self.keyframe_interval - 1), frame
-        furthest = self.keyframe_interval - 1 if self._is_pair else self._steps * self._gaps[1]
-        return tuple(range(frame - min(past, furthest), frame + 1))
+        shortest, longest = self._gaps
+        if shortest == longest:
+            return tuple(range(frame - self._steps * longest, frame + 1, longest))
+        return tuple(range(frame - min(past, self._steps * longest), frame + 1))
 
     def refusal(self) -> str:
         """Message that no frame has the past that clips need."""
-        if self._is_pair:
-            return (
-                f"no labelled frame has {self.least} frames of past since the last I-frame, which "
-                f"keyframe_interval={self.keyframe_interval} with "
-                f"train_distance={self.distance!r} needs; use longer clips, a smaller "
-                f"keyframe_interval, or train_distance=uniform"
-            )
+        since = " since the last I-frame" if self.needs.clip_motion else ""
         return (
-            f"no labelled frame has {self.least} frames before it"
-            f"{' since the last I-frame' if self.needs.clip_motion else ''}, which clips of "
+            f"no labelled frame has {self.least} frames of past{since}, which clips of "
             f"{self.needs.frames} frames need; use videos (or frames in order) in which labels "
-            f"have neighbours"
+            f"have neighbours, or for pairs a smaller keyframe_interval or train_distance=uniform"
         )
 
 
@@ -179,19 +168,9 @@ class TrainingClips(Dataset[Clip]):
 
 def collate(clips: list[Clip]) -> ClipBatch:
     """Stack clips of one length and size; in a loader's process, in shared memory."""
-    motion = [clip.motion for clip in clips if clip.motion is not None]
-    valid = [clip.valid for clip in clips if clip.valid is not None]
-    return ClipBatch(
-        images=_stack([clip.images for clip in clips]),  # (B, T, 3, H, W)
-        labels=_stack([clip.labels for clip in clips]),  # (B, T, H, W)
-        distances=_stack([clip.distances for clip in clips]),  # (B, T)
-        names=tuple(clip.names for clip in clips),
-        motion=_stack(motion) if motion else None,  # (B, T, 2, H, W)
-        valid=_stack(valid) if valid else None,
-    )
-
-
-def _stack(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """One layout in whatever process: convolutions add up in an order that depends on it."""
-    stacked: torch.Tensor = default_collate(tensors).contiguous()
-    return stacked
+    stacked: dict[str, Any] = {}
+    for name in ("images", "labels", "distances", "motion", "valid"):
+        parts = [getattr(clip, name) for clip in clips]  # (T, …) each
+        # One layout in whatever process: convolutions add up in an order that depends on it.
+        stacked[name] = None if parts[0] is None else default_collate(parts).contiguous()
+    return ClipBatch(names=tuple(clip.names for clip in clips), **stacked)

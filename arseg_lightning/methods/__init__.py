@@ -7,6 +7,7 @@ from arseg_lightning.methods.arseg import ARSeg, FusionFactory, JointARSeg
 from arseg_lightning.methods.clock import Adaptive, Clock, CodecKeyframes, EveryL, FrameInfo
 from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.methods.dff import DFF, FlowFactory
+from arseg_lightning.methods.etc import ETC
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
 from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFactory, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
@@ -20,6 +21,7 @@ from arseg_lightning.methods.stream_frame import (
     StreamTrace,
 )
 from arseg_lightning.methods.taplab import TapLab
+from arseg_lightning.methods.tdnet import TDNet
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
 DEFAULT_METHOD: NetworkMethodFactory = ARSeg
@@ -37,6 +39,7 @@ TRAINING_FREE: tuple[NetworkMethodFactory, ...] = (
 __all__ = [
     "DEFAULT_METHOD",
     "DFF",
+    "ETC",
     "TRAINING_FREE",
     "ARSeg",
     "Accel",
@@ -66,6 +69,7 @@ __all__ = [
     "Stream",
     "StreamResult",
     "StreamTrace",
+    "TDNet",
     "TapLab",
     "VideoMethod",
     "once_per_shape",

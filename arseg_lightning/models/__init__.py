@@ -8,6 +8,7 @@ from arseg_lightning.models.hugging_face import (
     hugging_face_classes,
     hugging_face_normalisation,
 )
+from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet
 from arseg_lightning.models.pretrained import (
     load_efficientnet_lite0_weights,
     load_resnet18_weights,
@@ -29,6 +30,7 @@ __all__ = [
     "EfficientNetLite0",
     "EfficientNetLite0Backbone",
     "HuggingFaceSegmentor",
+    "MultigridPSPNet",
     "Output",
     "PSPNet18",
     "PSPNet18EarlyCut",

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from arseg_lightning.datasets.classes import distinct_colour
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.types import ClassSet
@@ -26,6 +27,10 @@ class HuggingFaceSegmentor(Segmentor):
         name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
         revision: Branch, tag or commit of the repository.
 
+    Attributes:
+        random: Names of its weights that the file lacks, and that start anew, such as all of the
+            decoder where an encoder alone was published.
+
     Raises:
         ValueError: If the package transformers is missing, there is no such network, it is no
             semantic segmentation network, or it does not end in a 1x1 convolution.
@@ -35,7 +40,7 @@ class HuggingFaceSegmentor(Segmentor):
 
     def __init__(self, num_classes: int, name: str, revision: str = "main") -> None:
         super().__init__()
-        model = _load("AutoModelForSemanticSegmentation", name, revision)
+        model, self.random = _network(name, revision)
         path, classifier = _last_convolution(model, name)
         self.tap = _LastInput(classifier)
         self.feature_channels = classifier.in_channels
@@ -83,7 +88,7 @@ def hugging_face_classes(name: str) -> ClassSet:
     """
     labels: dict[int, str] = _load("AutoConfig", name).id2label
     names = tuple(labels[index] for index in sorted(labels))
-    return ClassSet(Path(name).name, names, tuple(_colour(index) for index in range(len(names))))
+    return ClassSet(Path(name).name, names, tuple(map(distinct_colour, range(len(names)))))
 
 
 def hugging_face_normalisation(name: str) -> Normalisation:
@@ -118,17 +123,40 @@ def _transformers() -> Any:
     return transformers
 
 
-def _load(kind: str, name: str, revision: str = "main") -> Any:
-    """Load a network or its configuration."""
+def _network(name: str, revision: str) -> tuple[Any, tuple[str, ...]]:
+    """Load a network, and the names of the weights that its file lacks."""
+    kind = "AutoModelForSemanticSegmentation"
+    if torch.empty(0).is_meta:  # to count, shapes suffice; transformers would refuse to load any
+        config = _load("AutoConfig", name, revision)
+        return getattr(_transformers(), kind).from_config(config), ()
+    model, found = _load(kind, name, revision, output_loading_info=True)
+    lacks = (key for key in found["missing_keys"] if not key.endswith("num_batches_tracked"))
+    return model, tuple(sorted(lacks))
+
+
+def _load(kind: str, name: str, revision: str = "main", **options: Any) -> Any:
+    """Load a network or its configuration.
+
+    Raises:
+        ValueError: If it is not there, or of another kind.
+    """
     transformers = _transformers()
     try:
-        return getattr(transformers, kind).from_pretrained(name, revision=revision)
-    except (OSError, ValueError) as error:  # not to be reached; not of this kind
+        return getattr(transformers, kind).from_pretrained(name, revision=revision, **options)
+    except OSError as error:
+        what = (
+            f"{name} is neither a folder nor a repository that can be reached",
+            f"check the name and the connection, or download it once: hf download {name}",
+        )
+        if Path(name).is_dir():
+            what = (f"{name} lacks a file", "give a folder that save_pretrained wrote, as it is")
+        raise ValueError(f"{what[0]} ({str(error).splitlines()[0]}); {what[1]}") from error
+    except ValueError as error:
+        kinds = transformers.models.auto.modeling_auto
+        known = ", ".join(sorted(kinds.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES))
         raise ValueError(
-            f"{name} is neither a folder that save_pretrained wrote nor a repository that can be "
-            f"reached, or no semantic segmentation network ({str(error).splitlines()[0][:200]}); "
-            f"check the name and the connection, or download it once: huggingface-cli download "
-            f"{name}"
+            f"{name} is no semantic segmentation network of transformers "
+            f"({str(error).splitlines()[0][:200]}); such networks are {known}"
         ) from error
 
 
@@ -148,14 +176,3 @@ def _last_convolution(model: Any, name: str) -> tuple[str, nn.Conv2d]:
             f"could be cut; use one that does, such as SegFormer"
         )
     return found[-1]
-
-
-def _colour(index: int) -> tuple[int, int, int]:
-    """A colour by the bits of an index, as in PASCAL VOC's palette."""
-    red = green = blue = 0
-    for shift in range(8):
-        bits = index + 1 >> 3 * shift
-        red |= (bits & 1) << 7 - shift
-        green |= (bits >> 1 & 1) << 7 - shift
-        blue |= (bits >> 2 & 1) << 7 - shift
-    return red, green, blue

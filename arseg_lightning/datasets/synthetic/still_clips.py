@@ -18,30 +18,24 @@ from arseg_lightning.types import ClassSet
 
 __all__ = ["LabelledStill", "camera_path", "render_path"]
 
+_MAX_PAN = 0.007  # per frame, as a share of the width
+_MAX_ZOOM = 0.014  # change of scale per frame
+_MAX_ROTATION = 0.1  # degrees per frame
+
 
 @dataclass(frozen=True)
 class LabelledStill(LabelledVideo):
-    """A labelled still made into a clip by a smooth camera path that ends at the still.
-
-    Args:
-        name: Name of the still.
-        path: The image.
-        label_path: Its label, which belongs to the last frame.
-        classes: Classes of the label.
-        num_frames: Length of the clip.
-        seed: Seed of the camera's path.
-        fps: Frames a second.
-    """
+    """A labelled still made into a clip by a smooth camera path that ends at the still."""
 
     is_still: ClassVar[bool] = True
     motion_origin: ClassVar[str] = "camera paths"
 
     name: str
     path: Path
-    label_path: Path
+    label_path: Path  # of the last frame
     classes: ClassSet
     num_frames: int
-    seed: int
+    seed: int  # of the camera's path
     fps: float = 15.0
 
     @property
@@ -59,48 +53,27 @@ class LabelledStill(LabelledVideo):
         return iter(self.read(range(self.num_frames)))
 
     def read(self, indices: Iterable[int]) -> Pixels:
-        """Render some frames of the clip; the last one is the still itself."""
+        """Render some frames."""
         image = read_image(self.path)
         path = camera_path((self.seed,), self.num_frames, (image.shape[0], image.shape[1]))
         return render_path(image, path[list(indices)])
 
 
 def camera_path(
-    seed: tuple[int, ...],
-    num_frames: int,
-    size: tuple[int, int],
-    max_pan: float = 0.007,
-    max_zoom: float = 0.014,
-    max_rotation: float = 0.1,
+    seed: tuple[int, ...], num_frames: int, size: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Draw a smooth path of a driving camera that ends in the still.
+    """Draw a smooth path of a driving camera through T frames that ends in a still of a size.
 
-    Each transform takes pixel coordinates (x, y, 1) of its frame to those of the still; the last
-    is the identity. Coordinates run from 0 to the width and height, so pixel (0, 0) has its
-    centre at (0.5, 0.5). Most paths drive forward: earlier frames show more of the scene.
-
-    Args:
-        seed: Non-negative integers; the same ones give the same path.
-        num_frames: Frames T of the path, at least 1.
-        size: Height and width of the still.
-        max_pan: Fastest pan, as a share of the width per frame.
-        max_zoom: Fastest change of scale per frame, such as 0.014 for 1.4 %.
-        max_rotation: Fastest roll, in degrees per frame.
-
-    Shapes:
-        returns: (T, 2, 3)
-
-    Raises:
-        ValueError: If there is no frame to make.
+    Each transform, (T, 2, 3), takes pixel coordinates (x, y, 1) of its frame to those of the still;
+    the last is the identity. Coordinates run from 0 to the width and height, so pixel (0, 0) has
+    its centre at (0.5, 0.5). Most paths drive forward: earlier frames show more of the scene.
     """
-    if num_frames < 1:
-        raise ValueError(f"a clip has at least 1 frame, got num_frames={num_frames}")
     height, width = size
     rng = np.random.default_rng([*seed])
-    x = _offsets(rng, num_frames, max_pan * width)
-    y = _offsets(rng, num_frames, 0.4 * max_pan * width)  # cars turn more than they nod
-    scale = np.exp(_offsets(rng, num_frames, np.log1p(max_zoom), lowest=-0.2))
-    angle = np.deg2rad(_offsets(rng, num_frames, max_rotation))
+    x = _offsets(rng, num_frames, _MAX_PAN * width)
+    y = _offsets(rng, num_frames, 0.4 * _MAX_PAN * width)  # cars turn more than they nod
+    scale = np.exp(_offsets(rng, num_frames, np.log1p(_MAX_ZOOM), lowest=-0.2))
+    angle = np.deg2rad(_offsets(rng, num_frames, _MAX_ROTATION))
     vanishing_point = np.array([width, height]) * rng.uniform([0.4, 0.35], [0.6, 0.55])
 
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
