@@ -45,11 +45,16 @@ class FrameInput:
         motion: Backward motion in pixels, (B, 2, H, W), to the frame that ``Needs.motion`` names;
             zero where there is none. None if the method needs no motion.
         valid: False where no vector led there and the motion was filled in, bool (B, 1, H, W).
+        next_motion: Motion of the next keyframe to this frame, (B, 2, H, W), on the keyframe's
+            grid; zero for a keyframe. None if the method has no lookahead, or needs no motion.
+        next_valid: The same as ``valid`` for it.
     """
 
     image: Tensor
     motion: Tensor | None = None
     valid: Tensor | None = None
+    next_motion: Tensor | None = None
+    next_valid: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -57,19 +62,25 @@ class FrameInput:
         return self.image.shape[-2], self.image.shape[-1]
 
     @classmethod
-    def of(cls, clip: ClipBatch, index: int) -> FrameInput:
-        """Take one frame of each of several clips."""
-        motion = None if clip.motion is None else clip.motion[:, index]  # (B, 2, H, W)
-        valid = None if clip.valid is None else clip.valid[:, index, None]  # (B, 1, H, W)
-        return cls(clip.images[:, index], motion, valid)
+    def of(cls, clip: ClipBatch, index: int, next_key: int | None = None) -> FrameInput:
+        """Take one frame of each of several clips, and the motion of a later one to it."""
+
+        def motion(frame: int | None) -> tuple[Tensor | None, Tensor | None]:
+            if frame is None or clip.motion is None or clip.valid is None:
+                return None, None
+            return clip.motion[:, frame], clip.valid[:, frame, None]  # (B, 2 and 1, H, W)
+
+        return cls(clip.images[:, index], *motion(index), *motion(next_key))
 
     @classmethod
     def stack(cls, frames: Sequence[FrameInput]) -> FrameInput:
         """Make one batch of several frames."""
-        images, motion, valid = zip(*((f.image, f.motion, f.valid) for f in frames), strict=True)
-        if motion[0] is None:
-            return cls(torch.cat(images))
-        return cls(torch.cat(images), torch.cat(motion), torch.cat(valid))
+        parts = zip(*(each.tensors() for each in frames), strict=True)
+        return cls(*(None if part[0] is None else torch.cat(part) for part in parts))
+
+    def tensors(self) -> tuple[Tensor | None, ...]:
+        """Its parts, in order."""
+        return self.image, self.motion, self.valid, self.next_motion, self.next_valid
 
     def field(self) -> Tensor:
         """The motion of a method that needs some.
