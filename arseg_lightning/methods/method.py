@@ -180,7 +180,8 @@ class VideoMethod(nn.Module, ABC):
         if self.needs.motion is None:
             return FrameInput(image)
         motion = image.new_zeros(image.shape[0], 2, *image.shape[-2:])  # (B, 2, H, W)
-        return FrameInput(image, motion, torch.ones_like(motion[:, :1], dtype=torch.bool))
+        rest = motion, torch.ones_like(motion[:, :1], dtype=torch.bool)
+        return FrameInput(image, *rest, *(rest if self.needs.lookahead else ()))
 
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel of single images: the first frame of a stream each.

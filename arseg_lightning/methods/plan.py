@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["FrameInput", "Plan", "State", "StepFunction", "check_state"]
+__all__ = ["FrameInput", "Plan", "State", "StepFunction", "check_state", "no_gradients"]
 
 State = Mapping[str, Tensor]
 """What a stream remembers from frame to frame: tensors by name, the batch axis first."""
@@ -95,6 +96,13 @@ class FrameInput:
 
 StepFunction = Callable[[Plan, FrameInput, State], tuple[Output | None, State]]
 """Takes a step as planned: as the method does, or counting, or on a graph."""
+
+
+@contextmanager
+def no_gradients() -> Iterator[None]:
+    """Record no gradients, but let methods learn: tensors of inference mode never could."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 def check_state(state: State, name: str) -> State:

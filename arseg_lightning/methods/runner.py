@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
-from arseg_lightning.methods.plan import FrameInput, Plan, State, check_state
+from arseg_lightning.methods.plan import FrameInput, Plan, State, check_state, no_gradients
 from arseg_lightning.methods.stream_frame import Executed, PlannedFrame, Stopwatch, StreamResult
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import size_text
@@ -57,7 +56,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forget the stream; the next frame is the first of another."""
-        with _no_gradients():
+        with no_gradients():
             self._memory = self.method.begin()
         self._state: State = {}
         self._size: tuple[int, int] | None = None
@@ -84,21 +83,12 @@ class Stream:
         return [*before, *(self._segment_waiting() if is_keyframe else [])]
 
     def finish(self) -> list[StreamResult]:
-        """Segment the frames that still wait: the last of them becomes a keyframe.
-
-        Raises:
-            ValueError: If the method does not make it one.
-        """
+        """Segment the frames that still wait: the last of them becomes a keyframe."""
         if not self._waiting:
             return []
         last = self._waiting[-1]
-        with _no_gradients():
+        with no_gradients():
             plan = self._next_plan(replace(last.info, is_last=True), self._state)
-        if plan.role not in self.method.key_roles:
-            raise ValueError(
-                f"{self.method.name} has lookahead and makes the last frame of a stream "
-                f"{plan.role!r}; its plan has to make it a keyframe where info.is_last is set"
-            )
         self._waiting[-1] = replace(last, plan=plan)
         return self._segment_waiting()
 
@@ -148,7 +138,7 @@ class Stream:
     def take(self, streamed: SourceFrame, wait_ms: float = 0.0) -> PlannedFrame:
         """Plan the next frame and prepare its tensors: the first half of :meth:`push`."""
         watch = Stopwatch(self.device, wait_ms)
-        with _no_gradients():
+        with no_gradients():
             height, width = streamed.frame.size
             pixels = np.ascontiguousarray(streamed.frame.image)  # (H, W, 3)
             # Channels stay innermost, and a row is one long vector: three passes at full speed.
@@ -174,7 +164,7 @@ class Stream:
         """
         for each in taken:
             each.watch.lap("queue")
-        with _no_gradients():
+        with no_gradients():
             output, executed, reason = self._run(taken)
             for each in taken:
                 each.watch.lap("network")
@@ -264,6 +254,11 @@ class Stream:
         if plan.role in self.method.key_roles:
             self._distance = 0
             self._motion.restart()
+        elif info.is_last:
+            raise ValueError(
+                f"{self.method.name} has lookahead and makes the last frame of a stream "
+                f"{plan.role!r}; its plan has to make it a keyframe where info.is_last is set"
+            )
         return plan
 
     def _run(
@@ -298,10 +293,3 @@ class Stream:
         if self.method.adapts:
             self.method.adapt(self._memory, plan, output, self._state)
         return output, tuple(executed), reason
-
-
-@contextmanager
-def _no_gradients() -> Iterator[None]:
-    """Record no gradients, but let methods learn: tensors of inference mode never could."""
-    with torch.inference_mode(False), torch.no_grad():
-        yield

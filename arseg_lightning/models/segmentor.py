@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+import torch
 from torch import Tensor, nn
 
 from arseg_lightning.models.label_map import label_map, resize_scores
@@ -30,6 +31,15 @@ class SideOutputs:
         """Join the predictions of two parts of a network."""
         presence = self.presence if self.presence is not None else other.presence
         return SideOutputs(self.dense + other.dense, presence)
+
+    def zero(self) -> Tensor | float:
+        """Zero, with zero gradients for all that made them.
+
+        Of frames without a label, nothing trains them; but several processes expect a gradient for
+        every parameter.
+        """
+        used = [*self.dense, *([] if self.presence is None else [self.presence])]
+        return 0.0 * torch.stack([each.sum() for each in used]).sum() if used else 0.0
 
 
 @dataclass(frozen=True, slots=True)

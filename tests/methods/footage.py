@@ -54,7 +54,9 @@ class Footage:
     def clip(self, method: VideoMethod) -> ClipBatch:
         """The same as a training clip, without labels."""
         images = Normalisation()(torch.from_numpy(self.images).permute(0, 3, 1, 2).float())
-        fields = self._fields(method.needs.motion)
+        # After a labelled frame, that of later ones leads to it: in clips of three, to the one before.
+        leads = "previous" if method.needs.frames_after else method.needs.motion
+        fields = self._fields(leads)
         motion, valid = (torch.from_numpy(np.stack(part)) for part in zip(*fields, strict=True))
         num_frames, size = len(images), images.shape[-2:]
         return needed(
