@@ -27,7 +27,10 @@ Runner = Callable[..., tuple[Tensor, ...]]
 """Runs an exported graph: its inputs in order to its outputs in order."""
 
 ExampleFrame = Mapping[str, Tensor]
-"""``image`` (uint8, (B, H, W, 3)), ``motion`` (B, 2, H, W) and ``valid`` (bool, (B, 1, H, W))."""
+"""``image`` (uint8, (B, H, W, 3)), ``motion`` (B, 2, H, W) and ``valid`` (bool, (B, 1, H, W)).
+
+With lookahead, ``later_motion`` and ``later_valid`` too: here they are taken for the same.
+"""
 
 _BLOCK = 16
 """Side of a codec's blocks."""
@@ -70,19 +73,25 @@ def _compare(
 ) -> dict[str, list[tuple[float, float, float]]]:
     """By role, for each step: share of equal labels, greatest difference, and greatest score."""
     found: dict[str, list[tuple[float, float, float]]] = {}
-    known: dict[str, Tensor] = {}  # inputs of the graphs: frame and state
+    known: dict[str, Tensor] = {}  # inputs of the graphs: the state
+    pixels_of: dict[int, ExampleFrame] = {}  # by frame: those that wait for a later one, too
 
     def frames() -> Iterator[FrameInput]:
         graph = next(iter(graphs.values()))
         for pixels in stream:
-            known.update(pixels)
-            seen = {**pixels, "image": normalised(pixels["image"], graph.normalise)}
-            yield FrameInput(**{name: seen[name] for name in graph.signature.frame})
+            later = {f"later_{name}": pixels[name] for name in ("motion", "valid")}
+            given = {**pixels, **later}
+            seen = {**given, "image": normalised(pixels["image"], graph.normalise)}
+            frame = FrameInput(**{name: seen[name] for name in graph.signature.frame})
+            pixels_of[id(frame)] = given
+            yield frame
 
     def step(plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
         output, state = method.step(plan.role, frame, state, **plan.inputs)
         own = named_results(output, state, frame.size)
-        graph, given = graphs[plan.role], {**known, **plan.inputs}
+        graph, given = graphs[plan.role], {**known, **pixels_of[id(frame)], **plan.inputs}
+        if plan.final:
+            del pixels_of[id(frame)]
         results = runners[plan.role](*(given[name] for name in graph.inputs))
         theirs = dict(zip(graph.outputs, results, strict=True))
         known.update(next_state(theirs))

@@ -111,6 +111,8 @@ class Contract:
         schedule: Roles of each frame: of those at the start, and of those that repeat.
         graphs: The graphs, by role.
         versions: Versions of the packages that made the files.
+        lookahead: Whether frames between keyframes wait for the later one, which is run before
+            them, and whose motion leads to them.
     """
 
     method: str
@@ -127,6 +129,7 @@ class Contract:
     schedule: RoleCycle
     graphs: dict[str, GraphContract]
     versions: dict[str, str]
+    lookahead: bool = False
 
     def write(self, folder: Path) -> None:
         """Write the contract into a folder."""

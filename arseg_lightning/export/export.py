@@ -35,6 +35,8 @@ _MEANINGS = {
     "image": "RGB pixels, 0 to 255, as decoded: not normalised",
     "motion": "from each pixel to where it was in the reference, in pixels: x right, y down",
     "valid": "false where no vector led to the reference and motion was filled in",
+    "later_motion": "motion of the next keyframe to this frame, on the keyframe's grid",
+    "later_valid": "valid, of later_motion",
     "labels": "best class of every pixel",
     "scores": "logit of every class, on the grid of the network's feature",
 }
@@ -151,6 +153,7 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
         schedule=cycle,
         graphs=parts,
         versions=versions,
+        lookahead=method.needs.lookahead,
     )
 
 

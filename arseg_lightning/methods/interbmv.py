@@ -116,17 +116,17 @@ class InterBMV(FeaturePropagation):
         """Warp the features of both keyframes to the frame between them, (B, C, h, w) each."""
         before, after = state["before"], state["after"]
         size = (before.shape[-2], before.shape[-1])
-        if frame.valid is None or frame.next_motion is None or frame.next_valid is None:
+        if frame.valid is None or frame.later_motion is None or frame.later_valid is None:
             raise ValueError(f"{self.name} needs motion from both sides; run it by a Stream")
         with section("warp"):
             before = warp(before, motion_to_grid(frame.field(), size))
-            onward, found = invert_motion(motion_to_grid(frame.next_motion, size))
+            onward, found = invert_motion(motion_to_grid(frame.later_motion, size))
             after = warp(after, onward)
             if not self.masked:
                 return before, after
             # Shares of each pixel that are known, (B, 1, h, w).
             known = resize(frame.valid.float(), size).to(before.dtype)
-            next_known = warp(resize(frame.next_valid.float(), size), onward)
+            next_known = warp(resize(frame.later_valid.float(), size), onward)
             next_known = (found * next_known).to(before.dtype)
             # What only the other side knows is taken from there: fusions then see it twice.
             missing = (after - before) * (1 - known) * next_known
@@ -153,7 +153,7 @@ class InterBMV(FeaturePropagation):
             return super().losses(clip)
         start, state = self.step("start", FrameInput.of(clip, 0), {})
         end, state = self.step("keyframe", FrameInput.of(clip, 2), state)
-        output, _ = self.step("between", FrameInput.of(clip, 1, next_key=2), state)
+        output, _ = self.step("between", FrameInput.of(clip, 1, later=2), state)
         loss = self.loss(output, clip.labels[:, 1])
         return {"segmentation": loss + (start.side + end.side).zero()}
 

@@ -92,7 +92,7 @@ class MotionTrack:
             self._step_motion = self._to_last.motion(self._index)
         return self._step_motion
 
-    def next_field(
+    def later_field(
         self, position: int, device: torch.device
     ) -> tuple[Tensor, Tensor] | tuple[None, None]:
         """The motion of the current frame to one since the last keyframe; see :meth:`field`.
@@ -118,7 +118,7 @@ class MotionTrack:
         return _tensors(chain.motion(self._index), device)
 
     def end_interval(self) -> None:
-        """Make the current frame the last keyframe for :meth:`next_field`."""
+        """Make the current frame the last keyframe for :meth:`later_field`."""
         self._keyframe, self._since = self._index, []
 
     def residual(self) -> NDArray[np.int16]:

@@ -46,16 +46,16 @@ class FrameInput:
         motion: Backward motion in pixels, (B, 2, H, W), to the frame that ``Needs.motion`` names;
             zero where there is none. None if the method needs no motion.
         valid: False where no vector led there and the motion was filled in, bool (B, 1, H, W).
-        next_motion: Motion of the next keyframe to this frame, (B, 2, H, W), on the keyframe's
+        later_motion: Motion of the next keyframe to this frame, (B, 2, H, W), on the keyframe's
             grid; zero for a keyframe. None if the method has no lookahead, or needs no motion.
-        next_valid: The same as ``valid`` for it.
+        later_valid: The same as ``valid`` for it.
     """
 
     image: Tensor
     motion: Tensor | None = None
     valid: Tensor | None = None
-    next_motion: Tensor | None = None
-    next_valid: Tensor | None = None
+    later_motion: Tensor | None = None
+    later_valid: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,7 +63,7 @@ class FrameInput:
         return self.image.shape[-2], self.image.shape[-1]
 
     @classmethod
-    def of(cls, clip: ClipBatch, index: int, next_key: int | None = None) -> FrameInput:
+    def of(cls, clip: ClipBatch, index: int, later: int | None = None) -> FrameInput:
         """Take one frame of each of several clips, and the motion of a later one to it."""
 
         def motion(frame: int | None) -> tuple[Tensor | None, Tensor | None]:
@@ -71,7 +71,7 @@ class FrameInput:
                 return None, None
             return clip.motion[:, frame], clip.valid[:, frame, None]  # (B, 2 and 1, H, W)
 
-        return cls(clip.images[:, index], *motion(index), *motion(next_key))
+        return cls(clip.images[:, index], *motion(index), *motion(later))
 
     @classmethod
     def stack(cls, frames: Sequence[FrameInput]) -> FrameInput:
@@ -81,7 +81,7 @@ class FrameInput:
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         """Its parts, in order."""
-        return self.image, self.motion, self.valid, self.next_motion, self.next_valid
+        return self.image, self.motion, self.valid, self.later_motion, self.later_valid
 
     def field(self) -> Tensor:
         """The motion of a method that needs some.

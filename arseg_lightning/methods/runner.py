@@ -196,9 +196,9 @@ class Stream:
     def _with_next(self, planned: PlannedFrame, position: int) -> PlannedFrame:
         """Give a frame that waited the motion of the current one, a keyframe, to it."""
         planned.watch.lap("queue")
-        motion, valid = self._motion.next_field(position, self.device)
+        motion, valid = self._motion.later_field(position, self.device)
         planned.watch.lap("motion")
-        given = replace(planned.given, next_motion=motion, next_valid=valid)
+        given = replace(planned.given, later_motion=motion, later_valid=valid)
         return replace(planned, given=given)
 
     def _plan(self, streamed: SourceFrame) -> tuple[FrameInfo, Plan]:
