@@ -13,11 +13,9 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from arseg_lightning.callbacks import (
-    CompiledNetworks,
     Resume,
     RunCheckpoint,
     RunFolder,
-    WandbPanels,
     WholeCheckpoints,
 )
 from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
@@ -87,8 +85,6 @@ class ExperimentCLI(LightningCLI):
             help="After fit: test; report also segments the first test video.",
         )
         parser.link_arguments("run_dir", "trainer.default_root_dir")
-        parser.add_lightning_class_args(CompiledNetworks, "compile")
-        parser.add_lightning_class_args(WandbPanels, "wandb")
         for name in ("best", "last"):
             parser.add_lightning_class_args(RunCheckpoint, name)
             parser.link_arguments("run_dir", f"{name}.dirpath")

@@ -22,9 +22,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from arseg_lightning.metrics import iou_per_class
+from arseg_lightning.report.motion_quality import label_confusion, warp_label
 from arseg_lightning.report.table_files import write_table
 from arseg_lightning.types import Frame
 from arseg_lightning.video.cache import MotionCache
@@ -32,7 +35,6 @@ from arseg_lightning.video.images import image_files, read_image
 from arseg_lightning.video.live.reencoder import Reencoder
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.motion_file import write_motion
-from arseg_lightning.video.quality import confusion, mean_iou, warp_label
 from arseg_lightning.video.video_motion import VideoMotion
 
 DISTANCES, NUM_CLASSES, FPS, REPEATS = (1, 2, 3, 6, 9, 11), 11, 15, 1
@@ -99,14 +101,15 @@ def _row(way: str, figures: list[float]) -> tuple[str, ...]:
 
 def _miou(motion: VideoMotion, keyframes: Collection[int], labels: Labels) -> list[float]:
     """Of all labels that are warped over each distance."""
-    counts = np.zeros((len(DISTANCES), NUM_CLASSES, NUM_CLASSES + 1), np.int64)
+    counts = torch.zeros((len(DISTANCES), NUM_CLASSES + 1, NUM_CLASSES + 1), dtype=torch.int64)
     for keyframe in sorted(keyframes):
         for count, distance in zip(counts, DISTANCES, strict=True):
             if keyframe + distance < motion.num_frames:
                 field = motion.motion(keyframe + distance, keyframe)
                 warped = warp_label(labels[keyframe], field)
-                count += confusion(warped, labels[keyframe + distance], NUM_CLASSES)
-    return [mean_iou(count) for count in counts]
+                count += label_confusion(warped, labels[keyframe + distance], NUM_CLASSES)
+    mious: list[float] = torch.nanmean(iou_per_class(counts)[:, :NUM_CLASSES], dim=-1).tolist()
+    return mious
 
 
 def _motion(way: str, clip: Path, folder: Path) -> VideoMotion:

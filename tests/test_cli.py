@@ -240,16 +240,15 @@ def test_two_processes_count_every_frame_once(joint_run):
 
 
 def test_training_runs_on_two_processes(tmp_path):
-    """DDP: the first process alone writes to W&B, and shows its panels meanwhile."""
+    """DDP: the first process alone writes to W&B."""
     config = configuration(tmp_path, JOINT, val=driving(50), num_workers=2)
-    flags = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--wandb.every_n_epochs", "1"]
+    flags = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
     flags += ["--trainer.logger", "WandbLogger", "--trainer.logger.save_dir", str(tmp_path)]
     command = [sys.executable, "-m", "arseg_lightning", "fit", "--config", config, *flags]
     done = subprocess.run(command, capture_output=True, text=True, cwd=EXPERIMENTS.parent)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "run" / "last.ckpt").is_file()
-    (run,) = (tmp_path / "wandb").glob("offline-run-*")
-    assert len(list(run.glob("files/media/images/panels/*.png"))) == 2
+    assert len(list((tmp_path / "wandb").glob("offline-run-*"))) == 1
 
 
 def test_help_names_the_commands(capsys):

@@ -1,6 +1,5 @@
 """Errors raised on purpose are messages; any other says its type and its location too."""
 
-import importlib
 import re
 import runpy
 import sys
@@ -122,11 +121,3 @@ def test_what_cannot_be_done_is_said_before_anything_is(tmp_path, command, flag,
     error = caught(main, [command, *without_weights, flag, f"--run_dir={tmp_path / 'run'}"])
     assert plain_message(error).startswith(message)
     assert not (tmp_path / "run").exists()
-
-
-def test_a_package_that_is_not_there_is_named_with_its_remedy():
-    with pytest.raises(ModuleNotFoundError) as error:
-        importlib.import_module("no_such_package.part")
-    message = plain_message(error.value)
-    assert message.startswith("No module named 'no_such_package'\n")
-    assert "`pip install no_such_package`" in message

@@ -63,7 +63,7 @@ OWNERS = {
     "joblib": ("parallel_jobs", "datasets.ray_cluster"),
     "ray": ("datasets.ray_cluster",),
     "optuna": ("sweep",),
-    "pandas": ("report", "bench.measure", "commands.cost", "commands.compare"),
+    "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

@@ -4,7 +4,6 @@ ARSEG_LIGHTNING_REWRITE_GOLDEN=1 rewrites it; read what changed as one who made 
 """
 
 import os
-import re
 import shlex
 from pathlib import Path
 
@@ -29,8 +28,6 @@ FILES = {
     "    network: BiseNet18\n    loss: CrossEntropy\n",
     "unknown_network_key.yaml": "model:\n  class_path: PerFrameTask\n  init_args:\n    network:\n"
     "      class_path: BiSeNet18\n      init_args:\n        pretraind: true\n",
-    "unknown_callback_key.yaml": "trainer:\n  callbacks:\n    - class_path: EarlyStopping\n"
-    "      init_args: {monitor: val/miou, patiense: 3}\n",
     "wrong_item.yaml": "data:\n  augment:\n    scales: [1.0, big]\n",
     "no_yaml.yaml": "model: [1, 2\ndata: {batch_size: 2}\n",
     "a_list.yaml": "- batch_size\n- num_workers\n",
@@ -41,7 +38,6 @@ FILES = {
     "broken_network.py": "from tests.tiny import TinyNet\n\n\nclass Broken(TinyNet):\n"
     "    def features_and_side(self, image, with_side):\n"
     "        return self.heads['depth'](image)\n\n    heads = {}\n",
-    "a_number.yaml": "data: 3\n",
     "nothing_in_it.yaml": "# later\n",
     "data.yaml": "train: SyntheticDriving\nbatch_siz: 3\n",
     "sweep.yaml": "program: fit\nparametrs: {}\n",
@@ -52,29 +48,21 @@ WRONG = {
     "Commands": [
         "",
         "fitt --config good.yaml",
-        "train --config good.yaml",
-        "--trainer.max_epochs 3",
         "fit",
         "predict run",
         "predict run --vdeo a.mp4 --output out",
         "bench --precision float33",
-        "bench --case PSPNet18",
         "bench --case PSPNet81@360x480",
-        "encode video.mp4",
         "cost nothing.yaml",
-        "cost unknown_key.yaml",
         "check-data unknown_key.yaml",
-        "sweep nothing.yaml",
         "sweep sweep.yaml",
         "predict empty --video a.mp4 --output out",
         "report empty",
     ],
     "Configuration files": [
         "fit --config god.yaml",
-        "fit --config empty",
         "fit --config no_yaml.yaml",
         "fit --config a_list.yaml",
-        "fit --config a_number.yaml",
         "fit --config nothing_in_it.yaml",
         "fit --config good.yaml --data data.yaml",
         "fit --config good.yaml --config twice.yaml",
@@ -82,39 +70,29 @@ WRONG = {
         "fit --config good.yaml --config unknown_section.yaml",
         "fit --config unknown_network.yaml",
         "fit --config good.yaml --config unknown_network_key.yaml",
-        "fit --config good.yaml --config unknown_callback_key.yaml",
         "fit --config good.yaml --config wrong_item.yaml",
         "fit --config good.yaml --config variable.yaml",
         "fit --config good.yaml --config interpolation.yaml",
     ],
     "Flags": [
         f"fit {RUN} --max_epochs 3",
-        f"fit {RUN} --trainer.max_epoch 3",
         f"fit {RUN} --model.batch_size 3",
-        f"fit {RUN} --model.ntwork TinyNet",
         f"fit {RUN} --data.batch_size",
         f"fit {RUN} surplus",
     ],
     "Names of classes": [
         f"fit {RUN} --model PerFrameTsk",
-        f"fit {RUN} --model.network BiseNet18",
         f"fit {RUN} --model.network own_network.Net",
         f"fit {RUN} --model.network torch.nn.Linear",
         f"fit {RUN} --model.network no_such_module.Net",
         f"fit {RUN} --model.optimizer AdamX",
-        f"fit {RUN} --model.optimizer torch.optim.Adam --model.optimizer.lrr 0.1",
-        f"fit {RUN} --data.train SyntheticDrivin",
-        f"fit {RUN} --trainer.logger CSVLoger",
         f"fit {RUN} --trainer.callbacks+=EarlyStoping",
     ],
     "Values": [
         f"fit {RUN} --data.augment.crop_size 64",
         f"fit {RUN} --data.batch_size two",
         f"fit {RUN} --data.batch_size 0",
-        f"fit {RUN} --after_fit tst",
-        f"fit {RUN} --model.schedule cosin",
         f"fit {RUN} --trainer.precision 17",
-        f"fit {RUN} --trainer.accelerator gpuu",
         f"fit {RUN} --trainer.devices two",
         f"fit {RUN} --model.resolution_ratio 1.5",
         f"fit {RUN} --model.weights.network nothing.ckpt",
@@ -122,7 +100,6 @@ WRONG = {
     ],
     "While it runs": [
         f"fit {RUN} --trainer.callbacks+=EarlyStopping --trainer.callbacks.monitor=val/mIoU",
-        f"fit {RUN} --best.monitor val/mIoU",
         "fit --config good.yaml",
         f"fit {RUN} --model.network broken_network.Broken",
     ],
@@ -158,12 +135,7 @@ def message(words, folder):
     with pytest.raises(Exception) as stop:  # noqa: PT011
         main(shlex.split(words))
     status = 2 if isinstance(stop.value, CommandError) else 1
-    text = plain_message(stop.value).replace(f"{folder}/", "")
-    return re.sub(r"(?<=names are: )[\w, ]+", sorted_names, text), status
-
-
-def sorted_names(match):
-    return ", ".join(sorted(match[0].split(", ")))
+    return plain_message(stop.value).replace(f"{folder}/", ""), status
 
 
 def document(said):
@@ -187,8 +159,8 @@ def test_wrong_commands_say_what_the_golden_file_says(said):
     assert written == GOLDEN.read_text(encoding="utf-8")
 
 
-def test_a_message_has_at_most_ten_lines_of_this_world(said):
-    long = {words: text for words, (text, _) in said.items() if len(text.splitlines()) > 10}
+def test_a_message_has_at_most_five_lines_of_this_world(said):
+    long = {words: text for words, (text, _) in said.items() if len(text.splitlines()) > 5}
     foreign = ("NestedArg", "Union", "<class", "typing.", "Namespace(", "Traceback", "/tmp")
     dumped = {words: text for words, (text, _) in said.items() if any(f in text for f in foreign)}
     assert (long, dumped) == ({}, {})

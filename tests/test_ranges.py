@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from arseg_lightning.bench import BenchSettings
-from arseg_lightning.callbacks import WandbPanels
 from arseg_lightning.datasets import (
     CamVid,
     Cityscapes,
@@ -116,8 +115,6 @@ TABLE = [
     (BenchSettings, "resolution_ratios", (((), (0.3, 1.0)), ((0.0,), (1.1,), (NAN,)))),
     (BenchSettings, "num_classes", COUNT),
     (BenchSettings, "repeats", COUNT),
-    (WandbPanels, "every_n_epochs", INDEX),
-    (WandbPanels, "num_clips", INDEX),
 ]
 
 

@@ -1,10 +1,9 @@
-"""What a configuration may change about training: precision, accumulation, clipping, compiling."""
+"""What a configuration may change about training: precision, accumulation, clipping."""
 
 import csv
 
 import pytest
 import torch
-import yaml
 
 from arseg_lightning.cli import main
 from tests.test_cli import JOINT, configuration, driving
@@ -86,34 +85,9 @@ def test_gradients_are_clipped(plain):
     assert losses(plain, "clipped") == losses(plain, "plain")
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")  # from torch's own imports
-def test_the_usual_compiler_trains_as_well(plain):
-    fit(plain, "inductor", "--compile.mode", "default", "--trainer.limit_train_batches", "2")
-    assert_same_keys(plain, "inductor")
-    assert losses(plain, "inductor") == pytest.approx(losses(plain, "plain"), rel=1e-3)
-
-
-def test_compiled_networks_leave_checkpoints_and_losses_as_they_are(plain):
-    torch._dynamo.utils.counters.clear()
-    flags = ("--compile.mode", "default", "--compile.backend", "eager")
-    cli = fit(plain, "compiled", *flags)
-    counters = torch._dynamo.utils.counters
-    assert counters["stats"]["unique_graphs"] >= 3
-    assert not counters["graph_break"]
-    assert_same_keys(plain, "compiled")
-    assert losses(plain, "compiled") == pytest.approx(losses(plain, "plain"), rel=1e-5)
-    assert "features_and_side" not in vars(cli.model.method.high_res)
-
-
 def test_synchronised_batch_norms_need_gpus(plain):
     with pytest.raises(ValueError, match=r"trainer\.sync_batchnorm needs GPUs: .* leave it out"):
         fit(plain, "sync", "--trainer.sync_batchnorm", "true", "--trainer.devices", "2")
-
-
-def test_the_record_of_a_run_says_how_it_was_trained(plain):
-    record = yaml.safe_load((plain / "plain" / "fit.yaml").read_text())
-    assert record["compile"] == {"mode": None, "backend": "inductor"}
 
 
 def test_a_schedule_of_torch_is_set_on_the_command_line(plain):

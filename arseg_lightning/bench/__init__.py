@@ -1,7 +1,9 @@
-"""Speed of methods against their baselines and their arithmetic; methods compared on a video."""
+"""Speed of methods against their baselines and their arithmetic; methods compared on frames."""
 
-from arseg_lightning.bench.case import BenchCase, BenchSettings
-from arseg_lightning.bench.compare import Compared, compare_methods
+from arseg_lightning.bench.case import BenchCase, BenchSettings, MethodSet
+from arseg_lightning.bench.compare import compare_methods
+from arseg_lightning.bench.labelled import LabelledStreams
 from arseg_lightning.bench.measure import bench
 
-__all__ = ["BenchCase", "BenchSettings", "Compared", "bench", "compare_methods"]
+__all__ = ["BenchCase", "BenchSettings", "LabelledStreams", "MethodSet", "bench"]
+__all__ += ["compare_methods"]

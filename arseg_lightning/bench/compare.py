@@ -1,109 +1,197 @@
-"""Comparison of several methods on the frames of one video, without labels."""
+"""Comparison of several methods on the same frames: of a video, or of labelled data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from arseg_lightning.cost import MethodCost, method_cost
-from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.methods import Stream, StreamResult, VideoMethod
+from arseg_lightning.bench.case import MethodSet
+from arseg_lightning.cost import method_cost
+from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
+from arseg_lightning.methods import StreamResult, VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
-from arseg_lightning.metrics import Flicker, confusion_matrix, mean_iou
-from arseg_lightning.streaming.stream_statistics import StreamStatistics
+from arseg_lightning.metrics import Flicker, change_interval, confusion_matrix, mean_iou
+from arseg_lightning.tasks.evaluation import Evaluation
+from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live import SourceFrame
 
 __all__ = ["Compared", "compare_methods"]
 
+_BLOCK = 6
+"""Frames in a row that count as one for chance: neighbours are alike."""
 
-@dataclass
+_MOST_BLOCKS = 64
+"""Of more, several are counted together: each is a matrix of the classes for each distance."""
+
+
 class Compared:
-    """What one method did with a video.
+    """What one method did with the frames.
 
     Args:
         name: Its name.
-        cost: What its roles cost.
-        confusion: Pixels by the reference's class (row) and its own (column), (K, K).
-        flicker: How often its labels change where nothing but motion happens.
-        statistics: Keyframes, roles, times.
+        method: The method, on its device, in eval mode.
+        num_classes: Number of classes K.
+        distances: As for :class:`arseg_lightning.tasks.evaluation.Evaluation`.
+        size: Height and width of the frames.
     """
 
-    name: str
-    cost: MethodCost
-    confusion: torch.Tensor
-    flicker: Flicker = field(default_factory=Flicker)
-    statistics: StreamStatistics = field(default_factory=StreamStatistics)
+    def __init__(
+        self,
+        name: str,
+        method: VideoMethod,
+        num_classes: int,
+        distances: int,
+        size: tuple[int, int],
+    ) -> None:
+        self.name, self.num_classes = name, num_classes
+        self.cost = method_cost(method, size)
+        self.evaluation = Evaluation(method, num_classes, distances)
+        # Pixels by the reference's class (row) and its own (column)
+        self.agreement = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+        blank = torch.zeros_like(self.evaluation.metric.confusion)  # (L, K, K)
+        self.blocks: dict[int, Tensor] = defaultdict(blank.clone)  # the labelled ones' pixels
+        self.flicker, self.latencies_ms = Flicker(), list[float]()
+        self._waiting = deque[
+            tuple[EvaluationFrame, Motion | None, int, NDArray[np.uint8] | None]
+        ]()
+        self._warm = set[str]()
 
-    def record(self) -> dict[str, Any]:
-        """Its statistics by name, for tables and files."""
-        known = self.statistics.summary()
-        latency = known["latency_ms"].get("all", {})
-        total = int(self.confusion.sum())
-        return {
-            "method": self.name,
-            "agreement_miou": float(mean_iou(self.confusion)),
-            "agreement_pixels": int(self.confusion.diagonal().sum()) / total if total else 0.0,
+    def add(
+        self,
+        clip: EvaluationClip,
+        motion: Motion | None,
+        block: int,
+        reference: NDArray[np.uint8] | None = None,
+    ) -> list[StreamResult]:
+        """Segment a frame, and count those whose labels came: some methods wait for later frames.
+
+        Args:
+            clip: The frame.
+            motion: Motion to the frame before.
+            block: Its block.
+            reference: The reference's labels, (H, W); None if it is the reference.
+        """
+        self._waiting.append((clip.frames[0], motion, block, reference))
+        results = self.evaluation.add(clip)
+        for result in results:
+            self._count(result, *self._waiting.popleft())
+        return results
+
+    def _count(
+        self,
+        result: StreamResult,
+        frame: EvaluationFrame,
+        motion: Motion | None,
+        block: int,
+        reference: NDArray[np.uint8] | None,
+    ) -> None:
+        own = torch.from_numpy(result.labels)  # (H, W)
+        truth = own if reference is None else torch.from_numpy(reference)
+        self.agreement += confusion_matrix(own, truth, self.num_classes)
+        self.flicker.add(result.labels, motion)
+        if result.roles in self._warm:  # a role's first frame takes longer, once
+            self.latencies_ms.append(result.latency_ms)
+        self._warm.add(result.roles)
+        if frame.label is not None:
+            confusion = confusion_matrix(own, torch.from_numpy(frame.label), self.num_classes)
+            self.blocks[block][self.evaluation.distance(frame, result)] += confusion
+
+    def record(self, reference: Compared) -> dict[str, Any]:
+        """Its figures by name, for tables and files, beside those of the reference."""
+        totals, method = self.evaluation.tally.totals(), self.evaluation.method
+        keyframes = sum(totals.frames[role] for role in method.key_roles)
+        pixels, times = int(self.agreement.sum()), np.array(self.latencies_ms or [math.nan])
+        figures = {
+            **(self._accuracy(reference) if self.blocks else {}),
+            "agreement_miou": float(mean_iou(self.agreement)),
+            "agreement_pixels": int(self.agreement.diagonal().sum()) / max(pixels, 1),
             "flicker": self.flicker.share,
-            "gmacs": self.cost.mean_over(self.statistics.executed, known["frames"]) / 1e9,
-            "mean_ms": latency.get("mean"),
-            "p95_ms": latency.get("p95"),
-            "max_ms": latency.get("max"),
-            "frames": known["frames"],
-            "keyframes": known["keyframes"],
-            "roles": known["roles"],
+            "gmacs": self.cost.mean_over(totals.executed, totals.num_frames) / 1e9,
+            "mean_ms": times.mean().item(),
+            "p95_ms": np.percentile(times, 95).item(),
+            "max_ms": times.max().item(),
+            "frames": totals.num_frames,
+            "keyframes": keyframes if method.key_roles else None,
+        }
+        unknown = {k: None for k, v in figures.items() if isinstance(v, float) and math.isnan(v)}
+        return {"method": self.name, **figures, **unknown, "roles": dict(totals.frames)}
+
+    def _accuracy(self, reference: Compared) -> dict[str, Any]:
+        own, other = self.evaluation.accuracy(), reference.evaluation.accuracy()
+        blocks = (
+            torch.stack([each.blocks[index] for index in sorted(self.blocks)])  # (N, L, K, K)
+            for each in (self, reference)
+        )
+        low, high = change_interval(*blocks)
+        return {
+            "miou": own.miou_mean,
+            "miou_worst": own.miou_min,
+            "change": own.miou_mean - other.miou_mean,
+            "change_low": low,
+            "change_high": high,
+            "labels": sum(own.frames_at_distance),
         }
 
 
 def compare_methods(
-    frames: Iterable[SourceFrame],
-    methods: Mapping[str, VideoMethod],
-    num_classes: int,
-    normalise: Normalisation | None = None,
-    chaining: Chaining = "subpixel",
-    show: Callable[[int], None] = lambda done: None,
-) -> list[Compared]:
+    frames: Iterable[EvaluationFrame],
+    compared: MethodSet,
+    distances: int = 1,
+    device: torch.device = torch.device("cpu"),  # noqa: B008
+    done: Callable[[], object] = lambda: None,
+) -> list[dict[str, Any]]:
     """Run methods side by side on the same frames.
 
     Args:
-        frames: Of one video, as a live source gives them.
-        methods: By name, in eval mode; the first is the reference that others are compared with.
-        num_classes: Number of classes K.
-        normalise: How their networks want their images.
-        chaining: How motion is composed over frames.
-        show: Is told the number of frames that are done.
+        frames: All frames of streams, in their order; a stream's first frame restarts.
+        compared: The methods; the first is what the others are compared with.
+        distances: At how many distances methods without a clock are counted.
+        device: Where they run.
+        done: Called after each frame.
+
+    Returns:
+        The figures of each method by name; accuracies where frames have labels.
 
     Raises:
         ValueError: If there are no frames, or a method cannot be streamed or counted.
     """
-    streams = {name: Stream(method, normalise, chaining) for name, method in methods.items()}
-    found: dict[str, Compared] = {}
+    found, methods, chaining = list[Compared](), compared.methods, compared.chaining
+    blocks: dict[tuple[str, int], int] = {}
     track: MotionTrack | None = None
-    for done, frame in enumerate(frames, start=1):
+    for method in methods.values():
+        method.to(device).eval()
+    for frame in frames:
+        size = frame.streamed.frame.size
         if not found:
-            blank = torch.zeros(num_classes, num_classes, dtype=torch.int64)
-            for name, method in methods.items():
-                cost = method_cost(method, frame.frame.size)
-                has_keyframes = bool(method.key_roles)
-                statistics = StreamStatistics(with_keyframes=has_keyframes)
-                found[name] = Compared(name, cost, blank.clone(), statistics=statistics)
-        if track is None or frame.restart is not None:
-            track, motion = MotionTrack(frame, "previous", False, chaining), None
-        else:
-            track.take(frame)
-            motion = track.to_previous()
-        reference: StreamResult | None = None
-        for name, stream in streams.items():
-            result = stream.push(frame)
-            reference = reference or result
-            truth, own = (torch.from_numpy(each.labels) for each in (reference, result))
-            found[name].confusion += confusion_matrix(own, truth, num_classes)
-            found[name].flicker.add(result.labels, motion)
-            found[name].statistics.add(result)
-        show(done)
+            classes = compared.classes.num_classes
+            found = [Compared(*each, classes, distances, size) for each in methods.items()]
+        track, motion = _follow(track, frame.streamed, chaining)
+        place = frame.name.rpartition("/")[0], frame.streamed.frame.index // _BLOCK
+        block = blocks.setdefault(place, len(blocks)) % _MOST_BLOCKS
+        clip = EvaluationClip([frame], compared.normalise, chaining)
+        reference: NDArray[np.uint8] | None = None
+        for each in found:
+            results = each.add(clip, motion, block, reference)
+            reference = results[0].labels if reference is None else reference
+        done()
     if not found:
-        raise ValueError("the video has no frames that could be compared")
-    return [*found.values()]
+        raise ValueError("there are no frames on which methods could be compared")
+    return [each.record(found[0]) for each in found]
+
+
+def _follow(
+    track: MotionTrack | None, streamed: SourceFrame, chaining: Chaining
+) -> tuple[MotionTrack, Motion | None]:
+    """Take a stream's next frame, or start anew; also its motion to the frame before."""
+    if track is None or streamed.restart is not None:
+        return MotionTrack(streamed, "previous", False, chaining), None
+    track.take(streamed)
+    return track, track.to_previous()

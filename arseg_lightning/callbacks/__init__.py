@@ -1,17 +1,14 @@
 """Callbacks of a run: its folder, records, checkpoints and figures."""
 
 from arseg_lightning.callbacks.checkpoints import GeneratorStates, RunCheckpoint, WholeCheckpoints
-from arseg_lightning.callbacks.compiled import CompiledNetworks
 from arseg_lightning.callbacks.progress import CostLine, EpochLines, Throughput
 from arseg_lightning.callbacks.run_callbacks import run_callbacks
 from arseg_lightning.callbacks.run_folder import Resume, RunFolder, RunRecord
 from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
-from arseg_lightning.callbacks.wandb_panels import WandbPanels
 
 __all__ = [
-    "CompiledNetworks",
     "CostLine",
     "EpochLines",
     "GeneratorStates",
@@ -23,7 +20,6 @@ __all__ = [
     "StopSignal",
     "TestRecord",
     "Throughput",
-    "WandbPanels",
     "WholeCheckpoints",
     "run_callbacks",
 ]

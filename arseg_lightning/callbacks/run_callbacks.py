@@ -59,7 +59,7 @@ def run_callbacks(
 
     Args:
         options: Arguments of the trainer.
-        configured: Callbacks that have a part of the configuration: checkpoints, panels.
+        configured: Callbacks that have a part of the configuration: the checkpoints.
         run_dir: Folder of the run.
     """
     given = as_list(options.get("callbacks"))

@@ -69,7 +69,7 @@ class RunFolder:
             for key in before | now
             if before.get(key, missing) != now.get(key, missing)
             and key not in _NOT_COMPARED
-            and not key.startswith(("trainer.logger", "wandb"))
+            and not key.startswith("trainer.logger")
         ]
         finished = self._finished.is_file()
         if resume == "or_restart" and (finished or changed):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import WandbLogger
 from omegaconf import OmegaConf
 
 from arseg_lightning.callbacks.run_log import tell
@@ -73,6 +74,11 @@ class TestRecord(Callback):
         plot_path = self.run_dir / "miou_over_distance.png"
         result.write(json_path)
         plot_result(result, plot_path)
+        for logger in trainer.loggers:
+            logger.log_metrics({"cost/gmacs_per_frame": result.methods[-1].mean_gmacs})
+            if isinstance(logger, WandbLogger):
+                logger.log_table("test/iou_per_class", *_iou_table(result))
+                logger.log_image("test/miou_over_distance", [str(plot_path)])
         lines = ["", distance_table(result)]
         if any(len(method.roles) > 1 for method in methods):
             lines += ["", roles_table(result)]
@@ -91,6 +97,16 @@ class TestRecord(Callback):
         config: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
         seed = config.get("seed_everything")
         return Provenance.collect(seed if type(seed) is int else None, config)
+
+
+def _iou_table(result: RunResult) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows: the IoU of each class by each method; None where a class has no pixels."""
+    scores = zip(*(method.accuracy.iou_per_class for method in result.methods), strict=True)
+    rows = [
+        [name, *(None if math.isnan(value) else value for value in of_class)]
+        for name, of_class in zip(result.class_names, scores, strict=True)
+    ]
+    return ["class", *(method.name for method in result.methods)], rows
 
 
 def _method_result(

@@ -14,7 +14,7 @@ from arseg_lightning.datasets.check import check_data as check_layouts
 from arseg_lightning.datasets.data_files import named
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.recognise import recognise
-from arseg_lightning.messages import PROGRAM, PlainMessages
+from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages, check_file
 from arseg_lightning.ranges import check_range
 
 __all__ = ["check_data"]
@@ -72,10 +72,10 @@ def _data_section(files: list[Path]) -> ClipDataModule:
             if isinstance(section, str):  # another file, relative to this one
                 section = OmegaConf.load(file.parent / section)
             section = OmegaConf.to_container(section, resolve=True) if section is not None else {}
-            parser.remember(file)
+            check_file(file)
             values = parser.parse_object({"data": section}, values)
         module: ClipDataModule = parser.instantiate_classes(values)["data"]
-    except OmegaConfBaseException as error:
+    except (CommandError, OmegaConfBaseException) as error:
         raise ValueError(f"{', '.join(map(str, files))}: {error}") from error
     return module
 

@@ -24,7 +24,6 @@ def export(
     checkpoint: str | None = None,
     size: str | None = None,
     format: ExportFormat = "onnx",
-    any_batch: bool = False,
     overwrite: bool = False,
     overrides: tuple[str, ...] = (),
 ) -> Contract:
@@ -42,7 +41,6 @@ def export(
         size: Size of the video that the graphs are for, such as 720x960 (height x width); read
             from the test data by default.
         format: onnx, or torch for programs of torch.export.
-        any_batch: Let the graphs take any number of frames at once, instead of one.
         overwrite: Replace a folder that is there already.
         overrides: Settings that win over the configuration.
 
@@ -62,7 +60,6 @@ def export(
         normalise=experiment.data.normalise,
         chaining=experiment.data.store.chaining,
         format=format,
-        any_batch=any_batch,
     )
     contract = export_method(experiment.task.method, output, settings, overwrite)
     print("\n".join(_lines(contract, output)))
@@ -75,9 +72,9 @@ def _lines(contract: Contract, folder: Path) -> Iterator[str]:
         inputs = ", ".join(each.name for each in graph.inputs)
         outputs = ", ".join(each.name for each in graph.outputs)
         yield f"{role}: {path} ({path.stat().st_size / 1e6:.1f} MB), {inputs} -> {outputs}"
-        for check in graph.checks:
+        if (check := graph.agreement) is not None:
             yield (
-                f"  {check.example}: {check.equal_labels:.4%} of the labels equal, scores within "
+                f"  {check.equal_labels:.4%} of the labels equal, scores within "
                 f"{check.scores_difference:.1e} (greatest {check.scores_scale:.2g})"
             )
     size, cycle = size_text(contract.size), len(contract.schedule.cycle)

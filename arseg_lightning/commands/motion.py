@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,12 @@ from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.files import write_atomic
 from arseg_lightning.provenance import Provenance
-from arseg_lightning.report.motion_quality import draw_motion, plot_quality, quality_table
-from arseg_lightning.types import ClassSet
+from arseg_lightning.ranges import check_range
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.encode import EncodeSettings
-from arseg_lightning.video.frame_reader import read_frames
-from arseg_lightning.video.quality import MotionQuality, measure_motion
-from arseg_lightning.video.video_motion import VideoMotion
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["match_labels", "motion"]
 
@@ -37,57 +36,56 @@ def motion(
     motion: MotionSource = "codec",
     output: Path | None = None,
     store: Path = Path("data/cache"),
-) -> MotionQuality:
-    """Measure how well a video's motion warps labels from its keyframes to the frames behind.
+) -> pd.DataFrame:
+    """Measure how well a video's motion warps labels from its keyframes to the frames after them.
 
-    The label of each keyframe, warped by the composed motion vectors, is compared with the own
-    label of each frame up to the next keyframe: mIoU for each distance, next to the keyframe's
-    label left as it is.
+    The keyframe's label, warped by the composed motion and left as it is, is compared with the
+    label of each frame up to the next keyframe: mIoU for each distance.
 
     Args:
         video: The video.
         labels: Folder of PNG labels: one for each frame in the order of the names, or some, named
             after their frame numbers, counted from 0.
         classes: Name of a class set, or path of a YAML file.
-        keyframe_interval: Every so many frames is a keyframe (or the next that is no B-frame), and
-            so is each I-frame.
-        motion: codec takes the video's own vectors; reencode makes an H.264 copy first if the
-            video has none that can be used.
-        output: Folder for the result (JSON) and two pictures; none are written by default.
+        keyframe_interval: Frames from a keyframe to the next; each I-frame is one, too.
+        motion: codec takes the video's own vectors; reencode a copy's if it has none to be used.
+        output: Folder for the result (JSON) and a plot; none are written by default.
         store: Folder of the motion cache and of copies.
 
     Returns:
-        The measurement.
+        The measurement: see ``measure_motion``.
 
     Raises:
         FileNotFoundError: If the video or its labels are missing.
         ValueError: If one of them cannot be used, or the keyframe interval does not fit.
     """
+    # pandas and matplotlib: only those who measure wait for them
+    from arseg_lightning.report.motion_quality import measure_motion
+
     known = class_set(classes)
-    field, path = _field(video, motion, store)
-    if not 2 <= keyframe_interval <= field.num_frames:
-        raise ValueError(
-            f"keyframe_interval is {keyframe_interval}, and {video} has {field.num_frames} "
-            f"frames; give a number from 2 to {field.num_frames}"
-        )
+    clips = ClipStore(store, EncodeSettings(), motion)
+    with tqdm(desc=f"reading {video.name}", unit=" frames", disable=None, leave=False) as bar:
+        path = clips.usable(video, lambda *_: bar.update() and None)
+        clips.cache.ensure(path, lambda *_: bar.update() and None)
+    field = clips.cache.read(path)
+    check_range(2, field.num_frames, keyframe_interval=keyframe_interval)
     keys = keyframes(field.intra_frames, field.num_frames, keyframe_interval, field.anchors)
-    quality = _measure(field, keys, labels, known)
-    print(quality_table(quality))
-    print(f"intra-coded blocks: {100 * quality.intra_share:.1f} % of the predicted frames")
-    print(_source_line(field, path, video))
-    if output is not None:
-        settings = {
-            "video": str(video),
-            "labels": str(labels),
-            "classes": known.name,
-            "keyframe_interval": keyframe_interval,
-            "motion": motion,
-            "measured": str(path),
-            "matching_share": field.evidence.share,
-        }
-        _write(output, quality, settings)
-        _draw(output, path, field, keys)
-        print(f"written to {output}: motion.json, motion.png, field.png")
+    found = match_labels(labels, field.num_frames)
+
+    def label_of(frame: int) -> NDArray[np.uint8] | None:
+        return read_label(found[frame], known, field.size) if frame in found else None
+
+    quality = measure_motion(field, keys, label_of, known.num_classes)
+    settings = {
+        "video": str(video),
+        "labels": str(labels),
+        "classes": known.name,
+        "keyframe_interval": keyframe_interval,
+        "motion": motion,
+        "measured": str(path),
+        "matching_share": field.evidence.share,
+    }
+    _tell(quality, settings, output)
     return quality
 
 
@@ -113,59 +111,32 @@ def match_labels(folder: Path, num_frames: int) -> dict[int, Path]:
                 f"frames, counted from 0, and {folder} has {len(paths)} labels; give one label "
                 f"for each frame, or name labels after their frames"
             )
-        if frame in found:
+        if found.setdefault(frame, path) is not path:
             raise ValueError(
                 f"{path} and {found[frame].name} are both labels of frame {frame}; take one away"
             )
-        found[frame] = path
     return found
 
 
-def _field(video: Path, source: MotionSource, store: Path) -> tuple[VideoMotion, Path]:
-    """The motion of a video, and the file that it belongs to."""
-    clips = ClipStore(store, EncodeSettings(), source)
-    with tqdm(desc=f"reading {video.name}", unit=" frames", disable=None, leave=False) as bar:
-        path = clips.usable(video, lambda *_: bar.update() and None)
-        clips.cache.ensure(path, lambda *_: bar.update() and None)
-    return clips.cache.read(path), path
+def _tell(quality: pd.DataFrame, settings: dict[str, Any], output: Path | None) -> None:
+    """Print the result, and write it with its plot if there is a folder for them."""
+    from arseg_lightning.report.motion_quality import plot_motion
 
-
-def _source_line(field: VideoMotion, used: Path, video: Path) -> str:
-    """Whose motion was measured, and how much of it leads to what looks alike."""
-    share = field.evidence.share
+    print((quality * [1, 100, 100, 100]).to_string(float_format="{:.1f}".format))
+    print("mean: {warped:.1%} warped, {copied:.1%} copied".format_map(quality.mean()))
+    share, path = settings["matching_share"], settings["measured"]
     matching = "no vectors" if share is None else f"{100 * share:.1f} % of the area with vectors"
-    whose = "the video's own" if used == video else f"that of a copy, {used}"
-    return f"motion: {whose}; leads to what looks alike: {matching}"
-
-
-def _measure(field: VideoMotion, keys: list[int], folder: Path, classes: ClassSet) -> MotionQuality:
-    """Warp the labels in a folder along a video's motion."""
-    found = match_labels(folder, field.num_frames)
-
-    def label_of(frame: int) -> NDArray[np.uint8] | None:
-        return read_label(found[frame], classes, field.size) if frame in found else None
-
-    return measure_motion(field, keys, label_of, classes.num_classes)
-
-
-def _write(output: Path, quality: MotionQuality, settings: dict[str, Any]) -> None:
-    """Write the result and its plot."""
+    whose = "the video's own" if path == settings["video"] else f"that of a copy, {path}"
+    print(f"motion: {whose}; leads to what looks alike: {matching}")
+    if output is None:
+        return
     content = {
-        "mean_warped": quality.mean_warped,
-        "mean_copied": quality.mean_copied,
-        **asdict(quality),
-        "absent_classes": "left out of the mean",
+        "mean_warped": quality.warped.mean(),
+        "mean_copied": quality.copied.mean(),
+        "distances": quality.reset_index().to_dict("records"),
         "provenance": asdict(Provenance.collect(config=settings)),
     }
     write_atomic(output / "motion.json", json.dumps(content, indent=1) + "\n")
     title = "{video}, {classes}, L = {keyframe_interval}".format_map(settings)
-    plot_quality(quality, output / "motion.png", title)
-
-
-def _draw(output: Path, video: Path, field: VideoMotion, keys: list[int]) -> None:
-    """Draw the field of the last frame of the first keyframe period."""
-    stop = keys[1] if len(keys) > 1 else field.num_frames
-    keyframe, frame = keys[0], stop - 1
-    image = read_frames(video, [frame])[frame].image
-    title = f"frame {frame}: where it was in keyframe {keyframe} (dark: filled in)"
-    draw_motion(image, field.motion(frame, keyframe), output / "field.png", title)
+    plot_motion(quality, output / "motion.png", title)
+    print(f"written to {output}: motion.json, motion.png")

@@ -13,7 +13,7 @@ from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.reader import ClipReader
 
 __all__ = ["MOST_WAITING", "ClipSpec", "EvaluationPairs", "choose_clips", "every_distance"]
-__all__ += ["keyframes", "may_be_keyframe", "reach", "streams"]
+__all__ += ["every_start", "keyframes", "may_be_keyframe", "reach", "streams"]
 
 EvaluationPairs = Literal["stream", "every_distance"]
 
@@ -127,6 +127,23 @@ def every_distance(
     return clips
 
 
+def every_start(
+    video: int, intra: Sequence[int], keyframe_interval: int, labelled: Sequence[int]
+) -> list[ClipSpec]:
+    """Start a stream at each of the first L frames of a video, and again after each I-frame.
+
+    They run on as in use, and the same labels count as in :func:`every_distance`: those that all
+    of them see, at a distance of its own each.
+    """
+    clips = []
+    for start, stop in pairwise([*intra, max((*labelled, *intra)) + 1]):
+        scored = tuple(f for f in labelled if start + keyframe_interval - 1 <= f < stop)
+        for first in range(start, start + keyframe_interval) if scored else ():
+            shown = tuple(range(first, scored[-1] + 1))
+            clips.append(ClipSpec(video, shown, scored, shown[::keyframe_interval]))
+    return clips
+
+
 def reach(frame: int, intra: Sequence[int]) -> int:
     """How many frames back motion leads: to the last I-frame at or before the frame."""
     before = int(np.searchsorted(np.asarray(intra), frame, side="right"))
@@ -136,7 +153,7 @@ def reach(frame: int, intra: Sequence[int]) -> int:
 def choose_clips(
     reader: ClipReader,
     keyframe_interval: int,
-    pairs: EvaluationPairs | Literal["every_frame"],
+    pairs: EvaluationPairs | Literal["every_frame", "every_start"],
     needs: EvaluationNeeds,
 ) -> list[ClipSpec]:
     """Find the streams of prepared videos that are evaluated, or predicted.
@@ -145,7 +162,7 @@ def choose_clips(
         reader: Reads the videos.
         keyframe_interval: L.
         pairs: Where streams start; ``every_frame``: one a video, of all its frames (of a still,
-            itself alone), in which no label counts.
+            itself alone), in which no label counts; ``every_start``: see :func:`every_start`.
         needs: What the methods need together.
 
     Raises:
@@ -167,6 +184,9 @@ def choose_clips(
             clips += every_distance(
                 index, intra, keyframe_interval, video.labelled, needs.every_frame
             )
+            continue
+        if pairs == "every_start":
+            clips += every_start(index, intra, keyframe_interval, video.labelled)
             continue
         if pairs == "every_frame":
             length = reader.length_of(index)

@@ -13,12 +13,12 @@ from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.datasets.layout import PreparedLayout
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.datasets.published_motion import read_published_motion
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.types import Frame, Motion, size_text
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live.frame import SourceFrame
 from arseg_lightning.video.motion import BlockMotion
-from arseg_lightning.video.published_motion import read_published_motion
 
 __all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame", "PreparedClips"]
 

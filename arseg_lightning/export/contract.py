@@ -26,7 +26,7 @@ __all__ = [
 
 CONTRACT_NAME = "contract.json"
 
-_VERSION = 2
+_VERSION = 3
 
 _MOTION_LAW = {
     "law": "current(p) = reference(p + motion(p))",
@@ -45,14 +45,12 @@ class TensorContract:
     Args:
         name: Its name in the graph.
         dtype: Type of its elements, in NumPy's words.
-        shape: Its shape; an axis with a name instead of a number may have any length.
-        meaning: Its meaning, with its unit.
+        shape: Its shape.
     """
 
     name: str
     dtype: str
-    shape: tuple[int | str, ...]
-    meaning: str
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +58,11 @@ class Agreement:
     """How far a graph agreed with the method that it was made from, at its worst frame.
 
     Args:
-        example: The stream that both were given.
         equal_labels: Share of the pixels with the same class.
         scores_difference: Greatest difference of a score.
         scores_scale: Greatest absolute score.
     """
 
-    example: str
     equal_labels: float
     scores_difference: float
     scores_scale: float
@@ -81,14 +77,14 @@ class GraphContract:
         align_corners: How its scores are brought to the size of the image; None without scores.
         inputs: Its inputs, in order.
         outputs: Its outputs, in order.
-        checks: How far it agreed with the method when it was exported.
+        agreement: How far it agreed with the method when it was exported; None without scores.
     """
 
     file: str
     align_corners: bool | None
     inputs: tuple[TensorContract, ...]
     outputs: tuple[TensorContract, ...]
-    checks: tuple[Agreement, ...]
+    agreement: Agreement | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +106,9 @@ class Contract:
         independent: Whether frames of other roles depend on nothing but their keyframe.
         schedule: Roles of each frame: of those at the start, and of those that repeat.
         graphs: The graphs, by role.
-        versions: Versions of the packages that made the files.
         lookahead: Whether frames between keyframes wait for the later one, which is run before
             them, and whose motion leads to them.
+        versions: Versions of the packages that made the files.
     """
 
     method: str
@@ -128,8 +124,8 @@ class Contract:
     independent: bool
     schedule: RoleCycle
     graphs: dict[str, GraphContract]
+    lookahead: bool
     versions: dict[str, str]
-    lookahead: bool = False
 
     def write(self, folder: Path) -> None:
         """Write the contract into a folder."""
@@ -161,10 +157,12 @@ def read_contract(folder: Path) -> Contract:
         del facts["motion_law"]
         facts["normalisation"] = Normalisation(**facts["normalisation"])
         facts["schedule"] = RoleCycle(**facts["schedule"], repeats=True)
-        kinds = {"inputs": TensorContract, "outputs": TensorContract, "checks": Agreement}
         for role, graph in facts["graphs"].items():
-            parts = {name: tuple(kind(**t) for t in graph[name]) for name, kind in kinds.items()}
-            facts["graphs"][role] = GraphContract(**graph | parts)
+            for name in ("inputs", "outputs"):
+                graph[name] = tuple(TensorContract(**tensor) for tensor in graph[name])
+            agreement = graph.pop("agreement")
+            graph["agreement"] = None if agreement is None else Agreement(**agreement)
+            facts["graphs"][role] = GraphContract(**graph)
         return Contract(**facts)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,16 +13,11 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.export.check import Runner, agreements, examples, require_equal
-from arseg_lightning.export.contract import (
-    Contract,
-    ExportFormat,
-    GraphContract,
-    TensorContract,
-)
+from arseg_lightning.export.check import Runner, agreements, require_equal
+from arseg_lightning.export.contract import Contract, ExportFormat, GraphContract, TensorContract
 from arseg_lightning.export.graphs import RoleGraph
 from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
-from arseg_lightning.export.signature import NEXT, lay_out
+from arseg_lightning.export.signature import lay_out
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.provenance import package_versions
@@ -30,16 +25,6 @@ from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 
 __all__ = ["ExportSettings", "export_method"]
-
-_MEANINGS = {
-    "image": "RGB pixels, 0 to 255, as decoded: not normalised",
-    "motion": "from each pixel to where it was in the reference, in pixels: x right, y down",
-    "valid": "false where no vector led to the reference and motion was filled in",
-    "later_motion": "motion of the next keyframe to this frame, on the keyframe's grid",
-    "later_valid": "valid, of later_motion",
-    "labels": "best class of every pixel",
-    "scores": "logit of every class, on the grid of the network's feature",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +37,6 @@ class ExportSettings:
         normalise: Normalisation of images that the networks were trained with.
         chaining: How motion is composed over frames.
         format: Kind of files.
-        any_batch: Whether the graphs take any number of frames at once, instead of one.
     """
 
     size: tuple[int, int]
@@ -60,7 +44,6 @@ class ExportSettings:
     normalise: Normalisation = field(default_factory=Normalisation)
     chaining: Chaining = "subpixel"
     format: ExportFormat = "onnx"
-    any_batch: bool = False
 
 
 def export_method(
@@ -116,9 +99,8 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
     runners = {
         role: _write(graph, folder / files[role], settings) for role, graph in graphs.items()
     }
-    streams = examples(settings.size, settings.any_batch)
-    checks = agreements(copy.deepcopy(method).eval(), graphs, runners, cycle, streams)
-    require_equal(checks)
+    agreed = agreements(copy.deepcopy(method).eval(), graphs, runners, cycle)
+    require_equal(agreed)
     versions = package_versions("torch")
     if settings.format == "onnx":
         packages = ("onnx", "onnxscript", "onnxruntime")
@@ -127,14 +109,9 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
         role: GraphContract(
             file=files[role],
             align_corners=graph.signature.align_corners,
-            inputs=_tensors(
-                dict(zip(graph.inputs, graph.example(), strict=True)),
-                *(graph, settings.any_batch, f"state: the last {NEXT}{{}} that a graph gave"),
-            ),
-            outputs=_tensors(
-                *(graph.signature.results, graph, settings.any_batch, "state {} from here on")
-            ),
-            checks=checks[role],
+            inputs=_tensors(zip(graph.inputs, graph.example(), strict=True)),
+            outputs=_tensors(graph.signature.results.items()),
+            agreement=agreed.get(role),
         )
         for role, graph in graphs.items()
     }
@@ -159,12 +136,9 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
 
 def _write(graph: RoleGraph, path: Path, settings: ExportSettings) -> Runner:
     """Write a graph, and open the file."""
-    # An example of one frame would fix the number of frames.
-    example = graph.example(2 if settings.any_batch else 1)
-    axes = graph.dynamic_shapes(torch.export.Dim("batch")) if settings.any_batch else None
     try:
         with torch.no_grad():
-            program = torch.export.export(graph, example, dynamic_shapes=axes, strict=False)
+            program = torch.export.export(graph, graph.example(), strict=False)
             if settings.format == "onnx":
                 write_onnx(program, graph, path)
                 return OnnxGraph(path)
@@ -179,18 +153,9 @@ def _write(graph: RoleGraph, path: Path, settings: ExportSettings) -> Runner:
         ) from error
 
 
-def _tensors(
-    likes: Mapping[str, Tensor], graph: RoleGraph, any_batch: bool, state: str
-) -> tuple[TensorContract, ...]:
-    """Describe inputs or outputs of a graph; ``state`` describes a tensor of the state."""
-    found = []
-    for name, like in likes.items():
-        meaning = state.format(name.removeprefix(NEXT))
-        shape: tuple[int | str, ...] = tuple(like.shape)
-        if name in graph.signature.planned:
-            meaning = "made by the method's plan"
-        elif any_batch:
-            shape = ("batch", *shape[1:])
-        dtype = str(like.dtype).removeprefix("torch.")
-        found.append(TensorContract(name, dtype, shape, _MEANINGS.get(name, meaning)))
-    return tuple(found)
+def _tensors(named: Iterable[tuple[str, Tensor]]) -> tuple[TensorContract, ...]:
+    """Describe inputs or outputs of a graph."""
+    return tuple(
+        TensorContract(name, str(like.dtype).removeprefix("torch."), tuple(like.shape))
+        for name, like in named
+    )

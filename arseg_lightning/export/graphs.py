@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -45,13 +43,11 @@ class RoleGraph(nn.Module):
         given = dict(zip(self.inputs, tensors, strict=True))
         if "image" in given:
             given["image"] = normalised(given["image"], self.normalise)
-        parts = self.signature.frame, self.signature.state, self.signature.planned
-        batch = next(t for name, t in given.items() if name not in parts[-1]).shape[0]
-        frame, state, planned = (
-            {name: given[name] if name in given else self._zeros(name, batch) for name in part}
-            for part in parts
+        of_frame, state, planned = (
+            {name: given[name] if name in given else _zeros(like) for name, like in part.items()}
+            for part in (self.signature.frame, self.signature.state, self.signature.planned)
         )
-        output, after = self.method.step(self.role, FrameInput(**frame), state, **planned)
+        output, after = self.method.step(self.role, FrameInput(**of_frame), state, **planned)
         results = named_results(output, after, self.size)
         # An input that is returned under another name is copied: outputs are new tensors.
         return tuple(
@@ -59,23 +55,18 @@ class RoleGraph(nn.Module):
             for each in (results[name] for name in self.outputs)
         )
 
-    def example(self, batch: int = 1) -> tuple[Tensor, ...]:
+    def example(self) -> tuple[Tensor, ...]:
         """Inputs of zeros, in order."""
-        image = torch.zeros(batch, *self.size, 3, dtype=torch.uint8)
-        return tuple(image if name == "image" else self._zeros(name, batch) for name in self.inputs)
-
-    def dynamic_shapes(self, batch: Any) -> tuple[tuple[dict[int, Any], ...]]:
-        """The axis of frames of each input, as torch's exporters want it named."""
-        planned = self.signature.planned
-        return (tuple({} if name in planned else {0: batch} for name in self.inputs),)
-
-    def _zeros(self, name: str, batch: int) -> Tensor:
-        """Zeros like an input of the step; planned tensors have no batch axis."""
-        like = self.signature.given[name]
-        shape = like.shape if name in self.signature.planned else (batch, *like.shape[1:])
-        return torch.zeros(shape, dtype=like.dtype)
+        image = torch.zeros(1, *self.size, 3, dtype=torch.uint8)
+        return tuple(
+            image if name == "image" else _zeros(self.signature.given[name]) for name in self.inputs
+        )
 
 
 def normalised(image: Tensor, normalise: Normalisation) -> Tensor:
     """Pixels as networks want them: uint8 (B, H, W, 3) -> float32 (B, 3, H, W)."""
     return normalise(image.permute(0, 3, 1, 2).to(torch.float32))
+
+
+def _zeros(like: Tensor) -> Tensor:
+    return torch.zeros(like.shape, dtype=like.dtype)

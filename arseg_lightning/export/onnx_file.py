@@ -45,7 +45,6 @@ def write_onnx(program: ExportedProgram, graph: RoleGraph, path: Path) -> None:
             opset_version=OPSET,
             input_names=graph.inputs,
             output_names=graph.outputs,
-            dynamic_shapes=graph.dynamic_shapes("batch"),  # a program has lost the name
             verbose=False,
         )
         if written is None:
@@ -121,8 +120,6 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             # torch 2.13 copies its own trees in a way that it deprecates
             warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)", FutureWarning)
-            # all inputs share the axis of frames, which is meant
-            warnings.filterwarnings("ignore", r".* axis name: batch will not be used", UserWarning)
             yield
     finally:
         logger.setLevel(level)

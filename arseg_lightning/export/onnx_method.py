@@ -108,13 +108,19 @@ class OnnxMethod(VideoMethod):
             ValueError: If the frame is of another size than the graphs, or there is no tensor for
                 one of the graph's inputs.
         """
-        self._check_size(frame.image)
+        image, size = frame.image, self.contract.size
+        if tuple(image.shape) != (1, 3, *size):
+            raise ValueError(
+                f"these graphs take one frame of {size_text(size)} (height x width), got images "
+                f"of shape {tuple(image.shape)}; export for this size "
+                f"(--size {size_text(image.shape[-2:])}) or scale the video"
+            )
         graph, contract = self.graphs[role], self.contract.graphs[role]
         known = {**state, **inputs}
         parts = {name: getattr(frame, name) for name in FRAME[1:]}
         known |= {name: part for name, part in parts.items() if part is not None}
         if "image" in graph.inputs:
-            known["image"] = self.contract.normalisation.undo(frame.image).permute(0, 2, 3, 1)
+            known["image"] = self.contract.normalisation.undo(image).permute(0, 2, 3, 1)
         if missing := [name for name in graph.inputs if name not in known]:
             first = (*self.contract.schedule.start, *self.contract.schedule.cycle)[0]
             raise ValueError(
@@ -140,19 +146,3 @@ class OnnxMethod(VideoMethod):
     def for_inference(self, optimisations: Optimisations) -> VideoMethod:
         """Itself: it was optimised when it was exported."""
         return self
-
-    def _check_size(self, image: Tensor) -> None:
-        """Raise if images are not of the size or number of the graphs."""
-        height, width = self.contract.size
-        if tuple(image.shape[1:]) != (3, height, width):
-            raise ValueError(
-                f"these graphs are for frames of {height}x{width}, got images of shape "
-                f"{tuple(image.shape)}; export for this size (--size {size_text(image.shape[-2:])})"
-                f" or scale the video"
-            )
-        shapes = (each.shape for g in self.contract.graphs.values() for each in g.inputs)
-        if image.shape[0] != 1 and not any(shape[:1] == ("batch",) for shape in shapes):
-            raise ValueError(
-                f"these graphs take one frame at a time, got {image.shape[0]}; "
-                "export with --any_batch true"
-            )

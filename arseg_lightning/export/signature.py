@@ -81,16 +81,12 @@ def lay_out(method: VideoMethod, size: tuple[int, int]) -> tuple[RoleCycle, dict
         ValueError: If the method has no schedule of its own, a role is never reached, or the step
             of a role is not one function of tensors.
     """
-    if method.cycle is None and (method.clock is None or method.clock.period is not None):
-        raise ValueError(
-            f"the roles of {method.name} depend on what frames show, and an export holds a "
-            f"schedule; export a method, or a mode of it, whose roles repeat"
-        )
     if method.cycle is None:
+        clock = "" if method.clock is None else f" (clock {type(method.clock).__name__})"
         raise ValueError(
-            f"the clock {type(method.clock).__name__} of {method.name} looks at frames, and an "
-            f"export holds a schedule; export with a clock that repeats (--model.clock EveryL), "
-            f"and choose the clock again for predict"
+            f"the roles of {method.name} depend on what frames show{clock}, and an export holds a "
+            f"schedule; export a mode of the method, or with a clock, that repeats "
+            f"(--model.clock EveryL), and choose the clock again for predict"
         )
     blank = on_meta(method)
     found: dict[str, Signature] = {}
@@ -164,13 +160,6 @@ def _observe(
     made = {name: tensor for name, tensor in after.items() if tensor is not of_state.get(name)}
     results = named_results(output, made, frame.size)
     reads.ids.update(map(id, results.values()))  # an output under another name is read too
-    names = (*of_frame, *of_state, *planned, *results)
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(
-            f"the step of {method.name} for the role {plan.role} has two tensors called "
-            f"{', '.join(twice)}: state and planned inputs need other names than each other, "
-            f"{', '.join(FRAME)}, labels, scores and {NEXT}NAME"
-        )
     if changed := [name for name, tensor in given.items() if tensor._version]:
         raise ValueError(
             f"the step of {method.name} for the role {plan.role} writes into {', '.join(changed)}; "

@@ -38,11 +38,6 @@ class Cause:
     parser: ArgumentParser | None = None
     owner: str | None = None
 
-    @property
-    def path(self) -> str:
-        """The position in the configuration as dotted keys, without ``init_args``."""
-        return ".".join(word for word in ".".join(self.keys).split(".") if word != "init_args")
-
 
 def find_cause(error: BaseException) -> Cause:
     """Follow an exception to its reason; of a union, down the attempt that got furthest.
@@ -66,28 +61,20 @@ def find_cause(error: BaseException) -> Cause:
     # The parser's own TypeErrors name the key that they come through, one level each.
     key = re.match(r'Parser key "([^"]+)"', str(error)) if isinstance(error, TypeError) else None
     owner = getattr(_variable(error, "adapt_class_type", "val_class"), "__name__", None)
-    return replace(
-        best,
-        keys=(*([key[1]] if key else []), *best.keys),
-        owner=best.owner or owner,
-        value=_variable(error, "apply_config", "value") if best.value is None else best.value,
-    )
+    return replace(best, keys=(*([key[1]] if key else []), *best.keys), owner=best.owner or owner)
 
 
 def _innermost(error: BaseException) -> Cause:
     """The kind of an exception that has no cause, from the function that raised it."""
-    parser = getattr(error, "subcommand_parser", None)
     validating = _variable(error, "validate", "self")
     if missing := _variable(error, "check_required", "missing"):
         return Cause("missing", error, names=tuple(missing), parser=validating)
     if (key := _variable(error, "check_values", "key")) is not None:
-        return Cause("key", error, names=(str(key),), parser=parser or validating)
+        parser = getattr(error, "subcommand_parser", None) or validating
+        return Cause("key", error, names=(str(key),), parser=parser)
     _, is_unknown, rest = str(error).partition("unrecognized arguments: ")
     if is_unknown:
-        flags = [word for word in rest.split() if word.startswith("-")]
-        names = [flag.lstrip("-").rstrip("+").partition("=")[0] for flag in flags]
-        parser = _variable(error, "error", "self")
-        return Cause("key", error, names=tuple(names or rest.split()), parser=parser)
+        return Cause("key", error, names=(rest.split()[0].partition("=")[0],))
     typehint = _variable(error, "adapt_typehints", "typehint")
     if (name := _variable(error, "import_object", "name")) is not None:
         return Cause("class", error, names=(str(name),), typehint=typehint)

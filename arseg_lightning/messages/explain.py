@@ -1,177 +1,140 @@
-"""Messages for refused configurations and command lines."""
+"""One line for a refused configuration or command line: the option, what is wrong, what to do."""
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import get_origin
+from collections.abc import Callable, Iterable, Sequence
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from jsonargparse import ArgumentParser
-from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.messages.cause import Cause
-from arseg_lightning.messages.config_file import ConfigFile, position_of
-from arseg_lightning.messages.words import (
-    base_class,
-    choices,
-    class_names,
-    listed,
-    nearest,
-    type_words,
-)
 
-__all__ = ["Explanation"]
+__all__ = ["explain", "nearest"]
 
 
-class Explanation:
-    """What is wrong, in which file or flag, what may be meant, and what to do.
+def explain(parser: ArgumentParser, cause: Cause) -> str:
+    """What is wrong with which option, the nearest known names, and where to look further.
 
     Args:
         parser: Parser that refuses.
         cause: Why.
-        files: Configuration files that were read.
     """
-
-    def __init__(self, parser: ArgumentParser, cause: Cause, files: Sequence[ConfigFile]) -> None:
-        self.cause = cause
-        self.files = files
-        self.words: Sequence[str] = getattr(parser, "args", None) or []
-        action = parser._subcommands_action
-        inner = action.choices if action else {}
-        asked = next((word for word in self.words if word in inner), "")
-        self.parser = inner.get(asked, parser)
-        self.subcommand: str = getattr(self.parser, "subcommand", "")
-        self.program = str(self.parser.prog).replace(" [options]", "")
-        self.help = f"`{self.program} --help` shows what there is"
-
-    def text(self) -> str:
-        """The message, of at most nine lines."""
-        lines = {
-            "key": self._unknown_key,
-            "class": self._unknown_class,
-            "subclass": self._unknown_class,
-            "missing": self._missing,
-            "type": self._wrong_type,
-            "raised": self._raised,
-        }[self.cause.kind]
-        shown = [line for part in lines() for line in part.splitlines() if line.strip()]
-        return "\n".join(line[:400] for line in shown[:9])
-
-    def _unknown_key(self) -> Iterator[str]:
-        owner, outer = self.cause.owner, _options(self.parser)
-        known = _options(self.cause.parser) if owner and self.cause.parser else outer
-        flags = [word for word in self.words if word.startswith("-")]
-        for name in map(self._bare, self.cause.names[:2]):
-            path = self._path(name)
-            position = self._position(path)
-            # A key of a class is first looked for in the class, then in the whole configuration.
-            near = [self._path(each) for each in nearest(name, known)] or nearest(path, outer)
-            if not owner and "--" in position and not any(name in word for word in flags):
-                yield f"{name}: no option takes this word; a value follows its flag"
-                continue
-            yield f"{position}: there is no such option{f' of {owner}' if owner else ''}"
-            dashes = "--" if position.startswith("--") else ""
-            yield _suggestion([f"{dashes}{each}" for each in near], known if owner else [])
-        yield self.help
-
-    def _unknown_class(self) -> Iterator[str]:
-        name, error, hint = self.cause.names[0], self.cause.error, self.cause.typehint
-        position, base = self._position(self.cause.path), base_class(hint)
-        kind, words = base.__name__ if base else "class", choices(hint)
-        known = class_names(base, of_others=False)
-        if self.cause.kind == "subclass":  # there is one of that name, but of another kind
-            is_abstract = "is abstract" in str(error)
-            yield f"{position}: {name} is {'abstract' if is_abstract else f'no {kind}'}"
-            yield _suggestion([], known)
-        elif "." not in name:
-            yield f"{position}: there is no {kind} called {name}"
-            yield _suggestion(nearest(name, [*words, *class_names(base)]), [*words, *known])
-            yield "a custom class is named by its import path: package.module.Class"
-        else:
-            yield f"{position}: {name} cannot be imported ({type(error).__name__}: {error})"
-            # Either the class's own package is missing, or one that its file imports.
-            package = str(getattr(error, "name", None) or name)
-            if isinstance(error, ModuleNotFoundError) and not name.startswith(package):
-                yield f"its file needs a package that is not installed: pip install {package}"
-            else:
-                yield "a class is named by its import path, package.module.Class; its package is"
-                yield "installed, or in a folder of PYTHONPATH (the current folder is one)"
-
-    def _missing(self) -> Iterator[str]:
-        owner = self.cause.owner
-        parser = self.cause.parser if owner and self.cause.parser else self.parser
-        # Types tell which names there are to choose from.
-        hints = {each.dest: getattr(each, "_typehint", None) for each in parser._actions}
-        flags = {}
-        for name in map(self._bare, self.cause.names):
-            path, is_list = self._path(name), get_origin(hints.get(name)) is list
-            # A list of a command is given by its singular.
-            flags[name] = f"--{path.removesuffix('s') if is_list and '.' not in path else path}"
-        who = f"{self.cause.path} ({owner})" if owner else self.program
-        yield f"{who} needs {' and '.join(flags.values())}"
-        for name, flag in [*flags.items()][:4]:
-            if known := class_names(base_class(hints.get(name)), of_others=False):
-                yield f"{flag} may be {listed(known)}"
-        if self.parser.usage:
-            yield f"usage: {self.parser.usage}"
-            yield self.help
-        else:
-            yield "give it as a flag, or in a YAML file: --config FILE (experiments/ holds some)"
-
-    def _wrong_type(self) -> Iterator[str]:
-        hint, value = self.cause.typehint, self.cause.value
-        if hasattr(value, "val") and hasattr(value, "key"):  # a flag of a class's argument
-            value = value.val
-        yield f"{self._position(self.cause.path)}: {value!r} is not {type_words(hint)}"
-        parts = [hint, *getattr(hint, "__args__", ())]
-        pair = next((part for part in parts if get_origin(part) is tuple), None)
-        if pair is not None and isinstance(value, int | float | str) and ... not in pair.__args__:
-            yield f"for example [{', '.join([str(value)] * len(pair.__args__))}]"
-        if isinstance(value, str):
-            yield _suggestion(nearest(value, choices(hint)), [])
-
-    def _raised(self) -> Iterator[str]:
-        error, path = self.cause.error, self.cause.path
-        if path == "config" and isinstance(self.cause.value, str):
-            yield from _no_file(Path(self.cause.value))
-        elif isinstance(error, OmegaConfBaseException):
-            yield from self._unresolved(error)
-        else:
-            reason = str(error).removeprefix("argument ")
-            yield f"{self._position(path)}: {reason}" if path else reason
-            yield "" if path else self.help
-
-    def _unresolved(self, error: OmegaConfBaseException) -> Iterator[str]:
-        """Of ``${...}`` that leads nowhere: its file and line, unless a flag has it."""
-        reason = str(error).splitlines()[0].rpartition("interpolation: ")[2].strip('"')
-        name = next(iter(re.findall(r"'(.+?)'", reason)), "")
-        positions = [
-            f"{file.name}, line {number}"
-            for file in self.files
-            for number, line in enumerate(file.text.splitlines(), 1)
-            if name and name in line
-        ]
-        position = positions[0] if positions else self._position(self._bare(error.full_key or ""))
-        yield f"{position}: {reason}"
-        if "${oc.env" in "".join([*(file.text for file in self.files), *self.words]):
-            yield f"set the variable, or write a default: ${{oc.env:{name},DEFAULT}}"
-
-    def _path(self, name: str) -> str:
-        return ".".join(part for part in (self.cause.path, self._bare(name)) if part)
-
-    def _bare(self, name: str) -> str:
-        """A key without the subcommand, which no file and no flag has."""
-        return name.removeprefix(f"{self.subcommand}.") if self.subcommand else name
-
-    def _position(self, path: str) -> str:
-        return position_of(path, self.words, self.files) if path else "the command line"
+    words: Sequence[str] = getattr(parser, "args", None) or []
+    action = parser._subcommands_action
+    inner = action.choices if action else {}
+    parser = inner.get(next((word for word in words if word in inner), ""), parser)
+    # Neither files nor flags have the name of the subcommand, and they may leave out init_args.
+    parts = [part for part in ".".join(cause.keys).split(".") if part not in ("init_args", "")]
+    parts = parts[1:] if parts[:1] == [getattr(parser, "subcommand", None)] else parts
+    path = ".".join(parts)
+    more = f"`{str(parser.prog).replace(' [options]', '')} --help` shows what there is"
+    if cause.kind == "key":
+        return _unknown_key(cause, path, parser, more)
+    if cause.kind == "missing":
+        return _missing(cause, path, parser, more)
+    if cause.kind in ("class", "subclass"):
+        return f"{path}: {_wrong_class(cause)}"
+    if cause.kind == "type":
+        return f"{path}: {_wrong_type(cause)}"
+    reason = str(cause.error).strip().removeprefix("argument ")
+    return f"{path}: {reason}" if path else f"{reason}; {more}"
 
 
-def _suggestion(near: Sequence[str], known: Sequence[str]) -> str:
-    if near:
-        return f"nearest: {', '.join(near)}"
-    return f"known: {listed(known)}" if known else ""
+def _unknown_key(cause: Cause, path: str, parser: ArgumentParser, more: str) -> str:
+    name = cause.names[0].removeprefix(f"{getattr(parser, 'subcommand', '')}.")
+    if not name.startswith("-") and not path and cause.parser is None:
+        return f"{name}: no option takes this word; a value follows its flag; {more}"
+    prefix, name = (f"{path}." if path else ""), name.lstrip("-").rstrip("+")
+    # A key of a class is first looked for in the class, then in the whole configuration.
+    near = [prefix + each for each in nearest(name, _options(cause.parser or parser))]
+    near = near or nearest(prefix + name, _options(parser))
+    of = f" of {cause.owner}" if cause.owner else ""
+    found = f"nearest: {', '.join(near)}" if near else more
+    return f"{prefix}{name}: there is no such option{of}; {found}"
+
+
+def _missing(cause: Cause, path: str, parser: ArgumentParser, more: str) -> str:
+    prefix = f"{path}." if path else ""
+    asked = cause.parser if cause.owner and cause.parser else parser
+    hints = {each.dest: getattr(each, "_typehint", None) for each in asked._actions}
+    told = []
+    for name in cause.names:
+        name = name.removeprefix(f"{getattr(parser, 'subcommand', '')}.")
+        known = _class_names(_base_class(hints.get(name)))
+        if get_origin(hints.get(name)) is list:  # a list of a command is given by its singular
+            name = name.removesuffix("s")
+        told.append(f"--{prefix}{name}" + (f" ({_listed(known)})" if known else ""))
+    who = f"{path} ({cause.owner})" if path else str(parser.prog).replace(" [options]", "")
+    return f"{who} needs {' and '.join(told)}, as a flag or in a file (--config FILE); {more}"
+
+
+def _wrong_class(cause: Cause) -> str:
+    name, base = cause.names[0], _base_class(cause.typehint)
+    kind = base.__name__ if base else "class"
+    if cause.kind == "subclass":  # there is one of that name, but of another kind
+        what = "is abstract" if "is abstract" in str(cause.error) else f"is no {kind}"
+        return f"{name} {what}; known: {_listed(_class_names(base))}"
+    if "." in name:
+        return (
+            f"{name} cannot be imported ({type(cause.error).__name__}: {cause.error}); a class is "
+            f"named by its import path, package.module.Class, and its package is installed, or in "
+            f"a folder of PYTHONPATH (the current folder is one)"
+        )
+    known = [*_words(cause.typehint), *_class_names(base)]
+    near = nearest(name, known)
+    found = f"nearest: {', '.join(near)}" if near else f"known: {_listed(known)}"
+    return f"there is no {kind} called {name}; {found}; yours is named package.module.Class"
+
+
+def _wrong_type(cause: Cause) -> str:
+    hint, value = cause.typehint, cause.value
+    if hasattr(value, "val") and hasattr(value, "key"):  # a flag of a class's argument
+        value = value.val
+    if words := _words(hint):
+        return f"{value!r} is not one of {', '.join(words)}"
+    if base := _base_class(hint):
+        return f"{value!r} is not the name of a {base.__name__}"
+    is_union = get_origin(hint) in (Union, UnionType)
+    names = [
+        part.__name__ if inspect.isclass(part) and not get_args(part) else str(part)
+        for part in (get_args(hint) if is_union else [hint])
+    ]
+    kind = re.sub(r"\b\w+[.]", "", " or ".join(names))  # without the modules
+    return f"{value!r} is not {kind.replace('tuple[', 'list[').replace('NoneType', 'null')}"
+
+
+def _words(hint: Any) -> list[str]:
+    """The words that a type takes besides other values."""
+    literals = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
+    words = dict.fromkeys(str(word) for literal in literals for word in get_args(literal))
+    return [*words, *["null"] * (type(None) in get_args(hint))] if words else []
+
+
+def _base_class(hint: Any) -> type | None:
+    """The class whose subclasses a type takes; of a callable, what it returns."""
+    if inspect.isclass(hint) and get_origin(hint) is None:
+        return hint if hint.__module__ not in ("builtins", "pathlib") else None
+    parts = get_args(hint)
+    # Of a callable the arguments come first, as a list, and what it returns comes last.
+    if get_origin(hint) in (Callable, type(Callable)) or (parts and isinstance(parts[0], list)):
+        parts = parts[-1:]
+    return next((found for part in parts if (found := _base_class(part))), None)
+
+
+def _class_names(base: type | None) -> list[str]:
+    """Short names of the classes that can be given for one, as far as they are of its package."""
+    classes: list[type[Any]] = [base] if base else []
+    for each in classes:  # grows by the next generation
+        classes += each.__subclasses__()
+    package = base.__module__.partition(".")[0] if base else ""
+    own = [each for each in classes if each.__module__.partition(".")[0] == package]
+    return sorted(
+        {e.__name__ for e in own if not (inspect.isabstract(e) or e.__name__.startswith("_"))}
+    )
 
 
 def _options(parser: ArgumentParser) -> list[str]:
@@ -179,14 +142,20 @@ def _options(parser: ArgumentParser) -> list[str]:
     return [each.dest for each in parser._actions if each.dest.rpartition(".")[2] not in inner]
 
 
-def _no_file(path: Path) -> Iterator[str]:
-    if path.is_dir():
-        inside = sorted(each.name for each in path.glob("*.y*ml"))
-        yield f"--config {path} is a folder; give a file"
-        yield f"in it: {listed(inside)}" if inside else "there is no YAML file in it"
-        return
-    yield f"--config {path}: there is no such file"
-    if path.parent.is_dir():
-        stems = {each.stem: str(each) for each in path.parent.glob("*.y*ml")}
-        yield _suggestion([stems[stem] for stem in nearest(path.stem, stems)], [])
-    yield "paths start from the current folder; experiments/ holds files to start from"
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three known names, dotted or not, that a user may have meant; the best first."""
+    last = {each: each.rpartition(".")[2] for each in known}
+    close = difflib.get_close_matches(name.rpartition(".")[2], last.values(), 3, cutoff=0.75)
+    likeness = difflib.SequenceMatcher(b=name)
+
+    def unlike(each: str) -> float:
+        likeness.set_seq1(each)
+        return -likeness.ratio()
+
+    return sorted((each for each in last if last[each] in close), key=unlike)[:3]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first twelve names of a list, in one line."""
+    rest = len(names) - 12
+    return ", ".join(names[:12]) + (f" and {rest} more" if rest > 0 else "")

@@ -8,12 +8,10 @@ import sys
 import sysconfig
 from pathlib import Path
 from traceback import extract_tb, walk_tb
-from typing import Any
 
 from arseg_lightning.files import CANNOT_WRITE
 from arseg_lightning.messages.cause import find_cause
 from arseg_lightning.messages.parser import CommandError
-from arseg_lightning.messages.words import listed, nearest
 
 __all__ = ["plain_message", "report"]
 
@@ -57,44 +55,14 @@ def plain_message(error: BaseException) -> str | None:
         return str(error)
     # A parser hides what a constructor raised in its own ValueError.
     error = find_cause(error).error if isinstance(error, ValueError) else error
-    message = _unknown_metric(error) or _with_remedy(error)
-    if not message and _is_meant_for_users(error):
-        message = str(error)
-    return f"{message or _with_location(error)}\n({_VARIABLE}=1 shows where it was raised)"
-
-
-def _with_remedy(error: BaseException) -> str | None:
-    """Of a file that cannot be written and a package that is missing: what to do."""
     if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
-        if error.strerror != os.strerror(error.errno):  # written by us, with a remedy
-            return error.strerror
-        where = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror}{where}: make room, repair the folder, or choose another"
-    if isinstance(error, ModuleNotFoundError) and error.name and "pip install" not in str(error):
-        package = error.name.partition(".")[0]
-        return (
-            f"{error}\nif {package} is a package, `pip install {package}`; if it is a file of "
-            f"yours, start the command in its folder"
-        )
-    return None
-
-
-def _unknown_metric(error: BaseException) -> str | None:
-    """Of a callback that monitors a metric that nobody logs: name it, and those there are."""
-    for frame, _ in walk_tb(error.__traceback__):
-        # Lightning's message does not say which callback it was: it is `self` of the frame.
-        callback = frame.f_locals.get("self")
-        monitor: Any = getattr(callback, "monitor", None) or frame.f_locals.get("monitor_key")
-        metrics = getattr(frame.f_locals.get("trainer"), "callback_metrics", None)
-        if not isinstance(monitor, str) or metrics is None or monitor not in str(error):
-            continue
-        if monitor not in metrics:
-            near = nearest(monitor, metrics)
-            return (
-                f"{type(callback).__name__} monitors {monitor}: there is no such metric\n"
-                f"{f'nearest: {near[0]}; ' if near else ''}logged are {listed(sorted(metrics))}"
-            )
-    return None
+        message = error.strerror or ""
+        if message == os.strerror(error.errno):  # else it was written by us, with a remedy
+            where = f" ({error.filename})" if error.filename else ""
+            message += f"{where}: make room, repair the folder, or choose another"
+    else:
+        message = str(error) if _is_meant_for_users(error) else _with_location(error)
+    return f"{message}\n({_VARIABLE}=1 shows where it was raised)"
 
 
 def _is_meant_for_users(error: BaseException) -> bool:

@@ -3,11 +3,13 @@
 from arseg_lightning.metrics.confusion import confusion_matrix, iou_per_class, mean_iou
 from arseg_lightning.metrics.distance import Accuracy, DistanceAccuracy
 from arseg_lightning.metrics.flicker import Flicker
+from arseg_lightning.metrics.interval import change_interval
 
 __all__ = [
     "Accuracy",
     "DistanceAccuracy",
     "Flicker",
+    "change_interval",
     "confusion_matrix",
     "iou_per_class",
     "mean_iou",

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from arseg_lightning.files import natural_key
 from arseg_lightning.report.result import MethodResult, RunResult
-from arseg_lightning.report.sweep_index import CONFIGS, INDEX_NAME, SweepIndex, overlay_names
 
-__all__ = ["Collection", "Run", "collect", "without_seed"]
+__all__ = ["CONFIGS", "POINT_NAME", "Collection", "Run", "collect", "overlay_names", "without_seed"]
+
+POINT_NAME = "point.json"
+"""What a point of a sweep set, and how it ended, in the point's folder."""
+
+CONFIGS = "config"
+"""The parameter of sweeps whose values are overlays, a file or a list of files, and set no key."""
 
 _SEED = re.compile(r"[-_./\\](?:seed[-_=]?|s)\d+(?=$|[/\\]|\.[a-z]+$)")
 
@@ -80,9 +85,6 @@ def collect(paths: Iterable[Path]) -> Collection:
             problems += [_no_result(run) for run in trained if not any(run.rglob("result*.json"))]
     if not runs:
         raise FileNotFoundError("\n".join(problems) or "name at least one run folder")
-    for folder in filter(Path.is_dir, paths):
-        for index in sorted(folder.rglob(INDEX_NAME)):
-            _name_by_sweep(runs, index, problems)
     # A copied result would count as another seed.
     kept: dict[str, Run] = {}
     for run in sorted(runs.values(), key=lambda run: [*map(natural_key, run.path.parts)]):
@@ -106,6 +108,7 @@ def _read_all(path: Path, problems: list[str]) -> dict[Path, Run]:
         # A folder of seeds is named after its parent: other/seed2 is a run of "other".
         named_after = Path(without_seed(str(folder))).name or folder.name
         name = named_after if is_named else without_seed(file.stem)
+        name = _name_in_sweep(folder) or name
         try:
             if not is_named and file != path:
                 # A JSON file of another content is no broken result.
@@ -131,22 +134,19 @@ def _no_result(folder: Path) -> str:
     )
 
 
-def _name_by_sweep(runs: dict[Path, Run], index: Path, problems: list[str]) -> None:
-    """Name a sweep's runs after what it set, and tell which of its points failed."""
+def _name_in_sweep(folder: Path) -> str | None:
+    """The name of a run by what its sweep set; None if it is no point of one, or not readable."""
     try:
-        points = SweepIndex.read(index).points
-    except ValueError as error:
-        problems.append(f"not readable, left out: {error}")
-        return
-    for point in points:
-        folder = (index.parent / point.run_dir).resolve()
-        if point.status == "failed":
-            problems.append(f"{folder} failed in its sweep: {point.error}")
-        values = dict(point.values)
+        values: dict[str, Any] = json.loads((folder / POINT_NAME).read_text("utf-8"))["values"]
         if CONFIGS in values:
             values[CONFIGS] = overlay_names(values[CONFIGS])
-        short = {key.rpartition(".")[2]: value for key, value in values.items()}
-        shown = [f"{k} {v}" for k, v in short.items() if k not in ("seed", "seed_everything")]
-        for result, run in runs.items():
-            if shown and folder in result.parents:
-                runs[result] = replace(run, name=", ".join(shown))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    short = {key.rpartition(".")[2]: value for key, value in values.items()}
+    return ", ".join(f"{k} {v}" for k, v in short.items() if k not in ("seed", "seed_everything"))
+
+
+def overlay_names(files: str | list[str]) -> str:
+    """The names of a point's overlays without folders and endings; ``none`` if there are none."""
+    listed = [files] if isinstance(files, str) else files
+    return "+".join(Path(file).stem for file in listed) or "none"

@@ -1,44 +1,72 @@
-"""A comparison of methods on one video as a table and as a plot."""
+"""A comparison of methods on the same frames as a table and as a plot."""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from arseg_lightning.report.table_files import gmacs_text, percent_text
 
-__all__ = ["comparison_table", "plot_comparison"]
+__all__ = ["comparison_table", "plot_comparison", "read_comparison"]
 
 
-def comparison_table(figures: pd.DataFrame) -> pd.DataFrame:
-    """Lay figures out as text.
+def read_comparison(path: Path) -> list[dict[str, Any]]:
+    """Read the figures of the methods from a file of the command ``compare``.
+
+    Raises:
+        ValueError: If the file is something else.
+    """
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))["methods"]
+        comparison_table(records)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} is no result of `compare` ({error!r}); run it again") from error
+    return list(records)
+
+
+def comparison_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Lay figures out as text, with accuracies where frames had labels.
 
     Args:
-        figures: A line a method, with the columns of ``arseg_lightning.bench.Compared.record``.
+        records: Of each method, as :func:`arseg_lightning.bench.compare_methods` gives them.
     """
-    milliseconds = {"ms": "mean_ms", "95 %": "p95_ms", "max": "max_ms"}
-    return pd.DataFrame(
-        {
-            "method": figures.method,
-            "agrees (mIoU)": figures.agreement_miou.map(percent_text),
-            "agrees (pixels)": figures.agreement_pixels.map(percent_text),
-            "flicker": figures.flicker.map(lambda share: percent_text(share, 2)),
-            "GMACs": figures.gmacs.map(gmacs_text),
-            **{title: figures[name].map("{:.1f}".format) for title, name in milliseconds.items()},
-            "keyframes": (figures.keyframes / figures.frames).map(percent_text),
-        }
-    )
+    figures = _figures(records)
+    columns = {"method": figures.method}
+    if "miou" in figures:
+        columns |= {"mIoU %": figures.miou.map(percent_text)}
+        columns |= {"worst": figures.miou_worst.map(percent_text)}
+        changes = figures[["change", "change_low", "change_high"]].to_numpy()
+        texts = ["-", *(_change(*change) for change in 100 * changes[1:])]
+        columns |= {f"against {figures.method[0]}": pd.Series(texts)}
+    else:
+        columns |= {"agrees (mIoU)": figures.agreement_miou.map(percent_text)}
+    columns |= {
+        "agrees (pixels)": figures.agreement_pixels.map(percent_text),
+        "flicker": figures.flicker.map(lambda share: percent_text(share, 2)),
+        "GMACs": figures.gmacs.map(gmacs_text),
+    }
+    for title, name in {"ms": "mean_ms", "95 %": "p95_ms", "max": "max_ms"}.items():
+        columns[title] = figures[name].map("{:.1f}".format).where(figures[name].notna(), "-")
+    columns["keyframes"] = (figures.keyframes / figures.frames).map(percent_text)
+    return pd.DataFrame(columns)
 
 
-def plot_comparison(figures: pd.DataFrame, path: Path) -> None:
-    """Draw agreement with the first method, and flicker, over the cost."""
+def plot_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw accuracy, agreement with the first method, and flicker, over the cost."""
     from adjustText import adjust_text
 
-    figure = Figure(figsize=(11, 5), layout="constrained")
+    figures = _figures(records)
     plots = {"agreement_miou": "agreement with the first (mIoU, %)", "flicker": "flicker (%)"}
-    for axes, (column, title) in zip(figure.subplots(1, 2), plots.items(), strict=True):
+    if "miou" in figures:
+        plots = {"miou": "mIoU (%)"} | plots
+    figure = Figure(figsize=(5.5 * len(plots), 5), layout="constrained")
+    for axes, (column, title) in zip(figure.subplots(1, len(plots)), plots.items(), strict=True):
         known = figures[figures[column].notna()]
         axes.scatter(known.gmacs, 100 * known[column])
         points = zip(known.gmacs, 100 * known[column], known.method, strict=True)
@@ -47,3 +75,16 @@ def plot_comparison(figures: pd.DataFrame, path: Path) -> None:
         axes.set(xlabel="GMACs a frame", ylabel=title)
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)
+
+
+def _figures(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """A line a method; numbers that are not known are NaN."""
+    figures = pd.DataFrame(records)
+    numbers = figures.columns.difference(["method", "roles"])
+    return figures.astype(dict.fromkeys(numbers, float))
+
+
+def _change(change: float, low: float, high: float) -> str:
+    """A change in points, and its interval where that is known."""
+    interval = "" if math.isnan(low) else f" ({low:+.1f} to {high:+.1f})"
+    return f"{change:+.1f}{interval}"

@@ -1,72 +1,113 @@
-"""The quality of a stream's motion as a table and as plots."""
+"""How well a stream's motion warps labels: measured, and drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import torch
 from numpy.typing import NDArray
 
-from arseg_lightning.report.frame_images import motion_colours
+from arseg_lightning.metrics import confusion_matrix, iou_per_class
+from arseg_lightning.report.plots import plot_distances
 from arseg_lightning.types import Motion
-from arseg_lightning.video.quality import MotionQuality
+from arseg_lightning.video.video_motion import VideoMotion
 
-__all__ = ["draw_motion", "plot_quality", "quality_table"]
+__all__ = ["label_confusion", "measure_motion", "plot_motion", "warp_label"]
 
-_WHEEL_PIXELS = 101
+Labels = NDArray[np.uint8]
+
+_LEFT_OUT = 255
 
 
-def quality_table(quality: MotionQuality) -> str:
-    """One line a distance, and the mean."""
-    lines = ["distance  frames   warped  copied  filled in"]
-    lines += [
-        f"{entry.distance:8d}  {entry.num_frames:6d}  {100 * entry.miou_warped:7.1f}  "
-        f"{100 * entry.miou_copied:6.1f}  {100 * entry.filled_share:7.1f} %"
-        for entry in quality.distances
-    ]
-    lines.append(
-        f"    mean          {100 * quality.mean_warped:7.1f}  {100 * quality.mean_copied:6.1f}"
+def measure_motion(
+    field: VideoMotion,
+    keyframes: Sequence[int],
+    label_of: Callable[[int], Labels | None],
+    num_classes: int,
+) -> pd.DataFrame:
+    """Warp the label of each keyframe to the frames after it, up to the next keyframe.
+
+    All frames of one distance share one confusion matrix; classes that are absent from it are
+    left out of the mean. Pixels whose own label is void are left out; a void label that is
+    warped onto a class is a miss.
+
+    Args:
+        field: The stream's motion.
+        keyframes: Their indices, ascending.
+        label_of: The label of a frame, uint8 of shape (H, W), with void as any value from
+            ``num_classes`` on; None if it has none.
+        num_classes: Number of classes.
+
+    Returns:
+        A row a ``distance``: ``frames`` that were counted, mIoU of ``warped``
+        labels and of those that are ``copied``, which motion has to beat, and the share of pixels
+        that are ``filled`` in: an intra-coded block is on their way to the keyframe. All in [0, 1].
+
+    Raises:
+        ValueError: If no frame and its keyframe both have a label.
+    """
+    counts: dict[int, torch.Tensor] = {}
+    filled: dict[int, list[float]] = {}
+    for keyframe, stop in pairwise([*keyframes, field.num_frames]):
+        key_label = label_of(keyframe)
+        for frame in range(keyframe + 1, stop) if key_label is not None else ():
+            label = label_of(frame)
+            if key_label is None or label is None or (label >= num_classes).all():
+                continue
+            led, distance = field.motion(frame, keyframe), frame - keyframe
+            candidates = np.stack([warp_label(key_label, led), key_label])  # (2, H, W)
+            found = torch.stack([label_confusion(each, label, num_classes) for each in candidates])
+            counts[distance] = counts.get(distance, 0) + found  # (2, K + 1, K + 1)
+            filled.setdefault(distance, []).append(1 - float(led.valid.mean()))
+    if not counts:
+        some = ", ".join(map(str, keyframes[:3])) + ", ..." * (len(keyframes) > 3)
+        raise ValueError(
+            f"none of the {len(keyframes)} keyframes ({some}) has a label together with a frame "
+            f"after it; label consecutive frames, or choose another keyframe_interval"
+        )
+    distances = sorted(counts)
+    # the last class is void: what is warped from there is a miss of others, and no class to average
+    iou = torch.stack([iou_per_class(counts[each]) for each in distances])[..., :num_classes]
+    warped, copied = torch.nanmean(iou, dim=-1).T.tolist()
+    return pd.DataFrame(
+        {
+            "frames": [len(filled[each]) for each in distances],
+            "warped": warped,
+            "copied": copied,
+            "filled": [float(np.mean(filled[each])) for each in distances],
+        },
+        index=pd.Index(distances, name="distance"),
     )
-    return "\n".join(lines)
 
 
-def plot_quality(quality: MotionQuality, path: Path, title: str) -> None:
+def warp_label(label: Labels, motion: Motion) -> Labels:
+    """Take each pixel's label from the pixel that motion leads to, held inside the frame.
+
+    Shapes:
+        label: (H, W), of the keyframe   returns: (H, W), of the frame
+    """
+    height, width = label.shape
+    x = np.floor(np.arange(width, dtype=np.float32) + motion.xy[0] + 0.5)
+    y = np.floor(np.arange(height, dtype=np.float32)[:, None] + motion.xy[1] + 0.5)
+    rows, columns = y.clip(0, height - 1).astype(np.intp), x.clip(0, width - 1).astype(np.intp)
+    warped: Labels = label[rows, columns]
+    return warped
+
+
+def label_confusion(warped: Labels, label: Labels, num_classes: int) -> torch.Tensor:
+    """Count pixels by their own class and the warped one, (K + 1, K + 1); the last one is void."""
+    predicted, true = (torch.from_numpy(each.astype(np.int64)) for each in (warped, label))
+    true[true >= num_classes] = _LEFT_OUT
+    return confusion_matrix(predicted.clamp(max=num_classes), true, num_classes + 1, _LEFT_OUT)
+
+
+def plot_motion(quality: pd.DataFrame, path: Path, title: str) -> None:
     """Draw the mIoU of warped and of copied labels over the distance to the keyframe."""
-    # pandas and matplotlib: only those who draw wait for them
-    import pandas as pd
-
-    from arseg_lightning.report.plots import plot_distances
-
-    rows = pd.DataFrame(
-        {f"at {each.distance}": [each.miou_warped, each.miou_copied] for each in quality.distances}
-    )
-    rows["miou"] = [quality.mean_warped, quality.mean_copied]
-    names = ("warped by motion", "copied")
-    rows["label"] = [f"{n}: {100 * m:.1f} %" for n, m in zip(names, rows.miou, strict=True)]
+    means = quality[["warped", "copied"]].mean()
+    rows = quality[["warped", "copied"]].T.rename(columns=lambda distance: f"at {distance}")
+    rows = rows.assign(miou=means, label=[f"{n}: {100 * m:.1f} %" for n, m in means.items()])
     plot_distances(rows, path, title)
-
-
-def draw_motion(image: NDArray[np.uint8], motion: Motion, path: Path, title: str) -> None:
-    """Draw a field over its frame of (H, W, 3), with a wheel that explains its colours."""
-    from matplotlib.figure import Figure
-
-    # A few wrong vectors are long: they shall not make all others pale.
-    longest = max(1.0, float(np.percentile(np.hypot(*motion.xy), 99)))
-    blend = image // 2 + motion_colours(motion, longest) // 2
-    height, width = motion.size
-    figure = Figure(figsize=(8, 8 * height / width + 0.5), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(blend)
-    axes.set_axis_off()
-    axes.set_title(title, fontsize="medium")
-    # The wheel shows all vectors up to the longest; it is transparent outside the disc.
-    side = np.linspace(-longest, longest, _WHEEL_PIXELS, dtype=np.float32)
-    xy = np.stack(np.meshgrid(side, side))  # (2, S, S)
-    colours = motion_colours(Motion(xy, np.ones(xy.shape[1:], np.bool_)), longest)
-    opacity = np.where(np.hypot(*xy) <= longest, 255, 0).astype(np.uint8)
-    wheel = np.concatenate([colours, opacity[..., None]], axis=-1)  # (S, S, 4)
-    inset = axes.inset_axes((0.01, 0.01, 0.16, 0.16 * width / height))
-    inset.imshow(wheel, interpolation="nearest")
-    inset.set_axis_off()
-    inset.set_title(f"radius {longest:.0f} px", fontsize="small", color="white", pad=2)
-    figure.savefig(path, dpi=150)

@@ -70,10 +70,12 @@ def load_experiment(
     overrides: Sequence[str],
     command: str,
     trusted: Sequence[str] = (),
+    compared: bool = False,
 ) -> Experiment:
     """Build the experiment of a run, with its weights; for its arguments see :func:`load_run`.
 
-    ``command`` is named in the message if networks have no weights.
+    ``command`` is named in the message if networks have no weights; ``compared`` also builds the
+    methods with files of their own that it is compared with.
     """
     files = [recorded_run(path) for path in paths]
     folder = paths[0] if paths[0].is_dir() else None
@@ -89,7 +91,13 @@ def load_experiment(
                 f"{folder} holds no checkpoint (best.ckpt or last.ckpt): was its training "
                 f"finished? Give one with --checkpoint FILE"
             )
-    experiment = Experiment(files, overrides, weights=True, checkpoint=found, trusted=trusted)
+    experiment = Experiment(
+        *(files, overrides),
+        weights=True,
+        checkpoint=found,
+        trusted=trusted,
+        compared=compared,
+    )
     experiment.task.refuse_random_weights(command, "--checkpoint")
     return experiment
 

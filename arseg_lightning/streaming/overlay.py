@@ -12,10 +12,8 @@ from PIL import Image
 from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.outputs import Output, palette_table
 from arseg_lightning.types import ClassSet
-from arseg_lightning.video.encode import EncodeSettings
-from arseg_lightning.video.fragmented_mp4 import FragmentedWriter
+from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 from arseg_lightning.video.probe import probe
-from arseg_lightning.video.sound import Sound
 
 __all__ = ["OverlayVideo", "overlay"]
 
@@ -50,9 +48,8 @@ class OverlayVideo(Output):
     ) -> None:
         interval = max(1, round(_SECONDS_TO_SEEK * fps))
         settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
-        sound = Sound(sound_of) if sound_of else None
         aspect = probe(sound_of).display_aspect if sound_of else None
-        self.writer = FragmentedWriter(path, settings, sound, aspect)
+        self.writer = VideoWriter(path, settings, aspect, keeps_partial=True, sound_of=sound_of)
         self.classes, self.opacity = classes, opacity
         self._size: tuple[int, int] | None = None
         self._frame_seconds = 1.0 / fps
@@ -84,7 +81,7 @@ class OverlayVideo(Output):
     @property
     def summary(self) -> str:
         """The file, its frames and its sound."""
-        sound = self.writer.sound.summary if self.writer.sound else ""
+        sound = self.writer.sound
         return f"{self.writer.path} ({self.writer.num_frames} frames{sound and f'; {sound}'})"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
+from hashlib import sha256
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -13,21 +14,18 @@ from typing import Any
 import optuna
 from optuna.distributions import CategoricalDistribution
 
-from arseg_lightning.report.sweep_index import CONFIGS, overlay_names
+from arseg_lightning.report.collect import CONFIGS, overlay_names
 from arseg_lightning.sweep.sweep_file import VALUES_MACRO, SweepFile, Values
 
-__all__ = ["MAX_REPEATS", "VALUES_NAME", "Draw", "choose_points", "identity"]
-__all__ += ["point_arguments", "point_name"]
+__all__ = ["MAX_REPEATS", "Draw", "choose_points", "point_arguments", "point_name"]
 
 Draw = dict[str, Any]
 """What Optuna draws for one point, by dotted key; :meth:`SweepFile.values` gives its values."""
 
-VALUES_NAME = "sweep_values.json"
-"""File of what a point sets, in the point's folder."""
-
 MAX_REPEATS = 100
 """Draws in a row of points that are known already, after which a space counts as exhausted."""
 
+_VALUES_NAME = "sweep_values.json"
 _MAX_NAME = 120
 _VARIABLE = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
 
@@ -44,54 +42,51 @@ def choose_points(sweep: SweepFile, count: int | None = None, seed: int = 0) -> 
         seed: Decides random points.
     """
     if sweep.method == "grid":
-        spaces = [each.space for each in sweep.parameters]
+        spaces = sweep.spaces.values()
         axes = [space.choices for space in spaces if isinstance(space, CategoricalDistribution)]
-        keys = [each.key for each in sweep.parameters]
-        return [dict(zip(keys, draw, strict=True)) for draw in islice(product(*axes), count)]
-    space = {each.key: each.space for each in sweep.parameters}
+        draws = (dict(zip(sweep.spaces, draw, strict=True)) for draw in product(*axes))
+        return list(islice(draws, count))
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
-    draws: dict[str, Draw] = {}
+    chosen: list[Draw] = []
     repeats = 0
-    while len(draws) != count and repeats < MAX_REPEATS:
-        draw = study.ask(space).params
-        key = identity(sweep.values(draw))
-        repeats = repeats + 1 if key in draws else 0
-        draws.setdefault(key, draw)
-    return list(draws.values())
+    while len(chosen) != count and repeats < MAX_REPEATS:
+        draw = study.ask(dict(sweep.spaces)).params
+        repeats = repeats + 1 if draw in chosen else 0
+        chosen += [] if repeats else [draw]
+    return chosen
 
 
-def identity(values: Values) -> str:
-    """Text that is the same for the same values of the same types, and for no others."""
-    return json.dumps(values, sort_keys=True)
-
-
-def point_name(sweep: SweepFile, values: Values, taken: Container[str] = ()) -> str:
+def point_name(sweep: SweepFile, values: Values) -> str:
     """A readable folder name: ``point-keyframe_interval=6,resolution_ratio=0.5``.
 
     Constants are left out, and so are the leading parts of keys, as long as each key can still be
-    told from the others.
+    told from the others. What had to be shortened ends in a digest: the same values have the same
+    name, and other values another.
     """
-    keys = [each.key for each in sweep.parameters if each.distribution != "constant"]
-    keys = keys or list(values)
+    keys = [
+        key
+        for key, space in sweep.spaces.items()
+        if not (isinstance(space, CategoricalDistribution) and space.single())
+    ] or list(values)
     for length in range(1, max(key.count(".") for key in keys) + 2):
         short = [".".join(key.split(".")[-length:]) for key in keys]
         if len(set(short)) == len(keys):
             break
-    parts = []
+    parts, is_exact = [], True
     for name, key in zip(short, keys, strict=True):
         value = values[key]
         if key == CONFIGS:
             text = overlay_names(value)
         elif isinstance(value, float) and len(repr(value)) > len("0.0000"):
-            text = f"{value:.4g}"
+            text, is_exact = f"{value:.4g}", False
         else:
-            text = value if isinstance(value, str) else json.dumps(value, separators=("_", ":"))
-            text = re.sub(r"[^\w.+-]+", "_", text).strip("_")
+            whole = value if isinstance(value, str) else json.dumps(value, separators=("_", ":"))
+            text = re.sub(r"[^\w.+-]+", "_", whole).strip("_")
         parts.append(f"{name}={text}")
-    name = ("point-" + ",".join(parts))[:_MAX_NAME]
-    while name in taken:
-        name += "+"
-    return name
+    name = "point-" + ",".join(parts)
+    if is_exact and len(name) <= _MAX_NAME:
+        return name
+    return f"{name[:_MAX_NAME]}-{sha256(json.dumps(values).encode()).hexdigest()[:6]}"
 
 
 def point_arguments(
@@ -106,7 +101,7 @@ def point_arguments(
         extra: More options, which win over those of the command.
     """
     keys = {key: value for key, value in values.items() if key != CONFIGS}
-    file = run_dir / VALUES_NAME
+    file = run_dir / _VALUES_NAME
     file.write_text(json.dumps(keys, indent=1) + "\n", "utf-8")
     words: list[str] = []
     for word in command[command.index("arseg_lightning") + 1 :]:

@@ -1,37 +1,60 @@
-"""Runs the points of a sweep, several at once if asked to, and resumes what was stopped."""
+"""Runs the points of a sweep, and resumes what was stopped."""
 
 from __future__ import annotations
 
 import csv
+import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import optuna
+from optuna.distributions import distribution_to_json
+from optuna.trial import TrialState
 
-from arseg_lightning.report.sweep_index import SweepIndex, SweepPoint
-from arseg_lightning.sweep.points import point_arguments
-from arseg_lightning.sweep.process import Process, Slot, stop_all
-from arseg_lightning.sweep.study import SweepStudy
-from arseg_lightning.sweep.sweep_file import SweepFile
+from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
+from arseg_lightning.report.collect import POINT_NAME
+from arseg_lightning.sweep.points import (
+    MAX_REPEATS,
+    Draw,
+    choose_points,
+    point_arguments,
+    point_name,
+)
+from arseg_lightning.sweep.process import run_program
+from arseg_lightning.sweep.sweep_file import SweepFile, Values
 
-__all__ = ["LOG_NAME", "run_sweep"]
+__all__ = ["LOG_NAME", "Point", "run_sweep"]
 
 LOG_NAME = "log.txt"
 """Output of a point's run, in the point's folder."""
 
+_SECONDS_FOR_OTHERS = 60  # to write: SQLite's own five are few on a shared disk
 
-class _Run(NamedTuple):
-    """A point that runs."""
 
-    trial: optuna.Trial
-    point: SweepPoint
-    slot: Slot
-    process: Process
+@dataclass(slots=True)
+class Point:
+    """One run of a sweep, and how it ended, as its ``point.json`` says."""
+
+    folder: Path
+    values: Values
+    record: dict[str, Any] = field(default_factory=dict)  # error, seconds, metric; empty before
+
+    @property
+    def error(self) -> str | None:
+        """Last line of what the run said, if it failed."""
+        return self.record.get("error")
+
+    @property
+    def metric(self) -> float | None:
+        """The sweep's metric, if the run's logs hold it."""
+        return self.record.get("metric")
 
 
 def run_sweep(
@@ -39,14 +62,14 @@ def run_sweep(
     run_dir: Path,
     count: int | None = None,
     seed: int = 0,
-    extra: tuple[str, ...] = (),
-    slots: Sequence[Slot] = (Slot(),),
+    extra: Sequence[str] = (),
     say: Callable[[str], None] = print,
-) -> SweepIndex:
+) -> list[Point]:
     """Run all points that are not done yet; one that fails does not keep the others from running.
 
     Any number of processes may work on a folder at once. A point that was running in one that was
-    stopped, in any way, resumes after its last epoch.
+    stopped, in any way, resumes after its last epoch. The points are trials of an Optuna study:
+    ``optuna-dashboard sqlite:///RUN_DIR/study.db`` shows them.
 
     Args:
         sweep: The sweep.
@@ -54,69 +77,173 @@ def run_sweep(
         count: How many points; by default the file's ``run_cap``, or the whole grid.
         seed: Decides which points are drawn.
         extra: More options for each point's command.
-        slots: Each runs one point at a time.
         say: Receives lines about the progress.
 
+    Returns:
+        The points that have ended, in their order.
+
     Raises:
-        ValueError: As :class:`~arseg_lightning.sweep.study.SweepStudy` does.
+        ValueError: If a folder holds a point with another command or other values, or it is not
+            said how many points are to be drawn.
     """
+    count = sweep.count if count is None else count
+    if count is not None and count < 1:
+        raise ValueError(f"count is {count}; give at least 1")
+    if count is None and sweep.method != "grid":
+        raise ValueError(
+            f"{sweep.path} has method {sweep.method}, which has no end; say how many points "
+            f"with --count N, or with run_cap: N in the file"
+        )
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress is said below
-    free, running, seconds = list(slots), list[_Run](), list[float]()
-    with closing(SweepStudy(sweep, run_dir, count, seed, extra)) as study:
-        done = sum(point.status == "done" for point in study.index().points)
-        note = f", {done} of them done already" if done else ""
-        say(f"{study.total} points in {run_dir}{note}")
-        for folder in study.left_out():
-            say(f"no longer in {sweep.path}, left as it is: {folder}")
-        try:
-            while True:
-                # All are started and waited for in one thread: a process ends with its thread.
-                while free and (claimed := study.claim()) is not None:
-                    trial, point = claimed
-                    points = study.index().points
-                    ended = sum(each.status in ("done", "failed") for each in points)
-                    left = _time_left(study.total - ended - len(running), len(slots), seconds)
-                    number = [each.run_dir for each in points].index(point.run_dir) + 1
-                    slot = free.pop(0)
-                    where = "" if slot.device is None else f" on device {slot.device}"
-                    say(f"point {number} of {study.total}{where}: {point.run_dir}{left}")
-                    process = _started(sweep, point, run_dir / point.run_dir, extra, slot)
-                    running.append(_Run(trial, point, slot, process))
-                if not running:
-                    return study.index()
-                while not any(run.process.has_ended for run in running):
-                    time.sleep(0.1)
-                for run in [run for run in running if run.process.has_ended]:
-                    running.remove(run)
-                    free.append(run.slot)
-                    seconds.append(run.process.seconds)
-                    say(_finished(study, run, run_dir / run.point.run_dir, sweep.metric))
-        except BaseException:  # also Ctrl-C
-            stop_all([run.process for run in running])
-            raise
+    with closing(_Points(sweep, run_dir, count, seed, extra)) as points:
+        say(f"{points.total} points in {run_dir}, {len(points.ended())} of them done already")
+        while (claimed := points.claim()) is not None:
+            point, trial, lock = claimed
+            say(f"{point.folder.name}")
+            start = time.monotonic()
+            try:
+                error = _run(sweep, point, extra)
+                points.finish(point, trial, error, time.monotonic() - start)
+            finally:
+                lock.release()
+            how = f"failed: {point.error}; log: {point.folder / LOG_NAME}" if error else "done"
+            done = len(points.ended())
+            say(f"  {how}, after {point.record['seconds']:.0f} s ({done} of {points.total} done)")
+        return points.ended(with_failed=True)
 
 
-def _started(
-    sweep: SweepFile, point: SweepPoint, folder: Path, extra: Sequence[str], slot: Slot
-) -> Process:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "result.json").unlink(missing_ok=True)  # of an earlier attempt
-    if (folder / "fit.yaml").is_file():
-        is_resumed = point.status == "interrupted"
-        extra = [*extra, "--resume=or_restart" if is_resumed else "--overwrite=true"]
-    words = point_arguments(sweep.command, point.values, folder, extra)
+class _Points:
+    """Points that are handed out one by one to all processes that work on the sweep's folder.
+
+    A point's folder says how it ended; its lock, that somebody works on it. The study is what
+    Bayesian search learns from.
+    """
+
+    def __init__(
+        self, sweep: SweepFile, run_dir: Path, count: int | None, seed: int, extra: Sequence[str]
+    ) -> None:
+        self._sweep, self._run_dir = sweep, run_dir
+        self._command, self._started = [*sweep.command, *extra], time.time()
+        # What Bayesian search draws depends on how the points before it ended.
+        self._draws = None if sweep.method == "bayes" else choose_points(sweep, count, seed)
+        self.total = (count or 0) if self._draws is None else len(self._draws)
+        # Optuna's search spaces are fixed: a changed sweep has another study in the same file.
+        space = {key: distribution_to_json(each) for key, each in sweep.spaces.items()}
+        digest = sha256(json.dumps([space, sweep.metric, sweep.maximize]).encode()).hexdigest()
+        with _locked(run_dir):
+            self._storage = optuna.storages.RDBStorage(
+                f"sqlite:///{run_dir / 'study.db'}",
+                engine_kwargs={"connect_args": {"timeout": _SECONDS_FOR_OTHERS}},
+            )
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=f"{sweep.path.stem}-{digest[:8]}",
+                direction="maximize" if sweep.maximize else "minimize",
+                load_if_exists=True,
+            )
+        # The same seed would draw the same points again in each process.
+        trials = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = optuna.samplers.TPESampler(seed=seed + trials)
+
+    def close(self) -> None:
+        """Close the study's file."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    def claim(self) -> tuple[Point, optuna.Trial, FileLock] | None:
+        """Lock the next point that has to run, and start its trial; None if there is none left."""
+        with _locked(self._run_dir):  # no point is handed out twice
+            for draw in self._known():
+                point = self._read(draw)
+                if not self._is_due(point):
+                    continue
+                try:
+                    lock = lock_file(point.folder / ".point.lock")
+                except LockedElsewhere:
+                    continue
+                for stale in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                    if stale.params == draw:
+                        self._study.tell(stale.number, state=TrialState.FAIL)
+                self._study.enqueue_trial(draw)
+                return point, self._study.ask(dict(self._sweep.spaces)), lock
+            for _ in range(MAX_REPEATS if len(self._known()) < self.total else 0):  # bayes
+                known, trial = self._known(), self._study.ask(dict(self._sweep.spaces))
+                if trial.params not in known:
+                    point = self._read(trial.params)
+                    return point, trial, lock_file(point.folder / ".point.lock")
+                self._study.tell(trial, state=TrialState.FAIL)
+        return None
+
+    def finish(self, point: Point, trial: optuna.Trial, error: str | None, seconds: float) -> None:
+        """Note how a point ended; Bayesian search fails without its metric."""
+        metric = _logged(point.folder, self._sweep.metric) if self._sweep.metric else None
+        is_measured = metric is not None and not math.isnan(metric)
+        if error is None and self._sweep.method == "bayes" and not is_measured:
+            error = f"its logs hold no {self._sweep.metric}, which bayes needs; add a CSVLogger"
+        if error is None and is_measured:
+            self._study.tell(trial, metric)
+        else:  # Optuna has no state for a success without a value: it counts as pruned
+            self._study.tell(trial, state=TrialState.FAIL if error else TrialState.PRUNED)
+        point.record = {"values": point.values, "command": self._command, "error": error}
+        point.record |= {"seconds": round(seconds, 1), "ended": time.time()}
+        point.record["metric"] = metric if is_measured else None
+        write_atomic(point.folder / POINT_NAME, json.dumps(point.record, indent=1) + "\n")
+
+    def ended(self, with_failed: bool = False) -> list[Point]:
+        """The points that are done, also those that failed if that is wanted."""
+        points = map(self._read, self._known())
+        return [each for each in points if each.record and (with_failed or not each.error)]
+
+    def _known(self) -> list[Draw]:
+        """All points that are chosen, or were drawn so far, in their order."""
+        if self._draws is not None:
+            return self._draws
+        drawn: list[Draw] = []
+        for trial in self._study.get_trials(deepcopy=False):
+            if len(trial.params) == len(self._sweep.spaces) and trial.params not in drawn:
+                drawn.append(trial.params)
+        return drawn
+
+    def _read(self, draw: Draw) -> Point:
+        values = self._sweep.values(draw)
+        point = Point(self._run_dir / point_name(self._sweep, values), values)
+        record = point.folder / POINT_NAME
+        if record.is_file():
+            point.record = json.loads(record.read_text("utf-8"))
+            for name, now in (("command", self._command), ("values", values)):
+                if point.record[name] != now:
+                    raise ValueError(
+                        f"{point.folder} is a point whose {name} was {point.record[name]}, now "
+                        f"{now}; give another --run_dir, or delete it"
+                    )
+        return point
+
+    def _is_due(self, point: Point) -> bool:
+        """Whether a point has not run, or failed before this process began: then once more."""
+        if not point.error:
+            return not point.record
+        return bool(point.record["ended"] < self._started)
+
+
+@contextmanager
+def _locked(run_dir: Path) -> Iterator[None]:
+    """Keep the folder's other processes waiting."""
+    lock = lock_file(run_dir / "study.lock", wait=True)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _run(sweep: SweepFile, point: Point, extra: Sequence[str]) -> str | None:
+    for name in ("result.json", POINT_NAME):  # of an earlier attempt
+        (point.folder / name).unlink(missing_ok=True)
+    if (point.folder / "fit.yaml").is_file():
+        # What failed starts again; what was interrupted has no record, and goes on.
+        extra = [*extra, "--overwrite=true" if point.record else "--resume=or_restart"]
+    words = point_arguments(sweep.command, point.values, point.folder, extra)
     command = [sys.executable, "-m", "arseg_lightning", *words]
-    return Process(command, folder / LOG_NAME, slot.environment)
-
-
-def _finished(study: SweepStudy, run: _Run, folder: Path, metric: str | None) -> str:
-    """Note how a point ended; returns the line that says so."""
-    seconds, measured = run.process.seconds, _logged(folder, metric) if metric else None
-    error = study.finish(run.trial, run.process.error, seconds, measured)
-    study.index()
-    if error is None:
-        return f"  {folder.name}: done in {_duration(seconds)}"
-    return f"  {folder.name}: failed after {_duration(seconds)}: {error}; log: {folder / LOG_NAME}"
+    return run_program(command, point.folder / LOG_NAME)
 
 
 def _logged(run_dir: Path, name: str) -> float | None:
@@ -128,15 +255,3 @@ def _logged(run_dir: Path, name: str) -> float | None:
         if values:
             return float(values[-1])
     return None
-
-
-def _time_left(to_start: int, slots: int, seconds: Sequence[float]) -> str:
-    """Estimate from rounds of all slots, each as long as points before were."""
-    if not seconds:
-        return ""
-    rounds = math.ceil(to_start / slots)
-    return f" (about {_duration(rounds * sum(seconds) / len(seconds))} left)"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -27,7 +27,7 @@ from arseg_lightning.metrics import Accuracy, DistanceAccuracy
 from arseg_lightning.types import Frame
 from arseg_lightning.video.live.frame import SourceFrame
 
-__all__ = ["Evaluation", "Tally", "Totals", "evaluation_needs", "push"]
+__all__ = ["Evaluation", "Tally", "Totals", "counted_distances", "evaluation_needs", "push"]
 
 
 class Evaluation:
@@ -67,17 +67,18 @@ class Evaluation:
             self.tally.note(results[-1])
             if frame.label is None:
                 continue
-            distance = frame.distance
-            if self.method.most_distance is not None:  # its own keyframes, wherever they came
-                distance = results[-1].distance
-            elif self.distances == 1:  # all frames count together
-                distance = 0
             labels, truth = (
                 torch.from_numpy(each)[None].to(self.metric.device)  # (1, H, W)
                 for each in (results[-1].labels, frame.label)
             )
-            self.metric.update(labels, truth, distance)
+            self.metric.update(labels, truth, self.distance(frame, results[-1]))
         return results
+
+    def distance(self, frame: EvaluationFrame, result: StreamResult) -> int:
+        """The distance to the keyframe at which a frame counts."""
+        if self.method.most_distance is not None:  # its own keyframes, wherever they came
+            return result.distance
+        return frame.distance if self.distances > 1 else 0  # or all frames count together
 
     def end(self) -> None:
         """Release the last stream, whose frames and kernels cannot be copied."""
@@ -97,6 +98,21 @@ def push(stream: Stream, frame: EvaluationFrame) -> StreamResult:
         kind = "I" if step is None else "P"
         stream.pass_over(SourceFrame(Frame(0, 0.0, kind, blank), step))
     return stream.push(streamed)
+
+
+def counted_distances(
+    methods: Iterable[VideoMethod], keyframe_interval: int, every_distance: bool
+) -> int:
+    """Number of distances at which methods without a clock are counted beside the others.
+
+    Args:
+        methods: All that are evaluated.
+        keyframe_interval: L.
+        every_distance: Whether streams start at each distance before a label: then all methods
+            are shown those.
+    """
+    has_clock = any(method.clock is not None for method in methods)
+    return keyframe_interval if has_clock or every_distance else 1
 
 
 def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> EvaluationNeeds:

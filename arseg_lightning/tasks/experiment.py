@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser
-from omegaconf.errors import OmegaConfBaseException
 
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.messages import PROGRAM, PlainMessages
+from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
 from arseg_lightning.tasks.trusted import (
@@ -33,7 +32,7 @@ _WITHOUT_MEANING = (
     *("after_fit", "best", "ckpt_path", "compile", "last", "overwrite", "resume", "run_dir"),
     *("return_predictions", "seed_everything", "trainer", "verbose", "wandb", "weights_only"),
 )
-"""Keys of an experiment that do not decide what its methods are."""
+"""Keys that do not decide what its methods are; older runs have ``compile`` and ``wandb``."""
 
 
 class Experiment:
@@ -48,6 +47,8 @@ class Experiment:
         checkpoint: The checkpoint of a run; weights that the configuration names are left out.
         trusted: Packages of the user's own that the files may name; those of classes that the
             overrides name are trusted too.
+        compared: Whether compared methods with files of their own are built beside a checkpoint,
+            which does not hold them.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -63,6 +64,7 @@ class Experiment:
         weights: bool = False,
         checkpoint: Path | None = None,
         trusted: Sequence[str] = (),
+        compared: bool = False,
     ) -> None:
         self.names = ", ".join(map(str, configs))
         trusted = [*trusted, *named_on_command_line(overrides)]
@@ -82,15 +84,15 @@ class Experiment:
                 refuse_untrusted(content[part], self.names, trusted)
             model = content["model"].get("init_args") or {}
             if checkpoint is not None:
-                leave_out_files(model)
+                leave_out_files(model, compared="load" if compared else "drop")
             elif not weights:  # to count, shapes are enough
                 leave_out_files(model, compared="empty")
             leave_out_pretrained(model)
             # On the device "meta", networks of any size are built at once and take no memory.
             with nullcontext() if weights else torch.device("meta"):
                 built = parser.instantiate_classes(content)
-        except OmegaConfBaseException as error:
-            raise ValueError(f"{self.names}: {error}") from error
+        except CommandError as error:
+            raise CommandError(f"{self.names}: {error}") from error
         self.data: ClipDataModule = built["data"]
         self.task: VideoTask = built["model"]
         if checkpoint is None:

@@ -18,7 +18,7 @@ from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.distributed import is_distributed
 from arseg_lightning.methods import MethodFactory, VideoMethod
 from arseg_lightning.ranges import check_range, check_words
-from arseg_lightning.tasks.evaluation import Evaluation, evaluation_needs
+from arseg_lightning.tasks.evaluation import Evaluation, counted_distances, evaluation_needs
 from arseg_lightning.tasks.method_module import MethodModule
 from arseg_lightning.tasks.optimisation import (
     Interval,
@@ -229,10 +229,8 @@ class VideoTask(MethodModule):
         for method in methods.values():
             method.eval()  # Lightning does so for what is part of this module only
         data = getattr(self.trainer, "datamodule", None)
-        has_clock = any(method.clock is not None for method in methods.values())
-        # Then streams are started at each distance before a label, whatever the method.
         every = self.trainer.testing and getattr(data, "test_pairs", "") == "every_distance"
-        distances = self.keyframe_interval if has_clock or every else 1
+        distances = counted_distances(methods.values(), self.keyframe_interval, every)
         self.evaluations = {
             name: Evaluation(method, self.num_classes, distances, self.weights_dtype)
             for name, method in methods.items()

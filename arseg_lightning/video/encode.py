@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self, cast
+from typing import Self, cast
 
 import av
 import numpy as np
@@ -23,6 +25,7 @@ from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encoders import EncodeSettings, encoder_options
 from arseg_lightning.video.errors import CannotWriteVideo, VideoError
 from arseg_lightning.video.probe import file_name, probe
+from arseg_lightning.video.sound import Sound
 
 __all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "reencode"]
 
@@ -39,6 +42,17 @@ _MAX_PIXEL_ASPECT = 255  # some players read numerator and denominator as bytes
 _BT601, _LIMITED = 6, 1  # what swscale converts RGB to; written so that players need not guess
 
 
+# With its index at the start, a file that is cut off later can be read up to the cut.
+_WHOLE_MP4 = {"movflags": "+faststart"}
+# FFmpeg writes a fragment a second, and makes an ordinary file of them at the end. A second is also
+# how long frames wait for sound that comes later.
+_GROWING_MP4 = {
+    "movflags": "hybrid_fragmented",
+    "frag_duration": "1000000",
+    "max_interleave_delta": "1000000",
+}
+
+
 class VideoWriter:
     """Writes frames to a video file, which appears when it is complete and not before.
 
@@ -50,37 +64,53 @@ class VideoWriter:
         path: The file; its ending decides the container, ``.mp4`` for instance.
         settings: How to encode.
         display_aspect: Width by height that frames are shown with; by default pixels are square.
+        keeps_partial: Whether a block that fails leaves a video of the frames written so far (on
+            a full disk, of the complete seconds), and a process that is killed the same under a
+            hidden name beside the file; for ``.mp4``.
+        sound_of: A video file whose sound is copied, up to each frame's time, as far as MP4 can
+            hold it; frames then need times.
 
     Raises:
         CannotWriteVideo: If the file cannot be written, by ``with``, :meth:`write` or at the end.
         VideoError: If frames differ in size or go back in time, or there is none.
     """
 
-    _after_failure: ClassVar[str] = "nothing of it is left"
-
     def __init__(
-        self, path: Path | str, settings: EncodeSettings, display_aspect: Fraction | None = None
+        self,
+        path: Path | str,
+        settings: EncodeSettings,
+        display_aspect: Fraction | None = None,
+        *,
+        keeps_partial: bool = False,
+        sound_of: Path | None = None,
     ) -> None:
         self.path = Path(path)
         self.settings = settings
         self.display_aspect = display_aspect
+        self.keeps_partial = keeps_partial
+        self.sound_of = sound_of
         self.num_frames = 0
         self._ticks = -1
         self._time_base = 1 / settings.frame_rate
         self._size: tuple[int, ...] = ()
         self._encoder: tuple[OutputContainer, VideoStream] | None = None
+        self._sound: Sound | None = None
         self._partial = partial_path(self.path)
-        self._target: Any = file_name(self._partial)
-        self._format: str | None = None
-        self._options: dict[str, str] = {}
-        if self.path.suffix in (".mp4", ".m4v", ".mov"):
-            # With its index at the start, a file that is cut off later can be read up to the cut.
-            self._options["movflags"] = "+faststart"
+        if keeps_partial and self.path.suffix != ".mp4":
+            raise VideoError(f"a video that grows as it is written is an .mp4, got {self.path}")
+
+    @property
+    def sound(self) -> str:
+        """What became of the sound; empty if there is none."""
+        return self._sound.summary if self._sound is not None else ""
 
     def __enter__(self) -> Self:
-        """Make the folder."""
+        """Make the folder and the file, so that a path that cannot be written is known at once."""
         with self._naming_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            self._partial.touch()
         return self
 
     def write(self, image: NDArray[np.uint8], pts_seconds: float | None = None) -> None:
@@ -118,6 +148,8 @@ class VideoWriter:
         frame.pts, frame.time_base = ticks, self._time_base
         with self._naming_errors():
             container.mux(stream.encode(frame))
+            if self._sound is not None:
+                self._sound.write_until(float(ticks * self._time_base))
         self._ticks = ticks
         self.num_frames += 1
 
@@ -127,26 +159,44 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the file its name, or leave nothing if the block failed."""
+        """Give the file its name, or leave nothing if the block failed and nothing is kept."""
         try:
-            if kind is None:
-                if self._encoder is None:
-                    raise VideoError(f"{self.path} would have no frames; give it at least one")
-                container, stream = self._encoder
-                with self._naming_errors():
-                    container.mux(stream.encode(None))
-                    container.close()
-                    self._partial.replace(self.path)
+            if kind is None or self.keeps_partial:
+                self._finish()
+        except CannotWriteVideo:
+            if kind is None:  # otherwise what ended the block says more
+                raise
         finally:
             if self._encoder is not None:
                 with suppress(OSError, ValueError):  # its end cannot be written either
                     self._encoder[0].close()
+            if self._sound is not None:
+                self._sound.close()
             with suppress(OSError):
+                if self.keeps_partial and self.num_frames:
+                    self._partial.replace(self.path)
                 self._partial.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        """Write what encoder and sound hold back, and give the file its name."""
+        if self._encoder is None:
+            if not self.keeps_partial:
+                raise VideoError(f"{self.path} would have no frames; give it at least one")
+            return
+        container, stream = self._encoder
+        with self._naming_errors():
+            container.mux(stream.encode(None))
+            if self._sound is not None:
+                end = self._ticks * self._time_base + 1 / self.settings.frame_rate
+                self._sound.write_until(float(end))
+            container.close()
+            self._partial.replace(self.path)
 
     def _open(self, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
         """Open the file and set the encoder up for frames of a size."""
-        container = av.open(self._target, "w", format=self._format, options=self._options)
+        options = _WHOLE_MP4 if self.path.suffix in (".mp4", ".m4v", ".mov") else {}
+        options = _GROWING_MP4 if self.keeps_partial else options
+        container = av.open(file_name(self._partial), "w", options=options)
         # The same frames give the same bytes: Matroska writes random identifiers otherwise.
         container.flags |= cast(int, Flags.bitexact.value)
         codec, settings = self.settings.codec, self.settings
@@ -164,6 +214,8 @@ class VideoWriter:
         if self.display_aspect is not None:
             pixel_aspect = self.display_aspect * height / width
             context.sample_aspect_ratio = pixel_aspect.limit_denominator(_MAX_PIXEL_ASPECT)
+        if self.sound_of is not None:
+            self._sound = Sound(self.sound_of, container)
         return container, stream
 
     @contextmanager
@@ -174,7 +226,9 @@ class VideoWriter:
         except (av.FFmpegError, OSError, ValueError) as error:
             remedy = remedy_for(error, "check its folder, its ending and the settings")
             reason = getattr(error, "strerror", None) or error
-            rest = self._after_failure.format(num_frames=self.num_frames)
+            rest = "nothing of it is left"
+            if self.keeps_partial:
+                rest = f"of its {self.num_frames} frames those of the complete seconds are kept"
             raise CannotWriteVideo(
                 f"{self.path} cannot be written ({reason}); {remedy}; {rest}"
             ) from error

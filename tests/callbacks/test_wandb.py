@@ -4,19 +4,15 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from jsonargparse import Namespace
-from PIL import Image
 from wandb.proto import wandb_internal_pb2
 
-from arseg_lightning.callbacks.wandb_panels import until_farthest
 from arseg_lightning.callbacks.wandb_runs import name_wandb_runs
 from arseg_lightning.cli import main
 from arseg_lightning.report import RunResult
 from tests.test_cli import JOINT, configuration, driving
-from tests.tiny import evaluation_clip
 
 
 def records(folder):
@@ -74,15 +70,14 @@ def with_wandb(folder):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The folder and the records of one run with panels, test and artifacts."""
+    """The folder and the records of one run and its test."""
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_CONFIG_DIR"):
             patch.setenv(name, str(folder / "cache"))
         patch.setenv("WANDB_SILENT", "true")
         patch.setenv("WANDB_CONSOLE", "off")
-        flags = ["--wandb.every_n_epochs=2", "--wandb.num_clips=1", "--wandb.log_checkpoints=true"]
-        main(["fit", "--config", with_wandb(folder), "--after_fit", "test", *flags])
+        main(["fit", "--config", with_wandb(folder), "--after_fit", "test"])
     return folder / "run", complete(folder / "run")
 
 
@@ -121,18 +116,6 @@ def test_metrics_come_per_epoch_and_per_distance(finished):
     assert len(values["test/miou_d03"]) == 1
 
 
-def test_a_panel_shows_every_method(finished):
-    (captions,) = history(finished)["panels/clip0/captions"]  # in the second epoch of two
-    (path,) = finished[0].glob("wandb/offline-run-*/files/media/images/panels/*.png")
-    image = np.asarray(Image.open(path))
-    assert captions[0].endswith("3 frames from its keyframe")
-    # image, label, motion; labels and errors of 1x, 0.5x and AR: 9 tiles of 48x64 in rows of 4
-    assert image.shape == (3 * (48 + 14), 4 * 66 - 2, 3)
-    tiles = [image[62 * (i // 4) + 14 :, 66 * (i % 4) :][:48, :64] for i in range(10)]
-    assert all(tile.any() for tile in tiles[:9])
-    assert not tiles[9].any()
-
-
 def test_test_leaves_its_tables_and_its_plot(finished):
     (path,) = finished[0].glob("wandb/offline-run-*/files/media/table/test/iou_per_class*.json")
     table = json.loads(path.read_text())
@@ -140,14 +123,9 @@ def test_test_leaves_its_tables_and_its_plot(finished):
     assert table["columns"] == ["class", "1x", "0.5x", "AR 0.5x"]
     assert [row[0] for row in table["data"]] == list(result.class_names)
     own = [value for value in result.methods[2].accuracy.iou_per_class if value == value]
-    assert [row[3] for row in table["data"] if row[3] is not None] == pytest.approx(own)
+    assert [row[3] for row in table["data"] if row[3] is not None] == pytest.approx(own, abs=1e-6)
     (plot,) = finished[0].glob("wandb/offline-run-*/files/media/images/test/miou_over_distance*")
     assert plot.read_bytes() == (finished[0] / "miou_over_distance.png").read_bytes()
-
-
-def test_both_checkpoints_are_separate_artifacts(finished):
-    names = [r.artifact.name for r in finished[1] if r.artifact.type == "model"]
-    assert sorted(name.partition("-")[0] for name in names) == ["best", "last"]
 
 
 def test_what_is_set_is_not_renamed():
@@ -164,11 +142,3 @@ def test_what_is_set_is_not_renamed():
     assert other == Namespace(class_path="CSVLogger", init_args=Namespace(name=None))
     for nothing in (None, True, False):
         name_wandb_runs(nothing, Path("runs/study/first"), "fit")
-
-
-def test_the_pair_is_the_farthest_labelled_frame():
-    def shown(labelled):
-        return [f.name for f in until_farthest(evaluation_clip(4, labelled=labelled)).frames]
-
-    assert shown((0, 2)) == ["clip/0", "clip/1", "clip/2"]
-    assert shown(()) == ["clip/0", "clip/1", "clip/2", "clip/3"]

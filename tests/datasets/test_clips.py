@@ -7,6 +7,7 @@ from arseg_lightning.datasets import Needs
 from arseg_lightning.datasets.clips import (
     ClipSpec,
     every_distance,
+    every_start,
     keyframes,
     reach,
     streams,
@@ -63,6 +64,18 @@ def test_every_distance_shows_all_frames_to_methods_that_remember_them():
     """Cityscapes: label 19, L = 12; a recurrent method was shown frames 12 and 19 alone."""
     clips = every_distance(0, [0], 12, labelled=[19], every_frame=True)
     assert [clip.shown for clip in clips] == [tuple(range(19 - d, 20)) for d in range(12)]
+
+
+def test_from_every_start_each_label_is_seen_at_every_distance_once():
+    labelled, intra = (2, 3, 7, 12, 20), [0, 10]
+    clips = every_start(0, intra, 4, labelled)
+    seen = sorted((frame, clip.distance(frame)) for clip in clips for frame in clip.scored)
+    assert seen == [(frame, d) for frame in (3, 7, 20) for d in range(4)]
+    pairs = every_distance(0, intra, 4, labelled)
+    assert seen == sorted((*clip.scored, clip.distance(clip.scored[0])) for clip in pairs)
+    starts = [clip.shown[0] for clip in clips]
+    assert starts == [0, 1, 2, 3, 10, 11, 12, 13]
+    assert all(clip.shown == tuple(range(clip.shown[0], clip.scored[-1] + 1)) for clip in clips)
 
 
 def test_motion_reaches_back_to_the_last_i_frame():

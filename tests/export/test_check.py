@@ -19,32 +19,31 @@ def compare(method, broken=None):
         role: RoleGraph(method, role, each, Normalisation()) for role, each in signatures.items()
     }
     runners = graphs | {role: make(graphs[role]) for role, make in (broken or {}).items()}
-    return agreements(method, graphs, runners, cycle, examples(SIZE))
+    return agreements(method, graphs, runners, cycle)
 
 
 def test_examples_are_the_same_every_time_and_have_the_size():
-    for batch in (False, True):
-        for one, again in zip(
-            examples(SIZE, batch).values(), examples(SIZE, batch).values(), strict=True
-        ):
-            for frame, same in islice(zip(one, again, strict=True), 2):
-                assert all(frame[name].equal(same[name]) for name in frame)
-                assert frame["image"].shape[1:] == (*SIZE, 3)
-                assert frame["motion"].shape[1:] == (2, *SIZE)
-                assert frame["image"].dtype == torch.uint8
-    assert next(examples(SIZE, True)["batch of both"])["image"].shape[0] == 2
+    for frame, same in islice(zip(examples(SIZE), examples(SIZE), strict=True), 2):
+        assert all(frame[name].equal(same[name]) for name in frame)
+        shapes = {name: tuple(each.shape) for name, each in frame.items()}
+        assert shapes == {
+            "image": (1, *SIZE, 3),
+            "motion": (1, 2, *SIZE),
+            "valid": (1, 1, *SIZE),
+        }
+        assert (frame["image"].dtype, frame["valid"].dtype) == (torch.uint8, torch.bool)
 
 
 @pytest.mark.parametrize("method", [tiny_arseg, lambda: decided(Recurrent())])
 def test_a_method_agrees_with_itself(method):
     checks = compare(method())
-    assert {check.equal_labels for each in checks.values() for check in each} == {1.0}
+    assert {check.equal_labels for check in checks.values()} == {1.0}
     require_equal(checks)
 
 
 def test_a_role_without_scores_is_checked_by_those_that_follow():
     checks = compare(decided(Recurrent()))
-    assert {role: len(each) for role, each in checks.items()} == {"start": 2, "look": 0, "score": 2}
+    assert set(checks) == {"start", "score"}
 
     def forgetful(graph):
         return lambda *tensors: tuple(torch.zeros_like(each) for each in graph(*tensors))
@@ -65,7 +64,7 @@ def test_another_result_is_an_error_that_says_how_far_off(broken):
         return run
 
     checks = compare(tiny_arseg(), {"nonkeyframe": off})
-    with pytest.raises(ValueError, match=r"nonkeyframe graph does not .* noise: 100\.0000% of the"):
+    with pytest.raises(ValueError, match=r"nonkeyframe graph does not .* 100\.0000% of the"):
         require_equal(checks)
 
 
@@ -95,4 +94,4 @@ def test_an_error_in_one_frame_of_many_is_kept():
 
     with pytest.raises(ValueError, match=r"score graph .* scores differ by up to nan"):
         require_equal(compare(decided(Recurrent()), {"score": off}))
-    assert len(runs) > 2
+    assert len(runs) == 2

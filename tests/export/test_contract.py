@@ -41,7 +41,7 @@ def test_it_says_what_the_graphs_are_for(exported):
     assert contract.chaining == "subpixel"
     assert {graph.align_corners for graph in contract.graphs.values()} == {True}
     assert {"torch", "onnx", "onnxruntime", "opset"} <= set(contract.versions)
-    assert all(check.equal_labels == 1 for g in contract.graphs.values() for check in g.checks)
+    assert all(graph.agreement.equal_labels == 1 for graph in contract.graphs.values())
 
 
 def test_what_is_written_is_read_again(exported, tmp_path):
@@ -49,7 +49,7 @@ def test_what_is_written_is_read_again(exported, tmp_path):
     contract.write(tmp_path)
     assert read_contract(tmp_path) == contract
     content = json.loads((tmp_path / CONTRACT_NAME).read_text())
-    assert content["version"] == 2
+    assert content["version"] == 3
     assert content["schedule"] == {"start": [], "cycle": [["keyframe"], *[["nonkeyframe"]] * 3]}
     assert content["motion_law"] == {
         "law": "current(p) = reference(p + motion(p))",
@@ -63,7 +63,7 @@ def test_a_folder_without_one_is_no_export(tmp_path):
         read_contract(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"version": 2}', '{"version": 1}'])
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"version": 3}', '{"version": 2}'])
 def test_a_contract_that_is_not_understood_is_named(tmp_path, text):
     (tmp_path / CONTRACT_NAME).write_text(text)
     with pytest.raises(ValueError, match=r"contract\.json is not a contract .* export again"):

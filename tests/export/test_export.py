@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from arseg_lightning.export import export, export_method, read_contract
-from arseg_lightning.export.onnx_file import OnnxGraph
 from arseg_lightning.methods import Needs, Output, VideoMethod
 from arseg_lightning.models.segmentor import Segmentor
-from tests.export.made import SETTINGS, SIZE, Recurrent, decided, tiny_arseg, tiny_per_frame
+from tests.export.made import SETTINGS, SIZE, Recurrent, decided, tiny_per_frame
 from tests.tiny import TinyNet
 
 TORCH = replace(SETTINGS, format="torch")
@@ -42,26 +41,12 @@ def test_the_method_is_left_as_it_is(tmp_path):
 
 def test_a_method_of_one_role_is_one_graph(tmp_path):
     folder = tmp_path / "a" / "out"
-    contract = export_method(tiny_per_frame(), folder, replace(SETTINGS, any_batch=True))
+    contract = export_method(tiny_per_frame(), folder, TORCH)
     assert contract == read_contract(folder)
     assert list(contract.graphs) == ["frame"]
     assert contract.schedule.cycle == (("frame",),)
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["out"]
-    (image,) = onnx.load(folder / "frame.onnx").graph.input
-    axes = [axis.dim_param or axis.dim_value for axis in image.type.tensor_type.shape.dim]
-    assert tuple(axes) == contract.graphs["frame"].inputs[0].shape == ("batch", *SIZE, 3)
-
-
-@pytest.mark.parametrize("format", [pytest.param("onnx", marks=pytest.mark.slow), "torch"])
-def test_graphs_take_any_number_of_frames_where_asked_to(format, tmp_path):
-    settings = replace(SETTINGS, format=format, any_batch=True)
-    contract = export_method(tiny_arseg(), tmp_path / "out", settings)
-    graph = contract.graphs["nonkeyframe"]
-    assert {each.shape[0] for each in (*graph.inputs, *graph.outputs)} == {"batch"}
-    assert [check.example for check in graph.checks] == ["noise", "moving shapes", "batch of both"]
-    path = tmp_path / "out" / contract.graphs["keyframe"].file
-    run = OnnxGraph(path) if format == "onnx" else torch.export.load(path).module()
-    assert run(torch.zeros(3, *SIZE, 3, dtype=torch.uint8))[0].shape == (3, *SIZE)
+    assert [each.shape for each in contract.graphs["frame"].inputs] == [(1, *SIZE, 3)]
 
 
 def test_recurrent_methods_are_programs_too(tmp_path):

@@ -62,9 +62,7 @@ def test_the_method_stays_as_it_is():
 def test_a_clock_that_looks_at_frames_is_refused_with_the_remedy():
     method = tiny_arseg()
     method.clock = Adaptive()
-    with pytest.raises(
-        ValueError, match=r"clock Adaptive of AR 0\.5x looks .*--model\.clock EveryL"
-    ):
+    with pytest.raises(ValueError, match=r"AR 0\.5x .*clock Adaptive.*--model\.clock EveryL"):
         lay_out(method, SIZE)
 
 
@@ -122,15 +120,6 @@ def test_a_step_that_writes_into_its_input_is_named():
         return scored(frame.image.add_(1)), {}
 
     with pytest.raises(ValueError, match=r"step of Made for the role frame writes into image"):
-        lay_out(Made(step), SIZE)
-
-
-@pytest.mark.parametrize("name", ["image", "labels"])
-def test_a_state_with_the_name_of_another_tensor_is_named(name):
-    def step(frame, state):
-        return scored(frame.image), {name: frame.image * 2}
-
-    with pytest.raises(ValueError, match=rf"two tensors called {name}"):
         lay_out(Made(step), SIZE)
 
 

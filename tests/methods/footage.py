@@ -54,7 +54,7 @@ class Footage:
     def clip(self, method: VideoMethod) -> ClipBatch:
         """The same as a training clip, without labels."""
         images = Normalisation()(torch.from_numpy(self.images).permute(0, 3, 1, 2).float())
-        # After a labelled frame, that of later ones leads to it: in clips of three, to the one before.
+        # Of frames after the labelled one, motion leads to it: of three, to the one before.
         leads = "previous" if method.needs.frames_after else method.needs.motion
         fields = self._fields(leads)
         motion, valid = (torch.from_numpy(np.stack(part)) for part in zip(*fields, strict=True))

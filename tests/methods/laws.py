@@ -113,8 +113,10 @@ class MethodLaws:
         assert cost.mean_gmacs > 0
         assert method.key_roles <= set(method.roles)
 
-    def test_each_role_exports_or_is_refused_by_name(self, tmp_path):
-        method, settings = self.ready(), ExportSettings(size=SIZE, classes=CAMVID11)
+    @pytest.mark.parametrize("format", ["torch", pytest.param("onnx", marks=pytest.mark.slow)])
+    def test_each_role_exports_or_is_refused_by_name(self, format, tmp_path):
+        method = self.ready()
+        settings = ExportSettings(size=SIZE, classes=CAMVID11, format=format)
         if self.export_refused is not None:
             with pytest.raises(ValueError, match=self.export_refused):
                 export_method(method, tmp_path / "out", settings)
@@ -185,8 +187,9 @@ class ExportedLikeAnother:
     """Before :class:`MethodLaws`: another method of its kind is exported in the quick tests."""
 
     @pytest.mark.slow
-    def test_each_role_exports_or_is_refused_by_name(self, tmp_path):
-        super().test_each_role_exports_or_is_refused_by_name(tmp_path)
+    @pytest.mark.parametrize("format", ["torch", "onnx"])
+    def test_each_role_exports_or_is_refused_by_name(self, format, tmp_path):
+        super().test_each_role_exports_or_is_refused_by_name(format, tmp_path)
 
 
 def batch_of_frames(method: VideoMethod, size: tuple[int, int] = SIZE) -> list[FrameInput]:

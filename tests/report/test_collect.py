@@ -1,9 +1,10 @@
 """Collecting results: everything is found, and what is not is named."""
 
+import json
+
 import pytest
 
 from arseg_lightning.report.collect import collect, without_seed
-from arseg_lightning.report.sweep_index import SweepIndex, SweepPoint
 from tests.report.made import config, method, result, study
 
 
@@ -96,32 +97,14 @@ def test_nothing_at_all_is_refused(tmp_path):
 
 
 def test_a_sweeps_runs_are_named_after_what_it_set(tmp_path):
-    one().write(tmp_path / "point_000" / "result.json")
     values = {"data.keyframe_interval": 6, "model.resolution_ratio": 0.3, "seed_everything": 4}
-    SweepIndex(
-        file="sweep.yaml",
-        method="grid",
-        points=(
-            SweepPoint(values, "point_000", "done"),
-            SweepPoint(values, "point_001", "failed", "ValueError: no"),
-        ),
-    ).write(tmp_path / "sweep.json")
-    found = collect([tmp_path])
-    assert names(found) == ["keyframe_interval 6, resolution_ratio 0.3"]
-    assert found.problems == (f"{tmp_path / 'point_001'} failed in its sweep: ValueError: no",)
-
-
-def test_a_sweep_over_overlays_names_its_runs_after_their_files(tmp_path):
-    choices = {"none": [], "window_3": "overlays/window_3.yaml", "a+b": ["a.yaml", "b.yaml"]}
-    points = []
-    for seed, (name, files) in enumerate(choices.items()):
+    sets = {
+        "keyframe_interval 6, resolution_ratio 0.3": values,
+        "config none": {"config": []},
+        "config window_3": {"config": "overlays/window_3.yaml"},
+        "config a+b": {"config": ["a.yaml", "b.yaml"]},
+    }
+    for seed, (name, values) in enumerate(sets.items()):
         one(seed=seed).write(tmp_path / name / "result.json")
-        points.append(SweepPoint({"config": files}, name, "done"))
-    SweepIndex("sweep.yaml", "grid", tuple(points)).write(tmp_path / "sweep.json")
-    assert set(names(collect([tmp_path]))) == {f"config {name}" for name in choices}
-
-
-def test_a_broken_index_of_a_sweep_is_named(tmp_path):
-    one().write(tmp_path / "result.json")
-    (tmp_path / "sweep.json").write_text("{}")
-    assert "sweep.json is no index of a sweep" in collect([tmp_path]).problems[0]
+        (tmp_path / name / "point.json").write_text(json.dumps({"values": values}))
+    assert set(names(collect([tmp_path]))) == {*sets}

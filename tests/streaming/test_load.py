@@ -4,17 +4,15 @@ import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from arseg_lightning.export import ExportSettings, export_method
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import CodecKeyframes, EveryL, PerFrame
 from arseg_lightning.streaming import load_run, segmenter_of
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.experiment import Experiment
-from tests.streaming.made import CLASSES, segmenter, streamed, tiny_method, write_run
+from tests.streaming.made import streamed, write_run
 from tests.tiny import TinyNet
 from tests.video.small_videos import write_video
 
@@ -73,19 +71,6 @@ def test_loaded_networks_segment(run, tmp_path):
     video = write_video(tmp_path / "clip.mp4", 6)
     session = load_run(run, clock=EveryL(3), device="cpu").session()
     assert [session.push(frame).distance for frame in streamed(video)] == [0, 1, 2] * 2
-
-
-def test_exported_graphs_stream_like_the_networks(tmp_path):
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    video, method = write_video(tmp_path / "clip.mp4", 7), tiny_method(EveryL(3))
-    settings = ExportSettings((64, 96), CLASSES, chaining="integer")
-    export_method(method, tmp_path / "export", settings)
-    exported = load_run(tmp_path / "export")
-    assert (exported.method.clock.keyframe_interval, exported.chaining) == (3, "integer")
-    found = [result.labels for result in exported.stream(video)]
-    plain = segmenter(method, chaining="integer").stream(video)
-    assert np.mean(np.stack(found) == np.stack([result.labels for result in plain])) > 0.9999
 
 
 def test_random_weights_are_refused(run):

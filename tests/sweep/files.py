@@ -7,7 +7,7 @@ from unittest.mock import patch
 import yaml
 from sqlalchemy import Engine, event
 
-from arseg_lightning.sweep import Slot, read_sweep, run_sweep, runner
+from arseg_lightning.sweep import read_sweep, run_sweep, runner
 
 # Waiting for the disk at each step of a study is most of the time of these tests.
 event.listen(Engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
@@ -20,7 +20,6 @@ PARAMETERS = {
     "data.keyframe_interval": {"values": [6, 12]},
     "model.init_args.resolution_ratio": {"values": [0.3, 0.5, 0.7]},
 }
-ONE_SLOT = (Slot(),)
 SMALL = {"parameters": {"data.keyframe_interval": {"values": [6, 12, 24]}}}
 
 
@@ -33,25 +32,13 @@ def sweep_file(folder, **changes):
     return path
 
 
-def run(folder, launch, said=None, extra=(), slots=ONE_SLOT, **changes):
+def run(folder, launch, said=None, extra=(), **changes):
     """Run a sweep file in a folder, with what stands in for the processes."""
     sweep = read_sweep(sweep_file(folder, **changes))
     count = 20 if sweep.method == "random" else None
     say = (said if said is not None else []).append
-    with patch.object(runner, "Process", launch):
-        return run_sweep(sweep, folder / "sweep", count, 0, tuple(extra), slots, say)
-
-
-class Ended:
-    """Stands in for a process that ended at once."""
-
-    has_ended, seconds = True, 0.0
-
-    def __init__(self, error=None):
-        self.error = error
-
-    def end(self, by_force=False):
-        pass
+    with patch.object(runner, "run_program", launch):
+        return run_sweep(sweep, folder / "sweep", count, 0, tuple(extra), say)
 
 
 class Runs:
@@ -61,14 +48,14 @@ class Runs:
         self.fails, self.waits = fails, waits
         self.commands = []
 
-    def __call__(self, arguments, log, environment):
+    def __call__(self, arguments, log):
         self.commands.append(list(arguments[3:]))  # after: python -m arseg_lightning
         name = log.parent.name.removeprefix("point-keyframe_interval=")
         log.write_text("…")
         (log.parent / "result.json").write_text(log.parent.name)
         if name == self.waits:
             time.sleep(60)
-        return Ended("ValueError: no" if name in self.fails else None)
+        return "ValueError: no" if name in self.fails else None
 
     @property
     def names(self):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from arseg_lightning.sweep import read_sweep, run_sweep
-from arseg_lightning.sweep.points import choose_points, identity, point_arguments, point_name
+from arseg_lightning.sweep.points import choose_points, point_arguments, point_name
 from tests.sweep.files import COMMAND, sweep_file
 
 RANDOM = {"rate": {"distribution": "log_uniform_values", "min": 0.001, "max": 0.1}}
@@ -16,10 +16,7 @@ def points(folder, count=None, seed=0, **changes):
 
 def names(folder, count=None, **changes):
     sweep = read_sweep(sweep_file(folder, **changes))
-    named = []
-    for values in points(folder, count, **changes):
-        named.append(point_name(sweep, values, named))
-    return named
+    return [point_name(sweep, values) for values in points(folder, count, **changes)]
 
 
 def test_the_last_parameter_of_a_grid_changes_fastest(tmp_path):
@@ -35,7 +32,6 @@ def test_the_last_parameter_of_a_grid_changes_fastest(tmp_path):
 
 def test_values_keep_their_types(tmp_path):
     values = [1, 1.0, True, "1", None, [1, None], {"a": 1.5}]
-    assert len({identity({"a": value}) for value in values}) == len(values)
     chosen = points(tmp_path, parameters={"a": {"values": values}, "b": {"value": None}})
     assert [point["a"] for point in chosen] == values
     assert [type(point["a"]) for point in chosen] == [type(value) for value in values]
@@ -62,7 +58,7 @@ def test_more_random_points_come_behind_those_before(tmp_path):
 
 def test_random_points_are_drawn_once_each(tmp_path):
     drawn = points(tmp_path, 50, method="random")
-    assert sorted(map(identity, drawn)) == sorted(map(identity, points(tmp_path)))
+    assert sorted(map(repr, drawn)) == sorted(map(repr, points(tmp_path)))
 
 
 @pytest.mark.parametrize("method", ["random", "bayes"])
@@ -94,12 +90,12 @@ def test_constants_are_left_out_of_names_whatever_the_count(tmp_path):
 
 
 def test_keys_with_the_same_end_are_told_apart(tmp_path):
-    parameters = {"a.b.c": {"values": [1]}, "a.d.c": {"values": [2]}}
+    parameters = {"a.b.c": {"value": 1}, "a.d.c": {"value": 2}}
     assert names(tmp_path, parameters=parameters) == ["point-b.c=1,d.c=2"]
 
 
 def test_values_that_look_the_same_have_names_of_their_own(tmp_path):
-    values = {"values": [0.123451, 0.123452, "x" * 300, "x" * 301, "../../up"]}
+    values = {"values": [0.123451, 0.123452, "x" * 300, "x" * 301, "../up"]}
     different = names(tmp_path, parameters={"a": values})
     assert len(set(different)) == 5
     assert all(len(name) < 200 and "/" not in name for name in different)
@@ -121,11 +117,8 @@ def test_variables_of_the_environment_are_filled_in(tmp_path, monkeypatch):
 
 
 def test_files_of_configuration_stand_before_the_values(tmp_path):
-    parameters = {"config": {"values": [[], ["a/b.yaml", "c.yaml"]]}, "d": {"values": [1]}}
-    assert names(tmp_path, parameters=parameters) == [
-        "point-config=none,d=1",
-        "point-config=b+c,d=1",
-    ]
+    parameters = {"config": {"values": [[], ["a/b.yaml", "c.yaml"]]}, "d": {"value": 1}}
+    assert names(tmp_path, parameters=parameters) == ["point-config=none", "point-config=b+c"]
     values = points(tmp_path, parameters=parameters)[1]
     words = point_arguments(COMMAND, values, tmp_path)
     values_file = tmp_path / "sweep_values.json"

@@ -1,13 +1,11 @@
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from arseg_lightning.sweep import read_sweep
 from arseg_lightning.sweep.sweep_file import _checked_command
 from tests.sweep.files import COMMAND, sweep_file
 
-
-def distributions(folder, parameters):
-    sweep = read_sweep(sweep_file(folder, method="random", parameters=parameters))
-    return {parameter.key: parameter.distribution for parameter in sweep.parameters}
+LOG = {"distribution": "log_uniform_values", "min": 1, "max": 3}
 
 
 def test_a_file_is_read(tmp_path):
@@ -17,10 +15,7 @@ def test_a_file_is_read(tmp_path):
     assert (sweep.path, sweep.method, sweep.count) == (path, "random", 5)
     assert (sweep.metric, sweep.maximize) == ("val/miou", True)
     assert sweep.command == tuple(COMMAND)
-    assert [parameter.key.split(".")[-1] for parameter in sweep.parameters] == [
-        "keyframe_interval",
-        "resolution_ratio",
-    ]
+    assert [*sweep.spaces] == ["data.keyframe_interval", "model.init_args.resolution_ratio"]
 
 
 def test_settings_imply_their_distribution_as_in_wandb(tmp_path):
@@ -29,23 +24,15 @@ def test_settings_imply_their_distribution_as_in_wandb(tmp_path):
         "b": {"values": [1, None]},
         "c": {"min": 1, "max": 3},
         "d": {"min": 1, "max": 3.0},
-        "e": {"distribution": "log_uniform_values", "min": 1, "max": 3},
+        "e": LOG,
+        "f": {"distribution": "uniform", "min": 1, "max": 3},
     }
-    assert distributions(tmp_path, parameters) == {
-        "a": "constant",
-        "b": "categorical",
-        "c": "int_uniform",
-        "d": "uniform",
-        "e": "log_uniform_values",
-    }
-
-
-def test_nested_parameters_are_those_of_dotted_keys(tmp_path):
-    nested = {"model": {"parameters": {"init_args": {"parameters": {"a": {"value": 1}}}}}}
-    assert distributions(tmp_path, nested | {"b.c": {"value": 2}}) == {
-        "model.init_args.a": "constant",
-        "b.c": "constant",
-    }
+    spaces = read_sweep(sweep_file(tmp_path, method="random", parameters=parameters)).spaces
+    assert spaces["a"].choices == ("null",)
+    assert spaces["b"].choices == ("1", "null")
+    assert spaces["c"] == IntDistribution(1, 3)
+    assert spaces["d"] == spaces["f"] == FloatDistribution(1, 3)
+    assert spaces["e"] == FloatDistribution(1, 3, log=True)
 
 
 @pytest.mark.parametrize(
@@ -54,21 +41,11 @@ def test_nested_parameters_are_those_of_dotted_keys(tmp_path):
         ({"method": "hyperband"}, r"method is hyperband, but sweeps here are grid, random, bayes"),
         ({"method": None}, r"method is None, but sweeps here are"),
         ({"parameters": None}, r"sweep\.yaml is no sweep file: it has no parameters"),
-        ({"parameters": {}}, r"parameters is \{\}; give at least one, by its dotted key"),
-        ({"parameters": {"a": 3}}, r"parameter a is 3; write `value: 3` or `values: \[…\]` below"),
-        ({"parameters": {"a": {"min": 3}}}, r"a says nothing about its values; give value, val"),
-        (
-            {"parameters": {"a.b": {"value": 1}, "a": {"parameters": {"b": {"value": 2}}}}},
-            r"parameter a\.b is given twice; keep one",
-        ),
-        ({"metods": "grid"}, r"metods is no key of a sweep file; use \['command', "),
+        ({"early_terminate": {}}, r"early_terminate is not done here; take it away, or run the f"),
         ({"run_cap": 0}, r"run_cap is 0; give a whole number of at least 1"),
-        (
-            {"metric": {"name": "a", "goal": "up"}},
-            r"metric is .*; give a name, and minimize",
-        ),
-        ({"method": "bayes"}, r"bayes looks for the best metric; give metric: \{name: val/miou"),
-        ({"metric": "val/miou"}, r"metric is val/miou; give a name, and"),
+        ({"metric": {"name": "a", "goal": "up"}}, r"metric is .*; give what grid looks at: \{name"),
+        ({"method": "bayes"}, r"metric is .*; give what bayes looks at: \{name: val/miou"),
+        ({"metric": "val/miou"}, r"metric is val/miou; give what"),
         ({"command": None}, r"sweep\.yaml: command is None, but has to run fit, validate or"),
     ],
 )
@@ -76,6 +53,35 @@ def test_what_is_no_sweep_is_refused_with_file_and_remedy(changes, message, tmp_
     with pytest.raises(ValueError, match=r"sweep\.yaml") as caught:
         read_sweep(sweep_file(tmp_path, **changes))
     assert caught.match(message)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        3,
+        {"min": 3},
+        {"min": "low", "max": 2},
+        {"min": True, "max": 2},
+        {"min": 3, "max": 2},
+        {"min": 1, "max": 2, "mean": 3},
+        {"distribution": "int_uniform", "min": 1, "max": 2.5},
+        LOG | {"min": 0},
+        {"distribution": "q_normal", "mu": 1},
+        {"values": []},
+        {"values": 3},
+        {"values": [1], "probabilities": [1]},
+        {"parameters": {"a": {"value": 1}}},
+    ],
+)
+def test_a_parameter_that_is_not_understood_is_refused_with_the_remedy(settings, tmp_path):
+    rule = r"parameter a is .*; give `value: …`, `values: \[…\]`, or numbers min and max"
+    with pytest.raises(ValueError, match=rule):
+        read_sweep(sweep_file(tmp_path, method="random", parameters={"a": settings}))
+
+
+def test_a_range_has_no_grid(tmp_path):
+    with pytest.raises(ValueError, match=r"a is a range, .* needs `values`; .* method: random"):
+        read_sweep(sweep_file(tmp_path, parameters={"a": {"min": 0, "max": 1}}))
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -101,7 +107,6 @@ def test_the_programs_of_wandb_may_stand_before_ours():
         None,
         "python -m arseg_lightning fit",
         ["${env}", "python", "train.py", "${args}"],
-        ["train.py", *COMMAND[2:]],
         [*COMMAND[:4], "sweep", *COMMAND[5:]],
         COMMAND[:4],
         [*COMMAND, "${args}"],
@@ -110,6 +115,8 @@ def test_the_programs_of_wandb_may_stand_before_ours():
     ],
 )
 def test_another_command_is_refused_with_the_remedy(command):
-    rule = r"has to run fit, validate or test and take the values from \$\{args_json_file\}"
+    rule = (
+        r"has to run fit, validate or test and take the values from --config \$\{args_json_file\}"
+    )
     with pytest.raises(ValueError, match=rf"command is .*, but {rule} .* such as \["):
         _checked_command(command)

@@ -1,24 +1,16 @@
 """The sweep files of the repository, as W&B's own agent runs them, without its server."""
 
 import gc
-from functools import partial
 from pathlib import Path
 
-import lightning
 import pytest
-import torch
 import wandb
 import yaml
 from wandb import wandb_agent
 
 from arseg_lightning.cli import main
-from arseg_lightning.losses import FST, CrossEntropy
-from arseg_lightning.propagation import CReFF
-from arseg_lightning.report import RunResult
 from arseg_lightning.sweep import read_sweep
 from arseg_lightning.sweep.points import choose_points, point_name
-from arseg_lightning.tasks import JointTask
-from tests.tiny import TinyNet
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(p for p in (ROOT / "experiments" / "sweeps").glob("*.yaml") if p.stem != "loggers")
@@ -112,38 +104,3 @@ def test_a_ratios_networks_are_tested_at_that_ratio(agent, capsys):
     checkpoint = f"runs/sweeps/resolution_ratio/{point_name(trained, ratio)}/best.ckpt"
     assert parsed(options(agent(path, values)), capsys)["ckpt_path"] == checkpoint
     assert ratio in points(trained.path)
-
-
-@pytest.fixture
-def untrained(tmp_path):
-    """A checkpoint of the quickstart's task with a small network."""
-    loss = CrossEntropy()
-    task = JointTask(TinyNet, loss, FST(loss), num_classes=9, fusion=partial(CReFF, window=3))
-    path = tmp_path / "untrained.ckpt"
-    version = {"pytorch-lightning_version": lightning.__version__}
-    torch.save({"state_dict": task.state_dict(), **version}, path)
-    return path
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # wandb leaves the sweep's file open
-def test_points_run_on_what_the_first_has_prepared(agent, untrained, tmp_path, monkeypatch):
-    """The quickstart's sweep with a small scene and network, from the agent's command."""
-    monkeypatch.setenv("WANDB_MODE", "disabled")
-    path, store = FILES[0].with_name("quickstart_interval_x_ratio.yaml"), tmp_path / "store"
-    driving = {"num_videos": 1, "num_frames": 12, "height": 48, "width": 64}
-    small = {f"data.test.init_args.{key}": value for key, value in driving.items()}
-    small |= {"data.store": store, "model.init_args.network": "tests.tiny.TinyNet"}
-    small |= {"ckpt_path": untrained, "data.num_workers": 0, "trainer.accelerator": "cpu"}
-    prepared = []
-    for interval, ratio in ((6, 0.3), (12, 0.5)):
-        values = {"data.keyframe_interval": interval, "model.init_args.resolution_ratio": ratio}
-        folder = tmp_path / f"{interval}"
-        flags = [f"--{key}={value}" for key, value in small.items()]
-        main([*options(agent(path, values)), *flags, f"--run_dir={folder}"])
-        result = RunResult.read(folder / "result.json")
-        assert result.keyframe_interval == interval
-        assert result.methods[-1].name == f"AR {ratio}x"
-        files = [file for file in store.rglob("*") if file.is_file()]
-        prepared.append({file.name: file.stat().st_mtime_ns for file in files})
-    assert len(prepared[0]) >= 2
-    assert prepared[0] == prepared[1]

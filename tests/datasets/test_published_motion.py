@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from arseg_lightning.datasets.published_motion import read_published_motion
 from arseg_lightning.types import BLOCK_SIZE
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.errors import VideoError
-from arseg_lightning.video.published_motion import read_published_motion
 from tests.video.hand_made import random_motion
 
 
