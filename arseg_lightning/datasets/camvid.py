@@ -43,7 +43,7 @@ class CamVid(StillFolder):
         protocol: ``camvid11`` (related colours merged, void left out: the usual one) or
             ``camvid12`` (nothing merged, void counts: the paper's).
         frames: ``stills`` makes a clip from each still by a camera path; ``video`` cuts the
-            clip that ends at the still out of the recordings.
+            clip around the still out of the recordings.
         camera: How stills become clips; its length also counts for cuts from the recordings.
 
     Raises:
@@ -74,12 +74,12 @@ class CamVid(StillFolder):
         for _, still, label in stills:
             file_name, index = recorded_frame(still)
             recording = self.root / "videos" / file_name
-            start, stop = index + 1 - self.camera.num_frames, index + 1
+            start, stop = index + 1 - self.camera.num_frames, index + 1 + self.camera.future
             if not recording.is_file():
                 missing.add(recording)
             elif start >= 0:
                 name = still.stem
-                clip = LabelledExcerpt(name, recording, start, stop, label, self.classes)
+                clip = LabelledExcerpt(name, recording, start, stop, index, label, self.classes)
                 found.videos.append(clip)
         remedy = (
             "data/README.md says where the recordings are from, or use frames: stills, which "

@@ -145,15 +145,22 @@ class LabelledImages(LabelledVideo):
 
 
 class LabelledExcerpt(LabelledVideo):
-    """Frames ``start`` to ``stop - 1`` of a recording, the last one labelled; encoded by itself."""
+    """Frames ``start`` to ``stop - 1`` of a recording, one of them labelled; encoded by itself."""
 
     def __init__(
-        self, name: str, path: Path, start: int, stop: int, label: Path, classes: ClassSet
+        self,
+        name: str,
+        path: Path,
+        start: int,
+        stop: int,
+        labelled: int,
+        label: Path,
+        classes: ClassSet,
     ) -> None:
         self.name, self.classes = name, classes
         self.path = self.recording = path
         self.start, self.stop = start, stop
-        self.label_paths = {stop - start - 1: label}
+        self.label_paths = {labelled - start: label}
         self.fps = 30.0
 
     @property

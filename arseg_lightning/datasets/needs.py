@@ -57,6 +57,7 @@ class EvaluationNeeds:
 
     motion: bool = True  # any of them reads motion
     every_frame: bool = False  # frames without labels have to be shown too
+    lookahead: int = 0  # frames after a label that are shown too
     whole_streams: bool = False  # streams may not be cut at the keyframes of the interval
     single: bool = False  # all segment each frame by itself: labelled frames are enough
 

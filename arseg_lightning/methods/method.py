@@ -125,6 +125,11 @@ class VideoMethod(nn.Module, ABC):
         return None if self.clock is None else self.clock.most_frames - 1
 
     @property
+    def lookahead(self) -> int:
+        """Most later frames that one waits for, but for B-frames; 0 if none does."""
+        return (self.most_distance or 0) if self.needs.lookahead else 0
+
+    @property
     def composes_motion(self) -> bool:
         """Whether its steps or its clock look at motion to the keyframe."""
         watches = self.clock is not None and self.clock.watches_motion

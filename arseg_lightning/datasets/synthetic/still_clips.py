@@ -1,4 +1,4 @@
-"""Clips of single labelled images: a smooth camera path that ends at the image."""
+"""Clips of single labelled images: a smooth camera path that leads to the image."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ __all__ = ["LabelledStill", "camera_path", "render_path"]
 
 @dataclass(frozen=True)
 class LabelledStill(LabelledVideo):
-    """A labelled still made into a clip by a smooth camera path that ends at the still.
+    """A labelled still made into a clip by a smooth camera path that leads to the still.
 
     Args:
         name: Name of the still.
         path: The image.
-        label_path: Its label, which belongs to the last frame.
+        label_path: Its label.
         classes: Classes of the label.
-        num_frames: Length of the clip.
+        num_frames: Frames of the clip up to the still.
         seed: Seed of the camera's path.
         fps: Frames a second.
+        future: Frames after the still.
     """
 
     is_still: ClassVar[bool] = True
@@ -43,25 +44,28 @@ class LabelledStill(LabelledVideo):
     num_frames: int
     seed: int
     fps: float = 15.0
+    future: int = 0
 
     @property
     def label_paths(self) -> dict[int, Path]:  # type: ignore[override]
-        """The last frame's, which is the still itself."""
+        """That of the frame which is the still itself."""
         return {self.num_frames - 1: self.label_path}
 
     @property
     def identity(self) -> str:
         """The file's stamp and what decides the path."""
-        return file_stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}"
+        future = f"|{self.future}" if self.future else ""
+        return file_stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}{future}"
 
     def images(self) -> Iterator[Pixels]:
         """Render the clip."""
-        return iter(self.read(range(self.num_frames)))
+        return iter(self.read(range(self.num_frames + self.future)))
 
     def read(self, indices: Iterable[int]) -> Pixels:
-        """Render some frames of the clip; the last one is the still itself."""
+        """Render some frames of the clip."""
         image = read_image(self.path)
-        path = camera_path((self.seed,), self.num_frames, (image.shape[0], image.shape[1]))
+        size = image.shape[0], image.shape[1]
+        path = camera_path((self.seed,), self.num_frames, size, future=self.future)
         return render_path(image, path[list(indices)])
 
 
@@ -72,23 +76,25 @@ def camera_path(
     max_pan: float = 0.007,
     max_zoom: float = 0.014,
     max_rotation: float = 0.1,
+    future: int = 0,
 ) -> NDArray[np.float64]:
-    """Draw a smooth path of a driving camera that ends in the still.
+    """Draw a smooth path of a driving camera that leads to the still.
 
-    Each transform takes pixel coordinates (x, y, 1) of its frame to those of the still; the last
-    is the identity. Coordinates run from 0 to the width and height, so pixel (0, 0) has its
+    Each transform takes pixel coordinates (x, y, 1) of its frame to those of the still; the
+    still's is the identity. Coordinates run from 0 to the width and height, so pixel (0, 0) has its
     centre at (0.5, 0.5). Most paths drive forward: earlier frames show more of the scene.
 
     Args:
         seed: Non-negative integers; the same ones give the same path.
-        num_frames: Frames T of the path, at least 1.
+        num_frames: Frames of the path up to the still, at least 1.
         size: Height and width of the still.
         max_pan: Fastest pan, as a share of the width per frame.
         max_zoom: Fastest change of scale per frame, such as 0.014 for 1.4 %.
         max_rotation: Fastest roll, in degrees per frame.
+        future: Frames of the path after the still.
 
     Shapes:
-        returns: (T, 2, 3)
+        returns: (T, 2, 3), of all frames
 
     Raises:
         ValueError: If there is no frame to make.
@@ -97,22 +103,23 @@ def camera_path(
         raise ValueError(f"a clip has at least 1 frame, got num_frames={num_frames}")
     height, width = size
     rng = np.random.default_rng([*seed])
-    x = _offsets(rng, num_frames, max_pan * width)
-    y = _offsets(rng, num_frames, 0.4 * max_pan * width)  # cars turn more than they nod
-    scale = np.exp(_offsets(rng, num_frames, np.log1p(max_zoom), lowest=-0.2))
-    angle = np.deg2rad(_offsets(rng, num_frames, max_rotation))
+    length = num_frames + future
+    x = _offsets(rng, length, num_frames - 1, max_pan * width)
+    y = _offsets(rng, length, num_frames - 1, 0.4 * max_pan * width)  # cars turn more than they nod
+    scale = np.exp(_offsets(rng, length, num_frames - 1, np.log1p(max_zoom), lowest=-0.2))
+    angle = np.deg2rad(_offsets(rng, length, num_frames - 1, max_rotation))
     vanishing_point = np.array([width, height]) * rng.uniform([0.4, 0.35], [0.6, 0.55])
 
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.stack([cosine, -sine, sine, cosine], axis=1).reshape(num_frames, 2, 2)
+    linear = np.stack([cosine, -sine, sine, cosine], axis=1).reshape(length, 2, 2)
     shift = vanishing_point - linear @ vanishing_point + np.stack([x, y], axis=1)
     return np.concatenate([linear, shift[:, :, None]], axis=2)
 
 
 def _offsets(
-    rng: np.random.Generator, num_frames: int, fastest: float, lowest: float = -1.0
+    rng: np.random.Generator, num_frames: int, still: int, fastest: float, lowest: float = -1.0
 ) -> NDArray[np.float64]:
-    """Offset along one freedom of the camera in each frame, (T,), 0 in the last.
+    """Offset along one freedom of the camera in each frame, (T,), 0 in that of the still.
 
     The speed sways around a constant and stays between ``lowest * fastest`` and ``fastest``.
     """
@@ -121,7 +128,8 @@ def _offsets(
     # A sway takes at least 16 frames: about a second at the frame rates of driving data.
     phase = rng.uniform(0.0, 2 * np.pi) + 2 * np.pi * np.arange(num_frames) / rng.uniform(16, 48)
     speed = fastest * (constant + sway * np.sin(phase))
-    return np.append(np.cumsum(speed[:0:-1])[::-1], 0.0)
+    offsets = np.append(np.cumsum(speed[:0:-1])[::-1], 0.0)
+    return offsets - offsets[still]
 
 
 def render_path(image: Pixels, path: NDArray[np.float64]) -> Pixels:
