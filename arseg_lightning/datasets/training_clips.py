@@ -1,4 +1,4 @@
-"""Training clips: their frames, which end at a labelled one, their augmentation, and batches."""
+"""Training clips: their frames, of which one is labelled, their augmentation, and batches."""
 
 from __future__ import annotations
 
@@ -41,16 +41,22 @@ class ClipSpans:
         self.needs = needs
         self.keyframe_interval = keyframe_interval
         self.distance: TrainDistance = distance
-        self._is_pair = needs.spacing == "keyframe"
-        self._steps = needs.frames - 1
+        self._of_keyframe = needs.spacing == "keyframe"
+        self._after = needs.frames_after
+        self._before = needs.frames - 1 - self._after
         self._gaps = (1, 1) if isinstance(needs.spacing, str) else needs.spacing
 
     @property
     def least(self) -> int:
         """Frames of past that a labelled frame has to have."""
-        if self._is_pair:
+        if self._of_keyframe:
             return self.keyframe_interval - 1 if self.distance == "last" else 1
-        return self._steps * self._gaps[0]
+        return self._before * self._gaps[0]
+
+    @property
+    def least_future(self) -> int:
+        """Frames that have to come after a labelled frame."""
+        return self._after * self._gaps[0]
 
     def draw(
         self,
@@ -58,36 +64,60 @@ class ClipSpans:
         past: int,
         generator: np.random.Generator,
         anchors: Container[int] | None = None,
+        future: int = 0,
     ) -> tuple[int, ...]:
-        """Choose the frames of a clip that ends at a labelled one, within its past.
+        """Choose the frames of a clip with a labelled one, within its past and future.
 
-        The keyframe of a pair is one of the ``anchors``, frames that are no B-frames, as at
-        inference, if there is one in reach; by default all frames are anchors.
+        The keyframes of a pair, and of a frame between two, are ``anchors``, frames that are no
+        B-frames, as at inference, if there are such in reach; by default all frames are anchors.
         """
-        if self._is_pair:
+        if self._of_keyframe:
             distance = self.keyframe_interval - 1
             if self.distance == "uniform":
                 distances: Sequence[int] = range(1, min(distance, past) + 1)
                 if anchors is not None:
                     distances = [d for d in distances if frame - d in anchors] or distances
                 distance = distances[int(generator.integers(len(distances)))]
-            return frame - distance, frame
+            frames = frame - distance, frame
+            return (
+                (*frames, self._next_keyframe(*frames, future, anchors)) if self._after else frames
+            )
         # One gap for the whole clip: its frames are evenly spaced.
         shortest, longest = self._gaps
-        longest = min(longest, past // self._steps) if self._steps else longest
+        longest = min(longest, past // self._before) if self._before else longest
+        longest = min(longest, future // self._after) if self._after else longest
         gap = int(generator.integers(shortest, longest + 1)) if longest > shortest else shortest
-        return tuple(range(frame - self._steps * gap, frame + 1, gap))
+        return tuple(range(frame - self._before * gap, frame + self._after * gap + 1, gap))
 
-    def window(self, frame: int, past: int) -> tuple[int, ...]:
-        """All frames that clips which end at a frame are made of."""
-        if self._is_pair and self.distance == "last":
+    def _next_keyframe(
+        self, keyframe: int, frame: int, future: int, anchors: Container[int] | None
+    ) -> int:
+        """The keyframe after one, as far as the future reaches; no B-frame, if possible."""
+        due = min(keyframe + self.keyframe_interval, frame + future)
+        if anchors is None:
+            return due
+        return next((each for each in range(due, frame + future + 1) if each in anchors), due)
+
+    def window(self, frame: int, past: int, future: int = 0) -> tuple[int, ...]:
+        """All frames that clips with a labelled frame are made of."""
+        if self._of_keyframe and self.distance == "last" and not self._after:
             return frame - (self.keyframe_interval - 1), frame
-        furthest = self.keyframe_interval - 1 if self._is_pair else self._steps * self._gaps[1]
-        return tuple(range(frame - min(past, furthest), frame + 1))
+        furthest, latest = self._before * self._gaps[1], self._after * self._gaps[1]
+        if self._of_keyframe:
+            furthest = self.keyframe_interval - 1
+            latest = self._after * furthest
+        return tuple(range(frame - min(past, furthest), frame + min(future, latest) + 1))
 
     def refusal(self) -> str:
         """Message that no frame has the past that clips need."""
-        if self._is_pair:
+        if self._after:
+            return (
+                f"no labelled frame has {self.least} frames before and {self.least_future} after it"
+                f"{' without an I-frame between' if self.needs.clip_motion else ''}, which this "
+                f"method's clips need; take videos in which frames follow labelled ones, or have "
+                f"the layout add some (camera.future of stills and CamVid, future of Cityscapes)"
+            )
+        if self._of_keyframe:
             return (
                 f"no labelled frame has {self.least} frames of past since the last I-frame, which "
                 f"keyframe_interval={self.keyframe_interval} with "
@@ -103,7 +133,7 @@ class ClipSpans:
 
 
 class TrainingClips(Dataset[Clip]):
-    """Clips that end at a labelled frame, as a method needs them; single images are the shortest.
+    """Clips around a labelled frame, as a method needs them; single images are the shortest.
 
     All draws depend on seed, epoch and index alone. ``frame_cache_bytes`` of disk keep decoded
     frames: those of the first targets, as far as it goes.
@@ -124,11 +154,16 @@ class TrainingClips(Dataset[Clip]):
         self.reader = reader
         self.spans = spans
         self.augment, self.normalise, self.seed = augment, normalise, seed
-        self.targets: list[tuple[int, int, int]] = []  # video, labelled frame, and its past
+        # Video, labelled frame, and how many frames its past and its future have.
+        self.targets: list[tuple[int, int, int, int]] = []
         for index, video in enumerate(reader.videos):
             intra = reader.motion_of(index).intra_frames if reader.with_motion else (0,)
-            pasts = ((frame, reach(frame, intra)) for frame in video.labelled)
-            self.targets += [(index, frame, past) for frame, past in pasts if past >= spans.least]
+            ends = (*intra[1:], reader.length_of(index)) if spans.least_future else ()
+            for frame in video.labelled:
+                past = reach(frame, intra)
+                future = next((end - 1 - frame for end in ends if end > frame), 0)
+                if past >= spans.least and future >= spans.least_future:
+                    self.targets.append((index, frame, past, future))
         if not self.targets:
             raise ValueError(spans.refusal())
         self.streams = range(len(self.targets))  # each sample is one, when losses are validated
@@ -140,10 +175,10 @@ class TrainingClips(Dataset[Clip]):
             return 0
         seen: set[tuple[int, int]] = set()
         sizes: dict[int, int] = {}
-        for count, (video, frame, past) in enumerate(self.targets):
+        for count, (video, *target) in enumerate(self.targets):
             if video not in sizes:
                 sizes[video] = self.reader.frame_bytes(video)
-            new = {(video, each) for each in self.spans.window(frame, past)} - seen
+            new = {(video, each) for each in self.spans.window(*target)} - seen
             num_bytes -= len(new) * sizes[video]  # a frame that two clips share is kept once
             if num_bytes < 0:
                 return count
@@ -157,10 +192,10 @@ class TrainingClips(Dataset[Clip]):
         # Of a sampler other than ours, every epoch is the first: ``overfit_batches`` swaps it.
         epoch, index = key if isinstance(key, tuple) else (0, key)
         generator = np.random.default_rng((self.seed, epoch, index))
-        video, frame, past = self.targets[index]
+        video, frame, past, future = self.targets[index]
         anchors = self.reader.motion_of(video).anchors if self.reader.with_motion else None
-        frames = self.spans.draw(frame, past, generator, anchors)
-        kept = self.spans.window(frame, past) if index < self.num_cached else ()
+        frames = self.spans.draw(frame, past, generator, anchors, future)
+        kept = self.spans.window(frame, past, future) if index < self.num_cached else ()
         images = self.reader.images(video, frames, kept)  # (T, H, W, 3), uint8
         images = self.augment.colours(images, generator)
         size = (images.shape[1], images.shape[2])
@@ -168,7 +203,7 @@ class TrainingClips(Dataset[Clip]):
         motion, valid = None, None
         leads_to = self.spans.needs.clip_motion
         if leads_to is not None:
-            motion, valid = self.reader.motion(video, frames, leads_to)
+            motion, valid = self.reader.motion(video, frames, leads_to, frame)
         raw = RawClip(to_tensor(images), labels, motion, valid)
         raw = self.augment.geometry(raw, generator)  # (T, ..., H, W) of the crop
         names = tuple(self.reader.name(video, f) for f in frames)

@@ -33,7 +33,7 @@ def all_kinds(folder):
     images = tuple(folder / f"{index}.png" for index in range(NUM_FRAMES))
     return {
         "images": LabelledImages("images", images, {}, CAMVID11),
-        "span": LabelledExcerpt("span", folder / "pan.mp4", 2, 2 + NUM_FRAMES, label, CAMVID11),
+        "span": LabelledExcerpt("span", folder / "pan.mp4", 2, 2 + NUM_FRAMES, 4, label, CAMVID11),
         "still": LabelledStill("still", images[0], label, CAMVID11, NUM_FRAMES, seed=3),
         "driving": scene,
     }
@@ -53,6 +53,18 @@ def test_the_frames_of_a_video_are_those_that_it_decodes_to(folder):
     sequence = LabelledVideoFile("video", folder / "pan.mp4", {}, CAMVID11)
     decoded = [frame.image for frame in decode(folder / "pan.mp4")]
     assert (sequence.read((7, 1)) == [decoded[7], decoded[1]]).all()
+
+
+def test_frames_may_follow_the_labelled_one(folder):
+    kinds = all_kinds(folder)
+    assert kinds["span"].labelled == (2,)
+    still = kinds["still"]
+    longer = LabelledStill("still", still.path, still.label_path, CAMVID11, 4, 3, future=5)
+    assert longer.labelled == (3,)
+    assert len(list(longer.images())) == 9
+    assert (longer.image(3) == np.asarray(Image.open(folder / "0.png"))).all()
+    assert (longer.image(8) != longer.image(3)).any()
+    assert longer.identity != still.identity
 
 
 def test_the_last_frame_of_a_still_is_the_still_itself(folder):
