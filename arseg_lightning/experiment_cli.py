@@ -26,7 +26,6 @@ from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
 from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks.experiment import link_data_to_model
-from arseg_lightning.tasks.trusted import refuse_dangerous
 from arseg_lightning.tasks.weights import (
     check_run_checkpoint,
     leave_out_files,
@@ -109,8 +108,6 @@ class ExperimentCLI(LightningCLI):
             leave_out_files(options.model.get("init_args") or {}, compared="load")
         elif self.subcommand != "fit":  # other stages get their weights from checkpoints
             leave_out_pretrained(options.model)
-        for part in ("model", "data"):
-            refuse_dangerous(options[part], f"the configuration's {part}")
         record = self._parser(self.subcommand).dump(
             options, skip_none=False, skip_link_targets=False, skip_validation=True
         )

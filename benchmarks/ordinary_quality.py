@@ -1,6 +1,6 @@
 """How well the motion of files as encoders make them warps labels.
 
-    python benchmarks/ordinary_quality.py --clip CLIP --output benchmarks/results/NAME.json
+    python benchmarks/ordinary_quality.py --clip CLIP --output benchmarks/results/NAME.csv
 
 The clip is a folder of ``images`` and, of the same names, ``labels`` of 11 classes (as CamVid has:
 of 0 to 10). It is encoded in several ways; the labels of each frame that is no B-frame are warped

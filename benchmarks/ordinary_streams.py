@@ -1,6 +1,6 @@
 """What motion costs beside plain decoding, for files as encoders make them.
 
-    python benchmarks/ordinary_streams.py --video CLIP.mp4 --output benchmarks/results/NAME.json
+    python benchmarks/ordinary_streams.py --video CLIP.mp4 --output benchmarks/results/NAME.csv
 
 The clip (a synthetic driving scene at 960x540 if none is given) is encoded in several ways. Each is
 decoded to RGB alone, with the codec's motion, and with that of an encoding made on the fly. Motion

@@ -32,14 +32,16 @@ def test_tables_are_those_of_the_result_files(document):
 def test_a_missing_result_file_is_named(tmp_path):
     document = tmp_path / "notes.md"
     document.write_text("<!-- result: gone.json -->\n")
-    with pytest.raises(FileNotFoundError, match=r"notes\.md shows .*gone\.json, which is missing"):
+    with pytest.raises(
+        FileNotFoundError, match=r"notes\.md shows .*gone\.json, of which there is no file"
+    ):
         with_current_tables(document)
 
 
 def test_a_table_of_one_test_names_one_file(tmp_path):
     study(tmp_path / "study")
     (tmp_path / "notes.md").write_text("<!-- result: study/*.json -->\n")
-    with pytest.raises(ValueError, match=r"study/\*\.json; name one file for result"):
+    with pytest.raises(ValueError, match=r"this table shows one file, and .*study/ar-seed0\.json,"):
         with_current_tables(tmp_path / "notes.md")
 
 
@@ -86,6 +88,6 @@ def test_a_marker_that_does_not_fit_is_named(tmp_path, marker, message):
 
 def test_a_study_without_files_is_named(tmp_path):
     document = document_of(tmp_path, "nothing/*.json")
-    message = r"notes\.md shows nothing/\*\.json, which are missing"
+    message = r"notes\.md shows nothing/\*\.json, of which there is no"
     with pytest.raises(FileNotFoundError, match=message):
         with_current_tables(document)

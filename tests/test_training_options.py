@@ -118,7 +118,7 @@ def test_a_resumed_run_hears_its_command_line(plain, caplog):
     rate = ("--model.optimizer", "torch.optim.Adam", "--model.optimizer.lr", "0.1")
     cli = fit(plain, "resumed", *checkpoint, *rate, "--trainer.max_epochs", "2")
     assert cli.trainer.optimizers[0].param_groups[0]["initial_lr"] == 0.1
-    assert "lr 0.001 -> 0.1" in caplog.text
+    assert "optimizer arseg_lightning.tasks.optimisation.adam -> " in caplog.text
 
 
 def test_a_run_without_end_needs_a_schedule_without_end(plain):

@@ -36,7 +36,7 @@ def cost(
             default.
         optimised: Also count the methods as `predict` and `bench` run them, adding one optimisation
             that saves multiply-accumulates after the other.
-        out: Also write the table to this file, as its ending says: .md, .csv or .json.
+        out: Also write the table to this file, as its ending says: .md or .csv.
 
     Returns:
         The table.

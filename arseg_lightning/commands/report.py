@@ -10,7 +10,6 @@ __all__ = ["report"]
 def report(
     runs: list[Path],
     out: Path = Path("report"),
-    groups: list[str] | None = None,
     reference: str | None = None,
     baseline: str | None = None,
 ) -> Path:
@@ -23,8 +22,6 @@ def report(
         runs: Folders of runs, of sweeps or of anything that holds them, and result files; they come
             first and need no name: report runs/a runs/b.
         out: Folder of the report: report.md, tables as CSV, plots as PNG.
-        groups: Keys of the configuration: runs with the same values become one row, whatever else
-            they differ in: --group data.keyframe_interval --group model.resolution_ratio.
         reference: Name of the row that the others on its data and of its network are compared with.
         baseline: Name of the row of the s x baseline.
 
@@ -33,7 +30,7 @@ def report(
 
     Raises:
         FileNotFoundError: If there is no result.
-        ValueError: If a key or a row does not exist.
+        ValueError: If a row does not exist.
     """
     # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.collect import collect
@@ -44,7 +41,7 @@ def report(
     from arseg_lightning.report.table_files import markdown
 
     found = collect(runs)
-    measured = measurements(found.runs, groups or ())
+    measured = measurements(found.runs)
     rows = study_rows(measured, reference, baseline)
     document = write_report(measured, comparable(rows), out, found.problems)
     print(markdown(results_table(rows_with_baselines(measured)), 2))

@@ -15,7 +15,7 @@ def tables(document: Path) -> None:
     A table comes directly after a line ``<!-- result: FILE -->`` (one test, over the distance to
     the keyframe), ``<!-- roles: FILE -->`` (what its methods did),
     ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs that differ in the
-    seed only; also with baseline=NAME and rows=NAME,NAME,…), ``<!-- table: FILE.json -->`` (what a
+    seed only; also with baseline=NAME and rows=NAME,NAME,…), ``<!-- table: FILE.csv -->`` (what a
     command wrote with --out), or ``<!-- bench: FILE -->`` and ``<!-- bench-stages: FILE -->`` (a
     benchmark).
 

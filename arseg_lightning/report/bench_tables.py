@@ -12,7 +12,6 @@ from arseg_lightning.report.result import RunResult
 __all__ = ["bench_frame", "bench_table", "machine_line", "plot_bench", "stage_table"]
 
 _COLOURS = {"plain": "0.65", "onnxruntime": "tab:orange"}
-_INCH_PER_ROW = 0.33
 
 
 def bench_frame(results: Sequence[RunResult]) -> pd.DataFrame:
@@ -86,22 +85,35 @@ def bench_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
     return table
 
 
-def stage_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.DataFrame:
+def stage_table(results: Sequence[RunResult]) -> pd.DataFrame:
     """Lay out where the time of non-keyframes goes, in milliseconds, and that of decoding.
 
-    ``outside`` is the share of everything but the networks; forms are as for :func:`bench_table`.
+    Methods that PyTorch runs are shown, baselines are not. ``outside`` is the share of everything
+    but the networks.
     """
-    variants, stages = _non_keyframe_stages(results)
-    shown = variants.form.isin(forms or variants.form)
-    variants, stages = variants[shown], stages[shown]
-    stages = stages.loc[:, stages.notna().any() | (stages.columns == "network")]
-    table = stages.map("{:.1f}".format).replace("nan", "-")  # forms differ in their stages
+    variants, stages = [], []
+    for result in results:
+        for method in result.methods:
+            speed = method.speed
+            if method.kind == "baseline" or speed is None or speed.form == "onnxruntime":
+                continue
+            kinds = {
+                name: times.stages_ms
+                for name, times in speed.frames.items()
+                if times.stages_ms and not times.is_keyframe
+            }
+            for name, times in kinds.items():
+                title = method.label if len(kinds) == 1 else f"{method.label}: {name}"
+                variants.append((result.tested_on, title, f"{speed.decode_ms:.1f}"))
+                stages.append(times)
+    milliseconds = pd.DataFrame(stages, columns=None if stages else ["network"])
+    table = milliseconds.map("{:.1f}".format).replace("nan", "-")  # forms differ in their stages
+    outside = 1 - milliseconds.network / milliseconds.sum(axis="columns")
+    about = pd.DataFrame(variants, columns=["network", "variant", "decode"])
     # A stage is called "network" too: what runs inside the networks.
-    table.insert(0, "network", variants.network, allow_duplicates=True)
-    table.insert(1, "variant", variants.variant)
-    table["outside"] = (1 - stages.network / stages.sum(axis="columns")).map("{:.0%}".format)
-    table["decode"] = variants.decode.map("{:.1f}".format)
-    return table
+    table.insert(0, "network", about.network, allow_duplicates=True)
+    table.insert(1, "variant", about.variant)
+    return table.assign(outside=outside.map("{:.0%}".format), decode=about.decode)
 
 
 def machine_line(results: Sequence[RunResult]) -> str:
@@ -117,67 +129,22 @@ def machine_line(results: Sequence[RunResult]) -> str:
 
 
 def plot_bench(results: Sequence[RunResult], path: Path) -> None:
-    """Draw speed-ups against what the arithmetic allows, and where a non-keyframe's time goes."""
+    """Draw every variant's speed-up over 1x in plain PyTorch, and what the arithmetic allows."""
     from matplotlib.figure import Figure
 
-    rows, (variants, stages) = bench_frame(results), _non_keyframe_stages(results)
-    height = 2.6 + _INCH_PER_ROW * (len(rows) + len(stages))
-    figure = Figure(figsize=(10, height), layout="constrained")
-    above, below = figure.subplots(2, 1, height_ratios=[len(rows), max(len(stages), 1)])
-
-    # Where the speed-up would be if it were that of the arithmetic.
-    allowed = rows.over_plain / rows.reached
+    rows = bench_frame(results)
+    figure = Figure(figsize=(10, 1.2 + 0.33 * len(rows)), layout="constrained")
+    axes = figure.subplots()
     colours = [_COLOURS.get(form, "tab:blue") for form in rows.form]
-    above.barh(rows.index, rows.over_plain, color=colours)
-    own = rows.index[~rows.is_reference]
-    above.vlines(allowed[own], own - 0.4, own + 0.4, color="black", linewidth=2)
-    ends = rows.over_plain.where(rows.is_reference, rows.over_plain.combine(allowed, max))
-    for index, (end, value) in enumerate(zip(ends, rows.over_plain, strict=True)):
-        above.text(end, index, f"  {value:.2f}", va="center", fontsize="small")
-    above.margins(x=0.08)
-    above.set_yticks(rows.index, rows.network + ": " + rows.variant, fontsize="small")
-    above.set_xlabel("times as fast as 1x in plain PyTorch; line: what the arithmetic allows")
-    above.grid(alpha=0.3, axis="x")
-
-    shares = stages.div(stages.sum(axis="columns"), axis="index").fillna(0.0)
-    left = pd.Series(0.0, shares.index)
-    for name in sorted(shares, key=lambda name: name != "network"):
-        below.barh(shares.index, shares[name], left=left, label=name)
-        left = left + shares[name]
-    titles = variants.network + ": " + variants.variant
-    below.set_yticks(shares.index, titles, fontsize="small")
-    below.set_xlabel("share of a non-keyframe's time")
-    below.set_xlim(0, 1)
-    for axes in (above, below):
-        axes.invert_yaxis()
-    if len(stages):
-        # One legend for the figure: within the axes it would hide bars.
-        figure.legend(loc="outside lower center", ncols=4, fontsize="small")
+    bars = axes.barh(rows.index, rows.over_plain, color=colours)
+    axes.bar_label(bars, fmt="{:.2f}", label_type="center", fontsize="small")
+    # Where the speed-up would be if it were that of the arithmetic.
+    own = rows[~rows.is_reference]
+    allowed = own.over_plain / own.reached
+    axes.vlines(allowed, own.index - 0.4, own.index + 0.4, color="black", linewidth=2)
+    axes.set_yticks(rows.index, rows.network + ": " + rows.variant, fontsize="small")
+    axes.set_xlabel("times as fast as 1x in plain PyTorch; line: what the arithmetic allows")
+    axes.grid(alpha=0.3, axis="x")
+    axes.invert_yaxis()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
-
-
-def _non_keyframe_stages(results: Sequence[RunResult]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Milliseconds of each stage between keyframes, for methods that PyTorch runs; no baselines.
-
-    Returns:
-        Network, variant, form and decoding time of each kind of frame; and its stages.
-    """
-    variants, stages = [], []
-    for result in results:
-        for method in result.methods:
-            speed = method.speed
-            if method.kind == "baseline" or speed is None or speed.form == "onnxruntime":
-                continue
-            kinds = {
-                name: times.stages_ms
-                for name, times in speed.frames.items()
-                if times.stages_ms and not times.is_keyframe
-            }
-            for name, times in kinds.items():
-                title = method.label if len(kinds) == 1 else f"{method.label}: {name}"
-                variants.append((result.tested_on, title, speed.form, speed.decode_ms))
-                stages.append(times)
-    columns = ["network", "variant", "form", "decode"]
-    about = pd.DataFrame(variants, columns=columns)
-    return about, pd.DataFrame(stages, columns=None if stages else ["network"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
 import pandas as pd
@@ -19,20 +19,8 @@ from arseg_lightning.report.table_files import markdown, read_table
 
 __all__ = ["TABLES", "TableKind", "study_of", "with_current_tables"]
 
-
-@dataclass(frozen=True, slots=True)
-class TableKind:
-    """A kind of table in documents.
-
-    Args:
-        make: Makes its Markdown from a result file, and from the values of the options by name.
-        options: Names of the options that a document may give.
-        takes_many: Whether it is made from any number of files, given as a list, instead of one.
-    """
-
-    make: Callable[..., str]
-    options: tuple[str, ...] = ()
-    takes_many: bool = False
+TableKind = Callable[..., str]
+"""Makes a table's Markdown from its result files, a list, and from options by name."""
 
 
 def with_current_tables(document: Path, tables: Mapping[str, TableKind] | None = None) -> str:
@@ -55,34 +43,29 @@ def with_current_tables(document: Path, tables: Mapping[str, TableKind] | None =
     tables = TABLES if tables is None else tables
 
     def replaced(block: re.Match[str]) -> str:
-        name = block["bench"] or block["other"]
-        kind, words = tables[name], block["words"].split()
+        make, words = tables[block["kind"]], block["words"].split()
         patterns = [word for word in words if "=" not in word]
         options = dict(word.split("=", 1) for word in words if "=" in word)
-        for unknown in sorted(options.keys() - set(kind.options)):
+        _, *known = signature(make).parameters
+        if unknown := sorted(options.keys() - {*known}):
             raise ValueError(
-                f"{document} has a table of {name} with the option {unknown!r}; there are "
-                f"{', '.join(kind.options) or 'none'}"
+                f"{document} has a table of {block['kind']} with the option {unknown[0]!r}; there "
+                f"are {', '.join(known) or 'none'}"
             )
         files = [file for pattern in patterns for file in sorted(document.parent.glob(pattern))]
         if not files:
-            number = "are" if kind.takes_many else "is"
             raise FileNotFoundError(
-                f"{document} shows {' '.join(patterns)}, which {number} missing"
+                f"{document} shows {' '.join(patterns)}, of which there is no file"
             )
-        if len(files) > 1 and not kind.takes_many:
-            raise ValueError(f"{document} shows {' '.join(patterns)}; name one file for {name}")
         try:
-            text = kind.make(files if kind.takes_many else files[0], **options)
+            return f"{block['head']}{make(files, **options)}\n"
         except ValueError as error:
             raise ValueError(f"{document}: {error}") from error
-        return f"{block['head']}{text}\n"
 
-    others = "|".join(re.escape(name) for name in tables if name != "bench")
-    # The line in italics below the table of a benchmark is made with it.
+    # A line in italics above a table belongs to it.
     marker = (
-        rf"(?P<head><!-- (?:(?P<bench>bench)|(?P<other>{others})): (?P<words>[^>]+?)\s*-->\n)"
-        r"(?:\|.*\n)*(?(bench)(?:\n\*.*\n)?)"
+        rf"(?P<head><!-- (?P<kind>{'|'.join(map(re.escape, tables))}): (?P<words>[^>]+?)\s*-->\n)"
+        r"(?:\*.*\n\n)?(?:\|.*\n)*"
     )
     return re.sub(marker, replaced, document.read_text(encoding="utf-8"))
 
@@ -101,28 +84,33 @@ def study_of(
     return study_rows(measurements(found.runs), reference, baseline, _names(rows))
 
 
-def _bench(file: Path, only: str = "") -> str:
-    results = read_bench(file)
-    return f"{markdown(bench_table(results, _names(only)), 2)}\n\n*{machine_line(results)}*"
+def _one(files: Sequence[Path]) -> Path:
+    if len(files) > 1:
+        raise ValueError(f"this table shows one file, and {', '.join(map(str, files))} are several")
+    return files[0]
+
+
+def _study(
+    files: list[Path], reference: str | None = None, baseline: str | None = None, rows: str = ""
+) -> str:
+    return markdown(study_table(study_of(files, reference, baseline, rows)))
+
+
+def _bench(files: list[Path], only: str = "") -> str:
+    results = read_bench(_one(files))
+    return f"*{machine_line(results)}*\n\n{markdown(bench_table(results, _names(only)), 2)}"
 
 
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
-TABLES = {
-    "result": TableKind(lambda file: distance_table(RunResult.read(file))),
-    "roles": TableKind(lambda file: roles_table(RunResult.read(file))),
-    "results": TableKind(
-        lambda files, **options: markdown(study_table(study_of(files, **options))),
-        options=("reference", "baseline", "rows"),
-        takes_many=True,
-    ),
-    "table": TableKind(lambda file: markdown(*read_table(file))),
-    "bench": TableKind(_bench, options=("only",)),
-    "bench-stages": TableKind(
-        lambda file, only="": markdown(stage_table(read_bench(file), _names(only)), 2),
-        options=("only",),
-    ),
+TABLES: dict[str, TableKind] = {
+    "result": lambda files: distance_table(RunResult.read(_one(files))),
+    "roles": lambda files: roles_table(RunResult.read(_one(files))),
+    "results": _study,
+    "table": lambda files: markdown(*read_table(_one(files))),
+    "bench": _bench,
+    "bench-stages": lambda files: markdown(stage_table(read_bench(_one(files))), 2),
 }
 """Kinds of tables by the word in the marker."""

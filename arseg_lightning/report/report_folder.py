@@ -1,25 +1,18 @@
-"""Reports: tables, plots and notes about a set of runs in one folder."""
+"""Reports: tables and plots about a set of runs in one folder."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from arseg_lightning.files import write_atomic
-from arseg_lightning.report.plots import (
-    heat_maps,
-    plot_changes,
-    plot_distances,
-    plot_heat_map,
-    plot_pareto,
-)
+from arseg_lightning.report.plots import plot_distances, plot_pareto
 from arseg_lightning.report.result_tables import distances_table, results_table, study_table
 from arseg_lightning.report.rows import rows_with_baselines
-from arseg_lightning.report.table_files import markdown, write_table
-from arseg_lightning.types import size_text
+from arseg_lightning.report.table_files import markdown
 
 __all__ = ["write_report"]
 
@@ -47,39 +40,26 @@ def write_report(
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = rows_with_baselines(measured)
-    results = [run.result for run in measured.run[measured.is_own]]
-    tested = sorted({f"{r.data}, {size_text(r.size)}, {r.num_samples} frames" for r in results})
-    parts = [f"# Results of {len(results)} runs", f"Tested on: {'; '.join(tested)}."]
-
-    def section(title: str, csv: str, table: pd.DataFrame, num_names: int = 1) -> None:
-        write_table(table, folder / csv)
-        parts.extend([f"## {title}", markdown(table, num_names)])
-
-    def plots(name: str, plot: Callable[[pd.DataFrame, Path], None]) -> None:
-        # Accuracies on different data do not belong into one plot.
-        for data, alike in rows.groupby("data", sort=False):
-            words = f"{name}_{data}" if rows.data.nunique() > 1 else name
-            file = re.sub(r"[^\w.-]+", "_", words) + ".png"
+    own = measured[measured.is_own]
+    tested = {f"{run.result.tested_on}, {run.result.num_samples} frames" for run in own.run}
+    parts = [f"# Results of {len(own)} runs", f"Tested on: {'; '.join(sorted(tested))}."]
+    tables = {"Results": results_table(rows), "Over distance": distances_table(rows)}
+    if not study.empty:
+        tables[f"Against {study.row[study.is_reference].item()}"] = study_table(study)
+    abouts = (_ABOUT_RESULTS, "", _ABOUT_CHANGES)
+    names = ("results", "distances", "changes")
+    for (title, table), name, about in zip(tables.items(), names, abouts, strict=False):
+        write_atomic(folder / f"{name}.csv", table.to_csv(index=False))
+        num_names = sum(column in ("run", "data", "method", "row") for column in table)
+        parts += [f"## {title}", markdown(table, num_names), about]
+    # Accuracies on different data do not belong into one plot.
+    for data, alike in rows.groupby("data", sort=False):
+        for name, plot in {"pareto": plot_pareto, "distances": plot_distances}.items():
+            file = re.sub(r"[^\w.-]+", "_", f"{name}_{data}") + ".png"
             plot(alike, folder / file)
             parts.append(f"![{name}, {data}]({file})")
-
-    section("Results", "results.csv", results_table(rows), 3 if rows.data.nunique() > 1 else 2)
-    parts.append(_ABOUT_RESULTS)
-    plots("pareto", plot_pareto)
-    section("Over distance", "distances.csv", distances_table(rows), 2)
-    plots("distances", plot_distances)
-    if not study.empty:
-        reference = study.row[study.is_reference].item()
-        section(f"Against {reference}", "changes.csv", study_table(study))
-        plot_changes(study, folder / "changes.png")
-        parts += [_ABOUT_CHANGES, "![changes](changes.png)"]
-    for number, (data, table) in enumerate(heat_maps(measured), 1):
-        name = "heatmap.png" if number == 1 else f"heatmap_{number}.png"
-        plot_heat_map(table, data, folder / name)
-        parts += ["## Interval x ratio"] if number == 1 else []
-        parts.append(f"![mIoU over interval and ratio]({name})")
     if problems:
         parts += ["## Left out", "\n".join(f"- {problem}" for problem in problems)]
     document = folder / "report.md"
-    write_atomic(document, "\n\n".join(parts) + "\n")
+    write_atomic(document, "\n\n".join(filter(None, parts)) + "\n")
     return document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from arseg_lightning.report.collect import Run, without_seed
 from arseg_lightning.report.result import RunResult
 
 __all__ = ["DISTANCE", "look_up", "measurements", "own_rows", "result_rows", "rows_with_baselines"]
-__all__ += ["settings"]
 
 DISTANCE = r"^at \d+$"
 """Columns of mIoU at a distance to the keyframe, such as ``at 3``."""
@@ -27,30 +26,15 @@ _OF_TRAINER = (
 _WITHOUT_EFFECT = ("seed", "store", "num_workers")
 
 
-def measurements(runs: Sequence[Run], keys: Sequence[str] = ()) -> pd.DataFrame:
+def measurements(runs: Sequence[Run]) -> pd.DataFrame:
     """List the methods of all runs, one line a run and method.
 
-    Runs of one ``group`` differ only in the seed, or agree in the keys. ``row`` is what a report
-    calls the group; accuracies are in [0, 1].
-
-    Args:
-        runs: The runs.
-        keys: Dotted keys of the configuration, such as ``data.keyframe_interval``; runs with the
-            same values become a row, whatever else they differ in. ``init_args`` may be left out.
-
-    Raises:
-        ValueError: If no run has a key.
+    Runs of one ``group`` differ only in the seed. ``row`` is what a report calls the group;
+    accuracies are in [0, 1].
     """
-    for key in keys:
-        if all(look_up(run.config, key) is None for run in runs):
-            raise ValueError(
-                f"no run has {key!r} in its configuration; name a key of a run's fit.yaml, such "
-                f"as data.keyframe_interval or model.resolution_ratio"
-            )
     lines = []
     for run in runs:
-        values = {key.rpartition(".")[2]: look_up(run.config, key) for key in keys}
-        group = ", ".join(f"{name} {value}" for name, value in values.items()) or settings(run)
+        group = settings(run)
         for method in run.result.methods:
             line = {
                 "group": group,
@@ -72,8 +56,7 @@ def measurements(runs: Sequence[Run], keys: Sequence[str] = ()) -> pd.DataFrame:
     found = pd.DataFrame(lines).astype({"seed": float})
     names = found.groupby("group").name.unique().map(list)
     titles = names.map(lambda each: each[0] + (f" and {len(each) - 1} more" if each[1:] else ""))
-    found["row"] = found.group if keys else found.group.map(titles)
-    return found
+    return found.assign(row=found.group.map(titles))
 
 
 def own_rows(measured: pd.DataFrame) -> pd.DataFrame:
@@ -88,22 +71,17 @@ def own_rows(measured: pd.DataFrame) -> pd.DataFrame:
 def rows_with_baselines(measured: pd.DataFrame) -> pd.DataFrame:
     """Put the baselines that runs were compared with before what the runs are about.
 
-    A baseline that several runs have from the same weights is listed once. ``seeds`` of a baseline
-    counts its weights.
+    What several runs have from the same weights is listed once, and not as a baseline if a run is
+    about it. ``seeds`` of a baseline counts its weights.
     """
-    by = ["is_own", "group", "method"]
-    own_first = measured.sort_values("is_own", ascending=False, kind="stable")
-    weights: dict[Any, set[str]] = own_first.groupby(by, sort=False).weights.agg(set).to_dict()
-    listed = []
-    for (_, group, method), known in weights.items():
-        # Listed once, where all of its weights are; rows that runs are about come first.
-        alike = {key: others for key, others in weights.items() if key[2] == method}
-        first = next(key for key, others in alike.items() if others == known)
-        if first == (False, group, method) and not any(known < others for others in alike.values()):
-            listed.append(first)
-    # Figures of the same weights are equal: they are no further seeds.
-    different = measured[~measured.is_own].drop_duplicates([*by, "weights"], keep="last")
-    baselines = _rows(different, by).loc[listed].assign(seeds=lambda rows: rows.measured)
+    others = measured[~measured.is_own]
+    # Those of the most seeds first: there, the weights are averaged, and elsewhere left out.
+    seeds = others.groupby(["group", "method"]).weights.transform("nunique")
+    others = others.loc[seeds.sort_values(ascending=False, kind="stable").index]
+    known = pd.concat([measured[measured.is_own], others])
+    once = known.drop_duplicates(["data", "network", "method", "weights"])
+    baselines = _rows(once[~once.is_own], ["group", "method"])
+    baselines = baselines.assign(seeds=baselines.measured)
     costly_first = baselines.sort_values("gmacs", ascending=False, kind="stable")
     return pd.concat([costly_first, own_rows(measured)], ignore_index=True)
 
@@ -152,17 +130,13 @@ def look_up(config: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def settings(run: Run, but: Collection[str] = ()) -> str:
-    """All that can make a run's result differ from another's, without the seed, as text.
-
-    ``but`` names more that is left out, anywhere in the configuration.
-    """
+def settings(run: Run) -> str:
+    """All that can make a run's result differ from another's, without the seed, as text."""
     config, result = run.config, run.result
-    unwanted = {*_WITHOUT_EFFECT, *but}
 
     def pruned(value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {key: pruned(value[key]) for key in value if key not in unwanted}
+            return {key: pruned(value[key]) for key in value if key not in _WITHOUT_EFFECT}
         if isinstance(value, list | tuple):
             return [pruned(entry) for entry in value]
         return without_seed(value) if isinstance(value, str) else value

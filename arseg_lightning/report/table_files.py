@@ -1,8 +1,7 @@
-"""Tables of text as Markdown that also reads well as it is, as CSV, and as JSON records."""
+"""Tables of text as Markdown that also reads well as it is, and as CSV; figures as text."""
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["check_format", "gmacs_text", "markdown", "percent_text", "percent_with_spread"]
 __all__ += ["read_table", "share_text", "write_table"]
 
-_FORMATS = (".md", ".csv", ".json")
-
 
 def markdown(table: pd.DataFrame, num_names: int = 1) -> str:
     """Lay a table of text out as Markdown; the first columns hold names, the others numbers."""
@@ -25,26 +22,19 @@ def markdown(table: pd.DataFrame, num_names: int = 1) -> str:
     return text
 
 
-def write_table(table: pd.DataFrame, path: Path, num_names: int = 1, notes: str = "") -> None:
-    """Write a table in the format that the file's ending names: ``.md``, ``.csv`` or ``.json``.
-
-    Notes stand below a Markdown table; the other formats leave them out.
+def write_table(table: pd.DataFrame, path: Path, num_names: int = 1) -> None:
+    """Write a table in the format that the file's ending names: ``.md`` or ``.csv``.
 
     Raises:
         ValueError: If the file ends otherwise.
     """
     check_format(path)
-    if path.suffix == ".md":
-        text = "\n\n".join(filter(None, (markdown(table, num_names), notes))) + "\n"
-    elif path.suffix == ".csv":
-        text = table.to_csv(index=False)
-    else:
-        text = json.dumps(table.to_dict("records"), indent=1, ensure_ascii=False) + "\n"
-    write_atomic(path, text)
+    is_csv = path.suffix == ".csv"
+    write_atomic(path, table.to_csv(index=False) if is_csv else markdown(table, num_names) + "\n")
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, int]:
-    """Read what was written as JSON; also the number of columns of names: those of words alone.
+    """Read a table from CSV, and how many columns of names it has: those of words alone.
 
     Raises:
         ValueError: If the file holds something else.
@@ -52,20 +42,18 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
     import pandas as pd
 
     try:
-        table = pd.DataFrame([dict(record) for record in json.loads(path.read_text("utf-8"))])
-        is_number = [bool(table[name].str.match(r"\d").any()) for name in table.columns]
-    except (ValueError, AttributeError, TypeError):
-        table = pd.DataFrame()
-    if table.empty:
-        raise ValueError(f"{path} holds no table; write it with --out {path.name}")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:  # pandas' own are such
+        raise ValueError(f"{path} holds no table: {error}") from error
+    is_number = [bool(table[name].str.match(r"\d").any()) for name in table.columns]
     # A first column of numbers names its lines too.
     return table, max([*is_number, True].index(True), 1)
 
 
 def check_format(path: Path) -> None:
     """Raise a ValueError unless a file's ending names a format of tables."""
-    if path.suffix not in _FORMATS:
-        raise ValueError(f"{path} names no format of a table; let it end in {', '.join(_FORMATS)}")
+    if path.suffix not in (".md", ".csv"):
+        raise ValueError(f"{path} names no format of a table; let it end in .md or .csv")
 
 
 def percent_text(share: float, digits: int = 1) -> str:

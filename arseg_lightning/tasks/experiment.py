@@ -14,11 +14,7 @@ from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages
 from arseg_lightning.methods import VideoMethod
 from arseg_lightning.models.weight_file import read_checkpoint
-from arseg_lightning.tasks.trusted import (
-    named_on_command_line,
-    refuse_untrusted,
-    refuse_untrusted_file,
-)
+from arseg_lightning.tasks.trusted import refuse_untrusted, refuse_untrusted_file
 from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import (
     check_run_checkpoint,
@@ -45,8 +41,7 @@ class Experiment:
         weights: Whether the networks get numbers: from ``checkpoint``, or from the files that the
             configuration names. Without, their weights have shapes only, and no file is read.
         checkpoint: The checkpoint of a run; weights that the configuration names are left out.
-        trusted: Packages of the user's own that the files may name; those of classes that the
-            overrides name are trusted too.
+        trusted: Packages of the user's own that files and overrides may name.
         compared: Whether compared methods with files of their own are built beside a checkpoint,
             which does not hold them.
 
@@ -67,7 +62,6 @@ class Experiment:
         compared: bool = False,
     ) -> None:
         self.names = ", ".join(map(str, configs))
-        trusted = [*trusted, *named_on_command_line(overrides)]
         for path in configs:
             refuse_untrusted_file(path, trusted)  # before its modules are imported
         parser = PlainMessages(prog=f"{PROGRAM} fit", parser_mode="omegaconf+")

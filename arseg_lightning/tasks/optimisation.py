@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from arseg_lightning.datasets.trainer_state import resumes
 
-__all__ = ["FoundSettings", "Interval", "Schedule", "ScheduleName", "StepwiseSchedule", "adam"]
+__all__ = ["FoundSettings", "Interval", "Schedule", "ScheduleName", "adam"]
 __all__ += ["build_optimizer", "build_schedule", "schedule_factor"]
 
 ScheduleName = Literal["cosine", "polynomial", "constant"]
@@ -69,22 +69,6 @@ def build_optimizer(
     return optimizer
 
 
-class StepwiseSchedule(LambdaLR):
-    """A learning rate that is set at every step of the optimiser; see :func:`schedule_factor`.
-
-    Attributes:
-        settings: Its arguments, in plain values.
-    """
-
-    def __init__(
-        self, optimizer: Optimizer, name: ScheduleName, total_steps: float, warmup_steps: int
-    ) -> None:
-        self.settings: dict[str, Any] = {"schedule": name, "warmup_steps": warmup_steps}
-        if name != "constant":
-            self.settings["total steps"] = total_steps
-        super().__init__(optimizer, schedule_factor(name, total_steps, warmup_steps))
-
-
 def build_schedule(
     schedule: Schedule,
     optimizer: Optimizer,
@@ -118,7 +102,7 @@ def build_schedule(
                 f"schedule={schedule} ends with the run, and nobody knows how many steps this one "
                 f"has; give trainer.max_epochs or trainer.max_steps, or schedule=constant"
             )
-        stepwise = StepwiseSchedule(optimizer, schedule, total_steps, warmup_steps)
+        stepwise = LambdaLR(optimizer, schedule_factor(schedule, total_steps, warmup_steps))
         return {"scheduler": stepwise, "interval": "step"}
     if warmup_steps:
         raise ValueError(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
-import torch
 from lightning import Callback, Trainer
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
-from arseg_lightning.distributed import is_distributed
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["NotFinite", "TrainingChecks", "count_pixels", "refuse_broken_weights"]
+__all__ = ["NotFinite", "TrainingChecks", "refuse_broken_weights"]
 
 _MOST_SKIPPED = 25
 """Skipped steps in a row: the gradient scaler's first value is worn down to 1 in 16."""
@@ -32,89 +28,83 @@ class NotFinite(ValueError):
 
 
 class TrainingChecks(Callback):
-    """Checks the losses and the largest gradient of every step, and the first epoch's labels.
+    """Ends a training whose gradients are not finite, or whose labels show no class.
 
-    On a GPU, a step is checked after the next one, so that the host does not wait for the device;
-    broken weights are not saved meanwhile (:func:`refuse_broken_weights`).
+    A step is checked when the next one is made, so that the host does not wait for a GPU; broken
+    weights are not saved meanwhile (:func:`refuse_broken_weights`).
     """
 
     def __init__(self) -> None:
-        self._put_off: Callable[[], None] | None = None
-        self._skipped = 0
+        self._step: tuple[int, Mapping[str, Tensor], Tensor, float] | None = None  # not checked yet
         self._skipped_in_a_row = 0
-        self._pixels: Any = None  # of each class, (K,); None after the first epoch
-        self._batches: Any = None  # all, and those without a pixel that counts, (2,)
+        self._labelled: Any = None  # whether any pixel of the epoch is of a class
 
-    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Begin to count, and forget a training before this one."""
-        self._put_off = None
-        self._skipped = self._skipped_in_a_row = 0
-        self._pixels, self._batches = (
-            torch.zeros(size, dtype=torch.int64, device=pl_module.device)
-            for size in (pl_module.num_classes, 2)
-        )
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Forget what was before."""
+        self._step, self._skipped_in_a_row, self._labelled = None, 0, None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count the labels, without waiting for the device."""
-        if self._pixels is not None:
-            clips = batch if isinstance(batch, ClipBatch) else batch[0]
-            counts = count_pixels(clips.labels, len(self._pixels))
-            self._pixels += counts
-            self._batches += torch.stack([torch.ones_like(counts[0]), (counts.sum() == 0).long()])
+        """Note whether there are labels, without waiting for the device."""
+        for clips in [batch] if isinstance(batch, ClipBatch) else batch:
+            has_label = (clips.labels < pl_module.num_classes).any()
+            self._labelled = has_label if self._labelled is None else self._labelled | has_label
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: Any, optimizer: Optimizer
     ) -> None:
-        """End the training before a step that breaks the weights."""
+        """End the training after a step that broke the weights.
+
+        Raises:
+            NotFinite: If the step before this one had a gradient that is not finite.
+        """
         groups = optimizer.param_groups
         gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
         if not gradients:
             return
         largest = get_total_norm(gradients, norm_type=float("inf"))
         # Of several batches that make a step, the losses are those of the last one.
-        facts = trainer.global_step, pl_module.step_losses, largest, float(groups[0]["lr"])
-        refuse = partial(_refuse_broken_step, trainer, *facts)
-        if getattr(trainer.precision_plugin, "scaler", None) is not None:
-            # The scaler leaves such a step out and tries another scale; that helps, or never will.
-            is_skipped = not largest.isfinite()
-            self._skipped += is_skipped
-            self._skipped_in_a_row = self._skipped_in_a_row + 1 if is_skipped else 0
-            if self._skipped_in_a_row > _MOST_SKIPPED:
-                refuse(f", and {_MOST_SKIPPED} steps in a row were skipped")
-        elif largest.device.type == "cpu":
-            refuse()
-        else:
-            self._check_put_off()
-            self._put_off = refuse
+        step = trainer.global_step, pl_module.step_losses, largest, float(groups[0]["lr"])
+        if getattr(trainer.precision_plugin, "scaler", None) is None:
+            self._check(trainer)
+            self._step = step
+            return
+        # The scaler leaves such a step out and tries another scale; that helps, or never will.
+        self._skipped_in_a_row = 0 if largest.isfinite() else self._skipped_in_a_row + 1
+        if self._skipped_in_a_row > _MOST_SKIPPED:
+            self._step = step
+            self._check(trainer, f", and {_MOST_SKIPPED} steps in a row were skipped")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Check the last step, and report skipped steps and missing labels."""
-        self._check_put_off()
-        if self._skipped:
-            rank_zero_info(
-                f"{self._skipped} steps were skipped in this epoch: their gradients do not fit "
-                f"16-mixed (a few at the start are usual, while its scale is found)"
+        """Check the last step, and that there was something to learn.
+
+        Raises:
+            ValueError: If no pixel of the epoch's labels is of a class, in any process.
+        """
+        self._check(trainer)
+        # None: there were no batches
+        labelled = self._labelled is None or bool(self._labelled)
+        if not trainer.strategy.reduce_boolean_decision(labelled, all=False):
+            raise ValueError(
+                "no pixel of the training labels counts, and nothing was learned; `check-data` on "
+                "the folder shows which values its label files hold"
             )
-            self._skipped = 0
-        if self._pixels is not None:
-            classes = getattr(getattr(trainer, "datamodule", None), "classes", None)
-            numbers = [f"class {index}" for index in range(len(self._pixels))]
-            _judge_labels(trainer, self._pixels, self._batches, getattr(classes, "names", numbers))
-            self._pixels = None
 
-    def _check_put_off(self) -> None:
-        refuse, self._put_off = self._put_off, None
-        if refuse is not None:
-            refuse()
-
-
-def count_pixels(labels: Tensor, num_classes: int) -> Tensor:
-    """Count the pixels of each class, (K,); other values are left out."""
-    # Other values fall into an extra bin: to pick them out would wait for their number.
-    bins = torch.where((labels < 0) | (labels > num_classes), num_classes, labels)
-    return torch.bincount(bins.flatten(), minlength=num_classes + 1)[:num_classes]
+    def _check(self, trainer: Trainer, more: str = "") -> None:
+        step, self._step = self._step, None
+        # Gradients are those of all processes, which end together; a loss is this one's alone.
+        if step is None or step[2].isfinite():
+            return
+        number, losses, largest, rate = step
+        broken = ", ".join(name for name, loss in losses.items() if not loss.isfinite())
+        what = f"the loss is not finite ({broken})" if broken else "a gradient is not finite"
+        shown = ", ".join(f"{name} = {float(loss):.4g}" for name, loss in losses.items())
+        raise NotFinite(
+            f"{what} at step {number}, epoch {trainer.current_epoch + 1}{more}: {shown}; largest "
+            f"gradient {float(largest):.4g}, learning rate {rate:.4g}. The checkpoints before it "
+            f"are kept. {_REMEDY}"
+        )
 
 
 def refuse_broken_weights(weights: Mapping[str, Tensor], step: int) -> None:
@@ -125,49 +115,3 @@ def refuse_broken_weights(weights: Mapping[str, Tensor], step: int) -> None:
                 f"{name} is not finite after step {step}, and no checkpoint is written; the last "
                 f"one is as it was. {_REMEDY}"
             )
-
-
-def _refuse_broken_step(
-    trainer: Trainer,
-    step: int,
-    losses: Mapping[str, Tensor],
-    largest: Tensor,
-    rate: float,
-    more: str = "",
-) -> None:
-    """Raise if the losses or the gradients of a step would break the weights."""
-    broken = {name: loss for name, loss in losses.items() if not loss.isfinite()}
-    # Gradients are those of all processes; a loss is only this one's, and all must end together.
-    if largest.isfinite() and not (broken and trainer.world_size == 1):
-        return
-    shown = ", ".join(f"{name} = {float(loss):.4g}" for name, loss in losses.items())
-    what = f"the loss is not finite ({', '.join(broken)})" if broken else "a gradient is not finite"
-    raise NotFinite(
-        f"{what} at step {step}, epoch {trainer.current_epoch + 1}{more}: {shown}; largest "
-        f"gradient {float(largest):.4g}, learning rate {rate:.4g}. The checkpoints before it are "
-        f"kept. {_REMEDY}"
-    )
-
-
-def _judge_labels(trainer: Trainer, pixels: Tensor, batches: Tensor, names: list[str]) -> None:
-    """Report classes and batches without a labelled pixel in any process."""
-    if is_distributed():
-        pixels = trainer.strategy.reduce(pixels, reduce_op="sum")
-        batches = trainer.strategy.reduce(batches, reduce_op="sum")
-    total, empty = batches.tolist()
-    if total and empty == total:
-        raise ValueError(
-            f"no pixel of the training labels counts: all {total} batches show nothing but "
-            f"values that are left out, and nothing was learned; `check-data` on the folder "
-            f"shows which values its label files hold"
-        )
-    if empty:
-        rank_zero_warn(
-            f"{empty} of {total} training batches had no pixel that counts, and taught nothing"
-        )
-    missing = [name for name, n in zip(names, pixels.tolist(), strict=True) if n == 0]
-    if missing:
-        rank_zero_warn(
-            f"no training label showed a pixel of {', '.join(missing)} in this first epoch; "
-            f"`check-data --all` counts all labels"
-        )

@@ -19,8 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-__all__ = ["named_on_command_line", "refuse_dangerous", "refuse_untrusted"]
-__all__ += ["refuse_untrusted_file", "trusting"]
+__all__ = ["refuse_untrusted", "refuse_untrusted_file", "trusting"]
 
 _VARIABLE = "ARSEG_LIGHTNING_TRUST"
 
@@ -88,16 +87,6 @@ def refuse_untrusted_file(path: Path, trusted: Iterable[str] = ()) -> None:
             refuse_untrusted_file(path.parent / part, trusted)
 
 
-def refuse_dangerous(content: Any, source: str | Path) -> None:
-    """Raise if a configuration that the user has chosen names functions of Python or torch.
-
-    The user's packages are trusted here; Python's modules, torch and lightning hold more than
-    networks, optimisers and schedules. See :func:`refuse_untrusted`.
-    """
-    packages = {name.split(".")[0] for name, _ in _names(content)}
-    refuse_untrusted(content, source, packages - {*sys.stdlib_module_names, "torch", "lightning"})
-
-
 @contextmanager
 def trusting(packages: Iterable[str]) -> Iterator[None]:
     """Trust packages by name within the block, also in processes that it starts."""
@@ -109,12 +98,6 @@ def trusting(packages: Iterable[str]) -> Iterator[None]:
         os.environ.pop(_VARIABLE)
         if before is not None:
             os.environ[_VARIABLE] = before
-
-
-def named_on_command_line(words: Iterable[str]) -> list[str]:
-    """Packages of the classes that a user has typed, such as ``--model.network my_net.MyNet``."""
-    values = (word.partition("=")[2] if word.startswith("-") else word for word in words)
-    return [value.split(".")[0] for value in values if _NAME.fullmatch(value)]
 
 
 def _names(content: Any) -> Iterator[tuple[str, bool]]:

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import numpy as np
-from av.container import InputContainer
-from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
-from arseg_lightning.video.clock import claimed_seconds
-from arseg_lightning.video.coded import coded
 from arseg_lightning.video.errors import VideoDamageWarning
 
-__all__ = ["Damage", "Ending"]
-
-_JOIN_SECONDS = 1
-"""Time that advances by more, or goes back, is that of another recording."""
-
-_LAST_PACKETS = 2
-"""Packets after a damaged one in which it shows that the recording ends there."""
-
-_TIMED_FORMATS = ("matroska,", "flv")
-_EVEN = 1.5
-"""Longest interval between frames, in typical ones, of a stream whose frame rate is constant."""
+__all__ = ["Damage"]
 
 
 @dataclass
@@ -53,8 +35,6 @@ class Damage:
     cut: int = 0
     keeps_indices: bool = False
     _spreads: bool = False
-    _in_doubt: int | None = None  # frames seen after one whose packet may be damaged
-    _last_seconds: Fraction | None = None
 
     def refuse(self) -> None:
         """Note that the decoder refused a packet."""
@@ -67,37 +47,14 @@ class Damage:
         self._spreads = True
 
     def see(self, frame: VideoFrame) -> None:
-        """Inspect the next decoded frame."""
-        before, self._last_seconds = self._last_seconds, claimed_seconds(frame)
-        if self._in_doubt is not None:
-            # A frame decoded without errors although its packet was marked as damaged. So is one
-            # of the last packets of a recording that another one was joined to.
-            self._in_doubt += 1
-            jumps = (
-                before is not None
-                and self._last_seconds is not None
-                and not 0 <= self._last_seconds - before <= _JOIN_SECONDS
-            )
-            if jumps and frame.key_frame:
-                self._in_doubt = None
-            elif self._in_doubt > _LAST_PACKETS:
-                self.faulty += 1
-                self.affected += _LAST_PACKETS
-                self._in_doubt, self._spreads = None, True
+        """Inspect the next decoded frame: errors were concealed, or its packet was cut."""
         if frame.key_frame:
             self._spreads = False
-        known = coded(frame)
-        if frame.is_corrupt:
+        if frame.is_corrupt or getattr(frame.opaque, "is_corrupt", False):
             self.faulty += 1
             self._spreads = True
-        elif known is not None and known.is_corrupt and self._in_doubt is None:
-            self._in_doubt = 0
         else:
             self.affected += self._spreads
-
-    def leave(self) -> None:
-        """Note that reading stops early: a frame in doubt may be the end of a recording."""
-        self._in_doubt = None
 
     @property
     def num_lost(self) -> int:
@@ -107,7 +64,7 @@ class Damage:
     @property
     def summary(self) -> str:
         """The damage in words; empty if there is none."""
-        parts, faulty = [], self.faulty + (self._in_doubt is not None)
+        parts, faulty = [], self.faulty
         if self.keeps_indices:  # packets that were refused without a loss were decoded in part
             faulty += max(0, self.refused - len(self.replaced))
         if self.replaced:
@@ -128,49 +85,3 @@ class Damage:
         if summary := self.summary:
             message = f"{self.path} is damaged: of its frames {summary}; the rest is used"
             warnings.warn(VideoDamageWarning(message), stacklevel=3)
-
-
-class Ending:
-    """Compares what a file's header promises with the packets that are read.
-
-    Args:
-        container: The file, opened and not read yet.
-        stream: The stream that is read, from its start or a seek to its end.
-    """
-
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._container = container
-        self._stream = stream
-        self._num_packets = 0
-        self._end = 0
-        self._times: list[int] = []
-
-    def read(self, packet: Packet[VideoStream]) -> None:
-        """Count a packet."""
-        if packet.size:
-            self._num_packets += 1
-            self._end = max(self._end, (packet.dts or 0) + (packet.duration or 1))
-            if packet.pts is not None:
-                self._times.append(packet.pts)
-
-    def num_missing(self) -> int:
-        """Number of frames that should follow after the last packet."""
-        name, promised = self._container.format.name, self._stream.frames
-        is_timed = name.startswith(_TIMED_FORMATS) and len(self._container.streams) == 1
-        if name.startswith("mov,"):
-            promised = len(self._stream.index_entries)  # without those that an edit list hides
-        elif name == "avi":  # counts frames that were not captured, too
-            promised -= self._end - self._num_packets
-        elif is_timed and len(self._times) > 1:
-            # They count no frames, and their duration is that of the longest stream.
-            times = np.unique(self._times)
-            intervals = np.diff(times)
-            typical, longest = float(np.median(intervals)), int(intervals.max())
-            tick_seconds = float(self._stream.time_base or 1)
-            duration = (self._container.duration or 0) / av.time_base / tick_seconds
-            if longest <= _EVEN * typical:
-                promised = round((duration - int(times[0])) / typical)
-            else:  # no more than is certain
-                rest = round((duration - int(times[-1])) / longest)
-                promised = self._num_packets + rest - 1
-        return max(0, promised - self._num_packets)

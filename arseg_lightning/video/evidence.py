@@ -14,12 +14,6 @@ _LEAST_SHARE = 0.9
 by how well they are encoded; the B-frames of MPEG-4, of which FFmpeg exports the direct blocks
 wrongly, 0.0 in a moving scene."""
 
-_NUM_TO_RETURN = 8
-"""Frames of the group of pictures that has just ended."""
-
-_SHARE_TO_RETURN = 0.94
-"""What ordinary streams have at least: one that is near the least share does not change often."""
-
 
 class Evidence:
     """Keeps count of a stream's cells with a vector, and of those whose vector leads to its like.
@@ -49,28 +43,23 @@ class Evidence:
 
     def obstacle(self) -> str | None:
         """What speaks against all vectors, if anything does, worded to follow a stream's name."""
-        return _obstacle(self.matching, self.known, _LEAST_SHARE)
+        return _obstacle(self.matching, self.known)
 
-    def recent_obstacle(self, returns: bool = False) -> str | None:
-        """The same of the last frames that have vectors, as soon as there are some.
-
-        Args:
-            returns: Whether a stream wants to return to its vectors, which takes a little more.
-        """
+    def recent_obstacle(self) -> str | None:
+        """The same of the last frames that have vectors, as soon as there are some."""
         if len(self._last) < _NUM_FRAMES // 3:
             return None
-        last = list(self._last)[-_NUM_TO_RETURN if returns else 0 :]
-        matching, known = (sum(each) for each in zip(*last, strict=True))
-        return _obstacle(matching, known, _SHARE_TO_RETURN if returns else _LEAST_SHARE)
+        return _obstacle(*(sum(each) for each in zip(*self._last, strict=True)))
 
     def forget_recent(self) -> None:
         """Judge by what comes from here on."""
         self._last.clear()
 
 
-def _obstacle(matching: int, known: int, least: float) -> str | None:
-    """The share of cells whose vector matches in words, if it is less than a least one."""
-    if matching >= least * known:
+def _obstacle(matching: int, known: int) -> str | None:
+    """The share of cells whose vector matches in words, if it is too small."""
+    if matching >= _LEAST_SHARE * known:
         return None
-    share = round(100 * matching / known)
-    return f"has motion vectors of which only {share} % lead to what looks alike"
+    return (
+        f"has motion vectors of which only {100 * matching / known:.0f} % lead to what looks alike"
+    )

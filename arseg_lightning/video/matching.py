@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from arseg_lightning.ranges import check_words
 from arseg_lightning.video.chain import KEPT_REFERENCES
-from arseg_lightning.video.coded import coded
 from arseg_lightning.video.motion import BlockMotion, Kind, matched_motion
-from arseg_lightning.video.pictures import NumberedPicture
+from arseg_lightning.video.pictures import NumberedPicture, coded
 from arseg_lightning.video.vectors import VECTOR, Candidates, Luma, match_vectors
 
 __all__ = ["Matcher", "Refinement", "luma_of", "vectors_of"]

@@ -16,59 +16,39 @@ _SLANT = 0.02
 
 
 class Orientation(NamedTuple):
-    """The steps that a display matrix asks for, in their order.
+    """The steps that a display matrix asks for, in their order: quarter turns and mirroring.
 
     Args:
         swaps_axes: Rows become columns.
         mirrors_x: Left and right are swapped.
         mirrors_y: Top and bottom are swapped.
-        slant: Degrees of a turn that is not by quarters; the others are meaningless then.
     """
 
     swaps_axes: bool = False
     mirrors_x: bool = False
     mirrors_y: bool = False
-    slant: float = 0.0
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Orientation:
         """Read the display matrix of a decoded frame; without one, it is shown as it is.
 
-        A point (x, y) of the frame is shown at (a x + c y, b x + d y).
+        A point (x, y) of the frame is shown at (a x + c y, b x + d y). Turns by other than quarters
+        are left out, as phones make none.
         Source: ISO/IEC 14496-12, section 8.3.2 (track header box).
         """
         found = frame.side_data.get("DISPLAYMATRIX")
         if not isinstance(found, SideData):
             return cls()
         a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].astype(float)
-        straight, crossed = min(abs(a), abs(d)), min(abs(b), abs(c))
-        if max(abs(b), abs(c)) <= _SLANT * straight:
-            return cls(mirrors_x=bool(a < 0), mirrors_y=bool(d < 0))
-        if max(abs(a), abs(d)) <= _SLANT * crossed:
+        if max(abs(a), abs(d)) <= _SLANT * min(abs(b), abs(c)) != 0:
             return cls(swaps_axes=True, mirrors_x=bool(c < 0), mirrors_y=bool(b < 0))
-        return cls(slant=float(np.degrees(np.arctan2(-b, a)))) if (a or b) else cls()
+        is_straight = max(abs(b), abs(c)) <= _SLANT * min(abs(a), abs(d))
+        return cls(False, bool(is_straight and a < 0), bool(is_straight and d < 0))
 
     @property
     def is_upright(self) -> bool:
         """Whether frames are shown as they are."""
         return self == Orientation()
-
-    @property
-    def rotation_degrees(self) -> int:
-        """The counter-clockwise turn, which comes before left and right are swapped."""
-        if self.swaps_axes:
-            return 90 if self.mirrors_y else 270
-        return 180 if self.mirrors_y else 0
-
-    @property
-    def text(self) -> str:
-        """The steps in words that follow a name."""
-        steps = []
-        if self.rotation_degrees:
-            steps.append(f"turned by {self.rotation_degrees} degrees")
-        if self.mirrors_x ^ self.mirrors_y ^ self.swaps_axes:  # after the turn
-            steps.append("mirrored")
-        return "asks to be " + " and ".join(steps)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that frames of a size are shown with."""

@@ -1,33 +1,67 @@
-"""Decodes packets into pictures and numbers them."""
+"""Decodes packets into pictures, numbers them, and keeps what their packets say of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import av
+from av.codec.context import Flags, ThreadType
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from arseg_lightning.video.coded import CodingOrder
-from arseg_lightning.video.damage import Damage, Ending
-from arseg_lightning.video.frame_times import FrameTimes
-from arseg_lightning.video.probe import packets
+from arseg_lightning.video.clock import Clock
+from arseg_lightning.video.damage import Damage
+from arseg_lightning.video.probe import MOTION_CODECS, codec_name, frame_rate, packets
 from arseg_lightning.video.timeline import Timeline
 
-__all__ = ["NumberedPicture", "numbered_pictures"]
+__all__ = ["Coded", "NumberedPicture", "coded", "decoded", "export_motion", "numbered_pictures"]
+
+_SLICES = (1, 2, 5)
+"""Types of the units of H.264 that hold pictures."""
+
+
+class Coded(NamedTuple):
+    """What is known of a picture from its packet.
+
+    Args:
+        number: Its position in the order of decoding.
+        is_reference: Whether others may refer to it; None if the packet does not say.
+        is_corrupt: Whether the container knows that the packet is damaged.
+    """
+
+    number: int
+    is_reference: bool | None
+    is_corrupt: bool
 
 
 class NumberedPicture(NamedTuple):
-    """A decoded picture and its place in the video."""
+    """A decoded picture and its position in the video.
+
+    Args:
+        place: Its index in display order.
+        picture: The picture.
+        seconds: Its time after the first one.
+        is_copy: Whether it stands in for a lost picture.
+    """
 
     place: int
     picture: VideoFrame
     seconds: float
-    """Its time behind the first one."""
     is_copy: bool = False
-    """Whether it stands in for a lost picture."""
+
+
+def export_motion(stream: VideoStream) -> None:
+    """Ask a decoder for motion vectors."""
+    stream.codec_context.options |= {"flags2": "+export_mvs"}
+
+
+def coded(picture: VideoFrame) -> Coded | None:
+    """What the packet of a picture said; None if it did not come along."""
+    known = picture.opaque
+    return known if isinstance(known, Coded) else None
 
 
 def numbered_pictures(
@@ -40,43 +74,83 @@ def numbered_pictures(
     """Decode all that follows, numbered in display order, with copies in place of lost pictures.
 
     Args:
-        container: The open file, at its start or behind a seek.
+        container: The open file, at its start or after a seek.
         stream: The stream to decode.
         timeline: Its timeline; without one, nothing is replaced and numbers have no gaps.
         damage: Is told what was lost.
         start: Index of the first picture that is wanted, where the container was set to.
     """
-    times, index = FrameTimes(timeline, container, stream), start
+    index, last, clock = start, None, Clock(keeps_gaps=True)
+    clock.join(1 / frame_rate(stream))
+    # AVI stores one time a frame, that of decoding; FFmpeg makes up another.
+    is_avi = container.format.name == "avi"
     damage.keeps_indices = timeline is not None
-    last: VideoFrame | None = None
-    for picture in _pictures(container, stream, damage):
-        place = timeline.index_of(picture.pts, index) if timeline else None
-        if place is not None and place < start:
-            continue  # a seek may go back too far, or pictures refer to what it skipped
-        while place is not None and index < place:
-            damage.replace(index)
-            copied = last or picture
-            yield NumberedPicture(index, copied, times.seconds(index, copied), is_copy=True)
-            index += 1
+    for picture in decoded(packets(container, stream), stream, damage):
+        if timeline is None:
+            at, base = picture.dts if is_avi else picture.pts, picture.time_base
+            claimed = None if at is None or base is None else at * base
+            seconds, _ = clock.tick(claimed)
+        else:
+            place = timeline.index_of(picture.pts)
+            if place is not None and place < start:
+                continue  # a seek may go back too far, or pictures refer to what it skipped
+            while place is not None and index < place:
+                damage.replace(index)
+                yield NumberedPicture(index, last or picture, timeline.seconds(index), True)
+                index += 1
+            seconds = timeline.seconds(index)
         damage.see(picture)
-        yield NumberedPicture(index, picture, times.seconds(index, picture))
+        yield NumberedPicture(index, picture, seconds)
         index, last = index + 1, picture
     while timeline and last and index < len(timeline):
         damage.replace(index)
-        yield NumberedPicture(index, last, times.seconds(index, last), is_copy=True)
+        yield NumberedPicture(index, last, timeline.seconds(index), True)
         index += 1
+    damage.cut = timeline.num_missing if timeline else 0
 
 
-def _pictures(
-    container: InputContainer, stream: VideoStream, damage: Damage
+def decoded(
+    found: Iterable[Packet[VideoStream]], stream: VideoStream, damage: Damage
 ) -> Iterator[VideoFrame]:
-    """Decode packet by packet, and go on behind those that cannot be decoded."""
-    order, ending = CodingOrder(stream), Ending(container, stream)
-    for packet in packets(container, stream):
-        order.mark(packet)
-        ending.read(packet)
+    """Decode packet by packet, and go on after those that cannot be decoded.
+
+    Args:
+        found: The packets.
+        stream: Their stream; nothing of it was decoded yet.
+        damage: Is told what was refused.
+    """
+    codec, context = codec_name(stream), stream.codec_context
+    context.flags |= Flags.copy_opaque.value
+    if codec in MOTION_CODECS and context.thread_type == ThreadType.SLICE:
+        context.thread_count = 1  # slices decoded side by side are not said to have errors
+    extradata = context.extradata or b""
+    # MP4 and Matroska put its length in front of each unit, others a start code
+    length_bytes = (extradata[4] & 3) + 1 if extradata[:1] == b"\1" else 0
+    for number, packet in enumerate(found):
+        is_reference = _is_reference(bytes(packet), length_bytes) if codec == "h264" else None
+        packet.opaque = Coded(number, is_reference, packet.is_corrupt)
         try:
             yield from packet.decode()
         except av.FFmpegError:
             damage.refuse()
-    damage.cut = ending.num_missing()
+
+
+def _is_reference(content: bytes, length_bytes: int) -> bool | None:
+    """Whether the first slice of a packet of H.264 may be referred to (``nal_ref_idc``).
+
+    Source: ITU-T H.264, section 7.4.1.
+    """
+    heads = _unit_heads(content, length_bytes)
+    return next((bool(head & 96) for head in heads if head & 31 in _SLICES), None)
+
+
+def _unit_heads(content: bytes, length_bytes: int) -> Iterator[int]:
+    """The first byte of each unit."""
+    at = 0
+    while length_bytes and at + length_bytes < len(content):
+        start = at + length_bytes
+        yield content[start]
+        at = start + int.from_bytes(content[at:start], "big")
+    while not length_bytes and 0 <= (at := content.find(b"\0\0\1", at)) < len(content) - 3:
+        at += 3
+        yield content[at]

@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
+from arseg_lightning.video.errors import NoMotionVectors, NotAVideo
 from arseg_lightning.video.orientation import Orientation
 
 __all__ = ["MOTION_CODECS", "VideoInfo", "codec_name", "file_name", "frame_rate"]
@@ -66,7 +66,6 @@ def probe(path: Path | str) -> VideoInfo:
     Raises:
         FileNotFoundError: If there is no such file.
         NotAVideo: If it is not a video, or no frame of it can be decoded.
-        VideoError: If it asks to be turned by something else than quarter turns.
     """
     path = Path(path)
     with open_video(path) as (container, stream):
@@ -82,11 +81,6 @@ def probe(path: Path | str) -> VideoInfo:
                 f"the file is damaged, get it again"
             )
         orientation = Orientation.of(first)
-        if orientation.slant:
-            raise VideoError(
-                f"{path} asks to be turned by {orientation.slant:.0f} degrees; only quarter turns "
-                f"are supported: remove or change the rotation in its header"
-            )
         height, width = orientation.size(first.height, first.width)
         pixel = Fraction(stream.sample_aspect_ratio or 1)
         if orientation.swaps_axes:
@@ -131,7 +125,7 @@ def motion_obstacle(codec: str, orientation: Orientation = Orientation()) -> str
             f"{', '.join(sorted(MOTION_CODECS))})"
         )
     if not orientation.is_upright:
-        return f"{orientation.text}, and its motion vectors do not fit such frames"
+        return "asks to be turned or mirrored, and its motion vectors do not fit such frames"
     return None
 
 

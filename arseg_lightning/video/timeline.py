@@ -6,29 +6,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
+import av
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from arseg_lightning.video.probe import codec_name, open_video, packets
+from arseg_lightning.video.probe import codec_name, frame_rate, open_video, packets
 
 __all__ = ["Timeline", "read_timeline"]
 
 _INDEXED_FORMATS = ("mov,", "matroska,")
 
-_ONE_PACKET_A_FRAME = ("mov,", "matroska,", "flv", "asf")
-"""Containers, of which a repeated time is that of another frame: in others, of another field."""
-
-_REPEATED_SHARE = 0.1
-"""Of the frames of a file, that may have the time of another one before none is believed."""
-
-_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
-
 _MAX_REORDERING = 16
-"""Places by which a picture may be shown earlier or later than coded: the limit of H.264."""
+"""Positions by which a picture may be shown earlier or later than coded: the limit of H.264."""
 
 
 @dataclass(frozen=True)
@@ -36,49 +28,40 @@ class Timeline:
     """When each frame of a video is shown.
 
     Args:
-        pts: Presentation time of every frame in display order, int64, in units of ``time_base``.
-            A few may be the same.
+        pts: Presentation time of every frame, ascending, int64, in units of ``time_base``.
         keyframes: Index of every frame at which decoding can start, ascending. The first frame
             is none where pictures before it are decoded and not shown (an edit list).
         keyframe_dts: Decoding time of each of them.
         time_base: Seconds a unit.
+        interval: Seconds of a frame, by the frame rate.
         seekable: Whether the container has an index that leads to keyframes exactly.
+        num_missing: About how many frames the header promises and the file does not hold.
     """
 
     pts: NDArray[np.int64]
     keyframes: NDArray[np.int64]
     keyframe_dts: NDArray[np.int64]
     time_base: Fraction
+    interval: Fraction
     seekable: bool
+    num_missing: int = 0
 
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.pts)
 
-    def index_of(self, pts: int | None, earliest: int = 0) -> int | None:
-        """The frame that is shown at a time; None if there is none.
-
-        Args:
-            pts: The time.
-            earliest: Of several frames of this time, those before it have come already.
-        """
+    def index_of(self, pts: int | None) -> int | None:
+        """The frame that is shown at a time; None if there is none."""
         if pts is None:
             return None
-        first, behind = np.searchsorted(self.pts, pts), np.searchsorted(self.pts, pts, "right")
-        return None if first == behind else min(max(int(first), earliest), int(behind) - 1)
+        index = int(np.searchsorted(self.pts, pts))
+        return index if index < len(self) and self.pts[index] == pts else None
 
     def seconds(self, index: int) -> float:
-        """Time of a frame behind the first one; frames of the same time share what follows it."""
-        first, behind = (int(np.searchsorted(self.pts, self.pts[index], s)) for s in _SIDES)
-        ticks = Fraction(int(self.pts[first] - self.pts[0]))
-        if behind - first > 1:
-            lasts = 1  # ticks from a time to the next one; from the last, as many as to it
-            if behind < len(self):
-                lasts = int(self.pts[behind] - self.pts[first])
-            elif first:
-                lasts = int(self.pts[first] - self.pts[first - 1])
-            ticks += Fraction((index - first) * lasts, behind - first)
-        return float(ticks * self.time_base)
+        """Time of a frame after the first one; beyond the last one it goes by the frame rate."""
+        known = min(index, len(self) - 1)
+        ticks = Fraction(int(self.pts[known] - self.pts[0]))
+        return float(ticks * self.time_base) + float((index - known) * self.interval)
 
     def keyframe_before(self, index: int) -> int:
         """The last frame, up to this one, at which decoding can start; the first at worst."""
@@ -96,7 +79,7 @@ def read_timeline(path: Path) -> Timeline | None:
 
     Returns:
         None where packets do not say when their pictures are shown: raw streams, AVI with
-        B-frames, pictures that are never shown (VP8), a damaged header.
+        B-frames, pictures that are never shown (VP8) or at one time, a damaged header.
     """
     stat = path.stat()
     return _read(path, stat.st_size, stat.st_mtime_ns)
@@ -114,39 +97,39 @@ def _read(path: Path, size: int, mtime_ns: int) -> Timeline | None:
             for packet in packets(container, stream)
             if packet.size
         ]
-        name = container.format.name
-        seekable = name.startswith(_INDEXED_FORMATS)
-        repeated = _REPEATED_SHARE if name.startswith(_ONE_PACKET_A_FRAME) else 0.0
-        return _order(found, stream.time_base, seekable, repeated)
+        if not found or not found[0][2] or any(pts is None for pts, *_ in found):
+            return None
+        # Matroska stores no decoding times, and is searched by presentation time.
+        rows = np.array([(p, p if d is None else d, *flags) for p, d, *flags in found], np.int64)
+        order = np.argsort(rows[:, 0], kind="stable")
+        farthest = np.abs(order - np.arange(len(order))).max()
+        shown = rows[order][rows[order, 3] == 0]  # without what an edit list hides
+        times = shown[:, 0]
+        if order[0] != 0 or farthest > _MAX_REORDERING or not len(times):
+            return None
+        if (np.diff(times) == 0).any():
+            return None
+        keyframes = np.flatnonzero(shown[:, 2])
+        return Timeline(
+            pts=times,
+            keyframes=keyframes,
+            keyframe_dts=shown[keyframes, 1],
+            time_base=stream.time_base,
+            interval=1 / frame_rate(stream),
+            seekable=container.format.name.startswith(_INDEXED_FORMATS),
+            num_missing=max(0, _num_missing(container, stream, rows[:, 0])),
+        )
 
 
-def _order(
-    found: list[tuple[int | None, int | None, bool, bool]],
-    time_base: Fraction,
-    seekable: bool,
-    repeated: float,
-) -> Timeline | None:
-    """Sort packets into display order, unless their times cannot be trusted.
-
-    Args:
-        found: Presentation and decoding time, whether it is a keyframe, whether it is not shown.
-        time_base: Seconds a unit.
-        seekable: Whether the container has an index.
-        repeated: Share of them that may have the same time as another one.
-    """
-    if not found or not found[0][2] or any(pts is None for pts, *_ in found):
-        return None
-    # Matroska stores no decoding times, and is searched by presentation time.
-    rows = np.array([(p, p if d is None else d, *flags) for p, d, *flags in found], np.int64)
-    coded = rows[:, 0]
-    order = np.argsort(coded, kind="stable")
-    farthest = np.abs(order - np.arange(len(order))).max()
-    if order[0] != 0 or farthest > _MAX_REORDERING:
-        return None
-    shown = rows[order][rows[order, 3] == 0]
-    times, places, counts = np.unique(shown[:, 0], return_index=True, return_counts=True)
-    if not len(shown) or len(shown) - len(times) > repeated * len(shown):
-        return None
-    # At one of several frames of the same time, it could not be told which of them comes first.
-    keyframes = places[(shown[places, 2] == 1) & (counts == 1)]
-    return Timeline(shown[:, 0], keyframes, shown[keyframes, 1], time_base, seekable)
+def _num_missing(container: InputContainer, stream: VideoStream, pts: NDArray[np.int64]) -> int:
+    """How many frames should follow the last packet, by what the header of a format says."""
+    name, last = container.format.name, int(pts.max())
+    if name.startswith("mov,"):
+        return len(stream.index_entries) - len(pts)
+    if name == "avi":  # times count frames
+        return stream.frames - (last + 1)
+    if name.startswith(("matroska,", "flv")) and len(container.streams) == 1 and len(pts) > 1:
+        # They count no frames, and their duration is that of the longest stream.
+        end = (container.duration or 0) / av.time_base / float(stream.time_base or 1)
+        return round((end - last) / int(np.diff(np.sort(pts)).max())) - 1
+    return 0

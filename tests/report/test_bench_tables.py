@@ -81,7 +81,7 @@ def document(text, folder):
 
 def test_documents_show_the_current_figures(result, tmp_path):
     write_bench(result, tmp_path / "bench.json")
-    text = "a\n\n<!-- bench: bench.json -->\n| old |\n\n*old*\n\nb\n"
+    text = "a\n\n<!-- bench: bench.json -->\n*old*\n\n| old |\n\nb\n"
     text += "<!-- bench-stages: bench.json -->\n"
     once = document(text, tmp_path)
     assert "| AR 0.5x, float32" in once

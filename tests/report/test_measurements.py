@@ -15,8 +15,8 @@ def run(name="ar", seed=0, miou=0.5, settings=None, **changes):
     return Run(name, f"{name}{seed}.json", made)
 
 
-def rows_of(runs, keys=()):
-    return own_rows(measurements(runs, keys))
+def rows_of(runs):
+    return own_rows(measurements(runs))
 
 
 def test_a_spread_is_mean_and_sample_deviation():
@@ -69,23 +69,6 @@ def test_runs_of_unknown_settings_are_told_apart_by_their_names():
     for each in runs:
         each.result.provenance.config.clear()
     assert list(rows_of(runs).row) == ["a", "b"]
-
-
-def test_keys_of_the_configuration_make_rows():
-    runs = [run(seed=s, ratio=r, interval=i) for s in (0, 1) for r in (0.3, 0.5) for i in (6, 12)]
-    groups = rows_of(runs, ["model.resolution_ratio"])
-    assert [(g.row, len(g.runs), g.seeds) for g in groups.iloc] == [
-        ("resolution_ratio 0.3", 4, 2),
-        ("resolution_ratio 0.5", 4, 2),
-    ]
-    both = rows_of(runs, ["data.keyframe_interval", "model.resolution_ratio"])
-    assert both.row.iloc[0] == "keyframe_interval 6, resolution_ratio 0.3"
-
-
-def test_a_key_that_no_run_has_is_refused():
-    message = r"no run has 'data.interval' in its configuration; .* such as data.keyframe_interval"
-    with pytest.raises(ValueError, match=message):
-        rows_of([run()], ["data.interval"])
 
 
 def test_init_args_may_be_left_out_of_a_key():

@@ -8,7 +8,7 @@ import yaml
 
 from arseg_lightning.cli import main
 from arseg_lightning.tasks.experiment import Experiment
-from arseg_lightning.tasks.trusted import named_on_command_line, refuse_untrusted
+from arseg_lightning.tasks.trusted import refuse_untrusted
 from tests.test_cli import HIGH_RES, configuration
 
 FOREIGN = "import pathlib; pathlib.Path('ran').touch()\nfrom tests.tiny import TinyNet as Net\n"
@@ -75,13 +75,6 @@ def test_the_user_may_trust_a_package_by_name(run, monkeypatch):
     assert Experiment([file]).task.num_classes == 9
 
 
-def test_who_types_a_name_trusts_it(run):
-    file = with_value(run, "model.init_args.resolution_ratio", 0.5)
-    typed = ["--model.network", "foreign_net.Net"]
-    assert named_on_command_line(typed) == ["foreign_net"]
-    assert type(Experiment([file], typed).task.method.network).__name__ == "TinyNet"
-
-
 def test_texts_with_dots_are_texts():
     refuse_untrusted({"weights": {"network": "high.ckpt"}, "store": "data.cache"}, "x.yaml")
 
@@ -102,13 +95,3 @@ def test_tags_of_yaml_run_nothing(text, run):
     with pytest.raises(Exception, match=r"python|tag"):
         Experiment([run / "fit.yaml"])
     assert not Path("ran").exists()
-
-
-@pytest.mark.parametrize("name", ["os.system", "torch.hub.load"])
-def test_fit_takes_classes_of_the_users_own_and_no_programs(name, run):
-    """Whoever gives a configuration to fit has chosen it; what it may hold are networks."""
-    file = with_value(run, "model.init_args.network", name)
-    with pytest.raises(ValueError, match=rf"'{name}' is not the name of a Segmentor|names {name}"):
-        main(["fit", "--config", str(file), "--trainer.fast_dev_run", "true"])
-    file = with_value(run, "model.init_args.network", {"class_path": "foreign_net.Net"})
-    main(["fit", "--config", str(file), "--trainer.fast_dev_run", "true"])

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from arseg_lightning.video.chain import KEPT_REFERENCES, MotionChain
-from arseg_lightning.video.coded import export_motion
 from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.errors import VideoDamageWarning
 from arseg_lightning.video.live import open_live
 from arseg_lightning.video.matching import Matcher
-from arseg_lightning.video.pictures import numbered_pictures
+from arseg_lightning.video.pictures import export_motion, numbered_pictures
 from arseg_lightning.video.probe import open_video
 from arseg_lightning.video.timeline import read_timeline
 from arseg_lightning.video.vectors import NO_VECTOR, Candidates, match_vectors

@@ -5,12 +5,11 @@ import pytest
 from av.video.frame import PictureType
 
 from arseg_lightning.video.chain import KEPT_REFERENCES, MotionChain
-from arseg_lightning.video.coded import coded, export_motion
 from arseg_lightning.video.composition import relative_motion
 from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.matching import Matcher
 from arseg_lightning.video.motion import BlockMotion
-from arseg_lightning.video.pictures import numbered_pictures
+from arseg_lightning.video.pictures import coded, export_motion, numbered_pictures
 from arseg_lightning.video.probe import open_video
 from arseg_lightning.video.timeline import read_timeline
 from arseg_lightning.video.vectors import Candidates, match_vectors, refine_vectors

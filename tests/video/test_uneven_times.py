@@ -49,31 +49,13 @@ def times_of(path):
     return times
 
 
-@pytest.mark.parametrize(
-    ("times", "right"),
-    [
-        ([0, 40, 80, 230, 230, 300, 330, 400, 440, 500, 520], {3: 0.23, 4: 0.265, 5: 0.3}),
-        ([0, 0, 80, 130, 170, 300, 330, 400, 440, 500, 520], {0: 0.0, 1: 0.04, 2: 0.08}),
-        ([0, 40, 80, 130, 170, 300, 330, 400, 440, 500, 500], {9: 0.5, 10: 0.53}),
-        (
-            [0, 40, 80, 130, 170, 300, 300, 400, 440, 500, 520],
-            {5: 0.3, 6: 0.35, 7: 0.4},
-        ),  # keyframe
-    ],
-)
-@pytest.mark.parametrize(("name", "codec"), [("clip.mkv", "libx264"), ("clip.webm", "libvpx-vp9")])
-def test_a_repeated_time_costs_no_other_frame_its_own(tmp_path, name, codec, times, right):
-    options = {"lag-in-frames": "0", "g": "6", "cpu-used": "8"} if codec != "libx264" else None
-    path = with_times(tmp_path / name, times, codec, options)
-    expected = {index: time / 1000 for index, time in enumerate(times)} | right
-    assert times_of(path) == pytest.approx(list(expected.values()))
-    assert read_timeline(path) is not None
-
-
-def test_where_many_times_are_repeated_none_is_believed(tmp_path):
-    path = with_times(tmp_path / "clip.mkv", [0, 0, 80, 80, 160, 160, 240, 240])
+@pytest.mark.parametrize("times", [[0, 40, 80, 230, 230, 300, 330], [0, 0, 80, 80, 160, 160, 240]])
+def test_a_repeated_time_costs_no_frame_and_no_other_frame_its_own(tmp_path, times):
+    path = with_times(tmp_path / "clip.mkv", times)
     assert read_timeline(path) is None
-    assert len(times_of(path)) == 8
+    found = times_of(path)
+    assert (np.diff(found) > 0).all()
+    assert found == pytest.approx([time / 1000 for time in times], abs=0.001)
 
 
 @pytest.mark.parametrize(

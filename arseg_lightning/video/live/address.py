@@ -1,20 +1,39 @@
-"""Tells from its name what kind of source a video comes from."""
+"""Cameras, addresses and pipes: told apart by their names, and opened."""
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Address", "find_address"]
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from arseg_lightning.video.errors import NotAVideo, SourceUnavailable
+from arseg_lightning.video.probe import file_name, video_stream
+
+__all__ = ["Address", "find_address", "open_address", "reason_of"]
 
 Kind = Literal["file", "images", "camera", "network", "pipe"]
 
-_CAMERA = re.compile(r"camera:(?P<which>.+)")
-_DEVICE = re.compile(r"/dev/video\d+")
 _LOCATION = re.compile(r"(?P<protocol>[a-zA-Z][a-zA-Z0-9+.-]+)://(?P<rest>.+)")
 _PASSWORD = re.compile(r"(?<=://)(?P<user>[^/@:]*):[^/@]*@")
+
+_CAMERAS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
+"""Input format of FFmpeg for the cameras of each system."""
+
+_REMEDIES = {
+    "camera": "plug it in, give one that is there, close the program that uses it, or allow it to "
+    "be read (on Linux: join the group video)",
+    "network": "check the address, that the sender is on, and the network between; a slow one may "
+    "need a longer timeout_seconds (predict: --live.timeout_seconds 30)",
+    "pipe": "send a container that is read from start to end: ffmpeg -i IN.mp4 -c copy -f "
+    "matroska -",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +50,6 @@ class Address:
     target: str
     name: str
 
-    @property
-    def path(self) -> Path:
-        """The target of a file, a folder or a named pipe."""
-        return Path(self.target)
-
 
 def find_address(source: str | Path) -> Address:
     """Tell the kind of a source.
@@ -47,21 +61,13 @@ def find_address(source: str | Path) -> Address:
     text = str(source)
     if text == "-":
         return Address("pipe", text, "standard input")
-    if camera := _CAMERA.fullmatch(text):
-        return Address("camera", camera["which"], text)
-    if _DEVICE.fullmatch(text):
-        return Address("camera", text, text)
+    if text.startswith(("camera:", "/dev/video")):
+        return Address("camera", text.removeprefix("camera:"), text)
     # pathlib would have made one slash of two
     location = _LOCATION.fullmatch(text) if isinstance(source, str) else None
-    if location and location["protocol"].lower() == "file":
-        return _on_disk(Path(location["rest"]))
-    if location:
+    if location and location["protocol"].lower() != "file":
         return Address("network", text, _PASSWORD.sub(r"\g<user>:***@", text))
-    return _on_disk(Path(text))
-
-
-def _on_disk(path: Path) -> Address:
-    """A file, a folder of images, or a named pipe."""
+    path = Path(location["rest"] if location else text)
     if not path.exists():
         raise FileNotFoundError(
             f"{path} does not exist; give a video file, a folder of images, a camera (camera:0), "
@@ -69,3 +75,66 @@ def _on_disk(path: Path) -> Address:
         )
     kind: Kind = "images" if path.is_dir() else "file" if path.is_file() else "pipe"
     return Address(kind, str(path), str(path))
+
+
+def open_address(
+    address: Address,
+    options: Mapping[str, str],
+    timeout_seconds: float,
+    reconnect_seconds: float,
+) -> tuple[InputContainer, VideoStream]:
+    """Open a camera, an address or a pipe, and find the video in it.
+
+    Args:
+        address: Where it is.
+        options: Further options of FFmpeg.
+        timeout_seconds: How long an address may stay silent.
+        reconnect_seconds: How long FFmpeg itself tries to go on with a file elsewhere.
+
+    Raises:
+        SourceUnavailable: If a camera or an address is not there or not to be had.
+        NotAVideo: If what comes is no video, or cannot be read without going back.
+    """
+    target, kind, timeout = address.target, None, None
+    protocol = target.split(":")[0].lower()
+    if address.kind == "camera":
+        kind = _CAMERAS.get(sys.platform, "v4l2")
+        if kind == "v4l2" and target.isdigit():
+            target = f"/dev/video{target}"
+        elif kind == "dshow":
+            target = f"video={target.removeprefix('video=')}"
+    elif address.kind == "network":
+        timeout = timeout_seconds, timeout_seconds
+        if protocol.startswith("rtsp"):
+            # over UDP, lost packets are lost pictures
+            options = {"rtsp_transport": "tcp", **options}
+        elif protocol in ("http", "https"):
+            # Where a part of a file can be asked for, FFmpeg itself goes on where it broke off.
+            longest = str(int(reconnect_seconds))
+            options = {"reconnect": "1", "reconnect_delay_max": longest, **options}
+    elif target != "-":
+        target = file_name(Path(target))
+    elif sys.stdin is None or sys.stdin.isatty():
+        raise NotAVideo("standard input is no pipe; send a video to it: cat VIDEO.mkv | ...")
+    else:
+        target = f"pipe:{sys.stdin.fileno()}"
+    try:
+        container = av.open(target, format=kind, options=dict(options), timeout=timeout)
+    except (av.FFmpegError, ValueError) as error:
+        problem = NotAVideo if address.kind == "pipe" else SourceUnavailable
+        raise problem(
+            f"{address.name} cannot be opened ({reason_of(error, timeout_seconds)}); "
+            f"{_REMEDIES[address.kind]}"
+        ) from error
+    try:
+        return container, video_stream(address.name, container)
+    except NotAVideo:
+        container.close()
+        raise
+
+
+def reason_of(error: BaseException, timeout_seconds: float) -> str:
+    """What FFmpeg says is wrong."""
+    if isinstance(error, av.ExitError | av.TimeoutError):
+        return f"nothing came for {timeout_seconds:g} s"
+    return str(getattr(error, "strerror", None) or error)

@@ -30,20 +30,18 @@ class MotionUse:
             looks alike; None if none were looked at.
         encoded_frames: Frames that were encoded on the fly.
         encoding_ms: Mean time that this took, beside the network; 0 if there were none.
-        num_changes: How often a stream changed to an encoding, or back.
-        changes: The first of them: from which frame on, whether it is encoded there, and why.
+        changes: The first changes to an encoding, or back: from which frame on, whether it is
+            encoded there, and why.
     """
 
     asked: LiveMotion | None
     matching_share: float | None = None
     encoded_frames: int = 0
     encoding_ms: float = 0.0
-    num_changes: int = 0
     changes: list[dict[str, Any]] = field(default_factory=list)
 
     def note(self, frame: int, is_encoded: bool, why: str) -> None:
         """Keep a change in mind."""
-        self.num_changes += 1
         if len(self.changes) < _KEPT_CHANGES:
             self.changes.append({"frame": frame, "is_encoded": is_encoded, "why": why})
 

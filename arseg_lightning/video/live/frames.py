@@ -7,13 +7,11 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 
-from av.video.frame import PictureType
-
 from arseg_lightning.types import Frame, size_text
 from arseg_lightning.video.conversion import ToFrame
 from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.evidence import Evidence
-from arseg_lightning.video.live.files import Arrival, Feed
+from arseg_lightning.video.live.feeds import Arrival, Feed
 from arseg_lightning.video.live.frame import LiveMotion, MotionUse, SourceFrame
 from arseg_lightning.video.live.reader import Reader
 from arseg_lightning.video.live.reencoder import Reencoder
@@ -36,8 +34,8 @@ class Frames:
     Args:
         feed: Where the pictures come from.
         motion: Where motion comes from; ``auto`` changes to an encoding where the stream's own
-            turns out not to fit, be it in the middle, and back at an I-frame where it fits again.
-            None looks for none, and frames rest.
+            turns out not to fit, be it in the middle, until the stream starts anew. None looks for
+            none, and frames rest.
         size: Height and width that frames are scaled to; their own by default.
         remedy: What to do about a refusal.
     """
@@ -51,7 +49,7 @@ class Frames:
         self._remedy = remedy
         self._to_frame = ToFrame(feed.name, size, _KEPT_IMAGES)
         self._reencoder = Reencoder() if motion == "reencode" else None
-        self._switch: str | None = None
+        self._switch: str | None = None  # why motion comes from elsewhere, from the next frame on
         self._matcher = Matcher[Arrival]()
         self._evidence = Evidence()
         self._last_size: tuple[int, int] | None = None
@@ -89,33 +87,24 @@ class Frames:
             yield self._with_restart(arrival, frame, BlockMotion.rest(frame.size, frame.index))
             return
         if self._motion != "reencode":
-            yield from self._look_at_vectors(arrival)
+            picture, before = arrival.numbered.picture, self._last_coded
+            self._last_coded = picture.height, picture.width
+            what = arrival.obstacle or self._misfit(arrival)
+            if what or arrival.restart or before not in (None, self._last_coded):
+                yield from self._matched(self._matcher.flush())
+                if not what and self._reencoder is not None:
+                    self._evidence.forget_recent()
+                    self._reencoder = None
+                    self._switch = "the stream starts anew: its own motion vectors are tried again"
+            if what and self._reencoder is None:
+                self._change_to_encoding(what)
         if self._reencoder is not None:
-            yield self._with_restart(arrival, *self._encoded(arrival))
-        elif self._motion == "auto" and (what := self._evidence.recent_obstacle()):
+            yield self._with_restart(arrival, *self._encoded(arrival, self._reencoder))
+            return
+        yield from self._matched(self._matcher.push(arrival.numbered, arrival))
+        if self._motion == "auto" and (what := self._evidence.recent_obstacle()):
             yield from self._matched(self._matcher.flush())
             self._change_to_encoding(what)
-
-    def _look_at_vectors(self, arrival: Arrival) -> Iterator[SourceFrame]:
-        """Decide whose motion a frame has, and give it with the codec's, or others before it."""
-        picture = arrival.numbered.picture
-        size_before, self._last_coded = self._last_coded, (picture.height, picture.width)
-        if arrival.restart or size_before not in (None, self._last_coded):
-            yield from self._matched(self._matcher.flush())
-        if what := arrival.obstacle or self._misfit(arrival):
-            yield from self._matched(self._matcher.flush())
-            self._evidence.forget_recent()
-            if self._reencoder is None:
-                self._change_to_encoding(what)
-            return
-        is_intra = picture.pict_type == PictureType.I and not arrival.numbered.is_copy
-        if self._reencoder is not None and is_intra:
-            yield from self._matched(self._matcher.flush())
-            if self._evidence.recent_obstacle(returns=True) is None:
-                self._evidence.forget_recent()
-                self._reencoder = None
-                self._switch = "the stream's own motion vectors lead to what looks alike again"
-        yield from self._matched(self._matcher.push(arrival.numbered, arrival))
 
     def _misfit(self, arrival: Arrival) -> str | None:
         """Why a picture's vectors do not fit it as it is to be given, if so."""
@@ -128,23 +117,22 @@ class Frames:
         return f"is {size_text(size)}, and motion vectors do not scale to {size_text(self._size)}"
 
     def _matched(self, found: Iterable[tuple[Arrival, BlockMotion]]) -> Iterator[SourceFrame]:
-        """Frames with motion of the codec's; none where they are encoded and given already."""
+        """Frames with motion of the codec's."""
         for arrival, step in found:
             self._evidence.add(step)
-            if self._reencoder is None:
-                frame = self._to_frame(arrival.numbered)
-                has_motion = frame.picture_type != "I"
-                yield self._with_restart(arrival, frame, step if has_motion else None)
+            frame = self._to_frame(arrival.numbered)
+            has_motion = frame.picture_type != "I"
+            yield self._with_restart(arrival, frame, step if has_motion else None)
 
-    def _encoded(self, arrival: Arrival) -> tuple[Frame, BlockMotion | None]:
+    def _encoded(self, arrival: Arrival, reencoder: Reencoder) -> tuple[Frame, BlockMotion | None]:
         """A frame encoded after the one before it, and the motion of that."""
         frame = self._to_frame(arrival.numbered)
         if arrival.numbered.is_copy:
             return frame, BlockMotion.rest(frame.size, frame.index)
-        if self._reencoder is None or arrival.restart:
-            self._reencoder = Reencoder()
+        if arrival.restart:
+            self._reencoder = reencoder = Reencoder()
         start = time.thread_time()
-        step = self._reencoder.step(frame, arrival.numbered.picture)
+        step = reencoder.step(frame, arrival.numbered.picture)
         self._encoding_seconds += time.thread_time() - start
         self._use.encoded_frames += 1
         return replace(frame, picture_type="I" if step is None else "P"), step

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 __all__ = ["Reader"]
 
-_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 1.0
 """How long closing waits for a thread that waits for a silent source; it ends by itself later."""
 
 _BREATH_SECONDS = 0.5

@@ -5,17 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self, get_args
+from typing import Any, Self
 
+from arseg_lightning.ranges import check_above, check_range, check_words
 from arseg_lightning.video.errors import NotAVideo
-from arseg_lightning.video.live.address import Address, find_address
-from arseg_lightning.video.live.files import Feed, FileFeed, ImageFeed
+from arseg_lightning.video.live.address import find_address
+from arseg_lightning.video.live.feeds import Feed, FileFeed, ImageFeed, StreamFeed
 from arseg_lightning.video.live.frame import LiveMotion, MotionUse, SourceFrame, skip
 from arseg_lightning.video.live.frames import Frames
-from arseg_lightning.video.live.opening import Patience
 from arseg_lightning.video.live.reader import Reader
-from arseg_lightning.video.live.stream import StreamFeed
 
 __all__ = ["LiveSource", "open_live"]
 
@@ -37,32 +35,40 @@ def open_live(
     Args:
         source: A video file, a folder of images, a camera (``camera:0``, ``/dev/video0``), an
             address (``rtsp://...``, ``http://...``) or ``-`` for standard input.
-        motion: Where motion comes from; None looks for none, and all frames rest. With the codec's
-            own, B-frames come as many frames later as there are in a row.
-        size: Height and width that pictures are scaled to; not with motion of the codec's.
+        motion: Where motion comes from; None looks for none, and all frames rest.
+        size: Height and width that frames are scaled to; not with motion of the codec's.
         fps: Frames per second of a folder of images, 25 by default.
-        drop_late: Of a source that does not wait, drop frames that the caller is too slow for;
-            the motion given still leads to the frame given before.
+        drop_late: Of a source that does not wait, drop frames that the caller is too slow for.
         ahead: Frames that are decoded ahead of the caller.
         timeout_seconds: How long an address may stay silent.
         reconnect_seconds: How long a camera or address that broke off is tried again.
-        options: Further options of FFmpeg for opening a camera, an address or a pipe.
+        options: Further options of FFmpeg for a camera, an address or a pipe.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
         NotAVideo: If it is no video, or ends before its first frame.
         SourceUnavailable: If a camera or an address cannot be opened.
         NoMotionVectors: If motion is to be the codec's, and there is none that fits.
-        ValueError: If a setting is out of its range.
     """
-    if motion is not None and motion not in get_args(LiveMotion):
-        raise ValueError(f"motion must be one of {', '.join(get_args(LiveMotion))}, got {motion!r}")
-    _check(size, fps, ahead, timeout_seconds, reconnect_seconds)
+    check_words(motion=(motion, LiveMotion | None))
+    check_range(1, size=size, ahead=ahead)
+    check_above(0, fps=fps, timeout_seconds=timeout_seconds)
+    check_range(0, reconnect_seconds=reconnect_seconds)
     address, stop = find_address(source), threading.Event()
-    patience = Patience(timeout_seconds, reconnect_seconds)
-    feed = _feed(address, fps, options or {}, patience, stop)
-    frames = Frames(feed, motion, size, _remedy(address))
-    # Opened in the background too: FFmpeg waits for a silent source deaf to Ctrl-C.
+    remedy = "use --motion reencode, which encodes the frames on the fly to find their motion"
+    feed: Feed
+    if address.kind == "images":
+        feed = ImageFeed(Path(address.target), fps)
+    elif fps is not None:
+        raise ValueError(f"fps={fps} is for a folder of images; {address.name} has its own times")
+    elif address.kind == "file":
+        feed = FileFeed(Path(address.target))
+        copy = f"python -m arseg_lightning encode --source {address.name} --output COPY.mp4"
+        remedy = f"{remedy}, or make a copy that has it: {copy}"
+    else:
+        feed = StreamFeed(address, options or {}, timeout_seconds, reconnect_seconds, stop)
+    frames = Frames(feed, motion, size, remedy)
+    # Opened in the background, too: FFmpeg waits for a silent source deaf to Ctrl-C.
     reader = Reader(frames.read(stop), ahead, stop, lambda: drop_late and feed.is_live, skip)
     try:
         first = reader.get()
@@ -87,11 +93,7 @@ class LiveSource:
     """
 
     def __init__(
-        self,
-        feed: Feed,
-        frames: Frames,
-        first: SourceFrame,
-        reader: Reader[SourceFrame],
+        self, feed: Feed, frames: Frames, first: SourceFrame, reader: Reader[SourceFrame]
     ) -> None:
         self.name = feed.name
         """What messages call the source."""
@@ -130,15 +132,10 @@ class LiveSource:
         """The source."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: Any) -> None:
         """Close it, and say what was damaged of what was read."""
         self.close()
-        if kind is None:
+        if exception[0] is None:
             self._say_damage()
 
     def __iter__(self) -> Iterator[SourceFrame]:
@@ -171,48 +168,3 @@ class LiveSource:
         if not self._has_said_damage:
             self._has_said_damage = True
             self._damage.warn()
-
-
-def _feed(
-    address: Address,
-    fps: float | None,
-    options: Mapping[str, str],
-    patience: Patience,
-    stop: threading.Event,
-) -> Feed:
-    if address.kind == "images":
-        return ImageFeed(address.path, fps)
-    if fps is not None:
-        raise ValueError(f"fps={fps} is for a folder of images; {address.name} has its own times")
-    if address.kind == "file":
-        return FileFeed(address.path)
-    return StreamFeed(address, options, patience, stop)
-
-
-def _remedy(address: Address) -> str:
-    """What to do about motion that does not fit."""
-    remedy = "use --motion reencode, which encodes the frames on the fly to find their motion"
-    if address.kind != "file":
-        return remedy
-    copy = f"python -m arseg_lightning encode --source {address.name} --output COPY.mp4"
-    return f"{remedy}, or make a copy that has it: {copy}"
-
-
-def _check(
-    size: tuple[int, int] | None,
-    fps: float | None,
-    ahead: int,
-    timeout_seconds: float,
-    reconnect_seconds: float,
-) -> None:
-    if size is not None and min(size) < 1:
-        raise ValueError(f"size is height and width, at least 1 each, got {size}")
-    if fps is not None and fps <= 0:
-        raise ValueError(f"fps must be positive, got {fps}")
-    if ahead < 1:
-        raise ValueError(f"ahead must be at least 1, got {ahead}")
-    if timeout_seconds <= 0 or reconnect_seconds < 0:
-        raise ValueError(
-            f"timeout_seconds must be positive and reconnect_seconds at least 0, got "
-            f"{timeout_seconds} and {reconnect_seconds}"
-        )

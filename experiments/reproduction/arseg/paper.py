@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -51,12 +51,11 @@ class Recipe:
     share_classifier: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class PaperData:
-    """What the paper measured on: classes that count, height and width, and the split."""
+class PaperData(NamedTuple):
+    """What the paper measured on."""
 
-    num_classes: int
-    size: tuple[int, int]
+    num_classes: int  # that count
+    size: tuple[int, int]  # height and width
     split: str
 
 
@@ -117,13 +116,6 @@ class PaperRow:
             raise ValueError(f"the row {self.name!r} of the paper has no mIoU")
         return value
 
-    @property
-    def printed_gmacs(self) -> float:
-        """The printed cost; a ValueError if there is none."""
-        if self.gflops is None:
-            raise ValueError(f"the paper prints no cost of {self.name!r}")
-        return self.gflops
-
 
 @cache
 def paper_rows() -> tuple[PaperRow, ...]:
@@ -148,24 +140,16 @@ def _figures() -> Any:
     return yaml.safe_load(Path(__file__).with_name("figures.yaml").read_text("utf-8"))
 
 
-def _row(
-    table: Mapping[str, Any],
-    name: str,
-    recipe: Mapping[str, Any] | None = None,
-    miou: float | None = None,
-    repository: float | None = None,
-    at_distance: tuple[float, ...] = (),
-    erratum: Mapping[str, Any] | None = None,
-    **figures: Any,
-) -> PaperRow:
+def _row(table: Mapping[str, Any], name: str, **figures: Any) -> PaperRow:
+    recipe, erratum = figures.pop("recipe", {}), figures.pop("erratum", None)
     return PaperRow(
         table=table["table"],
         data=table["data"],
         name=name,
-        recipe=Recipe(table["network"], **(recipe or {})),
-        miou_slides=miou,
-        miou_repository=repository,
-        miou_at_distance=tuple(at_distance),
+        recipe=Recipe(table["network"], **recipe),
+        miou_slides=figures.pop("miou", None),
+        miou_repository=figures.pop("repository", None),
+        miou_at_distance=tuple(figures.pop("at_distance", ())),
         erratum=Erratum(**erratum) if erratum else None,
         **figures,
     )
