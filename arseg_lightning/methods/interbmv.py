@@ -52,7 +52,7 @@ class InterBMV(FeaturePropagation):
     """
 
     needs = Needs(motion="keyframe", lookahead=True)
-    roles = ("start", "keyframe", "between")
+    roles: tuple[str, ...] = ("start", "keyframe", "between")
     key_roles = frozenset({"start", "keyframe"})
 
     def __init__(

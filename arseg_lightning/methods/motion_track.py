@@ -45,8 +45,8 @@ class MotionTrack:
         self._index = first.frame.index
         size = first.frame.size
         self._to_key, self._to_last = (MotionChain(size, chaining, self._index) for _ in range(2))
-        # The last keyframe, and what came since: still there when the next keyframe is chosen.
-        self._keyframe, self._since = self._index, list[BlockMotion]()
+        # The last keyframe and the frames since, still there when the next one is chosen.
+        self._shown, self._since = [self._index], list[BlockMotion]()
         self._to_between = MotionChain(size, chaining, self._index)
 
     @property
@@ -71,6 +71,7 @@ class MotionTrack:
         if self.composes and streamed.to_keyframe is None:
             self._to_key.push(step)
         if self.lookahead and self.wanted is not None:
+            self._shown.append(self._index)
             self._since.append(step)
         if self.wanted == "previous":
             self._to_last.restart(last, step)
@@ -105,21 +106,20 @@ class MotionTrack:
             return None, None
         if position == 0:
             return _no_motion(self._current.frame.size, device)
-        start, steps, chain = self._keyframe, self._since, self._to_between
+        chain, frames, steps = self._to_between, self._shown, self._since
         # Vectors of B-frames lead to anchors: the chain starts at the last one up to the frame.
-        anchors = [i for i in range(position) if steps[i].kind == "anchor"]
-        first = anchors[-1] + 1 if anchors else 0
-        chain.reset(steps[first - 1].frame if first else start)
-        for step in steps[first:position]:
+        anchors = [0, *(i for i in range(1, position + 1) if steps[i - 1].kind == "anchor")]
+        chain.reset(frames[anchors[-1]])
+        for step in steps[anchors[-1] : position]:
             chain.push(step)
-        chain.restart(steps[position - 1].frame)
+        chain.restart(frames[position])
         for step in steps[position:]:
             chain.push(step)
         return _tensors(chain.motion(self._index), device)
 
     def end_interval(self) -> None:
         """Make the current frame the last keyframe for :meth:`later_field`."""
-        self._keyframe, self._since = self._index, []
+        self._shown, self._since = [self._index], []
 
     def residual(self) -> NDArray[np.int16]:
         """The current image's :func:`residual` against the one before.

@@ -76,8 +76,10 @@ class FrameInput:
     @classmethod
     def stack(cls, frames: Sequence[FrameInput]) -> FrameInput:
         """Make one batch of several frames."""
-        parts = zip(*(each.tensors() for each in frames), strict=True)
-        return cls(*(None if part[0] is None else torch.cat(part) for part in parts))
+        parts = zip(*(each.tensors()[1:] for each in frames), strict=True)
+        together = ([x for x in part if x is not None] for part in parts)
+        images = torch.cat([each.image for each in frames])
+        return cls(images, *(torch.cat(part) if part else None for part in together))
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         """Its parts, in order."""

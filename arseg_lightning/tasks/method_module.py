@@ -233,8 +233,11 @@ class MethodModule(LightningModule):
             results += push(self._stream, frame)
         results += self._stream.finish() if batch.ends else []
         names = tuple(self._names.popleft() for _ in results)
-        labels = [result.labels for result in results] or np.empty((0, 0, 0), np.uint8)
-        return LabelMaps(names, torch.from_numpy(np.stack(labels)))  # (T, H, W)
+        height, width = batch.frames[0].streamed.frame.size
+        labels = np.empty((len(results), height, width), np.uint8)
+        for index, result in enumerate(results):
+            labels[index] = result.labels
+        return LabelMaps(names, torch.from_numpy(labels))
 
     def on_predict_end(self) -> None:
         """Release the last stream, which cannot be copied."""

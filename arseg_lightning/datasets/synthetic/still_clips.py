@@ -128,8 +128,9 @@ def _offsets(
     # A sway takes at least 16 frames: about a second at the frame rates of driving data.
     phase = rng.uniform(0.0, 2 * np.pi) + 2 * np.pi * np.arange(num_frames) / rng.uniform(16, 48)
     speed = fastest * (constant + sway * np.sin(phase))
-    offsets = np.append(np.cumsum(speed[:0:-1])[::-1], 0.0)
-    return offsets - offsets[still]
+    offsets: NDArray[np.float64] = np.append(np.cumsum(speed[:0:-1])[::-1], 0.0)
+    offsets -= offsets[still]
+    return offsets
 
 
 def render_path(image: Pixels, path: NDArray[np.float64]) -> Pixels:
