@@ -86,12 +86,13 @@ def agreements(
             ran += roles
             if all(ran.count(role) >= enough for role in graphs):
                 break
-    worst = {}
-    for role, figures in found.items():
-        equal, off, scale = zip(*figures, strict=True)
-        # NumPy's extremes, unlike Python's, keep NaN.
-        worst[role] = Agreement(float(np.min(equal)), float(np.max(off)), float(np.min(scale)))
-    return worst
+    return {role: _worst(figures) for role, figures in found.items()}
+
+
+def _worst(figures: list[tuple[float, float, float]]) -> Agreement:
+    equal, off, scale = zip(*figures, strict=True)
+    # NumPy's extremes, unlike Python's, keep NaN.
+    return Agreement(float(np.min(equal)), float(np.max(off)), float(np.min(scale)))
 
 
 def require_equal(agreed: Mapping[str, Agreement]) -> None:
