@@ -18,9 +18,8 @@ from arseg_lightning.callbacks import (
     RunFolder,
     WholeCheckpoints,
 )
-from arseg_lightning.callbacks.run_callbacks import as_list, check_trainer, has_bar, run_callbacks
-from arseg_lightning.callbacks.run_folder import refuse_what_is_not_recorded
-from arseg_lightning.callbacks.wandb_runs import keep_wandb_run, name_wandb_runs
+from arseg_lightning.callbacks.run_callbacks import as_list, has_bar, run_callbacks
+from arseg_lightning.callbacks.wandb_runs import set_wandb_runs
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
@@ -99,7 +98,6 @@ class ExperimentCLI(LightningCLI):
         """Check the whole configuration before anything of it is built."""
         options = self.config[self.subcommand]
         self._folder = RunFolder(Path(options.run_dir))
-        name_wandb_runs(options.trainer.logger, self._folder.path, str(self.subcommand))
         checkpoint = str(options.ckpt_path or "")
         is_told = checkpoint in _CHECKPOINTS_OF_LIGHTNING
         if checkpoint and "://" not in checkpoint and not is_told:
@@ -111,20 +109,18 @@ class ExperimentCLI(LightningCLI):
         record = self._parser(self.subcommand).dump(
             options, skip_none=False, skip_link_targets=False, skip_validation=True
         )
-        refuse_what_is_not_recorded(record)
+        before = None
         if self.subcommand == "fit":
             is_told = is_told or (checkpoint != "" and self._folder.holds(checkpoint))
             if not (is_told or options.overwrite or options.trainer.fast_dev_run):
                 self._resumed = self._folder.checkpoint_to_resume(record, options.resume)
-            before = None
             if self._resumed is not None:
                 read_checkpoint(self._resumed)  # a damaged one is refused now, in plain words
                 before = self._folder.previous_loggers()
-            keep_wandb_run(options.trainer.logger, before)
+        set_wandb_runs(options.trainer.logger, self._folder.path, str(self.subcommand), before)
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         """Add the callbacks that keep a run's results in its folder, and whole checkpoints."""
-        check_trainer(config)
         own = run_callbacks(config, callbacks, self._folder.path)
         config["enable_progress_bar"] = has_bar(config)
         config["callbacks"] = own

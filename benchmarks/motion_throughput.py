@@ -4,7 +4,7 @@
 
 The clip is a synthetic driving scene (300 frames of 720x960, H.264 in one long GOP), or
 is one's own: ``--video FILE``, without B-frames. Everything runs in one process on the same cores
-(``--cores``, one by default, so that all decode with as many threads), in turns; medians count.
+(``--cores``, one by default: the package decodes with one thread), in turns; medians count.
 CPU time is that of all threads, and says more than time where other programs run. The package is
 compared where it is installed: ``pip install motion-vector-extractor``.
 
@@ -70,13 +70,11 @@ class Clip:
         video: The clip.
         entry: Its cached motion.
         keyframe_interval: Frames from one keyframe to the next.
-        threads: Pictures decoded at a time: as many as there are cores, as FFmpeg has it.
     """
 
     video: Path
     entry: Path
     keyframe_interval: int
-    threads: int
 
 
 def main() -> None:
@@ -135,7 +133,7 @@ def measure(clip: Clip, repeats: int) -> list[Measurement]:
 
 
 def _frames(clip: Clip) -> int:
-    return sum(1 for _ in decode(clip.video, threads=clip.threads))
+    return sum(1 for _ in decode(clip.video))
 
 
 def _vectors(clip: Clip) -> int:
@@ -200,7 +198,7 @@ def _clip(video: Path | None, folder: Path, keyframe_interval: int) -> Clip:
         encode_frames(scene.images(), video, EncodeSettings())
     cache = MotionCache(folder / "motion")
     cache.ensure(video)
-    return Clip(video, cache.entry(video), keyframe_interval, len(os.sched_getaffinity(0)))
+    return Clip(video, cache.entry(video), keyframe_interval)
 
 
 def _ratios(results: dict[str, Measurement]) -> dict[str, dict[str, float]]:

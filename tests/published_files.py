@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from arseg_lightning.models import BiSeNet18, PSPNet18, PSPNet18Stride8, Segmentor
-from arseg_lightning.models.checkpoint import PublishedFormat, published_format
+from arseg_lightning.models.published import PublishedFormat, published_format
 from arseg_lightning.propagation import CReFF
 
 MARKERS: dict[type[Segmentor], str] = {

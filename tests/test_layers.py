@@ -60,7 +60,7 @@ OWNERS = {
         *("tasks", "callbacks", "experiment_cli", "cli"),
     ),
     "pytorch_lightning": (),
-    "joblib": ("parallel_jobs", "datasets.ray_cluster"),
+    "joblib": ("parallel_jobs",),
     "ray": ("datasets.ray_cluster",),
     "optuna": ("sweep",),
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),

@@ -9,8 +9,7 @@ from functools import partial
 import pytest
 
 from arseg_lightning.parallel_jobs import Job, attempt, available_cores, run_jobs
-from arseg_lightning.video.cache import CannotWriteCache
-from arseg_lightning.video.errors import NotAVideo
+from arseg_lightning.video.errors import CannotWrite, NotAVideo
 
 
 def make(folder, name):
@@ -48,7 +47,7 @@ def disk_full():
     try:
         raise OSError(28, "No space left on device")
     except OSError as error:
-        raise CannotWriteCache("cannot write; free some space") from error
+        raise CannotWrite("cannot write; free some space") from error
 
 
 def process(expected, sleeps=0.0):

@@ -1,7 +1,7 @@
 """Callbacks of a run: its folder, records, checkpoints and figures."""
 
 from arseg_lightning.callbacks.checkpoints import GeneratorStates, RunCheckpoint, WholeCheckpoints
-from arseg_lightning.callbacks.progress import CostLine, EpochLines, Throughput
+from arseg_lightning.callbacks.progress import CostLine, Throughput
 from arseg_lightning.callbacks.run_callbacks import run_callbacks
 from arseg_lightning.callbacks.run_folder import Resume, RunFolder, RunRecord
 from arseg_lightning.callbacks.run_log import RunLog
@@ -10,7 +10,6 @@ from arseg_lightning.callbacks.test_record import TestRecord
 
 __all__ = [
     "CostLine",
-    "EpochLines",
     "GeneratorStates",
     "Resume",
     "RunCheckpoint",

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch.callbacks import ModelCheckpoint, StochasticWeightAveraging
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import distributed
 
 from arseg_lightning.distributed import is_distributed
@@ -21,29 +21,15 @@ __all__ = ["GeneratorStates", "RunCheckpoint", "WholeCheckpoints"]
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """ModelCheckpoint that is told apart by its file name, and knows of averaged weights.
+    """ModelCheckpoint that is told apart by its file name.
 
-    Differs: Lightning tells callbacks of one class apart by what they monitor and when; here the
-    file name counts too. StochasticWeightAveraging gives its average to the network in one more
-    epoch at the end, and that epoch is then the best one.
+    Differs: Lightning tells callbacks of one class apart by what they monitor and when only.
     """
 
     @property
     def state_key(self) -> str:
         """Name of the state in a checkpoint."""
         return f"{super().state_key} of {self.filename}.ckpt"
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the epoch if it is the best one, or the first with averaged weights."""
-        has_just_averaged = any(
-            isinstance(each, StochasticWeightAveraging)
-            and trainer.current_epoch == each.swa_end + 1
-            for each in trainer.callbacks  # type: ignore[attr-defined]
-        )
-        # Scores before averaging belong to weights that were not asked for: they are forgotten.
-        if self.monitor and not trainer.sanity_checking and has_just_averaged:
-            self.best_k_models, self.best_model_score, self.kth_best_model_path = {}, None, ""
-        super().on_validation_end(trainer, pl_module)
 
 
 class WholeCheckpoints(TorchCheckpointIO):

@@ -1,4 +1,4 @@
-"""Progress of a run: cost at the start, speed while it trains, one line per epoch."""
+"""Progress of a run: its cost at the start, a line with score and speed after every epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["CostLine", "EpochLines", "Throughput", "cost_line"]
+__all__ = ["CostLine", "Throughput", "cost_line"]
 
 _log = logging.getLogger(__name__)
 
@@ -58,8 +58,16 @@ def cost_line(task: VideoTask, size: tuple[int, int]) -> str:
     return f"GMACs/frame at {size[1]}x{size[0]}, L = {task.keyframe_interval}: {', '.join(parts)}"
 
 
+# What is measured, where it is known, as an epoch's line shows it.
+_SPEED = {
+    "train/samples_per_second": "{:.3g} samples/s",
+    "train/data_wait_share": "{:.0%} waiting for data",
+    "train/gpu_memory_gib": "{:.1f} GiB",
+}
+
+
 class Throughput(Callback):
-    """Logs ``train/samples_per_second`` and ``train/data_wait_share`` of each epoch, live in a bar.
+    """Logs how fast an epoch trains and how long it waits for data, and says so in a line.
 
     The samples are those of all processes, the wait is the first process's. It holds loading,
     copying to the device, and in the first epoch the start of the loader's workers; validation
@@ -69,9 +77,18 @@ class Throughput(Callback):
     Differs: Lightning's ThroughputMonitor measures a window of steps, for loggers only, and not
     how long data are waited for.
 
+    Args:
+        printed: Whether the line is also printed, for where there is no bar.
+
     Units:
         samples a second; a share in [0, 1]; GiB.
     """
+
+    def __init__(self, printed: bool = True) -> None:
+        self.printed = printed
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._run_started, self._first_epoch = time.monotonic(), trainer.current_epoch
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._start = self._step_ended = time.monotonic()
@@ -93,6 +110,8 @@ class Throughput(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._log(pl_module)
+        if trainer.is_global_zero:
+            (tell if self.printed else _log.info)(self._line(trainer))
 
     def _log(self, module: LightningModule, **where: Any) -> None:
         seconds = max(self._step_ended - self._start, 1e-9)
@@ -105,43 +124,17 @@ class Throughput(Callback):
         for name, value in values.items():
             module.log(name, value, rank_zero_only=True, **where)
 
-
-# What Throughput logs, where it is known, as an epoch's line shows it.
-_SPEED = {
-    "train/samples_per_second": "{:.3g} samples/s",
-    "train/data_wait_share": "{:.0%} waiting for data",
-    "train/gpu_memory_gib": "{:.1f} GiB",
-}
-
-
-class EpochLines(Callback):
-    """Logs the loss, the time, the remaining time and the speed after every epoch.
-
-    Args:
-        printed: Whether the line is also printed, for where there is no bar.
-    """
-
-    def __init__(self, printed: bool = True) -> None:
-        self.printed = printed
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._start, self._first_epoch = time.monotonic(), trainer.current_epoch
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        known, epoch, last = (
-            trainer.callback_metrics,
-            trainer.current_epoch + 1,
-            trainer.max_epochs or -1,
-        )
-        seconds = time.monotonic() - self._start
+    def _line(self, trainer: Trainer) -> str:
+        """The epoch's number, loss and score, the time so far, the time left and the speed."""
+        known, epoch = trainer.callback_metrics, trainer.current_epoch + 1
+        seconds = time.monotonic() - self._run_started
+        last = trainer.max_epochs or -1  # Lightning's word for no end
         parts = [f"epoch {epoch}/{last}" if last > 0 else f"epoch {epoch}"]
         scores = ("train/loss", "val/miou")
         parts += [f"{name} {float(known[name]):.3f}" for name in scores if name in known]
         parts.append(f"{seconds:.0f} s")
         if last > 0:
-            parts.append(f"{seconds / (epoch - self._first_epoch) * (last - epoch):.0f} s left")
+            left = seconds / (epoch - self._first_epoch) * (last - epoch)
+            parts.append(f"{left:.0f} s left")
         parts += [text.format(float(known[name])) for name, text in _SPEED.items() if name in known]
-        say = tell if self.printed else _log.info
-        say(", ".join(parts))
+        return ", ".join(parts)

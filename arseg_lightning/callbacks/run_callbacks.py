@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,41 +11,17 @@ from lightning.pytorch.callbacks import (
     Callback,
     LearningRateMonitor,
     ModelCheckpoint,
-    OnExceptionCheckpoint,
     ProgressBar,
     TQDMProgressBar,
 )
 
 from arseg_lightning.callbacks.checkpoints import GeneratorStates
-from arseg_lightning.callbacks.progress import CostLine, EpochLines, Throughput
+from arseg_lightning.callbacks.progress import CostLine, Throughput
 from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
-from arseg_lightning.ranges import check_range
 
-__all__ = ["as_list", "check_trainer", "has_bar", "run_callbacks"]
-
-
-def check_trainer(options: Mapping[str, Any]) -> None:
-    """Refuse arguments of the trainer with which Lightning divides by zero, or hangs.
-
-    Raises:
-        ValueError: If a number is below 1, a strategy forks, or a callback resumes by itself.
-    """
-    # Forked children inherit the locks of threads that do not exist in them.
-    strategy = options.get("strategy")
-    if isinstance(strategy, str) and re.search("_(fork|notebook)", strategy):
-        raise ValueError(
-            f"trainer.strategy={strategy} forks a process that has threads, and its children wait "
-            f"for them forever; give ddp, or ddp_spawn"
-        )
-    if any(isinstance(each, OnExceptionCheckpoint) for each in as_list(options.get("callbacks"))):
-        raise ValueError(
-            "OnExceptionCheckpoint lets a run that is to start again resume from any checkpoint "
-            "that it finds: leave it out; after an error, the same command resumes from last.ckpt"
-        )
-    counts = ("accumulate_grad_batches", "check_val_every_n_epoch")
-    check_range(1, **{f"trainer.{name}": options.get(name) for name in counts})
+__all__ = ["as_list", "has_bar", "run_callbacks"]
 
 
 def run_callbacks(
@@ -73,8 +48,7 @@ def run_callbacks(
         *configured,
         RunLog(run_dir),
         CostLine(),
-        Throughput(),  # before EpochLines, which shows its values
-        EpochLines(printed=not (shows_bar and sys.stderr.isatty())),
+        Throughput(printed=not (shows_bar and sys.stderr.isatty())),
         GeneratorStates(),
         StopSignal(),
     ]

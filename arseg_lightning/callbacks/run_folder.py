@@ -17,12 +17,11 @@ from omegaconf import OmegaConf
 from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
 
-__all__ = ["Resume", "RunFolder", "RunRecord"]
-__all__ += ["read_back_devices_and_enumerations", "refuse_what_is_not_recorded"]
+__all__ = ["Resume", "RunFolder", "RunRecord", "read_back_devices_and_enumerations"]
 
 # Whether an interrupted run resumes when its command is given again: auto refuses another
 # configuration, or_restart replaces the run.
-Resume = Literal["auto", "or_restart", "never"]
+Resume = Literal["auto", "or_restart"]
 
 # What may differ between a run and its continuation: it changes no weight.
 _NOT_COMPARED = (
@@ -75,10 +74,10 @@ class RunFolder:
         if resume == "or_restart" and (finished or changed):
             return None
         last = self.last if self.last.is_file() else None
-        if not (finished or changed or resume == "never"):
+        if not (finished or changed):
             return last
         what = "a run"
-        if changed and not finished and resume != "never":
+        if changed and not finished:
             shown = ", ".join(changed[:4]) + (", …" if len(changed) > 4 else "")
             what = f"an interrupted run with another configuration ({shown})"
         continued = f", continue it with --ckpt_path {last}" if last else ""
@@ -185,26 +184,6 @@ def read_back_devices_and_enumerations() -> None:
     """Let records hold devices by their names, and members of enumerations by their values."""
     register_type(torch.device, str, torch.device, (RuntimeError, TypeError))
     yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, e: dumper.represent_data(e.value))
-
-
-def refuse_what_is_not_recorded(record: str) -> None:
-    """Refuse a configuration that could not be read back from its record.
-
-    Args:
-        record: The resolved configuration, as YAML.
-
-    Raises:
-        ValueError: If the parser could not write a value as text.
-    """
-    lost = "Unable to serialize instance "  # jsonargparse writes it in place of the value
-    for name, value in _flat(yaml.safe_load(record)).items():
-        if isinstance(value, str) and value.startswith(lost):
-            name = name.replace("[", ".").replace("]", "").replace(".init_args", "")  # as a flag
-            raise ValueError(
-                f"{name} is {value.removeprefix(lost)}, which the run's record (fit.yaml) cannot "
-                f"hold: give a plain value, an import path (package.module.name), or a "
-                f"class_path with init_args"
-            )
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The log of a run, and the record of its environment, in the run's folder."""
+"""The log of a run, in the run's folder."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import json
 import logging
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from arseg_lightning.files import write_atomic
 from arseg_lightning.provenance import Provenance, commit_of
 
 __all__ = ["RunLog", "tell"]
@@ -31,11 +29,10 @@ def tell(text: str) -> None:
 
 
 class RunLog(Callback):
-    """Writes ``run.log``, and ``fit_environment.json`` (``test_environment.json``, …).
+    """Writes ``run.log``: what the package and Lightning say, and the error that ended a run.
 
-    The log gets what the package and Lightning say, and the error that ended a run. The
-    environment is the command line, the commits of the code and of the working directory,
-    versions, device and number of processes. Both come from the first process.
+    Its first line is the environment: the command line, the commits of the code and of the working
+    directory, versions, device and number of processes. It comes from the first process.
 
     Args:
         run_dir: Folder of the run.
@@ -81,20 +78,6 @@ class RunLog(Callback):
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         self._close()
-        here, provenance = Path.cwd(), Provenance.collect()
-        environment: dict[str, Any] = {
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": sys.argv,
-            "working_directory": {"path": str(here), "commit": commit_of(here)},
-            "commit": provenance.commit,
-            "versions": provenance.versions,
-            "device": provenance.device,
-            "processes": trainer.world_size,
-            "nodes": trainer.num_nodes,
-            "precision": str(trainer.precision),
-        }
-        path = self.run_dir / f"{command}_environment.json"
-        write_atomic(path, json.dumps(environment, indent=1) + "\n")
         self._file = logging.FileHandler(self.run_dir / "run.log", encoding="utf-8")
         self._file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         _package_log.addHandler(self._file)
@@ -104,7 +87,13 @@ class RunLog(Callback):
         # Now that the logger has a handler, Python would no longer show warnings by itself.
         if not logging.getLogger().handlers and logging.lastResort is not None:
             _package_log.addHandler(logging.lastResort)
-        _log.info("%s starts: %s", command, " ".join(sys.argv))
+        environment = asdict(Provenance.collect()) | {
+            "command": sys.argv,
+            "working_directory": [str(Path.cwd()), commit_of(Path.cwd())],
+            "processes": trainer.world_size,
+            "precision": str(trainer.precision),
+        }
+        _log.info("%s starts: %s", command, json.dumps(environment))
 
     def _close(self) -> None:
         if self._file is None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["keep_wandb_run", "name_wandb_runs", "own_wandb_run"]
+__all__ = ["own_wandb_run", "set_wandb_runs"]
 
 
 @contextmanager
@@ -34,45 +34,34 @@ def own_wandb_run() -> Iterator[None]:
             run.finish(exit_code=int(failed))
 
 
-def keep_wandb_run(loggers: Any, previous: Any) -> None:
-    """Give each ``WandbLogger`` without an id that of the run that resumes, or a new one.
-
-    The id is part of the recorded configuration, where the next start finds it. An id that is
-    set stays, also if a W&B agent sets it.
-
-    Args:
-        loggers: The configuration's ``trainer.logger``; changed in place.
-        previous: The same of the run that resumes, as it was recorded; None for a new run.
-    """
-    if os.environ.get("WANDB_RUN_ID"):
-        return
-    known = [settings["init_args"].get("id") for settings in _wandb_settings(previous)]
-    for number, settings in enumerate(_wandb_settings(loggers)):
-        arguments = settings["init_args"]
-        if arguments.get("id") is None and arguments.get("version") is None:
-            before = known[number] if number < len(known) else None
-            arguments["id"] = before or secrets.token_hex(4)
-
-
-def name_wandb_runs(loggers: Any, run_dir: Path, command: str) -> None:
+def set_wandb_runs(loggers: Any, run_dir: Path, command: str, previous: Any = None) -> None:
     """Name the run of each ``WandbLogger`` after its folder, and group it with its neighbours.
+
+    A ``fit`` has the id of the run that resumes, or a new one: the id is part of the recorded
+    configuration, where the next start finds it.
 
     Args:
         loggers: The configuration's ``trainer.logger``; changed in place, what is set stays.
         run_dir: Folder of the run.
         command: The kind of the run: ``fit``, ``validate`` or ``test``.
+        previous: The loggers of the run that resumes, as they were recorded; None for a new run.
     """
     run_dir = run_dir.absolute()
     wanted = {"name": run_dir.name, "group": run_dir.parent.name, "job_type": command}
-    for settings in _wandb_settings(loggers):
-        given = settings.get("dict_kwargs") or {}
+    known = [settings["init_args"].get("id") for settings in _wandb_settings(previous)]
+    for number, settings in enumerate(_wandb_settings(loggers)):
+        arguments, given = settings.init_args, settings.get("dict_kwargs") or {}
         for name, value in wanted.items():
-            if name not in settings.init_args:  # WandbLogger passes others on to wandb.init
+            if name not in arguments:  # WandbLogger passes others on to wandb.init
                 given = {name: value, **given}
-            elif settings.init_args[name] is None and name not in given:
-                settings.init_args[name] = value
+            elif arguments[name] is None and name not in given:
+                arguments[name] = value
         if given:
             settings.dict_kwargs = given
+        has_id = arguments.get("id") or arguments.get("version") or os.environ.get("WANDB_RUN_ID")
+        if command == "fit" and not has_id:  # the variable is an agent's
+            before = known[number] if number < len(known) else None
+            arguments.id = before or secrets.token_hex(4)
 
 
 def _wandb_settings(loggers: Any) -> Iterator[Any]:

@@ -50,10 +50,10 @@ def encode(
             such videos and folders.
         output: The video to write; a folder for several sources.
         keyframe_interval: Frames from one keyframe to the next; null for one long GOP.
-        codec: libx264 or mpeg4; libx265, libvpx-vp9 and libsvtav1 give no usable motion.
+        codec: libx264 or mpeg4.
         crf: Constant quality in the scale of x264, lower is better.
         bitrate_bps: Bits per second to aim at on average instead.
-        preset: Effort of libx264 and libx265, ultrafast to veryslow.
+        preset: Effort of libx264, ultrafast to veryslow.
         b_frames: Most B-frames in a row.
         references: Most frames that a frame may refer to.
         fps: Frames per second; by default those of the video, and 25 for images.

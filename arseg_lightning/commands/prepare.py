@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.datasets.preparation import PrepareReport, clip_jobs, video_jobs
 from arseg_lightning.datasets.preparation import prepare as prepare_jobs
-from arseg_lightning.datasets.ray_cluster import connected_cluster
+from arseg_lightning.datasets.ray_cluster import run_on_ray
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.parallel_jobs import available_cores
+from arseg_lightning.parallel_jobs import available_cores, run_jobs
 from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.cache import MotionSource
@@ -44,7 +43,7 @@ def prepare(
         store: Folder for a video's motion; data/cache by default. An experiment names its own.
         motion: For videos: codec takes their own vectors; reencode makes an H.264 copy of those
             that have none that can be used. An experiment says it itself.
-        workers: Processes at once; one for each processor core by default.
+        workers: Processes at once; one for each processor core by default, a cluster knows its own.
         engine: local runs on this machine, ray on a cluster (the extra `ray`); the result is the
             same.
         address: Ray's cluster, auto or HOST:PORT; none starts Ray on this machine.
@@ -67,10 +66,12 @@ def prepare(
         clips = data.store
         splits = data.splits_on_video() if split is None else [split]
         jobs = [job for name in splits for job in clip_jobs(clips, data.videos(name))]
-    cluster = connected_cluster(address, workers) if engine == "ray" else None
+    if engine == "ray":
+        outcomes = run_on_ray(jobs, address, workers)
+    else:
+        outcomes = run_jobs(jobs, workers or available_cores())
     try:
-        with cluster or nullcontext(workers or available_cores()) as width:
-            report = prepare_jobs(jobs, width, "loky" if cluster is None else "ray")
+        report = prepare_jobs(outcomes, len(jobs))
     except KeyboardInterrupt:
         print(f"interrupted; what is in {clips.root} stays, and the same command continues with it")
         raise SystemExit(130) from None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from tqdm.auto import tqdm
 from arseg_lightning.datasets.data_files import VIDEO_SUFFIXES
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.parallel_jobs import Backend, Job, Outcome, run_jobs
+from arseg_lightning.parallel_jobs import Job, Outcome, run_jobs
 from arseg_lightning.video.errors import VideoDamageWarning
 
 __all__ = ["NotPrepared", "PrepareReport", "clip_jobs", "prepare", "prepare_missing", "video_jobs"]
@@ -47,31 +48,28 @@ class PrepareReport:
         return self.made + self.found == self.total
 
 
-def prepare(
-    jobs: Sequence[Job], workers: int, backend: Backend = "loky", within_run: bool = False
-) -> PrepareReport:
-    """Run jobs with a progress bar, and sum up how they ended.
+def prepare(outcomes: Generator[Outcome], total: int, within_run: bool = False) -> PrepareReport:
+    """Show how jobs go on with a progress bar, and sum up how they ended.
 
     Args:
-        jobs: What is to be prepared.
-        workers: How many at once.
-        backend: See :func:`run_jobs`.
-        within_run: Whether something else follows: processes start and the bar appears only if
-            it takes long, and the bar is removed at the end.
+        outcomes: Of the jobs, which run meanwhile.
+        total: Number of the jobs.
+        within_run: Whether something else follows: the bar appears only if it takes long, and is
+            removed at the end.
     """
     # A log gets a line only now and then.
     delay, every_seconds = (0.5, 0.1) if sys.stderr.isatty() else (15.0, 15.0)
     ended, failed = list[Outcome](), 0
-    bar: tqdm[Any]
-    with tqdm(
-        total=len(jobs),
+    progress: tqdm[Any] = tqdm(
+        total=total,
         desc="preparing",
         unit=" clips",
         mininterval=every_seconds,
         delay=delay if within_run else 0.0,
         leave=not within_run,
-    ) as bar:
-        for outcome in run_jobs(jobs, workers, backend, _PATIENCE_SECONDS * within_run):
+    )
+    with closing(outcomes), progress as bar:  # interrupted, the jobs that run are ended
+        for outcome in outcomes:
             ended.append(outcome)
             failed += outcome.error is not None
             if failed:
@@ -80,7 +78,7 @@ def prepare(
     ended.sort(key=lambda each: each.name)
     good = [each for each in ended if each.error is None]
     return PrepareReport(
-        total=len(jobs),
+        total=total,
         made=sum(each.made for each in good),
         found=sum(not each.made for each in good),
         failed=tuple(each for each in ended if each.error is not None),
@@ -128,7 +126,8 @@ def prepare_missing(
         NotPrepared: If some cannot be, when all others are.
     """
     missing = [video for video in videos if not _is_ready(store, video, with_motion)]
-    report = prepare(clip_jobs(store, missing, with_motion), workers, within_run=True)
+    jobs = clip_jobs(store, missing, with_motion)
+    report = prepare(run_jobs(jobs, workers, _PATIENCE_SECONDS), len(jobs), within_run=True)
     for note in (note for each in report.damaged for note in each.notes):
         warnings.warn(note, VideoDamageWarning, stacklevel=2)
     if report.is_complete:

@@ -61,8 +61,8 @@ def plain_message(error: BaseException) -> str | None:
             where = f" ({error.filename})" if error.filename else ""
             message += f"{where}: make room, repair the folder, or choose another"
     else:
-        message = str(error) if _is_meant_for_users(error) else _with_location(error)
-    return f"{message}\n({_VARIABLE}=1 shows where it was raised)"
+        message = str(error) if _is_meant_for_users(error) else ""
+    return f"{message or _with_location(error)}\n({_VARIABLE}=1 shows where it was raised)"
 
 
 def _is_meant_for_users(error: BaseException) -> bool:

@@ -21,6 +21,7 @@ from arseg_lightning.methods.stream_frame import (
     StreamTrace,
 )
 from arseg_lightning.methods.taplab import TapLab
+from arseg_lightning.methods.tdnet import TDNet
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
 DEFAULT_METHOD: NetworkMethodFactory = ARSeg
@@ -69,6 +70,7 @@ __all__ = [
     "Stream",
     "StreamResult",
     "StreamTrace",
+    "TDNet",
     "TapLab",
     "VideoMethod",
     "once_per_shape",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import torch
@@ -102,6 +102,14 @@ class VideoMethod(nn.Module, ABC):
 
     def after_loading(self) -> None:
         """Called after weights were loaded into submodules."""
+
+    def translate(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Give the weights of a file that the method's authors published our names.
+
+        Args:
+            state: The file's weights; those that it does not know are given back as they are.
+        """
+        return state
 
     def rewrite(self, optimisations: Optimisations) -> None:
         """Make it faster, in place: replace its networks. A subclass adds its other layers."""

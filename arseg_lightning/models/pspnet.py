@@ -11,14 +11,14 @@ from torch.nn import functional as F
 
 from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, UpsampleConv, scaled
 from arseg_lightning.models.resnet import ResNet18
-from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.models.segmentor import Segmentor, SideOutputs, StagedSegmentor
 
 __all__ = ["Cut", "PSPNet18", "PSPNet18EarlyCut", "PSPNet18Stride8", "PyramidContext"]
 
 Cut = Literal["task", "features"]
 
 
-class PSPNet18(Segmentor):
+class PSPNet18(StagedSegmentor):
     """PSPNet with a dilated ResNet-18 and a decoder up to the image's own resolution.
 
     The network of the paper's CamVid experiments. Half of its work is in the decoder, and its
@@ -60,10 +60,6 @@ class PSPNet18(Segmentor):
             nn.ReLU(),
             nn.Linear(side_channels, num_classes),
         )
-
-    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
-        """Compute the full-resolution feature, and the presence logits when asked to."""
-        return super().features_and_side(image, with_side)
 
     def run_stage(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from arseg_lightning.models.blocks import scaled
 from arseg_lightning.models.pretrained import load_resnet18_weights
 
-__all__ = ["ResNet18"]
+__all__ = ["BasicBlock", "ResNet18"]
 
 
 class ResNet18(nn.Module):
@@ -94,13 +94,23 @@ def _stage(
 ) -> nn.Sequential:
     first = (1, dilation if dilate_first_block else 1)
     return nn.Sequential(
-        _BasicBlock(in_channels, out_channels, stride, first),
-        _BasicBlock(out_channels, out_channels, 1, (dilation, dilation)),
+        BasicBlock(in_channels, out_channels, stride, first),
+        BasicBlock(out_channels, out_channels, 1, (dilation, dilation)),
     )
 
 
-class _BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Step of the first convolution, and of the shortcut.
+        dilations: Of the first and of the second convolution.
+
+    Shapes:
+        x: (B, in_channels, H, W)   returns: (B, out_channels, H/stride, W/stride)
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, stride: int, dilations: tuple[int, int]
@@ -128,6 +138,7 @@ class _BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve twice, and add the shortcut."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         result: Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)

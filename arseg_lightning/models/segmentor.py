@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from arseg_lightning.models.label_map import label_map, resize_scores
 
-__all__ = ["Output", "Segmentor", "SegmentorFactory", "SideOutputs"]
+__all__ = ["Output", "Segmentor", "SegmentorFactory", "SideOutputs", "StagedSegmentor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ class Segmentor(nn.Module, ABC):
 
     AR-Seg propagates the output of one stage, the ``cut``, from frame to frame; its two branches
     share the convolution (``classifier``). A subclass sets ``classifier`` and the class attributes,
-    and implements :meth:`features_and_side`. One that can be cut before its feature lists its
-    ``stages`` and implements :meth:`run_stage`.
+    and implements :meth:`features_and_side`; one that can be cut before its feature is a
+    :class:`StagedSegmentor`.
 
     Attributes:
         feature_channels: Channels C of the feature.
@@ -114,12 +114,9 @@ class Segmentor(nn.Module, ABC):
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the feature, and the training-only predictions when asked to.
 
-        A network with ``stages`` calls this one, which runs them in turn.
-
         Shapes:
             image: (B, 3, H, W)   returns: (B, C, h, w)
         """
-        return self._run_stages((*self.stages, "feature"), {"image": image}, with_side)
 
     def features(self, image: Tensor) -> Tensor:
         """Compute the feature before the last 1x1 convolution.
@@ -184,26 +181,44 @@ class Segmentor(nn.Module, ABC):
             )
         if stage in values:
             return values[stage], SideOutputs()
-        known = [index for index, name in enumerate(order) if name in values]
-        if stage == "feature" and not known:  # a subclass may have overridden this
-            return self.features_and_side(values["image"], with_side)
-        start = known[-1] + 1 if known else 0
-        return self._run_stages(order[start : order.index(stage) + 1], values, with_side)
+        return self.features_and_side(values["image"], with_side)
 
+
+class StagedSegmentor(Segmentor):
+    """A segmentation network that runs stage by stage, so that it can be cut before its feature.
+
+    A subclass lists its ``stages`` and implements :meth:`run_stage`.
+    """
+
+    @abstractmethod
     def run_stage(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool
     ) -> tuple[Tensor, SideOutputs]:
         """Compute a single stage from the image and the stages before it."""
-        raise NotImplementedError(f"{type(self).__name__} lists stages, but has no run_stage")
 
-    def _run_stages(
-        self, names: tuple[str, ...], values: Mapping[str, Tensor], with_side: bool
+    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
+        """Run all stages in turn."""
+        return self._run_missing("feature", {"image": image}, with_side)
+
+    def run(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
     ) -> tuple[Tensor, SideOutputs]:
+        """Run the stages after the last one that has been computed, up to and with ``stage``."""
+        is_part = stage == "feature" and any(name in values for name in self.stages)
+        if is_part or stage in self.stages:
+            return self._run_missing(stage, values, with_side)
+        return super().run(stage, values, with_side)  # all stages, as features_and_side runs them
+
+    def _run_missing(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
+    ) -> tuple[Tensor, SideOutputs]:
+        order = (*self.stages, "feature")
+        start = 1 + max((order.index(name) for name in order if name in values), default=-1)
         values, side = dict(values), SideOutputs()
-        for name in names:
+        for name in order[start : order.index(stage) + 1]:
             values[name], added = self.run_stage(name, values, with_side)
             side = side + added
-        return values[names[-1]], side
+        return values[stage], side
 
 
 SegmentorFactory = Callable[[int], Segmentor]

@@ -35,7 +35,7 @@ class OverlayVideo(Output):
         sound_of: The input's video file, for its sound and the shape of its pixels.
 
     Raises:
-        CannotWriteVideo: If the file cannot be written.
+        CannotWrite: If the file cannot be written.
     """
 
     def __init__(

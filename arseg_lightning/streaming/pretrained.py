@@ -77,7 +77,8 @@ def load_pretrained(name: str) -> PretrainedNetwork:
             ``save_pretrained`` wrote.
 
     Raises:
-        ValueError: If it is named otherwise, not there, or no semantic segmentation network.
+        ValueError: If it is named otherwise, not there, no semantic segmentation network, or not
+            trained as one.
     """
     if not name.startswith(_HUB):
         raise ValueError(
@@ -87,4 +88,10 @@ def load_pretrained(name: str) -> PretrainedNetwork:
     source = name.removeprefix(_HUB)
     classes = hugging_face_classes(source)
     network = HuggingFaceSegmentor(classes.num_classes, source).eval()
+    if network.random:
+        raise ValueError(
+            f"{source} is trained for something else: it has no weights for "
+            f"{len(network.random)} parts of a segmentation network, such as {network.random[0]}; "
+            f"train it as HuggingFaceSegmentor of an experiment, or take one that is trained"
+        )
     return PretrainedNetwork(network, classes, hugging_face_normalisation(source))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,17 +11,20 @@ from torch import Tensor, nn
 
 from arseg_lightning.methods import MethodFactory, VideoMethod
 from arseg_lightning.models import load_segmentor_weights, read_checkpoint
-from arseg_lightning.models.checkpoint import (
+from arseg_lightning.models.published import (
     has_trained_fusion,
     published_format,
     published_fusion_weights,
 )
 from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.propagation.flow import FlowNetwork
 
 __all__ = ["build_compared", "check_run_checkpoint", "holds_fusion", "leave_out_files"]
 __all__ += ["leave_out_pretrained", "load_weights", "own_checkpoint"]
 
 _TASK_PREFIX = "method."
+
+Translate = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 
 def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, ...]:
@@ -51,13 +54,14 @@ def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, 
                 f"{method.name} has no part {name!r} that weights could be loaded into; it has "
                 f"{', '.join(parts)}"
             ) from error
-        _load(target, name, str(source))
+        _load(target, name, str(source), method.translate)
     if weights:
         method.after_loading()
+    loaded = [*named, *(part for part, child in method.named_children() if _is_trained(child))]
     random = [  # what a file brings beside parameters, batch norms' statistics, is not asked for
         parameter
         for parameter, _ in method.named_parameters()
-        if not any(parameter.startswith(f"{name}.") for name in named)
+        if not any(parameter.startswith(f"{name}.") for name in loaded)
     ]
     return tuple(dict.fromkeys(parameter.split(".")[0] for parameter in random))
 
@@ -88,6 +92,8 @@ def build_compared(
             continue
         for part, child in list(other.named_children()):
             state = child.state_dict()
+            if _is_trained(child):
+                continue
             if part in shared and state and _shapes(shared[part].state_dict()) == _shapes(state):
                 setattr(other, part, shared[part])
             elif not all(tensor.is_meta for tensor in state.values()):  # to count, shapes suffice
@@ -115,21 +121,29 @@ def leave_out_files(model: Any, compared: Literal["load", "empty", "drop"] = "dr
     if weights:
         is_loaded = compared == "load" and "baseline" in weights
         model["weights"] = {"baseline": weights["baseline"]} if is_loaded else None
-    leave_out_pretrained(model)
+    leave_out_pretrained(model, ("pretrained", "weights"))
 
 
-def leave_out_pretrained(part: Any) -> None:
-    """Remove pretrained weights from all networks of a configuration."""
+def leave_out_pretrained(part: Any, words: Sequence[str] = ("pretrained",)) -> None:
+    """Remove the files from all parts of a configuration that they start from.
+
+    Args:
+        part: The configuration.
+        words: What their options are called: ``pretrained`` is where a training starts, and
+            ``weights`` of a flow network is all that it has.
+    """
     if isinstance(part, list):
         for each in part:
-            leave_out_pretrained(each)
+            leave_out_pretrained(each, words)
     elif isinstance(part, dict | Namespace):
         entries = part if isinstance(part, dict) else vars(part)  # keys() of it are dotted
         for key, value in entries.items():
-            if key == "pretrained" and not isinstance(value, dict | Namespace):
+            # A word of another meaning, such as weights: balanced, has no ending.
+            is_file = key == "pretrained" or (isinstance(value, str) and Path(value).suffix)
+            if key in words and is_file and not isinstance(value, dict | Namespace):
                 entries[key] = None
             else:
-                leave_out_pretrained(value)
+                leave_out_pretrained(value, words)
 
 
 def check_run_checkpoint(path: Path, flag: str = "--ckpt_path") -> None:
@@ -163,9 +177,16 @@ def own_checkpoint(folder: Path) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def _load(target: nn.Module, name: str, source: str) -> None:
+def _is_trained(part: nn.Module) -> bool:
+    """Whether its own arguments brought all its weights."""
+    return isinstance(part, FlowNetwork) and part.is_trained
+
+
+def _load(target: nn.Module, name: str, source: str, translate: Translate) -> None:
     path, _, part = source.partition("#")
-    state = read_checkpoint(path)
+    state = translate(read_checkpoint(path))
+    if isinstance(target, FlowNetwork):
+        state = target.own_names(state)
     is_published = published_format(state) is not None
     prefix = "" if is_published else _prefix(target, name, path, part, state)
     if isinstance(target, Segmentor):

@@ -13,15 +13,14 @@ from arseg_lightning.ranges import check_words
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.encode import EncodeSettings, Progress, reencode
-from arseg_lightning.video.errors import NoMotionVectors, VideoError
+from arseg_lightning.video.errors import CannotWrite, NoMotionVectors, VideoError
 from arseg_lightning.video.matching import Refinement
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.motion_file import write_motion
-from arseg_lightning.video.probe import motion_remedy, probe, require_motion
+from arseg_lightning.video.probe import VideoInfo, motion_remedy, probe, require_motion
 from arseg_lightning.video.video_motion import VideoMotion
 
-__all__ = ["CannotWriteCache", "MotionCache", "MotionSource", "NotCached"]
-__all__ += ["content_hash", "copy_of", "usable_video"]
+__all__ = ["MotionCache", "MotionSource", "NotCached", "content_hash", "copy_of", "usable_video"]
 
 MotionSource = Literal["codec", "reencode"]
 
@@ -33,10 +32,6 @@ _VERSION = 8
 
 class NotCached(VideoError):
     """The cache has no entry for a video."""
-
-
-class CannotWriteCache(VideoError, OSError):
-    """An entry could not be written; nothing of it is left behind."""
 
 
 class MotionCache:
@@ -73,9 +68,9 @@ class MotionCache:
         entry = self.entry(video)
         if not entry.is_file():
             raise NotCached(
-                f"the motion of {video} is not in {self.root}{self._other_versions(entry)}; it is "
-                f"extracted by `python -m arseg_lightning prepare`, by any fit or test on one "
-                f"process (prepare_data), or by MotionCache.ensure"
+                f"the motion of {video} is not in {self.root}; it is extracted by "
+                f"`python -m arseg_lightning prepare`, by any fit or test on one process "
+                f"(prepare_data), or by MotionCache.ensure"
             )
         return VideoMotion(entry, chaining)
 
@@ -87,47 +82,36 @@ class MotionCache:
 
         Raises:
             NoMotionVectors: If its codec exports none that fit.
-            CannotWriteCache: If the folder is read-only or full.
+            CannotWrite: If the folder is read-only or full.
         """
         entry = self.entry(video)
         if entry.is_file():
             return False
-        require_motion(probe(video))
+        info = probe(video)
+        require_motion(info)
         with building(entry) as missing:
             if missing:
-                self._build(video, entry, progress)
+                self._build(info, entry, progress)
         return missing
 
-    def _build(self, video: Path, entry: Path, progress: Progress | None) -> None:
+    def _build(self, info: VideoInfo, entry: Path, progress: Progress | None) -> None:
         """Write an entry."""
-        info = probe(video)
+
+        def extracted() -> Iterator[tuple[str, BlockMotion]]:
+            for index, found in enumerate(decode_motion(info.path, self.refinement)):
+                yield found
+                if progress is not None:
+                    progress(index + 1, info.num_frames)
+
         try:
             with replacing(entry) as partial, partial.open("wb") as file:
-                frames = _extract(video, self.refinement, info.num_frames, progress)
-                write_motion(file, frames, info.size, info.fps)
+                write_motion(file, extracted(), info.size, info.fps)
         except OSError as error:
-            raise CannotWriteCache(
-                f"cannot write the motion of {video} to {self.root}: {error.strerror or error}; "
-                f"{remedy_for(error, 'choose a writable folder')} (data.store)"
+            raise CannotWrite(
+                f"cannot write the motion of {info.path} to {self.root}: "
+                f"{error.strerror or error}; {remedy_for(error, 'choose a writable folder')} "
+                f"(data.store)"
             ) from error
-
-    def _other_versions(self, entry: Path) -> str:
-        """Name entries of the same video that another release of this package wrote."""
-        content = entry.name.rpartition("-v")[0]
-        names = sorted(path.name for path in self.root.glob(f"{content}-v*.motion"))
-        if not names:
-            return ""
-        return f" (another version's entry is, {', '.join(names)}, and is not read; delete it)"
-
-
-def _extract(
-    video: Path, refinement: Refinement, total: int | None, progress: Progress | None
-) -> Iterator[tuple[str, BlockMotion]]:
-    """Decode a video into picture types and motion."""
-    for index, found in enumerate(decode_motion(video, refinement)):
-        yield found
-        if progress is not None:
-            progress(index + 1, total)
 
 
 def usable_video(

@@ -18,9 +18,7 @@ from arseg_lightning.video.timeline import read_timeline
 __all__ = ["decode", "decode_motion"]
 
 
-def decode(
-    path: Path | str, *, size: tuple[int, int] | None = None, threads: int = 1
-) -> Iterator[Frame]:
+def decode(path: Path | str, *, size: tuple[int, int] | None = None) -> Iterator[Frame]:
     """Decode a video from start to end, turned as it asks for.
 
     Of a damaged video everything is used that decodes. A frame that is lost between others is
@@ -30,9 +28,6 @@ def decode(
     Args:
         path: The video.
         size: Height and width that all frames are scaled to; their own by default.
-        threads: Cores to decode with. Frames are the same for any number, except that what is
-            made up for damaged parts is another each time for more than one. Streams other than
-            H.264 without B-frames are decoded one at a time.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -42,17 +37,12 @@ def decode(
     Warns:
         VideoDamageWarning: If a part could not be decoded.
     """
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
-    return _decode(probe(Path(path)), size, threads)
+    return _decode(probe(Path(path)), size)
 
 
-def _decode(info: VideoInfo, size: tuple[int, int] | None, threads: int) -> Iterator[Frame]:
+def _decode(info: VideoInfo, size: tuple[int, int] | None) -> Iterator[Frame]:
     damage, to_frame = Damage(info.path), ToFrame(info.path, size)
     with open_video(info.path) as (container, stream):
-        if threads > 1 and info.codec == "h264" and not info.has_b_frames:
-            stream.thread_type = "FRAME"
-            stream.codec_context.thread_count = threads + 1  # as FFmpeg counts: one waits
         for numbered in numbered_pictures(container, stream, read_timeline(info.path), damage):
             frame = to_frame(numbered)
             _require_size(info, frame.index, frame.size, size or info.size)

@@ -23,7 +23,7 @@ from arseg_lightning.files import partial_path, remedy_for
 from arseg_lightning.types import size_text
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encoders import EncodeSettings, encoder_options
-from arseg_lightning.video.errors import CannotWriteVideo, VideoError
+from arseg_lightning.video.errors import CannotWrite, VideoError
 from arseg_lightning.video.probe import file_name, probe
 from arseg_lightning.video.sound import Sound
 
@@ -31,9 +31,6 @@ __all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "reenco
 
 Progress = Callable[[int, int | None], None]
 """Is told how many frames are done, and of how many if that is known."""
-
-_NEEDS_EVEN_SIZE = ("libx264", "libx265")
-"""Encoders that store colours at half resolution for even sizes only."""
 
 _MPEG_TICK = Fraction(1, 90_000)
 """Time base of frames that have their own times: a whole number of ticks at the usual rates."""
@@ -71,7 +68,7 @@ class VideoWriter:
             hold it; frames then need times.
 
     Raises:
-        CannotWriteVideo: If the file cannot be written, by ``with``, :meth:`write` or at the end.
+        CannotWrite: If the file cannot be written, by ``with``, :meth:`write` or at the end.
         VideoError: If frames differ in size or go back in time, or there is none.
     """
 
@@ -163,7 +160,7 @@ class VideoWriter:
         try:
             if kind is None or self.keeps_partial:
                 self._finish()
-        except CannotWriteVideo:
+        except CannotWrite:
             if kind is None:  # otherwise what ended the block says more
                 raise
         finally:
@@ -205,7 +202,7 @@ class VideoWriter:
             raise TypeError(f"{codec} encodes no video")
         stream.height, stream.width = height, width
         has_odd_size = bool(height % 2 or width % 2)
-        stream.pix_fmt = "yuv444p" if has_odd_size and codec in _NEEDS_EVEN_SIZE else "yuv420p"
+        stream.pix_fmt = "yuv444p" if has_odd_size and codec == "libx264" else "yuv420p"
         context = stream.codec_context
         context.thread_count, context.time_base = settings.threads, self._time_base
         context.colorspace, context.color_range = _BT601, _LIMITED
@@ -229,7 +226,7 @@ class VideoWriter:
             rest = "nothing of it is left"
             if self.keeps_partial:
                 rest = f"of its {self.num_frames} frames those of the complete seconds are kept"
-            raise CannotWriteVideo(
+            raise CannotWrite(
                 f"{self.path} cannot be written ({reason}); {remedy}; {rest}"
             ) from error
 
@@ -276,7 +273,7 @@ def reencode(
 
     Raises:
         NotAVideo: If the source is none.
-        CannotWriteVideo: If the copy cannot be written.
+        CannotWrite: If the copy cannot be written.
     """
     info = probe(source)
     settings = replace(settings, fps=info.fps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CannotWriteVideo", "NoMotionVectors", "NotAVideo", "SourceUnavailable"]
+__all__ = ["CannotWrite", "NoMotionVectors", "NotAVideo", "SourceUnavailable"]
 __all__ += ["VideoDamageWarning", "VideoError"]
 
 
@@ -22,8 +22,8 @@ class NoMotionVectors(VideoError):
     """The stream gives no motion vectors that fit its frames."""
 
 
-class CannotWriteVideo(VideoError, OSError):
-    """A video could not be written; nothing of it is left."""
+class CannotWrite(VideoError, OSError):
+    """A video or its motion could not be written."""
 
 
 class VideoDamageWarning(UserWarning):

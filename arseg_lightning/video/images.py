@@ -20,10 +20,6 @@ _ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", 
 _WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Pillow's modes of grey images with 16 bits (some are opened with 32)."""
 
-_ORIENTATION = 0x0112  # tag of EXIF
-_TURNED = frozenset({5, 6, 7, 8})
-"""Its values for which height and width are swapped."""
-
 
 def image_files(folder: Path) -> list[Path]:
     """The image files of a folder, numbers in natural order; hidden files do not count."""
@@ -91,9 +87,8 @@ def image_size(path: Path) -> tuple[int, int]:
         FileNotFoundError: If there is no such file.
         VideoError: If it is not an image.
     """
-    with _opened(path) as image:
-        turned = image.getexif().get(_ORIENTATION) in _TURNED
-        return (image.width, image.height) if turned else (image.height, image.width)
+    with opened_image(path) as image:
+        return image.height, image.width
 
 
 @contextmanager
@@ -104,18 +99,11 @@ def opened_image(path: Path) -> Iterator[Image.Image]:
         FileNotFoundError: If there is no such file.
         VideoError: If it is not an image, or cannot be read to its end.
     """
-    with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        upright.format = image.format
-        yield upright
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; give an image file that is there")
     try:
         with Image.open(path) as image:
+            ImageOps.exif_transpose(image, in_place=True)
             yield image
     except UnidentifiedImageError as error:
         raise VideoError(f"{path} is not an image that can be read; replace it") from error

@@ -14,7 +14,7 @@ from arseg_lightning.ranges import check_words
 from arseg_lightning.video.chain import KEPT_REFERENCES
 from arseg_lightning.video.motion import BlockMotion, Kind, matched_motion
 from arseg_lightning.video.pictures import NumberedPicture, coded
-from arseg_lightning.video.vectors import VECTOR, Candidates, Luma, match_vectors
+from arseg_lightning.video.vectors import VECTOR, Candidates, Luma
 
 __all__ = ["Matcher", "Refinement", "luma_of", "vectors_of"]
 
@@ -29,11 +29,6 @@ _FARTHEST = 127
 
 _WITH_LUMA = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
 """Formats whose first plane is the luma, a byte a pixel."""
-
-_MACROBLOCK = 16
-_MOST_TRIES = 25
-_CLEARLY = 0.8
-"""Of the differences to what vectors lead to, where they are moved to where these are least."""
 
 ItemT = TypeVar("ItemT")
 
@@ -72,7 +67,6 @@ class Matcher(Generic[ItemT]):
         self._waiting: list[_Waiting[ItemT]] = []
         self._references: list[_Waiting[ItemT]] = []
         self._intra: list[int] = []
-        self._cropping = _Cropping()
         self._refinement = refinement
         self._has_b_frames = False  # without them, refining gains little
 
@@ -90,7 +84,7 @@ class Matcher(Generic[ItemT]):
         """Give all that still wait, and forget them: what comes next refers to none of them."""
         while self._waiting:
             yield self._give()
-        self._references, self._intra, self._cropping = [], [], _Cropping()
+        self._references, self._intra = [], []
 
     def _is_ready(self, frame: _Waiting[ItemT]) -> bool:
         """Whether all has come that it may refer to."""
@@ -111,10 +105,9 @@ class Matcher(Generic[ItemT]):
         if frame.step is not None:
             return frame.step
         candidates = self._candidates(frame)
-        vectors = self._cropping.moved(frame.vectors, candidates)
         self._has_b_frames |= frame.kind != "anchor"
         refines = {"always": True, "never": False}.get(self._refinement, self._has_b_frames or None)
-        step = matched_motion(vectors, candidates, frame.index, frame.kind, refines)
+        step = matched_motion(frame.vectors, candidates, frame.index, frame.kind, refines)
         if frame.is_intra:
             self._intra = [*self._intra[-_MAX_WAITING:], frame.index]
         if frame.kind != "disposable":
@@ -138,48 +131,6 @@ class Matcher(Generic[ItemT]):
             frame.luma,
             *(tuple((at, offsets[at]) for at in side[: frame.num_candidates]) for side in sides),
         )
-
-
-class _Cropping:
-    """Finds how far vectors have to be moved in frames that are cropped at the left or the top.
-
-    Frames that are no multiple of 16 are cropped at the right and at the bottom by less than
-    that. FFmpeg places vectors in the frame as it was coded, and does not say which side more is
-    cut off at; what the vectors lead to does.
-    """
-
-    def __init__(self) -> None:
-        self._shift = {"x": 0, "y": 0}
-        self._tries = {"x": 0, "y": 0}
-
-    def moved(self, vectors: NDArray[np.void], candidates: Candidates) -> NDArray[np.void]:
-        """The vectors, placed in the frame as it is shown."""
-        height, width = candidates.luma.shape
-        for axis, side, size in (("x", "w", width), ("y", "h", height)):
-            at = vectors[f"dst_{axis}"].astype(np.int32)
-            excess = int(np.max(at + vectors[side] // 2, initial=0)) - size
-            if excess >= _MACROBLOCK and not self._shift[axis] and self._tries[axis] < _MOST_TRIES:
-                self._tries[axis] += 1
-                self._shift[axis] = _best_shift(vectors, candidates, axis, excess)
-            if self._shift[axis]:
-                vectors = _shifted(vectors, axis, self._shift[axis])
-        return vectors
-
-
-def _best_shift(vectors: NDArray[np.void], candidates: Candidates, axis: str, excess: int) -> int:
-    """By how much vectors lie too far, in pixels; 0 unless another position is clearly better."""
-    differences = {}
-    for shift in range(0, excess + 1, 2):
-        found = match_vectors(_shifted(vectors, axis, shift), candidates)
-        differences[shift] = int(found.errors.astype(np.int64).sum())
-    best = min(differences, key=differences.__getitem__)
-    return best if differences[best] < _CLEARLY * differences[0] else 0
-
-
-def _shifted(vectors: NDArray[np.void], axis: str, shift: int) -> NDArray[np.void]:
-    moved = vectors.copy()
-    moved[f"dst_{axis}"] -= shift
-    return moved
 
 
 def _note(numbered: NumberedPicture, item: ItemT) -> _Waiting[ItemT]:

@@ -20,7 +20,6 @@ from arseg_lightning.video.motion import BlockMotion, Kind
 __all__ = ["MotionIndex", "read_index", "read_motion", "write_motion"]
 
 _MAGIC = b"arseg-motion-5\n"
-_ANY_MAGIC = _MAGIC[:-2]
 _REMEDY = "delete it, and `python -m arseg_lightning prepare` makes it again"
 _KINDS: dict[str, Kind] = {"a": "anchor", "b": "between", "d": "disposable"}
 _LENGTH = np.dtype("<u4")
@@ -103,7 +102,9 @@ def read_index(path: Path) -> MotionIndex:
         file.seek(max(0, end - tail))
         content = file.read()
         if not content.endswith(_MAGIC):
-            raise ValueError(_why_not(path, content))
+            raise ValueError(
+                f"{path} is no motion file, of another version, or was cut off; {_REMEDY}"
+            )
         end -= tail + int.from_bytes(content[:8], "big")
         try:
             file.seek(end)
@@ -182,11 +183,3 @@ def _read(record: memoryview, grid: tuple[int, int]) -> BlockMotion:
     if len(content) > ends[1]:
         references = np.frombuffer(content, np.int8, cells, ends[1]).reshape(grid)
     return BlockMotion(field, bits.astype(np.bool_).reshape(grid), references)
-
-
-def _why_not(path: Path, tail: bytes) -> str:
-    """Say why a file is not read."""
-    name, _, version = tail[8:].rstrip(b"\n").rpartition(b"-")
-    if name + b"-" == _ANY_MAGIC and version.isdigit():
-        return f"{path} was written by another version ({version.decode()}); {_REMEDY}"
-    return f"{path} is no motion file or was cut off; {_REMEDY}"

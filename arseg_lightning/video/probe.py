@@ -46,7 +46,6 @@ class VideoInfo:
     frame_rate: Fraction  # on average
     num_frames: int | None  # by the header, which need not say, and need not be right
     orientation: Orientation
-    has_b_frames: bool  # then frames may be coded in another order than they are shown in
     display_aspect: Fraction | None = None  # width by height, if pixels are not square
 
     @property
@@ -97,7 +96,6 @@ def probe(path: Path | str) -> VideoInfo:
             frame_rate=frame_rate(stream),
             num_frames=num_frames or None,
             orientation=orientation,
-            has_b_frames=bool(stream.codec_context.has_b_frames),
             display_aspect=None if pixel == 1 else pixel * width / height,
         )
 

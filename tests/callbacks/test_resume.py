@@ -131,8 +131,6 @@ def test_another_configuration_does_not_resume_in_the_folder(high_res, tmp_path)
     message = r"an interrupted run with another configuration \(data.batch_size\) already"
     with pytest.raises(FileExistsError, match=message):
         fit(config, tmp_path, *changed)
-    with pytest.raises(FileExistsError, match="holds a run already"):
-        fit(config, tmp_path, "--resume", "never")
     with pytest.raises(Interrupted):  # in its first epoch: nothing of the older run is left
         fit(config, tmp_path, *changed, "--overwrite", "true", passes=2)
     assert not list(tmp_path.glob("*.ckpt"))

@@ -6,7 +6,7 @@ import pytest
 from lightning import Trainer
 from torch.utils.data import DataLoader
 
-from arseg_lightning.callbacks import EpochLines, Throughput
+from arseg_lightning.callbacks import Throughput
 from arseg_lightning.losses import CrossEntropy
 from arseg_lightning.tasks import PerFrameTask
 from tests.tiny import TinyNet, clip_batch
@@ -31,7 +31,10 @@ def figures(monkeypatch):
     """
     now = [10.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    batch, trainer = clip_batch(), SimpleNamespace(world_size=8 // len(clip_batch().images))
+    batch, trainer = (
+        clip_batch(),
+        SimpleNamespace(world_size=8 // len(clip_batch().images), is_global_zero=False),
+    )
 
     def figures(*steps, is_busy=None):
         throughput, task = Throughput(), Logged()
@@ -66,7 +69,7 @@ def test_an_epochs_figures_are_logged_and_stand_in_its_line(tmp_path, capsys):
         accelerator="cpu",
         logger=False,
         default_root_dir=tmp_path,
-        callbacks=[Throughput(), EpochLines()],
+        callbacks=[Throughput()],
         enable_progress_bar=False,
         enable_model_summary=False,
         enable_checkpointing=False,

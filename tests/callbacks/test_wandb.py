@@ -9,7 +9,7 @@ import yaml
 from jsonargparse import Namespace
 from wandb.proto import wandb_internal_pb2
 
-from arseg_lightning.callbacks.wandb_runs import name_wandb_runs
+from arseg_lightning.callbacks.wandb_runs import set_wandb_runs
 from arseg_lightning.cli import main
 from arseg_lightning.report import RunResult
 from tests.test_cli import JOINT, configuration, driving
@@ -135,10 +135,10 @@ def test_what_is_set_is_not_renamed():
         dict_kwargs={"group": "ours"},
     )
     other = Namespace(class_path="CSVLogger", init_args=Namespace(name=None))
-    name_wandb_runs([settings, other], Path("runs/study/first"), "fit")
+    set_wandb_runs([settings, other], Path("runs/study/first"), "test")
     assert settings.init_args.name == "mine"
-    assert settings.init_args.job_type == "fit"
+    assert settings.init_args.job_type == "test"
     assert settings.dict_kwargs == {"group": "ours"}
     assert other == Namespace(class_path="CSVLogger", init_args=Namespace(name=None))
     for nothing in (None, True, False):
-        name_wandb_runs(nothing, Path("runs/study/first"), "fit")
+        set_wandb_runs(nothing, Path("runs/study/first"), "test")

@@ -1,10 +1,12 @@
 """The W&B run of an interrupted run that resumes."""
 
+from pathlib import Path
+
 import pytest
 import wandb
 from jsonargparse import Namespace
 
-from arseg_lightning.callbacks.wandb_runs import keep_wandb_run, own_wandb_run
+from arseg_lightning.callbacks.wandb_runs import own_wandb_run, set_wandb_runs
 
 
 @pytest.fixture(autouse=True)
@@ -17,36 +19,40 @@ def logger(name="WandbLogger", run=None):
     return Namespace(class_path=path, init_args=Namespace(id=run, version=None))
 
 
+def keep(loggers, previous=None):
+    set_wandb_runs(loggers, Path("runs/run"), "fit", previous)
+
+
 def recorded(run):
     return {"class_path": "lightning.pytorch.loggers.WandbLogger", "init_args": {"id": run}}
 
 
 def test_a_run_that_resumes_keeps_its_id():
     loggers = [logger("CSVLogger"), logger()]
-    keep_wandb_run(loggers, [{"class_path": "CSVLogger", "init_args": {}}, recorded("abc")])
+    keep(loggers, [{"class_path": "CSVLogger", "init_args": {}}, recorded("abc")])
     assert [each.init_args.id for each in loggers] == [None, "abc"]
 
 
 def test_new_runs_have_different_ids():
     first, second = logger(), logger()
-    keep_wandb_run(first, None)
-    keep_wandb_run(second, None)
+    keep(first, None)
+    keep(second, None)
     assert first.init_args.id != second.init_args.id
     assert len(first.init_args.id) == 8
 
 
 def test_an_id_that_is_set_stays(monkeypatch):
     own, agents = logger(run="mine"), logger()
-    keep_wandb_run(own, recorded("abc"))
+    keep(own, recorded("abc"))
     assert own.init_args.id == "mine"
     monkeypatch.setenv("WANDB_RUN_ID", "agent")
-    keep_wandb_run(agents, recorded("abc"))
+    keep(agents, recorded("abc"))
     assert agents.init_args.id is None
 
 
 @pytest.mark.parametrize("loggers", [None, True, False, []])
 def test_without_wandb_nothing_changes(loggers):
-    keep_wandb_run(loggers, None)
+    keep(loggers, None)
 
 
 def experiment(folder, error=None):

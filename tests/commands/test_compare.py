@@ -1,4 +1,4 @@
-"""The command ``compare``, and ``predict`` with a pretrained network."""
+"""The command ``compare`` on a video, with a pretrained network."""
 
 from __future__ import annotations
 
@@ -41,14 +41,6 @@ def test_methods_that_need_no_training_are_compared(network, clip, tmp_path, cap
 def test_methods_may_be_chosen(network, clip, capsys):
     main(["compare", "--video", clip, "--network", network, "--method", "DFF", "--limit", "3"])
     assert "| DFF (codec)" in capsys.readouterr().out
-
-
-def test_a_pretrained_network_segments_a_video(network, clip, tmp_path):
-    flags = ["--output", str(tmp_path / "out"), "--outputs", "labels", "--method", "TapLab"]
-    main(["predict", "--network", network, "--video", clip, *flags])
-    record = json.loads((tmp_path / "out" / "predict.json").read_text())
-    assert (record["frames"], record["keyframes"]) == (6, 1)
-    assert len([*(tmp_path / "out" / "labels").glob("*.png")]) == 6
 
 
 def test_after_ctrl_c_what_was_compared_so_far_counts(network, clip, tmp_path, monkeypatch):

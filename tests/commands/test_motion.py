@@ -18,6 +18,7 @@ from arseg_lightning.video.errors import NoMotionVectors, NotAVideo
 from arseg_lightning.video.images import image_files, read_image
 from arseg_lightning.video.motion import BlockMotion
 from tests.video.hand_made import motion_file, pan, shift
+from tests.video.small_videos import write_vp9
 
 SIZE = (64, 80)
 NUM_FRAMES = 8
@@ -83,8 +84,7 @@ def test_i_frames_are_keyframes_whatever_the_interval(video, labels):
 
 
 def test_a_video_without_usable_motion_is_refused_and_copied_on_request(tmp_path, labels):
-    video = tmp_path / "vp9.mp4"
-    encode_frames(pan(NUM_FRAMES, *SIZE, 2, 0), video, EncodeSettings(codec="libvpx-vp9"))
+    video = write_vp9(tmp_path / "vp9.mp4", pan(NUM_FRAMES, *SIZE, 2, 0))
     with pytest.raises(NoMotionVectors, match="--motion reencode"):
         run(video, labels)
     assert run(video, labels, motion="reencode", output=tmp_path / "out").warped.mean() > 0.85

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from arseg_lightning.datasets import (
     ClipAugment,
@@ -13,7 +14,6 @@ from arseg_lightning.datasets import (
     SyntheticDriving,
 )
 from arseg_lightning.datasets.trainer_state import finished_epochs, processes
-from arseg_lightning.video import images
 from tests.datasets.trees import images_and_labels
 
 PER_FRAME = SimpleNamespace(
@@ -52,8 +52,8 @@ def opened_before_the_first_step(folder, num_stills, monkeypatch):
     """How many image files of how many are opened until there are batches to go on with."""
     images_and_labels(folder / "stills", [f"still_{i:03d}x" for i in range(num_stills)])
     opened = []
-    open_file = images._opened
-    monkeypatch.setattr(images, "_opened", lambda path: opened.append(path) or open_file(path))
+    open_file = Image.open
+    monkeypatch.setattr(Image, "open", lambda path: opened.append(path) or open_file(path))
     data = module(folder, PER_FRAME)
     data.prepare_data()
     data.setup("fit")

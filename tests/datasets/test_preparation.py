@@ -9,6 +9,7 @@ from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import VideoDamageWarning
 from tests.video.hand_made import pan
+from tests.video.small_videos import write_vp9
 
 CLASSES = class_set("camvid12")
 
@@ -37,7 +38,8 @@ def test_what_is_there_is_known_to_be(store, tmp_path):
 
 
 def test_a_copy_that_stands_for_a_video_is_known_to_be_there(tmp_path):
-    clip = write_pan(tmp_path / "video.mp4", codec="libvpx-vp9")
+    video = write_vp9(tmp_path / "video.mp4", pan(8, 64, 80, 2, 1))
+    clip = LabelledVideoFile("video", video, {}, CLASSES)
     copies, none = (ClipStore(tmp_path, EncodeSettings(), how) for how in ("reencode", "codec"))
     prepare_missing(copies, [clip])
     assert copies.has(clip)

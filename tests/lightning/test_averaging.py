@@ -3,7 +3,7 @@
 import pytest
 import torch
 import yaml
-from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
+from lightning.pytorch.callbacks import WeightAveraging
 
 from arseg_lightning.cli import main
 from tests.test_cli import HIGH_RES, configuration, driving
@@ -50,16 +50,3 @@ def test_the_average_is_kept_tested_and_resumed_from(name, tmp_path):
     resumed = main([*command, "--trainer.max_epochs", "2", "--ckpt_path", path])
     assert resumed.trainer.current_epoch == 2
     assert state(tmp_path, "last")["averaging_state"]["n_averaged"] == 4
-
-
-def test_stochastic_weight_averaging_ends_with_the_average_as_the_best(tmp_path):
-    command = words(tmp_path, "StochasticWeightAveraging", swa_lrs=0.1, swa_epoch_start=1)
-    first = ["--best.monitor", "epoch", "--best.mode", "min"]  # nothing beats the first epoch
-    cli = main([*command, *first, "--trainer.max_epochs", "2", "--after_fit", "test"])
-    (callback,) = [c for c in cli.trainer.callbacks if isinstance(c, StochasticWeightAveraging)]
-    best = state(tmp_path, "best")
-    assert best["epoch"] == callback.swa_end + 1
-    for key, value in callback._average_model.named_parameters():
-        assert value.equal(best["state_dict"][key])
-    record = yaml.safe_load((tmp_path / "run" / "fit.yaml").read_text())
-    assert record["trainer"]["callbacks"][0]["init_args"]["device"] == "cpu"

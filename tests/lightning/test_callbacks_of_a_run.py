@@ -6,7 +6,6 @@ from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
 
 from arseg_lightning.callbacks import RunCheckpoint, run_callbacks
 from arseg_lightning.callbacks.run_callbacks import has_bar
-from arseg_lightning.callbacks.run_folder import refuse_what_is_not_recorded
 from arseg_lightning.cli import main
 from tests.test_cli import HIGH_RES, configuration, driving
 
@@ -57,12 +56,6 @@ def test_a_checkpoint_of_the_users_is_kept_beside_ours(tmp_path, store, capsys):
     assert "/-1" not in said
     states = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["callbacks"]
     assert len([key for key in states if key.startswith(("ModelCheckpoint", "RunCheck"))]) == 3
-
-
-def test_what_a_record_cannot_hold_is_named():
-    record = "trainer:\n  callbacks:\n  - init_args:\n      model: Unable to serialize instance X\n"
-    with pytest.raises(ValueError, match=r"trainer.callbacks.0.model is X, which the run's record"):
-        refuse_what_is_not_recorded(record)
 
 
 def test_a_run_whose_accumulation_changes_resumes(tmp_path, store):

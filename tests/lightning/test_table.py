@@ -99,7 +99,8 @@ GO_TOGETHER = {
     name: line
     for name, line in CALLBACKS.items()
     if not line.refusal and "Finder" not in name and "Averaging" not in name
-    if name != "ProgressBar"  # there is one bar
+    # There is one bar; and where a run has failed, Lightning lets the next one resume by itself.
+    if name not in ("ProgressBar", "OnExceptionCheckpoint")
 }
 
 

@@ -14,7 +14,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods import Clockwork, Stream
 from arseg_lightning.methods.clockwork import changed_share
 from arseg_lightning.models import BiSeNet18, PSPNet18
-from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.models.segmentor import SideOutputs, StagedSegmentor
 from arseg_lightning.types import Frame
 from arseg_lightning.video.live import SourceFrame
 from tests.methods.laws import NUM_CLASSES, ExportedLikeAnother, MethodLaws
@@ -61,7 +61,7 @@ class TestAdaptive(ClockworkLaws):
     export_refused = "the roles of Clockwork adaptive 0.25 depend on what frames show"
 
 
-class Numbered(Segmentor):
+class Numbered(StagedSegmentor):
     """Its stages hand on the number of the frame that they saw; its scores are those numbers."""
 
     feature_channels, feature_stride = 1, 4
@@ -71,9 +71,6 @@ class Numbered(Segmentor):
     def __init__(self, num_classes):
         super().__init__()
         self.classifier = nn.Conv2d(1, num_classes, 1)
-
-    def features_and_side(self, image, with_side):
-        return super().features_and_side(image, with_side)
 
     def run_stage(self, stage, values, with_side):
         if stage == "feature":

@@ -46,9 +46,12 @@ def test_a_checkpoint_without_the_branch_says_what_it_has(tmp_path):
 @pytest.mark.parametrize(
     ("saved", "message"),
     [
-        (small(num_classes=4), "is a PSPNet18 for 4 classes, but the data has 3; use the data set"),
-        (small(width=0.25), "is a PSPNet18 of another width"),
-        (BiSeNet18(3, width=0.125), "is a checkpoint of another network: PSPNet18 expects"),
+        (small(num_classes=4), "is for 4 classes, but the data has 3; use the data set"),
+        (
+            small(width=0.25),
+            "does not fit this PSPNet18 (of another shape: backbone.conv1.weight is (16,",
+        ),
+        (BiSeNet18(3, width=0.125), "does not fit this PSPNet18 (missing: backbone.conv1.weight, "),
     ],
     ids=["classes", "width", "network"],
 )
@@ -66,6 +69,6 @@ def test_a_changed_layer_is_named(tmp_path):
     state = small().state_dict()
     torch.save({**state, "context.bottleneck.bias": torch.zeros(7)}, tmp_path / "changed.pth")
     with pytest.raises(
-        ValueError, match=r"context\.bottleneck\.bias is \(7,\), PSPNet18 expects \(128,\)"
+        ValueError, match=r"context\.bottleneck\.bias is \(7,\) instead of \(128,\)"
     ):
         load_segmentor_weights(small(), tmp_path / "changed.pth")

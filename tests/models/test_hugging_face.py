@@ -17,6 +17,7 @@ from arseg_lightning.models import (
     hugging_face_classes,
     hugging_face_normalisation,
 )
+from arseg_lightning.streaming.pretrained import load_pretrained
 from tests.methods.laws import random_clip, video
 
 transformers = pytest.importorskip("transformers", reason="the extra hf is not installed")
@@ -109,7 +110,7 @@ def test_methods_run_on_it(segformer, build):
 
 def test_it_is_exported(network, tmp_path):
     method = PerFrame(11, lambda _: network).eval()
-    settings = ExportSettings(size=(64, 96), classes=CAMVID11)
+    settings = ExportSettings(size=(64, 96), classes=CAMVID11, format="torch")
     assert set(export_method(method, tmp_path / "out", settings).graphs) == {"frame"}
 
 
@@ -120,11 +121,28 @@ def test_its_cost_is_counted(network):
 def test_a_network_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ValueError, match=r"nobody/nothing is neither a folder .* check the name"):
+    with pytest.raises(ValueError, match=r"nobody/nothing is neither a folder .*check the name"):
         HuggingFaceSegmentor(11, "nobody/nothing")
 
 
-def test_a_network_of_another_kind_is_refused(tmp_path):
-    transformers.BertConfig().save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r"is no semantic segmentation network of transformers"):
+def test_a_folder_without_weights_is_named(tmp_path):
+    transformers.SegformerConfig().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"lacks a file .*safetensors.* give a folder that save_"):
         HuggingFaceSegmentor(11, str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["Bert", "ViT", "MaskFormer"])
+def test_a_network_of_another_kind_is_refused(kind, tmp_path):
+    getattr(transformers, f"{kind}Config")().save_pretrained(tmp_path)
+    message = r"is no semantic segmentation network of transformers .* such networks are .*segform"
+    with pytest.raises(ValueError, match=message):
+        HuggingFaceSegmentor(11, str(tmp_path))
+
+
+def test_what_is_trained_for_something_else_is_no_more_than_a_start(tmp_path):
+    """Such as nvidia/mit-b0: transformers fills its decoder with random numbers."""
+    config = transformers.AutoConfig.for_model("segformer", **TINY["segformer"])
+    transformers.SegformerForImageClassification(config).save_pretrained(tmp_path)
+    assert "decode_head.classifier.weight" in HuggingFaceSegmentor(11, str(tmp_path)).random
+    with pytest.raises(ValueError, match=r"is trained for something else: .*, such as decode_head"):
+        load_pretrained(f"hf:{tmp_path}")

@@ -15,7 +15,7 @@ from arseg_lightning.models import (
     published_fusion_weights,
     read_checkpoint,
 )
-from arseg_lightning.models.checkpoint import has_trained_fusion
+from arseg_lightning.models.published import has_trained_fusion
 from arseg_lightning.propagation import CReFF
 from tests.models.laws import pairs
 from tests.published_files import published_state, write_high, write_low
@@ -144,7 +144,7 @@ def test_a_file_of_another_network_says_what_to_set(saved, model, data, tmp_path
 def test_the_published_twelfth_class_is_explained(tmp_path):
     path = write_high(tmp_path / "hr.pth", PSPNet18(12, width=0.125))
     message = (
-        "is a PSPNet18 for 12 classes, but the data has 11; use the data set and class protocol "
+        "is for 12 classes, but the data has 11; use the data set and class protocol "
         "that the checkpoint was trained with: as published for CamVid, void is the twelfth "
         "class; set protocol: camvid12 in data.train, data.val and data.test"
     )
@@ -157,7 +157,7 @@ def test_a_published_file_of_part_of_a_network_is_refused(tmp_path):
     del state["module.psp.bottleneck.bias"]
     torch.save(state, tmp_path / "part.pth")
     with pytest.raises(
-        ValueError, match=r"part\.pth is a .*; missing \['context.bottleneck\.bias'\]"
+        ValueError, match=r"part\.pth does not .* \(missing: context.bottleneck\.bias\)"
     ):
         load_segmentor_weights(TINY["PSPNet18"](), tmp_path / "part.pth")
 

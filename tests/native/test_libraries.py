@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from arseg_lightning.native import libraries, load, status
-from arseg_lightning.native.compiler import NoNativeKernel, find_compiler
-from arseg_lightning.native.libraries import load_source
+from arseg_lightning.native.libraries import find_compiler, load_source
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,15 +26,9 @@ void add_one(float *values, long count, int threads) {
 """
 
 
-def has_compiler():
-    try:
-        find_compiler()
-    except NoNativeKernel:
-        return False
-    return True
-
-
-needs_compiler = pytest.mark.skipif(not has_compiler(), reason="this machine has no C compiler")
+needs_compiler = pytest.mark.skipif(
+    load("motion") is None, reason=f"this machine has no C compiler: {status()}"
+)
 
 
 @pytest.fixture
@@ -76,7 +69,7 @@ def run(code, **environment):
 def test_a_source_is_compiled_and_called(cache, source):
     kernels = load_source(source)
     assert kernels.library.twice(21) == 42
-    assert kernels.origin == find_compiler().name
+    assert kernels.origin in status()
     (kept,) = cache.iterdir()
     assert kept.name.startswith("sums-")
     assert kept.suffix == ".so"
@@ -141,26 +134,20 @@ def test_a_compiler_may_refuse_flags(cache, source, tmp_path, monkeypatch):
     picky = tmp_path / "picky"
     picky.write_text(
         '#!/bin/sh\ncase "$*" in *-march=native*) echo error: what >&2; exit 1;; esac\n'
-        f'exec {" ".join(find_compiler().command)} "$@"\n'
+        f'exec {" ".join(find_compiler()[0])} "$@"\n'
     )
     picky.chmod(0o755)
     monkeypatch.setenv("CC", str(picky))
     kernels = load_source(source)
     assert kernels.library.twice(4) == 8
-    assert kernels.origin.endswith("(for any processor of the kind)")
+    assert kernels.origin.endswith("(one thread, for any processor of the kind)")
 
 
 @needs_compiler
-@pytest.mark.parametrize("kind", ["a file", "open to others"])
-def test_a_cache_that_cannot_be_trusted_is_done_without(cache, source, kind):
+def test_a_cache_that_cannot_be_written_is_done_without(cache, source):
     cache.parent.mkdir()
-    if kind == "a file":
-        cache.write_text("")
-    else:
-        cache.mkdir()
-        cache.chmod(0o777)
+    cache.write_text("")
     assert load_source(source).library.twice(5) == 10
-    assert kind == "a file" or list(cache.iterdir()) == []
 
 
 @needs_compiler
@@ -209,18 +196,6 @@ def test_there_is_one_openmp_whoever_comes_first(cache, source, first):
         " if 'gomp' in line}))"
     )
     assert run("\n".join(["from pathlib import Path", *both, count])) == "1"
-
-
-@needs_compiler
-def test_a_forked_process_may_load_while_another_thread_loads():
-    code = (
-        "import os; from arseg_lightning.native import libraries, load;"
-        "libraries._lock.acquire();"  # as a thread does that compiles
-        "pid = os.fork();\n"
-        "if pid == 0: os._exit(0 if load('motion') else 1)\n"
-        "print(os.waitpid(pid, 0)[1])"
-    )
-    assert run(code, ARSEG_LIGHTNING_NATIVE="1") == "0"
 
 
 def test_a_kernel_that_does_not_exist_is_a_mistake():

@@ -28,22 +28,27 @@ def write_video(path, num_frames=30, size=(HEIGHT, WIDTH), **settings):
     return path
 
 
-def write_stream(path, codec, options, frames=None, times=None, prepare=None):
+def write_stream(path, codec, options, frames=None, times=None, prepare=None, rate=25):
     """Write frames with any encoder and any times, as cameras and other programs do."""
     frames = list(moving_frames() if frames is None else frames)
     times = range(len(frames)) if times is None else times
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options)
+        stream = container.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         if prepare is not None:
             prepare(stream)
         for image, time in zip(frames, times, strict=True):
             picture = av.VideoFrame.from_ndarray(image, format="rgb24")
-            picture.pts, picture.time_base = time, Fraction(1, 25)
+            picture.pts, picture.time_base = time, Fraction(1, rate)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return path
+
+
+def write_vp9(path, frames=None, rate=25):
+    """A video whose decoder exports no motion vectors."""
+    return write_stream(path, "libvpx-vp9", {"cpu-used": "8"}, frames, rate=rate)
 
 
 def cut(path, share):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from arseg_lightning.video import cache as cache_module
-from arseg_lightning.video.cache import CannotWriteCache, MotionCache, NotCached
+from arseg_lightning.video.cache import MotionCache, NotCached
 from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
-from arseg_lightning.video.errors import NoMotionVectors
+from arseg_lightning.video.errors import CannotWrite, NoMotionVectors
 from tests.small_disk import on_a_small_disk
 from tests.video.hand_made import motion_file, pan, random_motion
 from tests.video.small_videos import write_stream
@@ -89,9 +89,8 @@ def test_content_decides_and_not_the_name(cache, video, tmp_path):
 
 def test_an_entry_of_an_older_version_never_answers(cache, video, monkeypatch):
     cache.ensure(video)
-    old = cache.entry(video).name
     monkeypatch.setattr(cache_module, "_VERSION", cache_module._VERSION + 1)
-    with pytest.raises(NotCached, match=rf"another version's entry is, {old}, and is not read"):
+    with pytest.raises(NotCached, match="is not in"):
         cache.read(video)
 
 
@@ -146,7 +145,7 @@ def test_what_a_killed_build_left_behind_does_not_answer(cache, video):
 def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(video, tmp_path):
     (tmp_path / "file").write_text("")
     root = tmp_path / "file" / "motion"
-    with pytest.raises(CannotWriteCache, match=r"pan\.mp4 to .*file/motion: .*is a file, choose"):
+    with pytest.raises(CannotWrite, match=r"pan\.mp4 to .*file/motion: .*is a file, choose"):
         MotionCache(root).ensure(video)
 
 
@@ -157,7 +156,7 @@ def test_a_read_only_cache_answers_but_is_not_written(cache, video, tmp_path):
     cache.root.chmod(0o500)
     try:
         assert cache.read(video).num_frames == NUM_FRAMES
-        with pytest.raises(CannotWriteCache, match="write to a folder that is yours"):
+        with pytest.raises(CannotWrite, match="write to a folder that is yours"):
             cache.ensure(other)
     finally:
         cache.root.chmod(0o700)
@@ -165,7 +164,7 @@ def test_a_read_only_cache_answers_but_is_not_written(cache, video, tmp_path):
 
 def test_a_disk_that_is_full_leaves_nothing_and_names_the_remedy(cache, video):
     cache.root.mkdir()
-    with pytest.raises(CannotWriteCache, match="takes files of this size") as caught:
+    with pytest.raises(CannotWrite, match="takes files of this size") as caught:
         on_a_small_disk(16, ensure, cache.root, video)
     assert os.strerror(errno.EFBIG) in str(caught.value)
     assert not list(cache.root.iterdir())

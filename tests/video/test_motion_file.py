@@ -55,7 +55,7 @@ def test_a_file_that_was_cut_off_is_refused_with_the_remedy(tmp_path, fields, sh
     motion_file(path, fields, SIZE)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match=r"a\.motion is no motion file or was cut off; delete it"):
+    with pytest.raises(ValueError, match=r"a\.motion is no motion file, .* cut off; delete it"):
         read_index(path)
 
 
@@ -76,7 +76,7 @@ def test_a_file_of_another_version_is_refused_by_name(tmp_path, fields):
     path = tmp_path / "a.motion"
     motion_file(path, fields, SIZE)
     path.write_bytes(path.read_bytes()[:-2] + b"7\n")
-    with pytest.raises(ValueError, match=r"a\.motion was written by another version \(7\); delete"):
+    with pytest.raises(ValueError, match=r"a\.motion is no motion file, of another version"):
         read_index(path)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
-from arseg_lightning.video.errors import CannotWriteVideo, VideoError
+from arseg_lightning.video.errors import CannotWrite, VideoError
 from arseg_lightning.video.probe import probe
 from tests.small_disk import on_a_small_disk
 from tests.video.small_videos import moving_frames
@@ -93,7 +93,7 @@ def write_noise(path, num_frames=200):
 def test_a_full_disk_leaves_the_complete_seconds(tmp_path):
     path = tmp_path / "clip.mp4"
     message = r"clip\.mp4 cannot be written \(.*large.*of its \d+ frames those of the complete s"
-    with pytest.raises(CannotWriteVideo, match=message):
+    with pytest.raises(CannotWrite, match=message):
         on_a_small_disk(150_000, write_noise, path)
     assert list(tmp_path.iterdir()) == [path]
     frames = list(decode(path))
@@ -124,12 +124,12 @@ def test_impossible_paths_are_refused_before_any_frame(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder.mp4").mkdir()
     with (
-        pytest.raises(CannotWriteVideo, match="one of the folders in its path is a file"),
+        pytest.raises(CannotWrite, match="one of the folders in its path is a file"),
         growing(tmp_path / "file" / "clip.mp4"),
     ):
         pytest.fail("it was opened")
     with (
-        pytest.raises(CannotWriteVideo, match="there is a folder of that name"),
+        pytest.raises(CannotWrite, match="there is a folder of that name"),
         growing(tmp_path / "folder.mp4"),
     ):
         pytest.fail("it was opened")

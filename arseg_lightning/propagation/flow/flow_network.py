@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from arseg_lightning.models.weight_file import load_matching, read_checkpoint
@@ -13,7 +16,18 @@ __all__ = ["FlowNetwork", "load_flow_weights"]
 
 
 class FlowNetwork(nn.Module, ABC):
-    """Estimates where each pixel of an image was in another, by the motion law."""
+    """Estimates where each pixel of an image was in another, by the motion law.
+
+    Attributes:
+        published_layers: Our names of layers by those in published files, where they differ.
+        without_bias: The first parts of our names of layers that some published files have no bias
+            for: it is zero then.
+        is_trained: Whether weights were loaded.
+    """
+
+    published_layers: ClassVar[Mapping[str, str]] = {}
+    without_bias: ClassVar[tuple[str, ...]] = ()
+    is_trained: bool = False
 
     @abstractmethod
     def forward(self, image: Tensor, reference: Tensor) -> Tensor:
@@ -24,6 +38,20 @@ class FlowNetwork(nn.Module, ABC):
             own grid
         """
 
+    def own_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Give the weights of a published file our names; ours stay as they are."""
+        layers = ((*name.rpartition(".")[::2], value) for name, value in state.items())
+        found = {
+            f"{self.published_layers.get(layer, layer)}.{kind}": value
+            for layer, kind, value in layers
+        }
+        for name, parameter in self.named_parameters():
+            layer, kind = name.partition(".")[0], name.rpartition(".")[2]
+            # Where the layer is there, and has weights alone
+            if layer in self.without_bias and kind == "bias" and f"{name[:-4]}weight" in found:
+                found.setdefault(name, torch.zeros_like(parameter, device="cpu"))
+        return found
+
 
 def load_flow_weights(network: FlowNetwork, path: str | Path) -> None:
     """Load a flow network's weights, ours or the published ones.
@@ -32,11 +60,17 @@ def load_flow_weights(network: FlowNetwork, path: str | Path) -> None:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not a checkpoint, or that of another network.
     """
-    state = read_checkpoint(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"no weights of a {type(network).__name__} at {path}; give the file of a published "
+            f"one or of a training, or leave weights out to train it from its start"
+        )
+    state, wanted = network.own_names(read_checkpoint(path)), network.state_dict()
     # Published files hold layers beside the network's.
     load_matching(
         network,
-        {name: value for name, value in state.items() if name in network.state_dict()},
+        {name: value for name, value in state.items() if name in wanted},
         f"{path} does not hold the weights of a {type(network).__name__}",
         "give a checkpoint of this network",
     )
+    network.is_trained = True

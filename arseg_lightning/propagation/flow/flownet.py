@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.models.blocks import scaled
-from arseg_lightning.propagation.flow.flow_network import FlowNetwork
+from arseg_lightning.propagation.flow.flow_network import FlowNetwork, load_flow_weights
 
 __all__ = ["FlowNetS"]
 
 _FLOW_UNIT = 20.0
 """Pixels of the network's input that an output of 1 stands for, as in the published weights."""
+
+_MEAN = (0.411, 0.432, 0.45)
+"""Of the images that the published weights expect, RGB in [0, 1]."""
 
 
 class FlowNetS(FlowNetwork):
@@ -23,15 +29,37 @@ class FlowNetS(FlowNetwork):
 
     Args:
         width: Factor on all channel counts, for quick experiments.
+        weights: File to start from: a flow network of a training, or a published FlowNetS of
+            PyTorch (``conv1.0.weight``, …), without batch norms.
+        normalise: How the images that it is given were normalised.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds other weights.
 
     Source: Dosovitskiy et al., FlowNet, ICCV 2015; Zhu et al., Deep Feature Flow, CVPR 2017, for
-        the scales.
+        the scales: the last convolution sees features at half their published size.
     """
 
     stride = 16
+    published_layers: ClassVar[dict[str, str]] = {
+        **{f"conv{n}.0": f"down.{n - 1}.0" for n in range(1, 7)},
+        **{f"conv{n}_1.0": f"again.{n - 3}.0" for n in range(3, 7)},
+        **{f"predict_flow{n}": f"flow.{6 - n}" for n in range(3, 7)},
+        **{f"deconv{n - 1}.0": f"up.{6 - n}" for n in range(3, 7)},
+        **{f"upsampled_flow{n}_to_{n - 1}": f"up_flow.{6 - n}" for n in range(3, 7)},
+        "predict_flow2": "last",
+    }
+    without_bias = ("flow", "up", "up_flow", "last")
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(
+        self,
+        width: float = 1.0,
+        weights: str | None = None,
+        normalise: Normalisation | None = None,
+    ) -> None:
         super().__init__()
+        self.normalise = normalise or Normalisation()
         channels = [scaled(each, width) for each in (64, 128, 256, 512, 512, 1024)]
         narrower = [scaled(each, width) for each in (512, 256, 128, 64)]
         kernels = (7, 5, 5, 3, 3, 3)
@@ -56,10 +84,14 @@ class FlowNetS(FlowNetwork):
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
         nn.init.zeros_(self.last.weight)
+        if weights is not None:
+            load_flow_weights(self, weights)
 
     def forward(self, image: Tensor, reference: Tensor) -> Tensor:
         """Estimate backward motion at a sixteenth of the images' sides."""
-        x = torch.cat([image, reference], dim=1)  # (B, 6, H, W)
+        mean = image.new_tensor(_MEAN)[:, None, None]  # (3, 1, 1)
+        pixels = (self.normalise.undo(each) / 255 - mean for each in (image, reference))
+        x = torch.cat([*pixels], dim=1)  # (B, 6, H, W)
         x = F.avg_pool2d(x, 2, ceil_mode=True)
         scales = []
         for index, down in enumerate(self.down):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.propagation.flow.flow_network import FlowNetwork
+from arseg_lightning.propagation.flow.flow_network import FlowNetwork, load_flow_weights
 from arseg_lightning.ranges import check_range
 
 __all__ = ["RAFTSmall"]
@@ -23,10 +23,13 @@ class RAFTSmall(FlowNetwork):
 
     Args:
         iterations: Updates of the motion; published: 12 to 20.
+        weights: File to start from: a flow network of a training, or the published
+            ``raft-small.pth``.
         normalise: How the images that it is given were normalised.
 
     Raises:
-        ValueError: If there are no iterations.
+        FileNotFoundError: If there is no such file.
+        ValueError: If there are no iterations, or the file holds other weights.
 
     Source: Teed and Deng, RAFT, ECCV 2020.
     Differs: the motion stays on the grid of its features, an eighth of the images' sides; images
@@ -35,7 +38,12 @@ class RAFTSmall(FlowNetwork):
 
     stride = 8
 
-    def __init__(self, iterations: int = 12, normalise: Normalisation | None = None) -> None:
+    def __init__(
+        self,
+        iterations: int = 12,
+        weights: str | None = None,
+        normalise: Normalisation | None = None,
+    ) -> None:
         super().__init__()
         check_range(1, iterations=iterations)
         self.iterations = iterations
@@ -43,6 +51,8 @@ class RAFTSmall(FlowNetwork):
         self.fnet = _Encoder(128, nn.InstanceNorm2d)
         self.cnet = _Encoder(_HIDDEN + _CONTEXT, nn.Identity)
         self.update_block = _Update()
+        if weights is not None:
+            load_flow_weights(self, weights)
 
     def forward(self, image: Tensor, reference: Tensor) -> Tensor:
         """Estimate backward motion at an eighth of the images' sides."""

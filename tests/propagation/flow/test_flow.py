@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from arseg_lightning.cost import count_macs
+from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.propagation import warp
-from arseg_lightning.propagation.flow import FlowNetS, RAFTSmall, load_flow_weights
+from arseg_lightning.propagation.flow import FlowNetS, RAFTSmall
 
 SMALL = {"FlowNetS": lambda: FlowNetS(width=0.125), "RAFTSmall": lambda: RAFTSmall(2)}
 
@@ -72,13 +75,58 @@ def test_a_flow_network_learns_a_shift_by_the_motion_law():
     assert network(image, reference)[0, 0, 1:-1, 2:-3].mean() > 0.5
 
 
+@pytest.mark.parametrize("build", [partial(FlowNetS, 0.125), partial(RAFTSmall, 2)])
 def test_weights_survive_a_file_and_others_are_named(build, tmp_path):
-    saved, other = build(), build()
-    torch.save(saved.state_dict(), tmp_path / "flow.pth")
-    load_flow_weights(other, tmp_path / "flow.pth")
+    saved, file = build(), tmp_path / "flow.pth"
+    torch.save(saved.state_dict(), file)
+    other = build(weights=str(file))
+    assert other.is_trained
     assert all(map(torch.equal, saved.state_dict().values(), other.state_dict().values()))
     torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(ValueError, match=r"does not hold the weights of a .*missing: "):
-        load_flow_weights(other, tmp_path / "other.pth")
-    with pytest.raises(FileNotFoundError):
-        load_flow_weights(other, tmp_path / "nowhere.pth")
+        build(weights=str(tmp_path / "other.pth"))
+    with pytest.raises(FileNotFoundError, match=r"no weights of a \w+ at .*nowhere.pth; give the"):
+        build(weights=str(tmp_path / "nowhere.pth"))
+
+
+def published(network, without_bias=True):
+    """The weights of a FlowNetS as its PyTorch ports name and wrap them."""
+    names = {own: name for name, own in FlowNetS.published_layers.items()}
+    state = {}
+    for name, value in network.state_dict().items():
+        layer, _, kind = name.rpartition(".")
+        if kind == "weight" or not (without_bias and names[layer][0] in "pdu"):
+            state[f"{names[layer]}.{kind}"] = value
+    return {"arch": "flownets", "state_dict": state, "div_flow": 20}
+
+
+def test_a_published_flownet_gets_our_names_and_zeros_for_what_it_has_no_bias_for(tmp_path):
+    torch.manual_seed(0)
+    trained = FlowNetS(width=0.125)
+    torch.nn.init.normal_(trained.last.weight)
+    content = published(trained)
+    assert {"conv3_1.0.bias", "predict_flow2.weight", "upsampled_flow6_to_5.weight"} < {
+        *content["state_dict"]
+    }
+    assert "deconv5.0.bias" not in content["state_dict"]
+    torch.save(content, tmp_path / "flownets.pth.tar")
+    network = FlowNetS(0.125, str(tmp_path / "flownets.pth.tar"))
+    images = torch.randn(2, 1, 3, 64, 96)
+    assert network(*images).any()
+    torch.testing.assert_close(network(*images), trained(*images))
+    content["state_dict"].pop("conv1.0.bias")  # as in the one with batch norms
+    torch.save(content, tmp_path / "norms.pth.tar")
+    with pytest.raises(ValueError, match=r"does not hold .*missing: down.0.0.bias"):
+        FlowNetS(0.125, str(tmp_path / "norms.pth.tar"))
+
+
+@torch.no_grad()
+def test_flownet_sees_pixels_whatever_their_normalisation():
+    pixels, other = torch.randint(0, 256, (2, 1, 3, 64, 96)).float()
+    own = Normalisation((0.5, 0.5, 0.5), (0.1, 0.2, 0.3))
+    torch.manual_seed(0)
+    network = FlowNetS(0.125, normalise=own).eval()
+    torch.nn.init.normal_(network.last.weight)
+    found = network(own(pixels), own(other))
+    network.normalise = standard = Normalisation()
+    torch.testing.assert_close(network(standard(pixels), standard(other)), found)

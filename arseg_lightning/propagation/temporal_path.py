@@ -1,0 +1,188 @@
+"""A path of TDNet: a sub-network, and the attention that gathers what the frames before left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet
+from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+
+__all__ = ["PositionNorm", "TemporalPath", "published_weights"]
+
+_KEY_CHANNELS = 64
+
+_PUBLISHED = {
+    r"pretrained(\d)": "network.backbone",
+    r"psp(\d)\.conv(\d)\.0": "network.pyramid.levels.{}.1",
+    r"psp(\d)\.conv(\d)\.1": "network.pyramid.levels.{}.2",
+    r"auxlayer(\d)\.conv5\.0": "network.auxiliary.0.conv",
+    r"auxlayer(\d)\.conv5\.1": "network.auxiliary.0.bn",
+    r"auxlayer(\d)\.conv5\.4": "network.auxiliary.2",
+    r"enc(\d)\.w_qs\.0\.conv": "query.0",
+    r"enc(\d)\.w_qs\.0\.bn": "query.1",
+    r"enc(\d)\.w_qs\.1\.conv": "query.3",
+    r"enc(\d)\.w_ks\.0\.conv": "key.0",
+    r"enc(\d)\.w_ks\.0\.bn": "key.1",
+    r"enc(\d)\.w_ks\.1\.conv": "key.3",
+    r"enc(\d)\.w_vs\.0\.conv": "value",
+    r"atn(\d)_(\d)\.fc\.0\.conv": "attention.{}.mix",
+    r"atn(\d)\.fc\.0\.conv": "attention.0.mix",
+    r"layer_norm(\d)\.ln": "norm",
+    r"head(\d)\.conv5": "head",
+}
+"""Start of a published key, with the number of the path first, to start of ours in that path."""
+
+
+class TemporalPath(nn.Module):
+    """A sub-network, its encoder, and its attention, norm and head.
+
+    Args:
+        network: Gives the feature; its layers after that are taken out.
+        part: Which slice of the channels is kept, and how many slices there are.
+        hops: Number of frames that it looks back.
+        channels: Of the values, of the head, and the number of classes.
+        norm_size: Size of the maps of the norm; None for an instance norm.
+    """
+
+    def __init__(
+        self,
+        network: Segmentor,
+        part: tuple[int, int],
+        hops: int,
+        channels: tuple[int, int, int],
+        norm_size: tuple[int, int] | None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.index, self.slices = part
+        self.stage = "feature"
+        self.parts: tuple[int, ...] = (network.feature_channels,)
+        if isinstance(network, MultigridPSPNet):
+            self.stage, self.parts = "pyramid", network.parts
+            network.head = nn.Identity()  # type: ignore[assignment]
+        network.classifier = nn.Identity()  # type: ignore[assignment]
+        if odd := [channels for channels in self.parts if channels % self.slices]:
+            raise ValueError(
+                f"{odd[0]} channels do not split into {self.slices} slices; set slices to a divisor"
+            )
+        kept = sum(self.parts) // self.slices
+        wide, head, num_classes = channels
+        self.query, self.key = _key_encoder(kept), _key_encoder(kept)
+        self.value = nn.Conv2d(kept, wide, 1)
+        self.attention = nn.ModuleList(Attention(wide) for _ in range(hops))
+        self.norm = (
+            nn.InstanceNorm2d(wide, affine=True) if norm_size is None else PositionNorm(norm_size)
+        )
+        self.head = nn.Sequential(
+            nn.Conv2d(wide, head, 3, padding=1, bias=False),
+            nn.BatchNorm2d(head),
+            nn.ReLU(inplace=True),
+            nn.Dropout2d(0.1),
+            nn.Conv2d(head, num_classes, 1),
+        )
+
+    def encode(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
+        """Compute this path's slice of the network's channels, (B, C', h, w)."""
+        x, side = self.network.run(self.stage, {"image": image}, with_side)
+        if self.slices == 1:
+            return x, side
+        slices = [
+            part.chunk(self.slices, dim=1)[self.index]
+            for part in torch.split(x, list(self.parts), dim=1)
+        ]
+        return torch.cat(slices, dim=1), side
+
+    def score(self, value: Tensor) -> Tensor:
+        """Normalise values and classify them: (B, C, h, w) -> (B, K, h, w)."""
+        scores: Tensor = self.head(self.norm(value))
+        return scores
+
+
+class Attention(nn.Module):
+    """Values of one frame, gathered for the queries of another; then a 1x1 convolution.
+
+    Shapes:
+        query: (B, 64, h, w)   key: (B, 64, h', w')   value: (B, C, h', w')   returns: (B, C, h, w)
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels, 1)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attend and mix."""
+        size = query.shape[-2:]
+        similarity = query.flatten(2).mT @ key.flatten(2)  # (B, hw, h'w')
+        weights = self.dropout(F.softmax(similarity * query.shape[1] ** -0.5, dim=-1))
+        gathered = weights @ value.flatten(2).mT  # (B, hw, C)
+        mixed: Tensor = self.dropout(self.mix(gathered.mT.unflatten(2, size)))
+        return mixed
+
+
+class PositionNorm(nn.Module):
+    """An instance norm with a weight and a bias for each position, shared by all channels.
+
+    Args:
+        size: Height and width of the maps, and of what is normalised.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.bias = nn.Parameter(torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (B, C, h, w) over space.
+
+        Raises:
+            ValueError: If the size is another one.
+        """
+        if x.shape[-2:] != self.weight.shape:
+            (height, width), (own_height, own_width) = x.shape[-2:], self.weight.shape
+            raise ValueError(
+                f"this TDNet's norm has a weight for each position of {own_height}x{own_width}, an "
+                f"eighth of its images (height x width), and got {height}x{width}; scale the "
+                f"frames to that size, or set norm to instance and train the heads again"
+            )
+        return F.layer_norm(x, x.shape[-2:], self.weight, self.bias)
+
+
+def published_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give the weights that TDNet's authors published our names.
+
+    Args:
+        state: Of TD4-PSP18 or TD2-PSP50, for inference or from a training.
+
+    Returns:
+        The weights of all paths, under ``paths``; what is no part of them is left out.
+    """
+    ours = {}
+    numbers = [int(found[1]) for key in state if (found := re.match(r"layer_norm(\d)\.", key))]
+    paths = max(numbers, default=0)
+    for key, value in state.items():
+        for pattern, name in _PUBLISHED.items():
+            found = re.match(pattern + r"\.(?!fc\.)", key)
+            if found is None:
+                continue
+            path, *second = (int(number) - 1 for number in found.groups())
+            if pattern.startswith("atn") and second:  # the frame that it reads, oldest first
+                second = [(second[0] - path - 1) % paths]
+            ours[f"paths.{path}.{name.format(*second)}.{key[found.end() :]}"] = value
+            break
+    return ours
+
+
+def _key_encoder(channels: int) -> nn.Sequential:
+    """Queries or keys of a feature: (B, C', h, w) -> (B, 64, h, w)."""
+    return nn.Sequential(
+        nn.Conv2d(channels, _KEY_CHANNELS, 1),
+        nn.BatchNorm2d(_KEY_CHANNELS),
+        nn.LeakyReLU(0.01),
+        nn.Conv2d(_KEY_CHANNELS, _KEY_CHANNELS, 1),
+    )
