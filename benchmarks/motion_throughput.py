@@ -235,8 +235,8 @@ def _describe(clip: Clip, given: Path | None) -> dict[str, object]:
     info, index = probe(clip.video), VideoMotion(clip.entry)
     return {
         "clip": given.name if given else "synthetic driving scene, seed 0",
-        "height": info.height,
-        "width": info.width,
+        "height": info.size[0],
+        "width": info.size[1],
         "num_frames": index.num_frames,
         "bytes_per_frame": round(clip.video.stat().st_size / index.num_frames),
         "cached_bytes_per_frame": round(clip.entry.stat().st_size / index.num_frames),

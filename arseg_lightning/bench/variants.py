@@ -28,7 +28,7 @@ from arseg_lightning.methods import (
 
 __all__ = ["Variant", "plain_form", "variants"]
 
-_FOR_ONNX = Optimisations(factored_upsampling=False, fused_fusion=False, channels_last=False)
+_FOR_ONNX = Optimisations(kernels=False)
 """Graphs of an export hold changes to the algebra, but no custom kernels."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,14 +51,7 @@ def cost(
     frame = parse_size(size) if size is not None else None
     experiment = Experiment(configs)
     frame = frame or experiment.size()
-    # Those that save multiply-accumulates, each with those before it.
-    early = replace(Optimisations.none(), early_context=True)
-    folded = replace(early, fold_classifier=True)
-    steps = {
-        "early_context": early,
-        "+ fold_classifier": folded,
-        "+ factored_upsampling": replace(folded, factored_upsampling=True),
-    }
+    steps = {"algebra": Optimisations(kernels=False), "+ kernels": Optimisations()}
     costs: dict[str, MethodCost] = {}
     for name, method in experiment.methods().items():
         costs[name] = method_cost(method, frame)

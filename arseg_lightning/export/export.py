@@ -81,7 +81,7 @@ def export_method(
     return contract
 
 
-_ALGEBRA = Optimisations(factored_upsampling=False, fused_fusion=False, channels_last=False)
+_ALGEBRA = Optimisations(kernels=False)
 """Optimisations without custom kernels; the memory layout is chosen by the runtime."""
 
 _ENDINGS: dict[ExportFormat, str] = {"onnx": "onnx", "torch": "pt2"}

@@ -20,21 +20,20 @@ _TOLERANCE = 1e-3
 def fold_batch_norms(network: Segmentor) -> None:
     """Fold each batch norm into the convolution whose output it reads, in place.
 
-    The pairs are found in a run on a small image, so that this works for any network.
+    The pairs are found in a run on a small image, so that this works for any network. Where it
+    would change the output (one that uses a convolution's output without its batch norm too, or a
+    convolution that ignores its bias), the network is left as it is.
 
     Args:
         network: A network in eval mode.
-
-    Raises:
-        ValueError: If this changes the network's output: the output of a convolution is used
-            elsewhere too, or a custom convolution ignores its bias.
     """
     first = next(network.parameters())
     example = torch.linspace(-1, 1, 3 * 64 * 96).reshape(1, 3, 64, 96)
     example = example.to(first.device, first.dtype)
     before = network.features(example)
     names = {module: name for name, module in network.named_modules()}
-    for conv, norm in _pairs(network, example):
+    pairs = _pairs(network, example)
+    for conv, norm in pairs:
         network.set_submodule(names[conv], fuse_conv_bn_eval(conv, norm))
         network.set_submodule(names[norm], nn.Identity())
     after = network.features(example)
@@ -42,11 +41,8 @@ def fold_batch_norms(network: Segmentor) -> None:
     # On the meta device, where costs are counted, there are no values to compare.
     if first.is_meta or (after - before).abs().max() <= allowed:
         return
-    raise ValueError(
-        f"the batch norms of {type(network).__name__} cannot be folded: it uses the output of a "
-        f"convolution without its batch norm too, or a convolution ignores its bias; set "
-        f"fold_batch_norms to false"
-    )
+    for part in (part for pair in pairs for part in pair):
+        network.set_submodule(names[part], part)
 
 
 def _pairs(network: Segmentor, example: Tensor) -> list[tuple[nn.Conv2d, AnyBatchNorm]]:

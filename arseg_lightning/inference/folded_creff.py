@@ -36,13 +36,12 @@ def fold_creff(
     Returns:
         The two as one, in the precision wanted; None if they stay two.
     """
-    if not (optimisations.fold_classifier and isinstance(fusion, CReFF)):
+    if not (optimisations.algebra and isinstance(fusion, CReFF)):
         return None
     # A subclass may fuse in another way, and an early cut has layers before the classifier.
     if type(fusion).forward is not CReFF.forward or low_res.cut != "feature":
         return None
-    wanted = optimisations.fused_fusion and FusedCReFF.fits(fusion)
-    if wanted and optimisations.may_use("fused_creff", fusion):
+    if FusedCReFF.fits(fusion) and optimisations.may_use("fused_creff", fusion):
         return FusedCReFF(fusion, low_res.classifier, convention)
     fusion.to(optimisations.dtype)
     return FoldedCReFF(fusion, low_res.classifier, convention)
@@ -115,25 +114,14 @@ class FusedCReFF(FoldedCReFF):
     It is for inference: no gradient passes through it.
 
     Args:
-        fusion: The fusion.
+        fusion: The fusion; one that :meth:`fits`.
         classifier: The last 1x1 convolution.
         convention: How the keyframe's feature is warped.
-
-    Raises:
-        ValueError: If the kernel cannot take it: see :meth:`fits`.
 
     Shapes:
         low: (B, C, h', w')   key_feature: (B, C, h, w)   motion: (B, 2, H, W), in pixels of (H, W)
         returns: (B, K, h, w), class scores, float32
     """
-
-    def __init__(self, fusion: CReFF, classifier: nn.Conv2d, convention: Convention) -> None:
-        super().__init__(fusion, classifier, convention)
-        if load("fused_creff") is None or not self.fits(fusion):
-            raise ValueError(
-                f"the fused fusion needs a C compiler, channels in multiples of {_LANES} and a "
-                f"window of at most {max(_WINDOWS)}; set fused_fusion to false"
-            )
 
     @staticmethod
     def fits(fusion: CReFF) -> bool:
@@ -197,29 +185,30 @@ class FusedCReFF(FoldedCReFF):
             threads=torch.get_num_threads(),
         )
         kernels = load("fused_creff")
-        assert kernels is not None  # the constructor has seen to it
+        assert kernels is not None  # Optimisations.may_use has seen to it
         if kernels.fused_creff(ctypes.byref(arguments)):
             raise MemoryError("no memory for the rows that the fusion works on")
+
+
+_TENSORS = (
+    *("low", "low_scores", "key", "motion", "query_weight", "query_bias", "key_weight"),
+    *("key_bias", "value_weight", "value_bias", "classifier", "scores"),
+)
+_NUMBERS = (
+    *("channels", "classes", "height", "width", "low_height", "low_width", "window"),
+    *("zero_padding", "published_warp", "bfloat16"),
+)
 
 
 class _Arguments(ctypes.Structure):
     """The kernel's ``fusion``; the order of the fields is that of the C source."""
 
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("low", "low_scores", "key", "motion")),
-        *(
-            (name, ctypes.c_void_p)
-            for name in ("query_weight", "query_bias", "key_weight", "key_bias")
-        ),
-        *(
-            (name, ctypes.c_void_p)
-            for name in ("value_weight", "value_bias", "classifier", "scores")
-        ),
-        *((name, ctypes.c_int) for name in ("channels", "classes", "height", "width")),
-        *((name, ctypes.c_int) for name in ("low_height", "low_width", "window")),
-        *((name, ctypes.c_int) for name in ("zero_padding", "published_warp", "bfloat16")),
+        *((name, ctypes.c_void_p) for name in _TENSORS),
+        *((name, ctypes.c_int) for name in _NUMBERS),
         ("steepness", ctypes.c_float),
-        *((name, ctypes.c_int) for name in ("columns", "threads")),
+        ("columns", ctypes.c_int),
+        ("threads", ctypes.c_int),
     )
 
 

@@ -25,37 +25,25 @@ Compile = Literal["no", "default", "reduce-overhead", "max-autotune"]
 
 @dataclass(frozen=True, slots=True)
 class Optimisations:
-    """Each can be switched off; all but ``precision`` leave the output as it is, up to rounding.
+    """All but ``precision`` leave the output as it is, up to rounding.
 
     Args:
-        fold_batch_norms: Batch norms go into the convolutions before them.
-        early_context: PSPNet18's bottleneck runs before the pyramid's levels are upsampled: on
-            6x6 pixels and fewer instead of on all.
-        factored_upsampling: A 3x3 convolution after a twofold upsampling multiplies on the small
-            map, a quarter of the work, and upsamples the nine products (CPU with a C compiler).
-        fold_classifier: Window attention averages class scores instead of features, and the
-            low-res feature is classified before it is upsampled.
-        fused_fusion: Warp, window attention and upsampling in one pass over the image, without
-            anything in between in memory (CPU with a C compiler).
-        channels_last: Channels innermost in memory.
+        algebra: Batch norms go into the convolutions before them. PSPNet18's bottleneck runs before
+            the pyramid's levels are upsampled, on 6x6 pixels and fewer. Window attention averages
+            class scores instead of features, and the low-res feature is classified before it is
+            upsampled.
+        kernels: On a CPU with a C compiler, a 3x3 convolution after a twofold upsampling multiplies
+            on the small map, and warp, window attention and upsampling are one pass over the image.
+            Anywhere, channels are innermost in memory.
         precision: Number type of the networks. ``bfloat16`` and ``float16`` change the output a
             little; scores are compared in float32.
         compile: Mode of ``torch.compile`` for the networks; ``reduce-overhead`` uses CUDA graphs.
     """
 
-    fold_batch_norms: bool = True
-    early_context: bool = True
-    factored_upsampling: bool = True
-    fold_classifier: bool = True
-    fused_fusion: bool = True
-    channels_last: bool = True
+    algebra: bool = True
+    kernels: bool = True
     precision: Precision = "float32"
     compile: Compile = "no"
-
-    @classmethod
-    def none(cls) -> Optimisations:
-        """None: the method as it was trained."""
-        return cls(False, False, False, False, False, False)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -66,9 +54,8 @@ class Optimisations:
     def may_use(self, kernel: str, part: nn.Module) -> bool:
         """Whether a kernel in C is there, and computes on a part's device and in this precision."""
         device = next(part.parameters()).device.type
-        return (
-            self.precision != "float16" and device in ("cpu", "meta") and load(kernel) is not None
-        )
+        fits = self.precision != "float16" and device in ("cpu", "meta")  # meta: its cost
+        return self.kernels and fits and load(kernel) is not None
 
 
 def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
@@ -103,14 +90,13 @@ class _InferenceNetwork(Segmentor):
 
     def __init__(self, network: Segmentor, optimisations: Optimisations) -> None:
         super().__init__()
-        if optimisations.fold_batch_norms:
+        if optimisations.algebra:
             fold_batch_norms(network)
         for name, part in list(network.named_modules(remove_duplicate=False)):
-            if isinstance(part, PyramidContext) and optimisations.early_context:
+            if isinstance(part, PyramidContext) and optimisations.algebra:
                 network.set_submodule(name, EarlyContext(part))
             if (
                 isinstance(part, UpsampleConv | NearestUpsampleConv)
-                and optimisations.factored_upsampling
                 and FactoredUpsampleConv.fits(part)
                 and optimisations.may_use("upsample_conv", part)
             ):
@@ -118,7 +104,7 @@ class _InferenceNetwork(Segmentor):
         self.dtype = optimisations.dtype
         self.layout = torch.preserve_format
         self.network = network.to(self.dtype)
-        if optimisations.channels_last:
+        if optimisations.kernels:
             self.layout = torch.channels_last
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.feature_channels = network.feature_channels

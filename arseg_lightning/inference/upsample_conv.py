@@ -30,10 +30,7 @@ class FactoredUpsampleConv(nn.Module):
     that stay in the cache.
 
     Args:
-        stage: The module that is replaced, in eval mode.
-
-    Raises:
-        ValueError: If the kernel cannot take it: see :meth:`fits`.
+        stage: The module that is replaced, in eval mode; one that :meth:`fits`.
 
     Shapes:
         x: (B, C, h, w)   returns: (B, C', 2h, 2w)
@@ -46,11 +43,6 @@ class FactoredUpsampleConv(nn.Module):
 
     def __init__(self, stage: UpsampleConv | NearestUpsampleConv) -> None:
         super().__init__()
-        if load("upsample_conv") is None or not self.fits(stage):
-            raise ValueError(
-                "the factored upsampling needs a C compiler and channels in multiples of "
-                f"{_LANES}; set factored_upsampling to false"
-            )
         conv, self.slope, self.nearest = _parts(stage)
         self.in_channels, self.out_channels = conv.in_channels, conv.out_channels
         taps = conv.weight.detach().permute(1, 2, 3, 0).reshape(self.in_channels, -1)  # (C, 9 C')
@@ -92,7 +84,7 @@ class FactoredUpsampleConv(nn.Module):
         products = x.new_empty(rows + 2, width, self.taps.shape[1])
         threads = torch.get_num_threads()
         kernels = load("upsample_conv")
-        assert kernels is not None  # the constructor has seen to it
+        assert kernels is not None  # Optimisations.may_use has seen to it
         sums = torch.empty(threads, 3 * width * self.out_channels)
         bias = self.bias.float()
         first = ready = 0  # rows of the products in memory: [first, ready)

@@ -70,5 +70,5 @@ def check_file(path: Path) -> None:
         content = OmegaConf.load(path)
     except (YAMLError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, DictConfig) or not content:
+    if not isinstance(content, DictConfig) or not (content or path.read_text().strip()):
         raise CommandError(f"{path} holds no keys; a configuration is made of keys: `data:` …")

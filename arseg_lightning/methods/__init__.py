@@ -7,6 +7,7 @@ from arseg_lightning.methods.arseg import ARSeg, FusionFactory, JointARSeg
 from arseg_lightning.methods.clock import Adaptive, Clock, CodecKeyframes, EveryL, FrameInfo
 from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.methods.dff import DFF, FlowFactory
+from arseg_lightning.methods.etc import ETC
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
 from arseg_lightning.methods.interbmv import InterBMV
 from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFactory, VideoMethod
@@ -40,6 +41,7 @@ TRAINING_FREE: tuple[NetworkMethodFactory, ...] = (
 __all__ = [
     "DEFAULT_METHOD",
     "DFF",
+    "ETC",
     "TRAINING_FREE",
     "ARSeg",
     "Accel",

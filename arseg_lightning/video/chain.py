@@ -165,14 +165,11 @@ class MotionChain:
         kept = [frame for frame, step in self._steps.items() if step.kind != "disposable"]
         for gone in [frame for frame in self._steps if frame not in kept[-KEPT_REFERENCES:]]:
             if gone in kept and self.knows(gone):
-                self._compose_those_that_need(gone)
+                # the last moment to make the fields that are made of this frame's
+                for frame, step in self._steps.items():
+                    waits = self.knows(frame) and frame not in self._fields
+                    if waits and gone - frame in step.leads_to:
+                        self._compose(frame)
             del self._steps[gone]
             if gone != self._anchor:
                 self._fields.pop(gone, None)
-
-    def _compose_those_that_need(self, gone: int) -> None:
-        """Make the fields that are made of a frame's."""
-        for frame, step in self._steps.items():
-            waits = self.knows(frame) and frame not in self._fields
-            if waits and gone - frame in step.leads_to:
-                self._compose(frame)

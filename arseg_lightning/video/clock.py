@@ -54,7 +54,13 @@ class Clock:
         Returns:
             Its time from the first frame on, and what is wrong with the claim, if it jumps.
         """
-        jump = self._jump(claimed)
+        jump = None
+        if claimed is not None and self._claimed is not None:
+            step = claimed - self._claimed
+            if step < -_BACK:
+                jump = f"timestamps go back by {float(-step):.1f} s"
+            elif not self._keeps_gaps and step > max(_AHEAD, 5 * self._interval):
+                jump = f"timestamps jump ahead by {float(step):.1f} s"
         if self._now is None:
             self._now = Fraction(0)
         elif claimed is None or self._claimed is None or self._origin is None or jump:
@@ -66,17 +72,6 @@ class Clock:
             self._origin = claimed - self._now
         self._claimed = claimed
         return float(self._now), jump
-
-    def _jump(self, claimed: Fraction | None) -> str | None:
-        """Say by how much a claim is off, if it is."""
-        if claimed is None or self._claimed is None:
-            return None
-        step = claimed - self._claimed
-        if step < -_BACK:
-            return f"timestamps go back by {float(-step):.1f} s"
-        if not self._keeps_gaps and step > max(_AHEAD, 5 * self._interval):
-            return f"timestamps jump ahead by {float(step):.1f} s"
-        return None
 
 
 def claimed_seconds(picture: VideoFrame) -> Fraction | None:

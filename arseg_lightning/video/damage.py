@@ -15,26 +15,17 @@ __all__ = ["Damage"]
 
 @dataclass
 class Damage:
-    """Frames of a video that could not be decoded.
+    """Frames of a video that could not be decoded."""
 
-    Args:
-        path: The file, or what else messages call the video.
-        refused: Packets that the decoder refused.
-        faulty: Frames that were decoded with errors.
-        affected: Frames up to a keyframe after those: they may be predicted from them.
-        replaced: Indices of the frames that never came and were replaced.
-        cut: Frames that the header promises and the file does not hold.
-        keeps_indices: Whether every frame that is lost is replaced.
-    """
-
-    path: Path | str
-    refused: int = 0
-    faulty: int = 0
-    affected: int = 0
-    replaced: list[int] = field(default_factory=list)
-    cut: int = 0
-    keeps_indices: bool = False
-    _spreads: bool = False
+    path: Path | str  # or what else messages call the video
+    refused: int = 0  # packets that the decoder refused
+    faulty: int = 0  # frames that were decoded with errors
+    affected: int = 0  # frames up to a keyframe after those: they may be predicted from them
+    replaced: list[int] = field(default_factory=list)  # indices of frames that never came
+    cut: int = 0  # frames that the header promises and the file does not hold
+    keeps_indices: bool = False  # whether every frame that is lost is replaced
+    _spreads: bool = False  # whether frames up to a keyframe may be predicted from damaged ones
+    _is_said: bool = False
 
     def refuse(self) -> None:
         """Note that the decoder refused a packet."""
@@ -81,7 +72,8 @@ class Damage:
         return "; ".join(parts)
 
     def warn(self) -> None:
-        """Warn of the damage, if there is any."""
-        if summary := self.summary:
+        """Warn of the damage once, if there is any."""
+        if (summary := self.summary) and not self._is_said:
+            self._is_said = True
             message = f"{self.path} is damaged: of its frames {summary}; the rest is used"
             warnings.warn(VideoDamageWarning(message), stacklevel=3)

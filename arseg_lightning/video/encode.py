@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Self, cast
 
 import av
@@ -150,12 +149,7 @@ class VideoWriter:
         self._ticks = ticks
         self.num_frames += 1
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Give the file its name, or leave nothing if the block failed and nothing is kept."""
         try:
             if kind is None or self.keeps_partial:

@@ -25,22 +25,7 @@ _OF_A_PARENT: list[Any] = []
 
 
 def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
-    """Decode some frames of a video, without vectors; the same that ``decode`` gives.
-
-    Decoding starts at the last keyframe before a frame and stops behind the last one asked for.
-
-    Args:
-        path: The video.
-        indices: Places in display order, from 0.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        NotAVideo: If it is not a video.
-        IndexError: If the video has no such frame.
-
-    Warns:
-        VideoDamageWarning: If one of the frames could not be decoded.
-    """
+    """Decode some frames of a video once, as :meth:`FrameReader.read` does."""
     with closing(FrameReader(path)) as reader:
         return reader.read(indices)
 
@@ -48,7 +33,7 @@ def read_frames(path: Path | str, indices: Iterable[int]) -> dict[int, Frame]:
 class FrameReader:
     """Reads frames of one video, in any order, and is ready for more.
 
-    The video stays open behind the last frame read, so a frame that follows costs the pictures
+    The video stays open after the last frame read, so a frame that follows costs the pictures
     between the two. Pictures that were decoded lately are kept: going back a little costs nothing.
 
     Args:
@@ -67,10 +52,12 @@ class FrameReader:
         self._process = os.getpid()
 
     def read(self, indices: Iterable[int]) -> dict[int, Frame]:
-        """Read some frames, without vectors.
+        """Read some frames, without vectors; the same that ``decode`` gives.
+
+        Decoding starts at the last keyframe before a frame and stops after the last one asked for.
 
         Args:
-            indices: Places in display order, from 0.
+            indices: Positions in display order, from 0.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -80,8 +67,7 @@ class FrameReader:
         Warns:
             VideoDamageWarning: If one of the frames could not be decoded.
         """
-        if self._process != os.getpid():
-            self._leave_to_parent()
+        self._leave_to_parent()
         wanted = sorted(set(indices))
         if wanted and wanted[0] < 0:
             raise IndexError(f"frames are counted from 0, got {wanted[0]}")
@@ -99,8 +85,7 @@ class FrameReader:
 
     def close(self) -> None:
         """Close the video and forget its pictures; reading opens it again."""
-        if self._process != os.getpid():
-            self._leave_to_parent()
+        self._leave_to_parent()
         self._kept = {}
         if self._pictures is not None:
             self._pictures.close()
@@ -143,18 +128,20 @@ class FrameReader:
         """Open the video anew, where decoding can start."""
         if self._pictures is not None:
             self._pictures.close()
-        self._pictures = _decode(self.path, self._timeline, start)
+        self._pictures = _pictures_from(self.path, self._timeline, start)
         self._start = self._next = start
 
     def _leave_to_parent(self) -> None:
         """Drop the decoder and the scaler that a forked process inherits without their threads."""
+        if self._process == os.getpid():
+            return
         _OF_A_PARENT.extend((self._pictures, self._kept, self._to_frame))
         self._pictures, self._kept, self._to_frame = None, {}, ToFrame(self.path)
         self._start = self._next = 0
         self._process = os.getpid()
 
 
-def _decode(path: Path, timeline: Timeline | None, start: int) -> Generator[NumberedPicture]:
+def _pictures_from(path: Path, timeline: Timeline | None, start: int) -> Generator[NumberedPicture]:
     """The pictures from where decoding can start.
 
     It refers to no reader: one that is dropped closes its video at once, not when garbage is

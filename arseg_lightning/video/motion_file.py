@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,38 +25,16 @@ _KINDS: dict[str, Kind] = {"a": "anchor", "b": "between", "d": "disposable"}
 _LENGTH = np.dtype("<u4")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MotionIndex:
-    """What a motion file knows beside the motion.
+class MotionIndex(NamedTuple):
+    """What a motion file knows beside the motion."""
 
-    Args:
-        size: Height and width of the pictures.
-        fps: Frames a second.
-        picture_types: One letter a frame.
-        shown: The frame that each record belongs to, int64: records are in the order in which
-            frames were decoded.
-        kinds: What may refer to the frame of each record, by the kinds' first letters.
-        evidence: Cells whose vector leads to what looks alike, and cells that have a vector.
-        offsets: Where each record starts, and the end of the last one, int64.
-    """
-
-    size: tuple[int, int]
+    size: tuple[int, int]  # height and width of the frames
     fps: float
-    picture_types: str
-    shown: NDArray[np.int64]
-    kinds: str
-    evidence: tuple[int, int]
-    offsets: NDArray[np.int64]
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Height and width of the block grid."""
-        return -(-self.size[0] // BLOCK_SIZE), -(-self.size[1] // BLOCK_SIZE)
-
-    @property
-    def records(self) -> NDArray[np.int64]:
-        """The record of each frame."""
-        return np.argsort(self.shown, kind="stable")
+    picture_types: str  # one letter a frame
+    shown: NDArray[np.int64]  # the frame of each record; records are in the order of decoding
+    kinds: str  # first letters of what may refer to the frame of each record
+    evidence: tuple[int, int]  # cells whose vector leads to what looks alike, and that have one
+    offsets: NDArray[np.int64]  # where each record starts, and the end of the last one
 
 
 def write_motion(
@@ -147,7 +125,8 @@ def read_motion(path: Path, index: MotionIndex, start: int, stop: int) -> list[B
         content = memoryview(file.read(offsets[-1] - offsets[0]))
     places = [offset - offsets[0] for offset in offsets]
     try:
-        read = [_read(content[begin:end], index.grid) for begin, end in pairwise(places)]
+        grid = -(-index.size[0] // BLOCK_SIZE), -(-index.size[1] // BLOCK_SIZE)
+        read = [_read(content[begin:end], grid) for begin, end in pairwise(places)]
         return [
             replace(motion, frame=int(frame), kind=_KINDS[kind])
             for motion, frame, kind in zip(

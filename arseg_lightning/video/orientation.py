@@ -16,17 +16,11 @@ _SLANT = 0.02
 
 
 class Orientation(NamedTuple):
-    """The steps that a display matrix asks for, in their order: quarter turns and mirroring.
+    """The steps that a display matrix asks for, in their order: quarter turns and mirroring."""
 
-    Args:
-        swaps_axes: Rows become columns.
-        mirrors_x: Left and right are swapped.
-        mirrors_y: Top and bottom are swapped.
-    """
-
-    swaps_axes: bool = False
-    mirrors_x: bool = False
-    mirrors_y: bool = False
+    swaps_axes: bool = False  # rows become columns
+    mirrors_x: bool = False  # left and right are swapped
+    mirrors_y: bool = False  # top and bottom are swapped
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Orientation:

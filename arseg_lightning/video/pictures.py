@@ -19,38 +19,25 @@ from arseg_lightning.video.timeline import Timeline
 
 __all__ = ["Coded", "NumberedPicture", "coded", "decoded", "export_motion", "numbered_pictures"]
 
-_SLICES = (1, 2, 5)
-"""Types of the units of H.264 that hold pictures."""
+_START_CODE = b"\0\0\1"
+_SLICES = (1, 2, 5)  # types of the units of H.264 that hold pictures
 
 
 class Coded(NamedTuple):
-    """What is known of a picture from its packet.
+    """What is known of a picture from its packet."""
 
-    Args:
-        number: Its position in the order of decoding.
-        is_reference: Whether others may refer to it; None if the packet does not say.
-        is_corrupt: Whether the container knows that the packet is damaged.
-    """
-
-    number: int
-    is_reference: bool | None
-    is_corrupt: bool
+    number: int  # its position in the order of decoding
+    is_reference: bool | None  # whether others may refer to it; None if the packet does not say
+    is_corrupt: bool  # whether the container knows that the packet is damaged
 
 
 class NumberedPicture(NamedTuple):
-    """A decoded picture and its position in the video.
+    """A decoded picture and its position in the video."""
 
-    Args:
-        place: Its index in display order.
-        picture: The picture.
-        seconds: Its time after the first one.
-        is_copy: Whether it stands in for a lost picture.
-    """
-
-    place: int
+    place: int  # its index in display order
     picture: VideoFrame
-    seconds: float
-    is_copy: bool = False
+    seconds: float  # after the first one
+    is_copy: bool = False  # whether it stands in for a lost picture
 
 
 def export_motion(stream: VideoStream) -> None:
@@ -140,17 +127,13 @@ def _is_reference(content: bytes, length_bytes: int) -> bool | None:
 
     Source: ITU-T H.264, section 7.4.1.
     """
-    heads = _unit_heads(content, length_bytes)
-    return next((bool(head & 96) for head in heads if head & 31 in _SLICES), None)
-
-
-def _unit_heads(content: bytes, length_bytes: int) -> Iterator[int]:
-    """The first byte of each unit."""
-    at = 0
-    while length_bytes and at + length_bytes < len(content):
-        start = at + length_bytes
-        yield content[start]
-        at = start + int.from_bytes(content[at:start], "big")
-    while not length_bytes and 0 <= (at := content.find(b"\0\0\1", at)) < len(content) - 3:
-        at += 3
-        yield content[at]
+    at = 0 if length_bytes else content.find(_START_CODE)
+    while at >= 0 and (start := at + (length_bytes or len(_START_CODE))) < len(content):
+        head = content[start]
+        if head & 31 in _SLICES:
+            return bool(head & 96)
+        if length_bytes:
+            at = start + int.from_bytes(content[at:start], "big")
+        else:
+            at = content.find(_START_CODE, start)
+    return None

@@ -37,12 +37,11 @@ _FALLBACK_RATE = Fraction(25)
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """Header of a video file; height and width are those of the frames as they are shown."""
+    """Header of a video file."""
 
     path: Path
     codec: str  # such as h264 or hevc
-    height: int
-    width: int
+    size: tuple[int, int]  # height and width of the frames as they are shown
     frame_rate: Fraction  # on average
     num_frames: int | None  # by the header, which need not say, and need not be right
     orientation: Orientation
@@ -52,11 +51,6 @@ class VideoInfo:
     def fps(self) -> float:
         """Average frames per second."""
         return float(self.frame_rate)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the frames as they are shown."""
-        return self.height, self.width
 
 
 def probe(path: Path | str) -> VideoInfo:
@@ -91,8 +85,7 @@ def probe(path: Path | str) -> VideoInfo:
         return VideoInfo(
             path=path,
             codec=codec,
-            height=height,
-            width=width,
+            size=(height, width),
             frame_rate=frame_rate(stream),
             num_frames=num_frames or None,
             orientation=orientation,
@@ -102,8 +95,7 @@ def probe(path: Path | str) -> VideoInfo:
 
 def require_motion(info: VideoInfo) -> None:
     """Raise :class:`NoMotionVectors` for a video whose motion vectors cannot be used."""
-    obstacle = motion_obstacle(info.codec, info.orientation)
-    if obstacle is not None:
+    if obstacle := motion_obstacle(info.codec, info.orientation):
         raise NoMotionVectors(f"{info.path} {obstacle}; {motion_remedy(info.path)}")
 
 
@@ -157,13 +149,8 @@ def file_name(path: Path) -> str:
 
 def packets(container: InputContainer, *streams: StreamType) -> Iterator[Packet[StreamType]]:
     """Read packets as far as the file can be read; each stream's last one is empty and flushes."""
-    demuxed = cast("Iterator[Packet[StreamType]]", container.demux(*streams))
-    while True:
-        try:
-            packet = next(demuxed)
-        except (StopIteration, av.FFmpegError, IndexError):  # the last: streams that come and go
-            return
-        yield packet
+    with suppress(av.FFmpegError, IndexError):  # the last: streams that come and go
+        yield from cast("Iterator[Packet[StreamType]]", container.demux(*streams))
 
 
 def codec_name(stream: VideoStream | AudioStream) -> str:

@@ -27,24 +27,16 @@ _MAX_REORDERING = 16
 class Timeline:
     """When each frame of a video is shown.
 
-    Args:
-        pts: Presentation time of every frame, ascending, int64, in units of ``time_base``.
-        keyframes: Index of every frame at which decoding can start, ascending. The first frame
-            is none where pictures before it are decoded and not shown (an edit list).
-        keyframe_dts: Decoding time of each of them.
-        time_base: Seconds a unit.
-        interval: Seconds of a frame, by the frame rate.
-        seekable: Whether the container has an index that leads to keyframes exactly.
-        num_missing: About how many frames the header promises and the file does not hold.
+    The first frame is no keyframe where frames before it are decoded and not shown (an edit list).
     """
 
-    pts: NDArray[np.int64]
-    keyframes: NDArray[np.int64]
-    keyframe_dts: NDArray[np.int64]
-    time_base: Fraction
-    interval: Fraction
-    seekable: bool
-    num_missing: int = 0
+    pts: NDArray[np.int64]  # presentation time of every frame, ascending, in units of time_base
+    keyframes: NDArray[np.int64]  # indices of frames at which decoding can start, ascending
+    keyframe_dts: NDArray[np.int64]  # decoding time of each of them
+    time_base: Fraction  # seconds a unit
+    interval: Fraction  # seconds of a frame, by the frame rate
+    seekable: bool  # whether the container has an index that leads to keyframes exactly
+    num_missing: int  # about how many frames the header promises and the file does not hold
 
     def __len__(self) -> int:
         """Number of frames."""

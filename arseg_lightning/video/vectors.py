@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,17 +53,11 @@ Luma = NDArray[np.uint8]
 
 
 class Candidates(NamedTuple):
-    """The luma of a frame, and of those that its vectors may lead to, nearest first.
+    """The luma of a frame, and of those that its vectors may lead to, nearest first."""
 
-    Args:
-        luma: The frame itself, (H, W); rows may lie apart.
-        earlier: By how many frames a candidate is shown later (negative), and its luma.
-        later: Likewise, positive.
-    """
-
-    luma: Luma
-    earlier: tuple[tuple[int, Luma], ...]
-    later: tuple[tuple[int, Luma], ...] = ()
+    luma: Luma  # (H, W), of the frame itself; rows may lie apart
+    earlier: tuple[tuple[int, Luma], ...]  # by how many frames each is shown later (negative)
+    later: tuple[tuple[int, Luma], ...] = ()  # likewise, positive
 
     def for_kernel(self) -> tuple[Any, ...]:
         """The pictures as the kernels take them."""
@@ -85,33 +78,14 @@ class Candidates(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """What is known of each cell of 4x4 pixels.
+class Matched(NamedTuple):
+    """What is known of each cell of 4x4 pixels."""
 
-    Args:
-        field: x and y in quarter pixels, int16 of shape (2, h, w); zero where ``intra``.
-        references: By how many frames the one that it leads to is shown later, int8 (h, w).
-        errors: How far the cell's block is from there, in quarter grey levels a pixel, uint8
-            (h, w); :data:`NO_VECTOR` where there is no vector.
-        intra: True where there is no vector whose block matches, bool (h, w).
-    """
-
-    field: NDArray[np.int16]
-    references: NDArray[np.int8]
-    errors: NDArray[np.uint8]
-    intra: NDArray[np.bool_]
-
-    @classmethod
-    def blank(cls, size: tuple[int, ...], reference: int = -1) -> Matched:
-        """Nothing known of a frame of this height and width."""
-        grid = tuple(-(-side // BLOCK_SIZE) for side in size)
-        return cls(
-            np.zeros((2, *grid), np.int16),
-            np.full(grid, reference, np.int8),
-            np.full(grid, NO_VECTOR, np.uint8),
-            np.ones(grid, np.bool_),
-        )
+    field: NDArray[np.int16]  # (2, h, w): x and y in quarter pixels; zero where intra
+    references: NDArray[np.int8]  # (h, w): by how many frames what it leads to is shown later
+    errors: NDArray[np.uint8]  # (h, w): how far the block is from that, in quarter grey levels a
+    # pixel; NO_VECTOR where there is no vector
+    intra: NDArray[np.bool_]  # (h, w): True where there is no vector whose block matches
 
 
 def match_vectors(vectors: NDArray[np.void], candidates: Candidates) -> Matched:
@@ -126,7 +100,14 @@ def match_vectors(vectors: NDArray[np.void], candidates: Candidates) -> Matched:
         vectors: With the fields of ``AVMotionVector``, at least those of position and motion.
         candidates: What they may lead to.
     """
-    found = Matched.blank(candidates.luma.shape, *(at for at, _ in candidates.earlier[:1]))
+    grid = tuple(-(-side // BLOCK_SIZE) for side in candidates.luma.shape)  # h, w
+    nearest = candidates.earlier[0][0] if candidates.earlier else -1
+    found = Matched(  # nothing is known yet
+        np.zeros((2, *grid), np.int16),
+        np.full(grid, nearest, np.int8),
+        np.full(grid, NO_VECTOR, np.uint8),
+        np.ones(grid, np.bool_),
+    )
     kernels = load("motion") if vectors.dtype == VECTOR else None
     if kernels is None:
         _match(vectors, candidates, found)

@@ -35,7 +35,7 @@ class VideoMotion:
         """One letter a frame."""
         self.num_frames = len(self.picture_types)
         self.fps = self.index.fps
-        self._records = self.index.records
+        self._records = np.argsort(self.index.shown, kind="stable")  # of each frame
         self._chain: MotionChain | None = None  # made when it is needed: it holds whole fields
         self._chained: tuple[int, int] | None = None  # keyframe and last record of the chain
 
@@ -126,7 +126,8 @@ class VideoMotion:
         self, chain: MotionChain, keyframe: int, earliest: int, step: BlockMotion | None = None
     ) -> int:
         """Begin a chain at the last anchor up to a frame; gives the last record pushed."""
-        anchor = next((i for i in range(earliest, 0, -1) if self._kind(i) == "a"), 0)
+        kinds = self.index.kinds
+        anchor = next((i for i in range(earliest, 0, -1) if kinds[self._records[i]] == "a"), 0)
         chain.reset(anchor)
         last = int(self._records[anchor])
         if anchor != keyframe:
@@ -140,9 +141,6 @@ class VideoMotion:
             for step in read_motion(self.path, self.index, last + 1, record + 1):
                 chain.push(step)
         return max(last, record)
-
-    def _kind(self, frame: int) -> str:
-        return self.index.kinds[int(self._records[frame])]
 
     def take_over(self, other: VideoMotion) -> None:
         """Work in the memory of a video that is not read now: whole fields, for each video."""

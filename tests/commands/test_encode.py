@@ -8,7 +8,7 @@ from arseg_lightning.commands import COMMANDS, encode
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import NotAVideo, VideoError
 from arseg_lightning.video.probe import probe
-from tests.video.small_videos import write_stream, write_video
+from tests.video.small_videos import write_video
 from tests.video.test_images import write_images
 
 
@@ -19,7 +19,7 @@ def types(path):
 def test_a_folder_of_images_becomes_a_clip(tmp_path, capsys):
     source = write_images(tmp_path / "frames", 14, "jpg")
     path = tmp_path / "out" / "clip.mp4"
-    assert encode(source, path, keyframe_interval=5, fps=15) == [path]
+    assert encode(source, path, keyframe_interval=5, fps=15) == path
     assert (types(path), probe(path).fps) == ("IPPPPIPPPPIPPP", 15)
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{path}: 14 frames at 15 fps, ")
@@ -36,28 +36,6 @@ def test_a_video_keeps_its_frame_rate_and_loses_its_b_frames(tmp_path):
 def test_frames_are_scaled_on_request(tmp_path):
     encode(write_video(tmp_path / "source.mp4"), tmp_path / "clip.mp4", size=(32, 48))
     assert probe(tmp_path / "clip.mp4").size == (32, 48)
-
-
-def test_a_folder_of_videos_becomes_a_folder_of_clips(tmp_path):
-    source = tmp_path / "source"
-    source.mkdir()
-    write_images(source / "b", 14)
-    write_video(source / "a.mkv")
-    written = encode(source, tmp_path / "clips")
-    assert written == [tmp_path / "clips" / "a.mp4", tmp_path / "clips" / "b.mp4"]
-    assert [types(path).count("I") for path in written] == [3, 2]
-    with pytest.raises(ValueError, match=r"holds videos, but .*clip\.mp4 is one file"):
-        encode(source, tmp_path / "clip.mp4")
-
-
-@pytest.mark.parametrize("name", ["source.mp4", "source.mkv"])
-def test_an_interval_longer_than_the_clip_is_refused(tmp_path, name):
-    source = write_video(tmp_path / name, 8)
-    message = rf"keyframe_interval is 9, but .*{name} has 8 frames only.*--keyframe_interval null"
-    with pytest.raises(ValueError, match=message):
-        encode(source, tmp_path / "clip.mp4", keyframe_interval=9)
-    assert list(tmp_path.iterdir()) == [source]
-    encode(source, tmp_path / "clip.mp4", keyframe_interval=8)
 
 
 def test_a_file_is_replaced_only_on_request(tmp_path):
@@ -77,20 +55,13 @@ def test_sources_that_cannot_be_used_are_named_and_leave_nothing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.mp4 does not exist"):
         encode(tmp_path / "none.mp4", path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NotAVideo, match="empty holds no images and no videos"):
+    with pytest.raises(NotAVideo, match="empty holds no images"):
         encode(tmp_path / "empty", path)
     frames = write_images(tmp_path / "frames", 14)
     Image.new("RGB", (32, 16)).save(frames / "009.png")
     with pytest.raises(VideoError, match=r"009\.png is 16x32"):
         encode(frames, path)
     assert not path.parent.exists() or list(path.parent.iterdir()) == []
-
-
-def test_two_sources_of_one_name_are_refused(tmp_path):
-    for name in ("a.mp4", "a.mkv"):
-        write_stream(tmp_path / name, "mpeg4", {})
-    with pytest.raises(ValueError, match=r"two sources in .* have the same name"):
-        encode(tmp_path, tmp_path / "clips")
 
 
 def test_the_command_line_knows_its_options(tmp_path, capsys):

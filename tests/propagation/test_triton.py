@@ -130,21 +130,21 @@ def test_pictures_may_have_more_elements_than_32_bits_count():
 @pytest.mark.parametrize(
     ("ones", "dtype"),
     [
-        ("_pixel", "fp32"),
-        ("_channel", "bf16"),
-        (("_image", "_channel", "_pixel", "height", "width", "channels"), "fp16"),
+        ((), "fp32"),
+        ((), "bf16"),
+        (("height", "width", "channels"), "fp16"),
     ],
-    ids=["contiguous", "channels_last", "one_pixel"],
+    ids=["float32", "bfloat16", "one_pixel"],
 )
 @pytest.mark.slow
 def test_kernels_compile_for_a_gpu_where_there_is_none(ones, dtype, tmp_path, monkeypatch):
     """The interpreter takes what the compiler refuses; arguments that are one become constants."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    from arseg_lightning.propagation import triton_attention, triton_tiles
+    from arseg_lightning.propagation import triton_attention
 
     query, value = (torch.empty(1, count, 9, 9, device="meta") for count in (20, 12))
-    _, sizes = triton_tiles.launch(query, value, 2048)
+    _, sizes = triton_attention.divide(query, value, 2048)
     constants = {**sizes, "window": 7, "zero_padding": False}
     for kernel in (
         triton_attention._attend,
@@ -178,8 +178,7 @@ def signature_of(name, dtype):
         return "*fp32"
     if name == "steepness":
         return "fp32"
-    number = name in ("height", "width", "channels", "value_channels")
-    return "i32" if number or name.endswith(("_image", "_channel", "_pixel")) else f"*{dtype}"
+    return "i32" if name in ("height", "width", "channels", "value_channels") else f"*{dtype}"
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,7 @@ class Case:
 LAYOUTS = {
     "contiguous": lambda x: x,
     "channels_last": lambda x: x.contiguous(memory_format=torch.channels_last),
-    "part_of_channels": lambda x: torch.cat([x, x], 1).to(memory_format=torch.channels_last)[
-        :, : x.shape[1]
-    ],
     "part_of_rows": lambda x: torch.cat([x, x], 3)[..., : x.shape[3]],
-    "images_inside": lambda x: x.transpose(0, 1).contiguous().transpose(0, 1),
 }
 
 # Pictures are small, as the interpreter takes milliseconds for each offset of each tile; some
@@ -56,7 +52,6 @@ LAYOUTS = {
 CASES = [
     Case("one pixel", (2, 1, 3, 1, 1), 1),
     Case("window of one", (1, 7, 2, 2, 5), 1, zero_padding=False),
-    Case("window of three", (2, 5, 7, 3, 5), 3, zero_padding=False),
     Case("several tiles, excluded", (1, 33, 2, 2, 33), 3, zero_padding=False),
     Case("prior", (1, 3, 1, 5, 34), 3, prior_sigma=0.8),
     Case("prior, excluded", (1, 3, 12, 4, 6), 5, zero_padding=False, prior_sigma=1.5),
@@ -64,11 +59,8 @@ CASES = [
     Case("window of seven", (1, 12, 12, 4, 9), 7),
     Case("many channels", (1, 130, 20, 2, 5), 3),
     Case("large logits", (1, 64, 3, 2, 5), 3, zero_padding=False, sharpness=100.0),
-    Case("many values", (1, 1, 65, 2, 6), 3),
-    Case("bfloat16", (1, 12, 5, 4, 6), 5, dtype=torch.bfloat16),
     Case("bfloat16, excluded", (1, 64, 64, 2, 6), 3, zero_padding=False, dtype=torch.bfloat16),
     Case("float16", (1, 20, 12, 3, 7), 3, prior_sigma=2.0, dtype=torch.float16),
-    Case("float16, excluded", (1, 3, 3, 3, 3), 3, zero_padding=False, dtype=torch.float16),
     *(Case(f"layout {name}", (2, 5, 3, 3, 4), 3, layout=name) for name in list(LAYOUTS)[1:]),
 ]
 

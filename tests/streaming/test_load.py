@@ -24,7 +24,9 @@ def run(tmp_path_factory):
 
 def plain(run, checkpoint=None, overrides=(), **settings):
     """Load without optimising, so that weights stand where they stood."""
-    return load_run(run, checkpoint, overrides, None, "cpu", Optimisations.none(), **settings)
+    return load_run(
+        run, checkpoint, overrides, None, "cpu", Optimisations(False, False), **settings
+    )
 
 
 def holds(segmenter, checkpoint):

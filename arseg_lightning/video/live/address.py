@@ -38,17 +38,11 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a video comes from.
-
-    Args:
-        kind: What has to be opened.
-        target: A path, a camera's name or number, an address, or ``-`` for standard input.
-        name: What messages call it: without a password.
-    """
+    """Where a video comes from."""
 
     kind: Kind
-    target: str
-    name: str
+    target: str  # a path, a camera's name or number, an address, or - for standard input
+    name: str  # what messages call it: without a password
 
 
 def find_address(source: str | Path) -> Address:

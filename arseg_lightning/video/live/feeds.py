@@ -45,17 +45,11 @@ _LOSS = "frames before it are damaged or lost"
 
 
 class Arrival(NamedTuple):
-    """A picture as it comes out of the decoder.
-
-    Args:
-        numbered: The picture, its index and its time.
-        restart: Why its vectors do not lead to the picture before it.
-        obstacle: Why it has no vectors at all.
-    """
+    """A picture as it comes out of the decoder."""
 
     numbered: NumberedPicture
-    restart: str | None = None
-    obstacle: str | None = None
+    restart: str | None = None  # why its vectors do not lead to the picture before it
+    obstacle: str | None = None  # why it has no vectors at all
 
 
 class Feed(ABC):
@@ -235,18 +229,19 @@ class StreamFeed(Feed):
     ) -> Iterator[Packet[VideoStream]]:
         """The packets of one connection, to its end or until it breaks off."""
         self._broken = None
-        demuxed = container.demux(stream)
         while not self._stop.is_set():
             try:
-                packet = next(demuxed)
-            except (StopIteration, IndexError):  # the last: streams that come and go
-                return
+                for packet in container.demux(stream):
+                    yield packet
+                    if self._stop.is_set():
+                        return
             except av.BlockingIOError:  # a camera that has nothing yet
                 continue
             except av.FFmpegError as error:
                 self._broken = error
-                return
-            yield packet
+            except IndexError:  # streams that come and go
+                pass
+            return
 
 
 def _ask_for_motion(stream: VideoStream) -> str | None:

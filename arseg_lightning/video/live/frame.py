@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from arseg_lightning.types import Frame, Motion
@@ -14,36 +14,19 @@ LiveMotion = Literal["codec", "reencode", "auto"]
 """Where motion comes from: the stream's own vectors or a refusal; those of an encoding made on
 the fly; the stream's own where they lead to what looks alike and an encoding where not."""
 
-_KEPT_CHANGES = 20
-
 _MOST_DROPPED = 64
 """Frames dropped in a row, of which motion is kept: about two seconds."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class MotionUse:
-    """What became of a stream's own motion.
+    """What became of a stream's own motion."""
 
-    Args:
-        asked: Where motion was to come from; None if nobody looks at it.
-        matching_share: Share of the area with vectors of the stream's own where they lead to what
-            looks alike; None if none were looked at.
-        encoded_frames: Frames that were encoded on the fly.
-        encoding_ms: Mean time that this took, beside the network; 0 if there were none.
-        changes: The first changes to an encoding, or back: from which frame on, whether it is
-            encoded there, and why.
-    """
-
-    asked: LiveMotion | None
-    matching_share: float | None = None
-    encoded_frames: int = 0
-    encoding_ms: float = 0.0
-    changes: list[dict[str, Any]] = field(default_factory=list)
-
-    def note(self, frame: int, is_encoded: bool, why: str) -> None:
-        """Keep a change in mind."""
-        if len(self.changes) < _KEPT_CHANGES:
-            self.changes.append({"frame": frame, "is_encoded": is_encoded, "why": why})
+    asked: LiveMotion | None  # None if nobody looks at motion
+    matching_share: float | None  # of the area with vectors that match; None if none was looked at
+    encoded_frames: int  # on the fly
+    encoding_ms: float  # mean time that this took, beside the network
+    changes: list[dict[str, Any]]  # the first to an encoding, or back: frame, is_encoded, why
 
 
 @dataclass(frozen=True, slots=True)

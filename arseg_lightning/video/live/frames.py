@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from arseg_lightning.types import Frame, size_text
 from arseg_lightning.video.conversion import ToFrame
@@ -25,7 +26,7 @@ __all__ = ["Frames"]
 _KEPT_IMAGES = 8
 """Images that are held at a time: decoded ahead, or in the hands of the caller."""
 
-_DECODED_AHEAD = 2
+_DECODED_AHEAD, _KEPT_CHANGES = 2, 20
 
 
 class Frames:
@@ -54,16 +55,14 @@ class Frames:
         self._evidence = Evidence()
         self._last_size: tuple[int, int] | None = None
         self._last_coded: tuple[int, int] | None = None
-        self._use = MotionUse(motion)
-        self._encoding_seconds = 0.0
+        self._num_encoded, self._encoding_seconds = 0, 0.0
+        self._changes: list[dict[str, Any]] = []
 
     @property
     def use(self) -> MotionUse:
         """What became of the stream's own motion so far."""
-        encoding_ms = 1e3 * self._encoding_seconds / max(1, self._use.encoded_frames)
-        return replace(
-            self._use, matching_share=self._evidence.share, encoding_ms=round(encoding_ms, 3)
-        )
+        number, ms = self._num_encoded, 1e3 * self._encoding_seconds / max(1, self._num_encoded)
+        return MotionUse(self._motion, self._evidence.share, number, round(ms, 3), self._changes)
 
     def read(self, stop: threading.Event) -> Generator[SourceFrame]:
         """Read the source to its end; decoding goes on in a thread of its own meanwhile.
@@ -134,7 +133,7 @@ class Frames:
         start = time.thread_time()
         step = reencoder.step(frame, arrival.numbered.picture)
         self._encoding_seconds += time.thread_time() - start
-        self._use.encoded_frames += 1
+        self._num_encoded += 1
         return replace(frame, picture_type="I" if step is None else "P"), step
 
     def _with_restart(
@@ -142,8 +141,10 @@ class Frames:
     ) -> SourceFrame:
         """A frame with its motion, or why nothing before it may be referred to."""
         restart = "start" if self._last_size is None else arrival.restart or self._switch
-        if self._switch is not None:
-            self._use.note(frame.index, self._reencoder is not None, self._switch)
+        if self._switch is not None and len(self._changes) < _KEPT_CHANGES:
+            is_encoded = self._reencoder is not None
+            change = {"frame": frame.index, "is_encoded": is_encoded, "why": self._switch}
+            self._changes.append(change)
         self._switch = None
         if self._last_size is not None and self._last_size != frame.size:
             restart = f"size changed from {size_text(self._last_size)} to {size_text(frame.size)}"

@@ -81,8 +81,19 @@ class Reader(Generic[ItemT]):
     def _read(self) -> None:
         try:
             for item in self._items:
-                if not self._put(item):
-                    break
+                with self._changed:
+                    while len(self._ready) >= self._ahead and not self._stop.is_set():
+                        if self._drops_late():
+                            break
+                        self._changed.wait(_BREATH_SECONDS)
+                    if self._stop.is_set():
+                        break
+                    self._ready.append(item)
+                    if len(self._ready) > self._ahead:
+                        dropped = self._ready.popleft()
+                        self._ready[0] = self._skip(dropped, self._ready[0])
+                        self.num_dropped += 1
+                    self._changed.notify_all()
             self._items.close()
         except Exception as error:  # raised again where the items are asked for
             self._error = error
@@ -90,20 +101,3 @@ class Reader(Generic[ItemT]):
             with self._changed:
                 self._has_ended = True
                 self._changed.notify_all()
-
-    def _put(self, item: ItemT) -> bool:
-        """Add an item, or tell that nobody wants it."""
-        with self._changed:
-            while len(self._ready) >= self._ahead:
-                if self._stop.is_set() or self._drops_late():
-                    break
-                self._changed.wait(_BREATH_SECONDS)
-            if self._stop.is_set():
-                return False
-            self._ready.append(item)
-            if len(self._ready) > self._ahead:
-                dropped = self._ready.popleft()
-                self._ready[0] = self._skip(dropped, self._ready[0])
-                self.num_dropped += 1
-            self._changed.notify_all()
-            return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from arseg_lightning.ranges import check_above, check_range, check_words
 from arseg_lightning.video.errors import NotAVideo
@@ -95,23 +95,16 @@ class LiveSource:
     def __init__(
         self, feed: Feed, frames: Frames, first: SourceFrame, reader: Reader[SourceFrame]
     ) -> None:
-        self.name = feed.name
-        """What messages call the source."""
-        self.path = feed.path
-        """The video file, if the source is one."""
-        self.num_frames = feed.num_frames
-        """Number of frames; None if it is not known."""
-        self.fps = feed.fps
-        """Frames per second, as the source says at its start."""
-        self.is_live = feed.is_live
-        """Whether the source goes on by itself and does not wait for the caller."""
-        self.size = first.frame.size
-        """Height and width of the first frame."""
+        self.name = feed.name  # what messages call it
+        self.path = feed.path  # if it is a file
+        self.num_frames = feed.num_frames  # None if it is not known
+        self.fps = feed.fps  # as the source says at its start
+        self.is_live = feed.is_live  # whether it goes on by itself and waits for nobody
+        self.size = first.frame.size  # height and width, of the first frame
         self._damage = feed.damage
         self._frames = frames
         self._first: SourceFrame | None = first
         self._reader = reader
-        self._has_said_damage = False
 
     @property
     def num_dropped(self) -> int:
@@ -132,11 +125,11 @@ class LiveSource:
         """The source."""
         return self
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close it, and say what was damaged of what was read."""
         self.close()
-        if exception[0] is None:
-            self._say_damage()
+        if kind is None:
+            self._damage.warn()
 
     def __iter__(self) -> Iterator[SourceFrame]:
         """The frames that are left."""
@@ -156,15 +149,10 @@ class LiveSource:
         frame = first or self._reader.get()
         if frame is not None:
             return frame
-        self._say_damage()
+        self._damage.warn()
         raise StopIteration
 
     def close(self) -> None:
         """Stop decoding and let go of the source."""
         self._first = None
         self._reader.close()
-
-    def _say_damage(self) -> None:
-        if not self._has_said_damage:
-            self._has_said_damage = True
-            self._damage.warn()
