@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from arseg_lightning.datasets.data_files import Gap, frame_number
+from arseg_lightning.datasets.data_files import frame_number
 from arseg_lightning.datasets.folder import CameraPath, StillFolder
-from arseg_lightning.datasets.labelled_video import LabelledExcerpt
-from arseg_lightning.datasets.layout import Inventory
+from arseg_lightning.datasets.labelled_video import LabelledVideoFile
+from arseg_lightning.datasets.layout import Gap, Inventory
 from arseg_lightning.ranges import check_words
 
 __all__ = ["CamVid", "recorded_frame"]
@@ -43,7 +43,7 @@ class CamVid(StillFolder):
         protocol: ``camvid11`` (related colours merged, void left out: the usual one) or
             ``camvid12`` (nothing merged, void counts: the paper's).
         frames: ``stills`` makes a clip from each still by a camera path; ``video`` cuts the
-            clip around the still out of the recordings.
+            clip that ends at the still out of the recordings.
         camera: How stills become clips; its length also counts for cuts from the recordings.
 
     Raises:
@@ -78,14 +78,15 @@ class CamVid(StillFolder):
             if not recording.is_file():
                 missing.add(recording)
             elif start >= 0:
-                name = still.stem
-                clip = LabelledExcerpt(name, recording, start, stop, index, label, self.classes)
-                found.videos.append(clip)
+                labels = {index - start: label}
+                found.videos.append(
+                    LabelledVideoFile(still.stem, recording, labels, self.classes, start, stop)
+                )
         remedy = (
             "data/README.md says where the recordings are from, or use frames: stills, which "
             "needs none"
         )
-        gaps = [Gap("recording", p.name, f"{p} is missing; {remedy}") for p in sorted(missing)]
+        gaps = [Gap(p.name, f"{p} is missing; {remedy}") for p in sorted(missing)]
         found.gaps = gaps + found.gaps
         return found
 

@@ -13,7 +13,7 @@ from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.datasets.layout import PreparedLayout
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.published_motion import read_published_motion
+from arseg_lightning.datasets.published import read_published_motion
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.types import Frame, Motion, size_text
 from arseg_lightning.video.chain import Chaining

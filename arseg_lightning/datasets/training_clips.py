@@ -1,8 +1,9 @@
-"""Training clips: their frames, of which one is labelled, their augmentation, and batches."""
+"""Training clips: their frames, which end at a labelled one, their augmentation, and batches."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ __all__ = ["ClipSpans", "TrainingClips", "collate"]
 
 
 class ClipSpans:
-    """Chooses the frames of training clips: how many, how far apart.
+    """Chooses the frames of training clips: how many, and how far apart.
 
     Args:
         needs: What the method needs.
@@ -32,31 +33,31 @@ class ClipSpans:
     """
 
     def __init__(self, needs: Needs, keyframe_interval: int, distance: TrainDistance) -> None:
-        if needs.spacing == "keyframe" and keyframe_interval < 2:
+        self.needs, self.keyframe_interval = needs, keyframe_interval
+        self._after = needs.frames_after
+        self._steps = needs.frames - 1 - self._after  # up to the labelled one
+        self._is_pair = needs.spacing == "keyframe"
+        if self._is_pair and keyframe_interval < 2:
             raise ValueError(
                 f"keyframe_interval={keyframe_interval} leaves no frame between keyframes, and "
                 f"those are what this method is trained on: train with at least 2; test and "
                 f"validate a trained run with --data.keyframe_interval {keyframe_interval}"
             )
-        self.needs = needs
-        self.keyframe_interval = keyframe_interval
-        self.distance: TrainDistance = distance
-        self._of_keyframe = needs.spacing == "keyframe"
-        self._after = needs.frames_after
-        self._before = needs.frames - 1 - self._after
-        self._gaps = (1, 1) if isinstance(needs.spacing, str) else needs.spacing
+        if self._is_pair:
+            longest = keyframe_interval - 1
+            self._gaps = (longest if distance == "last" else 1, longest)
+        else:
+            self._gaps = (1, 1) if isinstance(needs.spacing, str) else needs.spacing
 
     @property
     def least(self) -> int:
         """Frames of past that a labelled frame has to have."""
-        if self._of_keyframe:
-            return self.keyframe_interval - 1 if self.distance == "last" else 1
-        return self._before * self._gaps[0]
+        return self._steps * self._gaps[0]
 
     @property
     def least_future(self) -> int:
         """Frames that have to come after a labelled frame."""
-        return self._after * self._gaps[0]
+        return self._after * (1 if self._is_pair else self._gaps[0])
 
     def draw(
         self,
@@ -66,69 +67,48 @@ class ClipSpans:
         anchors: Container[int] | None = None,
         future: int = 0,
     ) -> tuple[int, ...]:
-        """Choose the frames of a clip with a labelled one, within its past and future.
+        """Choose the frames of a clip around a labelled one, within its past and future.
 
-        The keyframes of a pair, and of a frame between two, are ``anchors``, frames that are no
+        The keyframe of a pair, and the next one after it, are ``anchors``, frames that are no
         B-frames, as at inference, if there are such in reach; by default all frames are anchors.
         """
-        if self._of_keyframe:
-            distance = self.keyframe_interval - 1
-            if self.distance == "uniform":
-                distances: Sequence[int] = range(1, min(distance, past) + 1)
-                if anchors is not None:
-                    distances = [d for d in distances if frame - d in anchors] or distances
-                distance = distances[int(generator.integers(len(distances)))]
-            frames = frame - distance, frame
-            return (
-                (*frames, self._next_keyframe(*frames, future, anchors)) if self._after else frames
-            )
-        # One gap for the whole clip: its frames are evenly spaced.
         shortest, longest = self._gaps
-        longest = min(longest, past // self._before) if self._before else longest
-        longest = min(longest, future // self._after) if self._after else longest
-        gap = int(generator.integers(shortest, longest + 1)) if longest > shortest else shortest
-        return tuple(range(frame - self._before * gap, frame + self._after * gap + 1, gap))
-
-    def _next_keyframe(
-        self, keyframe: int, frame: int, future: int, anchors: Container[int] | None
-    ) -> int:
-        """The keyframe after one, as far as the future reaches; no B-frame, if possible."""
-        due = min(keyframe + self.keyframe_interval, frame + future)
-        if anchors is None:
-            return due
-        return next((each for each in range(due, frame + future + 1) if each in anchors), due)
+        longest = min(longest, past // max(self._steps, 1))
+        if self._after and not self._is_pair:
+            longest = min(longest, future // self._after)
+        gaps = list(range(shortest, longest + 1)) or [shortest]
+        if self._is_pair and anchors is not None:
+            gaps = [gap for gap in gaps if frame - gap in anchors] or gaps
+        # One gap for the whole clip: its frames are evenly spaced.
+        gap = gaps[int(generator.integers(len(gaps)))]
+        if self._is_pair and self._after:
+            due, end = min(frame - gap + self.keyframe_interval, frame + future), frame + future
+            known = (f for f in range(due, end + 1) if anchors is None or f in anchors)
+            return frame - gap, frame, next(known, due)
+        return tuple(range(frame - self._steps * gap, frame + self._after * gap + 1, gap))
 
     def window(self, frame: int, past: int, future: int = 0) -> tuple[int, ...]:
         """All frames that clips with a labelled frame are made of."""
-        if self._of_keyframe and self.distance == "last" and not self._after:
-            return frame - (self.keyframe_interval - 1), frame
-        furthest, latest = self._before * self._gaps[1], self._after * self._gaps[1]
-        if self._of_keyframe:
-            furthest = self.keyframe_interval - 1
-            latest = self._after * furthest
-        return tuple(range(frame - min(past, furthest), frame + min(future, latest) + 1))
+        shortest, longest = self._gaps
+        if shortest == longest and not self._after:
+            return tuple(range(frame - self._steps * longest, frame + 1, longest))
+        end = frame + min(future, self._after * longest)
+        return tuple(range(frame - min(past, self._steps * longest), end + 1))
 
     def refusal(self) -> str:
         """Message that no frame has the past that clips need."""
+        since = " since the last I-frame" if self.needs.clip_motion else ""
         if self._after:
             return (
-                f"no labelled frame has {self.least} frames before and {self.least_future} after it"
-                f"{' without an I-frame between' if self.needs.clip_motion else ''}, which this "
-                f"method's clips need; take videos in which frames follow labelled ones, or have "
-                f"the layout add some (camera.future of stills and CamVid, future of Cityscapes)"
-            )
-        if self._of_keyframe:
-            return (
-                f"no labelled frame has {self.least} frames of past since the last I-frame, which "
-                f"keyframe_interval={self.keyframe_interval} with "
-                f"train_distance={self.distance!r} needs; use longer clips, a smaller "
-                f"keyframe_interval, or train_distance=uniform"
+                f"no labelled frame has {self.least} frames of past{since} and {self.least_future} "
+                f"of future before the next, which clips of a method that looks ahead need; use "
+                f"videos in which frames follow labelled ones, or have the layout add some "
+                f"(camera.future of stills and of CamVid, future of Cityscapes)"
             )
         return (
-            f"no labelled frame has {self.least} frames before it"
-            f"{' since the last I-frame' if self.needs.clip_motion else ''}, which clips of "
+            f"no labelled frame has {self.least} frames of past{since}, which clips of "
             f"{self.needs.frames} frames need; use videos (or frames in order) in which labels "
-            f"have neighbours"
+            f"have neighbours, or for pairs a smaller keyframe_interval or train_distance=uniform"
         )
 
 
@@ -214,19 +194,9 @@ class TrainingClips(Dataset[Clip]):
 
 def collate(clips: list[Clip]) -> ClipBatch:
     """Stack clips of one length and size; in a loader's process, in shared memory."""
-    motion = [clip.motion for clip in clips if clip.motion is not None]
-    valid = [clip.valid for clip in clips if clip.valid is not None]
-    return ClipBatch(
-        images=_stack([clip.images for clip in clips]),  # (B, T, 3, H, W)
-        labels=_stack([clip.labels for clip in clips]),  # (B, T, H, W)
-        distances=_stack([clip.distances for clip in clips]),  # (B, T)
-        names=tuple(clip.names for clip in clips),
-        motion=_stack(motion) if motion else None,  # (B, T, 2, H, W)
-        valid=_stack(valid) if valid else None,
-    )
-
-
-def _stack(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """One layout in whatever process: convolutions add up in an order that depends on it."""
-    stacked: torch.Tensor = default_collate(tensors).contiguous()
-    return stacked
+    stacked: dict[str, Any] = {}
+    for name in ("images", "labels", "distances", "motion", "valid"):
+        parts = [getattr(clip, name) for clip in clips]  # (T, …) each
+        # One layout in whatever process: convolutions add up in an order that depends on it.
+        stacked[name] = None if parts[0] is None else default_collate(parts).contiguous()
+    return ClipBatch(names=tuple(clip.names for clip in clips), **stacked)

@@ -77,7 +77,6 @@ class MethodModule(LightningModule):
         cls,
         checkpoint_path: str | Path,
         map_location: Any = "cpu",
-        hparams_file: None = None,
         strict: bool | None = None,
         weights_only: bool | None = None,
         trust: Iterable[str] = (),
@@ -88,7 +87,6 @@ class MethodModule(LightningModule):
         Args:
             checkpoint_path: The checkpoint of a run.
             map_location: Where the weights go, as for ``torch.load``.
-            hparams_file: None; the checkpoint has it all.
             strict: Whether the names of the weights have to be the task's, as by default.
             weights_only: Ignored: only tensors and plain values are read.
             trust: Packages beside this one that the checkpoint may name. Networks, optimisers and
@@ -97,16 +95,10 @@ class MethodModule(LightningModule):
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it does not hold what is needed, or names what is not trusted; if there
-                is a file of hyperparameters.
+            ValueError: If it does not hold what is needed, or names what is not trusted.
 
         Differs: Lightning's would read the files again that the training started from.
         """
-        if hparams_file is not None:
-            raise ValueError(
-                f"hparams_file={hparams_file}: a checkpoint holds its hyperparameters; leave it "
-                f"out, and give what is to be changed by name"
-            )
         content = read_content(checkpoint_path, map_location or "cpu")
         hyperparameters = content.get(cls.CHECKPOINT_HYPER_PARAMS_KEY) if content else None
         if not hyperparameters or "state_dict" not in content:
@@ -251,15 +243,6 @@ class MethodModule(LightningModule):
                 f"give {checkpoint} (a run's checkpoint) or "
                 f"{', '.join(f'model.weights.{name}' for name in self.untrained)}"
             )
-
-    def __getattr__(self, name: str) -> Any:
-        """Explain why there is no method yet."""
-        if name == "method" and "method" not in self._modules:
-            raise AttributeError(
-                "this task has no method yet: its number of classes comes with the data of a "
-                "trainer; give num_classes to have it at once"
-            )
-        return super().__getattr__(name)
 
 
 def _forget_untrained(task: MethodModule, incompatible_keys: Any) -> None:

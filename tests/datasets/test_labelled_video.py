@@ -6,7 +6,6 @@ from PIL import Image
 
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.datasets.labelled_video import (
-    LabelledExcerpt,
     LabelledImages,
     LabelledVideoFile,
 )
@@ -28,12 +27,12 @@ def folder(tmp_path):
 
 
 def all_kinds(folder):
-    label = folder / "label.png"
+    label, pan_file = folder / "label.png", folder / "pan.mp4"
     scene = DrivingScene(height=48, width=64, num_frames=NUM_FRAMES)
     images = tuple(folder / f"{index}.png" for index in range(NUM_FRAMES))
     return {
         "images": LabelledImages("images", images, {}, CAMVID11),
-        "span": LabelledExcerpt("span", folder / "pan.mp4", 2, 2 + NUM_FRAMES, 4, label, CAMVID11),
+        "span": LabelledVideoFile("span", pan_file, {}, CAMVID11, 2, 2 + NUM_FRAMES),
         "still": LabelledStill("still", images[0], label, CAMVID11, NUM_FRAMES, seed=3),
         "driving": scene,
     }
@@ -56,10 +55,8 @@ def test_the_frames_of_a_video_are_those_that_it_decodes_to(folder):
 
 
 def test_frames_may_follow_the_labelled_one(folder):
-    kinds = all_kinds(folder)
-    assert kinds["span"].labelled == (2,)
-    still = kinds["still"]
-    longer = LabelledStill("still", still.path, still.label_path, CAMVID11, 4, 3, future=5)
+    still = all_kinds(folder)["still"]
+    longer = LabelledStill("still", still.path, still.label_path, CAMVID11, 4, seed=3, future=5)
     assert longer.labelled == (3,)
     assert len(list(longer.images())) == 9
     assert (longer.image(3) == np.asarray(Image.open(folder / "0.png"))).all()
