@@ -86,7 +86,7 @@ def _measure(
     compared = case.build(settings, method)
     runners = [_Runner(each, compared) for each in variants(compared, case.size, settings)]
     progress(f"{name}: making the clip")
-    length = max(_LEAST_FRAMES, *(runner.num_frames for runner in runners))
+    length = max(_LEAST_FRAMES, *(runner.num_frames + runner.lookahead for runner in runners))
     frames, decode_ms = _clip(case.size, length)
     for runner in runners:
         progress(f"{name}: warming up {runner.title}")
@@ -123,6 +123,7 @@ class _Runner:
         if not variant.cycle.repeats:
             self.num_start, length = 0, _FREE
         self.num_frames = self.num_start + length
+        self.lookahead = variant.method.lookahead  # the end would make the last one a keyframe
         # One entry a frame: the roles of its steps, and its times.
         self.timed: list[dict[str, Any]] = []
         self.stages: list[dict[str, Any]] = []
@@ -145,7 +146,7 @@ class _Runner:
     def round(self, frames: Sequence[SourceFrame]) -> None:
         """Run over the clip once."""
         for result in islice(self._run(frames), self.num_start, None):
-            timed = {"ms": result.latency_ms, "is_keyframe": result.is_keyframe}
+            timed = {"ms": result.busy_ms, "is_keyframe": result.is_keyframe}
             self.timed.append({"roles": result.roles} | timed)
             for step in result.executed:
                 self.executed[step.role] += step.share
@@ -205,7 +206,8 @@ class _Runner:
 
     def _run(self, frames: Sequence[SourceFrame]) -> Iterator[StreamResult]:
         self.stream.reset()
-        return map(self.stream.push, frames[: self.num_frames])
+        results = self.stream.run(frames[: self.num_frames + self.lookahead])
+        return islice(results, self.num_frames)
 
 
 def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[SourceFrame], float]:
