@@ -28,7 +28,6 @@ class Needs:
         lookahead: Later frames that are waited for before a frame is segmented.
         independent: Whether frames of other than key roles leave the state alone, and those of
             key roles do not read it: frames between keyframes may then be skipped or batched.
-        target: Whether training also takes clips of a second, unlabelled data set.
     """
 
     motion: Literal["keyframe", "previous"] | None = None
@@ -37,7 +36,6 @@ class Needs:
     spacing: Literal["consecutive", "keyframe"] | tuple[int, int] = "consecutive"
     lookahead: int = 0
     independent: bool = False
-    target: bool = False
 
     @property
     def is_still(self) -> bool:
@@ -104,6 +102,6 @@ class TaskNeeds:
 
     def motion(self, split: str) -> bool:
         """Whether the motion of a split is read."""
-        if split in ("train", "target"):
+        if split == "train":
             return self.training.clip_motion is not None
         return self.evaluation(split).motion
