@@ -54,15 +54,11 @@ class Cityscapes(Layout):
         split: ``train`` or ``val``; labels of the test split are not published.
         frames: ``video`` takes the labelled frame with its neighbours; ``stills`` makes a clip
             from the labelled frame by a camera path, and needs leftImg8bit only.
-        past: Frames before the labelled one that belong to the clip; at least L-1.
-        labels: Folder of label ids to take instead of gtFine's, for any of the frames, each named
-            as its frame: ``labels/train/aachen/aachen_000000_000000_leftImg8bit.png``; looked up
-            in ``root`` unless the path is absolute.
+        past: Frames before the labelled one that belong to the clip; at least L-1, at most 19.
+        labels: Folder, within ``root`` unless absolute, of label ids to take instead of gtFine's:
+            for any frame, ``labels/train/aachen/aachen_000000_000000_leftImg8bit.png``.
         camera: How stills become clips.
 
-    Raises:
-        ValueError: If past reaches beyond the snippet.
-        FileNotFoundError: If labels or frames are missing.
     """
 
     def __init__(
