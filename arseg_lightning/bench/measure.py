@@ -20,7 +20,7 @@ from arseg_lightning.bench.variants import Variant, variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory, Stream, StreamResult
 from arseg_lightning.metrics import Accuracy
-from arseg_lightning.models.timing import SectionClock
+from arseg_lightning.models.timing import timed_sections
 from arseg_lightning.provenance import Provenance, machine
 from arseg_lightning.report.result import (
     FrameTimes,
@@ -150,14 +150,13 @@ class _Runner:
 
     def time_stages(self, frames: Sequence[SourceFrame]) -> None:
         """Run over the clip once more, and record the stages of each role's time."""
-        clock = SectionClock(self.stream.device)
-        with clock.running():
+        with timed_sections(self.stream.device) as seconds:
             for result in self._run(frames):
-                inner = {name: 1e3 * s for name, s in clock.seconds.items() if name != "network"}
+                inner = {name: 1e3 * each for name, each in seconds.items()}
                 outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
                 # Sections inside the network's time are shown by themselves.
                 outer["network"] = result.stages["network"] - sum(inner.values())
-                clock.seconds.clear()
+                seconds.clear()
                 self.stages.append({"roles": result.roles} | outer | inner)
 
     def result(self, decode_ms: float) -> MethodResult:

@@ -88,8 +88,7 @@ class DFF(FeaturePropagation):
         if self.flow is None:
             return super().warped(frame, state)
         feature = state["feature"]
-        with section("network"):
-            motion = self.flow(frame.image, state["previous_image"])  # (B, 2, h', w')
+        motion = self.flow(frame.image, state["previous_image"])  # (B, 2, h', w')
         with section("warp"):
             size = (feature.shape[-2], feature.shape[-1])
             return warp(feature, motion_to_grid(motion, size))
