@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -47,10 +47,6 @@ class LabelledStill(LabelledVideo):
     def identity(self) -> str:
         """The file's stamp and what decides the path."""
         return file_stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}"
-
-    def images(self) -> Iterator[Pixels]:
-        """Render the clip."""
-        return iter(self.read(range(self.num_frames)))
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Render some frames."""
