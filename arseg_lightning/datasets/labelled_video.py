@@ -33,7 +33,7 @@ class LabelledVideo(ABC):
 
     name: str  # unique within its layout; part of file names and messages
     classes: ClassSet  # how the labels are read
-    num_frames: int  # of a video that is no file yet
+    length: int  # number of frames, of a video that is no file yet
     label_paths: Mapping[int, Path]  # label file of each labelled frame index
     fps: float = 25.0
     video: Path | None = None  # the video file, if it is one already; else it is encoded once
@@ -56,8 +56,8 @@ class LabelledVideo(ABC):
 
     def images(self) -> Iterator[Pixels]:
         """Yield all frames in order, before any compression by us, (H, W, 3) RGB."""
-        for start in range(0, self.num_frames, _READ_AT_ONCE):
-            yield from self.read(range(start, min(start + _READ_AT_ONCE, self.num_frames)))
+        for start in range(0, self.length, _READ_AT_ONCE):
+            yield from self.read(range(start, min(start + _READ_AT_ONCE, self.length)))
 
     def image(self, index: int) -> Pixels:
         """Read one frame before any compression by us, (H, W, 3) RGB."""
@@ -97,7 +97,7 @@ class LabelledVideoFile(LabelledVideo):
         if stop is None:
             self.video = path
         else:
-            self.num_frames, self.fps = stop - start, 30.0
+            self.length, self.fps = stop - start, 30.0
 
     @property
     def identity(self) -> str:
@@ -125,7 +125,7 @@ class LabelledImages(LabelledVideo):
     ) -> None:
         self.name, self.label_paths, self.classes = name, label_paths, classes
         self.paths, self.fps = paths, fps
-        self.num_frames = len(paths)
+        self.length = len(paths)
 
     @property
     def identity(self) -> str:

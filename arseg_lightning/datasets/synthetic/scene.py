@@ -53,6 +53,11 @@ class DrivingScene(LabelledVideo):
         return f"driving_{self.seed:05d}"
 
     @property
+    def length(self) -> int:  # type: ignore[override]
+        """The number of frames."""
+        return self.num_frames
+
+    @property
     def labelled(self) -> tuple[int, ...]:
         """All frames."""
         return tuple(range(self.num_frames))
