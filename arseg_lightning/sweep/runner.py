@@ -99,14 +99,15 @@ def run_sweep(
         say(f"{points.total} points in {run_dir}, {len(points.ended())} of them done already")
         while (claimed := points.claim()) is not None:
             point, trial, lock = claimed
-            say(f"{point.folder.name}")
+            say(point.folder.name)
             start = time.monotonic()
             try:
                 error = _run(sweep, point, extra)
                 points.finish(point, trial, error, time.monotonic() - start)
             finally:
                 lock.release()
-            how = f"failed: {point.error}; log: {point.folder / LOG_NAME}" if error else "done"
+            log = point.folder / LOG_NAME
+            how = f"failed: {point.error}; log: {log}" if point.error else "done"
             done = len(points.ended())
             say(f"  {how}, after {point.record['seconds']:.0f} s ({done} of {points.total} done)")
         return points.ended(with_failed=True)

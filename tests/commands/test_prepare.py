@@ -1,6 +1,7 @@
 """The command prepare: everything is there, or named with the reason; the engines agree."""
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.prepare import prepare
-from arseg_lightning.datasets.preparation import prepare_missing
+from arseg_lightning.datasets.preparation import clip_jobs, prepare_missing
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
@@ -59,8 +60,11 @@ def test_the_command_is_on_the_command_line():
     assert COMMANDS["prepare"] is prepare
 
 
-def test_an_experiment_is_prepared_whole_and_found_the_second_time(experiment, tmp_path, capsys):
-    report = main(["prepare", str(experiment), "--workers", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_an_experiment_is_prepared_whole_and_found_the_second_time(
+    workers, experiment, tmp_path, capsys
+):
+    report = main(["prepare", str(experiment), "--workers", workers])
     assert (report.total, report.made, report.found) == (3, 3, 0)
     before = contents(tmp_path / "store")
     report = main(["prepare", str(experiment), "--workers", "1"])
@@ -77,6 +81,12 @@ def test_it_leaves_what_fit_would_leave_byte_for_byte(experiment, tmp_path):
     data = Experiment([experiment]).data
     prepare_missing(data.store, data.videos("test"))
     assert contents(tmp_path / "store") == prepared
+
+
+def test_its_jobs_may_go_to_other_processes(experiment, tmp_path):
+    data = Experiment([experiment]).data
+    for job in clip_jobs(data.store, data.videos("train")):
+        assert pickle.loads(pickle.dumps(job)).make()
 
 
 def test_one_split_is_prepared_alone_and_settings_win_over_the_file(experiment, tmp_path):

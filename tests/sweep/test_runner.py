@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from statistics import median
 
 import optuna
 import pytest
@@ -134,11 +135,11 @@ def test_bayesian_search_draws_ever_better_points_and_resumes(tmp_path):
     sweep = {"method": "bayes", "metric": {"name": "val/loss"}}
     sweep |= {"parameters": {"rate": {"min": 0.0, "max": 1.0}}}
     few = run(tmp_path, launch, run_cap=10, **sweep)
-    many = run(tmp_path, launch, run_cap=30, **sweep)
+    many = run(tmp_path, launch, run_cap=20, **sweep)
     assert many[:10] == few
-    assert len({point.values["rate"] for point in many}) == 30
+    assert len({point.values["rate"] for point in many}) == 20
     distances = [abs(point.values["rate"] - 0.8) for point in many]
-    assert sum(distances[20:]) < sum(distances[:10]) / 2
+    assert median(distances[10:]) < median(distances[:10]) / 2
     in_file = optuna.load_study(
         study_name=None, storage=f"sqlite:///{tmp_path / 'sweep' / 'study.db'}"
     )
@@ -170,7 +171,7 @@ def test_bayesian_search_without_its_metric_fails(tmp_path):
 
 
 def test_bayesian_search_ends_where_all_points_are_known(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "MAX_REPEATS", 25)
+    monkeypatch.setattr(runner, "MAX_REPEATS", 10)
 
     def launch(arguments, log):
         (log.parent / "metrics.csv").write_text("val/loss\n1\n")

@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(p for p in (ROOT / "experiments" / "sweeps").glob("*.yaml") if p.stem != "loggers")
 
 
-@pytest.fixture
-def agent(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory):
     """Gives the command line that the agent starts for a point of a sweep file."""
     started = []
 
@@ -25,12 +25,13 @@ def agent(tmp_path, monkeypatch):
         def __init__(self, command, **_):
             started.append(command)
 
-    monkeypatch.chdir(ROOT)  # the commands' files are relative to the repository
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    patch = pytest.MonkeyPatch()
+    patch.chdir(ROOT)  # the commands' files are relative to the repository
+    patch.setenv("WANDB_DIR", str(tmp_path_factory.mktemp("wandb")))
     for variable in ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):
-        monkeypatch.setenv(variable, "")  # the agent sets them
-    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
-    monkeypatch.setattr(wandb_agent, "AgentProcess", Started)
+        patch.setenv(variable, "")  # the agent sets them
+    patch.setenv("WANDB_SWEEP_ID", "sweep")
+    patch.setattr(wandb_agent, "AgentProcess", Started)
 
     def command_line(path, values):
         sweep = yaml.safe_load(path.read_text())
@@ -42,6 +43,7 @@ def agent(tmp_path, monkeypatch):
         return started[-1]
 
     yield command_line
+    patch.undo()
     wandb.teardown()  # it keeps the settings that it found in the environment
     gc.collect()  # it leaves the sweep's file open
 
