@@ -74,11 +74,11 @@ class CamVid(StillFolder):
         for _, still, label in stills:
             file_name, index = recorded_frame(still)
             recording = self.root / "videos" / file_name
-            start, stop = index + 1 - self.camera.num_frames, index + 1
+            start, stop = index + 1 - self.camera.num_frames, index + 1 + self.camera.future
             if not recording.is_file():
                 missing.add(recording)
             elif start >= 0:
-                labels = {stop - start - 1: label}  # of the last frame
+                labels = {index - start: label}
                 found.videos.append(
                     LabelledVideoFile(still.stem, recording, labels, self.classes, start, stop)
                 )

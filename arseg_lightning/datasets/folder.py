@@ -113,7 +113,8 @@ class CameraPath:
     """How stills become clips.
 
     Args:
-        num_frames: Length of a clip; at least the keyframe interval.
+        num_frames: Frames of a clip up to the still; at least the keyframe interval.
+        future: Frames after it, for methods that look ahead.
         seed: Decides the paths.
         fps: Frames a second, for the encoder.
     """
@@ -121,11 +122,12 @@ class CameraPath:
     num_frames: int = 12
     seed: int = 0
     fps: float = 15.0
+    future: int = 0
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         check_range(1, num_frames=self.num_frames)
-        check_range(0, seed=self.seed)
+        check_range(0, seed=self.seed, future=self.future)
         check_above(0, fps=self.fps)
 
     def clip(
@@ -133,7 +135,9 @@ class CameraPath:
     ) -> LabelledStill:
         """Make the clip of a still; each number has another path."""
         seed = self.seed * 1_000_003 + number
-        return LabelledStill(name, image, label, classes, self.num_frames, seed, self.fps)
+        return LabelledStill(
+            *(name, image, label, classes), self.num_frames, seed, self.fps, self.future
+        )
 
 
 class StillFolder(Layout):

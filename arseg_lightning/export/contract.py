@@ -84,6 +84,8 @@ class Contract:
         independent: Whether frames of other roles depend on nothing but their keyframe.
         schedule: Roles of each frame: of those at the start, and of those that repeat.
         graphs: The graphs, by role.
+        lookahead: Whether frames between keyframes wait for the later one, which is run before
+            them, and whose motion leads to them.
         versions: Versions of the packages that made the files.
     """
 
@@ -100,6 +102,7 @@ class Contract:
     independent: bool
     schedule: RoleCycle
     graphs: dict[str, GraphContract]
+    lookahead: bool
     versions: dict[str, str]
 
     def write(self, folder: Path) -> None:

@@ -128,6 +128,7 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
         schedule=cycle,
         graphs=parts,
         versions=versions,
+        lookahead=method.needs.lookahead,
     )
 
 

@@ -33,7 +33,7 @@ class FeaturePropagation(PerFrame):
     """
 
     needs = Needs(motion="keyframe", independent=True)
-    roles = ("keyframe", "nonkeyframe")
+    roles: tuple[str, ...] = ("keyframe", "nonkeyframe")
     key_roles = frozenset({"keyframe"})
 
     def __init__(

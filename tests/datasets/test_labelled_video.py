@@ -54,6 +54,16 @@ def test_the_frames_of_a_video_are_those_that_it_decodes_to(folder):
     assert (sequence.read((7, 1)) == [decoded[7], decoded[1]]).all()
 
 
+def test_frames_may_follow_the_labelled_one(folder):
+    still = all_kinds(folder)["still"]
+    longer = LabelledStill("still", still.path, still.label_path, CAMVID11, 4, seed=3, future=5)
+    assert longer.labelled == (3,)
+    assert len(list(longer.images())) == 9
+    assert (longer.image(3) == np.asarray(Image.open(folder / "0.png"))).all()
+    assert (longer.image(8) != longer.image(3)).any()
+    assert longer.identity != still.identity
+
+
 def test_the_last_frame_of_a_still_is_the_still_itself(folder):
     still = all_kinds(folder)["still"]
     assert (still.image(NUM_FRAMES - 1) == np.asarray(Image.open(folder / "0.png"))).all()
