@@ -48,12 +48,10 @@ class MotionChain:
     ) -> None:
         self.size = size
         self.chaining: Chaining = chaining
-        self._rounds = chaining == "integer"
-        kernels = load("motion")
-        self._native: NativeComposition | None = None
-        if kernels is not None and NativeComposition.max_steps(size) > 0:
-            self._native = NativeComposition(size, self._rounds, kernels)
-        self._composition: NativeComposition | NumpyComposition
+        rounds, kernels = chaining == "integer", load("motion")
+        self._composition: NativeComposition | NumpyComposition = NumpyComposition(size, rounds)
+        if kernels is not None and NativeComposition.fits(size):
+            self._composition = NativeComposition(size, rounds, kernels)
         self.reset(start)
 
     def reset(self, start: int = 0) -> None:
@@ -82,8 +80,6 @@ class MotionChain:
         self._anchor = before[-1] if before else self._keyframe
         self._fields: dict[int, Any] = {self._anchor: None}  # made when they are needed
         self._open: set[int] = set()
-        self._num_composed = 0
-        self._composition = self._native or NumpyComposition(self.size, self._rounds)
         self._offset: Motion | None = None
         if self._anchor != self._keyframe and self.chaining != "none":
             self._offset = self._to_anchor(self._keyframe)
@@ -149,12 +145,6 @@ class MotionChain:
             if places[each] not in self._fields:
                 self._compose(places[each])
         self._open.discard(frame)
-        self._num_composed += 1
-        native = self._native
-        if self._composition is native and self._num_composed > native.max_steps(self.size):
-            # 16 bits might not do from here on
-            self._fields = {each: native.to_numpy(field) for each, field in self._fields.items()}
-            self._composition = NumpyComposition(self.size, self._rounds)
         before = {each: self._fields[places[each]] for each in known}
         found = self._composition.compose(step.without(lost), before, wanted)
         self._fields[frame], motion = found
