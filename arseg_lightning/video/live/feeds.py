@@ -92,17 +92,16 @@ class FileFeed(Feed):
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), path)
-        info = probe(path)
-        self._path = path
+        self._info = info = probe(path)
         self._timeline = read_timeline(path)
-        self._rate, self.fps = info.frame_rate, info.fps
+        self.fps = info.fps
         self.num_frames = len(self._timeline) if self._timeline else info.num_frames
 
     def arrivals(self, wants_motion: bool) -> Generator[Arrival]:
         """The pictures; a copy stands in for one that is lost, and motion restarts after it."""
         clock = Clock()
-        clock.join(1 / self._rate)
-        with open_video(self._path) as (container, stream):
+        clock.join(1 / self._info.frame_rate)
+        with open_video(self._info.path) as (container, stream):
             obstacle = _ask_for_motion(stream) if wants_motion else None
             for numbered in numbered_pictures(container, stream, self._timeline, self.damage):
                 restart = None
