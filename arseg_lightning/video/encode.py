@@ -191,9 +191,8 @@ class VideoWriter:
         # The same frames give the same bytes: Matroska writes random identifiers otherwise.
         container.flags |= cast(int, Flags.bitexact.value)
         codec, settings = self.settings.codec, self.settings
-        stream = container.add_stream(codec, settings.frame_rate, encoder_options(settings))
-        if not isinstance(stream, VideoStream):
-            raise TypeError(f"{codec} encodes no video")
+        options = encoder_options(settings)
+        stream = cast(VideoStream, container.add_stream(codec, settings.frame_rate, options))
         stream.height, stream.width = height, width
         has_odd_size = bool(height % 2 or width % 2)
         stream.pix_fmt = "yuv444p" if has_odd_size and codec == "libx264" else "yuv420p"
