@@ -96,11 +96,6 @@ class NativeComposition:
 
     A field is int16 of shape (H, W, 2): x in quarter pixels, then twice y, plus 1 where it is not
     valid.
-
-    Args:
-        size: Height and width of the frames.
-        rounds: Whether steps are rounded to whole pixels.
-        kernels: The compiled kernels.
     """
 
     def __init__(self, size: tuple[int, int], rounds: bool, kernels: ctypes.CDLL) -> None:

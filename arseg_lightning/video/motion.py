@@ -37,26 +37,20 @@ _RANGE = np.iinfo(np.int16).min, np.iinfo(np.int16).max
 class BlockMotion:
     """Motion of one frame to those that it was predicted from, a vector for each 4x4 pixels.
 
-    Args:
-        quarter_pixels: int16 of shape (2, h, w) with h = ceil(H / 4), w = ceil(W / 4): x and y in
-            quarter pixels; filled in where the block is intra-coded.
-        intra: True where the codec gave no vector that leads somewhere, bool of shape (h, w).
-        references: By how many frames the one that it leads to is shown later, int8 of shape
-            (h, w); negative for an earlier one. None where all of it leads to the frame before.
-        errors: Mean difference of a block and what it leads to, in quarter grey levels, uint8 of
-            shape (h, w), 255 where it has no vector; None where it is not known.
-        frame: Index of the frame in display order; None for the one after that before it.
-        kind: What may refer to it.
-        earlier: Motion of frames that were decoded before this one and are shown later, and of
-            those that were left out before it.
+    The grid has h = ceil(H / 4) and w = ceil(W / 4) cells. ``earlier`` is the motion of frames that
+    were decoded before this one and are shown later, and of those that were left out before it.
     """
 
-    quarter_pixels: NDArray[np.int16]
-    intra: NDArray[np.bool_]
+    quarter_pixels: NDArray[np.int16]  # (2, h, w): x and y; filled in where intra
+    intra: NDArray[np.bool_]  # (h, w): True where the codec gave no vector that leads somewhere
+    # (h, w): by how many frames the one that it leads to is shown later, negative for an earlier
+    # one; None where all of it leads to the frame before
     references: NDArray[np.int8] | None = None
+    # (h, w): mean difference of a block and what it leads to, in quarter grey levels, 255 where it
+    # has no vector; None where it is not known
     errors: NDArray[np.uint8] | None = None
-    frame: int | None = None
-    kind: Kind = "anchor"
+    frame: int | None = None  # index in display order; None for the one after that before it
+    kind: Kind = "anchor"  # what may refer to it
     earlier: tuple[BlockMotion, ...] = ()
 
     def __post_init__(self) -> None:

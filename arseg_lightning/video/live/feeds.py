@@ -83,9 +83,6 @@ class Feed(ABC):
 class FileFeed(Feed):
     """Pictures of a video file, with the indices and times that ``decode`` gives.
 
-    Args:
-        path: The file.
-
     Raises:
         NotAVideo: If it is not a video.
     """
@@ -112,11 +109,7 @@ class FileFeed(Feed):
 
 
 class ImageFeed(Feed):
-    """Pictures of a folder of images, in the order of their names.
-
-    Args:
-        folder: The folder.
-        fps: Frames per second that they stand for.
+    """Pictures of a folder of images, in the order of their names, at so many a second.
 
     Raises:
         NotAVideo: If it holds no images.
@@ -141,12 +134,7 @@ class ImageFeed(Feed):
 class StreamFeed(Feed):
     """Pictures of a camera, an address or a pipe; what is live is opened again if it breaks off.
 
-    Args:
-        address: Where it comes from.
-        options: Options of FFmpeg for opening it.
-        timeout_seconds: How long to wait for anything to come.
-        reconnect_seconds: How long to wait for it to come back.
-        stop: Set when nobody wants pictures any more.
+    ``stop`` is set when nobody wants pictures any more; the rest see :func:`open_live`.
     """
 
     def __init__(

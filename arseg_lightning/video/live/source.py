@@ -85,12 +85,6 @@ class LiveSource:
     """Frames of a source in the order in which they come, decoded in the background.
 
     Used in a ``with`` block and iterated once; made by :func:`open_live`.
-
-    Args:
-        feed: Where its pictures come from.
-        frames: Gives them their motion.
-        first: Its first frame.
-        reader: Reads the others.
     """
 
     def __init__(
