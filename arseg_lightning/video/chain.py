@@ -25,14 +25,14 @@ class MotionChain:
     """Follows a stream from a keyframe on, one step a frame.
 
     ``to_key_t(p) = to_reference_t(p) + to_key_reference(p + to_reference_t(p))``, and the other
-    displacement is looked up at the nearest pixel. Every step is held inside the picture. What
+    displacement is looked up at the nearest pixel. Every step is held inside the frame. What
     leads past the keyframe is filled in.
 
     The keyframe may be any frame. To one that frames shown later were decoded before (a B-frame),
     motion is that to the frame before it that is none, less the keyframe's own.
 
     Args:
-        size: Height and width of the pictures.
+        size: Height and width of the frames.
         chaining: ``subpixel`` adds up exact quarter pixels; ``integer`` rounds each step to whole
             pixels (halves to even) and lets intra-coded blocks rest, as the paper's code does;
             ``none`` is zero motion to whatever keyframe.
@@ -91,13 +91,13 @@ class MotionChain:
             step: The frame's motion; it must not change as long as the chain is used.
 
         Raises:
-            ValueError: If it does not fit the size of the pictures.
+            ValueError: If it does not fit the size of the frames.
         """
         grid = tuple(-(-side // BLOCK_SIZE) for side in self.size)
         if step.intra.shape != grid:
             raise ValueError(
-                f"block motion of {step.intra.shape} cells does not fit pictures of "
-                f"{self.size}, which have {grid}; make a chain for each size of picture"
+                f"block motion of {step.intra.shape} cells does not fit frames of "
+                f"{self.size}, which have {grid}; make a chain for each size"
             )
         for earlier in step.earlier:
             self.push(earlier)

@@ -47,7 +47,7 @@ def write_motion(
     Args:
         file: Open for writing, at its start.
         frames: Picture type and motion of each frame, in display order.
-        size: Height and width of the pictures.
+        size: Height and width of the frames.
         fps: Frames a second.
     """
     types, kinds, evidence = "", "", Evidence()
