@@ -12,12 +12,7 @@ from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from arseg_lightning.callbacks import (
-    Resume,
-    RunCheckpoint,
-    RunFolder,
-    WholeCheckpoints,
-)
+from arseg_lightning.callbacks import Resume, RunCheckpoint, RunFolder, WholeCheckpoints
 from arseg_lightning.callbacks.run_callbacks import as_list, has_bar, run_callbacks
 from arseg_lightning.callbacks.wandb_runs import set_wandb_runs
 from arseg_lightning.commands.predict import segment_and_show
@@ -130,24 +125,12 @@ class ExperimentCLI(LightningCLI):
         return super()._instantiate_trainer(config, [])
 
     def before_fit(self) -> None:
-        """Resume an interrupted run; without validation data, keep no best epoch.
-
-        Raises:
-            ValueError: If batch norms are to be synchronised without GPUs.
-        """
-        trainer = self.trainer
-        several = trainer.num_devices * trainer.num_nodes > 1
-        wants_sync = self.config.fit.trainer.sync_batchnorm
-        if wants_sync and several and trainer.strategy.root_device.type == "cpu":
-            raise ValueError(
-                "trainer.sync_batchnorm needs GPUs: PyTorch synchronises no batch norms on CPUs; "
-                "leave it out, and each process normalises by its own share of the batch"
-            )
+        """Resume an interrupted run; without validation data, keep no best epoch."""
         if self._resumed is not None:
             self.config_init.fit.ckpt_path = str(self._resumed)
         if self.datamodule.layouts["val"] is None:
-            trainer.limit_val_batches = 0
-            callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+            self.trainer.limit_val_batches = 0
+            callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
             callbacks[:] = [each for each in callbacks if each is not self.config_init.fit.best]
 
     def before_validate(self) -> None:

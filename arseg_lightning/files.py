@@ -21,17 +21,6 @@ CANNOT_WRITE = frozenset(
 )
 """Numbers of errors that stop all writing to a folder: no space, no permission."""
 
-_REMEDIES = {
-    errno.EISDIR: "there is a folder of that name, choose another path",
-    errno.ENOSPC: "free some space on the disk or write elsewhere",
-    errno.EDQUOT: "free some space of your quota or write elsewhere",
-    errno.EFBIG: "write to a disk that takes files of this size",
-    errno.EROFS: "write to a disk that is not read-only",
-    errno.EACCES: "write to a folder that is yours",
-    errno.EPERM: "write to a folder that is yours",
-    errno.ENOTDIR: "one of the folders in its path is a file, choose another path",
-    errno.EEXIST: "one of the folders in its path is a file, choose another path",
-}
 # A part that was not written to for so long belongs to a process that was killed.
 _ABANDONED_SECONDS = 3600.0
 
@@ -152,4 +141,7 @@ def building(target: Path) -> Iterator[bool]:
 
 def remedy_for(error: BaseException, otherwise: str) -> str:
     """What to do so that a file can be written, by the number of the error that stopped it."""
-    return _REMEDIES.get(getattr(error, "errno", None) or 0, otherwise)
+    number = getattr(error, "errno", None)
+    if number in CANNOT_WRITE or number in (errno.EISDIR, errno.EEXIST, errno.EFBIG):
+        return "make room, repair the folder, or choose another"
+    return otherwise

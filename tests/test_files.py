@@ -9,7 +9,6 @@ import signal
 import pytest
 
 from arseg_lightning.files import (
-    CANNOT_WRITE,
     LockedElsewhere,
     building,
     lock_file,
@@ -132,24 +131,6 @@ def test_a_file_is_replaced_whole_or_stays(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(
-    ("number", "remedy"),
-    [
-        (errno.ENOSPC, "free some space"),
-        (errno.EDQUOT, "your quota"),
-        (errno.EACCES, "a folder that is yours"),
-        (errno.ENOTDIR, "in its path is a file"),
-        (errno.EIO, "look at the disk"),
-    ],
-)
-def test_each_reason_has_its_own_remedy(number, remedy):
-    assert remedy in remedy_for(OSError(number, "reason"), "look at the disk")
-
-
-def test_an_error_without_a_number_has_the_general_remedy():
-    assert remedy_for(ValueError("wrong"), "look at it") == "look at it"
-
-
-@pytest.mark.parametrize("number", sorted(CANNOT_WRITE))
-def test_whatever_is_wrong_with_a_folder_has_a_remedy(number):
-    assert remedy_for(OSError(number, "reason"), "") != ""
+def test_what_stops_all_writing_has_a_remedy():
+    assert "make room" in remedy_for(OSError(errno.ENOSPC, "reason"), "look at the disk")
+    assert remedy_for(OSError(errno.EIO, "reason"), "look at the disk") == "look at the disk"

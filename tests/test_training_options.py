@@ -85,11 +85,6 @@ def test_gradients_are_clipped(plain):
     assert losses(plain, "clipped") == losses(plain, "plain")
 
 
-def test_synchronised_batch_norms_need_gpus(plain):
-    with pytest.raises(ValueError, match=r"trainer\.sync_batchnorm needs GPUs: .* leave it out"):
-        fit(plain, "sync", "--trainer.sync_batchnorm", "true", "--trainer.devices", "2")
-
-
 def test_a_schedule_of_torch_is_set_on_the_command_line(plain):
     schedule = (
         "--model.schedule",

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
+from arseg_lightning.tasks.resuming import differences
 
 __all__ = ["Resume", "RunFolder", "RunRecord", "read_back_devices_and_enumerations"]
 
@@ -60,15 +61,11 @@ class RunFolder:
         if not self.record.is_file():
             return None
         # As plain YAML: ${...} counts as it is written, not as its value.
-        before = _flat(yaml.safe_load(self.record.read_text("utf-8")))
-        now = _flat(yaml.safe_load(config))
-        missing = object()
+        before = yaml.safe_load(self.record.read_text("utf-8"))
         changed = [
-            key
-            for key in before | now
-            if before.get(key, missing) != now.get(key, missing)
-            and key not in _NOT_COMPARED
-            and not key.startswith("trainer.logger")
+            name
+            for name, *_ in differences(before, yaml.safe_load(config))
+            if name not in _NOT_COMPARED and not name.startswith("trainer.logger")
         ]
         finished = self._finished.is_file()
         if resume == "or_restart" and (finished or changed):
@@ -184,17 +181,3 @@ def read_back_devices_and_enumerations() -> None:
     """Let records hold devices by their names, and members of enumerations by their values."""
     register_type(torch.device, str, torch.device, (RuntimeError, TypeError))
     yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, e: dumper.represent_data(e.value))
-
-
-def _flat(value: Any, name: str = "") -> dict[str, Any]:
-    """A configuration's values by their full names: ``trainer.callbacks[0].class_path``."""
-    if isinstance(value, dict) and value:
-        parts = {f"{name}.{key}" if name else str(key): part for key, part in value.items()}
-    elif isinstance(value, list) and value:
-        parts = {f"{name}[{index}]": part for index, part in enumerate(value)}
-    else:
-        return {name: value}
-    leaves: dict[str, Any] = {}
-    for inner, part in parts.items():
-        leaves |= _flat(part, inner)
-    return leaves

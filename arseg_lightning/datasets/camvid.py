@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from arseg_lightning.datasets.data_files import Gap, frame_number
+from arseg_lightning.datasets.data_files import frame_number
 from arseg_lightning.datasets.folder import CameraPath, StillFolder
-from arseg_lightning.datasets.labelled_video import LabelledExcerpt
-from arseg_lightning.datasets.layout import Inventory
+from arseg_lightning.datasets.labelled_video import LabelledVideoFile
+from arseg_lightning.datasets.layout import Gap, Inventory
 from arseg_lightning.ranges import check_words
 
 __all__ = ["CamVid", "recorded_frame"]
@@ -74,18 +74,19 @@ class CamVid(StillFolder):
         for _, still, label in stills:
             file_name, index = recorded_frame(still)
             recording = self.root / "videos" / file_name
-            start, stop = index + 1 - self.camera.num_frames, index + 1
+            start, stop = index + 1 - self.camera.num_frames, index + 1 + self.camera.future
             if not recording.is_file():
                 missing.add(recording)
             elif start >= 0:
-                name = still.stem
-                clip = LabelledExcerpt(name, recording, start, stop, label, self.classes)
-                found.videos.append(clip)
+                labels = {index - start: label}
+                found.videos.append(
+                    LabelledVideoFile(still.stem, recording, labels, self.classes, start, stop)
+                )
         remedy = (
             "data/README.md says where the recordings are from, or use frames: stills, which "
             "needs none"
         )
-        gaps = [Gap("recording", p.name, f"{p} is missing; {remedy}") for p in sorted(missing)]
+        gaps = [Gap(p.name, f"{p} is missing; {remedy}") for p in sorted(missing)]
         found.gaps = gaps + found.gaps
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -144,6 +144,18 @@ def every_start(
     return clips
 
 
+def _looking_ahead(clip: ClipSpec, reader: ClipReader, lookahead: int) -> ClipSpec:
+    """The same stream, with the frames that its last one may wait for, as far as there are any.
+
+    Its end would make a keyframe of its last frame.
+    """
+    end, length = clip.shown[-1] + lookahead, reader.length_of(clip.video)
+    if reader.with_motion:  # a keyframe that is due waits for a frame that is no B-frame
+        anchors = reader.motion_of(clip.video).anchors
+        end = next((f for f in range(end, end + MOST_WAITING) if f in anchors), end)
+    return replace(clip, shown=(*clip.shown, *range(clip.shown[-1] + 1, min(end + 1, length))))
+
+
 def reach(frame: int, intra: Sequence[int]) -> int:
     """How many frames back motion leads: to the last I-frame at or before the frame."""
     before = int(np.searchsorted(np.asarray(intra), frame, side="right"))
@@ -206,4 +218,6 @@ def choose_clips(
             f"without an I-frame between; use a smaller keyframe_interval, longer clips or "
             f"test_pairs=stream"
         )
+    if needs.lookahead:
+        clips = [_looking_ahead(clip, reader, needs.lookahead) for clip in clips]
     return clips

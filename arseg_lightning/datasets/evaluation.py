@@ -13,7 +13,7 @@ from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.datasets.layout import PreparedLayout
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.published_motion import read_published_motion
+from arseg_lightning.datasets.published import read_published_motion
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.types import Frame, Motion, size_text
 from arseg_lightning.video.chain import Chaining
@@ -46,12 +46,16 @@ class EvaluationClip:
     """
 
     # No dataclass: Lightning would look through its fields for tensors to move.
-    __slots__ = ("chaining", "frames", "normalise")
+    __slots__ = ("chaining", "ends", "frames", "normalise")
 
     def __init__(
-        self, frames: list[EvaluationFrame], normalise: Normalisation, chaining: Chaining
+        self,
+        frames: list[EvaluationFrame],
+        normalise: Normalisation,
+        chaining: Chaining,
+        ends: bool = False,  # whether the stream ends with it
     ) -> None:
-        self.frames = frames
+        self.frames, self.ends = frames, ends
         self.normalise = normalise
         self.chaining: Chaining = chaining
 
@@ -84,7 +88,8 @@ class EvaluationClips(Dataset[EvaluationClip]):
         for frame, image in zip(shown, images, strict=True):
             found.append(self._frame(clip, frame, before, image))
             before = frame
-        return EvaluationClip(found, self.normalise, self.reader.store.chaining)
+        ends = frame == clip.shown[-1]
+        return EvaluationClip(found, self.normalise, self.reader.store.chaining, ends)
 
     def _frame(
         self, clip: ClipSpec, frame: int, before: int | None, image: NDArray[np.uint8]

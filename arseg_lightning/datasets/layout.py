@@ -5,12 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from arseg_lightning.datasets.data_files import Gap, named
+from arseg_lightning.datasets.data_files import named
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.types import ClassSet
 
-__all__ = ["Inventory", "Layout", "PreparedClip", "PreparedLayout"]
+__all__ = ["Gap", "Inventory", "Layout", "PreparedClip", "PreparedLayout"]
+
+
+class Gap(NamedTuple):
+    """A file that is missing."""
+
+    name: str
+    message: str  # what is wrong, and the remedy
 
 
 @dataclass(slots=True)

@@ -7,7 +7,9 @@ from arseg_lightning.methods.arseg import ARSeg, FusionFactory, JointARSeg
 from arseg_lightning.methods.clock import Adaptive, Clock, CodecKeyframes, EveryL, FrameInfo
 from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.methods.dff import DFF, FlowFactory
+from arseg_lightning.methods.etc import ETC
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
+from arseg_lightning.methods.interbmv import InterBMV
 from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFactory, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
@@ -32,12 +34,14 @@ TRAINING_FREE: tuple[NetworkMethodFactory, ...] = (
     FeaturePropagation,
     partial(TapLab, correction="window"),
     TapLab,
+    InterBMV,
 )
 """Methods that any trained network runs in as it is; the first is what others are compared with."""
 
 __all__ = [
     "DEFAULT_METHOD",
     "DFF",
+    "ETC",
     "TRAINING_FREE",
     "ARSeg",
     "Accel",
@@ -52,6 +56,7 @@ __all__ = [
     "FrameInfo",
     "FrameInput",
     "FusionFactory",
+    "InterBMV",
     "JointARSeg",
     "MethodFactory",
     "Needs",

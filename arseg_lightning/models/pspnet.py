@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, UpsampleConv, scaled
-from arseg_lightning.models.resnet import ResNet18
+from arseg_lightning.models.resnet import Dilated, ResNet18
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs, StagedSegmentor
+from arseg_lightning.ranges import check_words
 
 __all__ = ["Cut", "PSPNet18", "PSPNet18EarlyCut", "PSPNet18Stride8", "PyramidContext"]
 
@@ -119,6 +120,8 @@ class PSPNet18Stride8(Segmentor):
 
     Args:
         num_classes: Number of classes K.
+        variant: ``arseg``: the network of AR-Seg's Cityscapes experiments. ``etc``: that of ETC
+            (Liu et al., ECCV 2020), with 256 channels in its feature and fewer dilations.
         width: Factor on all channel counts, for quick experiments.
         pretrained: Start of the backbone: a ResNet-18 file in torchvision's format, or
             ``imagenet`` to download torchvision's; random if None.
@@ -133,19 +136,26 @@ class PSPNet18Stride8(Segmentor):
     feature_stride = 8
 
     def __init__(
-        self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
+        self,
+        num_classes: int,
+        *,
+        variant: Literal["arseg", "etc"] = "arseg",
+        width: float = 1.0,
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
+        check_words(variant=(variant, Literal["arseg", "etc"]))
+        dilated: Dilated = "second_convs" if variant == "etc" else "all_but_first"
         self.backbone = ResNet18(
-            width=width, output_stride=8, dilate_first_block=True, pretrained=pretrained
+            width=width, output_stride=8, dilated=dilated, pretrained=pretrained
         )
         _, side_channels, deep = self.backbone.channels
         level = scaled(128, width)
         self.pyramid = PyramidPooling(deep, level, normalise=True, align_corners=True)
-        self.head = ConvBNReLU(deep + 4 * level, deep)
+        self.feature_channels = scaled(256, width) if variant == "etc" else deep
+        self.head = ConvBNReLU(deep + 4 * level, self.feature_channels)
         self.dropout = nn.Dropout2d(0.1)
-        self.feature_channels = deep
-        self.classifier = nn.Conv2d(deep, num_classes, 1)
+        self.classifier = nn.Conv2d(self.feature_channels, num_classes, 1)
         self.auxiliary = nn.Sequential(
             ConvBNReLU(side_channels, side_channels),
             nn.Dropout2d(0.1),

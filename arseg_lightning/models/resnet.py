@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from arseg_lightning.models.blocks import scaled
 from arseg_lightning.models.pretrained import load_resnet18_weights
 
-__all__ = ["BasicBlock", "ResNet18"]
+__all__ = ["BasicBlock", "Dilated", "ResNet18"]
+
+Dilated = Literal["later_blocks", "all_but_first", "second_convs"]
 
 
 class ResNet18(nn.Module):
@@ -19,9 +21,10 @@ class ResNet18(nn.Module):
         width: Factor on all channel counts.
         output_stride: 32 for the plain network; 8 for the dilated one, whose last two stages keep
             their size and spread their kernels instead (by 2 and by 4).
-        dilate_first_block: Whether the dilation of a stage starts at the second convolution of
-            its first block (Cityscapes variant of the paper's code) or only at its second block
-            (CamVid variant). The first convolution of a stage is never dilated.
+        dilated: Which convolutions of a stage are dilated in the dilated network: all but those of
+            its first block (``later_blocks``: AR-Seg's for CamVid), all but the very first
+            (``all_but_first``: AR-Seg's for Cityscapes), or the second of each block
+            (``second_convs``: ETC's).
         pretrained: Weights to start from: see :func:`load_resnet18_weights`.
 
     Attributes:
@@ -42,7 +45,7 @@ class ResNet18(nn.Module):
         *,
         width: float = 1.0,
         output_stride: Literal[8, 32] = 32,
-        dilate_first_block: bool = False,
+        dilated: Dilated = "later_blocks",
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
@@ -58,8 +61,8 @@ class ResNet18(nn.Module):
         late = 2 if output_stride == 32 else 1
         self.layer1 = _stage(stem, stem, 1)
         self.layer2 = _stage(stem, second, 2)
-        self.layer3 = _stage(second, third, late, 2 // late, dilate_first_block)
-        self.layer4 = _stage(third, fourth, late, 4 // late**2, dilate_first_block)
+        self.layer3 = _stage(second, third, late, 2 // late, dilated)
+        self.layer4 = _stage(third, fourth, late, 4 // late**2, dilated)
         # Normal, scaled by the outputs of a layer: He et al.'s rule for ReLU.
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -90,12 +93,13 @@ def _stage(
     out_channels: int,
     stride: int,
     dilation: int = 1,
-    dilate_first_block: bool = False,
+    dilated: Dilated = "later_blocks",
 ) -> nn.Sequential:
-    first = (1, dilation if dilate_first_block else 1)
+    first = (1, 1 if dilated == "later_blocks" else dilation)
+    second = (1 if dilated == "second_convs" else dilation, dilation)
     return nn.Sequential(
         BasicBlock(in_channels, out_channels, stride, first),
-        BasicBlock(out_channels, out_channels, 1, (dilation, dilation)),
+        BasicBlock(out_channels, out_channels, 1, second),
     )
 
 

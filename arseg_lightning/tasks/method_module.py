@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from lightning import Callback, LightningModule
 from torch import Tensor
 
 from arseg_lightning.datasets.evaluation import EvaluationClip
-from arseg_lightning.methods import MethodFactory, Stream, VideoMethod
+from arseg_lightning.methods import MethodFactory, Stream, StreamResult, VideoMethod
 from arseg_lightning.models.weight_file import read_content
 from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.evaluation import push
@@ -66,6 +67,7 @@ class MethodModule(LightningModule):
         # In a tuple, so that they are neither trained nor part of this task's checkpoint.
         self._compared: tuple[dict[str, VideoMethod]] = ({},)
         self._stream: Stream | None = None
+        self._names = deque[str]()  # of the frames that wait
         if num_classes is not None:
             self._build(num_classes)
         self.register_load_state_dict_post_hook(_forget_untrained)  # type: ignore[no-untyped-call]
@@ -75,7 +77,6 @@ class MethodModule(LightningModule):
         cls,
         checkpoint_path: str | Path,
         map_location: Any = "cpu",
-        hparams_file: None = None,
         strict: bool | None = None,
         weights_only: bool | None = None,
         trust: Iterable[str] = (),
@@ -86,7 +87,6 @@ class MethodModule(LightningModule):
         Args:
             checkpoint_path: The checkpoint of a run.
             map_location: Where the weights go, as for ``torch.load``.
-            hparams_file: None; the checkpoint has it all.
             strict: Whether the names of the weights have to be the task's, as by default.
             weights_only: Ignored: only tensors and plain values are read.
             trust: Packages beside this one that the checkpoint may name. Networks, optimisers and
@@ -95,16 +95,10 @@ class MethodModule(LightningModule):
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it does not hold what is needed, or names what is not trusted; if there
-                is a file of hyperparameters.
+            ValueError: If it does not hold what is needed, or names what is not trusted.
 
         Differs: Lightning's would read the files again that the training started from.
         """
-        if hparams_file is not None:
-            raise ValueError(
-                f"hparams_file={hparams_file}: a checkpoint holds its hyperparameters; leave it "
-                f"out, and give what is to be changed by name"
-            )
         content = read_content(checkpoint_path, map_location or "cpu")
         hyperparameters = content.get(cls.CHECKPOINT_HYPER_PARAMS_KEY) if content else None
         if not hyperparameters or "state_dict" not in content:
@@ -210,6 +204,8 @@ class MethodModule(LightningModule):
     def predict_step(self, batch: EvaluationClip, batch_idx: int) -> LabelMaps:
         """Segment the next frames of a video, as the data module gives them in order.
 
+        Frames that wait for later ones come with those.
+
         Of several processes, each gives the videos that are its own.
 
         Raises:
@@ -223,9 +219,16 @@ class MethodModule(LightningModule):
             )
         if self._stream is None:
             self._stream = Stream(self.method, batch.normalise, batch.chaining, self.weights_dtype)
-        results = [push(self._stream, frame) for frame in batch.frames]
-        names = tuple(frame.name for frame in batch.frames)
-        labels = np.stack([result.labels for result in results])  # (T, H, W)
+        results = list[StreamResult]()
+        for frame in batch.frames:
+            self._names.append(frame.name)
+            results += push(self._stream, frame)
+        results += self._stream.finish() if batch.ends else []
+        names = tuple(self._names.popleft() for _ in results)
+        height, width = batch.frames[0].streamed.frame.size
+        labels = np.empty((len(results), height, width), np.uint8)
+        for index, result in enumerate(results):
+            labels[index] = result.labels
         return LabelMaps(names, torch.from_numpy(labels))
 
     def on_predict_end(self) -> None:
@@ -240,15 +243,6 @@ class MethodModule(LightningModule):
                 f"give {checkpoint} (a run's checkpoint) or "
                 f"{', '.join(f'model.weights.{name}' for name in self.untrained)}"
             )
-
-    def __getattr__(self, name: str) -> Any:
-        """Explain why there is no method yet."""
-        if name == "method" and "method" not in self._modules:
-            raise AttributeError(
-                "this task has no method yet: its number of classes comes with the data of a "
-                "trainer; give num_classes to have it at once"
-            )
-        return super().__getattr__(name)
 
 
 def _forget_untrained(task: MethodModule, incompatible_keys: Any) -> None:

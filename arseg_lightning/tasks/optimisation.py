@@ -10,7 +10,6 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.cli import LRSchedulerCallable
-from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
@@ -158,24 +157,13 @@ class FoundSettings(Callback):
         if finders and resumes(trainer):
             raise ValueError(
                 f"{type(finders[0]).__name__} searches before the first step, and this run "
-                f"resumes: leave it out, configure what it has found "
-                f"(run.log; model.optimizer, data.batch_size), and give a new --run_dir with "
-                f"--ckpt_path {trainer.ckpt_path}"
+                f"resumes: leave it out, and configure what it has found (run.log)"
             )
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report the results; finders come before all other callbacks."""
-        finders = _finders(trainer)
-        if not finders or trainer.fast_dev_run:  # type: ignore[attr-defined]
-            return
-        trainer.strategy.setup_optimizers(trainer)
-        for finder in finders:
-            found = "no learning rate: too few steps within trainer.max_epochs"
-            if isinstance(finder, BatchSizeFinder):
-                found = f"data.batch_size {finder.optimal_batch_size}"
-            elif finder.optimal_lr is not None and (rate := finder.optimal_lr.suggestion()):
-                found = f"learning rate {rate:.3g}"
-            rank_zero_info(f"{type(finder).__name__} found {found}")
+        """Build them after the search; finders come before all other callbacks."""
+        if _finders(trainer) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            trainer.strategy.setup_optimizers(trainer)
 
 
 def _finders(trainer: Trainer) -> list[Any]:

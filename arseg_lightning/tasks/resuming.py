@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from arseg_lightning.datasets.trainer_state import resumes
 
-__all__ = ["ConfigurationDecides"]
+__all__ = ["ConfigurationDecides", "differences"]
 
 _REPORTED = ("optimizer", "rates", "schedule", "warmup_steps", "schedule_interval")
 """Hyperparameters whose changes are reported."""
@@ -53,9 +53,9 @@ class ConfigurationDecides(Callback):
                 state["patience"] = callback.patience
         before, now = checkpoint.get(pl_module.CHECKPOINT_HYPER_PARAMS_KEY, {}), pl_module.hparams
         changes = [
-            change
-            for name in _REPORTED
-            for change in _changes(name, before.get(name), now.get(name))
+            f"{name.replace('.init_args', '')} {old} -> {new}"
+            for name, old, new in differences(before, now)
+            if name.split(".")[0] in _REPORTED
         ]
         if changes:
             rank_zero_info(
@@ -112,13 +112,17 @@ def _configure(groups: list[dict[str, Any]], optimizer: Optimizer) -> None:
                 saved[name] = value
 
 
-def _changes(name: str, before: Any, now: Any) -> Iterator[str]:
-    """What differs between two values, by its full names."""
+def differences(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """What differs between two configurations: dotted names, with both values.
+
+    What is left out and null are the same.
+    """
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in {**before, **now}:
-            yield from _changes(f"{name}.{key}", before.get(key), now.get(key))
+            inner = f"{name}.{key}" if name else str(key)
+            yield from differences(before.get(key), now.get(key), inner)
     elif before != now:
-        yield f"{name.replace('.init_args', '')} {before} -> {now}"
+        yield name, before, now
 
 
 def _shown(kinds: list[Any]) -> str:

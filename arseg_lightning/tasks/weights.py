@@ -208,14 +208,12 @@ def _prefix(target: nn.Module, name: str, path: str, part: str, state: Mapping[s
     """Prefix of a submodule's weights in a checkpoint."""
     wanted, held = _shapes(target.state_dict()), _shapes(state)
     first = next(iter(wanted), "")
-    prefixes = dict.fromkeys(key.removesuffix(first) for key in state if key.endswith(first))
     fitting = [
         prefix
-        for prefix in prefixes
+        for prefix in dict.fromkeys(key.removesuffix(first) for key in held if key.endswith(first))
         if all(held.get(prefix + key) == shape for key, shape in wanted.items())
+        and part in ("", prefix.removeprefix(_TASK_PREFIX).rstrip("."))
     ]
-    if part:
-        fitting = [prefix for prefix in fitting if prefix in (f"{part}.", f"{_TASK_PREFIX}{part}.")]
     same = [prefix for prefix in (f"{_TASK_PREFIX}{name}.", f"{name}.", "") if prefix in fitting]
     if same or len(fitting) == 1:
         return (same or fitting)[0]
@@ -229,11 +227,9 @@ def _prefix(target: nn.Module, name: str, path: str, part: str, state: Mapping[s
         ends = "classifier.weight"
         found = [key.removesuffix(ends) for key in state if key.endswith(f".{ends}")]
         return next((p for p in found if part in p), found[0] if found else "")
-    inside = f".{name}."
-    there = {k.split(inside)[1]: shape for k, shape in held.items() if inside in f".{k}"}
     raise ValueError(
-        f"no part of {path} fits {name}: expected {wanted}, found {there or list(state)[:3]}; set "
-        f"the {name} of the model to that of the checkpoint, or give another file"
+        f"no part of {path} has the names and shapes of {name}; set the {name} of the model to "
+        f"that of the checkpoint, or give another file"
     )
 
 

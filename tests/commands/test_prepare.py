@@ -135,7 +135,7 @@ def test_the_run_continues_when_a_full_disk_has_space_again(videos, small_disk, 
     with pytest.raises(SystemExit):
         prepare(video=folder, store=store, workers=1)
     out = capsys.readouterr().out
-    assert "No space left on device; free some space" in out
+    assert "No space left on device; make room" in out
     assert "takes nothing more" in out
     entries = contents(store)
     assert {name.suffix for name in entries} <= {".motion"}  # and no part of one
@@ -153,7 +153,7 @@ def test_a_disk_that_is_read_only_serves_what_is_there(videos, small_disk, capsy
     assert prepare(video=videos[0], store=store, workers=1).found == 1
     with pytest.raises(SystemExit):
         prepare(video=folder, store=store, workers=1)
-    assert "Read-only file system; write to a disk that is not read-only" in capsys.readouterr().out
+    assert "Read-only file system; make room" in capsys.readouterr().out
     small_disk.remount("rw,size=1m")
     report = prepare(video=folder, store=store, workers=1)
     assert (report.made, report.found) == (2, 1)
@@ -178,7 +178,7 @@ def test_a_read_only_store_stops_the_run_and_later_it_continues(videos, tmp_path
         prepare(video=videos[0].parent, store=tmp_path / "store", workers=1)
     motion.chmod(0o700)
     out = capsys.readouterr().out
-    assert "Permission denied; write to a folder that is yours (data.store)" in out
+    assert "Permission denied; make room, repair the folder, or choose another (data.store)" in out
     assert "takes nothing more (2 not tried)" in out
     assert list(motion.iterdir()) == []
     report = prepare(video=videos[0].parent, store=tmp_path / "store", workers=1)

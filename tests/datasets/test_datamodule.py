@@ -291,7 +291,7 @@ def test_clips_may_have_gaps_that_are_drawn(store):
 
 
 def test_labels_without_neighbours_are_refused(store):
-    with pytest.raises(ValueError, match=r"no labelled frame has 8 frames before it, which clips"):
+    with pytest.raises(ValueError, match=r"no labelled frame has 8 frames of past, which clips"):
         needing(module(store), Needs(frames=9)).train_dataloader()
 
 

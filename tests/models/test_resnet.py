@@ -30,7 +30,7 @@ def test_dilation_starts_in_the_second_block_for_camvid():
 
 
 def test_dilation_starts_in_the_first_block_for_cityscapes():
-    backbone = ResNet18(width=0.125, output_stride=8, dilate_first_block=True)
+    backbone = ResNet18(width=0.125, output_stride=8, dilated="all_but_first")
     assert dilations(backbone.layer3) == [(1, 2), (2, 2)]
     assert dilations(backbone.layer4) == [(1, 4), (4, 4)]
 

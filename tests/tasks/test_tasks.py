@@ -109,7 +109,7 @@ def test_another_fusion_in_the_checkpoint_is_named(phase1, tmp_path):
     state["method.fusion.query.weight"] = torch.zeros(4, 1, 3, 3)
     torch.save({"state_dict": state}, tmp_path / "other.ckpt")
     with pytest.raises(
-        ValueError, match=r"no part of .*other.ckpt fits fusion.*set the fusion of the model"
+        ValueError, match=r"no part of .*other.ckpt has the names .*set the fusion of the model"
     ):
         low_res_task(checkpoint, weights={"low_res": tmp_path / "other.ckpt"})
 

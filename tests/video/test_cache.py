@@ -135,7 +135,7 @@ def test_what_a_killed_build_left_behind_does_not_answer(cache, video):
 def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(video, tmp_path):
     (tmp_path / "file").write_text("")
     root = tmp_path / "file" / "motion"
-    with pytest.raises(CannotWrite, match=r"pan\.mp4 to .*file/motion: .*is a file, choose"):
+    with pytest.raises(CannotWrite, match=r"pan\.mp4 to .*file/motion: Not a directory; make"):
         MotionCache(root).ensure(video)
 
 
@@ -146,7 +146,7 @@ def test_a_read_only_cache_answers_but_is_not_written(cache, video, tmp_path):
     cache.root.chmod(0o500)
     try:
         assert cache.read(video).num_frames == NUM_FRAMES
-        with pytest.raises(CannotWrite, match="write to a folder that is yours"):
+        with pytest.raises(CannotWrite, match="make room, repair the folder"):
             cache.ensure(other)
     finally:
         cache.root.chmod(0o700)
@@ -154,7 +154,7 @@ def test_a_read_only_cache_answers_but_is_not_written(cache, video, tmp_path):
 
 def test_a_disk_that_is_full_leaves_nothing_and_names_the_remedy(cache, video):
     cache.root.mkdir()
-    with pytest.raises(CannotWrite, match="takes files of this size") as caught:
+    with pytest.raises(CannotWrite, match="File too large; make room") as caught:
         on_a_small_disk(16, ensure, cache.root, video)
     assert os.strerror(errno.EFBIG) in str(caught.value)
     assert not list(cache.root.iterdir())

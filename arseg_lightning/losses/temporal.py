@@ -1,0 +1,123 @@
+"""Losses over neighbouring frames: temporal consistency, and what a teacher knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "SequenceDistance",
+    "affinity_across",
+    "affinity_distance",
+    "affinity_within",
+    "temporal_consistency",
+]
+
+
+def temporal_consistency(
+    scores: Tensor, warped: Tensor, image: Tensor, warped_image: Tensor, valid: Tensor | None = None
+) -> Tensor:
+    """Squared difference of scores along motion, less where the images differ.
+
+    Args:
+        scores: Class scores of a frame, (B, K, H, W).
+        warped: Those of a neighbour, warped to the frame.
+        image: The frame, normalised, (B, 3, H, W).
+        warped_image: The neighbour, warped to the frame.
+        valid: False where no motion is known, bool (B, 1, H, W).
+
+    Returns:
+        The mean over all classes and pixels, a scalar.
+
+    Source: Liu et al., Efficient Semantic Video Segmentation with Per-frame Inference, ECCV 2020,
+        section 3.1; the weight of a pixel as in the published code, whose absolute value is that
+        of the channels' sum.
+    """
+    weight = torch.exp(-(image - warped_image).sum(1, keepdim=True).abs())  # (B, 1, H, W)
+    if valid is not None:
+        weight = weight * valid
+    return (weight * (scores.float() - warped.float())).square().mean()
+
+
+def affinity_within(feature: Tensor, pool: int) -> Tensor:
+    """Cosines of all pairs of positions of a feature.
+
+    Args:
+        feature: (B, C, h, w).
+        pool: Side of the squares that are averaged first; the whole side of a smaller feature.
+
+    Returns:
+        (B, N, N) for the N positions that are left.
+    """
+    pooled = F.avg_pool2d(feature.float(), min(pool, *feature.shape[-2:]))
+    return affinity_across(pooled, pooled)
+
+
+def affinity_across(one: Tensor, other: Tensor, published: bool = False) -> Tensor:
+    """Cosines of all positions of one feature with all of another.
+
+    Args:
+        one: (B, C, h, w).
+        other: (B, C, h, w).
+        published: The released code divides by the norms of the wrong positions: entry (i, j) by
+            that of position i of ``other`` and of j of ``one``, which makes it no cosine.
+
+    Returns:
+        (B, N, N): position of ``one``, position of ``other``.
+    """
+    p, q = one.float().flatten(2), other.float().flatten(2)  # (B, C, N)
+    if published:
+        return torch.bmm((p / q.norm(dim=1, keepdim=True)).mT, q / p.norm(dim=1, keepdim=True))
+    return torch.matmul(F.normalize(p, dim=1).mT, F.normalize(q, dim=1))
+
+
+def affinity_distance(student: Tensor, teacher: Tensor, pool: int = 2) -> Tensor:
+    """Mean squared difference of the cosines within a feature; channels may differ in number.
+
+    Source: as :func:`temporal_consistency`, section 3.2 (pair-wise distillation).
+    """
+    return F.mse_loss(affinity_within(student, pool), affinity_within(teacher, pool))
+
+
+class SequenceDistance(nn.Module):
+    """Distance of what a recurrent network makes of the frames' affinities.
+
+    A convolutional LSTM with random weights that never learn reads the cosines within each frame,
+    as images of one channel; its last states for student and teacher are compared.
+
+    Args:
+        pool: Side of the squares of the feature that are averaged first.
+        channels: Channels of its states.
+
+    Source: as :func:`temporal_consistency`, section 3.2 (multi-frame dependency distillation).
+    """
+
+    def __init__(self, pool: int = 16, channels: int = 4) -> None:
+        super().__init__()
+        self.pool, self.channels = pool, channels
+        self.gates = nn.Conv2d(1 + channels, 4 * channels, 3, padding=1).requires_grad_(False)
+
+    def forward(self, students: Sequence[Tensor], teachers: Sequence[Tensor]) -> Tensor:
+        """Compare features (B, C, h, w), frame by frame in order of time; returns a scalar."""
+        mine, theirs = self.states(students)[-1], self.states(teachers)[-1]
+        return sum(
+            (F.mse_loss(a, b) for a, b in zip(mine, theirs, strict=True)), students[0].new_zeros(())
+        )
+
+    def states(self, features: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Hidden state and cell after each frame, (B, channels, N, N)."""
+        found: list[tuple[Tensor, Tensor]] = []
+        for feature in features:
+            x = affinity_within(feature, self.pool)[:, None]  # (B, 1, N, N)
+            if not found:
+                empty = x.new_zeros(x.shape[0], self.channels, *x.shape[2:])
+                found.append((empty, empty))
+            hidden, cell = found[-1]
+            gates = self.gates(torch.cat([x, hidden], dim=1)).chunk(4, dim=1)
+            enter, keep, leave = (gate.sigmoid() for gate in gates[:3])
+            cell = keep * cell + enter * gates[3].tanh()
+            found.append((leave * cell.tanh(), cell))
+        return found[1:]
