@@ -99,8 +99,8 @@ class Clip:
         distances: Frames between each frame and the first, int64 of shape (T,); the first is 0.
         names: One name a frame, for files and messages.
         motion: Backward motion, float32 of shape (T, 2, H, W), in pixels, from each frame to the
-            first or to the one before it, as a method needs it; zero for the first. None if no
-            motion is needed.
+            first or to the one before it, as a method needs it; zero for the first. That of frames
+            after the labelled one leads to it instead of the first. None if none is needed.
         valid: False where motion was filled in, bool of shape (T, H, W).
 
     Raises:

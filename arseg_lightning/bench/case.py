@@ -6,7 +6,6 @@ import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import signature
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +14,7 @@ import torch
 from arseg_lightning import models
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.inference import Compile, Precision
-from arseg_lightning.messages import nearest
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory, VideoMethod
-from arseg_lightning.methods.per_frame import check_resolution_ratio
 from arseg_lightning.models import Segmentor
 from arseg_lightning.ranges import check_range
 from arseg_lightning.streaming.load import recorded_run
@@ -39,8 +36,6 @@ class BenchSettings:
 
     Args:
         keyframe_interval: L, for methods with a clock; their own by default.
-        resolution_ratios: Scales s that the method is built with, one variant each; its own
-            alone if empty.
         num_classes: Number of classes.
         precisions: In what the optimised variants compute, one variant each.
         backends: Who runs them. ONNX Runtime computes in float32 on a CPU.
@@ -53,7 +48,6 @@ class BenchSettings:
     """
 
     keyframe_interval: int | None = None
-    resolution_ratios: tuple[float, ...] = ()
     num_classes: int = 11
     precisions: tuple[Precision, ...] = ("float32",)
     backends: tuple[Backend, ...] = ("torch",)
@@ -69,11 +63,6 @@ class BenchSettings:
                 f"is at least 2, got {self.keyframe_interval}"
             )
         check_range(1, repeats=self.repeats, num_classes=self.num_classes)
-        for ratio in self.resolution_ratios:
-            check_resolution_ratio(ratio)
-        for name in ("resolution_ratios", "precisions", "backends"):
-            # What is asked for twice is measured once.
-            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +129,17 @@ class BenchCase:
         """Build what is compared.
 
         Args:
-            settings: Number of classes, keyframe interval and resolution ratios.
+            settings: Number of classes and keyframe interval.
             method: Builds the method around a network; an experiment has its own.
 
         Raises:
             FileNotFoundError: If an experiment names weights that are not there.
-            ValueError: If there is no such network or experiment, or no such ratio or interval
-                can be chosen.
+            ValueError: If there is no such network or experiment, or it has no such interval.
         """
         torch.manual_seed(0)  # the clocks of adaptive methods see what random weights say
         path = Path(self.name)
         if not path.exists():
             compared = self._around_network(method, settings)
-        elif settings.resolution_ratios:
-            raise ValueError(f"{self.name} has its own resolution ratio; leave out --ratio")
         else:
             checkpoint = own_checkpoint(path) if path.is_dir() else None
             experiment = Experiment([recorded_run(path)], weights=True, checkpoint=checkpoint)
@@ -181,11 +167,9 @@ class BenchCase:
         try:
             kind = getattr(importlib.import_module(module) if module else models, name)
         except (ImportError, AttributeError) as error:
-            near = nearest(self.name, models.__all__)
             raise ValueError(
-                f"no network {self.name!r} ({error}){f'; nearest: {near[0]}' if near else ''}; "
-                f"name one of arseg_lightning.models, such as BiSeNet18, the dotted path of your "
-                f"own, or a run's folder that is there"
+                f"no network {self.name!r} ({error}); name one of arseg_lightning.models, such as "
+                f"BiSeNet18, the dotted path of your own, or a run's folder that is there"
             ) from error
         if not (isinstance(kind, type) and issubclass(kind, Segmentor)):
             raise ValueError(f"{self.name} is no Segmentor; see docs/own_network.md")
@@ -195,20 +179,8 @@ class BenchCase:
         self, make: Callable[..., VideoMethod], settings: BenchSettings
     ) -> MethodSet:
         """The method around the network, with random weights, and its baselines."""
-        network, num_classes = self.network(), settings.num_classes
-        ratios = settings.resolution_ratios
-        built = [make(num_classes, network)]
-        kind = type(built[0])
-        if ratios and "resolution_ratio" not in signature(kind).parameters:
-            raise ValueError(
-                f"{kind.__name__} takes no resolution_ratio, got "
-                f"{', '.join(map(str, ratios))}; leave out --ratio"
-            )
-        if ratios:
-            built = [make(num_classes, network, resolution_ratio=ratio) for ratio in ratios]
-        baselines: dict[str, VideoMethod] = {}
-        for method in built:
-            baselines = method.baselines() | baselines
+        num_classes = settings.num_classes
+        method = make(num_classes, self.network())
         names = tuple(f"class {k}" for k in range(num_classes))
         classes = ClassSet("numbered", names, tuple((k, k, k) for k in range(num_classes)))
-        return MethodSet(baselines, {each.name: each for each in built}, classes)
+        return MethodSet(method.baselines(), {method.name: method}, classes)

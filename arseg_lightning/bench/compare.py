@@ -80,7 +80,13 @@ class Compared:
             reference: The reference's labels, (H, W); None if it is the reference.
         """
         self._waiting.append((clip.frames[0], motion, block, reference))
-        results = self.evaluation.add(clip)
+        return self._counted(self.evaluation.add(clip))
+
+    def end(self) -> None:
+        """Count the frames that still wait for later ones."""
+        self._counted(self.evaluation.end())
+
+    def _counted(self, results: list[StreamResult]) -> list[StreamResult]:
         for result in results:
             self._count(result, *self._waiting.popleft())
         return results
@@ -98,7 +104,7 @@ class Compared:
         self.agreement += confusion_matrix(own, truth, self.num_classes)
         self.flicker.add(result.labels, motion)
         if result.roles in self._warm:  # a role's first frame takes longer, once
-            self.latencies_ms.append(result.latency_ms)
+            self.latencies_ms.append(result.busy_ms)
         self._warm.add(result.roles)
         if frame.label is not None:
             confusion = confusion_matrix(own, torch.from_numpy(frame.label), self.num_classes)
@@ -168,6 +174,11 @@ def compare_methods(
     track: MotionTrack | None = None
     for method in methods.values():
         method.to(device).eval()
+    if (first := next(iter(methods.values()))).lookahead:
+        raise ValueError(
+            f"{first.name} waits for later frames, and the others are compared with its labels as "
+            f"they come; put a method first that does not, such as PerFrame"
+        )
     for frame in frames:
         size = frame.streamed.frame.size
         if not found:
@@ -184,6 +195,8 @@ def compare_methods(
         done()
     if not found:
         raise ValueError("there are no frames on which methods could be compared")
+    for each in found:
+        each.end()
     return [each.record(found[0]) for each in found]
 
 

@@ -23,12 +23,13 @@ class LabelledStreams:
 
     Args:
         data: The data of the experiment; what is missing is encoded and cached.
+        lookahead: Frames after the last label, for methods that wait for some.
 
     Raises:
         ValueError: If there are no test data, they are no videos, or no label can count.
     """
 
-    def __init__(self, data: ClipDataModule) -> None:
+    def __init__(self, data: ClipDataModule, lookahead: int = 0) -> None:
         videos = data.videos("test")
         prepare_missing(data.store, videos, available_cores() if data.num_workers else 1)
         reader = ClipReader(videos, data.store)
@@ -37,7 +38,7 @@ class LabelledStreams:
             reader,
             data.keyframe_interval,
             "every_start" if self.every_distance else "stream",
-            EvaluationNeeds(every_frame=True, whole_streams=True),
+            EvaluationNeeds(every_frame=True, lookahead=lookahead, whole_streams=True),
         )
         self._pieces = EvaluationClips(reader, clips, data.normalise)
         self._num_frames = sum(len(clip.shown) for clip in clips)

@@ -15,12 +15,11 @@ import torch
 
 from arseg_lightning.accelerator import choose_device, device_name
 from arseg_lightning.bench.case import BenchCase, BenchSettings, MethodSet
-from arseg_lightning.bench.memory import PeakMemory
 from arseg_lightning.bench.variants import Variant, variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory, Stream, StreamResult
 from arseg_lightning.metrics import Accuracy
-from arseg_lightning.models.timing import SectionClock
+from arseg_lightning.models.timing import timed_sections
 from arseg_lightning.provenance import Provenance, machine
 from arseg_lightning.report.result import (
     FrameTimes,
@@ -87,7 +86,7 @@ def _measure(
     compared = case.build(settings, method)
     runners = [_Runner(each, compared) for each in variants(compared, case.size, settings)]
     progress(f"{name}: making the clip")
-    length = max(_LEAST_FRAMES, *(runner.num_frames for runner in runners))
+    length = max(_LEAST_FRAMES, *(runner.num_frames + runner.lookahead for runner in runners))
     frames, decode_ms = _clip(case.size, length)
     for runner in runners:
         progress(f"{name}: warming up {runner.title}")
@@ -124,6 +123,7 @@ class _Runner:
         if not variant.cycle.repeats:
             self.num_start, length = 0, _FREE
         self.num_frames = self.num_start + length
+        self.lookahead = variant.method.lookahead  # the end would make the last one a keyframe
         # One entry a frame: the roles of its steps, and its times.
         self.timed: list[dict[str, Any]] = []
         self.stages: list[dict[str, Any]] = []
@@ -132,32 +132,34 @@ class _Runner:
 
     def warm_up(self, frames: Sequence[SourceFrame]) -> None:
         """Run some frames, until every role has run, and see what memory that takes."""
-        memory = PeakMemory(self.stream.device)
+        device = self.stream.device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         waiting = {"+".join(roles) for roles in self.variant.cycle.cycle}
         for index, result in enumerate(self._run(frames)):
             waiting.discard(result.roles)
             if index + 1 >= _WARM_UP and not waiting:
                 break
-        self.peak_megabytes = memory.megabytes()
+        if device.type == "cuda":  # processors have no such count
+            self.peak_megabytes = torch.cuda.max_memory_allocated(device) / 1e6
 
     def round(self, frames: Sequence[SourceFrame]) -> None:
         """Run over the clip once."""
         for result in islice(self._run(frames), self.num_start, None):
-            timed = {"ms": result.latency_ms, "is_keyframe": result.is_keyframe}
+            timed = {"ms": result.busy_ms, "is_keyframe": result.is_keyframe}
             self.timed.append({"roles": result.roles} | timed)
             for step in result.executed:
                 self.executed[step.role] += step.share
 
     def time_stages(self, frames: Sequence[SourceFrame]) -> None:
         """Run over the clip once more, and record the stages of each role's time."""
-        clock = SectionClock(self.stream.device)
-        with clock.running():
+        with timed_sections(self.stream.device) as seconds:
             for result in self._run(frames):
-                inner = {name: 1e3 * s for name, s in clock.seconds.items() if name != "network"}
+                inner = {name: 1e3 * each for name, each in seconds.items()}
                 outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
                 # Sections inside the network's time are shown by themselves.
                 outer["network"] = result.stages["network"] - sum(inner.values())
-                clock.seconds.clear()
+                seconds.clear()
                 self.stages.append({"roles": result.roles} | outer | inner)
 
     def result(self, decode_ms: float) -> MethodResult:
@@ -204,7 +206,8 @@ class _Runner:
 
     def _run(self, frames: Sequence[SourceFrame]) -> Iterator[StreamResult]:
         self.stream.reset()
-        return map(self.stream.push, frames[: self.num_frames])
+        results = self.stream.run(frames[: self.num_frames + self.lookahead])
+        return islice(results, self.num_frames)
 
 
 def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[SourceFrame], float]:

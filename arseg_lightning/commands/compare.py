@@ -129,7 +129,7 @@ def _frames(
         assert data is not None
         if motion != "auto":
             raise ValueError(f"--motion {motion} is for --video; test data have --data.motion")
-        yield LabelledStreams(data)
+        yield LabelledStreams(data, max(each.lookahead for each in compared.methods.values()))
         return
     unused = motion == "auto" and not any(each.uses_motion for each in compared.methods.values())
     with open_live(video, motion=None if unused else motion) as live:

@@ -69,9 +69,8 @@ def export(
 def _lines(contract: Contract, folder: Path) -> Iterator[str]:
     for role, graph in contract.graphs.items():
         path = folder / graph.file
-        inputs = ", ".join(each.name for each in graph.inputs)
-        outputs = ", ".join(each.name for each in graph.outputs)
-        yield f"{role}: {path} ({path.stat().st_size / 1e6:.1f} MB), {inputs} -> {outputs}"
+        tensors = f"{', '.join(graph.inputs)} -> {', '.join(graph.outputs)}"
+        yield f"{role}: {path} ({path.stat().st_size / 1e6:.1f} MB), {tensors}"
         if (check := graph.agreement) is not None:
             yield (
                 f"  {check.equal_labels:.4%} of the labels equal, scores within "

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from arseg_lightning.datasets.data_files import Gap
+from arseg_lightning.datasets.data_files import named
 from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels
 from arseg_lightning.datasets.labels import image_size, read_label
-from arseg_lightning.datasets.layout import Layout, PreparedClip, PreparedLayout
-from arseg_lightning.types import ClassSet
+from arseg_lightning.datasets.layout import Inventory, Layout, PreparedClip, PreparedLayout
+from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.probe import motion_obstacle, probe
 
-__all__ = ["DataCheck", "SplitCheck", "check_data", "check_split"]
+__all__ = ["SplitCheck", "check_split"]
 
 _MOST_SAMPLED = 5  # enough to notice a wrong class set, and quick
-
-_Size = tuple[int, int]
-# Names of labelled frames, and functions that read the size of each and its label.
-_Frames = Sequence[tuple[str, Callable[[], tuple[_Size, Pixels]]]]
 
 
 @dataclass(slots=True)
@@ -31,67 +26,13 @@ class SplitCheck:
     """What one split holds."""
 
     name: str
-    layout: str  # its class
-    keyframe_interval: int  # L of the paper's protocol
-    num_videos: int = 0  # complete labelled videos
-    num_labelled: int = 0  # labelled frames in them
-    num_with_past: int = 0  # labelled frames that have a frame before them
-    num_with_whole_past: int = 0  # labelled frames that have L-1 frames before them
-    motion: str | None = None  # as in LabelledVideo, or "prepared files"; None without videos
-    sizes: tuple[_Size, ...] = ()  # heights and widths of the sampled frames
-    fps: tuple[float, ...] = ()  # frame rates that occur, ascending
-    num_sampled: int = 0  # labels that were read
-    void_share: float | None = None  # share of their pixels that is left out
-    absent: tuple[str, ...] = ()  # classes of which they hold no pixel
-    empty: tuple[str, ...] = ()  # names of those in which no pixel counts
-    gaps: tuple[Gap, ...] = ()  # files that are missing
-    unused: tuple[Path, ...] = ()  # labels that belong to no frame
-    problems: tuple[str, ...] = ()  # what else would stop a run, with the remedy
-    notes: tuple[str, ...] = ()  # what is worth knowing
+    summary: str  # in one line
+    lines: list[str] = field(default_factory=list)  # missing: …, wrong: …, unused: …, note: …
+    uses: list[str] = field(default_factory=list)  # nothing while a file is missing or wrong
 
-    @property
-    def uses(self) -> tuple[str, ...]:
-        """What it is good for as it is; nothing while a file is missing or wrong."""
-        if self.gaps or self.problems or not self.num_labelled:
-            return ()
-        trained = self.motion != "prepared files"
-        protocol = (
-            f"the paper's protocol (every distance at L={self.keyframe_interval}, on "
-            f"{self.num_with_whole_past} frames)"
-        )
-        uses = {
-            "phase 1": trained,
-            f"phase 2 from {self.motion}": trained and self.num_with_past > 0,
-            protocol: self.motion != "camera paths" and self.num_with_whole_past > 0,
-        }
-        return tuple(use for use, possible in uses.items() if possible)
-
-
-@dataclass(frozen=True, slots=True)
-class DataCheck:
-    """What the splits of some data hold."""
-
-    source: str  # where the data are, or the configuration that names them
-    splits: tuple[SplitCheck, ...]
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether any split is good for anything."""
-        return any(split.uses for split in self.splits)
-
-
-def check_data(
-    source: str,
-    layouts: Mapping[str, Layout | PreparedLayout],
-    keyframe_interval: int = 12,
-    every_label: bool = False,
-) -> DataCheck:
-    """Check several splits, as :func:`check_split` does, under the name of their source."""
-    checks = (
-        check_split(name, layout, keyframe_interval, every_label)
-        for name, layout in layouts.items()
-    )
-    return DataCheck(source, tuple(checks))
+    def add(self, kind: str, messages: Sequence[str]) -> None:
+        """Add each message once, in lines that begin with their kind."""
+        self.lines += [f"{kind}: {message}" for message in dict.fromkeys(messages)]
 
 
 def check_split(
@@ -102,102 +43,131 @@ def check_split(
 ) -> SplitCheck:
     """Check a split: all names, the headers of videos, and labels; no video is decoded.
 
-    Labels are read evenly spread; all of them with ``every_label``, or if nothing counts in those
-    few, which may be chance.
+    A few labels, evenly spread, are read with their images, or all with ``every_label``.
     """
-    check = SplitCheck(name, type(layout).__name__, keyframe_interval)
-    frames: _Frames
+    check = SplitCheck(name, f"{type(layout).__name__}, no complete sequence")
     try:
         if isinstance(layout, PreparedLayout):
             clips = [clip for clip in layout.clips(keyframe_interval) if clip.distance == 0]
-            frames = [(c.label.stem, partial(_read_clip, c, layout.classes)) for c in clips]
-            check.num_videos = check.num_with_whole_past = len(clips)
-            check.motion = "prepared files"
+            readers = [_reader_of_clip(clip, layout.classes) for clip in clips]
+            what = "prepared files"
+            pasts = [keyframe_interval - 1] * len(clips)
         else:
             inventory = layout.inventory()
-            check.gaps, check.unused = tuple(inventory.gaps), tuple(inventory.unused)
-            labelled = [(video, index) for video in inventory.videos for index in video.labelled]
-            frames = [(f"{v.name}/{i:06d}", partial(_read_frame, v, i)) for v, i in labelled]
-            check.num_with_past = sum(index >= 1 for _, index in labelled)
-            check.num_with_whole_past = sum(i >= keyframe_interval - 1 for _, i in labelled)
-            _check_videos(inventory.videos, check)
-        check.num_labelled = len(frames)
-        _check_labels(frames, layout.classes, every_label, check)
-    except FileNotFoundError as error:
-        gap = Gap("file", check.layout, str(error))
-        return SplitCheck(name, check.layout, keyframe_interval, gaps=(gap,))
+            videos = inventory.videos
+            _check_names(inventory, check)
+            readers = [_reader(video, index) for video in videos for index in video.labelled]
+            rates = ", ".join(sorted({f"{video.fps:g}" for video in videos}))
+            what = f"{videos[0].motion_origin} at {rates} fps" if videos else ""
+            pasts = [index for video in videos for index in video.labelled]
+            _check_recordings(videos, check)
+        if readers:
+            count = _count(len(readers), "labelled frame")
+            sizes = _check_labels(readers, layout.classes, every_label, check)
+            check.summary = f"{type(layout).__name__}, {count} of {sizes}, {what}"
     except (OSError, ValueError) as error:
-        return SplitCheck(name, check.layout, keyframe_interval, problems=(str(error),))
+        kind = "missing" if isinstance(error, FileNotFoundError) else "wrong"
+        check.add(kind, [str(error)])
+        return check
+    if not any(line.startswith(("missing", "wrong")) for line in check.lines):
+        check.uses = _uses(what, pasts, keyframe_interval)
     return check
 
 
-def _read_frame(video: LabelledVideo, index: int) -> tuple[_Size, Pixels]:
-    size = video.check_size(index)
-    return size, video.label(index, size)
+def _uses(what: str, pasts: Sequence[int], keyframe_interval: int) -> list[str]:
+    """What labelled frames with so many frames before them are good for."""
+    whole = sum(past >= keyframe_interval - 1 for past in pasts)
+    trained = what != "prepared files"
+    uses = {
+        "phase 1": bool(pasts) and trained,
+        f"phase 2 from {what.split(' at ')[0]}": max(pasts, default=0) > 0 and trained,
+        f"the paper's protocol (every distance at L={keyframe_interval}, on {whole} frames)": (
+            whole > 0 and not what.startswith("camera paths")
+        ),
+    }
+    return [use for use, is_possible in uses.items() if is_possible]
 
 
-def _read_clip(clip: PreparedClip, classes: ClassSet) -> tuple[_Size, Pixels]:
-    size = image_size(clip.images[-1])
-    return size, read_label(clip.label, classes, size)
+_Reader = Callable[[], tuple[tuple[int, int], Pixels]]  # of a frame's size and its label
 
 
-def _check_videos(videos: Sequence[LabelledVideo], check: SplitCheck) -> None:
-    """Read the headers of all recordings, and compare them with the last label of each."""
-    check.num_videos = len(videos)
-    check.motion = videos[0].motion_origin if videos else None
-    check.fps = tuple(sorted({video.fps for video in videos}))
-    # Many excerpts share a recording: its last label decides whether it is long enough.
-    last: dict[Path, tuple[int, Path, bool]] = {}
+def _reader(video: LabelledVideo, index: int) -> _Reader:
+    return lambda: (size := video.check_size(index), video.label(index, size))
+
+
+def _reader_of_clip(clip: PreparedClip, classes: ClassSet) -> _Reader:
+    return lambda: (size := image_size(clip.images[-1]), read_label(clip.label, classes, size))
+
+
+def _check_names(inventory: Inventory, check: SplitCheck) -> None:
+    if inventory.gaps:
+        if len(inventory.gaps) > 1:
+            names = named(gap.name for gap in inventory.gaps)
+            check.add("missing", [f"{len(inventory.gaps)} files: {names}"])
+        check.add("missing", [inventory.gaps[0].message])
+    if inventory.unused:
+        names = named(path.name for path in inventory.unused)
+        check.add("unused", [f"{_count(len(inventory.unused), 'label')} without a frame: {names}"])
+
+
+def _check_recordings(videos: Sequence[LabelledVideo], check: SplitCheck) -> None:
+    """Read the headers of all recordings: are they long enough, and have they motion?"""
+    last: dict[Path, int] = {}  # the last labelled frame of each; many excerpts share one
     for video in videos:
-        if video.recording is not None and video.labelled:
-            index = video.labelled[-1]
-            new = (video.start + index, video.label_paths[index], video.video is not None)
-            last[video.recording] = max(new, last.get(video.recording, new))
-    for path, (frame, label, is_used_itself) in last.items():
-        try:
-            info = probe(path)
-        except (OSError, ValueError) as error:
-            check.problems += (str(error),)
-            continue
+        if video.recording is not None:
+            frame = video.start + max(video.labelled, default=0)
+            last[video.recording] = max(frame, last.get(video.recording, 0))
+    for path, frame in last.items():
+        info = probe(path)
         if info.num_frames is not None and frame >= info.num_frames:
-            check.problems += (
-                f"{label} belongs to frame {frame} of {path}, which has {info.num_frames} frames, "
-                f"counted from 0; the label's number is wrong, or the video is cut short",
+            check.add(
+                "wrong",
+                [
+                    f"a label belongs to frame {frame} of {path}, which has {info.num_frames} "
+                    f"frames, counted from 0; its number is wrong, or the video is cut short"
+                ],
             )
         obstacle = motion_obstacle(info.codec, info.orientation)
-        if is_used_itself and obstacle:
-            check.notes += (f"{path.name} {obstacle}: set data.motion: reencode",)
+        if obstacle and any(video.video == path for video in videos):
+            check.add("note", [f"{path.name} {obstacle}: set data.motion: reencode"])
 
 
-def _check_labels(frames: _Frames, classes: ClassSet, every: bool, check: SplitCheck) -> None:
-    """Read labels: a few, evenly spread, as files next to one another look alike; or all."""
-    count = len(frames) if every else min(_MOST_SAMPLED, len(frames))
-    chosen = [frames[index * len(frames) // count] for index in range(count)]
+def _check_labels(
+    readers: Sequence[_Reader], classes: ClassSet, every: bool, check: SplitCheck
+) -> str:
+    """Read labels and name the sizes of their frames; files next to one another look alike."""
+    count = len(readers) if every else min(_MOST_SAMPLED, len(readers))
     pixels = np.zeros(256, np.int64)  # of each class index, and of 255
-    sizes, problems, empty, num_read = set(), dict[str, None](), [], 0
-    for name, read in tqdm(chosen, desc="reading labels", delay=2.0, leave=False):
+    sizes, problems = set(), []
+    chosen = [readers[index * len(readers) // count] for index in range(count)]
+    for read in tqdm(chosen, desc="reading labels", delay=2.0, leave=False):
         try:
             size, label = read()
         except (OSError, ValueError) as error:
-            problems[str(error)] = None  # once, also if several labels share it
+            problems.append(str(error))
             continue
-        counts = np.bincount(label.ravel(), minlength=256)
-        if not counts[: classes.num_classes].any():
-            empty.append(name)
-        pixels += counts
+        pixels += np.bincount(label.ravel(), minlength=256)
         sizes.add(size)
-        num_read += 1
-    if 0 < num_read == len(empty):
-        if num_read < len(frames) and not every:
-            _check_labels(frames, classes, True, check)
-            return
-        left_out = ", ".join(map(str, (classes.ignore_index, *classes.void_values)))
-        problems[
-            f"no pixel of {num_read} labels counts: all is left out ({left_out}); store the "
-            f"index of its class in each pixel, or use the class set of these labels"
-        ] = None
-    check.problems += tuple(problems)
-    check.num_sampled, check.sizes, check.empty = num_read, tuple(sorted(sizes)), tuple(empty)
-    if num_read:
-        check.void_share = float(pixels[classes.ignore_index] / pixels.sum())
-        check.absent = tuple(n for n, num in zip(classes.names, pixels, strict=False) if not num)
+    if not problems and count < len(readers) and not pixels[: classes.num_classes].any():
+        return _check_labels(readers, classes, True, check)  # those few may be so by chance
+    check.add("wrong", problems)
+    absent = [name for name, num in zip(classes.names, pixels, strict=False) if not num]
+    if absent and not problems:
+        read = _count(count, "label")
+        if count < len(readers):
+            read = f"{count} of {len(readers)} labels (--all: of all)"
+        rest = pixels[classes.ignore_index] / max(pixels.sum(), 1)
+        check.add("absent", [f"no pixel of {', '.join(absent)} in {read}; {rest:.0%} is left out"])
+        if rest == 1:
+            check.add(
+                "wrong",
+                [
+                    "no pixel counts; store the index of its class in each pixel, or use the class "
+                    "set of these labels, which names their values: {0: background, 255: ship}"
+                ],
+            )
+    return ", ".join(size_text(size) for size in sorted(sizes))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

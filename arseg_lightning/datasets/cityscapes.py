@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.data_files import (
     IMAGE_SUFFIXES,
-    Gap,
-    LabelFiles,
+    match_labels,
     one_per_name,
     present,
 )
 from arseg_lightning.datasets.folder import CameraPath
 from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideo
-from arseg_lightning.datasets.layout import Inventory, Layout
-from arseg_lightning.ranges import check_words
+from arseg_lightning.datasets.layout import Gap, Inventory, Layout
+from arseg_lightning.ranges import check_range, check_words
 
 __all__ = ["Cityscapes"]
 
@@ -54,16 +54,12 @@ class Cityscapes(Layout):
         split: ``train`` or ``val``; labels of the test split are not published.
         frames: ``video`` takes the labelled frame with its neighbours; ``stills`` makes a clip
             from the labelled frame by a camera path, and needs leftImg8bit only.
-        past: Frames before the labelled one that belong to the clip; at least L-1.
-        future: Frames after it; of use only if ``labels`` has labels of them.
-        labels: Folder of label ids to take instead of gtFine's, for any of the frames, each named
-            as its frame: ``labels/train/aachen/aachen_000000_000000_leftImg8bit.png``; looked up
-            in ``root`` unless the path is absolute.
+        past: Frames before the labelled one that belong to the clip; at least L-1, at most 19.
+        future: Frames after it, at most 10; for methods that look ahead.
+        labels: Folder, within ``root`` unless absolute, of label ids to take instead of gtFine's:
+            for any frame, ``labels/train/aachen/aachen_000000_000000_leftImg8bit.png``.
         camera: How stills become clips.
 
-    Raises:
-        ValueError: If past or future reach beyond the snippet.
-        FileNotFoundError: If labels or frames are missing.
     """
 
     def __init__(
@@ -76,17 +72,14 @@ class Cityscapes(Layout):
         labels: Path | None = None,
         camera: CameraPath = CameraPath(),  # noqa: B008
     ) -> None:
-        if not (0 <= past <= _LONGEST_PAST and 0 <= future <= _LONGEST_FUTURE):
-            raise ValueError(
-                f"past={past} and future={future} do not fit: a snippet of Cityscapes has "
-                f"{_LONGEST_PAST} frames before the labelled one and {_LONGEST_FUTURE} after it"
-            )
+        check_range(0, _LONGEST_PAST, past=past)  # as many as a snippet has
+        check_range(0, _LONGEST_FUTURE, future=future)
         check_words(split=(split, Split), frames=(frames, Frames))
         self.root = Path(root)
         self.split = split
         self.classes = class_set("cityscapes19")
         self.frames = frames
-        self.past, self.future = past, future
+        self.past, self.future = (past, future) if frames == "video" else (0, 0)
         self.labels = labels and self.root / labels
         self.camera = camera
 
@@ -123,29 +116,26 @@ class Cityscapes(Layout):
         paths = sorted(present(images_folder, "images")) if images_folder.is_dir() else []
         paths = one_per_name([path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES])
         images = {path.stem: path for path in paths}
-        other_folder = self.labels and self.labels / self.split / folder.name
-        other_labels = None
-        if other_folder is not None and other_folder.is_dir():
-            other_labels = LabelFiles(other_folder, paths)
+        others: Mapping[Path, Path] | None = None
+        if self.labels is not None:
+            others, _ = match_labels(self.labels / self.split / folder.name, paths)
         remedy = f"is missing in {images_folder}; {_REMEDIES[package]} (see data/README.md)"
-        for label in sorted(present(folder, "labels")):
-            if not label.name.endswith(_LABEL_ENDING):
-                continue
+        for label in sorted(folder.glob(f"*{_LABEL_ENDING}")):
             name = label.name.removesuffix(_LABEL_ENDING)
             frames = self._frames_around(name, label)
-            gaps = [Gap("frame", each, f"{each} {remedy}") for each in frames if each not in images]
-            labels = {frames.index(f"{name}{_IMAGE_ENDING}"): label}
-            if self.labels is not None:
-                wanted = [images.get(each, Path(each)) for each in frames]
-                labels, unfit = other_labels.of_any(wanted) if other_labels else ({}, [])
-                if not labels and not unfit:
-                    missing = f"{name}{_IMAGE_ENDING}.png"
-                    message = (
-                        f"{missing} and the labels of its neighbours are missing in {self.labels}; "
-                        f"add one of them, or leave out the argument labels, which takes gtFine's"
-                    )
-                    unfit = [Gap("label", missing, message)]
-                gaps += unfit
+            labelled = frames[self.past]
+            gaps = [Gap(each, f"{each} {remedy}") for each in frames if each not in images]
+            labels = {self.past: label}
+            if others is not None:
+                found_labels = {i: others.get(images.get(f, label)) for i, f in enumerate(frames)}
+                labels = {index: path for index, path in found_labels.items() if path is not None}
+            if not labels:
+                message = (
+                    f"{labelled}.png and the labels of its neighbours are missing in "
+                    f"{self.labels}; add one of them, or leave out the argument labels, which "
+                    f"takes gtFine's"
+                )
+                gaps.append(Gap(f"{labelled}.png", message))
             found.gaps += gaps
             if not gaps:
                 found.videos.append(self._clip(name, [images[each] for each in frames], labels))
@@ -154,11 +144,10 @@ class Cityscapes(Layout):
         """Names of the labelled frame and, in a video, of its neighbours, in order of time."""
         if not re.fullmatch(r".+_\d+", name):
             raise ValueError(f"{label} should be named CITY_SEQUENCE_FRAME{_LABEL_ENDING}")
-        past, future = (self.past, self.future) if self.frames == "video" else (0, 0)
         prefix, number = name.rsplit("_", 1)
         return [
             f"{prefix}_{int(number) + offset:0{len(number)}d}{_IMAGE_ENDING}"
-            for offset in range(-past, future + 1)
+            for offset in range(-self.past, self.future + 1)
         ]
 
     def _clip(self, name: str, images: list[Path], labels: dict[int, Path]) -> LabelledVideo:

@@ -3,137 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from arseg_lightning.files import natural_key
 
-__all__ = ["IMAGE_SUFFIXES", "LABEL_SUFFIX", "VIDEO_SUFFIXES", "Gap", "LabelFiles", "files"]
-__all__ += ["frame_number", "named", "one_per_name", "other_format", "present"]
+__all__ = ["IMAGE_SUFFIXES", "LABEL_SUFFIX", "VIDEO_SUFFIXES", "files", "frame_number"]
+__all__ += ["match_labels", "named", "one_per_name", "present"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h264", ".264")
 LABEL_SUFFIX = ".png"
-_LOSSY = (".jpg", ".jpeg", ".webp")
-_SEPARATORS = "_-. "
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A file that is missing."""
+def match_labels(folder: Path, images: Iterable[Path]) -> tuple[Mapping[Path, Path], list[Path]]:
+    """Labels by image, and the files that belong to no image, by name.
 
-    what: str  # label, image, recording or frame
-    name: str
-    message: str  # what is wrong, and the remedy
-
-
-class LabelFiles:
-    """The labels of the images of a folder: NAME.jpg goes with NAME.png or NAME_L.png.
-
-    Layouts and ``check-data`` both ask here what has a label.
-
-    Args:
-        folder: The label folder; it is listed once.
-        images: All images that labels may belong to.
+    NAME.jpg goes with NAME.png or NAME_L.png: no other format is sure to keep classes.
 
     Raises:
         FileNotFoundError: If there is no such folder.
+        ValueError: If an image has two.
     """
-
-    def __init__(self, folder: Path, images: Iterable[Path]) -> None:
-        self.folder = folder
-        self._owners = {name for image in images for name in _label_names(image)}
-        self._labels: dict[str, list[Path]] = defaultdict(list)
-        self._others: list[Path] = []
-        for path in present(folder, "labels"):
-            is_label = path.suffix.lower() == LABEL_SUFFIX and path.stem in self._owners
-            (self._labels[path.stem] if is_label else self._others).append(path)
-
-    def of(self, image: Path) -> Path | None:
-        """The label of an image, if it has one.
-
-        Raises:
-            ValueError: If it has several.
-        """
-        found = [path for name in _label_names(image) for path in self._labels.get(name, ())]
-        if len(found) > 1:
+    images = list(images)
+    owners = {f"{image.stem}_L": image for image in images}
+    owners |= {image.stem: image for image in images}
+    labels, unused = dict[Path, Path](), list[Path]()
+    for path in sorted(present(folder, "labels")):
+        image = owners.get(path.stem) if path.suffix.lower() == LABEL_SUFFIX else None
+        if image is None:
+            unused.append(path)
+        elif image in labels:
             raise ValueError(
-                f"{image} has the labels {found[0].name} and {found[1].name} in {self.folder}; "
+                f"{image} has the labels {labels[image].name} and {path.name} in {folder}; "
                 f"take one of them away"
             )
-        return found[0] if found else None
-
-    def of_any(self, images: Iterable[Path]) -> tuple[dict[int, Path], list[Gap]]:
-        """Labels by index of images that need none; files that only seem meant as one are gaps."""
-        labels, gaps = {}, []
-        for index, image in enumerate(images):
-            label = self.of(image)
-            if label is not None:
-                labels[index] = label
-            elif image.stem.casefold() in self._similar:
-                gaps.append(self.gap(image))
-        return labels, gaps
-
-    def gap(self, image: Path) -> Gap:
-        """Say that an image has no label, and why, if a file seems to be meant for it."""
-        meant = self._similar.get(image.stem.casefold())
-        name = f"{image.stem}{LABEL_SUFFIX}"
-        if meant is None:
-            why = (
-                f"neither {name} nor {image.stem}_L{LABEL_SUFFIX} is in {self.folder}; add it or "
-                f"take the image away"
-            )
         else:
-            why = other_format(meant) or (
-                f"{meant} is there, which belongs to no image; rename it {name}"
-            )
-        return Gap("label", name, f"{image} has no label: {why}")
-
-    @property
-    def unused(self) -> list[Path]:
-        """Files that belong to none of the images, by name."""
-        return sorted(path for path in self._others if path.stem not in self._owners)
-
-    @cached_property
-    def _similar(self) -> dict[str, Path]:
-        """A file without an image by each name that it begins with: NAME_mask, NAME_labelIds.
-
-        It seems to be meant as the label of that name: another format, case, or ending.
-        """
-        found: dict[str, Path] = {}
-        for path in sorted(self._others, key=lambda path: (len(path.name), path.name)):
-            stem = path.stem.casefold()
-            ends = [index for index, mark in enumerate(stem) if mark in _SEPARATORS]
-            # A number after the name counts frames: it is another image's.
-            names = [stem[:end] for end in ends if not stem[end + 1 :].isdigit()]
-            for name in (stem, *names):
-                found.setdefault(name, path)
-        return found
-
-
-def _label_names(image: Path) -> tuple[str, str]:
-    return image.stem, f"{image.stem}_L"
-
-
-def other_format(path: Path) -> str | None:
-    """Say what is wrong with a label file of another format than PNG, and what to do."""
-    suffix = path.suffix.lower()
-    if suffix == LABEL_SUFFIX:
-        return None
-    if suffix in _LOSSY:
-        kind = "WebP" if suffix == ".webp" else "JPEG"
-        return (
-            f"{path} is a {kind}, and cannot be trusted with classes: lossy compression changes "
-            f"values at every border; export the labels as PNG from where they were made (a "
-            f"converted {kind} keeps the wrong values)"
-        )
-    return (
-        f"{path} is not read; labels are PNG files with a class in each pixel: save it as "
-        f"{path.stem}.png"
-    )
+            labels[image] = path
+    return labels, unused
 
 
 def files(folder: Path, suffixes: tuple[str, ...], what: str) -> list[Path]:

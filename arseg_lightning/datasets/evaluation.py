@@ -13,7 +13,7 @@ from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.datasets.layout import PreparedLayout
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.published_motion import read_published_motion
+from arseg_lightning.datasets.published import read_published_motion
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.types import Frame, Motion, size_text
 from arseg_lightning.video.chain import Chaining
@@ -40,20 +40,18 @@ class EvaluationFrame:
 
 
 class EvaluationClip:
-    """A piece of a stream: frames in order, with what turns them into a network's input.
-
-    Where a stream starts, its first frame restarts.
-    """
+    """A piece of a stream, whose first frame restarts: frames, and how networks take them in."""
 
     # No dataclass: Lightning would look through its fields for tensors to move.
-    __slots__ = ("chaining", "frames", "normalise")
-
     def __init__(
-        self, frames: list[EvaluationFrame], normalise: Normalisation, chaining: Chaining
+        self,
+        frames: list[EvaluationFrame],
+        normalise: Normalisation,
+        chaining: Chaining,
+        ends: bool = False,  # whether the stream ends with it
     ) -> None:
-        self.frames = frames
-        self.normalise = normalise
-        self.chaining: Chaining = chaining
+        self.frames, self.normalise, self.chaining = frames, normalise, chaining
+        self.ends = ends
 
 
 class EvaluationClips(Dataset[EvaluationClip]):
@@ -84,7 +82,8 @@ class EvaluationClips(Dataset[EvaluationClip]):
         for frame, image in zip(shown, images, strict=True):
             found.append(self._frame(clip, frame, before, image))
             before = frame
-        return EvaluationClip(found, self.normalise, self.reader.store.chaining)
+        ends = frame == clip.shown[-1]
+        return EvaluationClip(found, self.normalise, self.reader.store.chaining, ends)
 
     def _frame(
         self, clip: ClipSpec, frame: int, before: int | None, image: NDArray[np.uint8]
@@ -109,8 +108,6 @@ class EvaluationClips(Dataset[EvaluationClip]):
 
 class PreparedClips(Dataset[EvaluationClip]):
     """Pairs of a keyframe and a labelled frame from files that someone else prepared.
-
-    With chaining ``none``, no motion files are read, and motion is zero.
 
     Raises:
         ValueError: If a stream is asked for, a method has to see every frame, or the files of a

@@ -11,15 +11,13 @@ from arseg_lightning.datasets.data_files import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIX,
     VIDEO_SUFFIXES,
-    Gap,
-    LabelFiles,
     files,
     frame_number,
+    match_labels,
     one_per_name,
-    other_format,
 )
 from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideoFile
-from arseg_lightning.datasets.layout import Inventory, Layout
+from arseg_lightning.datasets.layout import Gap, Inventory, Layout
 from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
 from arseg_lightning.ranges import check_above, check_range, check_words
 from arseg_lightning.types import ClassSet
@@ -30,15 +28,10 @@ Part = Literal["all", "train", "val"]
 
 
 class VideoFolder(Layout):
-    """A folder of videos with masks.
-
-    ::
-
-        root/videos/NAME.mp4
-        root/labels/NAME/000123.png      the label of frame 123, counted from 0
+    """Videos with masks: root/videos/NAME.mp4 and root/labels/NAME/000123.png for frame 123.
 
     Args:
-        root: The folder.
+        root: The folder; frames are counted from 0.
         classes: Name of a class set, or path of a YAML file (see ``class_set``).
     """
 
@@ -56,20 +49,17 @@ class VideoFolder(Layout):
             try:
                 labels = self._labels(video)
             except FileNotFoundError as error:
-                found.gaps.append(Gap("label", f"{video.stem}/", str(error)))
-                continue
-            faults = {path: other_format(path) for path in labels.values()}
-            gaps = [Gap("label", path.name, fault) for path, fault in faults.items() if fault]
-            found.gaps += gaps
-            if not gaps:
-                clip = LabelledVideoFile(video.stem, video, labels, self.classes)
-                found.videos.append(clip)
+                found.gaps.append(Gap(f"{video.stem}/", str(error)))
+            else:
+                found.videos.append(
+                    LabelledVideoFile(video.stem, video, labels, self.classes),
+                )
         return found
 
     def _labels(self, video: Path) -> dict[int, Path]:
         """The label files of a video, by the index of their frame."""
         folder, numbered = self.root / "labels" / video.stem, dict[int, Path]()
-        for path in files(folder, (LABEL_SUFFIX, *IMAGE_SUFFIXES), f"labels of {video.name}"):
+        for path in files(folder, (LABEL_SUFFIX,), f"labels of {video.name}"):
             other = numbered.setdefault(frame_number(path), path)
             if other is not path:
                 raise ValueError(
@@ -80,15 +70,10 @@ class VideoFolder(Layout):
 
 
 class FrameFolder(Layout):
-    """Consecutive frames of one clip as image files, any of them labelled.
-
-    ::
-
-        root/images/NAME.jpg        in order of the numbers in their names
-        root/labels/NAME.png        or NAME_L.png
+    """Consecutive frames of one clip, root/images/NAME.jpg, any labelled by root/labels/NAME.png.
 
     Args:
-        root: The folder.
+        root: The folder; frames are in order of the numbers in their names.
         classes: Name of a class set, or path of a YAML file (see ``class_set``).
         fps: Frames a second, for the encoder.
     """
@@ -102,18 +87,16 @@ class FrameFolder(Layout):
     def inventory(self) -> Inventory:
         """Look for the frames and the labels that there are."""
         paths = one_per_name(files(self.root / "images", IMAGE_SUFFIXES, "frames"))
-        known = LabelFiles(self.root / "labels", paths)
-        labels, gaps = known.of_any(paths)
-        if gaps:
-            return Inventory(gaps=gaps, unused=known.unused)
+        labels, unused = match_labels(self.root / "labels", paths)
         if not labels:
             raise FileNotFoundError(
                 f"no label of a frame in {self.root / 'images'} was found in "
                 f"{self.root / 'labels'}; frame NAME.jpg goes with NAME.png or NAME_L.png"
             )
+        numbered = {index: labels[path] for index, path in enumerate(paths) if path in labels}
         name = f"{self.root.parent.name}_{self.root.name}"
-        clip = LabelledImages(name, paths, labels, self.classes, self.fps)
-        return Inventory([clip], unused=known.unused)
+        clip = LabelledImages(name, paths, numbered, self.classes, self.fps)
+        return Inventory([clip], unused=unused)
 
 
 @dataclass(frozen=True)
@@ -121,7 +104,8 @@ class CameraPath:
     """How stills become clips.
 
     Args:
-        num_frames: Length of a clip; at least the keyframe interval.
+        num_frames: Frames of a clip up to the still; at least the keyframe interval.
+        future: Frames after it, for methods that look ahead.
         seed: Decides the paths.
         fps: Frames a second, for the encoder.
     """
@@ -129,11 +113,11 @@ class CameraPath:
     num_frames: int = 12
     seed: int = 0
     fps: float = 15.0
+    future: int = 0
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
         check_range(1, num_frames=self.num_frames)
-        check_range(0, seed=self.seed)
+        check_range(0, seed=self.seed, future=self.future)
         check_above(0, fps=self.fps)
 
     def clip(
@@ -141,16 +125,13 @@ class CameraPath:
     ) -> LabelledStill:
         """Make the clip of a still; each number has another path."""
         seed = self.seed * 1_000_003 + number
-        return LabelledStill(name, image, label, classes, self.num_frames, seed, self.fps)
+        return LabelledStill(
+            *(name, image, label, classes), self.num_frames, seed, self.fps, self.future
+        )
 
 
 class StillFolder(Layout):
-    """Labelled stills without video: each becomes a clip by a smooth camera path.
-
-    ::
-
-        root/images/NAME.jpg
-        root/labels/NAME.png        or NAME_L.png
+    """Labelled stills, root/images/NAME.jpg and root/labels/NAME.png, made clips by a camera path.
 
     Args:
         root: The folder.
@@ -199,12 +180,16 @@ class StillFolder(Layout):
                 f"{self.root / self.images} holds {len(paths)} stills, and every tenth is for "
                 f"part={self.part}: there is none; add stills, or name other data"
             )
-        labels = LabelFiles(self.root / self.labels, paths)
-        stills, gaps = [], []
-        for index, path in chosen:
-            label = labels.of(path)
-            if label is None:
-                gaps.append(labels.gap(path))
-            else:
-                stills.append((index, path, label))
-        return stills, Inventory(gaps=gaps, unused=labels.unused)
+        folder = self.root / self.labels
+        labels, unused = match_labels(folder, paths)
+        gaps = [
+            Gap(
+                f"{path.stem}{LABEL_SUFFIX}",
+                f"{path} has no label: neither {path.stem}.png nor {path.stem}_L.png is in "
+                f"{folder}; add it or take the image away",
+            )
+            for _, path in chosen
+            if path not in labels
+        ]
+        stills = [(index, path, labels[path]) for index, path in chosen if path in labels]
+        return stills, Inventory(gaps=gaps, unused=unused)

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from arseg_lightning.datasets.labels import read_image, read_label
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.frame_reader import read_frames
-from arseg_lightning.video.images import image_size
 from arseg_lightning.video.probe import probe
 
-__all__ = ["LabelledExcerpt", "LabelledImages", "LabelledVideo", "LabelledVideoFile", "Pixels"]
-__all__ += ["file_stamps"]
+__all__ = ["LabelledImages", "LabelledVideo", "LabelledVideoFile", "Pixels", "file_stamps"]
 
 Pixels = NDArray[np.uint8]
+
+_READ_AT_ONCE = 16  # frames
 
 
 class LabelledVideo(ABC):
@@ -33,11 +33,12 @@ class LabelledVideo(ABC):
 
     name: str  # unique within its layout; part of file names and messages
     classes: ClassSet  # how the labels are read
+    length: int  # number of frames, of a video that is no file yet
     label_paths: Mapping[int, Path]  # label file of each labelled frame index
     fps: float = 25.0
     video: Path | None = None  # the video file, if it is one already; else it is encoded once
     recording: Path | None = None  # the video file that the frames are decoded from, if any
-    start: int  # index of the first frame in the recording
+    start: int = 0  # index of the first frame in the recording
 
     @property
     def labelled(self) -> tuple[int, ...]:
@@ -50,12 +51,13 @@ class LabelledVideo(ABC):
         """A text that changes whenever the frames do; encoded copies are filed under it."""
 
     @abstractmethod
-    def images(self) -> Iterator[Pixels]:
-        """Yield all frames in order, before any compression by us, (H, W, 3) RGB."""
-
-    @abstractmethod
     def read(self, indices: Iterable[int]) -> Pixels:
         """Read some frames, and no others, before any compression by us, (T, H, W, 3) RGB."""
+
+    def images(self) -> Iterator[Pixels]:
+        """Yield all frames in order, before any compression by us, (H, W, 3) RGB."""
+        for start in range(0, self.length, _READ_AT_ONCE):
+            yield from self.read(range(start, min(start + _READ_AT_ONCE, self.length)))
 
     def image(self, index: int) -> Pixels:
         """Read one frame before any compression by us, (H, W, 3) RGB."""
@@ -67,11 +69,7 @@ class LabelledVideo(ABC):
         return read_label(self.label_paths[index], self.classes, size)
 
     def check_size(self, index: int) -> tuple[int, int]:
-        """Height and width of a frame, by reading it; of a video, by its header.
-
-        Raises:
-            ValueError: If the frames of a clip differ in size.
-        """
+        """Height and width of a frame, by reading it; of a video, by its header."""
         if self.recording is not None:
             return probe(self.recording).size
         height, width, _ = self.image(index).shape
@@ -79,27 +77,39 @@ class LabelledVideo(ABC):
 
 
 class LabelledVideoFile(LabelledVideo):
-    """A video file with label files for some of its frames; it is used as it is."""
+    """A video file with label files for some of its frames.
+
+    It is used as it is; an excerpt, frames ``start`` to ``stop - 1``, is encoded by itself.
+    """
 
     def __init__(
-        self, name: str, path: Path, label_paths: dict[int, Path], classes: ClassSet
+        self,
+        name: str,
+        path: Path,
+        label_paths: dict[int, Path],
+        classes: ClassSet,
+        start: int = 0,
+        stop: int | None = None,
     ) -> None:
         self.name, self.label_paths, self.classes = name, label_paths, classes
-        self.path = self.video = self.recording = path
-        self.start = 0
+        self.path = self.recording = path
+        self.start, self.stop = start, stop
+        if stop is None:
+            self.video = path
+        else:
+            self.length, self.fps = stop - start, 30.0
 
     @property
     def identity(self) -> str:
-        """The file's stamp."""
-        return file_stamps([self.path])
-
-    def images(self) -> Iterator[Pixels]:
-        """Not needed."""
-        raise NotImplementedError(f"{self.path} is a video already and is not encoded again")
+        """The file's stamp and the frames of the excerpt."""
+        excerpt = "" if self.stop is None else f"|span|{self.start}|{self.stop}"
+        return file_stamps([self.path]) + excerpt
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Decode some frames in one pass: a video is its own original."""
-        return _decoded(self.path, indices)
+        wanted = [self.start + index for index in indices]
+        frames = read_frames(self.path, wanted)
+        return np.stack([frames[index].image for index in wanted])  # (T, H, W, 3)
 
 
 class LabelledImages(LabelledVideo):
@@ -114,70 +124,29 @@ class LabelledImages(LabelledVideo):
         fps: float = 25.0,
     ) -> None:
         self.name, self.label_paths, self.classes = name, label_paths, classes
-        self.paths = paths
-        self.fps = fps
+        self.paths, self.fps = paths, fps
+        self.length = len(paths)
 
     @property
     def identity(self) -> str:
         """The stamps of all files."""
         return file_stamps(self.paths)
 
-    def images(self) -> Iterator[Pixels]:
-        """Read the files one after the other."""
-        return (read_image(path) for path in self.paths)
-
     def read(self, indices: Iterable[int]) -> Pixels:
         """Read some files."""
-        return np.stack([read_image(self.paths[index]) for index in indices])
-
-    def check_size(self, index: int) -> tuple[int, int]:
-        """Height and width of a frame, which all others have by their headers."""
-        if index == self.labelled[0]:  # once a clip is enough
-            first, size = self.paths[0], image_size(self.paths[0])
-            for path in self.paths[1:]:
-                other = image_size(path)
-                if other != size:
-                    raise ValueError(
-                        f"{path} is {size_text(other)}, {first} is {size_text(size)} (height x "
-                        f"width); scale all frames of a clip to one size"
-                    )
-        return super().check_size(index)
-
-
-class LabelledExcerpt(LabelledVideo):
-    """Frames ``start`` to ``stop - 1`` of a recording, the last one labelled; encoded by itself."""
-
-    def __init__(
-        self, name: str, path: Path, start: int, stop: int, label: Path, classes: ClassSet
-    ) -> None:
-        self.name, self.classes = name, classes
-        self.path = self.recording = path
-        self.start, self.stop = start, stop
-        self.label_paths = {stop - start - 1: label}
-        self.fps = 30.0
-
-    @property
-    def identity(self) -> str:
-        """The recording's stamp and the frames of the excerpt."""
-        return file_stamps([self.path]) + f"|span|{self.start}|{self.stop}"
-
-    def images(self) -> Iterator[Pixels]:
-        """Decode the excerpt."""
-        return iter(self.read(range(self.stop - self.start)))
-
-    def read(self, indices: Iterable[int]) -> Pixels:
-        """Decode some frames of the recording in one pass."""
-        return _decoded(self.path, (self.start + index for index in indices))
+        paths = [self.paths[index] for index in indices]
+        images = [read_image(path) for path in paths]
+        for path, image in zip(paths, images, strict=True):
+            if image.shape != images[0].shape:
+                raise ValueError(
+                    f"{path} is {size_text(image.shape)}, {paths[0]} is "
+                    f"{size_text(images[0].shape)} (height x width); scale all frames of a clip "
+                    f"to one size"
+                )
+        return np.stack(images)  # (T, H, W, 3)
 
 
 def file_stamps(paths: Sequence[Path]) -> str:
     """Name, size and modification time of files: cheap, and changes when a file is replaced."""
     stats = [(path.name, path.stat()) for path in paths]
     return json.dumps([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
-
-
-def _decoded(path: Path, indices: Iterable[int]) -> Pixels:
-    """Decode frames of a video, in the order of the indices, (T, H, W, 3)."""
-    wanted = list(indices)
-    frames = read_frames(path, wanted)
-    return np.stack([frames[index].image for index in wanted])

@@ -29,8 +29,7 @@ def read_label(
     """Read a label file as class indices, with ``classes.ignore_index`` where nothing counts.
 
     Single-channel images hold class indices or the class set's file values, RGB images its
-    colours. A palette image holds the colours if the class set has some and the palette is made
-    of them (as programs leave it that make RGB files smaller), and else indices.
+    colours; so do palette images whose palette is made of them, and others hold indices.
 
     Shapes:
         returns: (H, W) uint8
@@ -100,13 +99,11 @@ def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> N
             f"{path} is an RGB image, but {classes.name} spells labels as single-channel class "
             f"indices; convert it, or set colour_coded in the class set's file"
         )
-    codes = pixels.astype(np.int32) @ np.array([65536, 256, 1], np.int32)  # (H, W)
+    weights = np.array([65536, 256, 1], np.int32)
+    codes = pixels.astype(np.int32) @ weights  # (H, W), colours as numbers of 24 bits
     void = dict.fromkeys(classes.void_colours, classes.ignore_index)
-    known = {
-        (red << 16) + (green << 8) + blue: index
-        for (red, green, blue), index in (void | classes.file_colours).items()
-    }
-    # Colours as 24-bit numbers, sorted, so that all pixels are looked up by one bisection.
+    known = {int(weights @ rgb): index for rgb, index in (void | classes.file_colours).items()}
+    # Sorted, so that all pixels are looked up by one bisection.
     order = np.array(sorted(known), np.int32)
     indices = np.array([known[code] for code in order.tolist()], np.uint8)
     found = np.searchsorted(order, codes).clip(max=len(order) - 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import os
 import signal
@@ -30,11 +29,8 @@ _SECONDS_TO_STAY = 30.0
 class EpochSampler(DistributedSampler[Any]):
     """Shuffles a training set, shared among processes, and yields (epoch, index).
 
-    The epoch travels with the index, so a sample's random draws depend on (seed, epoch, index)
-    alone: neither on the number of workers nor on the number of processes.
-
-    Each process gets the same number of samples: at the end of an epoch, up to ``world_size - 1``
-    are left out.
+    A sample's random draws depend on (seed, epoch, index) alone. Each process gets the same number
+    of samples: up to ``world_size - 1`` are left out of an epoch.
     """
 
     def __init__(self, size: int, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
@@ -77,41 +73,33 @@ class EvaluationSampler(DistributedSampler[Any]):
 
 
 class Loader(DataLoader[Any]):
-    """A loader whose workers inherit no codecs that are only waiting to be freed.
-
-    They inherit them without their threads, and freeing one waits for those forever. That may
-    happen as early as PyTorch seeds a worker, before we can prepare it.
-    """
+    """A loader whose workers start without the parent's codecs, and end before their parent."""
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """The batches of an epoch."""
         if self.num_workers > 0:
+            # Workers inherit codecs that wait to be freed, without their threads, and freeing one
+            # waits for those forever.
             gc.collect()
         batches = super().__iter__()
         if isinstance(batches, _MultiProcessingDataLoaderIter) and batches not in _with_workers:
             _with_workers.add(batches)  # the same in the next epoch: its workers persist
-            _end_with_process(batches)
+            # In any kind of process, this comes before multiprocessing ends its children.
+            Finalize(None, _end_workers, exitpriority=10)
         return batches
 
 
 _with_workers: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-def _end_with_process(batches: Any) -> None:
+def _end_workers() -> None:
     """Let workers end in peace before a process ends, also in error.
 
     Differs: PyTorch does so for pinned memory alone; otherwise they are sent SIGTERM, which ours
     take for a cluster's.
     """
-    reference = weakref.ref(batches)
-
-    def end() -> None:
-        if (left := reference()) is not None:
-            left._shutdown_workers()
-
-    atexit.register(end)
-    # Processes that multiprocessing starts, such as those of ddp_spawn, run nothing of atexit.
-    Finalize(None, end, exitpriority=10)
+    for batches in list(_with_workers):
+        batches._shutdown_workers()
 
 
 def clip_loader(
@@ -121,10 +109,7 @@ def clip_loader(
     num_workers: int,
     whole: bool = False,
 ) -> Loader:
-    """Load clips in batches.
-
-    In training, a last batch that is not full is left out. With ``num_workers`` 0, the main process
-    loads. With ``whole``, samples are batches already.
+    """Load clips in batches; with ``whole``, samples are batches already.
 
     Raises:
         ValueError: If training samples do not fill one batch.

@@ -21,23 +21,24 @@ class Needs:
             (``keyframe``) or to the frame before it (``previous``); None if no motion is used.
             In a training clip, the keyframe is the first frame.
         training_motion: The same for training clips alone, of a method that runs without motion.
-        frames: Frames of a training clip; the last one is labelled.
+        frames: Frames of a training clip.
+        frames_after: Those of them that come after the labelled one, which is else the last.
         spacing: Distance from frame to frame in a training clip: ``consecutive``; ``keyframe``,
             any distance that a keyframe and a later frame may have; or the least and the greatest,
             drawn for each clip.
-        lookahead: Later frames that are waited for before a frame is segmented.
+        lookahead: Whether the frames between two keyframes wait for the later one, which is run
+            before them.
         independent: Whether frames of other than key roles leave the state alone, and those of
             key roles do not read it: frames between keyframes may then be skipped or batched.
-        target: Whether training also takes clips of a second, unlabelled data set.
     """
 
     motion: Literal["keyframe", "previous"] | None = None
     training_motion: Literal["keyframe", "previous"] | None = None
     frames: int = 1
+    frames_after: int = 0
     spacing: Literal["consecutive", "keyframe"] | tuple[int, int] = "consecutive"
-    lookahead: int = 0
+    lookahead: bool = False
     independent: bool = False
-    target: bool = False
 
     @property
     def is_still(self) -> bool:
@@ -56,6 +57,7 @@ class EvaluationNeeds:
 
     motion: bool = True  # any of them reads motion
     every_frame: bool = False  # frames without labels have to be shown too
+    lookahead: int = 0  # frames after a label that are shown too
     whole_streams: bool = False  # streams may not be cut at the keyframes of the interval
     single: bool = False  # all segment each frame by itself: labelled frames are enough
 
@@ -104,6 +106,6 @@ class TaskNeeds:
 
     def motion(self, split: str) -> bool:
         """Whether the motion of a split is read."""
-        if split in ("train", "target"):
+        if split == "train":
             return self.training.clip_motion is not None
         return self.evaluation(split).motion

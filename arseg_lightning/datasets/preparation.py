@@ -114,19 +114,12 @@ def video_jobs(store: ClipStore, folder: Path) -> list[Job]:
 def prepare_missing(
     store: ClipStore, videos: Sequence[LabelledVideo], workers: int = 1, with_motion: bool = True
 ) -> None:
-    """Prepare the videos that are not ready yet; if none is missing, this is quick.
-
-    Args:
-        store: Where they belong.
-        videos: The videos of a run.
-        workers: How many processes help if it takes long.
-        with_motion: Whether motion is needed.
+    """Prepare the videos of a run; ``workers`` processes help if it takes long.
 
     Raises:
         NotPrepared: If some cannot be, when all others are.
     """
-    missing = [video for video in videos if not _is_ready(store, video, with_motion)]
-    jobs = clip_jobs(store, missing, with_motion)
+    jobs = clip_jobs(store, videos, with_motion)
     report = prepare(run_jobs(jobs, workers, _PATIENCE_SECONDS), len(jobs), within_run=True)
     for note in (note for each in report.damaged for note in each.notes):
         warnings.warn(note, VideoDamageWarning, stacklevel=2)
@@ -141,10 +134,3 @@ def prepare_missing(
         lines.append(f"and {len(report.failed) - _MOST_NAMED} more")
     lines.append(f"{remedy}; what is ready is kept, and the same command continues with the rest")
     raise NotPrepared("\n".join(lines))
-
-
-def _is_ready(store: ClipStore, video: LabelledVideo, with_motion: bool) -> bool:
-    try:
-        return store.has(video, with_motion)
-    except OSError:  # its job will say so, beside all others that fail
-        return False

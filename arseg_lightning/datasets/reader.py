@@ -25,13 +25,9 @@ FrameOrigin = Literal["decoded", "original"]
 class ClipReader:
     """Reads the parts of a clip from the store, in which the videos are prepared.
 
-    Args:
-        videos: The videos.
-        store: The store.
-        frames: ``decoded`` takes frames as a decoder gives them; ``original`` as they were before
-            any compression by us, which for a video file is as it decodes.
-        kept_bytes: Memory for images that were decoded last, for frames shortly before them.
-        with_motion: Whether motion is read; without, videos need no usable vectors.
+    ``decoded`` frames are as a decoder gives them; ``original`` ones as they were before any
+    compression by us. ``kept_bytes`` of memory keep images that were decoded last, for frames
+    shortly before them. Without motion, videos need no usable vectors.
     """
 
     def __init__(
@@ -107,9 +103,20 @@ class ClipReader:
         return np.stack(images)  # (T, H, W, 3)
 
     def motion(
-        self, video: int, frames: tuple[int, ...], leads_to: Literal["keyframe", "previous"]
+        self,
+        video: int,
+        frames: tuple[int, ...],
+        leads_to: Literal["keyframe", "previous"],
+        labelled: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Compose the motion of frames to the first, the keyframe, or each to the one before it.
+
+        Args:
+            video: The video.
+            frames: The frames.
+            leads_to: Where it leads.
+            labelled: One of them, to which that of later ones leads instead of the keyframe: the
+                last by default.
 
         Returns:
             Motion (T, 2, H, W), zero for the first frame, and where it is valid (T, H, W).
@@ -122,7 +129,9 @@ class ClipReader:
             pairs = zip(frames, (frames[0], *frames[:-1]), strict=True)
             fields = [motion.motion_to(frame, base) for frame, base in pairs]
         else:
-            fields = [motion.motion(frame, frames[0]) for frame in frames]
+            last = frames[-1] if labelled is None else labelled
+            bases = [frames[0] if frame <= last else last for frame in frames]
+            fields = [motion.motion(*pair) for pair in zip(frames, bases, strict=True)]
         return (
             torch.from_numpy(np.stack([field.xy for field in fields])),  # (T, 2, H, W)
             torch.from_numpy(np.stack([field.valid for field in fields])),  # (T, H, W)

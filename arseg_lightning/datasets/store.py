@@ -23,17 +23,12 @@ __all__ = ["ClipStore"]
 class ClipStore:
     """Encodes labelled videos that are no files yet, and keeps the motion of all of them.
 
-    Encoded files are named after the labelled video and a hash of its frames and the encoder's
-    settings, so a change of either makes a new file and no stale file is ever read.
+    Encoded files are named after a hash of their frames and the encoder's settings, so a change of
+    either makes a new file and no stale file is ever read.
 
-    Args:
-        root: Folder of the store.
-        encoding: How frames are encoded.
-        motion_source: ``codec`` uses a video's own vectors and refuses videos without usable
-            ones; ``reencode`` makes an H.264 copy of those.
-        chaining: How motion is composed when it is read; nothing on disk depends on it.
-        refinement: Whether motion is refined when it is extracted, see
-            :class:`~arseg_lightning.video.matching.Matcher`.
+    ``motion_source`` ``codec`` refuses videos without usable vectors, ``reencode`` makes an H.264
+    copy of those; ``chaining`` is how motion is composed when it is read: nothing on disk depends
+    on it.
     """
 
     def __init__(
@@ -64,17 +59,10 @@ class ClipStore:
 
     def prepare_video(self, video: Path) -> bool:
         """Extract a video's motion, or that of its copy; whether it was missing."""
-        missing = self._ready_file(video) is None
+        if self._ready_file(video) is not None:
+            return False
         self.cache.ensure(self.usable(video))
-        return missing
-
-    def has(self, video: LabelledVideo, with_motion: bool = True) -> bool:
-        """Whether a video is prepared; nothing is decoded and nothing written to find out."""
-        if not with_motion:
-            return video.video is not None or self.video(video).is_file()
-        if video.video is None:
-            return self._has_motion(self.video(video))
-        return self._ready_file(video.video) is not None
+        return True
 
     def _ready_file(self, file: Path) -> Path | None:
         """The video file or its copy, whichever is to be used, if its motion is there."""

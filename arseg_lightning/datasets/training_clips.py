@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,38 +20,41 @@ __all__ = ["ClipSpans", "TrainingClips", "collate"]
 
 
 class ClipSpans:
-    """Chooses the frames of training clips: how many, how far apart.
+    """Chooses the frames of training clips: how many, and how far apart.
 
-    Args:
-        needs: What the method needs.
-        keyframe_interval: L.
-        distance: Distance of a pair of a keyframe and a later frame: ``last`` is always L-1, as in
-            the paper; ``uniform`` draws from 1..L-1, as far as motion reaches.
+    The ``distance`` of a pair of a keyframe and a later frame is ``last``: always L-1, as in the
+    paper; or ``uniform``: drawn from 1..L-1, as far as motion reaches.
 
     Raises:
         ValueError: If there are no frames between keyframes and clips are pairs with one.
     """
 
     def __init__(self, needs: Needs, keyframe_interval: int, distance: TrainDistance) -> None:
-        if needs.spacing == "keyframe" and keyframe_interval < 2:
+        self.needs, self.keyframe_interval = needs, keyframe_interval
+        self._after = needs.frames_after
+        self._steps = needs.frames - 1 - self._after  # up to the labelled one
+        self._is_pair = needs.spacing == "keyframe"
+        if self._is_pair and keyframe_interval < 2:
             raise ValueError(
                 f"keyframe_interval={keyframe_interval} leaves no frame between keyframes, and "
                 f"those are what this method is trained on: train with at least 2; test and "
                 f"validate a trained run with --data.keyframe_interval {keyframe_interval}"
             )
-        self.needs = needs
-        self.keyframe_interval = keyframe_interval
-        self.distance: TrainDistance = distance
-        self._is_pair = needs.spacing == "keyframe"
-        self._steps = needs.frames - 1
-        self._gaps = (1, 1) if isinstance(needs.spacing, str) else needs.spacing
+        if self._is_pair:
+            longest = keyframe_interval - 1
+            self._gaps = (longest if distance == "last" else 1, longest)
+        else:
+            self._gaps = (1, 1) if isinstance(needs.spacing, str) else needs.spacing
 
     @property
     def least(self) -> int:
         """Frames of past that a labelled frame has to have."""
-        if self._is_pair:
-            return self.keyframe_interval - 1 if self.distance == "last" else 1
         return self._steps * self._gaps[0]
+
+    @property
+    def least_future(self) -> int:
+        """Frames that have to come after a labelled frame."""
+        return self._after * (1 if self._is_pair else self._gaps[0])
 
     def draw(
         self,
@@ -58,52 +62,55 @@ class ClipSpans:
         past: int,
         generator: np.random.Generator,
         anchors: Container[int] | None = None,
+        future: int = 0,
     ) -> tuple[int, ...]:
-        """Choose the frames of a clip that ends at a labelled one, within its past.
+        """Choose the frames of a clip around a labelled one, within its past and future.
 
-        The keyframe of a pair is one of the ``anchors``, frames that are no B-frames, as at
-        inference, if there is one in reach; by default all frames are anchors.
+        The keyframe of a pair, and the next one after it, are ``anchors``, frames that are no
+        B-frames, as at inference, if there are such in reach; by default all frames are anchors.
         """
-        if self._is_pair:
-            distance = self.keyframe_interval - 1
-            if self.distance == "uniform":
-                distances: Sequence[int] = range(1, min(distance, past) + 1)
-                if anchors is not None:
-                    distances = [d for d in distances if frame - d in anchors] or distances
-                distance = distances[int(generator.integers(len(distances)))]
-            return frame - distance, frame
-        # One gap for the whole clip: its frames are evenly spaced.
         shortest, longest = self._gaps
-        longest = min(longest, past // self._steps) if self._steps else longest
-        gap = int(generator.integers(shortest, longest + 1)) if longest > shortest else shortest
-        return tuple(range(frame - self._steps * gap, frame + 1, gap))
+        longest = min(longest, past // max(self._steps, 1))
+        if self._after and not self._is_pair:
+            longest = min(longest, future // self._after)
+        gaps = list(range(shortest, longest + 1)) or [shortest]
+        if self._is_pair and anchors is not None:
+            gaps = [gap for gap in gaps if frame - gap in anchors] or gaps
+        # One gap for the whole clip: its frames are evenly spaced.
+        gap = gaps[int(generator.integers(len(gaps)))]
+        if self._is_pair and self._after:
+            due, end = min(frame - gap + self.keyframe_interval, frame + future), frame + future
+            known = (f for f in range(due, end + 1) if anchors is None or f in anchors)
+            return frame - gap, frame, next(known, due)
+        return tuple(range(frame - self._steps * gap, frame + self._after * gap + 1, gap))
 
-    def window(self, frame: int, past: int) -> tuple[int, ...]:
-        """All frames that clips which end at a frame are made of."""
-        if self._is_pair and self.distance == "last":
-            return frame - (self.keyframe_interval - 1), frame
-        furthest = self.keyframe_interval - 1 if self._is_pair else self._steps * self._gaps[1]
-        return tuple(range(frame - min(past, furthest), frame + 1))
+    def window(self, frame: int, past: int, future: int = 0) -> tuple[int, ...]:
+        """All frames that clips with a labelled frame are made of."""
+        shortest, longest = self._gaps
+        if shortest == longest and not self._after:
+            return tuple(range(frame - self._steps * longest, frame + 1, longest))
+        end = frame + min(future, self._after * longest)
+        return tuple(range(frame - min(past, self._steps * longest), end + 1))
 
     def refusal(self) -> str:
         """Message that no frame has the past that clips need."""
-        if self._is_pair:
+        since = " since the last I-frame" if self.needs.clip_motion else ""
+        if self._after:
             return (
-                f"no labelled frame has {self.least} frames of past since the last I-frame, which "
-                f"keyframe_interval={self.keyframe_interval} with "
-                f"train_distance={self.distance!r} needs; use longer clips, a smaller "
-                f"keyframe_interval, or train_distance=uniform"
+                f"no labelled frame has {self.least} frames of past{since} and {self.least_future} "
+                f"of future before the next, which clips of a method that looks ahead need; use "
+                f"videos in which frames follow labelled ones, or have the layout add some "
+                f"(camera.future of stills and of CamVid, future of Cityscapes)"
             )
         return (
-            f"no labelled frame has {self.least} frames before it"
-            f"{' since the last I-frame' if self.needs.clip_motion else ''}, which clips of "
+            f"no labelled frame has {self.least} frames of past{since}, which clips of "
             f"{self.needs.frames} frames need; use videos (or frames in order) in which labels "
-            f"have neighbours"
+            f"have neighbours, or for pairs a smaller keyframe_interval or train_distance=uniform"
         )
 
 
 class TrainingClips(Dataset[Clip]):
-    """Clips that end at a labelled frame, as a method needs them; single images are the shortest.
+    """Clips around a labelled frame, as a method needs them; single images are the shortest.
 
     All draws depend on seed, epoch and index alone. ``frame_cache_bytes`` of disk keep decoded
     frames: those of the first targets, as far as it goes.
@@ -124,11 +131,16 @@ class TrainingClips(Dataset[Clip]):
         self.reader = reader
         self.spans = spans
         self.augment, self.normalise, self.seed = augment, normalise, seed
-        self.targets: list[tuple[int, int, int]] = []  # video, labelled frame, and its past
+        # Video, labelled frame, and how many frames its past and its future have.
+        self.targets: list[tuple[int, int, int, int]] = []
         for index, video in enumerate(reader.videos):
             intra = reader.motion_of(index).intra_frames if reader.with_motion else (0,)
-            pasts = ((frame, reach(frame, intra)) for frame in video.labelled)
-            self.targets += [(index, frame, past) for frame, past in pasts if past >= spans.least]
+            ends = (*intra[1:], reader.length_of(index)) if spans.least_future else ()
+            for frame in video.labelled:
+                past = reach(frame, intra)
+                future = next((end - 1 - frame for end in ends if end > frame), 0)
+                if past >= spans.least and future >= spans.least_future:
+                    self.targets.append((index, frame, past, future))
         if not self.targets:
             raise ValueError(spans.refusal())
         self.streams = range(len(self.targets))  # each sample is one, when losses are validated
@@ -140,10 +152,10 @@ class TrainingClips(Dataset[Clip]):
             return 0
         seen: set[tuple[int, int]] = set()
         sizes: dict[int, int] = {}
-        for count, (video, frame, past) in enumerate(self.targets):
+        for count, (video, *target) in enumerate(self.targets):
             if video not in sizes:
                 sizes[video] = self.reader.frame_bytes(video)
-            new = {(video, each) for each in self.spans.window(frame, past)} - seen
+            new = {(video, each) for each in self.spans.window(*target)} - seen
             num_bytes -= len(new) * sizes[video]  # a frame that two clips share is kept once
             if num_bytes < 0:
                 return count
@@ -157,10 +169,10 @@ class TrainingClips(Dataset[Clip]):
         # Of a sampler other than ours, every epoch is the first: ``overfit_batches`` swaps it.
         epoch, index = key if isinstance(key, tuple) else (0, key)
         generator = np.random.default_rng((self.seed, epoch, index))
-        video, frame, past = self.targets[index]
+        video, frame, past, future = self.targets[index]
         anchors = self.reader.motion_of(video).anchors if self.reader.with_motion else None
-        frames = self.spans.draw(frame, past, generator, anchors)
-        kept = self.spans.window(frame, past) if index < self.num_cached else ()
+        frames = self.spans.draw(frame, past, generator, anchors, future)
+        kept = self.spans.window(frame, past, future) if index < self.num_cached else ()
         images = self.reader.images(video, frames, kept)  # (T, H, W, 3), uint8
         images = self.augment.colours(images, generator)
         size = (images.shape[1], images.shape[2])
@@ -168,7 +180,7 @@ class TrainingClips(Dataset[Clip]):
         motion, valid = None, None
         leads_to = self.spans.needs.clip_motion
         if leads_to is not None:
-            motion, valid = self.reader.motion(video, frames, leads_to)
+            motion, valid = self.reader.motion(video, frames, leads_to, frame)
         raw = RawClip(to_tensor(images), labels, motion, valid)
         raw = self.augment.geometry(raw, generator)  # (T, ..., H, W) of the crop
         names = tuple(self.reader.name(video, f) for f in frames)
@@ -179,19 +191,9 @@ class TrainingClips(Dataset[Clip]):
 
 def collate(clips: list[Clip]) -> ClipBatch:
     """Stack clips of one length and size; in a loader's process, in shared memory."""
-    motion = [clip.motion for clip in clips if clip.motion is not None]
-    valid = [clip.valid for clip in clips if clip.valid is not None]
-    return ClipBatch(
-        images=_stack([clip.images for clip in clips]),  # (B, T, 3, H, W)
-        labels=_stack([clip.labels for clip in clips]),  # (B, T, H, W)
-        distances=_stack([clip.distances for clip in clips]),  # (B, T)
-        names=tuple(clip.names for clip in clips),
-        motion=_stack(motion) if motion else None,  # (B, T, 2, H, W)
-        valid=_stack(valid) if valid else None,
-    )
-
-
-def _stack(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """One layout in whatever process: convolutions add up in an order that depends on it."""
-    stacked: torch.Tensor = default_collate(tensors).contiguous()
-    return stacked
+    stacked: dict[str, Any] = {}
+    for name in ("images", "labels", "distances", "motion", "valid"):
+        parts = [getattr(clip, name) for clip in clips]  # (T, …) each
+        # One layout in whatever process: convolutions add up in an order that depends on it.
+        stacked[name] = None if parts[0] is None else default_collate(parts).contiguous()
+    return ClipBatch(names=tuple(clip.names for clip in clips), **stacked)

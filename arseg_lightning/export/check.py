@@ -51,19 +51,23 @@ def agreements(
     """
     # By role, for each step: share of equal labels, greatest difference, greatest score.
     found: dict[str, list[tuple[float, float, float]]] = {}
-    known: dict[str, Tensor] = {}  # inputs of the graphs: frame and state
+    known: dict[str, Tensor] = {}  # inputs of the graphs: the state
+    pixels_of: dict[int, dict[str, Tensor]] = {}  # and the frame; some wait for later ones
     graph = next(iter(graphs.values()))
 
     def frames() -> Iterator[FrameInput]:
         for pixels in examples(graph.size):
-            known.update(pixels)
             seen = {**pixels, "image": normalised(pixels["image"], graph.normalise)}
-            yield FrameInput(**{name: seen[name] for name in graph.signature.frame})
+            frame = FrameInput(**{name: seen[name] for name in graph.signature.frame})
+            pixels_of[id(frame)] = pixels
+            yield frame
 
     def step(plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
         output, state = method.step(plan.role, frame, state, **plan.inputs)
         own = named_results(output, state, frame.size)
-        graph, given = graphs[plan.role], {**known, **plan.inputs}
+        graph, given = graphs[plan.role], {**known, **pixels_of[id(frame)], **plan.inputs}
+        if plan.final:
+            del pixels_of[id(frame)]
         results = runners[plan.role](*(given[name] for name in graph.inputs))
         theirs = dict(zip(graph.outputs, results, strict=True))
         known.update(next_state(theirs))
@@ -82,12 +86,13 @@ def agreements(
             ran += roles
             if all(ran.count(role) >= enough for role in graphs):
                 break
-    worst = {}
-    for role, figures in found.items():
-        equal, off, scale = zip(*figures, strict=True)
-        # NumPy's extremes, unlike Python's, keep NaN.
-        worst[role] = Agreement(float(np.min(equal)), float(np.max(off)), float(np.min(scale)))
-    return worst
+    return {role: _worst(figures) for role, figures in found.items()}
+
+
+def _worst(figures: list[tuple[float, float, float]]) -> Agreement:
+    equal, off, scale = zip(*figures, strict=True)
+    # NumPy's extremes, unlike Python's, keep NaN.
+    return Agreement(float(np.min(equal)), float(np.max(off)), float(np.min(scale)))
 
 
 def require_equal(agreed: Mapping[str, Agreement]) -> None:
@@ -112,7 +117,8 @@ def examples(size: tuple[int, int]) -> Iterator[dict[str, Tensor]]:
     """Endless frames: noise on their left, where errors at edges show; moving shapes on the right.
 
     Shapes:
-        yields: image (1, H, W, 3), uint8; motion (1, 2, H, W); valid (1, 1, H, W), bool
+        yields: image (1, H, W, 3), uint8; motion (1, 2, H, W); valid (1, 1, H, W), bool; and the
+        same of the next keyframe's motion, with ``later_``
     """
     generator = torch.Generator().manual_seed(0)
     height, width = size
@@ -127,9 +133,12 @@ def examples(size: tuple[int, int]) -> Iterator[dict[str, Tensor]]:
         vectors = torch.randint(-16, 17, (1, 2, *blocks), generator=generator) / 4
         vectors = F.interpolate(vectors, scale_factor=_BLOCK)[:, :, :height, :width]
         disorder = 8 * torch.randn(1, 2, *size, generator=generator)
+        motion = torch.where(is_left, disorder, vectors)
         yield {
             "image": image.permute(0, 2, 3, 1).contiguous(),
-            "motion": torch.where(is_left, disorder, vectors),
+            "motion": motion,
             "valid": torch.rand(1, 1, *size, generator=generator) < 0.75,
+            "later_motion": -motion,
+            "later_valid": torch.rand(1, 1, *size, generator=generator) < 0.75,
         }
         shapes = shapes.roll((2, -3), (2, 3))

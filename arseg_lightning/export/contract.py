@@ -20,7 +20,6 @@ __all__ = [
     "Contract",
     "ExportFormat",
     "GraphContract",
-    "TensorContract",
     "read_contract",
 ]
 
@@ -28,29 +27,8 @@ CONTRACT_NAME = "contract.json"
 
 _VERSION = 3
 
-_MOTION_LAW = {
-    "law": "current(p) = reference(p + motion(p))",
-    "unit": "pixels of the image",
-    "channels": ["x, positive to the right", "y, positive down"],
-}
-
 ExportFormat = Literal["onnx", "torch"]
 """``onnx`` for ONNX Runtime and others; ``torch`` for programs of ``torch.export``."""
-
-
-@dataclass(frozen=True, slots=True)
-class TensorContract:
-    """An input or output of a graph.
-
-    Args:
-        name: Its name in the graph.
-        dtype: Type of its elements, in NumPy's words.
-        shape: Its shape.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +53,15 @@ class GraphContract:
     Args:
         file: Its file in the folder.
         align_corners: How its scores are brought to the size of the image; None without scores.
-        inputs: Its inputs, in order.
-        outputs: Its outputs, in order.
+        inputs: Names of its inputs, in order.
+        outputs: Names of its outputs, in order.
         agreement: How far it agreed with the method when it was exported; None without scores.
     """
 
     file: str
     align_corners: bool | None
-    inputs: tuple[TensorContract, ...]
-    outputs: tuple[TensorContract, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     agreement: Agreement | None
 
 
@@ -106,6 +84,8 @@ class Contract:
         independent: Whether frames of other roles depend on nothing but their keyframe.
         schedule: Roles of each frame: of those at the start, and of those that repeat.
         graphs: The graphs, by role.
+        lookahead: Whether frames between keyframes wait for the later one, which is run before
+            them, and whose motion leads to them.
         versions: Versions of the packages that made the files.
     """
 
@@ -122,11 +102,12 @@ class Contract:
     independent: bool
     schedule: RoleCycle
     graphs: dict[str, GraphContract]
+    lookahead: bool
     versions: dict[str, str]
 
     def write(self, folder: Path) -> None:
         """Write the contract into a folder."""
-        content = {"version": _VERSION, **asdict(self), "motion_law": _MOTION_LAW}
+        content = {"version": _VERSION, **asdict(self)}
         del content["schedule"]["repeats"]  # it always does
         text = json.dumps(content, indent=2, ensure_ascii=False)
         # A list without others in it, a shape or a colour, is better read on one line.
@@ -151,12 +132,9 @@ def read_contract(folder: Path) -> Contract:
         facts = _tuples(json.loads(path.read_text(encoding="utf-8")))
         if facts.pop("version") != _VERSION:
             raise ValueError(f"another version than {_VERSION}")
-        del facts["motion_law"]
         facts["normalisation"] = Normalisation(**facts["normalisation"])
         facts["schedule"] = RoleCycle(**facts["schedule"], repeats=True)
         for role, graph in facts["graphs"].items():
-            for name in ("inputs", "outputs"):
-                graph[name] = tuple(TensorContract(**tensor) for tensor in graph[name])
             agreement = graph.pop("agreement")
             graph["agreement"] = None if agreement is None else Agreement(**agreement)
             facts["graphs"][role] = GraphContract(**graph)

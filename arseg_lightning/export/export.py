@@ -5,16 +5,14 @@ from __future__ import annotations
 import copy
 import gc
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.export.check import Runner, agreements, require_equal
-from arseg_lightning.export.contract import Contract, ExportFormat, GraphContract, TensorContract
+from arseg_lightning.export.contract import Contract, ExportFormat, GraphContract
 from arseg_lightning.export.graphs import RoleGraph
 from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
 from arseg_lightning.export.signature import lay_out
@@ -109,8 +107,8 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
         role: GraphContract(
             file=files[role],
             align_corners=graph.signature.align_corners,
-            inputs=_tensors(zip(graph.inputs, graph.example(), strict=True)),
-            outputs=_tensors(graph.signature.results.items()),
+            inputs=graph.inputs,
+            outputs=graph.outputs,
             agreement=agreed.get(role),
         )
         for role, graph in graphs.items()
@@ -130,6 +128,7 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
         schedule=cycle,
         graphs=parts,
         versions=versions,
+        lookahead=method.needs.lookahead,
     )
 
 
@@ -150,11 +149,3 @@ def _write(graph: RoleGraph, path: Path, settings: ExportSettings) -> Runner:
             f"graph ({reason}); a step is made of operators on tensors, and what branches belongs "
             f"into plan"
         ) from error
-
-
-def _tensors(named: Iterable[tuple[str, Tensor]]) -> tuple[TensorContract, ...]:
-    """Describe inputs or outputs of a graph."""
-    return tuple(
-        TensorContract(name, str(like.dtype).removeprefix("torch."), tuple(like.shape))
-        for name, like in named
-    )

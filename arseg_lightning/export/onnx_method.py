@@ -9,7 +9,7 @@ from torch import Tensor
 
 from arseg_lightning.export.contract import read_contract
 from arseg_lightning.export.onnx_file import CPU, OnnxGraph
-from arseg_lightning.export.signature import next_state
+from arseg_lightning.export.signature import FRAME, next_state
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import (
     EveryL,
@@ -59,7 +59,11 @@ class OnnxMethod(VideoMethod):
                 "of `python -m arseg_lightning export --format onnx`"
             )
         self.roles, self.key_roles = tuple(contract.graphs), frozenset(contract.key_roles)
-        self.needs = Needs(motion=contract.motion, independent=contract.independent)
+        self.needs = Needs(
+            motion=contract.motion,
+            lookahead=contract.lookahead,
+            independent=contract.independent,
+        )
         schedule = contract.schedule
         self.period, self.has_own_clock = len(schedule.cycle), True
         # A schedule of one keyframe and then other frames is what a clock decides.
@@ -85,6 +89,9 @@ class OnnxMethod(VideoMethod):
         """Choose the next role of the exported schedule, or the clock's."""
         if self.clock is not None:
             return super().plan(info, state, memory)
+        if info.is_last and not memory:  # what waits for a keyframe gets this one
+            later = (role for roles in self.contract.schedule.cycle for role in roles)
+            return Plan(next(role for role in later if role in self.key_roles), reason="end")
         if not memory:
             start, cycle = self.contract.schedule.start, self.contract.schedule.cycle
             late = info.index - len(start)
@@ -110,8 +117,8 @@ class OnnxMethod(VideoMethod):
             )
         graph, contract = self.graphs[role], self.contract.graphs[role]
         known = {**state, **inputs}
-        if frame.motion is not None and frame.valid is not None:
-            known |= {"motion": frame.motion, "valid": frame.valid}
+        parts = {name: getattr(frame, name) for name in FRAME[1:]}
+        known |= {name: part for name, part in parts.items() if part is not None}
         if "image" in graph.inputs:
             known["image"] = self.contract.normalisation.undo(image).permute(0, 2, 3, 1)
         if missing := [name for name in graph.inputs if name not in known]:

@@ -26,7 +26,7 @@ from arseg_lightning.methods.plan import check_state
 
 __all__ = ["FRAME", "NEXT", "Signature", "lay_out", "named_results", "next_state"]
 
-FRAME = ("image", "motion", "valid")
+FRAME = ("image", "motion", "valid", "later_motion", "later_valid")
 """Tensors of a frame, by the names of :class:`FrameInput`."""
 
 NEXT = "next_"
@@ -40,7 +40,7 @@ class Signature:
     All tensors are on the meta device: they have shapes and types, and no values.
 
     Args:
-        frame: Tensors of the frame that it is given: of ``image``, ``motion`` and ``valid``.
+        frame: Tensors of the frame that it is given, of :data:`FRAME`.
         state: The state that it is given.
         planned: Tensors that the plan has made for it.
         inputs: Names of the tensors that it reads, in the order above.

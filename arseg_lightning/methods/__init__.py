@@ -9,6 +9,7 @@ from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.methods.dff import DFF, FlowFactory
 from arseg_lightning.methods.etc import ETC
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
+from arseg_lightning.methods.interbmv import InterBMV
 from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFactory, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
@@ -33,6 +34,7 @@ TRAINING_FREE: tuple[NetworkMethodFactory, ...] = (
     FeaturePropagation,
     partial(TapLab, correction="window"),
     TapLab,
+    InterBMV,
 )
 """Methods that any trained network runs in as it is; the first is what others are compared with."""
 
@@ -54,6 +56,7 @@ __all__ = [
     "FrameInfo",
     "FrameInput",
     "FusionFactory",
+    "InterBMV",
     "JointARSeg",
     "MethodFactory",
     "Needs",

@@ -16,7 +16,6 @@ from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.label_map import resize_scores
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
-from arseg_lightning.models.timing import section
 from arseg_lightning.ranges import check_words
 
 __all__ = ["Accel"]
@@ -76,15 +75,14 @@ class Accel(DFF):
         reference, state = super().step(role, frame, state)
         if role == "keyframe":
             return reference, state
-        with section("network"):
-            update = self.update_network.output(frame.image)
-            finer = max(update, reference, key=lambda output: output.scores.shape[-1])
-            height, width = finer.scores.shape[-2:]
-            both = [
-                resize_scores(each.scores, (height, width), each.align_corners)
-                for each in (update, reference)
-            ]
-            scores = self.fusion(torch.cat(both, dim=1))  # (B, 2K, h, w) -> (B, K, h, w)
+        update = self.update_network.output(frame.image)
+        finer = max(update, reference, key=lambda output: output.scores.shape[-1])
+        height, width = finer.scores.shape[-2:]
+        both = [
+            resize_scores(each.scores, (height, width), each.align_corners)
+            for each in (update, reference)
+        ]
+        scores = self.fusion(torch.cat(both, dim=1))  # (B, 2K, h, w) -> (B, K, h, w)
         return Output(scores, finer.align_corners, side=update.side), state
 
     def baselines(self) -> dict[str, VideoMethod]:

@@ -98,18 +98,15 @@ class ARSeg(VideoMethod):
         """Segment a frame; the state is the keyframe's feature, or what is before its cut."""
         if role == "keyframe":
             network = self.high_res
-            with section("network"):
-                feature, side = network.run(network.cut, {"image": frame.image}, network.training)
-                return self._finish(network, feature, side), {"feature": feature}
+            feature, side = network.run(network.cut, {"image": frame.image}, network.training)
+            return self._finish(network, feature, side), {"feature": feature}
         small = downscale(frame.image, self.resolution_ratio, self.convention)
-        with section("network"):
-            low, side = self.low_res.run(self.low_res.cut, {"image": small}, self.training)
+        low, side = self.low_res.run(self.low_res.cut, {"image": small}, self.training)
         if self.folded is not None:
             scores = self.folded(low, state["feature"], frame.field())
             return Output(scores, self.low_res.align_corners), state
         fused = self.fuse(low, state["feature"], frame.field())
-        with section("network"):
-            return self._finish(self.low_res, fused, side), state
+        return self._finish(self.low_res, fused, side), state
 
     def fuse(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
         """Warp the keyframe's feature to the current frame and fuse it with the low-res one.

@@ -34,6 +34,7 @@ class FrameInfo:
             once, if anyone asks.
         compose: Composes the motion to the last frame of a key role; called once, if anyone asks.
         is_anchor: Whether nothing that is shown later was decoded before it: no B-frame.
+        is_last: Whether the stream ends here: what waits for a keyframe gets none but this one.
         is_nominal: Whether there is no frame: schedules are laid out to count and to check, and
             the state may have shapes but no values.
     """
@@ -46,6 +47,7 @@ class FrameInfo:
     intra_share: float = 0.0
     compose: Callable[[], Motion] | None = None
     is_anchor: bool = True
+    is_last: bool = False
     is_nominal: bool = False
     find_residual: Callable[[], NDArray[np.int16]] | None = None
 

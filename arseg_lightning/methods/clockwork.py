@@ -16,7 +16,6 @@ from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.label_map import resize_scores
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
-from arseg_lightning.models.timing import section
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
 
@@ -113,28 +112,27 @@ class Clockwork(VideoMethod):
     ) -> tuple[Output | None, State]:
         """Run the stages of a role; the state is what they leave for later frames."""
         image = frame.image
-        with section("network"):
-            if role == "three_stages":
-                return self._three_stages(image, state)
-            if role in ("fire", "reuse"):
-                return self._after_probe(role, image, state)
-            values, side = {"image": image}, SideOutputs()
-            for stage in _STAGES:
-                values[stage], added = self.network.run(stage, values, self.training)
-                side = side + added
-            shallow, middle = self._scores(values)
-            if role == "probe":
-                needs = [name for name in self.network.feature_needs if name != "image"]
-                left = {f"for_deep_{name}": values[name] for name in needs}
-                return None, {**state, "shallow_scores": shallow, "middle_scores": middle, **left}
-            if role == "shallow":  # the deep scores are those of an earlier frame
-                return self._output(shallow, middle, state["deep_scores"]), state
-            # Of two stages, the deep one reads what the frame before left it.
-            deep, added = self._deep(values if role == "full" else _read(state, "for_deep_"))
-            output = self._output(shallow, middle, deep, side + added)
-            if self.mode == "alternating":
-                return output, {"deep_scores": deep}
-            return output, self._left(values, values) if "pipelined" in self.mode else {}
+        if role == "three_stages":
+            return self._three_stages(image, state)
+        if role in ("fire", "reuse"):
+            return self._after_probe(role, image, state)
+        values, side = {"image": image}, SideOutputs()
+        for stage in _STAGES:
+            values[stage], added = self.network.run(stage, values, self.training)
+            side = side + added
+        shallow, middle = self._scores(values)
+        if role == "probe":
+            needs = [name for name in self.network.feature_needs if name != "image"]
+            left = {f"for_deep_{name}": values[name] for name in needs}
+            return None, {**state, "shallow_scores": shallow, "middle_scores": middle, **left}
+        if role == "shallow":  # the deep scores are those of an earlier frame
+            return self._output(shallow, middle, state["deep_scores"]), state
+        # Of two stages, the deep one reads what the frame before left it.
+        deep, added = self._deep(values if role == "full" else _read(state, "for_deep_"))
+        output = self._output(shallow, middle, deep, side + added)
+        if self.mode == "alternating":
+            return output, {"deep_scores": deep}
+        return output, self._left(values, values) if "pipelined" in self.mode else {}
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Segment the last frame of each clip with all of its stages."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss
@@ -88,8 +87,7 @@ class DFF(FeaturePropagation):
         if self.flow is None:
             return super().warped(frame, state)
         feature = state["feature"]
-        with section("network"):
-            motion = self.flow(frame.image, state["previous_image"])  # (B, 2, h', w')
+        motion = self.flow(frame.image, state["previous_image"])  # (B, 2, h', w')
         with section("warp"):
             size = (feature.shape[-2], feature.shape[-1])
             return warp(feature, motion_to_grid(motion, size))
@@ -98,10 +96,4 @@ class DFF(FeaturePropagation):
         """Run each clip as a stream, and segment its last frame."""
         outputs = self.unroll(clip)
         segmentation = self.loss(outputs[-1], clip.labels[:, -1])
-        side = outputs[0].side
-        unused = [*side.dense, *([] if side.presence is None else [side.presence])]
-        if unused:
-            # The keyframe has no label for its training-only heads; several processes expect a
-            # gradient for every parameter, and get zeros.
-            segmentation = segmentation + 0.0 * torch.stack([each.sum() for each in unused]).sum()
-        return {"segmentation": segmentation}
+        return {"segmentation": segmentation + outputs[0].side.zero()}

@@ -33,7 +33,7 @@ class FeaturePropagation(PerFrame):
     """
 
     needs = Needs(motion="keyframe", independent=True)
-    roles = ("keyframe", "nonkeyframe")
+    roles: tuple[str, ...] = ("keyframe", "nonkeyframe")
     key_roles = frozenset({"keyframe"})
 
     def __init__(
@@ -57,13 +57,11 @@ class FeaturePropagation(PerFrame):
     ) -> tuple[Output, State]:
         """Segment a frame; the state is the keyframe's feature."""
         if role == "keyframe":
-            with section("network"):
-                output = self.network.output(frame.image)
+            output = self.network.output(frame.image)
             assert output.feature is not None
             return output, {"feature": output.feature}
         feature = self.warped(frame, state)
-        with section("network"):
-            scores = self.network.classifier(feature)
+        scores = self.network.classifier(feature)
         return Output(scores, self.network.align_corners, feature), state
 
     def warped(self, frame: FrameInput, state: State) -> Tensor:

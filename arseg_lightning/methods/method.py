@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.inference import Optimisations, replace_networks
 from arseg_lightning.methods.clock import Clock, EveryL, FrameInfo
+from arseg_lightning.methods.nominal import NominalStream
 from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.types import ClipBatch
@@ -132,6 +133,11 @@ class VideoMethod(nn.Module, ABC):
         return None if self.clock is None else self.clock.most_frames - 1
 
     @property
+    def lookahead(self) -> int:
+        """Most later frames that one waits for, but for B-frames; 0 if none does."""
+        return (self.most_distance or 0) if self.needs.lookahead else 0
+
+    @property
     def composes_motion(self) -> bool:
         """Whether its steps or its clock look at motion to the keyframe."""
         watches = self.clock is not None and self.clock.watches_motion
@@ -152,8 +158,15 @@ class VideoMethod(nn.Module, ABC):
             self.clock = EveryL(keyframe_interval)
 
     def keyframe_reason(self, info: FrameInfo) -> str | None:
-        """Why a frame becomes a keyframe: nothing before it can be used, or its clock says so."""
-        return info.start or (None if self.clock is None else self.clock.choose(info))
+        """Why a frame becomes a keyframe: nothing before it can be used, or its clock says so.
+
+        The last frame of a stream becomes one too, if those before it wait for one.
+        """
+        if info.start is not None:
+            return info.start
+        if info.is_last and self.needs.lookahead:
+            return "end"
+        return None if self.clock is None else self.clock.choose(info)
 
     def freeze(self, *names: str) -> None:
         """Take submodules out of training: no gradients, and batch norms keep their statistics."""
@@ -180,7 +193,8 @@ class VideoMethod(nn.Module, ABC):
         if self.needs.motion is None:
             return FrameInput(image)
         motion = image.new_zeros(image.shape[0], 2, *image.shape[-2:])  # (B, 2, H, W)
-        return FrameInput(image, motion, torch.ones_like(motion[:, :1], dtype=torch.bool))
+        rest = motion, torch.ones_like(motion[:, :1], dtype=torch.bool)
+        return FrameInput(image, *rest, *(rest if self.needs.lookahead else ()))
 
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel of single images: the first frame of a stream each.
@@ -213,38 +227,10 @@ class VideoMethod(nn.Module, ABC):
             step: Replaces the method's step, to count or to compare.
             is_nominal: Whether plans may not look at frames and state.
 
-        Yields:
-            The roles and the output of each frame.
-
-        Raises:
-            ValueError: If a plan looks at values although there are none.
+        Returns:
+            The roles and the output of each frame, which are computed one by one.
         """
-        state: State = {}
-        memory, distance = self.begin(), -1
-        for index, frame in enumerate(frames):
-            distance += 1
-            start = None if index else "start"
-            info = FrameInfo(index, distance, start, frame.size, is_nominal=is_nominal)
-            roles: tuple[str, ...] = ()
-            is_final = False
-            while not is_final:
-                try:
-                    plan = self.plan(info, state, memory)
-                except (RuntimeError, NotImplementedError) as error:  # PyTorch's, without values
-                    if not any(tensor.is_meta for tensor in state.values()):
-                        raise
-                    raise ValueError(
-                        f"the plan of {self.name} looks at values of its state, which has none "
-                        f"where frames are only counted ({error}); answer for info.is_nominal "
-                        f"without looking"
-                    ) from error
-                distance = 0 if plan.role in self.key_roles else distance
-                if step is None:
-                    output, state = self.step(plan.role, frame, state, **plan.inputs)
-                else:
-                    output, state = step(plan, frame, state)
-                roles, is_final = (*roles, plan.role), plan.final
-            yield roles, output
+        return NominalStream(self, step, is_nominal).run(frames)
 
 
 def _scored(frames: Iterator[tuple[tuple[str, ...], Output | None]]) -> list[Output]:

@@ -27,6 +27,7 @@ class MotionTrack:
             before; None if it gives none.
         composes: Whether anyone asks for motion to the keyframe.
         chaining: How motion is composed.
+        lookahead: Whether anyone asks for the motion of keyframes to the frames before them.
     """
 
     def __init__(
@@ -35,14 +36,18 @@ class MotionTrack:
         wanted: Literal["keyframe", "previous"] | None,
         composes: bool,
         chaining: Chaining,
+        lookahead: bool = False,
     ) -> None:
-        self.wanted, self.composes = wanted, composes
+        self.wanted, self.composes, self.lookahead = wanted, composes, lookahead
         self._current, self._is_first = first, True
         self._before: NDArray[np.uint8] | None = None  # the image before the current one
         self._step_motion: Motion | None = None
         self._index = first.frame.index
         size = first.frame.size
         self._to_key, self._to_last = (MotionChain(size, chaining, self._index) for _ in range(2))
+        # The last keyframe and the frames since, still there when the next one is chosen.
+        self._shown, self._since = [self._index], list[BlockMotion]()
+        self._to_between = MotionChain(size, chaining, self._index)
 
     @property
     def intra_share(self) -> float:
@@ -65,6 +70,9 @@ class MotionTrack:
         step = replace(step, frame=self._index)
         if self.composes and streamed.to_keyframe is None:
             self._to_key.push(step)
+        if self.lookahead and self.wanted is not None:
+            self._shown.append(self._index)
+            self._since.append(step)
         if self.wanted == "previous":
             self._to_last.restart(last, step)
             self._to_last.push(step)
@@ -84,6 +92,34 @@ class MotionTrack:
         if self._step_motion is None:
             self._step_motion = self._to_last.motion(self._index)
         return self._step_motion
+
+    def later_field(
+        self, position: int, device: torch.device
+    ) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """The motion of the current frame to one since the last keyframe; see :meth:`field`.
+
+        Args:
+            position: Which one, from 1; 0 stands for the current frame itself.
+            device: Where the tensors are wanted.
+        """
+        if self.wanted is None:
+            return None, None
+        if position == 0:
+            return _no_motion(self._current.frame.size, device)
+        chain, frames, steps = self._to_between, self._shown, self._since
+        # Vectors of B-frames lead to anchors: the chain starts at the last one up to the frame.
+        anchors = [0, *(i for i in range(1, position + 1) if steps[i - 1].kind == "anchor")]
+        chain.reset(frames[anchors[-1]])
+        for step in steps[anchors[-1] : position]:
+            chain.push(step)
+        chain.restart(frames[position])
+        for step in steps[position:]:
+            chain.push(step)
+        return _tensors(chain.motion(self._index), device)
+
+    def end_interval(self) -> None:
+        """Make the current frame the last keyframe for :meth:`later_field`."""
+        self._shown, self._since = [self._index], []
 
     def residual(self) -> NDArray[np.int16]:
         """The current image's :func:`residual` against the one before.
@@ -105,11 +141,21 @@ class MotionTrack:
             return None, None
         size = self._current.frame.size
         if self._is_first or (is_keyframe and self.wanted == "keyframe"):
-            zero, one = torch.zeros((), device=device), torch.ones((), device=device).bool()
-            return zero.expand(1, 2, *size), one.expand(1, 1, *size)
+            return _no_motion(size, device)
         motion = self.to_keyframe() if self.wanted == "keyframe" else self.to_previous()
-        xy, valid = torch.from_numpy(motion.xy)[None], torch.from_numpy(motion.valid)[None, None]
-        return xy.to(device), valid.to(device)
+        return _tensors(motion, device)
+
+
+def _no_motion(size: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """The motion of a frame to itself: (1, 2, H, W), (1, 1, H, W)."""
+    zero, one = torch.zeros((), device=device), torch.ones((), device=device).bool()
+    return zero.expand(1, 2, *size), one.expand(1, 1, *size)
+
+
+def _tensors(motion: Motion, device: torch.device) -> tuple[Tensor, Tensor]:
+    """A motion as steps are given it: (1, 2, H, W), and where it is valid, (1, 1, H, W)."""
+    xy, valid = torch.from_numpy(motion.xy)[None], torch.from_numpy(motion.valid)[None, None]
+    return xy.to(device), valid.to(device)
 
 
 def residual(

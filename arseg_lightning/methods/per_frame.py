@@ -60,8 +60,7 @@ class PerFrame(VideoMethod):
     ) -> tuple[Output, State]:
         """Segment a frame; nothing is remembered."""
         image = downscale(frame.image, self.resolution_ratio, self.convention)
-        with section("network"):
-            return self.network.output(image), {}
+        return self.network.output(image), {}
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Segment the last frame of each clip."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["FrameInput", "Plan", "State", "StepFunction", "check_state"]
+__all__ = ["FrameInput", "Plan", "State", "StepFunction", "check_state", "no_gradients"]
 
 State = Mapping[str, Tensor]
 """What a stream remembers from frame to frame: tensors by name, the batch axis first."""
@@ -45,11 +46,16 @@ class FrameInput:
         motion: Backward motion in pixels, (B, 2, H, W), to the frame that ``Needs.motion`` names;
             zero where there is none. None if the method needs no motion.
         valid: False where no vector led there and the motion was filled in, bool (B, 1, H, W).
+        later_motion: Motion of the next keyframe to this frame, (B, 2, H, W), on the keyframe's
+            grid; zero for a keyframe. None if the method has no lookahead, or needs no motion.
+        later_valid: The same as ``valid`` for it.
     """
 
     image: Tensor
     motion: Tensor | None = None
     valid: Tensor | None = None
+    later_motion: Tensor | None = None
+    later_valid: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -57,19 +63,27 @@ class FrameInput:
         return self.image.shape[-2], self.image.shape[-1]
 
     @classmethod
-    def of(cls, clip: ClipBatch, index: int) -> FrameInput:
-        """Take one frame of each of several clips."""
-        motion = None if clip.motion is None else clip.motion[:, index]  # (B, 2, H, W)
-        valid = None if clip.valid is None else clip.valid[:, index, None]  # (B, 1, H, W)
-        return cls(clip.images[:, index], motion, valid)
+    def of(cls, clip: ClipBatch, index: int, later: int | None = None) -> FrameInput:
+        """Take one frame of each of several clips, and the motion of a later one to it."""
+
+        def motion(frame: int | None) -> tuple[Tensor | None, Tensor | None]:
+            if frame is None or clip.motion is None or clip.valid is None:
+                return None, None
+            return clip.motion[:, frame], clip.valid[:, frame, None]  # (B, 2 and 1, H, W)
+
+        return cls(clip.images[:, index], *motion(index), *motion(later))
 
     @classmethod
     def stack(cls, frames: Sequence[FrameInput]) -> FrameInput:
         """Make one batch of several frames."""
-        images, motion, valid = zip(*((f.image, f.motion, f.valid) for f in frames), strict=True)
-        if motion[0] is None:
-            return cls(torch.cat(images))
-        return cls(torch.cat(images), torch.cat(motion), torch.cat(valid))
+        parts = zip(*(each.tensors()[1:] for each in frames), strict=True)
+        together = ([x for x in part if x is not None] for part in parts)
+        images = torch.cat([each.image for each in frames])
+        return cls(images, *(torch.cat(part) if part else None for part in together))
+
+    def tensors(self) -> tuple[Tensor | None, ...]:
+        """Its parts, in order."""
+        return self.image, self.motion, self.valid, self.later_motion, self.later_valid
 
     def field(self) -> Tensor:
         """The motion of a method that needs some.
@@ -84,6 +98,13 @@ class FrameInput:
 
 StepFunction = Callable[[Plan, FrameInput, State], tuple[Output | None, State]]
 """Takes a step as planned: as the method does, or counting, or on a graph."""
+
+
+@contextmanager
+def no_gradients() -> Iterator[None]:
+    """Record no gradients, but let methods learn: tensors of inference mode never could."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 def check_state(state: State, name: str) -> State:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
-from arseg_lightning.methods.plan import FrameInput, Plan, State, check_state
+from arseg_lightning.methods.plan import FrameInput, Plan, State, check_state, no_gradients
 from arseg_lightning.methods.stream_frame import Executed, PlannedFrame, Stopwatch, StreamResult
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import size_text
@@ -27,16 +26,16 @@ class Stream:
     """A stream of frames through a method: it keeps motion, state and memory.
 
     Several streams of a method share its networks and nothing else. Memory does not grow. ``fit``'s
-    validation, ``test``, ``predict`` and ``bench`` all push frames through it.
+    validation, ``test``, ``predict`` and ``bench`` all run frames through it.
+
+    Of a method with lookahead, the frames between two keyframes wait for the later one, which is
+    run before them; memory holds them. Where the stream ends, its last frame is made a keyframe.
 
     Args:
         method: The method, on its device, in eval mode.
         normalise: Normalisation that its networks were trained with.
         chaining: How motion is composed over frames.
         dtype: Type of the images that its networks take; motion stays float32.
-
-    Raises:
-        ValueError: If the method waits for later frames, which a stream does not have.
     """
 
     def __init__(
@@ -46,11 +45,6 @@ class Stream:
         chaining: Chaining = "subpixel",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        if method.needs.lookahead:
-            raise ValueError(
-                f"{method.name} waits for {method.needs.lookahead} later frames, and a stream ends "
-                f"with the frame it is given; use a method with needs.lookahead 0"
-            )
         self.method = method
         self.chaining: Chaining = chaining
         self.dtype = dtype
@@ -62,10 +56,41 @@ class Stream:
 
     def reset(self) -> None:
         """Forget the stream; the next frame is the first of another."""
-        with _no_gradients():
+        with no_gradients():
             self._memory = self.method.begin()
         self._state: State = {}
         self._size: tuple[int, int] | None = None
+        self._waiting: list[PlannedFrame] = []
+        self._num_taken = 0
+
+    def run(self, frames: Iterable[SourceFrame]) -> Iterator[StreamResult]:
+        """Segment the frames of a stream, up to its end."""
+        for streamed in frames:
+            yield from self.add(streamed)
+        yield from self.finish()
+
+    def add(self, streamed: SourceFrame, wait_ms: float = 0.0) -> list[StreamResult]:
+        """Take the next frame, and segment all that need not wait; see :meth:`push`.
+
+        Returns:
+            The results, in the order of the frames.
+        """
+        if not self.method.needs.lookahead:
+            return [self.push(streamed, wait_ms)]
+        before = [] if self._start_reason(streamed) is None else self.finish()
+        self._waiting.append(self.take(streamed, wait_ms))
+        is_keyframe = self._waiting[-1].plan.role in self.method.key_roles
+        return [*before, *(self._segment_waiting() if is_keyframe else [])]
+
+    def finish(self) -> list[StreamResult]:
+        """Segment the frames that still wait: the last of them becomes a keyframe."""
+        if not self._waiting:
+            return []
+        last = self._waiting[-1]
+        with no_gradients():
+            plan = self._next_plan(replace(last.info, is_last=True), self._state)
+        self._waiting[-1] = replace(last, plan=plan)
+        return self._segment_waiting()
 
     def push(self, streamed: SourceFrame, wait_ms: float = 0.0) -> StreamResult:
         """Segment the next frame.
@@ -76,7 +101,15 @@ class Stream:
         Args:
             streamed: The frame, and its motion to the one pushed before it.
             wait_ms: How long it was waited for, for the statistics.
+
+        Raises:
+            ValueError: If the method waits for later frames.
         """
+        if self.method.needs.lookahead:
+            raise ValueError(
+                f"{self.method.name} waits for later frames before it segments one: use run, or "
+                f"add and finish, which give results when they are there"
+            )
         return self.segment([self.take(streamed, wait_ms)])[0]
 
     def pass_over(self, streamed: SourceFrame) -> None:
@@ -105,7 +138,7 @@ class Stream:
     def take(self, streamed: SourceFrame, wait_ms: float = 0.0) -> PlannedFrame:
         """Plan the next frame and prepare its tensors: the first half of :meth:`push`."""
         watch = Stopwatch(self.device, wait_ms)
-        with _no_gradients():
+        with no_gradients():
             height, width = streamed.frame.size
             pixels = np.ascontiguousarray(streamed.frame.image)  # (H, W, 3)
             # Channels stay innermost, and a row is one long vector: three passes at full speed.
@@ -116,7 +149,9 @@ class Stream:
             info, plan = self._plan(streamed)
             motion, valid = self._motion.field(plan.role in self.method.key_roles, self.device)
             watch.lap("motion")
-        return PlannedFrame(streamed.frame, FrameInput(image, motion, valid), info, plan, watch)
+        given = FrameInput(image, motion, valid)
+        self._num_taken += 1
+        return PlannedFrame(streamed.frame, given, info, plan, watch, self._num_taken)
 
     def segment(self, taken: Sequence[PlannedFrame]) -> list[StreamResult]:
         """Segment taken frames at once, in the order in which they were taken.
@@ -129,31 +164,42 @@ class Stream:
         """
         for each in taken:
             each.watch.lap("queue")
-        with _no_gradients():
+        with no_gradients():
             output, executed, reason = self._run(taken)
             for each in taken:
                 each.watch.lap("network")
             labels = output.labels(taken[0].given.size).cpu().numpy()  # (B, H, W)
         is_keyframe = any(step.role in self.method.key_roles for step in executed)
-        tensors = {name: getattr(output, name) for name in ("scores", "feature", "found_labels")}
         results = []
         for index, each in enumerate(taken):
             each.watch.lap("labels")
-            own = {k: x[index : index + 1] for k, x in tensors.items() if x is not None}
             results.append(
                 StreamResult(
-                    frame=each.frame,
-                    output=replace(output, **own),
-                    executed=executed,
-                    distance=0 if is_keyframe else each.info.distance,
-                    is_keyframe=is_keyframe,
-                    reason=reason,
-                    labels=labels[index],
-                    latency_ms=sum(ms for lap, ms in each.watch.laps.items() if lap != "wait"),
-                    stages=each.watch.laps,
+                    *(each.frame, output.one(index), executed),
+                    *(0 if is_keyframe else each.info.distance, is_keyframe, reason),
+                    *(labels[index], each.watch.latency_ms, each.watch.laps),
+                    frames_late=self._num_taken - each.number,
                 )
             )
         return results
+
+    def _segment_waiting(self) -> list[StreamResult]:
+        """Segment a keyframe, the last frame that waits, and then those before it."""
+        *between, key = self._waiting
+        self._waiting = []
+        results = self.segment([self._with_next(key, 0)])
+        for position, each in enumerate(between, start=1):
+            results += self.segment([self._with_next(each, position)])
+        self._motion.end_interval()
+        return [*results[1:], results[0]]
+
+    def _with_next(self, planned: PlannedFrame, position: int) -> PlannedFrame:
+        """Give a frame that waited the motion of the current one, a keyframe, to it."""
+        planned.watch.lap("queue")
+        motion, valid = self._motion.later_field(position, self.device)
+        planned.watch.lap("motion")
+        given = replace(planned.given, later_motion=motion, later_valid=valid)
+        return replace(planned, given=given)
 
     def _plan(self, streamed: SourceFrame) -> tuple[FrameInfo, Plan]:
         """Count a frame, follow its motion, and plan its first step."""
@@ -164,7 +210,8 @@ class Stream:
             self._index = self._distance = -1
             self._size = size
             self._motion: MotionTrack = MotionTrack(
-                streamed, self.method.needs.motion, self.method.composes_motion, self.chaining
+                *(streamed, self.method.needs.motion, self.method.composes_motion),
+                *(self.chaining, self.method.needs.lookahead),
             )
         self._index += 1
         self._distance += 1
@@ -207,6 +254,11 @@ class Stream:
         if plan.role in self.method.key_roles:
             self._distance = 0
             self._motion.restart()
+        elif info.is_last:
+            raise ValueError(
+                f"{self.method.name} has lookahead and makes the last frame of a stream "
+                f"{plan.role!r}; its plan has to make it a keyframe where info.is_last is set"
+            )
         return plan
 
     def _run(
@@ -241,10 +293,3 @@ class Stream:
         if self.method.adapts:
             self.method.adapt(self._memory, plan, output, self._state)
         return output, tuple(executed), reason
-
-
-@contextmanager
-def _no_gradients() -> Iterator[None]:
-    """Record no gradients, but let methods learn: tensors of inference mode never could."""
-    with torch.inference_mode(False), torch.no_grad():
-        yield

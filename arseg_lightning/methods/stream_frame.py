@@ -33,11 +33,16 @@ class Stopwatch:
         self._last = perf_counter()
 
     def lap(self, name: str) -> None:
-        """End a stage."""
+        """End a stage, or a part of it."""
         synchronize(self._device)
         now = perf_counter()
-        self.laps[name] = 1e3 * (now - self._last)
+        self.laps[name] = self.laps.get(name, 0.0) + 1e3 * (now - self._last)
         self._last = now
+
+    @property
+    def latency_ms(self) -> float:
+        """All laps but the waiting for the frame."""
+        return sum(ms for name, ms in self.laps.items() if name != "wait")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class PlannedFrame:
         info: What the plan knew of it.
         plan: Its first step.
         watch: Times its stages.
+        number: Which frame it is, of those that were taken, from 1.
     """
 
     frame: Frame
@@ -57,6 +63,7 @@ class PlannedFrame:
     info: FrameInfo
     plan: Plan
     watch: Stopwatch
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +93,9 @@ class StreamResult:
         labels: Class indices, uint8 of shape (H, W).
         latency_ms: From the frame's arrival to its labels in the host's memory.
         stages: Milliseconds by stage: ``wait`` for the frame (decoding), which is no part of the
-            latency, ``image``, ``motion``, ``queue`` for others of its batch, ``network``, and
+            latency, ``image``, ``motion``, ``queue`` for other frames, ``network``, and
             ``labels``; the last two are those of the whole batch.
+        frames_late: Later frames that came before it was segmented.
     """
 
     frame: Frame
@@ -99,6 +107,12 @@ class StreamResult:
     labels: NDArray[np.uint8]
     latency_ms: float
     stages: Mapping[str, float]
+    frames_late: int = 0
+
+    @property
+    def busy_ms(self) -> float:
+        """Milliseconds of work: the latency without what the frame waited for others."""
+        return self.latency_ms - self.stages.get("queue", 0.0)
 
     @property
     def role(self) -> str:

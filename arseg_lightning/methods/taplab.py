@@ -152,8 +152,7 @@ class TapLab(PerFrame):
         """Segment the frame or a window of it; the state is the map of log probabilities."""
         align_corners = self.network.align_corners
         if role in ("keyframe", "frame"):
-            with section("network"):
-                output = self.network.output(frame.image)
+            output = self.network.output(frame.image)
             scores = self._log_probabilities(output, frame.size)
             return Output(scores, align_corners, side=output.side), {"map": scores}
         with section("warp"):
@@ -194,8 +193,7 @@ class TapLab(PerFrame):
         side = self._side((size[0], size[1]))
         corner = corner.to(image.device)
         rows, columns = (corner[axis] + torch.arange(side, device=image.device) for axis in (0, 1))
-        with section("network"):
-            output = self.network.output(image[:, :, rows[:, None], columns], with_side=False)
+        output = self.network.output(image[:, :, rows[:, None], columns], with_side=False)
         there = []  # positions of the window in the map
         for axis in (0, 1):
             length = max(1, side * grid[axis] // size[axis])

@@ -16,7 +16,6 @@ from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
-from arseg_lightning.models.timing import section
 from arseg_lightning.propagation.temporal_path import PositionNorm, TemporalPath, published_weights
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
@@ -139,14 +138,13 @@ class TDNet(VideoMethod):
         kind, number = role.split("_")
         turn = int(number)
         path = self._path(turn)
-        with section("network"):
-            encoded, side = path.encode(image, self.training)  # (B, C', h, w)
-            value = path.value(encoded)  # (B, C, h, w)
-            total = value
-            if kind == "path":
-                total = value + self._gathered(turn, path.query(encoded), state)
-            scores = path.score(total)
-            left = {**state, **self._left(turn, encoded)}
+        encoded, side = path.encode(image, self.training)  # (B, C', h, w)
+        value = path.value(encoded)  # (B, C, h, w)
+        total = value
+        if kind == "path":
+            total = value + self._gathered(turn, path.query(encoded), state)
+        scores = path.score(total)
+        left = {**state, **self._left(turn, encoded)}
         return Output(scores, True, side=side), left, value
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:

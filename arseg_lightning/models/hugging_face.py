@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from arseg_lightning.datasets.classes import distinct_colour
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.types import ClassSet
@@ -87,7 +88,7 @@ def hugging_face_classes(name: str) -> ClassSet:
     """
     labels: dict[int, str] = _load("AutoConfig", name).id2label
     names = tuple(labels[index] for index in sorted(labels))
-    return ClassSet(Path(name).name, names, tuple(_colour(index) for index in range(len(names))))
+    return ClassSet(Path(name).name, names, tuple(map(distinct_colour, range(len(names)))))
 
 
 def hugging_face_normalisation(name: str) -> Normalisation:
@@ -175,14 +176,3 @@ def _last_convolution(model: Any, name: str) -> tuple[str, nn.Conv2d]:
             f"could be cut; use one that does, such as SegFormer"
         )
     return found[-1]
-
-
-def _colour(index: int) -> tuple[int, int, int]:
-    """A colour by the bits of an index, as in PASCAL VOC's palette."""
-    red = green = blue = 0
-    for shift in range(8):
-        bits = index + 1 >> 3 * shift
-        red |= (bits & 1) << 7 - shift
-        green |= (bits >> 1 & 1) << 7 - shift
-        blue |= (bits >> 2 & 1) << 7 - shift
-    return red, green, blue

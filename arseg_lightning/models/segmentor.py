@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+import torch
 from torch import Tensor, nn
 
 from arseg_lightning.models.label_map import label_map, resize_scores
@@ -31,6 +32,15 @@ class SideOutputs:
         presence = self.presence if self.presence is not None else other.presence
         return SideOutputs(self.dense + other.dense, presence)
 
+    def zero(self) -> Tensor | float:
+        """Zero, with zero gradients for all that made them.
+
+        Of frames without a label, nothing trains them; but several processes expect a gradient for
+        every parameter.
+        """
+        used = [*self.dense, *([] if self.presence is None else [self.presence])]
+        return 0.0 * torch.stack([each.sum() for each in used]).sum() if used else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -50,6 +60,13 @@ class Output:
     feature: Tensor | None = None
     side: SideOutputs = field(default_factory=SideOutputs)
     found_labels: Tensor | None = None
+
+    def one(self, index: int) -> Output:
+        """That of one frame of a batch."""
+        parts = (self.scores, self.feature, self.found_labels)
+        scores, feature, found = (None if x is None else x[index : index + 1] for x in parts)
+        assert scores is not None
+        return replace(self, scores=scores, feature=feature, found_labels=found)
 
     def logits(self, size: tuple[int, int]) -> Tensor:
         """Class scores at the size of the image, (B, K, *size)."""

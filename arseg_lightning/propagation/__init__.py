@@ -7,7 +7,13 @@ from arseg_lightning.propagation.fusion import (
     GlobalAttention,
     NoFusion,
 )
-from arseg_lightning.propagation.warp import Convention, motion_to_grid, warp, warp_to
+from arseg_lightning.propagation.warp import (
+    Convention,
+    invert_motion,
+    motion_to_grid,
+    warp,
+    warp_to,
+)
 from arseg_lightning.propagation.window_attention import WindowAttention, window_attention
 
 __all__ = [
@@ -18,6 +24,7 @@ __all__ = [
     "GlobalAttention",
     "NoFusion",
     "WindowAttention",
+    "invert_motion",
     "motion_to_grid",
     "warp",
     "warp_to",

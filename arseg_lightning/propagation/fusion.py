@@ -123,10 +123,11 @@ class NoFusion(Fusion):
 
 
 class ConvFusion(Fusion):
-    """Fuses by one 3x3 convolution over both features.
+    """Fuses by one convolution over both features.
 
     Args:
         channels: Channels C of both features.
+        kernel: Side of its odd window.
 
     Shapes:
         low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
@@ -135,15 +136,16 @@ class ConvFusion(Fusion):
     Differs: starts as the mean of both features, as CReFF does here.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, kernel: int = 3) -> None:
         super().__init__()
-        self.mix = nn.Conv2d(2 * channels, channels, 3, padding=1)
+        centre = kernel // 2
+        self.mix = nn.Conv2d(2 * channels, channels, kernel, padding=centre)
         # A mean of the two features, with a little noise.
         nn.init.zeros_(self.mix.bias)  # type: ignore[arg-type]
         with torch.no_grad():
             self.mix.weight.mul_(0.1)
             for c in range(channels):
-                self.mix.weight[c, [c, c + channels], 1, 1] += 0.5
+                self.mix.weight[c, [c, c + channels], centre, centre] += 0.5
 
     def forward(self, low: Tensor, warped: Tensor) -> Tensor:
         """Fuse the two features at the resolution of ``warped``."""

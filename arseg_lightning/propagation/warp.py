@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.geometry import resize_motion
 
-__all__ = ["Convention", "motion_to_grid", "warp", "warp_to"]
+__all__ = ["Convention", "invert_motion", "motion_to_grid", "warp", "warp_to"]
 
 Convention = Literal["exact", "paper"]
 """``exact`` follows the motion law; the published weights were trained with ``paper``."""
@@ -76,6 +76,34 @@ def warp_to(
     """
     size = (feature.shape[-2], feature.shape[-1])
     return warp(feature, motion_to_grid(motion, size, convention, training), convention)
+
+
+def invert_motion(motion: Tensor, rounds: int = 3) -> tuple[Tensor, Tensor]:
+    """Turn the motion of a later frame to this one into that of this one to the later frame.
+
+    A pixel p of this frame is at q of the later one if ``q + motion(q) = p``. That is solved for q
+    by putting it in again; where motion jumps, there may be no such q, or several.
+
+    Args:
+        motion: Backward motion of the later frame, in pixels of its grid.
+        rounds: How often q is put in.
+
+    Shapes:
+        motion: (B, 2, H, W)   returns: (B, 2, H, W), and (B, 1, H, W): 1 where q is in the picture
+        and leads back to within half a pixel, else 0
+
+    Source: the fixed point of an inverse field, as in Chen et al., A simple fixed-point approach to
+        invert a deformation field, Medical Physics 2008.
+    """
+    inverse = -motion
+    for _ in range(rounds):
+        inverse = -warp(motion, inverse)
+    height, width = motion.shape[-2:]
+    off = (inverse + warp(motion, inverse)).square().sum(dim=1, keepdim=True)  # (B, 1, H, W)
+    x = torch.arange(width, device=motion.device) + inverse[:, :1]
+    y = torch.arange(height, device=motion.device)[:, None] + inverse[:, 1:]
+    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    return inverse, (inside & (off <= 0.25)).to(motion.dtype)
 
 
 def motion_to_grid(

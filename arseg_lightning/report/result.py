@@ -66,7 +66,7 @@ class Speed:
         max_ms: The slowest frame.
         decode_ms: Decoding with motion vectors, per frame; in a stream it runs in parallel.
         frames: Kinds of frames by the roles of their steps, joined by ``+``.
-        peak_megabytes: Peak memory when it first runs, above that before.
+        peak_megabytes: Peak of a GPU's memory when it first runs.
     """
 
     form: str

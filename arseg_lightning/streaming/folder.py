@@ -36,12 +36,14 @@ class LiveOptions:
         drop_late: Of a camera or an address, drop frames that the networks are too slow for.
         timeout_seconds: How long an address may stay silent.
         reconnect_seconds: How long a camera or address that broke off is tried again.
+        lookahead: Whether the method may wait for later frames of a camera, an address or a pipe.
     """
 
     fps: float | None = None
     drop_late: bool = False
     timeout_seconds: float = 10.0
     reconnect_seconds: float = 30.0
+    lookahead: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -124,8 +126,8 @@ def segment_to_folder(
             with ExitStack() as stack:
                 for output in outputs:
                     stack.enter_context(output)
-                results = segmenter.results(live, settings.limit, settings.batch_frames)
-                for result in interrupt.until_wanted(results):
+                frames = interrupt.until_wanted(live)
+                for result in segmenter.results(frames, settings.limit, settings.batch_frames):
                     for output in outputs:
                         output.write(result)
                     statistics.add(result)

@@ -36,6 +36,7 @@ class StreamRecord:
     seconds: float  # from the first frame to the last, with all that was done for them
     fps: float
     latency_ms: dict[str, dict[str, float]]  # by role: mean, p50, p95, max
+    frames_late: int  # most later frames that came before one was segmented
     stage_ms: dict[str, float]  # by stage, mean of all frames
     method: str
     clock: dict[str, Any] | None  # its name and settings
@@ -72,6 +73,8 @@ class StreamRecord:
             f"p95 {each['p95']:.1f}, max {each['max']:.1f})"
             for roles, each in self.latency_ms.items()
         )
+        if self.frames_late:
+            lines.append(f"frames wait for later ones: up to {self.frames_late}")
         return "\n".join([*lines, *(f"written: {output}" for output in self.outputs)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -11,10 +11,12 @@ from typing import Any
 from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.methods import Clock, PlannedFrame, Stream, StreamResult, VideoMethod
+from arseg_lightning.methods import Clock, Stream, StreamResult, VideoMethod
+from arseg_lightning.streaming.batches import Batches
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
-from arseg_lightning.video.live import LiveMotion, LiveSource, open_live
+from arseg_lightning.video.live import LiveMotion, LiveSource, SourceFrame, open_live
+from arseg_lightning.video.live.address import find_address
 
 __all__ = ["Segmenter", "choose_clock"]
 
@@ -85,18 +87,33 @@ class Segmenter:
         with self.open(source, motion, **options) as live:
             yield from self.results(live, limit, batch_frames)
 
-    def open(self, source: str | Path, motion: LiveMotion = "auto", **options: Any) -> LiveSource:
+    def open(
+        self,
+        source: str | Path,
+        motion: LiveMotion = "auto",
+        lookahead: bool = False,
+        **options: Any,
+    ) -> LiveSource:
         """Open a source for :meth:`results`.
 
-        ``auto`` finds no motion for a method that uses none. ``options``: see :func:`open_live`.
+        Args:
+            source: See :meth:`stream`.
+            motion: Source of the motion; ``auto`` finds none for a method that uses none.
+            lookahead: Whether the method may wait for later frames of a camera, an address or a
+                pipe.
+            options: See :func:`open_live`.
 
         Raises:
-            ValueError: If the method cannot be streamed, or the source cannot be used.
+            ValueError: If the source cannot be used, or the method waits for later frames, and
+                nobody said that it may.
         """
-        try:
-            self.session()  # refuses methods that cannot be streamed
-        except ValueError as error:
-            raise ValueError(f"{source} cannot be segmented as a stream: {error}") from error
+        late, address = self.method.lookahead, find_address(source)
+        if late and not lookahead and address.kind not in ("file", "images"):
+            raise ValueError(
+                f"{address.name} goes on by itself, and {self.method.name} labels a frame when the "
+                f"next keyframe has come, up to {late} frames later; allow that (--live.lookahead "
+                f"true), or use a method that does not look ahead"
+            )
         wanted = None if motion == "auto" and not self.method.uses_motion else motion
         return open_live(source, motion=wanted, **options)
 
@@ -106,39 +123,30 @@ class Segmenter:
             raise ValueError(f"batch_frames is at least 1, got {batch_frames}")
         if batch_frames > 1 and not self.method.needs.independent:
             raise ValueError(
-                f"batch_frames {batch_frames} segments frames at once that do not depend on each "
-                f"other; each frame of {self.method.name} depends on the one before it: use "
+                f"batch_frames {batch_frames} segments frames at once that depend on nothing but "
+                f"the keyframe before them; those of {self.method.name} depend on more: use "
                 f"batch_frames 1"
             )
 
     def results(
-        self, live: LiveSource, limit: int | None = None, batch_frames: int = 1
+        self, frames: Iterable[SourceFrame], limit: int | None = None, batch_frames: int = 1
     ) -> Iterator[StreamResult]:
         """Segment the frames of a source that is open already.
 
         Args:
-            live: The source.
+            frames: The source.
             limit: Most frames.
             batch_frames: Most frames between two keyframes that are segmented at once: the same
                 results in less time where a device has time left, each later by the frames that
                 it waits for. ValueError if the method does not allow it.
         """
         self.check_batch(batch_frames)
-        stream, waiting, start = self.session(), list[PlannedFrame](), perf_counter()
-        for streamed in islice(live, limit):
-            taken = stream.take(streamed, 1e3 * (perf_counter() - start))
-            # A keyframe changes the state that the frames before it still need.
-            if waiting and not stream.goes_with(taken, waiting[0]):
-                yield from stream.segment(waiting)
-                waiting = []
-            waiting.append(taken)
-            # A frame that fits no batch, such as a keyframe, is segmented at once.
-            if len(waiting) >= batch_frames or not stream.goes_with(taken, taken):
-                yield from stream.segment(waiting)
-                waiting = []
+        stream, start = self.session(), perf_counter()
+        takes = Batches(stream, batch_frames) if batch_frames > 1 else stream
+        for streamed in islice(frames, limit):
+            yield from takes.add(streamed, 1e3 * (perf_counter() - start))
             start = perf_counter()
-        if waiting:
-            yield from stream.segment(waiting)
+        yield from takes.finish()
 
 
 def choose_clock(method: VideoMethod, clock: Clock | None) -> None:

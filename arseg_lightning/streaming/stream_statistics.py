@@ -26,6 +26,7 @@ class StreamStatistics:
         self.num_frames = 0
         self.num_keyframes = 0
         self.latency_ms = 0.0
+        self.frames_late = 0
         self._reasons: Counter[str] = Counter()
         # By role, how often each time occurred.
         self._latencies: dict[str, Counter[float]] = defaultdict(Counter)
@@ -39,6 +40,7 @@ class StreamStatistics:
         """Count a frame."""
         self.num_frames += 1
         self.latency_ms = result.latency_ms
+        self.frames_late = max(self.frames_late, result.frames_late)
         self.num_keyframes += result.is_keyframe
         if result.reason is not None:
             # Without its numbers: "reconnected after 3.2 s" is counted with the others.
@@ -73,6 +75,7 @@ class StreamStatistics:
             "seconds": seconds,
             "fps": self.num_frames / max(seconds, 1e-9),
             "latency_ms": latencies,
+            "frames_late": self.frames_late,
             "stage_ms": {name: total / frames for name, total in self._stages.items()},
         }
 

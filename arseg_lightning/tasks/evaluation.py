@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -54,24 +54,32 @@ class Evaluation:
         self.metric = DistanceAccuracy(num_classes, known, num_late=MOST_WAITING * (known > 1))
         self.tally = Tally()
         self._stream: Stream | None = None
+        self._waiting = deque[EvaluationFrame]()
 
     def add(self, clip: EvaluationClip) -> list[StreamResult]:
-        """Continue a stream, or start the next one."""
+        """Continue a stream, or start the next one: the results that are there now."""
         if self._stream is None:
             self._stream = Stream(self.method, clip.normalise, clip.chaining, self.dtype)
         results = []
         for frame in clip.frames:
+            self._waiting.append(frame)
+            results += self._counted(push(self._stream, frame))
+        return results
+
+    def _counted(self, results: list[StreamResult]) -> list[StreamResult]:
+        """Count results, which come in the order of the frames, however long they wait."""
+        for result in results:
+            frame = self._waiting.popleft()
             if frame.streamed.restart is not None:
                 self.tally.start(frame.name)
-            results.append(push(self._stream, frame))
-            self.tally.note(results[-1])
+            self.tally.note(result)
             if frame.label is None:
                 continue
             labels, truth = (
                 torch.from_numpy(each)[None].to(self.metric.device)  # (1, H, W)
-                for each in (results[-1].labels, frame.label)
+                for each in (result.labels, frame.label)
             )
-            self.metric.update(labels, truth, self.distance(frame, results[-1]))
+            self.metric.update(labels, truth, self.distance(frame, result))
         return results
 
     def distance(self, frame: EvaluationFrame, result: StreamResult) -> int:
@@ -80,24 +88,25 @@ class Evaluation:
             return result.distance
         return frame.distance if self.distances > 1 else 0  # or all frames count together
 
-    def end(self) -> None:
-        """Release the last stream, whose frames and kernels cannot be copied."""
-        self._stream = None
+    def end(self) -> list[StreamResult]:
+        """End the last stream, and release it: its frames and kernels cannot be copied."""
+        stream, self._stream = self._stream, None
+        return [] if stream is None else self._counted(stream.finish())
 
     def accuracy(self) -> Accuracy:
         """Accuracies of all processes; every process has to call this."""
         return self.metric.accuracy()
 
 
-def push(stream: Stream, frame: EvaluationFrame) -> StreamResult:
-    """Segment the next frame of a stream, after the skipped ones before it."""
+def push(stream: Stream, frame: EvaluationFrame) -> list[StreamResult]:
+    """Give a stream its next frame, after the skipped ones before it: what is segmented now."""
     streamed = frame.streamed
     for step in frame.passed:
         # Its pixels were not decoded, and are not needed: only its motion is.
         blank = np.broadcast_to(np.uint8(0), streamed.frame.image.shape)
         kind = "I" if step is None else "P"
         stream.pass_over(SourceFrame(Frame(0, 0.0, kind, blank), step))
-    return stream.push(streamed)
+    return stream.add(streamed)
 
 
 def counted_distances(
@@ -137,6 +146,7 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
     return EvaluationNeeds(
         motion=motion,
         every_frame=not cut,
+        lookahead=max(method.lookahead for method in methods),
         whole_streams=not cut,
         single=cut and not motion and all(method.clock is None for method in methods),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from lightning import Callback, LightningModule
 from torch import Tensor
 
 from arseg_lightning.datasets.evaluation import EvaluationClip
-from arseg_lightning.methods import MethodFactory, Stream, VideoMethod
+from arseg_lightning.methods import MethodFactory, Stream, StreamResult, VideoMethod
 from arseg_lightning.models.weight_file import read_content
 from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.evaluation import push
@@ -66,6 +67,7 @@ class MethodModule(LightningModule):
         # In a tuple, so that they are neither trained nor part of this task's checkpoint.
         self._compared: tuple[dict[str, VideoMethod]] = ({},)
         self._stream: Stream | None = None
+        self._names = deque[str]()  # of the frames that wait
         if num_classes is not None:
             self._build(num_classes)
         self.register_load_state_dict_post_hook(_forget_untrained)  # type: ignore[no-untyped-call]
@@ -202,6 +204,8 @@ class MethodModule(LightningModule):
     def predict_step(self, batch: EvaluationClip, batch_idx: int) -> LabelMaps:
         """Segment the next frames of a video, as the data module gives them in order.
 
+        Frames that wait for later ones come with those.
+
         Of several processes, each gives the videos that are its own.
 
         Raises:
@@ -215,9 +219,16 @@ class MethodModule(LightningModule):
             )
         if self._stream is None:
             self._stream = Stream(self.method, batch.normalise, batch.chaining, self.weights_dtype)
-        results = [push(self._stream, frame) for frame in batch.frames]
-        names = tuple(frame.name for frame in batch.frames)
-        labels = np.stack([result.labels for result in results])  # (T, H, W)
+        results = list[StreamResult]()
+        for frame in batch.frames:
+            self._names.append(frame.name)
+            results += push(self._stream, frame)
+        results += self._stream.finish() if batch.ends else []
+        names = tuple(self._names.popleft() for _ in results)
+        height, width = batch.frames[0].streamed.frame.size
+        labels = np.empty((len(results), height, width), np.uint8)
+        for index, result in enumerate(results):
+            labels[index] = result.labels
         return LabelMaps(names, torch.from_numpy(labels))
 
     def on_predict_end(self) -> None:

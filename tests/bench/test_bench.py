@@ -10,7 +10,7 @@ from torch import nn
 from arseg_lightning import native
 from arseg_lightning.bench import BenchCase, BenchSettings, bench
 from arseg_lightning.bench.variants import plain_form
-from arseg_lightning.methods import Adaptive, ARSeg, FeaturePropagation, PerFrame, Stream
+from arseg_lightning.methods import Adaptive, ARSeg, PerFrame, Stream
 from arseg_lightning.models import Segmentor
 from arseg_lightning.report.bench_tables import stage_table
 from arseg_lightning.report.result import read_bench, write_bench
@@ -66,13 +66,6 @@ def test_a_small_run_measures_every_variant(tmp_path):
     assert list(stage_table([measured]).variant) == [
         f"AR 0.5x, {how}" for how in ("plain PyTorch", "float32", "bfloat16")
     ]
-
-
-def test_each_ratio_is_a_method():
-    found = run(ARSeg, keyframe_interval=2, resolution_ratios=(0.25, 0.75))
-    assert [each.name for each in found.values()][:3] == ["1x", "AR 0.25x", "AR 0.75x"]
-    with pytest.raises(ValueError, match=r"FeaturePropagation takes no resolution_ratio, got 0\.3"):
-        run(FeaturePropagation, resolution_ratios=(0.3,))
 
 
 def toy(kind):
@@ -141,8 +134,6 @@ def test_an_experiment_brings_its_methods_and_its_weights(tmp_path):
     assert compared.classes.num_classes == 9
     (result,) = bench([case], BenchSettings(repeats=1), lambda _: None)
     assert [v.kind for v in result.methods] == ["baseline", "baseline", "own"] * 2
-    with pytest.raises(ValueError, match="has its own resolution ratio; leave out --ratio"):
-        case.build(BenchSettings(resolution_ratios=(0.3,)))
 
 
 def test_an_interval_is_for_methods_with_a_clock():

@@ -1,5 +1,7 @@
 """The check of data: complete and incomplete layouts, and their uses."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from arseg_lightning.datasets import (
     SyntheticDriving,
     VideoFolder,
 )
-from arseg_lightning.datasets.check import DataCheck, check_data, check_split
+from arseg_lightning.datasets.check import check_split
 from arseg_lightning.datasets.layout import PreparedClip, PreparedLayout
 from arseg_lightning.video import decode
 from tests.datasets.trees import (
@@ -41,42 +43,46 @@ def cityscapes(tmp_path):
 
 def test_a_whole_data_set_is_good_for_everything(cityscapes):
     check = check_split("train", Cityscapes(cityscapes, "train"))
-    assert (check.num_videos, check.num_labelled, check.fps) == (1, 1, (17,))
-    assert check.sizes == (SIZE,)
-    assert check.motion == "real video"
-    assert check.num_sampled == 1
-    assert check.void_share == pytest.approx(8 / 48)
-    assert check.uses == (PHASE_1, VIDEO, protocol(1))
+    assert check.summary == "Cityscapes, 1 labelled frame of 48x96, real video at 17 fps"
+    assert check.uses == [PHASE_1, VIDEO, protocol(1)]
+    (line,) = check.lines
+    assert line.startswith("absent: no pixel of sidewalk, building, wall, ")
+    assert line.endswith(" in 1 label; 17% is left out")
 
 
 def test_a_past_that_is_too_short_does_not_serve_the_protocol(cityscapes):
     layout = Cityscapes(cityscapes, "train", past=5)
-    assert check_split("train", layout).uses == (PHASE_1, VIDEO)
-    assert check_split("train", layout, 6).uses == (PHASE_1, VIDEO, protocol(1, 6))
+    assert check_split("train", layout).uses == [PHASE_1, VIDEO]
+    assert check_split("train", layout, 6).uses == [PHASE_1, VIDEO, protocol(1, 6)]
     alone = Cityscapes(cityscapes, "train", past=0)
-    assert check_split("train", alone).uses == (PHASE_1,)
+    assert check_split("train", alone).uses == [PHASE_1]
 
 
 def test_missing_neighbours_are_listed_and_the_stills_still_serve(cityscapes):
     for number in (3, 4):
         cityscapes_image(cityscapes, f"aachen_000000_{number:06d}").unlink()
     check = check_split("train", Cityscapes(cityscapes, "train"))
-    assert check.uses == ()
-    assert [gap.name[:20] for gap in check.gaps] == ["aachen_000000_000003", "aachen_000000_000004"]
+    assert check.uses == []
+    assert check.lines[0].startswith(
+        "missing: 2 files: aachen_000000_000003_leftImg8bit, aachen_00"
+    )
+    assert re.match(
+        r"missing: aachen_000000_000003_leftImg8bit is missing in .*; unpa", check.lines[1]
+    )
     stills = check_split("train", Cityscapes(cityscapes, "train", frames="stills"))
-    assert stills.uses == (PHASE_1, STILLS)
+    assert stills.uses == [PHASE_1, STILLS]
 
 
 def test_missing_folders_are_gaps(tmp_path):
     check = check_split("val", StillFolder(tmp_path, "camvid11"))
-    assert (check.num_videos, check.uses) == (0, ())
-    assert "images is missing; stills should be there" in check.gaps[0].message
+    assert check.uses == []
+    assert "images is missing; stills should be there" in check.lines[0]
 
 
 def test_stills_serve_by_camera_paths(tmp_path):
     images_and_labels(tmp_path, ("a", "b"))
     check = check_split("train", StillFolder(tmp_path, "camvid11"))
-    assert (check.uses, check.motion) == ((PHASE_1, STILLS), "camera paths")
+    assert check.uses == [PHASE_1, STILLS]
 
 
 def test_missing_and_unused_labels_are_listed(tmp_path):
@@ -84,27 +90,33 @@ def test_missing_and_unused_labels_are_listed(tmp_path):
     (tmp_path / "images" / "a.png").unlink()
     (tmp_path / "labels" / "b.png").unlink()
     check = check_split("train", StillFolder(tmp_path, "camvid11"))
-    assert [gap.name for gap in check.gaps] == ["b.png"]
-    assert [path.name for path in check.unused] == ["a.png"]
-    assert (check.num_videos, check.uses) == (1, ())
+    assert re.match(
+        r"missing: .*b\.png has no label: neither b\.png nor b_L\.png is", check.lines[0]
+    )
+    assert check.lines[1] == "unused: 1 label without a frame: a.png"
+    assert check.uses == []
 
 
 def test_unknown_label_values_are_found_in_samples(tmp_path):
     images_and_labels(tmp_path, ("a", "b"), value=40)
     check = check_split("train", StillFolder(tmp_path, "camvid11"))
-    assert "holds the value(s) [40], but camvid11 has the classes 0 to 10" in check.problems[0]
-    assert (check.num_sampled, check.void_share, check.uses) == (0, None, ())
+    assert "holds the value(s) [40], but camvid11 has the classes 0 to 10" in check.lines[0]
+    assert check.uses == []
 
 
 def test_only_a_few_of_many_labels_are_read(tmp_path):
     images_and_labels(tmp_path, [f"still_{i}" for i in range(20)])
-    assert check_split("train", StillFolder(tmp_path, "camvid11")).num_sampled == 5
+    (tmp_path / "labels" / "still_1.png").write_bytes(b"no image")
+    assert check_split("train", StillFolder(tmp_path, "camvid11")).uses
+    check = check_split("train", StillFolder(tmp_path, "camvid11"), every_label=True)
+    assert "still_1.png is not an image that can be read" in check.lines[0]
+    assert check.uses == []
 
 
 def test_a_labelled_clip_serves_the_protocol_where_it_has_a_past(tmp_path):
     images_and_labels(tmp_path, [f"frame_{t}" for t in range(14)])
     check = check_split("train", FrameFolder(tmp_path, "camvid11"))
-    assert check.uses == (PHASE_1, VIDEO, protocol(3))
+    assert check.uses == [PHASE_1, VIDEO, protocol(3)]
 
 
 def test_a_video_is_probed_and_not_decoded(tmp_path, monkeypatch):
@@ -114,16 +126,15 @@ def test_a_video_is_probed_and_not_decoded(tmp_path, monkeypatch):
     video_and_labels(tmp_path)
     monkeypatch.setattr(decode, "decode", refuse)
     check = check_split("train", VideoFolder(tmp_path, "camvid11"))
-    assert (check.num_labelled, check.sizes) == (2, (SIZE,))
-    assert check.uses == (PHASE_1, VIDEO, protocol(1))
+    assert check.summary == "VideoFolder, 2 labelled frames of 48x96, real video at 25 fps"
+    assert check.uses == [PHASE_1, VIDEO, protocol(1)]
 
 
 def test_a_label_after_the_end_of_its_video_is_a_problem(tmp_path):
     video_and_labels(tmp_path, labelled=(2, 14))
     check = check_split("train", VideoFolder(tmp_path, "camvid11"))
-    (problem,) = check.problems
-    assert "000014.png belongs to frame 14 of" in problem
-    assert "which has 14 frames, counted from 0" in problem
+    assert "wrong: a label belongs to frame 14 of" in check.lines[0]
+    assert "which has 14 frames, counted from 0" in check.lines[0]
 
 
 def test_videos_without_labels_and_labels_without_videos_are_listed(tmp_path):
@@ -131,15 +142,15 @@ def test_videos_without_labels_and_labels_without_videos_are_listed(tmp_path):
     video_and_labels(tmp_path, "other", num_frames=2, labelled=())
     save(tmp_path / "labels" / "third" / "0.png", np.zeros(SIZE))
     check = check_split("train", VideoFolder(tmp_path, "camvid11"))
-    assert [gap.name for gap in check.gaps] == ["other/"]
-    assert [path.name for path in check.unused] == ["third"]
+    assert "labels/other is missing; labels of other.mp4 should be there" in check.lines[0]
+    assert check.lines[1] == "unused: 1 label without a frame: third"
 
 
 def test_a_broken_video_is_a_problem(tmp_path):
     video_and_labels(tmp_path, labelled=(0,))
     (tmp_path / "videos" / "drive.mp4").write_bytes(b"no video")
     check = check_split("train", VideoFolder(tmp_path, "camvid11"))
-    assert "is not a video that can be read" in check.problems[0]
+    assert "is not a video that can be read" in check.lines[0]
 
 
 def test_camvid_lists_all_missing_recordings(tmp_path):
@@ -147,28 +158,28 @@ def test_camvid_lists_all_missing_recordings(tmp_path):
     save(tmp_path / "train" / "0016E5_00390.png", frame(0))
     save(tmp_path / "train_labels" / "0016E5_00390_L.png", np.zeros((*SIZE, 3)))
     check = check_split("train", CamVid(tmp_path, "train", frames="video"))
-    assert [gap.name for gap in check.gaps] == ["0005VD.MXF", "0016E5.MXF"]
-    assert check.uses == ()
+    assert check.lines[0] == "missing: 2 files: 0005VD.MXF, 0016E5.MXF"
+    assert check.uses == []
 
 
 def test_camvid_with_its_recordings_serves_the_protocol(tmp_path):
     camvid_stills(tmp_path)
     camvid_recording(tmp_path)
     check = check_split("train", CamVid(tmp_path, "train", frames="video"))
-    assert check.void_share == pytest.approx(0.5)
-    assert check.uses == (PHASE_1, VIDEO, protocol(2))
+    assert any(line.endswith("; 50% is left out") for line in check.lines)
+    assert check.uses == [PHASE_1, VIDEO, protocol(2)]
 
 
 def test_a_still_after_the_end_of_its_recording_is_a_problem(tmp_path):
     camvid_stills(tmp_path, numbers=(30, 90))
     camvid_recording(tmp_path)
     check = check_split("train", CamVid(tmp_path, "train", frames="video"))
-    assert "f00090_L.png belongs to frame 91 of" in check.problems[0]
+    assert "a label belongs to frame 91 of" in check.lines[0]
 
 
 def test_a_driving_scene_is_there_without_any_file():
     check = check_split("train", SyntheticDriving(1, num_frames=4, height=48, width=64), 4)
-    assert check.uses == (PHASE_1, "phase 2 from synthetic video", protocol(1, 4))
+    assert check.uses == [PHASE_1, "phase 2 from synthetic video", protocol(1, 4)]
 
 
 class Prepared(PreparedLayout):
@@ -186,12 +197,5 @@ class Prepared(PreparedLayout):
 def test_prepared_pairs_serve_evaluation_alone(tmp_path):
     images_and_labels(tmp_path, "a")
     check = check_split("test", Prepared(tmp_path))
-    assert (check.num_labelled, check.sizes, check.uses) == (1, (SIZE,), (protocol(1),))
-
-
-def test_data_are_usable_if_any_split_is(tmp_path):
-    images_and_labels(tmp_path, ("a", "b"))
-    good, bad = StillFolder(tmp_path, "camvid11"), StillFolder(tmp_path / "no", "camvid11")
-    assert check_data("here", {"train": good, "val": bad}).is_usable
-    assert not check_data("here", {"val": bad}).is_usable
-    assert not DataCheck("nowhere", ()).is_usable
+    assert check.summary == "Prepared, 1 labelled frame of 48x96, prepared files"
+    assert check.uses == [protocol(1)]

@@ -56,7 +56,7 @@ def test_a_shorter_past_needs_fewer_frames(root):
 
 
 def test_a_clip_cannot_reach_beyond_its_snippet(root):
-    with pytest.raises(ValueError, match=r"past=20 .* 19 frames before the labelled one and 10"):
+    with pytest.raises(ValueError, match=r"past lies in \[0, 19\], got 20"):
         Cityscapes(root, "train", past=20)
 
 
@@ -72,7 +72,7 @@ def test_missing_neighbours_are_named_with_the_remedy(root):
     with pytest.raises(FileNotFoundError, match=message):
         Cityscapes(root, "train").videos()
     inventory = Cityscapes(root, "train").inventory()
-    assert [gap.what for gap in inventory.gaps] == ["frame"] * 3
+    assert len(inventory.gaps) == 3
     assert not inventory.videos
 
 
@@ -124,9 +124,9 @@ def test_other_labels_may_belong_to_any_frame(root):
     assert (first.label(25, SIZE) == layout.classes.names.index("car")).all()
 
 
-def test_a_snippet_without_any_other_label_is_named(root):
+def test_a_city_without_any_other_label_is_named(root):
     save(cityscapes_image(root, "aachen_000000_000000", "pseudo"), cityscapes_label())
-    with pytest.raises(FileNotFoundError, match=r"bochum_000000_000313_leftImg8bit\.png and the"):
+    with pytest.raises(FileNotFoundError, match=r"pseudo/train/bochum is missing; labels"):
         Cityscapes(root, "train", labels=Path("pseudo")).videos()
 
 

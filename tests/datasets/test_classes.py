@@ -6,7 +6,7 @@ from arseg_lightning.datasets.classes import CAMVID11, CAMVID12, CITYSCAPES19, c
 
 
 def test_known_sets_have_names():
-    assert class_set("camvid11") is CAMVID11
+    assert class_set("camvid11") == CAMVID11
     assert (CAMVID11.num_classes, CAMVID12.num_classes) == (11, 12)
     assert CAMVID12.names[11] == "void"
 
@@ -49,7 +49,7 @@ WRONG = {
     "names: boat": r"names is 'boat', and has to be a list of texts, one a class",
     "names: [yes, no]": r'names is True, .*; in YAML, quote it: "True" \(yes, no, 1\)',
     "names: [boat, boat]": r"names is \['boat'\], and has to be each name once",
-    "names: [a, b]\npalete: [[1, 2, 3]]": r"palete is no such key; palette is meant\?, and has to ",
+    "names: [a, b]\npalete: [[1, 2, 3]]": r"palete is no such key, and has to be one of na",
     "names: [a, b]\nignore_index: 0": r"ignore_index is no such key, and has to be one of names, p",
     "names: [a, b]\npalette: [[1, 2, 3]]": r"palette is 1 colours, and has to be 2 colours",
     "names: [a]\npalette: [[300, -1, 0]]": r"palette is \[300, -1, 0\], and has to be a list of co",
@@ -63,6 +63,7 @@ WRONG = {
     "names: {0: a, 5: b}\nvoid_values: [5]": r"void_values is 5, .*; it is that of b",
     "names: {x: a}": r"names is \['x'\], and has to be by whole numbers from 0 to 65535",
     "names: [a]\npalette: [[1, 1, 1]]\nvoid_colours: [[1, 1, 1]]": r"void_colours is \[\[1, 1",
+    "names: [a]\nmerged_colours: {b: [[1, 1, 1]]}": r"merged_colours is .*, and has to be colou",
     f"names: [{','.join(f'c{i}' for i in range(300))}]": r"names is 300 classes, .* at most 255",
     "names: [a, b": r"is no YAML file: ",
     "names:\n\t- a": r"is no YAML file: ",

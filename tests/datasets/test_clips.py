@@ -98,6 +98,28 @@ def test_uniform_distances_cover_what_motion_reaches(past, largest):
     assert drawn == set(range(1, largest + 1))
 
 
+AROUND = Needs(frames=3, frames_after=1, spacing="keyframe")
+
+
+def test_a_clip_around_a_label_ends_with_the_next_keyframe_as_far_as_there_is_one():
+    generator, spans = np.random.default_rng(0), ClipSpans(AROUND, 12, "uniform")
+    drawn = {spans.draw(40, 40, generator, future=40) for _ in range(300)}
+    assert drawn == {(40 - d, 40, 52 - d) for d in range(1, 12)}
+    assert {spans.draw(40, 40, generator, future=3)[2] for _ in range(300)} == {41, 42, 43}
+    assert spans.window(40, 5, 3) == tuple(range(35, 44))
+    anchors = {32, 36, 40, 44, 48, 52}
+    drawn = {spans.draw(40, 40, generator, anchors, 40) for _ in range(100)}
+    assert drawn == {(32, 40, 44), (36, 40, 48)}
+    assert (spans.least, spans.least_future) == (1, 1)
+
+
+def test_consecutive_clips_may_go_on_after_the_label():
+    generator = np.random.default_rng(0)
+    spans = ClipSpans(Needs(frames=5, frames_after=2, spacing=(1, 3)), 12, "uniform")
+    drawn = {spans.draw(40, 9, generator, future=5) for _ in range(50)}
+    assert drawn == {(38, 39, 40, 41, 42), (36, 38, 40, 42, 44)}
+
+
 def test_the_keyframe_of_a_training_pair_is_no_b_frame_unless_there_is_no_other():
     spans, generator = ClipSpans(PAIRS, 12, "uniform"), np.random.default_rng(0)
     drawn = {spans.draw(40, 40, generator, anchors={24, 28, 32, 36, 40})[0] for _ in range(100)}

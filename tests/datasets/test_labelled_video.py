@@ -6,7 +6,6 @@ from PIL import Image
 
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.datasets.labelled_video import (
-    LabelledExcerpt,
     LabelledImages,
     LabelledVideoFile,
 )
@@ -28,12 +27,12 @@ def folder(tmp_path):
 
 
 def all_kinds(folder):
-    label = folder / "label.png"
+    label, pan_file = folder / "label.png", folder / "pan.mp4"
     scene = DrivingScene(height=48, width=64, num_frames=NUM_FRAMES)
     images = tuple(folder / f"{index}.png" for index in range(NUM_FRAMES))
     return {
         "images": LabelledImages("images", images, {}, CAMVID11),
-        "span": LabelledExcerpt("span", folder / "pan.mp4", 2, 2 + NUM_FRAMES, label, CAMVID11),
+        "span": LabelledVideoFile("span", pan_file, {}, CAMVID11, 2, 2 + NUM_FRAMES),
         "still": LabelledStill("still", images[0], label, CAMVID11, NUM_FRAMES, seed=3),
         "driving": scene,
     }
@@ -53,6 +52,16 @@ def test_the_frames_of_a_video_are_those_that_it_decodes_to(folder):
     sequence = LabelledVideoFile("video", folder / "pan.mp4", {}, CAMVID11)
     decoded = [frame.image for frame in decode(folder / "pan.mp4")]
     assert (sequence.read((7, 1)) == [decoded[7], decoded[1]]).all()
+
+
+def test_frames_may_follow_the_labelled_one(folder):
+    still = all_kinds(folder)["still"]
+    longer = LabelledStill("still", still.path, still.label_path, CAMVID11, 4, seed=3, future=5)
+    assert longer.labelled == (3,)
+    assert len(list(longer.images())) == 9
+    assert (longer.image(3) == np.asarray(Image.open(folder / "0.png"))).all()
+    assert (longer.image(8) != longer.image(3)).any()
+    assert longer.identity != still.identity
 
 
 def test_the_last_frame_of_a_still_is_the_still_itself(folder):

@@ -32,18 +32,16 @@ def broken(path):
 def test_what_is_there_is_known_to_be(store, tmp_path):
     frames = SyntheticDriving(1, num_frames=3, height=32, width=48).videos()[0]
     clips = [frames, write_pan(tmp_path / "video.mp4")]
-    assert [store.has(clip) for clip in clips] == [False, False]
     prepare_missing(store, clips)
-    assert [store.has(clip) for clip in clips] == [True, True]
+    assert [store.prepare(clip) for clip in clips] == [False, False]
 
 
 def test_a_copy_that_stands_for_a_video_is_known_to_be_there(tmp_path):
     video = write_vp9(tmp_path / "video.mp4", pan(8, 64, 80, 2, 1))
     clip = LabelledVideoFile("video", video, {}, CLASSES)
-    copies, none = (ClipStore(tmp_path, EncodeSettings(), how) for how in ("reencode", "codec"))
-    prepare_missing(copies, [clip])
-    assert copies.has(clip)
-    assert not none.has(clip)
+    store = ClipStore(tmp_path, EncodeSettings(), "reencode")
+    assert store.prepare(clip)
+    assert not store.prepare(clip)
 
 
 def test_all_that_cannot_be_prepared_is_named_and_all_else_is_there(store, tmp_path):
@@ -56,7 +54,7 @@ def test_all_that_cannot_be_prepared_is_named_and_all_else_is_there(store, tmp_p
     assert lines[1].startswith(f"broken: {tmp_path}/broken.mp4 is not a video that can be read")
     assert "No such file or directory" in lines[2]
     assert lines[3].endswith("what is ready is kept, and the same command continues with the rest")
-    assert store.has(good)
+    assert not store.prepare(good)
 
 
 def test_thousands_of_failures_are_counted(store, tmp_path):

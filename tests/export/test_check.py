@@ -30,6 +30,8 @@ def test_examples_are_the_same_every_time_and_have_the_size():
             "image": (1, *SIZE, 3),
             "motion": (1, 2, *SIZE),
             "valid": (1, 1, *SIZE),
+            "later_motion": (1, 2, *SIZE),
+            "later_valid": (1, 1, *SIZE),
         }
         assert (frame["image"].dtype, frame["valid"].dtype) == (torch.uint8, torch.bool)
 

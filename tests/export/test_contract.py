@@ -9,8 +9,6 @@ from arseg_lightning.export import CONTRACT_NAME, read_contract
 from arseg_lightning.methods import RoleCycle
 from tests.export.made import SETTINGS, SIZE
 
-NUMPY_TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
-
 
 def test_it_is_true_to_the_graphs(exported):
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -20,9 +18,7 @@ def test_it_is_true_to_the_graphs(exported):
             (graph.inputs, session.get_inputs()),
             (graph.outputs, session.get_outputs()),
         ):
-            assert [(t.name, t.shape, t.dtype) for t in stated] == [
-                (t.name, tuple(t.shape), NUMPY_TYPES[t.type]) for t in real
-            ]
+            assert stated == tuple(tensor.name for tensor in real)
 
 
 def test_it_says_what_the_graphs_are_for(exported):
@@ -51,11 +47,6 @@ def test_what_is_written_is_read_again(exported, tmp_path):
     content = json.loads((tmp_path / CONTRACT_NAME).read_text())
     assert content["version"] == 3
     assert content["schedule"] == {"start": [], "cycle": [["keyframe"], *[["nonkeyframe"]] * 3]}
-    assert content["motion_law"] == {
-        "law": "current(p) = reference(p + motion(p))",
-        "unit": "pixels of the image",
-        "channels": ["x, positive to the right", "y, positive down"],
-    }
 
 
 def test_a_folder_without_one_is_no_export(tmp_path):

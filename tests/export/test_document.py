@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from arseg_lightning.export import read_contract
@@ -67,14 +68,16 @@ def test_the_program_runs_methods_of_several_steps_a_frame(folder, recurrent):
 
 
 def test_the_table_names_every_tensor(exported):
-    row = re.compile(r"^\| (in|out): `(\w+)` \| (?:(\w+) \((.*?)\)|as in the contract) \|", re.M)
+    row = re.compile(r"^\| (in|out): `(\w+)` \| (?:(\w+) \((.*?)\)|as in the graph) \|", re.M)
     stated = {
         (way, name): (dtype, shape.count(",")) for way, name, dtype, shape in row.findall(TEXT)
     }
     for graph in read_contract(exported).graphs.values():
-        for way, tensors in (("in", graph.inputs), ("out", graph.outputs)):
+        session = onnxruntime.InferenceSession(exported / graph.file)
+        for way, tensors in (("in", session.get_inputs()), ("out", session.get_outputs())):
             for tensor in tensors:
                 name = tensor.name.replace("feature", "NAME")
-                known = ("", 0) if "NAME" in name else (tensor.dtype, len(tensor.shape) - 1)
+                dtype = {"tensor(float)": "float32"}.get(tensor.type, tensor.type[7:-1])
+                known = ("", 0) if "NAME" in name else (dtype, len(tensor.shape) - 1)
                 assert stated.pop((way, name), known) == known
     assert set(stated) == {("in", "valid")}

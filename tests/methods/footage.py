@@ -54,7 +54,9 @@ class Footage:
     def clip(self, method: VideoMethod) -> ClipBatch:
         """The same as a training clip, without labels."""
         images = Normalisation()(torch.from_numpy(self.images).permute(0, 3, 1, 2).float())
-        fields = self._fields(method.needs.motion or method.needs.clip_motion)
+        leads = method.needs.motion or method.needs.clip_motion
+        # Of frames after the labelled one, motion leads to it: of three, to the one before.
+        fields = self._fields("previous" if method.needs.frames_after else leads)
         motion, valid = (torch.from_numpy(np.stack(part)) for part in zip(*fields, strict=True))
         num_frames, size = len(images), images.shape[-2:]
         return needed(

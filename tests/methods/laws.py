@@ -50,9 +50,9 @@ class MethodLaws:
 
     @pytest.mark.parametrize("size", [SIZE, (25, 33), (37, 51)])
     def test_any_size_gives_labels_of_that_size(self, size):
-        stream = Stream(self.ready())
-        for frame in video(size=size):
-            result = stream.push(frame)
+        results = [*Stream(self.ready()).run(video(size=size))]
+        assert len(results) == NUM_FRAMES
+        for result in results:
             assert result.labels.shape == size
             assert result.output.scores.shape[:2] == (1, NUM_CLASSES)
 
@@ -67,9 +67,9 @@ class MethodLaws:
 
     def test_reset_is_a_new_stream(self):
         stream = Stream(self.ready())
-        first = [stream.push(frame) for frame in video()]
+        first = [*stream.run(video())]
         stream.reset()
-        again = [stream.push(frame) for frame in video()]
+        again = [*stream.run(video())]
         for one_result, other in zip(first, again, strict=True):
             assert other.output.scores.equal(one_result.output.scores)
             assert (other.executed, other.distance) == (one_result.executed, one_result.distance)
@@ -89,12 +89,11 @@ class MethodLaws:
     def test_training_sees_what_a_stream_gives(self):
         method = self.ready()
         footage = Footage.make(method.needs.frames)
-        stream = Stream(method)
-        streamed = [stream.push(frame) for frame in footage.frames()][-1]
+        streamed = [*Stream(method).run(footage.frames())][-1 - method.needs.frames_after]
         assert_same(self.trained(method, footage.clip(method)).scores, streamed.output.scores)
 
     def trained(self, method: VideoMethod, clip: ClipBatch) -> Output:
-        """The output for a clip's last frame that training looks at: of the last step it does."""
+        """The output for a clip's labelled frame that training looks at: of the last step."""
         outputs, step = [], method.step
 
         def recorded(*arguments, **inputs):
@@ -140,8 +139,8 @@ class MethodLaws:
 
     def test_half_precision_reaches_every_part(self):
         stream = Stream(self.ready().for_inference(Optimisations(precision="bfloat16")))
-        for frame in video():
-            assert stream.push(frame).output.scores.isfinite().all()
+        for result in stream.run(video()):
+            assert result.output.scores.isfinite().all()
 
     @torch.no_grad()
     def test_the_state_is_tensors_by_name_with_the_batch_first(self):
@@ -166,14 +165,14 @@ class MethodLaws:
         saved, other = self.ready(), self.ready(seed=1)
         torch.save(saved.state_dict(), tmp_path / "plain.pth")
         other.load_state_dict(torch.load(tmp_path / "plain.pth", weights_only=True))
-        frame = video()[0]
-        scores = [Stream(method).push(frame).output.scores for method in (saved, other)]
+        frames = video()[:1]
+        scores = [next(Stream(each).run(frames)).output.scores for each in (saved, other)]
         assert scores[0].equal(scores[1])
 
     @torch.no_grad()
     def test_forward_is_the_first_frame_of_a_stream(self):
         method, footage = self.ready(), Footage.make(1)
-        result = Stream(method).push(footage.frames()[0])
+        result = next(Stream(method).run(footage.frames()))
         assert_same(method(footage.clip(method).images[:, 0]), result.output.logits(SIZE))
 
     def test_baselines_share_its_weights(self):
@@ -196,13 +195,15 @@ class ExportedLikeAnother:
 def batch_of_frames(method: VideoMethod, size: tuple[int, int] = SIZE) -> list[FrameInput]:
     """The frames of two streams, side by side."""
     clips = [Footage.make(NUM_FRAMES, size, seed).clip(method) for seed in range(2)]
-    return [FrameInput.stack([FrameInput.of(clip, t) for clip in clips]) for t in range(NUM_FRAMES)]
+    ahead = method.needs.lookahead  # the motion of any later frame will do
+    pairs = [(t, min(t + 1, NUM_FRAMES - 1) if ahead else None) for t in range(NUM_FRAMES)]
+    return [FrameInput.stack([FrameInput.of(clip, *pair) for clip in clips]) for pair in pairs]
 
 
 def one(frame: FrameInput, index: int) -> FrameInput:
     """One element of a batch."""
-    parts = (frame.image, frame.motion, frame.valid)
-    return FrameInput(*(None if x is None else x[index : index + 1] for x in parts))
+    parts = (None if x is None else x[index : index + 1] for x in frame.tensors())
+    return FrameInput(*parts)
 
 
 def random_clip(method: VideoMethod, size: tuple[int, int]) -> ClipBatch:

@@ -13,7 +13,7 @@ from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.live import open_live
 from arseg_lightning.video.motion import BlockMotion
 from tests.methods.laws import Footage, video
-from tests.methods.toys import InParts, Learning, LookingAhead, RunningMean
+from tests.methods.toys import InParts, Learning, RunningMean
 from tests.streaming.made import segmenter, streamed, tiny_method
 from tests.tiny import TinyNet
 from tests.video.hand_made import shift
@@ -175,11 +175,6 @@ def test_frames_that_wait_when_a_stream_restarts_keep_their_keyframe(clip):
     found += waiting.segment(taken[:3]) + waiting.segment(taken[3:])
     found.append(waiting.push(frames[5]))
     assert same(labels_of(found), labels_of(results))
-
-
-def test_a_method_that_waits_for_later_frames_is_refused():
-    with pytest.raises(ValueError, match="waits for 2 later frames, and a stream ends"):
-        Stream(LookingAhead())
 
 
 def test_two_streams_at_once_are_two_streams(clip, tmp_path):

@@ -49,16 +49,6 @@ class RunningMean(Toy):
         return self.score(feature), {"mean": feature, "count": count}
 
 
-class LookingAhead(RunningMean):
-    """Would like to see what comes."""
-
-    needs = Needs(motion="previous", lookahead=2)
-
-    @property
-    def name(self):
-        return "RunningMean"
-
-
 class InParts(Toy):
     """A frame is a shallow step, and every third one a deep step after it."""
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from arseg_lightning.geometry import resize
-from arseg_lightning.propagation import motion_to_grid, warp
+from arseg_lightning.propagation import invert_motion, motion_to_grid, warp
 
 SIZES = [(1, 1), (1, 5), (7, 13), (45, 60), (72, 90)]
 
@@ -87,3 +87,35 @@ def test_warping_a_small_feature_is_the_warp_of_the_picture_made_small():
     warped = warp(feature, motion_to_grid(motion, (8, 12)))
     inner = (slice(None), slice(None), slice(2, 6), slice(1, 9))
     torch.testing.assert_close(warped[inner], resize(warp(picture, motion), (8, 12))[inner])
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (3, -2), (-1.25, 0.5)])
+def test_the_inverse_of_a_shift_leads_back_wherever_it_is_in_the_picture(shift):
+    inverse, found = invert_motion(constant_motion((20, 30), *shift))
+    assert inverse.equal(constant_motion((20, 30), -shift[0], -shift[1]))
+    x = torch.arange(30.0) - shift[0]
+    y = torch.arange(20.0)[:, None] - shift[1]
+    inside = (x >= -0.5) & (x <= 29.5) & (y >= -0.5) & (y <= 19.5)
+    assert found[0, 0].bool().equal(inside)
+
+
+def test_the_inverse_of_a_zoom_undoes_it():
+    """Each pixel q of the later frame was at 0.9 (q - centre) + centre."""
+    x, y = torch.arange(60.0) - 29.5, torch.arange(40.0)[:, None] - 19.5
+    motion = torch.stack([(-0.1 * x).expand(40, 60), (-0.1 * y).expand(40, 60)])[None]
+    inverse, found = invert_motion(motion)
+    expected = torch.stack([(x / 0.9 - x).expand(40, 60), (y / 0.9 - y).expand(40, 60)])[None]
+    known = found.bool().expand_as(inverse)
+    torch.testing.assert_close(inverse[known], expected[known], atol=0.02, rtol=0)
+    assert 0.75 < found.mean() < 0.9  # 0.9 of each side stays in the picture
+
+
+def test_what_is_hidden_later_has_no_inverse():
+    """An object moves to the right by 6; what it covers now is nowhere in the later frame."""
+    motion = torch.zeros(1, 2, 12, 40)
+    motion[0, 0, :, 16:26] = -6.0  # in the later frame it is at 16 to 25, now at 10 to 19
+    inverse, found = invert_motion(motion)
+    assert (inverse[0, 0, :, 16:20] == 6).all()
+    assert found[0, 0, :, 16:20].all()
+    assert not found[0, 0, :, 20:26].any()
+    assert found[0, 0, :, 30:].all()

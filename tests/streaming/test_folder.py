@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arseg_lightning.methods import Adaptive, EveryL, PerFrame
-from arseg_lightning.streaming.folder import FolderSettings, segment_to_folder
+from arseg_lightning.methods import Adaptive, EveryL, InterBMV, PerFrame
+from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segment_to_folder
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.probe import probe
-from tests.methods.toys import LookingAhead, RunningMean
+from tests.methods.toys import RunningMean
 from tests.streaming.made import segmenter, streamed, times, write_at
 from tests.tiny import TinyNet
+from tests.video.live.senders import named_pipe
 from tests.video.small_videos import moving_frames, write_video
 from tests.video.tones import beginnings, sounds_of, write_with_tone
 
@@ -144,16 +145,40 @@ def test_batches_of_frames_that_depend_on_each_other_are_refused_before_anything
 ):
     segment_to_folder(segmenter(), video, tmp_path)
     settings = FolderSettings(batch_frames=4, overwrite=True)
-    message = r"batch_frames 4 segments .*each frame of RunningMean depends on .*use batch_frames 1"
+    message = r"batch_frames 4 segments .*those of RunningMean depend on more: use batch_frames 1"
     with pytest.raises(ValueError, match=message):
         segment_to_folder(segmenter(RunningMean()), video, tmp_path, settings)
     assert (tmp_path / "overlay.mp4").exists()
 
 
-def test_a_method_that_waits_for_later_frames_is_refused_with_the_source(video, tmp_path):
-    message = r"camera:0 cannot be segmented as a stream: RunningMean waits for 2 later frames"
-    with pytest.raises(ValueError, match=message):
-        segment_to_folder(segmenter(LookingAhead()), "camera:0", tmp_path)
+@pytest.mark.parametrize("source", ["camera:0", "rtsp://me:secret@there/stream", "-"])
+def test_a_method_that_waits_for_later_frames_is_refused_where_they_come_live(source, tmp_path):
+    method = InterBMV(11, TinyNet, clock=EveryL(5))
+    message = r"by itself, and Inter-BMV .* up to 4 frames later; allow that \(--live.lookahead"
+    with pytest.raises(ValueError, match=message) as refused:
+        segment_to_folder(segmenter(method), source, tmp_path)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_method_may_wait_for_later_frames_of_a_pipe_where_that_is_allowed(video, tmp_path):
+    own = segmenter(InterBMV(11, TinyNet, clock=EveryL(5)))
+    settings = FolderSettings(("labels",), live=LiveOptions(lookahead=True))
+    with named_pipe(tmp_path / "pipe", video.read_bytes()) as pipe:
+        record = segment_to_folder(own, pipe, tmp_path / "out", settings)
+    assert record.roles == {"start": 1, "between": 8, "keyframe": 3}
+    assert record.reasons == {"start": 1, "interval": 2, "end": 1}
+
+
+def test_the_record_says_how_many_later_frames_a_frame_waited_for(video, tmp_path):
+    method = InterBMV(11, TinyNet, clock=EveryL(5))
+    record = segment_to_folder(segmenter(method), video, tmp_path)
+    assert record.frames_late == 4
+    assert "frames wait for later ones: up to 4" in record.text()
+    assert sorted(path.name for path in (tmp_path / "labels").iterdir()) == [
+        f"{index:06d}.png" for index in range(12)
+    ]
+    causal = segment_to_folder(segmenter(clock=EveryL(5)), video, tmp_path / "causal")
+    assert causal.frames_late == 0
 
 
 def test_the_record_of_a_method_without_keyframes_counts_none(video, tmp_path):

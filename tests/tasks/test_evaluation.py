@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from arseg_lightning.datasets.evaluation import EvaluationClip
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.methods import (
     Adaptive,
@@ -14,6 +15,7 @@ from arseg_lightning.methods import (
     CodecKeyframes,
     EveryL,
     FeaturePropagation,
+    InterBMV,
     Needs,
     Output,
     PerFrame,
@@ -157,3 +159,29 @@ def test_without_a_clock_all_frames_may_count_together():
     evaluation.add(evaluation_clip(4))
     assert evaluation.accuracy().frames_at_distance == (4,)
     assert evaluation.accuracy().by_distance("val/miou") == {}
+
+
+def test_labels_are_counted_with_the_results_that_come_later():
+    """Frames between keyframes wait; in whatever pieces a stream comes, each counts as itself."""
+    method = InterBMV(3, TinyNet, clock=EveryL(4)).eval()
+    needs = evaluation_needs([PerFrame(3, TinyNet), method], keyframe_interval=4)
+    assert needs == EvaluationNeeds(every_frame=True, lookahead=3, whole_streams=True)
+    clips = [evaluation_clip(10, seed=seed, labelled=(0, 3, 6, 9)) for seed in range(2)]
+    evaluation, expected = Evaluation(method, 3, 12), Evaluation(method, 3, 12)
+    results = [Stream(method).run([frame.streamed for frame in clip.frames]) for clip in clips]
+    for clip in clips:
+        for start in range(0, 10, 4):
+            piece = EvaluationClip(clip.frames[start : start + 4], clip.normalise, "subpixel")
+            evaluation.add(piece)
+    evaluation.end()
+    for clip, found in zip(clips, results, strict=True):
+        for frame, result in zip(clip.frames, found, strict=True):
+            if frame.label is not None:
+                labels = (torch.from_numpy(each)[None] for each in (result.labels, frame.label))
+                expected.metric.update(*labels, result.distance)
+    assert evaluation.metric.confusion.equal(expected.metric.confusion)
+    totals = evaluation.tally.totals()
+    assert totals.frames == {"start": 2, "between": 12, "keyframe": 6}
+    assert totals.reasons == {"start": 2, "interval": 4, "end": 2}
+    (trace,) = evaluation.tally.traces()
+    assert (trace.first, trace.same) == ("clip/0", 2)

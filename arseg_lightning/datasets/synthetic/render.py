@@ -5,21 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from arseg_lightning.datasets.classes import DRIVING9
-from arseg_lightning.datasets.synthetic.billboards import positions
-from arseg_lightning.datasets.synthetic.plan import Camera, Floats, Packed
-from arseg_lightning.datasets.synthetic.scenery import Scenery
+from arseg_lightning.datasets.synthetic.scenery import Billboard, Camera, Floats, Packed, Scenery
 
 __all__ = ["average_samples", "render"]
 
-_POLE = DRIVING9.names.index("pole")
-_NEAREST = 1.2
-"""Metres ahead of the camera at which a billboard leaves the image."""
-
-_REACH = np.full(DRIVING9.num_classes, 60.0)
-"""Metres from which each class is seen; farther off it would be a speck that no label shows."""
-_REACH[DRIVING9.names.index("tree")] = 120.0
-_REACH[DRIVING9.names.index("car")] = 110.0
+_NEAREST = 1.2  # metres ahead of the camera at which a billboard leaves the image
+# Metres from which a class is seen; farther off it would be a speck that no label shows.
+_REACH = {"pole": 60.0, "sign": 60.0, "pedestrian": 60.0, "tree": 120.0, "car": 110.0}
 
 
 def render(scenery: Scenery, seconds: float, size: tuple[int, int], samples: int) -> Packed:
@@ -28,114 +20,86 @@ def render(scenery: Scenery, seconds: float, size: tuple[int, int], samples: int
     Shapes:
         returns: (samples * H, samples * W)
     """
-    camera = scenery.drive.at(seconds)
-    # Sample points in pixels from the vanishing point.
+    camera = scenery.camera(seconds)
+    # Sample points in pixels from the vanishing point, and the first one below the horizon.
     x = (np.arange(size[1] * samples) + 0.5) / samples - camera.centre_x
     y = (np.arange(size[0] * samples) + 0.5) / samples - camera.centre_y
+    horizon, middle = int(np.searchsorted(y, 0.0)), int(np.searchsorted(x, 0.0))
     canvas = np.empty((len(y), len(x)), np.uint32)
-    # The sky only follows the camera's turns. With two texels a pixel, 2 x 2 samples see one each.
+    # The sky only follows the camera's turns.
     rows, columns = scenery.sky.shape
-    horizon = int(np.searchsorted(y, 0.0))
     row = np.clip((2 * y[:horizon]).astype(np.int64) + rows - 1, 0, rows - 1)
     canvas[:horizon] = scenery.sky[row].take(np.floor(2 * x).astype(np.int64) % columns, axis=1)
-    _render_ground(canvas, scenery, camera, x, y)
-    _render_walls(canvas, scenery, camera, x, y)
-    boxes, far_to_near = _project(scenery, camera, seconds, size)
-    for number in far_to_near:
-        _render_billboard(canvas, scenery.levels[number], boxes[number], samples)
+    # The ground: each of its rows is one distance.
+    distance, footprint = _distance(camera, camera.height, y[horizon:, None], samples)
+    left = camera.x + scenery.ground.width / scenery.ground.density / 2
+    across = (distance / camera.focal).astype(np.float32) * x.astype(np.float32) + np.float32(left)
+    canvas[horizon:] = scenery.ground.at(distance + camera.z, footprint, across)
+    # Walls over sky and ground: each of their columns is one distance.
+    for part, (wall_x, wall, heights) in zip(
+        (slice(0, middle), slice(middle, None)), scenery.walls, strict=True
+    ):
+        distance, footprint = _distance(camera, wall_x - camera.x, x[None, part], samples)
+        z = distance + camera.z
+        down = (distance / camera.focal).astype(np.float32) * y.astype(np.float32)[:, None]
+        up = np.float32(camera.height) - down  # (rows, columns)
+        top = heights[(z * wall.density).astype(np.int64) % len(heights)]
+        seen = (up >= 0) & (up < top.astype(np.float32))
+        np.copyto(canvas[:, part], wall.at(z, footprint, up), where=seen)
+    placed = [(*each.at(seconds, camera.z), each) for each in scenery.billboards]
+    for place, away, billboard in sorted(placed, key=lambda each: -each[1]):
+        _render_billboard(canvas, billboard, camera, (place - camera.x, away), samples)
     return canvas
 
 
 def average_samples(canvas: Packed) -> NDArray[np.uint8]:
     """The image, (H, W, 3), of a canvas of 2 x 2 samples a pixel, (2 * H, 2 * W)."""
-    # Two channels are summed at once in one integer: red and blue, then green.
-    mask = np.uint32(0x00FF00FF)
-    red_blue = _mean_of_four(canvas & mask) & mask
-    green = _mean_of_four((canvas >> np.uint32(8)) & mask) & mask
-    packed = red_blue | (green << np.uint32(8))
-    return np.ascontiguousarray(packed.view(np.uint8).reshape(*packed.shape, 4)[..., :3])
+    height, width = (side // 2 for side in canvas.shape)
+    pixels = canvas.view(np.uint8).reshape(height, 2, width, 2, 4)[..., :3].astype(np.uint16)
+    rows = pixels[:, 0] + pixels[:, 1]  # (H, W, 2, 3)
+    return ((rows[:, :, 0] + rows[:, :, 1] + 2) // 4).astype(np.uint8)
 
 
-def _mean_of_four(pairs: Packed) -> Packed:
-    """Rounded mean of 2 x 2 samples in both 16-bit halves; the low half's rest spills upwards."""
-    rows = pairs[::2] + pairs[1::2]
-    return (rows[:, ::2] + rows[:, 1::2] + np.uint32(0x00020002)) >> np.uint32(2)
+def _distance(camera: Camera, offset: float, pixels: Floats, samples: int) -> tuple[Floats, Floats]:
+    """How far ahead a plane ``offset`` metres aside is seen, and how far samples lie apart there.
 
-
-def _render_ground(canvas: Packed, scenery: Scenery, camera: Camera, x: Floats, y: Floats) -> None:
-    """Fill the canvas below the horizon: each of its rows is one distance."""
-    ground, horizon = scenery.ground, int(np.searchsorted(y, 0.0))
-    distance = camera.focal * camera.height / np.maximum(y[horizon:], 1e-3)
-    footprint = distance**2 / (camera.focal * camera.height) * (y[1] - y[0])
-    start = ground.start_of(distance + camera.z, footprint).astype(np.int32)
-    step = (distance * (ground.density / camera.focal)).astype(np.float32)
-    middle = np.float32(camera.x * ground.density + ground.width / 2)
-    across = step[:, None] * x.astype(np.float32) + middle  # (rows, columns)
-    np.clip(across, 0, ground.width - 1, out=across)
-    canvas[horizon:] = ground.texels.take(across.astype(np.int32) + start[:, None], mode="clip")
-
-
-def _render_walls(canvas: Packed, scenery: Scenery, camera: Camera, x: Floats, y: Floats) -> None:
-    """Paint both walls over sky and ground: each column is one distance."""
-    middle = int(np.searchsorted(x, 0.0))
-    for side, part in enumerate((slice(0, middle), slice(middle, None))):
-        wall, aside = scenery.walls[side], np.maximum(np.abs(x[part]), 1e-3)
-        distance = camera.focal * abs(scenery.wall_x[side] - camera.x) / aside
-        z, metres = distance + camera.z, distance / camera.focal
-        start = wall.start_of(z, distance / aside * (x[1] - x[0])).astype(np.int32)
-        heights = scenery.wall_height[side]
-        height = heights[(z * wall.density).astype(np.int64) % len(heights)]
-        top, base = (camera.height - height) / metres, camera.height / metres
-        first, last = np.searchsorted(y, [top.min(), base.max()])
-        rows = y[first:last].astype(np.float32)[:, None]
-        texels_per_row = (metres * wall.density).astype(np.float32)
-        up = np.float32(camera.height * wall.density) - rows * texels_per_row  # (rows, columns)
-        np.clip(up, 0, wall.width - 1, out=up)
-        texels = wall.texels.take(up.astype(np.int32) + start, mode="clip")
-        seen = (rows >= top.astype(np.float32)) & (rows < base.astype(np.float32))
-        np.copyto(canvas[first:last, part], texels, where=seen)
-
-
-def _project(
-    scenery: Scenery, camera: Camera, seconds: float, size: tuple[int, int]
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Left, top, width and height of billboards in pixels, (N, 4), and visible ones far to near."""
-    billboards = scenery.billboards
-    x, distance = positions(billboards, seconds, camera.z)
-    distance = np.maximum(distance, 1e-3)
-    scale = camera.focal / distance
-    # What comes into reach grows to its size over 12 m instead of popping up.
-    grown = np.clip((_REACH[billboards["class_index"]] - distance) / 12, 0.0, 1.0)
-    screen = billboards["size"] * (scale * grown)[:, None]
-    # Poles are 1.5 to 3 pixels wide at the default size, so that half the resolution loses them.
-    unit, thin = size[0] / 160, screen.min(axis=1)
-    thinned = np.clip(thin, 1.5 * unit * grown, 2.9 * unit)
-    is_thin = (billboards["class_index"] == _POLE)[:, None] & (screen == thin[:, None])
-    screen = np.where(is_thin, thinned[:, None], screen)
-    left = camera.centre_x + (x - camera.x) * scale - screen[:, 0] / 2
-    foot = (camera.height - billboards["position"][:, 2] * grown) * scale
-    top = camera.centre_y + foot - screen[:, 1]
-    shown = (distance > _NEAREST) & (grown > 0) & (left < size[1]) & (left + screen[:, 0] > 0)
-    order = np.argsort(-distance, kind="stable")
-    return np.column_stack([left, top, screen]), order[shown[order]]
+    ``pixels`` are counted from the vanishing point.
+    """
+    distance = camera.focal * abs(offset) / np.maximum(np.abs(pixels), 1e-3)
+    return distance, distance**2 / (camera.focal * abs(offset)) / samples
 
 
 def _render_billboard(
-    canvas: Packed, levels: tuple[Packed, ...], box: Floats, samples: int
+    canvas: Packed,
+    billboard: Billboard,
+    camera: Camera,
+    position: tuple[float, float],  # X from the camera, and distance
+    samples: int,
 ) -> None:
     """Paint one billboard where it is not transparent."""
-    left, top, width, height = box.tolist()
+    x, distance = position
+    # What comes into reach grows to its size over 12 m instead of popping up.
+    grown = min((_REACH[billboard.kind] - distance) / 12, 1.0)
+    if distance <= _NEAREST or grown <= 0:
+        return
+    scale = camera.focal / distance
+    width, height = billboard.width * scale * grown, billboard.height * scale * grown
+    if billboard.kind == "pole":
+        # 1.5 to 3 pixels wide at the default size, so that half the resolution loses them.
+        unit = canvas.shape[0] / samples / 160
+        thin = min(max(min(width, height), 1.5 * unit * grown), 2.9 * unit)
+        width, height = (thin, height) if width < height else (width, thin)
+    left = camera.centre_x + x * scale - width / 2
+    top = camera.centre_y + (camera.height - billboard.base * grown) * scale - height
     rows = _covered(top, height, samples, canvas.shape[0])
     columns = _covered(left, width, samples, canvas.shape[1])
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
-    # The level whose texels are about as large as samples, so that nothing flickers.
-    finest = levels[0].shape[0] / (height * samples)
-    texture = levels[min(max(int(np.log2(max(finest, 1.0))), 0), len(levels) - 1)]
-    v = (np.arange(rows.start, rows.stop) + 0.5) * (texture.shape[0] / (height * samples))
-    u = (np.arange(columns.start, columns.stop) + 0.5) * (texture.shape[1] / (width * samples))
-    row = (v - top * texture.shape[0] / height).astype(np.int64)
-    column = (u - left * texture.shape[1] / width).astype(np.int64)
+    texture = billboard.texture
+    v = (np.arange(rows.start, rows.stop) + 0.5) / samples - top
+    u = (np.arange(columns.start, columns.stop) + 0.5) / samples - left
+    row = (v * (texture.shape[0] / height)).astype(np.int64)
+    column = (u * (texture.shape[1] / width)).astype(np.int64)
     texels = texture.take(row, axis=0, mode="clip").take(column, axis=1, mode="clip")
     np.copyto(canvas[rows, columns], texels, where=texels != 0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -12,9 +12,8 @@ import numpy as np
 from arseg_lightning.datasets.classes import DRIVING9
 from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels
 from arseg_lightning.datasets.layout import Inventory, Layout
-from arseg_lightning.datasets.synthetic.plan import Packed
 from arseg_lightning.datasets.synthetic.render import average_samples, render
-from arseg_lightning.datasets.synthetic.scenery import Scenery, build_scenery
+from arseg_lightning.datasets.synthetic.scenery import Packed, Scenery, build_scenery
 from arseg_lightning.ranges import check_above, check_range
 
 __all__ = ["DrivingScene", "SyntheticDriving"]
@@ -24,17 +23,10 @@ __all__ = ["DrivingScene", "SyntheticDriving"]
 class DrivingScene(LabelledVideo):
     """A drive through a synthetic town, with a label of every frame.
 
-    Every seed is another road with its own light, colours, houses and traffic. The camera drives
-    forward, turns and shakes; cars and people move on their own and hide one another; poles are at
-    most 3 pixels wide at the default size. Images are smooth at edges, labels are the class at
-    the pixel's centre. Frames can be rendered alone, in any order.
-
-    Args:
-        height: Rows of the images.
-        width: Columns of the images.
-        num_frames: Frames of the video; more of them drive on down the same road.
-        seed: Which road.
-        fps: Frames per second; twice as many show the same drive in smaller steps.
+    The camera drives forward, turns and shakes; cars and people move on their own and hide one
+    another; poles are at most 3 pixels wide at the default size. Images are smooth at edges, labels
+    are the class at the pixel's centre. More frames drive on down the same road; twice the ``fps``
+    shows the same drive in smaller steps.
 
     Raises:
         ValueError: If a size or number is too small.
@@ -50,7 +42,6 @@ class DrivingScene(LabelledVideo):
     motion_origin = "synthetic video"
 
     def __post_init__(self) -> None:
-        """Check sizes and numbers."""
         check_range(32, height=self.height, width=self.width)
         check_range(1, num_frames=self.num_frames)
         check_range(0, seed=self.seed)
@@ -62,6 +53,11 @@ class DrivingScene(LabelledVideo):
         return f"driving_{self.seed:05d}"
 
     @property
+    def length(self) -> int:  # type: ignore[override]
+        """The number of frames."""
+        return self.num_frames
+
+    @property
     def labelled(self) -> tuple[int, ...]:
         """All frames."""
         return tuple(range(self.num_frames))
@@ -70,10 +66,6 @@ class DrivingScene(LabelledVideo):
     def identity(self) -> str:
         """All parameters."""
         return "driving|" + json.dumps(asdict(self), sort_keys=True)
-
-    def images(self) -> Iterator[Pixels]:
-        """Render the frames one after the other."""
-        return (self.image(index) for index in range(self.num_frames))
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Render some frames."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -18,20 +18,14 @@ from arseg_lightning.types import ClassSet
 
 __all__ = ["LabelledStill", "camera_path", "render_path"]
 
+_MAX_PAN = 0.007  # per frame, as a share of the width
+_MAX_ZOOM = 0.014  # change of scale per frame
+_MAX_ROTATION = 0.1  # degrees per frame
+
 
 @dataclass(frozen=True)
 class LabelledStill(LabelledVideo):
-    """A labelled still made into a clip by a smooth camera path that ends at the still.
-
-    Args:
-        name: Name of the still.
-        path: The image.
-        label_path: Its label, which belongs to the last frame.
-        classes: Classes of the label.
-        num_frames: Length of the clip.
-        seed: Seed of the camera's path.
-        fps: Frames a second.
-    """
+    """A labelled still made into a clip by a smooth camera path that leads to the still."""
 
     is_still: ClassVar[bool] = True
     motion_origin: ClassVar[str] = "camera paths"
@@ -40,88 +34,74 @@ class LabelledStill(LabelledVideo):
     path: Path
     label_path: Path
     classes: ClassSet
-    num_frames: int
-    seed: int
+    num_frames: int  # up to the still
+    seed: int  # of the camera's path
     fps: float = 15.0
+    future: int = 0  # frames after the still
 
     @property
     def label_paths(self) -> dict[int, Path]:  # type: ignore[override]
-        """The last frame's, which is the still itself."""
+        """That of the frame which is the still itself."""
         return {self.num_frames - 1: self.label_path}
 
     @property
     def identity(self) -> str:
         """The file's stamp and what decides the path."""
-        return file_stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}"
+        future = f"|{self.future}" if self.future else ""
+        return file_stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}{future}"
 
-    def images(self) -> Iterator[Pixels]:
-        """Render the clip."""
-        return iter(self.read(range(self.num_frames)))
+    @property
+    def length(self) -> int:  # type: ignore[override]
+        """Frames of the clip."""
+        return self.num_frames + self.future
 
     def read(self, indices: Iterable[int]) -> Pixels:
-        """Render some frames of the clip; the last one is the still itself."""
+        """Render some frames."""
         image = read_image(self.path)
-        path = camera_path((self.seed,), self.num_frames, (image.shape[0], image.shape[1]))
+        size = image.shape[0], image.shape[1]
+        path = camera_path((self.seed,), self.num_frames, size, self.future)
         return render_path(image, path[list(indices)])
 
 
 def camera_path(
-    seed: tuple[int, ...],
-    num_frames: int,
-    size: tuple[int, int],
-    max_pan: float = 0.007,
-    max_zoom: float = 0.014,
-    max_rotation: float = 0.1,
+    seed: tuple[int, ...], num_frames: int, size: tuple[int, int], future: int = 0
 ) -> NDArray[np.float64]:
-    """Draw a smooth path of a driving camera that ends in the still.
+    """Draw a smooth path of a driving camera to a still of a size, and on for some frames.
 
-    Each transform takes pixel coordinates (x, y, 1) of its frame to those of the still; the last
-    is the identity. Coordinates run from 0 to the width and height, so pixel (0, 0) has its
-    centre at (0.5, 0.5). Most paths drive forward: earlier frames show more of the scene.
-
-    Args:
-        seed: Non-negative integers; the same ones give the same path.
-        num_frames: Frames T of the path, at least 1.
-        size: Height and width of the still.
-        max_pan: Fastest pan, as a share of the width per frame.
-        max_zoom: Fastest change of scale per frame, such as 0.014 for 1.4 %.
-        max_rotation: Fastest roll, in degrees per frame.
-
-    Shapes:
-        returns: (T, 2, 3)
-
-    Raises:
-        ValueError: If there is no frame to make.
+    Each transform, (T, 2, 3), takes pixel coordinates (x, y, 1) of its frame to those of the still;
+    the still's is the identity. Coordinates run from 0 to the width and height, so pixel (0, 0) has
+    its centre at (0.5, 0.5). Most paths drive forward: earlier frames show more of the scene.
     """
-    if num_frames < 1:
-        raise ValueError(f"a clip has at least 1 frame, got num_frames={num_frames}")
     height, width = size
     rng = np.random.default_rng([*seed])
-    x = _offsets(rng, num_frames, max_pan * width)
-    y = _offsets(rng, num_frames, 0.4 * max_pan * width)  # cars turn more than they nod
-    scale = np.exp(_offsets(rng, num_frames, np.log1p(max_zoom), lowest=-0.2))
-    angle = np.deg2rad(_offsets(rng, num_frames, max_rotation))
+    length = num_frames, future
+    x = _offsets(rng, length, _MAX_PAN * width)
+    y = _offsets(rng, length, 0.4 * _MAX_PAN * width)  # cars turn more than they nod
+    scale = np.exp(_offsets(rng, length, np.log1p(_MAX_ZOOM), lowest=-0.2))
+    angle = np.deg2rad(_offsets(rng, length, _MAX_ROTATION))
     vanishing_point = np.array([width, height]) * rng.uniform([0.4, 0.35], [0.6, 0.55])
 
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.stack([cosine, -sine, sine, cosine], axis=1).reshape(num_frames, 2, 2)
+    linear = np.stack([cosine, -sine, sine, cosine], axis=1).reshape(-1, 2, 2)
     shift = vanishing_point - linear @ vanishing_point + np.stack([x, y], axis=1)
     return np.concatenate([linear, shift[:, :, None]], axis=2)
 
 
 def _offsets(
-    rng: np.random.Generator, num_frames: int, fastest: float, lowest: float = -1.0
+    rng: np.random.Generator, length: tuple[int, int], fastest: float, lowest: float = -1.0
 ) -> NDArray[np.float64]:
-    """Offset along one freedom of the camera in each frame, (T,), 0 in the last.
+    """Offset along one freedom of the camera in each frame, (T,), 0 in the still.
 
     The speed sways around a constant and stays between ``lowest * fastest`` and ``fastest``.
     """
     constant = rng.uniform(lowest, 1.0)
     sway = rng.uniform(0.0, 1.0) * min(1.0 - constant, constant - lowest)
     # A sway takes at least 16 frames: about a second at the frame rates of driving data.
-    phase = rng.uniform(0.0, 2 * np.pi) + 2 * np.pi * np.arange(num_frames) / rng.uniform(16, 48)
+    phase = rng.uniform(0.0, 2 * np.pi) + 2 * np.pi * np.arange(sum(length)) / rng.uniform(16, 48)
     speed = fastest * (constant + sway * np.sin(phase))
-    return np.append(np.cumsum(speed[:0:-1])[::-1], 0.0)
+    offsets: NDArray[np.float64] = np.append(np.cumsum(speed[:0:-1])[::-1], 0.0)
+    offsets -= offsets[length[0] - 1]
+    return offsets
 
 
 def render_path(image: Pixels, path: NDArray[np.float64]) -> Pixels:

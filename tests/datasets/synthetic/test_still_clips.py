@@ -54,20 +54,15 @@ def test_the_same_seed_gives_the_same_path_and_each_still_its_own():
 @pytest.mark.parametrize("index", range(20))
 def test_the_path_is_smooth_and_keeps_its_limits(index):
     height, width = 360, 480
-    path = camera_path((0, index), 24, (height, width), max_pan=0.01, max_zoom=0.02)
+    path = camera_path((0, index), 24, (height, width))
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]).T
     steps = np.linalg.norm(np.diff(path @ corners, axis=0), axis=1)
     # Pan, zoom and rotation at their fastest, at the corner that is farthest away, with the
     # growth of up to 24 zooms on top.
     radius = np.hypot(height, width) * 0.65
-    fastest = width * 0.01 * 1.1 + radius * (0.02 + np.deg2rad(0.1)) * 1.02**24
+    fastest = width * 0.007 * 1.1 + radius * (0.014 + np.deg2rad(0.1)) * 1.014**24
     assert steps.max() < fastest
     assert np.abs(np.diff(steps, axis=0)).max() < 0.5 * fastest
-
-
-def test_no_freedom_leaves_the_still_alone():
-    path = camera_path((0, 0), 5, (60, 80), max_pan=0, max_zoom=0, max_rotation=0)
-    np.testing.assert_allclose(path, np.broadcast_to(IDENTITY, path.shape), atol=1e-12)
 
 
 def test_most_paths_drive_forward():
@@ -75,8 +70,3 @@ def test_most_paths_drive_forward():
     scale = np.sqrt(np.linalg.det(first[:, :, :2]))
     assert (scale > 1).mean() > 0.65  # more of the scene in view at the start
     assert scale.max() <= 1.014**11 + 1e-9
-
-
-def test_an_empty_clip_is_refused():
-    with pytest.raises(ValueError, match="num_frames=0"):
-        camera_path((0, 0), 0, (60, 80))

@@ -18,5 +18,5 @@ def test_the_sky_tiles_sideways():
 
 
 def test_the_road_lies_in_the_middle():
-    _, road = paint_ground(np.random.default_rng(0), (640, 240), 10, road_half_width=5.0)
+    _, road = paint_ground(np.random.default_rng(0), (64, 24), 10, road_half_width=5.0)
     np.testing.assert_array_equal(road[0].nonzero()[0], np.arange(70, 170))

@@ -1,0 +1,90 @@
+"""A stream without a video: frames as tensors, whose plans know no motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from arseg_lightning.methods.clock import FrameInfo
+from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
+from arseg_lightning.models.segmentor import Output
+
+if TYPE_CHECKING:
+    from arseg_lightning.methods.method import VideoMethod
+
+__all__ = ["NominalStream"]
+
+Ran = tuple[tuple[str, ...], Output | None]
+"""The roles of a frame's steps, and what the last one gave."""
+
+
+class NominalStream:
+    """Runs frames, or batches of frames, by a method's plans and steps.
+
+    Args:
+        method: The method.
+        step: Replaces the method's step, to count or to compare.
+        is_nominal: Whether plans may not look at frames and state.
+    """
+
+    def __init__(self, method: VideoMethod, step: StepFunction | None, is_nominal: bool) -> None:
+        self.method, self.step, self.is_nominal = method, step, is_nominal
+        self._state: State = {}
+        self._memory, self._distance = method.begin(), -1
+
+    def run(self, frames: Iterable[FrameInput]) -> Iterator[Ran]:
+        """Run frames; the results come in their order.
+
+        Raises:
+            ValueError: If a plan looks at values although there are none.
+        """
+        waiting = list[tuple[FrameInput, FrameInfo, Plan]]()
+        for index, frame in enumerate(frames):
+            self._distance += 1
+            start = None if index else "start"
+            info = FrameInfo(index, self._distance, start, frame.size, is_nominal=self.is_nominal)
+            waiting.append((frame, info, self._plan(info)))
+            is_key = waiting[-1][2].role in self.method.key_roles
+            if is_key or not self.method.needs.lookahead:
+                yield from self._run_waiting(waiting)
+                waiting = []
+        if waiting:
+            frame, info, _ = waiting.pop()
+            info = replace(info, is_last=True)
+            yield from self._run_waiting([*waiting, (frame, info, self._plan(info))])
+
+    def _run_waiting(self, waiting: list[tuple[FrameInput, FrameInfo, Plan]]) -> Iterator[Ran]:
+        """Run the last frame, and those that waited for it."""
+        *between, last = waiting
+        ran = self._run(*last)
+        yield from (self._run(*each) for each in between)
+        yield ran
+
+    def _run(self, frame: FrameInput, info: FrameInfo, plan: Plan) -> Ran:
+        """Take the steps of a frame."""
+        roles: tuple[str, ...] = ()
+        while True:
+            if self.step is None:
+                output, self._state = self.method.step(plan.role, frame, self._state, **plan.inputs)
+            else:
+                output, self._state = self.step(plan, frame, self._state)
+            roles = (*roles, plan.role)
+            if plan.final:
+                return roles, output
+            plan = self._plan(info)
+
+    def _plan(self, info: FrameInfo) -> Plan:
+        """Have the method plan; a keyframe starts distances again."""
+        try:
+            plan = self.method.plan(info, self._state, self._memory)
+        except (RuntimeError, NotImplementedError) as error:  # PyTorch's, without values
+            if not any(tensor.is_meta for tensor in self._state.values()):
+                raise
+            raise ValueError(
+                f"the plan of {self.method.name} looks at values of its state, which has none "
+                f"where frames are only counted ({error}); answer for info.is_nominal "
+                f"without looking"
+            ) from error
+        self._distance = 0 if plan.role in self.method.key_roles else self._distance
+        return plan
