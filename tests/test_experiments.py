@@ -22,6 +22,7 @@ BEHIND_PHASE_1 = {"motion_only"}
 MODES = {
     EXPERIMENTS / "camvid" / "clockwork_modes.yaml": [1, 1, 1, None, None, None],
     EXPERIMENTS / "camvid" / "taplab_modes.yaml": [1, 12, 12, 12],
+    EXPERIMENTS / "camvid" / "interbmv_modes.yaml": [1, 12, 12, 12, 12],
 }
 """Overlays that compare modes of a method, and the cycles of what is compared."""
 OVERLAYS = {
