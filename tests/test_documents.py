@@ -1,5 +1,6 @@
 """The documents show what their result files say."""
 
+import json
 import re
 from pathlib import Path
 
@@ -35,6 +36,20 @@ def test_a_missing_result_file_is_named(tmp_path):
     with pytest.raises(
         FileNotFoundError, match=r"notes\.md shows .*gone\.json, of which there is no file"
     ):
+        with_current_tables(document)
+
+
+def test_a_comparison_is_a_table_and_nothing_else_is_one(tmp_path):
+    record = {"method": "1x", "agreement_miou": 1.0, "agreement_pixels": 1.0, "flicker": 0.0312}
+    times = {"gmacs": 9.93, "mean_ms": 70.0, "p95_ms": 75.0, "max_ms": None}
+    content = {"methods": [record | times | {"frames": 7, "keyframes": None, "roles": {}}]}
+    (tmp_path / "compare.json").write_text(json.dumps(content))
+    document = tmp_path / "notes.md"
+    document.write_text("<!-- comparison: compare.json -->\n")
+    assert "| 1x       |" in (text := with_current_tables(document))
+    assert "|      3.12 |    9.93 | 70.0 |   75.0 |     - |           - |" in text
+    (tmp_path / "compare.json").write_text(json.dumps({"methods": [{"method": "1x"}]}))
+    with pytest.raises(ValueError, match=r"compare\.json is no result of `compare`"):
         with_current_tables(document)
 
 

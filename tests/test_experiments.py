@@ -38,7 +38,9 @@ OVERLAYS = {
     EXPERIMENTS / "study" / "efflite0.yaml": "camvid/efflite0",
     EXPERIMENTS / "study" / "fusion_rate_1.yaml": "camvid/bise18",
     EXPERIMENTS / "study" / "similarity_10.yaml": "camvid/bise18",
+    EXPERIMENTS / "study" / "propagation_training.yaml": "camvid/bise18",
 }
+PROPAGATION = [EXPERIMENTS / "study" / f"propagation{part}.yaml" for part in ("", "_accel")]
 
 
 _QUICK = ("conv_fusion", "fst_kl", "motion_integer", "window_3", "short_360x480", "phase2")
@@ -126,7 +128,7 @@ def test_there_are_experiments():
     known = {*WHOLE, *OVERLAYS}
     parts = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "parts"}
     others = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "sweeps"}
-    others |= {*STUDY, *MODES, *EXPERIMENTS.glob("reproduction/arseg/*.yaml")}
+    others |= {*STUDY, *MODES, *PROPAGATION, *EXPERIMENTS.glob("reproduction/arseg/*.yaml")}
     assert {*EXPERIMENTS.rglob("*.yaml")} == known | parts | others
 
 
@@ -221,3 +223,22 @@ def test_modes_of_one_method_share_its_weights(modes):
     assert all(method.network is own.network for method in others)
     if hasattr(own, "heads"):
         assert all(method.heads is own.heads for method in others)
+
+
+def test_propagation_methods_are_compared_around_one_network(monkeypatch):
+    monkeypatch.setenv("CAMVID_ROOT", "nowhere")
+    file, accel = PROPAGATION
+    compared = Experiment([file]).methods()
+    assert next(iter(compared)) == "1x"
+    assert {method.cycle for name, method in compared.items() if "L = " not in name} == {
+        *(1, 2, 12),
+        None,  # TapLab BL3 looks at residuals
+    }
+    *_, trained = (
+        Experiment([EXPERIMENTS / "camvid" / "psp18_accel.yaml", accel]).methods().values()
+    )
+    networks = [type(compared["Accel"].get_submodule(part)) for part in _PARTS]
+    assert [type(trained.get_submodule(part)) for part in _PARTS] == networks
+
+
+_PARTS = ("network", "update_network")

@@ -112,7 +112,6 @@ TABLE = [
     (LiveOptions, "timeout_seconds", POSITIVE),
     (LiveOptions, "reconnect_seconds", WEIGHT),
     (BenchSettings, "keyframe_interval", ((2, None), (-1, 0, 1))),
-    (BenchSettings, "resolution_ratios", (((), (0.3, 1.0)), ((0.0,), (1.1,), (NAN,)))),
     (BenchSettings, "num_classes", COUNT),
     (BenchSettings, "repeats", COUNT),
 ]
@@ -175,11 +174,3 @@ def test_a_misspelt_word_is_refused_by_name_in_python_too(build):
 def test_an_interval_of_two_trains_on_neighbours(distance):
     spans = ClipSpans(PAIRS, 2, distance)
     assert spans.draw(5, 3, np.random.default_rng(0)) == (4, 5)
-
-
-def test_what_is_asked_for_twice_is_measured_once():
-    settings = BenchSettings(
-        resolution_ratios=(0.5, 0.5), precisions=("float32",) * 2, backends=("torch",) * 2
-    )
-    assert settings.resolution_ratios == (0.5,)
-    assert (settings.precisions, settings.backends) == (("float32",), ("torch",))

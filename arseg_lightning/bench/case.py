@@ -6,7 +6,6 @@ import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import signature
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +14,7 @@ import torch
 from arseg_lightning import models
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.inference import Compile, Precision
-from arseg_lightning.messages import nearest
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory, VideoMethod
-from arseg_lightning.methods.per_frame import check_resolution_ratio
 from arseg_lightning.models import Segmentor
 from arseg_lightning.ranges import check_range
 from arseg_lightning.streaming.load import recorded_run
@@ -37,29 +34,19 @@ Backend = Literal["torch", "onnxruntime"]
 class BenchSettings:
     """How everything is measured.
 
-    Args:
-        keyframe_interval: L, for methods with a clock; their own by default.
-        resolution_ratios: Scales s that the method is built with, one variant each; its own
-            alone if empty.
-        num_classes: Number of classes.
-        precisions: In what the optimised variants compute, one variant each.
-        backends: Who runs them. ONNX Runtime computes in float32 on a CPU.
-        compile: Mode of ``torch.compile`` for the optimised variants.
-        device: See :func:`arseg_lightning.accelerator.choose_device`.
-        repeats: Rounds; in each, every variant runs once.
-
     Raises:
         ValueError: If a number makes no sense.
     """
 
-    keyframe_interval: int | None = None
-    resolution_ratios: tuple[float, ...] = ()
-    num_classes: int = 11
+    keyframe_interval: int | None = None  # L, for methods with a clock; their own by default
+    num_classes: int = 11  # K
+    # in what the optimised variants compute, one variant each
     precisions: tuple[Precision, ...] = ("float32",)
+    # who runs them; ONNX Runtime computes in float32 on a CPU
     backends: tuple[Backend, ...] = ("torch",)
-    compile: Compile = "no"
-    device: str = "auto"
-    repeats: int = 5
+    compile: Compile = "no"  # mode of ``torch.compile`` for the optimised variants
+    device: str = "auto"  # see :func:`arseg_lightning.accelerator.choose_device`
+    repeats: int = 5  # rounds; in each, every variant runs once
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -69,30 +56,18 @@ class BenchSettings:
                 f"is at least 2, got {self.keyframe_interval}"
             )
         check_range(1, repeats=self.repeats, num_classes=self.num_classes)
-        for ratio in self.resolution_ratios:
-            check_resolution_ratio(ratio)
-        for name in ("resolution_ratios", "precisions", "backends"):
-            # What is asked for twice is measured once.
-            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
 
 
 @dataclass(frozen=True, slots=True)
 class MethodSet:
-    """Methods that are compared by name, and what their input needs.
+    """Methods that are compared by name, and what their input needs."""
 
-    Args:
-        baselines: What the others are compared with, the reference first.
-        own: The methods in question.
-        classes: Classes that they tell apart.
-        normalise: How their networks want their images.
-        chaining: How motion is composed over frames.
-    """
-
-    baselines: Mapping[str, VideoMethod]
-    own: Mapping[str, VideoMethod]
-    classes: ClassSet
+    baselines: Mapping[str, VideoMethod]  # what the others are compared with, the reference first
+    own: Mapping[str, VideoMethod]  # the methods in question
+    classes: ClassSet  # classes that they tell apart
+    # how their networks want their images
     normalise: Normalisation = field(default_factory=Normalisation)
-    chaining: Chaining = "subpixel"
+    chaining: Chaining = "subpixel"  # how motion is composed over frames
 
     @property
     def methods(self) -> dict[str, VideoMethod]:
@@ -140,20 +115,17 @@ class BenchCase:
         """Build what is compared.
 
         Args:
-            settings: Number of classes, keyframe interval and resolution ratios.
+            settings: Number of classes and keyframe interval.
             method: Builds the method around a network; an experiment has its own.
 
         Raises:
             FileNotFoundError: If an experiment names weights that are not there.
-            ValueError: If there is no such network or experiment, or no such ratio or interval
-                can be chosen.
+            ValueError: If there is no such network or experiment, or it has no such interval.
         """
         torch.manual_seed(0)  # the clocks of adaptive methods see what random weights say
         path = Path(self.name)
         if not path.exists():
             compared = self._around_network(method, settings)
-        elif settings.resolution_ratios:
-            raise ValueError(f"{self.name} has its own resolution ratio; leave out --ratio")
         else:
             checkpoint = own_checkpoint(path) if path.is_dir() else None
             experiment = Experiment([recorded_run(path)], weights=True, checkpoint=checkpoint)
@@ -181,11 +153,9 @@ class BenchCase:
         try:
             kind = getattr(importlib.import_module(module) if module else models, name)
         except (ImportError, AttributeError) as error:
-            near = nearest(self.name, models.__all__)
             raise ValueError(
-                f"no network {self.name!r} ({error}){f'; nearest: {near[0]}' if near else ''}; "
-                f"name one of arseg_lightning.models, such as BiSeNet18, the dotted path of your "
-                f"own, or a run's folder that is there"
+                f"no network {self.name!r} ({error}); name one of arseg_lightning.models, such as "
+                f"BiSeNet18, the dotted path of your own, or a run's folder that is there"
             ) from error
         if not (isinstance(kind, type) and issubclass(kind, Segmentor)):
             raise ValueError(f"{self.name} is no Segmentor; see docs/own_network.md")
@@ -195,20 +165,8 @@ class BenchCase:
         self, make: Callable[..., VideoMethod], settings: BenchSettings
     ) -> MethodSet:
         """The method around the network, with random weights, and its baselines."""
-        network, num_classes = self.network(), settings.num_classes
-        ratios = settings.resolution_ratios
-        built = [make(num_classes, network)]
-        kind = type(built[0])
-        if ratios and "resolution_ratio" not in signature(kind).parameters:
-            raise ValueError(
-                f"{kind.__name__} takes no resolution_ratio, got "
-                f"{', '.join(map(str, ratios))}; leave out --ratio"
-            )
-        if ratios:
-            built = [make(num_classes, network, resolution_ratio=ratio) for ratio in ratios]
-        baselines: dict[str, VideoMethod] = {}
-        for method in built:
-            baselines = method.baselines() | baselines
+        num_classes = settings.num_classes
+        method = make(num_classes, self.network())
         names = tuple(f"class {k}" for k in range(num_classes))
         classes = ClassSet("numbered", names, tuple((k, k, k) for k in range(num_classes)))
-        return MethodSet(baselines, {each.name: each for each in built}, classes)
+        return MethodSet(method.baselines(), {method.name: method}, classes)

@@ -25,7 +25,6 @@ def bench(
     cases: list[str] | None = None,
     method: NetworkMethodFactory | None = None,
     keyframe_interval: int | None = None,
-    ratios: list[float] = [],  # noqa: B006
     precisions: list[Precision] = ["float32"],  # noqa: B006
     backends: list[Backend] = ["torch"],  # noqa: B006
     compile: Compile = "no",
@@ -43,9 +42,9 @@ def bench(
     Args:
         cases: NETWORK@HEIGHTxWIDTH, one of our networks or the dotted path of yours; or a run's
             folder or file of configuration instead. Two of our networks by default.
-        method: Method that networks run in, AR-Seg by default; experiments have their own.
+        method: Method that networks run in, AR-Seg by default, and its options, such as
+            --method ARSeg --method.resolution_ratio 0.7; experiments have their own.
         keyframe_interval: L, for methods with a clock; the method's own by default.
-        ratios: Scales s of the method (resolution_ratio), each compared; its own by default.
         precisions: In what the optimised variants compute.
         backends: torch, and onnxruntime (float32, on the CPU).
         compile: Mode of torch.compile for the optimised variants.
@@ -59,10 +58,9 @@ def bench(
     torch.set_num_threads(threads or torch.get_num_threads())
     settings = BenchSettings(
         keyframe_interval=keyframe_interval,
-        resolution_ratios=tuple(ratios),
         num_classes=classes,
-        precisions=tuple(precisions),
-        backends=tuple(backends),
+        precisions=tuple(dict.fromkeys(precisions)),
+        backends=tuple(dict.fromkeys(backends)),
         compile=compile,
         device=device,
         repeats=repeats,

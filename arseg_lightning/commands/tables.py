@@ -15,9 +15,9 @@ def tables(document: Path) -> None:
     A table comes directly after a line ``<!-- result: FILE -->`` (one test, over the distance to
     the keyframe), ``<!-- roles: FILE -->`` (what its methods did),
     ``<!-- results: FILES… reference=NAME -->`` (a study: one row for all runs that differ in the
-    seed only; also with baseline=NAME and rows=NAME,NAME,…), ``<!-- table: FILE.csv -->`` (what a
-    command wrote with --out), or ``<!-- bench: FILE -->`` and ``<!-- bench-stages: FILE -->`` (a
-    benchmark).
+    seed only; also with baseline=NAME and rows=NAME,NAME,…), ``<!-- comparison: FILE -->`` (what
+    `compare` wrote), ``<!-- table: FILE.csv -->`` (what another command wrote with --out), or
+    ``<!-- bench: FILE -->`` and ``<!-- bench-stages: FILE -->`` (a benchmark).
 
     Args:
         document: The Markdown file to change.

@@ -16,16 +16,14 @@ __all__ = ["CamVid", "recorded_frame"]
 Split = Literal["train", "val", "test"]
 Frames = Literal["stills", "video"]
 
+# Recording of each sequence, and what turns a still's number into a frame index from 0.
+# Source: THU-LYJ-Lab/AR-Seg, preprocessing (their numbers count from 1).
 _RECORDINGS: dict[str, tuple[str, int]] = {
     "0001TP": ("01TP_extract.avi", -6660),
     "0006R0": ("0006R0.MXF", 1),
     "0016E5": ("0016E5.MXF", 1),
     "Seq05VD": ("0005VD.MXF", 1),
 }
-"""Recording of each sequence, and what turns a still's number into a frame index from 0.
-
-Source: THU-LYJ-Lab/AR-Seg, preprocessing (their numbers count from 1).
-"""
 
 
 class CamVid(StillFolder):
@@ -46,8 +44,6 @@ class CamVid(StillFolder):
             clip that ends at the still out of the recordings.
         camera: How stills become clips; its length also counts for cuts from the recordings.
 
-    Raises:
-        FileNotFoundError: If stills, labels or recordings are missing.
     """
 
     def __init__(
@@ -63,10 +59,7 @@ class CamVid(StillFolder):
         self.frames = frames
 
     def inventory(self) -> Inventory:
-        """Look for stills, their labels and, for ``frames: video``, the recordings.
-
-        Of the recordings, stills without enough past are left out.
-        """
+        """Look for stills, their labels and, for ``frames: video``, the recordings."""
         if self.frames == "stills":
             return super().inventory()
         stills, found = self.labelled_stills()
@@ -77,7 +70,7 @@ class CamVid(StillFolder):
             start, stop = index + 1 - self.camera.num_frames, index + 1 + self.camera.future
             if not recording.is_file():
                 missing.add(recording)
-            elif start >= 0:
+            elif start >= 0:  # stills without enough past are left out
                 labels = {index - start: label}
                 found.videos.append(
                     LabelledVideoFile(still.stem, recording, labels, self.classes, start, stop)

@@ -37,7 +37,7 @@ _REMEDIES = {
     ),
 }
 _FPS = 17.0
-_LONGEST_PAST = 19  # the labelled frame is the 20th of 30
+_LONGEST_PAST, _LONGEST_FUTURE = 19, 10  # the labelled frame is the 20th of 30
 
 
 class Cityscapes(Layout):
@@ -54,15 +54,12 @@ class Cityscapes(Layout):
         split: ``train`` or ``val``; labels of the test split are not published.
         frames: ``video`` takes the labelled frame with its neighbours; ``stills`` makes a clip
             from the labelled frame by a camera path, and needs leftImg8bit only.
-        past: Frames before the labelled one that belong to the clip; at least L-1.
-        labels: Folder of label ids to take instead of gtFine's, for any of the frames, each named
-            as its frame: ``labels/train/aachen/aachen_000000_000000_leftImg8bit.png``; looked up
-            in ``root`` unless the path is absolute.
+        past: Frames before the labelled one that belong to the clip; at least L-1, at most 19.
+        future: Frames after it, at most 10; for methods that look ahead.
+        labels: Folder, within ``root`` unless absolute, of label ids to take instead of gtFine's:
+            for any frame, ``labels/train/aachen/aachen_000000_000000_leftImg8bit.png``.
         camera: How stills become clips.
 
-    Raises:
-        ValueError: If past reaches beyond the snippet.
-        FileNotFoundError: If labels or frames are missing.
     """
 
     def __init__(
@@ -71,16 +68,18 @@ class Cityscapes(Layout):
         split: Split,
         frames: Frames = "video",
         past: int = _LONGEST_PAST,
+        future: int = 0,
         labels: Path | None = None,
         camera: CameraPath = CameraPath(),  # noqa: B008
     ) -> None:
         check_range(0, _LONGEST_PAST, past=past)  # as many as a snippet has
+        check_range(0, _LONGEST_FUTURE, future=future)
         check_words(split=(split, Split), frames=(frames, Frames))
         self.root = Path(root)
         self.split = split
         self.classes = class_set("cityscapes19")
         self.frames = frames
-        self.past = past
+        self.past, self.future = (past, future) if frames == "video" else (0, 0)
         self.labels = labels and self.root / labels
         self.camera = camera
 
@@ -123,31 +122,32 @@ class Cityscapes(Layout):
         remedy = f"is missing in {images_folder}; {_REMEDIES[package]} (see data/README.md)"
         for label in sorted(folder.glob(f"*{_LABEL_ENDING}")):
             name = label.name.removesuffix(_LABEL_ENDING)
-            frames = self._frames_up_to(name, label)
+            frames = self._frames_around(name, label)
+            labelled = frames[self.past]
             gaps = [Gap(each, f"{each} {remedy}") for each in frames if each not in images]
-            labels = {len(frames) - 1: label}
+            labels = {self.past: label}
             if others is not None:
                 found_labels = {i: others.get(images.get(f, label)) for i, f in enumerate(frames)}
                 labels = {index: path for index, path in found_labels.items() if path is not None}
             if not labels:
                 message = (
-                    f"{frames[-1]}.png and the labels of its neighbours are missing in "
+                    f"{labelled}.png and the labels of its neighbours are missing in "
                     f"{self.labels}; add one of them, or leave out the argument labels, which "
                     f"takes gtFine's"
                 )
-                gaps.append(Gap(f"{frames[-1]}.png", message))
+                gaps.append(Gap(f"{labelled}.png", message))
             found.gaps += gaps
             if not gaps:
                 found.videos.append(self._clip(name, [images[each] for each in frames], labels))
 
-    def _frames_up_to(self, name: str, label: Path) -> list[str]:
-        """Names of the frames of a clip, in order of time; the labelled one is the last."""
+    def _frames_around(self, name: str, label: Path) -> list[str]:
+        """Names of the labelled frame and, in a video, of its neighbours, in order of time."""
         if not re.fullmatch(r".+_\d+", name):
             raise ValueError(f"{label} should be named CITY_SEQUENCE_FRAME{_LABEL_ENDING}")
         prefix, number = name.rsplit("_", 1)
         return [
-            f"{prefix}_{int(number) - back:0{len(number)}d}{_IMAGE_ENDING}"
-            for back in range(self.past if self.frames == "video" else 0, -1, -1)
+            f"{prefix}_{int(number) + offset:0{len(number)}d}{_IMAGE_ENDING}"
+            for offset in range(-self.past, self.future + 1)
         ]
 
     def _clip(self, name: str, images: list[Path], labels: dict[int, Path]) -> LabelledVideo:

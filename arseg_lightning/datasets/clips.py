@@ -60,14 +60,10 @@ def keyframes(
 
 
 def may_be_keyframe(distance: int, most_frames: int, is_anchor: bool) -> bool:
-    """Whether a frame may be a keyframe that is due: motion to B-frames is poor.
+    """Whether a frame, ``distance`` frames after the last one, may be a keyframe that is due.
 
-    The next I- or P-frame is taken instead, unless none comes, or every frame is to be one.
-
-    Args:
-        distance: Frames since the last keyframe.
-        most_frames: Most frames from one keyframe to the next, as asked for.
-        is_anchor: Whether no frame that is shown later was decoded before it.
+    Motion to B-frames is poor: the next anchor (I- or P-frame) is taken instead, unless none comes,
+    or every frame is to be one.
     """
     return is_anchor or most_frames == 1 or distance >= most_frames + MOST_WAITING
 
@@ -81,14 +77,8 @@ def streams(
 ) -> list[ClipSpec]:
     """Cut a video at its keyframes into streams in which every label counts once.
 
-    Periods without labels are left out.
-
-    Args:
-        video: Index of the video.
-        keys: Its keyframes.
-        labelled: Frames that have a label, ascending.
-        whole: Whether the video is one stream instead, in which every frame is shown.
-        single: Whether labelled frames alone are shown, without the keyframe before them.
+    Periods without labels are left out. With ``whole``, the video is one stream instead, in which
+    every frame is shown; with ``single``, labelled frames alone are shown, without keyframes.
     """
     wanted = tuple(labelled)
     if whole:
@@ -170,12 +160,8 @@ def choose_clips(
 ) -> list[ClipSpec]:
     """Find the streams of prepared videos that are evaluated, or predicted.
 
-    Args:
-        reader: Reads the videos.
-        keyframe_interval: L.
-        pairs: Where streams start; ``every_frame``: one a video, of all its frames (of a still,
-            itself alone), in which no label counts; ``every_start``: see :func:`every_start`.
-        needs: What the methods need together.
+    ``every_frame`` makes one stream a video, of all its frames (of a still, itself alone), in which
+    no label counts; for the other pairs see the functions of their names.
 
     Raises:
         ValueError: If a video is shorter than the keyframe interval, or there is no stream.

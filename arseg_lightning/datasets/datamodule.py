@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from lightning import LightningDataModule
-from lightning.pytorch.utilities import CombinedLoader, rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_warn
 
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.clips import EvaluationPairs, choose_clips
-from arseg_lightning.datasets.data_splits import DataSplits
 from arseg_lightning.datasets.evaluation import EvaluationClips, PreparedClips
 from arseg_lightning.datasets.labelled_video import LabelledVideo
-from arseg_lightning.datasets.layout import Layout, PreparedLayout
+from arseg_lightning.datasets.labels import read_image
+from arseg_lightning.datasets.layout import Layout, PreparedLayout, common_classes
 from arseg_lightning.datasets.loader import EpochSampler, EvaluationSampler, Loader, clip_loader
 from arseg_lightning.datasets.needs import Needs, TaskNeeds, TrainDistance, TrainOn
 from arseg_lightning.datasets.normalisation import Normalisation
@@ -33,6 +33,7 @@ from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.encode import EncodeSettings
+from arseg_lightning.video.frame_reader import read_frames
 from arseg_lightning.video.matching import Refinement
 
 __all__ = ["ClipDataModule"]
@@ -41,8 +42,7 @@ __all__ = ["ClipDataModule"]
 class ClipDataModule(LightningDataModule):
     """Clips for training and evaluation, with their motion cached on disk.
 
-    The cache depends neither on the keyframe interval nor on the chaining: sweeping them extracts
-    nothing again.
+    Neither the keyframe interval nor the chaining changes the cache.
 
     Args:
         train: Data to train on.
@@ -50,37 +50,29 @@ class ClipDataModule(LightningDataModule):
         test: Data to test on, or pairs of frames that someone else has prepared.
         store: Folder of encoded clips and cached motion.
         keyframe_interval: L; every L-th frame is a keyframe, and so is each I-frame.
-        target: Unlabelled data that a method adapts to, if it does.
         train_on: ``clips`` trains on frames decoded from compressed video; ``stills`` on the
             labelled frames alone, uncompressed. By default what the method needs.
         train_distance: Distance within a training pair: ``uniform`` in 1..L-1, or ``last``:
             always L-1, as in the paper.
         train_frames: ``decoded`` trains on what a decoder gives, as in use; ``original`` on the
-            frames before any compression by us, as in the paper. Motion comes from the encoded
-            clip either way. Of data that are videos already, the decoded frames are the original.
-        val_losses: Whether the losses are also computed on the validation data, for ``val/loss``;
-            it takes as long as the validation itself, of methods with keyframes two to three times.
+            frames before any compression by us, as in the paper.
+        val_losses: Whether the losses are also computed on the validation data, for ``val/loss``.
         test_pairs: ``stream`` segments each frame once, as in use; ``every_distance`` pairs each
             labelled frame with a keyframe at every distance, as in the paper.
         encoding: How frames that are no video yet are encoded; one long GOP by default.
         motion: ``codec`` or ``reencode``: what to do with videos without usable vectors.
         chaining: How motion is composed to the keyframe: ``subpixel``; ``integer``, in whole
-            pixels as in the paper; or ``none``: zero motion, the ablation without.
-        refinement: Whether blocks take the motion of neighbours where the frame fits that better:
-            ``auto`` (with B-frames, or where much has no vectors), ``always`` or ``never``.
-        frame_cache_gib: Disk in the store for decoded training frames, GiB at most; 0 keeps none.
-            It spares each epoch the decoding of all frames before the ones that it needs.
+            pixels as in the paper; or ``none``: zero motion.
+        refinement: Whether blocks take the motion of neighbours where the frame fits that better;
+            ``auto``: with B-frames, or where much has no vectors.
+        frame_cache_gib: Disk in the store for decoded training frames, GiB at most.
         augment: Augmentation of training samples.
         normalise: Normalisation of images.
         batch_size: Training samples a step and process.
-        num_workers: Loader processes; 0 loads in the main one, and prepares there what is missing:
-            otherwise all cores do that if it takes long.
+        num_workers: Loader processes; 0 loads, and prepares what is missing, in the main one.
         seed: Decides order and augmentation.
 
     Attributes:
-        layouts: Layouts by split.
-        classes: The classes of the data.
-        num_classes: Their number.
         task: The task that the data are for, and whose needs count, where no trainer says so.
 
     Raises:
@@ -93,7 +85,6 @@ class ClipDataModule(LightningDataModule):
         train: Layout | None = None,
         val: Layout | None = None,
         test: Layout | PreparedLayout | None = None,
-        target: Layout | None = None,
         store: Path = Path("data/cache"),
         keyframe_interval: int = 12,
         train_on: TrainOn | None = None,
@@ -120,8 +111,12 @@ class ClipDataModule(LightningDataModule):
             train_frames=(train_frames, FrameOrigin), test_pairs=(test_pairs, EvaluationPairs)
         )
         self.store = ClipStore(store, encoding, motion, chaining, refinement)
-        self.splits = DataSplits(self.store, train=train, val=val, test=test, target=target)
-        self.layouts, self.classes = self.splits.layouts, self.splits.classes
+        self.layouts: dict[str, Layout | PreparedLayout | None] = {
+            "train": train,
+            "val": val,
+            "test": test,
+        }
+        self.classes = common_classes(self.layouts.values())
         self.num_classes = self.classes.num_classes
         self.keyframe_interval = keyframe_interval
         self.train_on: TrainOn | None = train_on
@@ -134,6 +129,7 @@ class ClipDataModule(LightningDataModule):
         self.normalise = normalise
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.task: object = None
+        self._videos: dict[str, list[LabelledVideo]] = {}
         self._first_epoch = 0
         self._failure: Exception | None = None
 
@@ -147,16 +143,62 @@ class ClipDataModule(LightningDataModule):
         return TaskNeeds(task, self.train_on, stage.value if stage else "fit")
 
     def videos(self, split: str) -> list[LabelledVideo]:
-        """The labelled videos of a split; a ValueError if it has none."""
-        return self.splits.videos(split)
+        """The labelled videos of a split; listed once.
+
+        Raises:
+            ValueError: If the configuration names no data for it, or prepared pairs.
+        """
+        layout = self.layouts[split]
+        if layout is None:
+            raise ValueError(f"no {split} data: set data.{split} in the configuration")
+        if isinstance(layout, PreparedLayout):
+            raise ValueError(
+                f"data.{split} are prepared pairs of frames, and this needs whole videos; "
+                f"segment a video with `predict --video FILE`"
+            )
+        if split not in self._videos:
+            self._videos[split] = layout.videos()
+        return self._videos[split]
 
     def splits_on_video(self) -> list[str]:
-        """The splits whose videos have to be prepared."""
-        return self.splits.on_video(self.needs)
+        """The splits that are read as video, so that they have to be prepared."""
+        present = [name for name, layout in self.layouts.items() if isinstance(layout, Layout)]
+        return [name for name in present if self._is_on_video(name)]
+
+    def _is_on_video(self, split: str) -> bool:
+        """Whether a split is read as decoded video; otherwise as the frames before encoding."""
+        needs = self.needs
+        if needs.stage == "predict":
+            return not all(video.is_still for video in self.videos(split))
+        # All tests are on video, so that those of different runs see the same pixels.
+        if split == "test" or (split == "val" and not needs.evaluation(split).single):
+            return True
+        # Who segments single frames and trains on stills validates on stills, too.
+        return not needs.on_stills
+
+    def _reader(self, split: str, with_motion: bool) -> ClipReader:
+        """Reader of a split's videos: decoded, or as they were before any compression by us."""
+        if self._is_on_video(split):
+            return ClipReader(self.videos(split), self.store, with_motion=with_motion)
+        return ClipReader(self.videos(split), self.store, "original", with_motion=False)
 
     def example_size(self, split: str) -> tuple[int, int]:
         """Height and width of a split's first frame."""
-        return self.splits.example_size(split, self.needs)
+        layout = self.layouts[split]
+        if isinstance(layout, PreparedLayout):
+            image = read_image(layout.clips(1)[0].images[0])
+        elif not self._is_on_video(split):
+            first = next(each for each in self.videos(split) if each.labelled)
+            image = first.image(first.labelled[0])
+        else:
+            file = self.store.video(self.videos(split)[0], self.needs.motion(split))
+            image = read_frames(file, [0])[0].image
+        return image.shape[0], image.shape[1]
+
+    @property
+    def _predicted(self) -> str:
+        """The split that Lightning's ``predict`` segments: the test, if there is one."""
+        return "test" if self.layouts["test"] is not None else "val"
 
     def prepare_data(self) -> None:
         """Encode and cache what is missing; runs on one process of each node.
@@ -165,13 +207,9 @@ class ClipDataModule(LightningDataModule):
         """
         workers = available_cores() if self.num_workers else 1
         needs = self.needs
-        wanted = {
-            "fit": ("train", "target", "val"),
-            "validate": ("val",),
-            "test": ("test",),
-            "predict": (self.splits.predicted,),
-        }[needs.stage]
-        splits = [split for split in self.splits.on_video(needs) if split in wanted]
+        stages = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+        wanted = stages.get(needs.stage, (self._predicted,))
+        splits = [split for split in self.splits_on_video() if split in wanted]
         try:
             for with_motion in (True, False):
                 alike = (split for split in splits if needs.motion(split) is with_motion)
@@ -199,22 +237,20 @@ class ClipDataModule(LightningDataModule):
             refuse_other_steps(state_dict.get("samples_per_step"), steps)
         self._first_epoch = state_dict["first_epoch"]
 
-    def train_dataloader(self) -> Loader | CombinedLoader:
-        """Shuffled training samples; with a target, batches of both side by side."""
-        if not self.needs.training.target:
-            return self._training_loader("train")
-        if self.layouts["target"] is None:
-            raise ValueError("the method adapts to a second data set: set data.target")
-        loaders = [self._training_loader(split) for split in ("train", "target")]
-        return CombinedLoader(loaders, "max_size_cycle")
+    def train_dataloader(self) -> Loader:
+        """Shuffled training samples."""
+        dataset = self._training_clips("train", self.augment)
+        sampler = EpochSampler(len(dataset), self.seed, *processes(self.trainer))
+        # After a restart from a checkpoint, the trainer knows its epoch later than the workers ask.
+        sampler.set_epoch(max(self._first_epoch, finished_epochs(self.trainer)))
+        return clip_loader(dataset, sampler, self.batch_size, self.num_workers)
 
     def val_dataloader(self) -> list[Loader]:
         """Validation streams, and the clips on which losses are computed; or none."""
         if self.layouts["val"] is None:
             return []
         loaders = [self._evaluation_loader("val", "stream")]
-        needs = self.needs
-        if self.val_losses and needs.task and not needs.training.target:
+        if self.val_losses and self.needs.task:
             whole = ClipAugment(crop_size=None, scales=(1.0,), jitter=0.0, flip_probability=0.0)
             try:
                 dataset = self._training_clips("val", whole)
@@ -230,18 +266,10 @@ class ClipDataModule(LightningDataModule):
 
     def predict_dataloader(self) -> Loader:
         """Every frame of the test videos, or of the validation videos if there are none."""
-        split, needs = self.splits.predicted, self.needs
-        evaluation = needs.evaluation("predict")
-        reader = self.splits.reader(split, needs, evaluation.motion)
+        evaluation = self.needs.evaluation("predict")
+        reader = self._reader(self._predicted, evaluation.motion)
         clips = choose_clips(reader, self.keyframe_interval, "every_frame", evaluation)
         return self._stream_loader(EvaluationClips(reader, clips, self.normalise))
-
-    def _training_loader(self, split: str) -> Loader:
-        dataset = self._training_clips(split, self.augment)
-        sampler = EpochSampler(len(dataset), self.seed, *processes(self.trainer))
-        # After a restart from a checkpoint, the trainer knows its epoch later than the workers ask.
-        sampler.set_epoch(max(self._first_epoch, finished_epochs(self.trainer)))
-        return clip_loader(dataset, sampler, self.batch_size, self.num_workers)
 
     def _training_clips(self, split: str, augment: ClipAugment) -> TrainingClips:
         on_stills = self.needs.on_stills
@@ -260,7 +288,7 @@ class ClipDataModule(LightningDataModule):
             chaining, interval = self.store.chaining, self.keyframe_interval
             dataset = PreparedClips(layout, interval, pairs, needs, self.normalise, chaining)
         else:
-            reader = self.splits.reader(split, self.needs, needs.motion)
+            reader = self._reader(split, needs.motion)
             clips = choose_clips(reader, self.keyframe_interval, pairs, needs)
             dataset = EvaluationClips(reader, clips, self.normalise)
         return self._stream_loader(dataset)

@@ -40,14 +40,9 @@ class EvaluationFrame:
 
 
 class EvaluationClip:
-    """A piece of a stream: frames in order, with what turns them into a network's input.
-
-    Where a stream starts, its first frame restarts.
-    """
+    """A piece of a stream, whose first frame restarts: frames, and how networks take them in."""
 
     # No dataclass: Lightning would look through its fields for tensors to move.
-    __slots__ = ("chaining", "ends", "frames", "normalise")
-
     def __init__(
         self,
         frames: list[EvaluationFrame],
@@ -55,9 +50,8 @@ class EvaluationClip:
         chaining: Chaining,
         ends: bool = False,  # whether the stream ends with it
     ) -> None:
-        self.frames, self.ends = frames, ends
-        self.normalise = normalise
-        self.chaining: Chaining = chaining
+        self.frames, self.normalise, self.chaining = frames, normalise, chaining
+        self.ends = ends
 
 
 class EvaluationClips(Dataset[EvaluationClip]):
@@ -114,8 +108,6 @@ class EvaluationClips(Dataset[EvaluationClip]):
 
 class PreparedClips(Dataset[EvaluationClip]):
     """Pairs of a keyframe and a labelled frame from files that someone else prepared.
-
-    With chaining ``none``, no motion files are read, and motion is zero.
 
     Raises:
         ValueError: If a stream is asked for, a method has to see every frame, or the files of a

@@ -28,15 +28,10 @@ Part = Literal["all", "train", "val"]
 
 
 class VideoFolder(Layout):
-    """A folder of videos with masks.
-
-    ::
-
-        root/videos/NAME.mp4
-        root/labels/NAME/000123.png      the label of frame 123, counted from 0
+    """Videos with masks: root/videos/NAME.mp4 and root/labels/NAME/000123.png for frame 123.
 
     Args:
-        root: The folder.
+        root: The folder; frames are counted from 0.
         classes: Name of a class set, or path of a YAML file (see ``class_set``).
     """
 
@@ -56,8 +51,9 @@ class VideoFolder(Layout):
             except FileNotFoundError as error:
                 found.gaps.append(Gap(f"{video.stem}/", str(error)))
             else:
-                clip = LabelledVideoFile(video.stem, video, labels, self.classes)
-                found.videos.append(clip)
+                found.videos.append(
+                    LabelledVideoFile(video.stem, video, labels, self.classes),
+                )
         return found
 
     def _labels(self, video: Path) -> dict[int, Path]:
@@ -74,15 +70,10 @@ class VideoFolder(Layout):
 
 
 class FrameFolder(Layout):
-    """Consecutive frames of one clip as image files, any of them labelled.
-
-    ::
-
-        root/images/NAME.jpg        in order of the numbers in their names
-        root/labels/NAME.png        or NAME_L.png
+    """Consecutive frames of one clip, root/images/NAME.jpg, any labelled by root/labels/NAME.png.
 
     Args:
-        root: The folder.
+        root: The folder; frames are in order of the numbers in their names.
         classes: Name of a class set, or path of a YAML file (see ``class_set``).
         fps: Frames a second, for the encoder.
     """
@@ -125,7 +116,6 @@ class CameraPath:
     future: int = 0
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
         check_range(1, num_frames=self.num_frames)
         check_range(0, seed=self.seed, future=self.future)
         check_above(0, fps=self.fps)
@@ -141,12 +131,7 @@ class CameraPath:
 
 
 class StillFolder(Layout):
-    """Labelled stills without video: each becomes a clip by a smooth camera path.
-
-    ::
-
-        root/images/NAME.jpg
-        root/labels/NAME.png        or NAME_L.png
+    """Labelled stills, root/images/NAME.jpg and root/labels/NAME.png, made clips by a camera path.
 
     Args:
         root: The folder.

@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arseg_lightning.datasets.labels import read_image, read_label
-from arseg_lightning.types import ClassSet
+from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.frame_reader import read_frames
 from arseg_lightning.video.probe import probe
 
 __all__ = ["LabelledImages", "LabelledVideo", "LabelledVideoFile", "Pixels", "file_stamps"]
 
 Pixels = NDArray[np.uint8]
+
+_READ_AT_ONCE = 16  # frames
 
 
 class LabelledVideo(ABC):
@@ -31,6 +33,7 @@ class LabelledVideo(ABC):
 
     name: str  # unique within its layout; part of file names and messages
     classes: ClassSet  # how the labels are read
+    length: int  # number of frames, of a video that is no file yet
     label_paths: Mapping[int, Path]  # label file of each labelled frame index
     fps: float = 25.0
     video: Path | None = None  # the video file, if it is one already; else it is encoded once
@@ -48,12 +51,13 @@ class LabelledVideo(ABC):
         """A text that changes whenever the frames do; encoded copies are filed under it."""
 
     @abstractmethod
-    def images(self) -> Iterator[Pixels]:
-        """Yield all frames in order, before any compression by us, (H, W, 3) RGB."""
-
-    @abstractmethod
     def read(self, indices: Iterable[int]) -> Pixels:
         """Read some frames, and no others, before any compression by us, (T, H, W, 3) RGB."""
+
+    def images(self) -> Iterator[Pixels]:
+        """Yield all frames in order, before any compression by us, (H, W, 3) RGB."""
+        for start in range(0, self.length, _READ_AT_ONCE):
+            yield from self.read(range(start, min(start + _READ_AT_ONCE, self.length)))
 
     def image(self, index: int) -> Pixels:
         """Read one frame before any compression by us, (H, W, 3) RGB."""
@@ -90,20 +94,16 @@ class LabelledVideoFile(LabelledVideo):
         self.name, self.label_paths, self.classes = name, label_paths, classes
         self.path = self.recording = path
         self.start, self.stop = start, stop
-        self.video = path if stop is None else None
-        self.fps = 25.0 if stop is None else 30.0
+        if stop is None:
+            self.video = path
+        else:
+            self.length, self.fps = stop - start, 30.0
 
     @property
     def identity(self) -> str:
         """The file's stamp and the frames of the excerpt."""
         excerpt = "" if self.stop is None else f"|span|{self.start}|{self.stop}"
         return file_stamps([self.path]) + excerpt
-
-    def images(self) -> Iterator[Pixels]:
-        """Decode the excerpt."""
-        if self.stop is None:
-            raise NotImplementedError(f"{self.path} is a video and is not encoded again")
-        return iter(self.read(range(self.stop - self.start)))
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Decode some frames in one pass: a video is its own original."""
@@ -124,21 +124,26 @@ class LabelledImages(LabelledVideo):
         fps: float = 25.0,
     ) -> None:
         self.name, self.label_paths, self.classes = name, label_paths, classes
-        self.paths = paths
-        self.fps = fps
+        self.paths, self.fps = paths, fps
+        self.length = len(paths)
 
     @property
     def identity(self) -> str:
         """The stamps of all files."""
         return file_stamps(self.paths)
 
-    def images(self) -> Iterator[Pixels]:
-        """Read the files one after the other."""
-        return (read_image(path) for path in self.paths)
-
     def read(self, indices: Iterable[int]) -> Pixels:
         """Read some files."""
-        return np.stack([read_image(self.paths[index]) for index in indices])
+        paths = [self.paths[index] for index in indices]
+        images = [read_image(path) for path in paths]
+        for path, image in zip(paths, images, strict=True):
+            if image.shape != images[0].shape:
+                raise ValueError(
+                    f"{path} is {size_text(image.shape)}, {paths[0]} is "
+                    f"{size_text(images[0].shape)} (height x width); scale all frames of a clip "
+                    f"to one size"
+                )
+        return np.stack(images)  # (T, H, W, 3)
 
 
 def file_stamps(paths: Sequence[Path]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from arseg_lightning.datasets.data_files import named
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.types import ClassSet
 
-__all__ = ["Gap", "Inventory", "Layout", "PreparedClip", "PreparedLayout"]
+__all__ = ["Gap", "Inventory", "Layout", "PreparedClip", "PreparedLayout", "common_classes"]
 
 
 class Gap(NamedTuple):
@@ -85,3 +86,22 @@ class PreparedLayout(ABC):
         Raises:
             FileNotFoundError: If a file is missing.
         """
+
+
+def common_classes(layouts: Iterable[Layout | PreparedLayout | None]) -> ClassSet:
+    """The classes of several splits.
+
+    Raises:
+        ValueError: If there is no split, or they differ.
+    """
+    sets = [layout.classes for layout in layouts if layout is not None]
+    if not sets:
+        raise ValueError(
+            "no data: set data.train, data.val or data.test; the classes come from them, also "
+            "to segment a video"
+        )
+    if any(classes.names != sets[0].names for classes in sets):
+        raise ValueError(
+            f"all splits need the same classes, got {[classes.name for classes in sets]}"
+        )
+    return sets[0]

@@ -25,13 +25,9 @@ FrameOrigin = Literal["decoded", "original"]
 class ClipReader:
     """Reads the parts of a clip from the store, in which the videos are prepared.
 
-    Args:
-        videos: The videos.
-        store: The store.
-        frames: ``decoded`` takes frames as a decoder gives them; ``original`` as they were before
-            any compression by us, which for a video file is as it decodes.
-        kept_bytes: Memory for images that were decoded last, for frames shortly before them.
-        with_motion: Whether motion is read; without, videos need no usable vectors.
+    ``decoded`` frames are as a decoder gives them; ``original`` ones as they were before any
+    compression by us. ``kept_bytes`` of memory keep images that were decoded last, for frames
+    shortly before them. Without motion, videos need no usable vectors.
     """
 
     def __init__(

@@ -26,14 +26,9 @@ class ClipStore:
     Encoded files are named after a hash of their frames and the encoder's settings, so a change of
     either makes a new file and no stale file is ever read.
 
-    Args:
-        root: Folder of the store.
-        encoding: How frames are encoded.
-        motion_source: ``codec`` uses a video's own vectors and refuses videos without usable
-            ones; ``reencode`` makes an H.264 copy of those.
-        chaining: How motion is composed when it is read; nothing on disk depends on it.
-        refinement: Whether motion is refined when it is extracted, see
-            :class:`~arseg_lightning.video.matching.Matcher`.
+    ``motion_source`` ``codec`` refuses videos without usable vectors, ``reencode`` makes an H.264
+    copy of those; ``chaining`` is how motion is composed when it is read: nothing on disk depends
+    on it.
     """
 
     def __init__(

@@ -43,11 +43,7 @@ def samples_per_step(trainer: Trainer | None, batch_size: int) -> int:
 
 
 def refuse_other_steps(before: int | None, now: int) -> None:
-    """Refuse to resume in steps of another size, if known: the schedule counts steps.
-
-    Raises:
-        ValueError: If the steps so far saw another number of samples.
-    """
+    """Refuse to resume in steps of another size, if known: the schedule counts steps."""
     if before is not None and before != now:
         raise ValueError(
             f"the checkpoint was trained on {before} samples a step, and this run has {now}: "

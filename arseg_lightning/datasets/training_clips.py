@@ -22,11 +22,8 @@ __all__ = ["ClipSpans", "TrainingClips", "collate"]
 class ClipSpans:
     """Chooses the frames of training clips: how many, and how far apart.
 
-    Args:
-        needs: What the method needs.
-        keyframe_interval: L.
-        distance: Distance of a pair of a keyframe and a later frame: ``last`` is always L-1, as in
-            the paper; ``uniform`` draws from 1..L-1, as far as motion reaches.
+    The ``distance`` of a pair of a keyframe and a later frame is ``last``: always L-1, as in the
+    paper; or ``uniform``: drawn from 1..L-1, as far as motion reaches.
 
     Raises:
         ValueError: If there are no frames between keyframes and clips are pairs with one.

@@ -38,6 +38,7 @@ def bench_frame(results: Sequence[RunResult]) -> pd.DataFrame:
         for method in result.methods
         if (speed := method.speed)
     )
+    rows["megabytes"] = rows.megabytes.astype(float)  # where all are None, too
     # The first variant of a network, and of each form of it, is 1x on every frame.
     same_form = rows.groupby(["network", "form"])
     rows["is_reference"] = ~rows.duplicated(["network", "form"])
@@ -80,6 +81,8 @@ def bench_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
     table = shown[["network", "variant"]].copy()
     for title, (name, form) in formats.items():
         table[title] = [format(value, form) if value == value else "-" for value in shown[name]]
+    if shown.megabytes.isna().all():  # a processor's is not counted
+        table = table.drop(columns="MB")
     # A reference is not compared with itself.
     table.loc[shown.is_reference, ["x 1x", "bound", "reached"]] = "-"
     return table

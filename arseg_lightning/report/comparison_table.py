@@ -68,6 +68,8 @@ def plot_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(5.5 * len(plots), 5), layout="constrained")
     for axes, (column, title) in zip(figure.subplots(1, len(plots)), plots.items(), strict=True):
         known = figures[figures[column].notna()]
+        if column == "agreement_miou":
+            known = known[1:]  # the first agrees with itself, and would hide how the others differ
         axes.scatter(known.gmacs, 100 * known[column])
         points = zip(known.gmacs, 100 * known[column], known.method, strict=True)
         texts = [axes.text(x, y, name, fontsize="small") for x, y, name in points]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from arseg_lightning.report.bench_tables import bench_table, machine_line, stage_table
 from arseg_lightning.report.collect import collect
+from arseg_lightning.report.comparison_table import comparison_table, read_comparison
 from arseg_lightning.report.result import RunResult, read_bench
 from arseg_lightning.report.result_tables import distance_table, roles_table, study_table
 from arseg_lightning.report.rows import measurements
@@ -109,6 +110,7 @@ TABLES: dict[str, TableKind] = {
     "result": lambda files: distance_table(RunResult.read(_one(files))),
     "roles": lambda files: roles_table(RunResult.read(_one(files))),
     "results": _study,
+    "comparison": lambda files: markdown(comparison_table(read_comparison(_one(files)))),
     "table": lambda files: markdown(*read_table(_one(files))),
     "bench": _bench,
     "bench-stages": lambda files: markdown(stage_table(read_bench(_one(files))), 2),

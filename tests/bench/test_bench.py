@@ -10,7 +10,7 @@ from torch import nn
 from arseg_lightning import native
 from arseg_lightning.bench import BenchCase, BenchSettings, bench
 from arseg_lightning.bench.variants import plain_form
-from arseg_lightning.methods import Adaptive, ARSeg, FeaturePropagation, InterBMV, PerFrame, Stream
+from arseg_lightning.methods import Adaptive, ARSeg, InterBMV, PerFrame, Stream
 from arseg_lightning.models import Segmentor
 from arseg_lightning.report.bench_tables import stage_table
 from arseg_lightning.report.result import read_bench, write_bench
@@ -68,13 +68,6 @@ def test_a_small_run_measures_every_variant(tmp_path):
     ]
 
 
-def test_each_ratio_is_a_method():
-    found = run(ARSeg, keyframe_interval=2, resolution_ratios=(0.25, 0.75))
-    assert [each.name for each in found.values()][:3] == ["1x", "AR 0.25x", "AR 0.75x"]
-    with pytest.raises(ValueError, match=r"FeaturePropagation takes no resolution_ratio, got 0\.3"):
-        run(FeaturePropagation, resolution_ratios=(0.3,))
-
-
 def toy(kind):
     """A toy around a network that is chosen."""
 
@@ -118,7 +111,8 @@ def test_frames_that_wait_for_later_ones_are_timed_without_the_wait():
     key, other = (found.speed.frames[role] for role in ("keyframe", "between"))
     assert (key.frequency, other.frequency) == (0.25, 0.75)
     assert found.mean_gmacs == pytest.approx(0.25 * key.gmacs + 0.75 * other.gmacs)
-    assert other.ms == pytest.approx(sum(other.stages_ms.values()), rel=0.9)
+    assert all(ms >= 0 for times in (key, other) for ms in times.stages_ms.values())
+    assert ("warp" in other.stages_ms, "warp" in key.stages_ms) == (True, False)
 
 
 @pytest.mark.slow
@@ -145,8 +139,6 @@ def test_an_experiment_brings_its_methods_and_its_weights(tmp_path):
     assert compared.classes.num_classes == 9
     (result,) = bench([case], BenchSettings(repeats=1), lambda _: None)
     assert [v.kind for v in result.methods] == ["baseline", "baseline", "own"] * 2
-    with pytest.raises(ValueError, match="has its own resolution ratio; leave out --ratio"):
-        case.build(BenchSettings(resolution_ratios=(0.3,)))
 
 
 def test_an_interval_is_for_methods_with_a_clock():

@@ -114,14 +114,14 @@ def test_stills_without_any_images_ask_for_the_small_package(tmp_path):
 
 
 def test_other_labels_may_belong_to_any_frame(root):
-    for number in (0, 5):
+    for number in (0, 5, 25):
         name = f"aachen_000000_{number:06d}"
         save(cityscapes_image(root, name, "pseudo"), np.full(SIZE, CAR))
     save(cityscapes_image(root, "bochum_000000_000313", "pseudo"), np.full(SIZE, CAR))
-    layout = Cityscapes(root, "train", labels=Path("pseudo"))
+    layout = Cityscapes(root, "train", future=10, labels=Path("pseudo"))
     first, second = layout.videos()
-    assert (first.labelled, second.labelled) == ((0, 5), (19,))
-    assert (first.label(5, SIZE) == layout.classes.names.index("car")).all()
+    assert (first.labelled, second.labelled) == ((0, 5, 25), (19,))
+    assert (first.label(25, SIZE) == layout.classes.names.index("car")).all()
 
 
 def test_a_city_without_any_other_label_is_named(root):

@@ -328,16 +328,6 @@ def test_a_video_without_usable_vectors_serves_a_method_that_needs_no_motion(sto
     assert [f.distance for f in piece.frames] == [0, 1]
 
 
-def test_adaptation_sees_two_data_sets_side_by_side(store, tmp_path):
-    target = SyntheticDriving(1, first_seed=100, **SMALL)
-    data = needing(module(store, target=target), Needs(target=True))
-    (source, unlabelled), *_ = next(iter(data.train_dataloader()))
-    assert source.names[0][0].startswith("driving_00000")
-    assert unlabelled.names[0][0].startswith("driving_00100")
-    with pytest.raises(ValueError, match=r"adapts to a second data set: set data\.target"):
-        needing(module(store), Needs(target=True)).train_dataloader()
-
-
 def test_another_encoding_is_another_file(store):
     plain, small = module(store), module(store, encoding=EncodeSettings(crf=40))
     first, second = (data.store.video(data.videos("train")[0]) for data in (plain, small))

@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import pytest
 from PIL import Image
 
 from arseg_lightning.datasets import (
@@ -92,13 +91,6 @@ def test_every_test_sees_what_a_decoder_gives(tmp_path):
 def test_who_needs_motion_validates_on_video(tmp_path):
     images_and_labels(tmp_path / "stills", ("a", "b"))
     assert module(tmp_path, PAIRS).splits_on_video() == ["train", "val"]
-
-
-@pytest.mark.parametrize("task", [PER_FRAME, PAIRS])
-def test_a_second_data_set_that_nobody_looks_at_is_not_prepared(tmp_path, task):
-    images_and_labels(tmp_path / "stills", ("a", "b"))
-    target = StillFolder(tmp_path / "stills", "camvid11")
-    assert "target" not in module(tmp_path, task, target=target).splits_on_video()
 
 
 def test_without_a_trainer_one_process_starts_with_the_first_epoch():

@@ -167,6 +167,15 @@ def test_what_fit_refuses_is_named_by_the_check(name, layout, file, spoil, said,
     assert re.search(said, why), why
 
 
+def test_a_frame_of_another_size_is_named_before_it_is_encoded(tmp_path):
+    (video,) = clip(tmp_path).videos()
+    smaller(tmp_path / "images" / "frame_1.png")
+    with pytest.raises(
+        ValueError, match=r"frame_1\.png is 32x64, .*frame_0\.png is 48x96 .*; scale"
+    ):
+        list(video.images())
+
+
 def test_one_frame_without_a_label_is_no_clip_of_stills(tmp_path):
     """A folder that may be either is judged as both, each by the layout's own words."""
     clip(tmp_path)

@@ -1,11 +1,5 @@
 """Workers of loaders: they start in any way, and end with their parent, also after an error."""
 
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,16 +8,6 @@ from arseg_lightning.datasets.loader import clip_loader
 from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.types import ClipBatch
 from tests.processes import CONTEXT
-
-FAILS = """
-import time
-from tests.datasets.test_loader import read_all
-if __name__ == "__main__":
-    try:
-        read_all()
-    finally:
-        print(time.time())
-"""
 
 
 class Damaged:
@@ -38,7 +22,7 @@ class Damaged:
         return index
 
 
-def read_all(method=None):
+def read_all(method):
     loader = clip_loader(Damaged(), range(8), 1, 2, whole=True)
     loader.multiprocessing_context = method
     batches = iter(loader)
@@ -46,23 +30,7 @@ def read_all(method=None):
         pass
 
 
-def test_an_error_of_the_data_ends_the_command_at_once():
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", FAILS],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root)},
-    )
-    assert done.returncode == 1
-    assert done.stderr.rstrip().endswith("ValueError: frame 3 is damaged")
-    assert "killed" not in done.stderr
-    assert time.time() - float(done.stdout) < 25
-
-
-def test_so_it_does_a_process_that_trains_with_others():
+def test_an_error_of_the_data_ends_a_process_and_its_workers_at_once():
     CONTEXT.set_forkserver_preload(["arseg_lightning.cli"])
     process = CONTEXT.Process(target=read_all, args=("fork",))
     process.start()

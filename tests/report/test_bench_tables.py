@@ -106,3 +106,12 @@ def test_documents_may_show_some_variants(result, tmp_path):
 def test_the_plot_is_an_image(result, tmp_path):
     plot_bench(result, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_memory_that_is_not_known_has_no_column(result):
+    (measured,) = result
+    unknown = [
+        replace(each, speed=replace(each.speed, peak_megabytes=None)) for each in measured.methods
+    ]
+    assert "MB" in bench_table(result)
+    assert "MB" not in bench_table([replace(measured, methods=tuple(unknown))])

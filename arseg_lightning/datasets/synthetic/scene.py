@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -53,6 +53,11 @@ class DrivingScene(LabelledVideo):
         return f"driving_{self.seed:05d}"
 
     @property
+    def length(self) -> int:  # type: ignore[override]
+        """The number of frames."""
+        return self.num_frames
+
+    @property
     def labelled(self) -> tuple[int, ...]:
         """All frames."""
         return tuple(range(self.num_frames))
@@ -61,10 +66,6 @@ class DrivingScene(LabelledVideo):
     def identity(self) -> str:
         """All parameters."""
         return "driving|" + json.dumps(asdict(self), sort_keys=True)
-
-    def images(self) -> Iterator[Pixels]:
-        """Render the frames one after the other."""
-        return (self.image(index) for index in range(self.num_frames))
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Render some frames."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -50,9 +50,10 @@ class LabelledStill(LabelledVideo):
         future = f"|{self.future}" if self.future else ""
         return file_stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}{future}"
 
-    def images(self) -> Iterator[Pixels]:
-        """Render the clip."""
-        return iter(self.read(range(self.num_frames + self.future)))
+    @property
+    def length(self) -> int:  # type: ignore[override]
+        """Frames of the clip."""
+        return self.num_frames + self.future
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Render some frames."""
