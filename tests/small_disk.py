@@ -1,10 +1,8 @@
 """Disks that are soon full: one in memory where tests may mount it, and a limit on file sizes."""
 
-import multiprocessing
 import os
 import resource
 import subprocess
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -30,17 +28,14 @@ class SmallDisk:
         subprocess.run(["umount", str(self.path)], check=True)
 
 
-def _limit_files(size):
-    # Python ignores SIGXFSZ, so a write beyond the limit fails as on a full disk: with an OSError.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 def on_a_small_disk(size, function, *args):
-    """Call a function where no file grows beyond so many bytes; raises what it raises.
+    """Call a function while no file of this process grows beyond so many bytes.
 
-    In a process of its own: the limit holds for every file of a process, and the standard output
-    of the tests may be one.
+    Python ignores SIGXFSZ, so a write beyond that fails as on a full disk: with an OSError.
     """
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn, _limit_files, (size,)) as pool:
-        return pool.submit(function, *args).result()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        return function(*args)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

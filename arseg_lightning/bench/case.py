@@ -34,26 +34,19 @@ Backend = Literal["torch", "onnxruntime"]
 class BenchSettings:
     """How everything is measured.
 
-    Args:
-        keyframe_interval: L, for methods with a clock; their own by default.
-        num_classes: Number of classes.
-        precisions: In what the optimised variants compute, one variant each.
-        backends: Who runs them. ONNX Runtime computes in float32 on a CPU.
-        compile: Mode of ``torch.compile`` for the optimised variants.
-        device: See :func:`arseg_lightning.accelerator.choose_device`.
-        repeats: Rounds; in each, every variant runs once.
-
     Raises:
         ValueError: If a number makes no sense.
     """
 
-    keyframe_interval: int | None = None
-    num_classes: int = 11
+    keyframe_interval: int | None = None  # L, for methods with a clock; their own by default
+    num_classes: int = 11  # K
+    # in what the optimised variants compute, one variant each
     precisions: tuple[Precision, ...] = ("float32",)
+    # who runs them; ONNX Runtime computes in float32 on a CPU
     backends: tuple[Backend, ...] = ("torch",)
-    compile: Compile = "no"
-    device: str = "auto"
-    repeats: int = 5
+    compile: Compile = "no"  # mode of ``torch.compile`` for the optimised variants
+    device: str = "auto"  # see :func:`arseg_lightning.accelerator.choose_device`
+    repeats: int = 5  # rounds; in each, every variant runs once
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -67,21 +60,14 @@ class BenchSettings:
 
 @dataclass(frozen=True, slots=True)
 class MethodSet:
-    """Methods that are compared by name, and what their input needs.
+    """Methods that are compared by name, and what their input needs."""
 
-    Args:
-        baselines: What the others are compared with, the reference first.
-        own: The methods in question.
-        classes: Classes that they tell apart.
-        normalise: How their networks want their images.
-        chaining: How motion is composed over frames.
-    """
-
-    baselines: Mapping[str, VideoMethod]
-    own: Mapping[str, VideoMethod]
-    classes: ClassSet
+    baselines: Mapping[str, VideoMethod]  # what the others are compared with, the reference first
+    own: Mapping[str, VideoMethod]  # the methods in question
+    classes: ClassSet  # classes that they tell apart
+    # how their networks want their images
     normalise: Normalisation = field(default_factory=Normalisation)
-    chaining: Chaining = "subpixel"
+    chaining: Chaining = "subpixel"  # how motion is composed over frames
 
     @property
     def methods(self) -> dict[str, VideoMethod]:

@@ -34,25 +34,15 @@ _FOR_ONNX = Optimisations(kernels=False)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A method in the form in which it runs.
+    """A method in the form in which it runs."""
 
-    Args:
-        name: What the method is called.
-        form: See :attr:`arseg_lightning.report.result.Speed.form`.
-        kind: Name of the method's class.
-        is_baseline: Whether others are compared with it.
-        method: The method, ready to run on its device.
-        cost: Its multiply-accumulates.
-        cycle: The roles of its frames.
-    """
-
-    name: str
-    form: str
-    kind: str
-    is_baseline: bool
-    method: VideoMethod
-    cost: MethodCost
-    cycle: RoleCycle
+    name: str  # what the method is called
+    form: str  # see :attr:`arseg_lightning.report.result.Speed.form`
+    kind: str  # name of the method's class
+    is_baseline: bool  # whether others are compared with it
+    method: VideoMethod  # the method, ready to run on its device
+    cost: MethodCost  # its multiply-accumulates
+    cycle: RoleCycle  # the roles of its frames
 
 
 def variants(

@@ -27,19 +27,13 @@ _Steps = list[tuple[str, int, float]]
 
 @dataclass(frozen=True, slots=True)
 class MethodCost:
-    """Multiply-accumulates (MACs) of a method.
+    """Multiply-accumulates (MACs) of a method."""
 
-    Args:
-        roles: MACs of one step in each role, executed in full.
-        mean_macs: MACs per frame, averaged over the frames of one cycle.
-        frames: Frames of a cycle.
-        repeats: Whether the cycle repeats whatever frames show; otherwise it is one way in which
-            a stream may go, and :meth:`mean_over` says what one that was run has cost.
-    """
-
-    roles: Mapping[str, float]
-    mean_macs: float
-    frames: int = 1
+    roles: Mapping[str, float]  # MACs of one step in each role, executed in full
+    mean_macs: float  # MACs per frame, averaged over the frames of one cycle
+    frames: int = 1  # frames of a cycle
+    # whether the cycle repeats whatever frames show; otherwise it is one way in which a stream
+    # may go, and :meth:`mean_over` says what one that was run has cost
     repeats: bool = True
 
     @property

@@ -72,19 +72,22 @@ def collect(paths: Iterable[Path]) -> Collection:
     """
     runs: dict[Path, Run] = {}
     problems: list[str] = []
-    paths = list(paths)
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; give run folders or result files")
-        found = _read_all(path, problems)
-        runs |= found
-        if path.is_dir() and not found:
-            problems.append(_no_result(path))
-        elif path.is_dir():
-            trained = sorted(file.parent for file in path.rglob("fit.yaml"))
-            problems += [_no_result(run) for run in trained if not any(run.rglob("result*.json"))]
+        files = [path] if path.is_file() else sorted(path.rglob("*.json"))
+        found = {file.resolve(): _read(file, file == path, problems) for file in files}
+        runs |= {file: run for file, run in found.items() if run is not None}
+        trained = sorted(record.parent for record in path.rglob("fit.yaml"))
+        problems += [
+            f"{run} holds no result; test it: python -m arseg_lightning test "
+            f"--config {run}/fit.yaml --ckpt_path {run}/last.ckpt"
+            for run in trained
+            if not any(run.rglob("result*.json"))
+        ]
     if not runs:
-        raise FileNotFoundError("\n".join(problems) or "name at least one run folder")
+        problems.append("there is no result (result*.json) in what was given; `test` writes one")
+        raise FileNotFoundError("\n".join(dict.fromkeys(problems)))
     # A copied result would count as another seed.
     kept: dict[str, Run] = {}
     for run in sorted(runs.values(), key=lambda run: [*map(natural_key, run.path.parts)]):
@@ -99,39 +102,23 @@ def without_seed(text: str) -> str:
     return _SEED.sub("", text)
 
 
-def _read_all(path: Path, problems: list[str]) -> dict[Path, Run]:
-    """Read the results in a folder, or the one that a file is."""
-    found = {}
-    for file in [path] if path.is_file() else sorted(path.rglob("*.json")):
-        is_named = file.stem.startswith("result")
-        folder = file.resolve().parent
-        # A folder of seeds is named after its parent: other/seed2 is a run of "other".
-        named_after = Path(without_seed(str(folder))).name or folder.name
-        name = named_after if is_named else without_seed(file.stem)
-        name = _name_in_sweep(folder) or name
-        try:
-            if not is_named and file != path:
-                # A JSON file of another content is no broken result.
-                content = json.loads(file.read_text(encoding="utf-8"))
-                if not (isinstance(content, dict) and {"methods", "provenance"} <= content.keys()):
-                    continue
-            found[file.resolve()] = Run(name, file, RunResult.read(file))
-        except (OSError, ValueError) as error:
-            named = error if str(file) in str(error) else f"{file}: {error}"
-            problems.append(f"not readable, left out: {named}")
-    return found
-
-
-def _no_result(folder: Path) -> str:
-    if (folder / "fit.yaml").is_file():
-        return (
-            f"{folder} holds no result; test it: python -m arseg_lightning test "
-            f"--config {folder}/fit.yaml --ckpt_path {folder}/last.ckpt"
-        )
-    return (
-        f"{folder} holds no result (result*.json); `python -m arseg_lightning test` writes one to "
-        f"its --run_dir"
-    )
+def _read(file: Path, is_asked_for: bool, problems: list[str]) -> Run | None:
+    """Read a result; None for a JSON file of another content, and where it is broken."""
+    is_named = file.stem.startswith("result")
+    folder = file.resolve().parent
+    # A folder of seeds is named after its parent: other/seed2 is a run of "other".
+    named_after = Path(without_seed(str(folder))).name or folder.name
+    name = _name_in_sweep(folder) or (named_after if is_named else without_seed(file.stem))
+    try:
+        if not is_named and not is_asked_for:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            if not (isinstance(content, dict) and {"methods", "provenance"} <= content.keys()):
+                return None
+        return Run(name, file, RunResult.read(file))
+    except (OSError, ValueError) as error:
+        named = error if str(file) in str(error) else f"{file}: {error}"
+        problems.append(f"not readable, left out: {named}")
+        return None
 
 
 def _name_in_sweep(folder: Path) -> str | None:

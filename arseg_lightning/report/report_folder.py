@@ -10,7 +10,7 @@ import pandas as pd
 
 from arseg_lightning.files import write_atomic
 from arseg_lightning.report.plots import plot_distances, plot_pareto
-from arseg_lightning.report.result_tables import distances_table, results_table, study_table
+from arseg_lightning.report.result_tables import results_table, study_table
 from arseg_lightning.report.rows import rows_with_baselines
 from arseg_lightning.report.table_files import markdown
 
@@ -43,15 +43,14 @@ def write_report(
     own = measured[measured.is_own]
     tested = {f"{run.result.tested_on}, {run.result.num_samples} frames" for run in own.run}
     parts = [f"# Results of {len(own)} runs", f"Tested on: {'; '.join(sorted(tested))}."]
-    tables = {"Results": results_table(rows), "Over distance": distances_table(rows)}
+    write_atomic(folder / "results.csv", results_table(rows, True).to_csv(index=False))
+    num_names = 3 if rows.data.nunique() > 1 else 2
+    parts += ["## Results", markdown(results_table(rows), num_names), _ABOUT_RESULTS]
     if not study.empty:
-        tables[f"Against {study.row[study.is_reference].item()}"] = study_table(study)
-    abouts = (_ABOUT_RESULTS, "", _ABOUT_CHANGES)
-    names = ("results", "distances", "changes")
-    for (title, table), name, about in zip(tables.items(), names, abouts, strict=False):
-        write_atomic(folder / f"{name}.csv", table.to_csv(index=False))
-        num_names = sum(column in ("run", "data", "method", "row") for column in table)
-        parts += [f"## {title}", markdown(table, num_names), about]
+        changes = study_table(study)
+        write_atomic(folder / "changes.csv", changes.to_csv(index=False))
+        reference = study.row[study.is_reference].item()
+        parts += [f"## Against {reference}", markdown(changes), _ABOUT_CHANGES]
     # Accuracies on different data do not belong into one plot.
     for data, alike in rows.groupby("data", sort=False):
         for name, plot in {"pareto": plot_pareto, "distances": plot_distances}.items():
@@ -61,5 +60,5 @@ def write_report(
     if problems:
         parts += ["## Left out", "\n".join(f"- {problem}" for problem in problems)]
     document = folder / "report.md"
-    write_atomic(document, "\n\n".join(filter(None, parts)) + "\n")
+    write_atomic(document, "\n\n".join(parts) + "\n")
     return document

@@ -21,89 +21,56 @@ __all__ += ["write_bench"]
 
 @dataclass(frozen=True, slots=True)
 class RoleResult:
-    """One of a method's roles: its cost, and how often it ran.
+    """One of a method's roles: its cost, and how often it ran."""
 
-    Args:
-        gmacs: Cost of one step executed in full, 1e9 multiply-accumulates.
-        frames: Frames that had such a step; None if that was not recorded.
-        executed: Sum of the shares that those steps executed.
-    """
-
-    gmacs: float
-    frames: int | None = None
-    executed: float | None = None
+    gmacs: float  # cost of one step executed in full, 1e9 multiply-accumulates
+    frames: int | None = None  # frames that had such a step; None if that was not recorded
+    executed: float | None = None  # sum of the shares that those steps executed
 
 
 @dataclass(frozen=True, slots=True)
 class FrameTimes:
-    """The time of frames whose steps have the same roles.
+    """The time of frames whose steps have the same roles."""
 
-    Args:
-        frequency: Share of the frames of a stream.
-        ms: Median of the milliseconds.
-        gmacs: 1e9 multiply-accumulates of the steps, executed in full.
-        is_keyframe: Whether such frames are keyframes.
-        stages_ms: Where the time goes.
-    """
-
-    frequency: float
-    ms: float
-    gmacs: float
-    is_keyframe: bool
-    stages_ms: Mapping[str, float]
+    frequency: float  # share of the frames of a stream
+    ms: float  # median of the milliseconds
+    gmacs: float  # 1e9 multiply-accumulates of the steps, executed in full
+    is_keyframe: bool  # whether such frames are keyframes
+    stages_ms: Mapping[str, float]  # where the time goes
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How fast a method is in one form.
+    """How fast a method is in one form."""
 
-    Args:
-        form: ``plain`` PyTorch, as it was trained; the precision of an optimised form (``float32``,
-            …); or another backend (``onnxruntime``).
-        mean_ms: Milliseconds per frame: the medians of kinds of frames, by their frequencies.
-        p50_ms: Half of the frames take at most so long.
-        p95_ms: 95 % of the frames take at most so long.
-        max_ms: The slowest frame.
-        decode_ms: Decoding with motion vectors, per frame; in a stream it runs in parallel.
-        frames: Kinds of frames by the roles of their steps, joined by ``+``.
-        peak_megabytes: Peak of a GPU's memory when it first runs.
-    """
-
+    # ``plain`` PyTorch, as it was trained; the precision of an optimised form (``float32``, …);
+    # or another backend (``onnxruntime``)
     form: str
-    mean_ms: float
-    p50_ms: float
-    p95_ms: float
-    max_ms: float
-    decode_ms: float
-    frames: Mapping[str, FrameTimes]
-    peak_megabytes: float | None
+    mean_ms: float  # milliseconds per frame: the medians of kinds of frames, by their frequencies
+    p50_ms: float  # half of the frames take at most so long
+    p95_ms: float  # 95 % of the frames take at most so long
+    max_ms: float  # the slowest frame
+    decode_ms: float  # decoding with motion vectors, per frame; in a stream it runs in parallel
+    frames: Mapping[str, FrameTimes]  # kinds of frames by the roles of their steps, joined by ``+``
+    peak_megabytes: float | None  # peak of a GPU's memory when it first runs
 
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """Accuracy, cost and speed of one method.
+    """Accuracy, cost and speed of one method."""
 
-    Args:
-        name: Such as ``AR 0.5x``.
-        method: Name of its class.
-        kind: Whether the run is about it, or compares its own method with it.
-        accuracy: IoU values in [0, 1]; without values if it was not measured.
-        roles: Its roles by name.
-        mean_gmacs: Cost per frame, 1e9 multiply-accumulates.
-        reasons: How many frames had their role for which reason.
-        trace: Roles of the frames of each stream; empty if that was not recorded.
-        speed: How fast it is; None if it was not measured.
-    """
-
-    name: str
-    method: str
+    name: str  # such as ``AR 0.5x``
+    method: str  # name of its class
+    # whether the run is about it, or compares its own method with it
     kind: Literal["own", "baseline"]
-    accuracy: Accuracy
-    roles: dict[str, RoleResult]
-    mean_gmacs: float
+    accuracy: Accuracy  # IoU values in [0, 1]; without values if it was not measured
+    roles: dict[str, RoleResult]  # its roles by name
+    mean_gmacs: float  # cost per frame, 1e9 multiply-accumulates
+    # how many frames had their role for which reason
     reasons: dict[str, int] = field(default_factory=dict)
+    # roles of the frames of each stream; empty if that was not recorded
     trace: tuple[StreamTrace, ...] = ()
-    speed: Speed | None = None
+    speed: Speed | None = None  # how fast it is; None if it was not measured
 
     @property
     def label(self) -> str:
@@ -126,26 +93,18 @@ class MethodResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """All methods that were compared on the same frames, and their provenance.
+    """All methods that were compared on the same frames, and their provenance."""
 
-    Args:
-        data: Name of the class set; of a bench, the network or the experiment.
-        class_names: The classes.
-        keyframe_interval: L of the test data; None if no method of a bench has a fixed one.
-        size: Height and width of the frames.
-        methods: One entry a method; of a test, the last one is the run's own.
-        num_samples: Labelled frames that were counted; each once for each stream it was in.
-        provenance: Code, versions, device and configuration.
-        absent_classes: How the mean treats classes that are neither true nor predicted.
-    """
-
-    data: str
-    class_names: tuple[str, ...]
+    data: str  # name of the class set; of a bench, the network or the experiment
+    class_names: tuple[str, ...]  # the classes
+    # L of the test data; None if no method of a bench has a fixed one
     keyframe_interval: int | None
-    size: tuple[int, int]
+    size: tuple[int, int]  # height and width of the frames
+    # one entry a method; of a test, the last one is the run's own
     methods: tuple[MethodResult, ...]
-    num_samples: int
-    provenance: Provenance
+    num_samples: int  # labelled frames that were counted; each once for each stream it was in
+    provenance: Provenance  # code, versions, device and configuration
+    # how the mean treats classes that are neither true nor predicted
     absent_classes: str = "left out of the mean"
 
     @property

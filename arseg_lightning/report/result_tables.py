@@ -16,7 +16,7 @@ from arseg_lightning.report.table_files import (
     share_text,
 )
 
-__all__ = ["distance_table", "distances_table", "recovered_share", "results_table", "roles_table"]
+__all__ = ["distance_table", "recovered_share", "results_table", "roles_table"]
 __all__ += ["study_table"]
 
 
@@ -67,20 +67,23 @@ def recovered_share(result: RunResult) -> float:
     NaN unless the result holds exactly these three (both baselines do one thing, the same, for
     every frame), and the baseline loses something.
     """
-    if [each.kind for each in result.methods] != ["baseline", "baseline", "own"]:
-        return math.nan
+    kinds = [each.kind for each in result.methods]
     roles = [set(method.roles) for method in result.methods[:2]]
-    if roles[0] != roles[1] or len(roles[0]) != 1:
+    if kinds != ["baseline", "baseline", "own"] or roles[0] != roles[1] or len(roles[0]) != 1:
         return math.nan
     full, low, own = (method.accuracy.miou_mean for method in result.methods)
     return (own - low) / (full - low) if full > low else math.nan
 
 
-def results_table(rows: pd.DataFrame) -> pd.DataFrame:
+def results_table(rows: pd.DataFrame, with_distances: bool = False) -> pd.DataFrame:
     """Lay out accuracy and cost of every method.
 
     Accuracies are means over seeds ± their standard deviation. Costs are relative to every frame at
     1x by the row's own network, if that is a row too. Rows from different data name them.
+
+    Args:
+        rows: The rows.
+        with_distances: Whether mIoU at each distance to the keyframe follows.
     """
     # A network's own cost at 1x: shares of another network's would say nothing.
     at_full = rows.gmacs.where(rows.method == "1x")
@@ -99,16 +102,8 @@ def results_table(rows: pd.DataFrame) -> pd.DataFrame:
             "seeds": seeds.where(rows.seeds == rows.measured, seeds + " (" + measured + ")"),
         }
     )
-    return table if table.data.nunique() > 1 else table.drop(columns="data")
-
-
-def distances_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Lay out mIoU (in percent, the mean over seeds) over the distance to the keyframe."""
-    table = rows.filter(regex=DISTANCE).map(percent_text)
-    table = table.rename(columns=lambda name: name.removeprefix("at "))
-    table.insert(0, "run", rows.row.where(rows.is_own, ""))
-    table.insert(1, "method", rows.method)
-    return table
+    table = table if table.data.nunique() > 1 else table.drop(columns="data")
+    return table.join(rows.filter(regex=DISTANCE).map(percent_text)) if with_distances else table
 
 
 def study_table(rows: pd.DataFrame) -> pd.DataFrame:

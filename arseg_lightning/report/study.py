@@ -29,8 +29,7 @@ def study_rows(
     Args:
         measured: Measurements of the runs.
         reference: Name of the reference.
-        baseline: Name of the s x baseline; by default the one row of the reference's data and
-            network whose method the reference's name ends in, such as ``0.5x`` of ``AR 0.5x``.
+        baseline: Name of the s x baseline, for runs that were not tested beside theirs.
         first: Names of rows in the wanted order; the others follow.
 
     Raises:
@@ -61,13 +60,9 @@ def study_rows(
     rows["change"] = paired.mean().reindex(rows.index).fillna(unpaired).where(on_its_data)
     rows["change_std"] = paired.std().where(on_its_data)
 
-    alone = find(baseline) if baseline else None
-    if alone is None:
-        alike = comparable(rows)
-        found = alike.index[alike.method.isin(alike.method[alike.is_reference].map(_ratio))]
-        alone = str(found[0]) if len(found) == 1 else None
-    shares = pd.Series(_recovered(own, alone), own.index).groupby(own.group)
-    rows["recovered"], rows["recovered_std"] = shares.mean(), shares.std()
+    shares = _recovered(own, find(baseline) if baseline else None)
+    by_row = pd.Series(shares, own.index).groupby(own.group)
+    rows["recovered"], rows["recovered_std"] = by_row.mean(), by_row.std()
     return rows
 
 

@@ -24,7 +24,7 @@ class Buffers:
     """Gives out arrays that will be dropped soon, as frames and fields of a stream are.
 
     Memory that is new to a process is zeroed by the system, page by page. That takes longer than
-    to write a motion field or to convert a picture.
+    to write a motion field or to convert a frame.
 
     Args:
         kept: How many arrays are remembered; more than that may be given out.

@@ -133,7 +133,7 @@ def usable_video(
 
     Raises:
         NoMotionVectors: If the codec exports no vectors, they lead to nothing alike, or the
-            pictures are turned.
+            frames are turned.
     """
     try:
         require_motion(probe(video))

@@ -25,14 +25,14 @@ class MotionChain:
     """Follows a stream from a keyframe on, one step a frame.
 
     ``to_key_t(p) = to_reference_t(p) + to_key_reference(p + to_reference_t(p))``, and the other
-    displacement is looked up at the nearest pixel. Every step is held inside the picture. What
+    displacement is looked up at the nearest pixel. Every step is held inside the frame. What
     leads past the keyframe is filled in.
 
     The keyframe may be any frame. To one that frames shown later were decoded before (a B-frame),
     motion is that to the frame before it that is none, less the keyframe's own.
 
     Args:
-        size: Height and width of the pictures.
+        size: Height and width of the frames.
         chaining: ``subpixel`` adds up exact quarter pixels; ``integer`` rounds each step to whole
             pixels (halves to even) and lets intra-coded blocks rest, as the paper's code does;
             ``none`` is zero motion to whatever keyframe.
@@ -48,12 +48,10 @@ class MotionChain:
     ) -> None:
         self.size = size
         self.chaining: Chaining = chaining
-        self._rounds = chaining == "integer"
-        kernels = load("motion")
-        self._native: NativeComposition | None = None
-        if kernels is not None and NativeComposition.max_steps(size) > 0:
-            self._native = NativeComposition(size, self._rounds, kernels)
-        self._composition: NativeComposition | NumpyComposition
+        rounds, kernels = chaining == "integer", load("motion")
+        self._composition: NativeComposition | NumpyComposition = NumpyComposition(size, rounds)
+        if kernels is not None and NativeComposition.fits(size):
+            self._composition = NativeComposition(size, rounds, kernels)
         self.reset(start)
 
     def reset(self, start: int = 0) -> None:
@@ -82,8 +80,6 @@ class MotionChain:
         self._anchor = before[-1] if before else self._keyframe
         self._fields: dict[int, Any] = {self._anchor: None}  # made when they are needed
         self._open: set[int] = set()
-        self._num_composed = 0
-        self._composition = self._native or NumpyComposition(self.size, self._rounds)
         self._offset: Motion | None = None
         if self._anchor != self._keyframe and self.chaining != "none":
             self._offset = self._to_anchor(self._keyframe)
@@ -95,13 +91,13 @@ class MotionChain:
             step: The frame's motion; it must not change as long as the chain is used.
 
         Raises:
-            ValueError: If it does not fit the size of the pictures.
+            ValueError: If it does not fit the size of the frames.
         """
         grid = tuple(-(-side // BLOCK_SIZE) for side in self.size)
         if step.intra.shape != grid:
             raise ValueError(
-                f"block motion of {step.intra.shape} cells does not fit pictures of "
-                f"{self.size}, which have {grid}; make a chain for each size of picture"
+                f"block motion of {step.intra.shape} cells does not fit frames of "
+                f"{self.size}, which have {grid}; make a chain for each size"
             )
         for earlier in step.earlier:
             self.push(earlier)
@@ -149,12 +145,6 @@ class MotionChain:
             if places[each] not in self._fields:
                 self._compose(places[each])
         self._open.discard(frame)
-        self._num_composed += 1
-        native = self._native
-        if self._composition is native and self._num_composed > native.max_steps(self.size):
-            # 16 bits might not do from here on
-            self._fields = {each: native.to_numpy(field) for each, field in self._fields.items()}
-            self._composition = NumpyComposition(self.size, self._rounds)
         before = {each: self._fields[places[each]] for each in known}
         found = self._composition.compose(step.without(lost), before, wanted)
         self._fields[frame], motion = found

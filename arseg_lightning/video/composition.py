@@ -92,15 +92,10 @@ class NumpyComposition:
 
 
 class NativeComposition:
-    """The same where motion is sure to fit into 16 bits; many times as fast.
+    """The same where motion fits into 16 bits; many times as fast.
 
     A field is int16 of shape (H, W, 2): x in quarter pixels, then twice y, plus 1 where it is not
     valid.
-
-    Args:
-        size: Height and width of the frames.
-        rounds: Whether steps are rounded to whole pixels.
-        kernels: The compiled kernels.
     """
 
     def __init__(self, size: tuple[int, int], rounds: bool, kernels: ctypes.CDLL) -> None:
@@ -110,14 +105,13 @@ class NativeComposition:
         self._buffers = Buffers(kept=16)
 
     @staticmethod
-    def max_steps(size: tuple[int, int]) -> int:
-        """How many steps are sure to fit; none for frames that are too large.
+    def fits(size: tuple[int, int]) -> bool:
+        """Whether motion in frames of this size fits: quarter pixels, and one bit more for y.
 
-        A way stays inside the frame but for half a pixel, two quarters, at each look-up. Motion
-        is kept in quarter pixels, and takes one bit more for y.
+        A path stays inside the frame but for the rounding of its look-ups, at most half a pixel a
+        step. That evens out: a thousand steps that all round to one side are left room for.
         """
-        height, width = size
-        return (_MAX_PAIR - max(8 * height, 4 * width)) // 4
+        return max(8 * size[0], 4 * size[1]) + 4 * 1000 <= _MAX_PAIR
 
     def compose(
         self, step: BlockMotion, before: Mapping[int, NDArray[np.int16] | None], wanted: bool
@@ -150,13 +144,6 @@ class NativeComposition:
         motion, (height, width) = self._blank(), self.size
         self._kernels.to_pixels(pointer(field, np.int16), *_pointers(motion), height * width)
         return motion
-
-    def to_numpy(self, field: NDArray[np.int16] | None) -> _Pixels | None:
-        """The same field, to go on with where 16 bits might not do."""
-        if field is None:
-            return None
-        x, y = np.moveaxis(field.astype(np.int32), -1, 0)
-        return _Pixels(x, y >> 1, (y & 1) == 0)
 
     def _blank(self) -> Motion:
         """Memory for a motion."""

@@ -12,8 +12,8 @@ from av.video.reformatter import VideoReformatter
 from arseg_lightning.types import Frame
 from arseg_lightning.video.buffers import Buffers
 from arseg_lightning.video.errors import VideoError
-from arseg_lightning.video.orientation import Orientation
 from arseg_lightning.video.pictures import NumberedPicture
+from arseg_lightning.video.probe import Orientation
 
 __all__ = ["ToFrame", "picture_type"]
 

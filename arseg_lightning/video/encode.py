@@ -191,9 +191,8 @@ class VideoWriter:
         # The same frames give the same bytes: Matroska writes random identifiers otherwise.
         container.flags |= cast(int, Flags.bitexact.value)
         codec, settings = self.settings.codec, self.settings
-        stream = container.add_stream(codec, settings.frame_rate, encoder_options(settings))
-        if not isinstance(stream, VideoStream):
-            raise TypeError(f"{codec} encodes no video")
+        options = encoder_options(settings)
+        stream = cast(VideoStream, container.add_stream(codec, settings.frame_rate, options))
         stream.height, stream.width = height, width
         has_odd_size = bool(height % 2 or width % 2)
         stream.pix_fmt = "yuv444p" if has_odd_size and codec == "libx264" else "yuv420p"
@@ -233,7 +232,7 @@ def encode_frames(
     total: int | None = None,
     display_aspect: Fraction | None = None,
 ) -> int:
-    """Write frames, uint8 RGB of shape (H, W, 3), as a video; see :class:`VideoWriter`.
+    """Write frames, uint8 RGB of shape (H, W, 3), as a video; tells how many there were.
 
     Args:
         frames: The frames, all of one size.
@@ -241,10 +240,7 @@ def encode_frames(
         settings: How to encode.
         progress: Is called after each frame.
         total: Number of frames, if it is known, for ``progress``.
-        display_aspect: Width by height that frames are shown with.
-
-    Returns:
-        The number of frames written.
+        display_aspect: See :class:`VideoWriter`.
     """
     with VideoWriter(path, settings, display_aspect) as writer:
         for image in frames:
@@ -262,8 +258,7 @@ def reencode(
 ) -> int:
     """Encode a video once more: upright, with all its frames, at its own average frame rate.
 
-    Damaged parts of the source are handled as :func:`decode` does; ``fps`` of the settings is
-    replaced by the source's. Returns the number of frames written.
+    Damage is handled as :func:`decode` does; ``fps`` of the settings is replaced by the source's.
 
     Raises:
         NotAVideo: If the source is none.

@@ -78,7 +78,18 @@ class EncodeSettings:
 def encoder_options(settings: EncodeSettings) -> dict[str, str]:
     """The options of the encoder that stand for the settings (size, rate and bitrate apart)."""
     if settings.codec == "mpeg4":
-        return _mpeg4_options(settings)
+        options = {
+            "g": str(settings.keyframe_interval or _FOREVER),
+            "bf": str(settings.b_frames),
+            "strict": "experimental",  # or intervals are cut to 600
+        }
+        if not settings.scene_cut:
+            options["sc_threshold"] = _FOREVER
+        if settings.bitrate_bps is None:
+            # MPEG-4 has quantiser scales from 1 to 31. Those of H.264 grow by 12 % a step of crf.
+            scale = round(2 ** (((settings.crf or 0) - 4) / 6) / 2)
+            options |= dict.fromkeys(("qmin", "qmax"), str(max(1, min(31, scale))))
+        return options
     parameters = {
         "keyint": settings.keyframe_interval or "infinite",
         "bframes": settings.b_frames,
@@ -90,18 +101,3 @@ def encoder_options(settings: EncodeSettings) -> dict[str, str]:
     joined = ":".join(f"{name}={value}" for name, value in parameters.items())
     options = {"preset": settings.preset, "x264-params": joined}
     return options if settings.bitrate_bps is not None else options | {"crf": str(settings.crf)}
-
-
-def _mpeg4_options(settings: EncodeSettings) -> dict[str, str]:
-    options = {
-        "g": str(settings.keyframe_interval or _FOREVER),
-        "bf": str(settings.b_frames),
-        "strict": "experimental",  # or intervals are cut to 600
-    }
-    if not settings.scene_cut:
-        options["sc_threshold"] = _FOREVER
-    if settings.bitrate_bps is None:
-        # MPEG-4 has quantiser scales from 1 to 31. Those of H.264 grow by 12 % a step of crf.
-        scale = round(2 ** (((settings.crf or 0) - 4) / 6) / 2)
-        options |= dict.fromkeys(("qmin", "qmax"), str(max(1, min(31, scale))))
-    return options

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arseg_lightning.types import BLOCK_SIZE
-from arseg_lightning.video.evidence import Evidence
-from arseg_lightning.video.motion import BlockMotion, Kind
+from arseg_lightning.video.motion import BlockMotion, Evidence, Kind
 
 __all__ = ["MotionIndex", "read_index", "read_motion", "write_motion"]
 
@@ -48,7 +47,7 @@ def write_motion(
     Args:
         file: Open for writing, at its start.
         frames: Picture type and motion of each frame, in display order.
-        size: Height and width of the pictures.
+        size: Height and width of the frames.
         fps: Frames a second.
     """
     types, kinds, evidence = "", "", Evidence()

@@ -10,8 +10,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
-from arseg_lightning.video.probe import codec_name, file_name, open_video, packets
-from arseg_lightning.video.timeline import read_timeline
+from arseg_lightning.video.probe import codec_name, file_name, packets, video_stream
 
 __all__ = ["Sound"]
 
@@ -29,8 +28,10 @@ class Sound:
 
     def __init__(self, path: Path, target: OutputContainer) -> None:
         self._target = target
-        self._start = _first_frame_seconds(path)
         self._container = av.open(file_name(path))
+        video = video_stream(path, self._container)
+        # seconds of the file's clock at which its first frame is shown
+        self._start = (video.start_time or 0) * (video.time_base or Fraction(0))
         streams = self._container.streams.audio
         kept = [each for each in streams if codec_name(each) in _COPIED]
         self._streams = {each.index: target.add_stream_from_template(each) for each in kept}
@@ -63,11 +64,3 @@ class Sound:
     def close(self) -> None:
         """Close the file that the sound comes from."""
         self._container.close()
-
-
-def _first_frame_seconds(path: Path) -> Fraction:
-    """When the first frame is shown, by the clock of the file."""
-    if timeline := read_timeline(path):
-        return int(timeline.pts[0]) * timeline.time_base
-    with open_video(path) as (_, stream):
-        return (stream.start_time or 0) * (stream.time_base or Fraction(0))

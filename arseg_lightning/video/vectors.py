@@ -60,13 +60,13 @@ class Candidates(NamedTuple):
     later: tuple[tuple[int, Luma], ...] = ()  # likewise, positive
 
     def for_kernel(self) -> tuple[Any, ...]:
-        """The pictures as the kernels take them."""
+        """The frames as the kernels take them."""
         size = self.luma.shape
         every = ((0, self.luma), *self.earlier, *self.later)
         for _, luma in every:
             # rows of a decoder's memory lie apart, so that `pointer` would refuse them
             if luma.dtype != np.uint8 or luma.shape != size or luma.strides[1] != 1:
-                raise ValueError(f"a picture is uint8 of {size}, got {luma.dtype} {luma.shape}")
+                raise ValueError(f"a frame is uint8 of {size}, got {luma.dtype} {luma.shape}")
         addresses = (int(luma.__array_interface__["data"][0]) for _, luma in every)
         return (
             (ctypes.c_void_p * len(every))(*addresses),

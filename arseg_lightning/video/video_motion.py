@@ -10,8 +10,7 @@ import numpy as np
 
 from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import Chaining, MotionChain
-from arseg_lightning.video.evidence import Evidence
-from arseg_lightning.video.motion import BlockMotion
+from arseg_lightning.video.motion import BlockMotion, Evidence
 from arseg_lightning.video.motion_file import MotionIndex, read_index, read_motion
 
 __all__ = ["VideoMotion"]

@@ -27,11 +27,11 @@ def test_tables_plots_and_what_is_left_out_are_written(tmp_path, capsys):
     document = report([runs], tmp_path / "out", reference="ar")
     text = document.read_text()
     assert text.startswith("# Results of 7 runs\n\nTested on: camvid11 48x64, 6 frames.\n")
-    for title in ("## Results", "## Over distance", "## Against ar", "## Left out"):
+    for title in ("## Results", "## Against ar", "## Left out"):
         assert title in text
     assert "result.json is no result file" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "report.md", "results.csv", "distances.csv", "changes.csv",
+        "report.md", "results.csv", "changes.csv",
         "pareto_camvid11_48x64.png", "distances_camvid11_48x64.png",
     }  # fmt: skip
     with (tmp_path / "out" / "results.csv").open() as file:

@@ -1,7 +1,7 @@
 """Rows of a report: what runs are about, and baselines once."""
 
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.result_tables import distances_table, results_table
+from arseg_lightning.report.result_tables import results_table
 from arseg_lightning.report.rows import measurements, rows_with_baselines
 from tests.report.made import config, method, pooled_method, result, study
 
@@ -57,9 +57,8 @@ def test_different_data_are_named(tmp_path):
 def test_distances_are_columns_and_shorter_intervals_end_earlier(tmp_path):
     result([method("AR 0.5x", 0.5, 3.0, 2)], config(), interval=2).write(tmp_path / "a.json")
     result([method("AR 0.5x", 0.5, 3.0, 3)], config(), interval=3).write(tmp_path / "b.json")
-    table = distances_table(rows(tmp_path))
-    assert list(table.columns) == ["run", "method", "0", "1", "2"]
-    cells = table[["0", "1", "2"]].to_numpy().tolist()
+    table = results_table(rows(tmp_path), with_distances=True)
+    cells = table[["at 0", "at 1", "at 2"]].to_numpy().tolist()
     assert cells == [["51.0", "49.0", "-"], ["51.0", "50.0", "49.0"]]
 
 
@@ -67,10 +66,8 @@ def test_a_custom_method_has_its_row_whatever_its_roles(tmp_path):
     own = [method("deeplab", 0.6, 10.0), pooled_method("Clockwork", 0.55, 4.0)]
     settings = {"model": {"class_path": "VideoTask", "init_args": {"method": {}}}}
     result(own, settings).write(tmp_path / "clockwork" / "result.json")
-    found = rows(tmp_path)
-    table = results_table(found).to_numpy()[:, :7]
+    table = results_table(rows(tmp_path)).to_numpy()[:, :7]
     assert table.tolist() == [
         ["", "deeplab", "60.0", "59.0", "60.0", "10.00", "-"],
         ["clockwork", "Clockwork", "55.0", "-", "55.0", "4.00", "-"],
     ]
-    assert list(distances_table(found).iloc[1])[2:] == ["-"] * 12

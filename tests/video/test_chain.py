@@ -182,6 +182,6 @@ def test_without_chaining_everything_rests():
 
 
 def test_a_step_of_another_size_is_refused_with_the_remedy():
-    message = r"of \(4, 4\) cells does not fit pictures of \(32, 32\), which have \(8, 8\); make a"
+    message = r"of \(4, 4\) cells does not fit frames of \(32, 32\), which have \(8, 8\); make a"
     with pytest.raises(ValueError, match=message):
         MotionChain((32, 32)).push(random_motion(16, 16))

@@ -165,27 +165,10 @@ def test_a_real_stream_gives_the_same(without_kernels, tmp_path):
         assert equal(ours.motion().valid, numpys.motion().valid)
 
 
-def test_a_chain_goes_on_where_16_bits_might_not_do(monkeypatch, without_kernels):
-    monkeypatch.setattr(NativeComposition, "max_steps", staticmethod(lambda size: 3))
-    chain, numpys = MotionChain((20, 30)), without_kernels(MotionChain, (20, 30))
-    for _ in range(2):
-        chain.restart()
-        numpys.restart()
-        for seed in range(6):
-            for part in (chain, numpys):
-                part.push(random_motion(20, 30, seed=seed))
-            assert equal(chain.motion().xy, numpys.motion().xy)
-            assert equal(chain.motion().valid, numpys.motion().valid)
-
-
-@pytest.mark.parametrize(("size", "least"), [((720, 960), 6000), ((2160, 3840), 3000)])
-def test_usual_sizes_stay_in_16_bits_for_minutes(size, least):
-    assert NativeComposition.max_steps(size) > least
-
-
-def test_pictures_too_large_for_16_bits_are_chained_all_the_same():
+def test_frames_too_large_for_16_bits_are_chained_all_the_same():
+    assert NativeComposition.fits((2160, 3840))
     size = (4100, 4)
-    assert NativeComposition.max_steps(size) < 1
+    assert not NativeComposition.fits(size)
     chain = MotionChain(size)
     chain.push(random_motion(*size, reach=16_000))
     assert abs(chain.motion().xy).max() > 3000

@@ -112,8 +112,9 @@ def kill_at_the_150th(path):
 
 @pytest.mark.filterwarnings("ignore:.*is damaged")
 def test_a_killed_process_leaves_a_video_that_can_be_played(tmp_path):
-    spawn = multiprocessing.get_context("spawn")
-    process = spawn.Process(target=kill_at_the_150th, args=(tmp_path / "clip.mp4",))
+    process = multiprocessing.get_context("fork").Process(
+        target=kill_at_the_150th, args=(tmp_path / "clip.mp4",)
+    )
     process.start()
     process.join()
     (partial,) = tmp_path.iterdir()

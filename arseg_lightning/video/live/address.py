@@ -100,7 +100,7 @@ def open_address(
     elif address.kind == "network":
         timeout = timeout_seconds, timeout_seconds
         if protocol.startswith("rtsp"):
-            # over UDP, lost packets are lost pictures
+            # over UDP, lost packets are lost frames
             options = {"rtsp_transport": "tcp", **options}
         elif protocol in ("http", "https"):
             # Where a part of a file can be asked for, FFmpeg itself goes on where it broke off.

@@ -83,26 +83,22 @@ class Feed(ABC):
 class FileFeed(Feed):
     """Pictures of a video file, with the indices and times that ``decode`` gives.
 
-    Args:
-        path: The file.
-
     Raises:
         NotAVideo: If it is not a video.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), path)
-        info = probe(path)
-        self._path = path
+        self._info = info = probe(path)
         self._timeline = read_timeline(path)
-        self._rate, self.fps = info.frame_rate, info.fps
+        self.fps = info.fps
         self.num_frames = len(self._timeline) if self._timeline else info.num_frames
 
     def arrivals(self, wants_motion: bool) -> Generator[Arrival]:
         """The pictures; a copy stands in for one that is lost, and motion restarts after it."""
         clock = Clock()
-        clock.join(1 / self._rate)
-        with open_video(self._path) as (container, stream):
+        clock.join(1 / self._info.frame_rate)
+        with open_video(self._info.path) as (container, stream):
             obstacle = _ask_for_motion(stream) if wants_motion else None
             for numbered in numbered_pictures(container, stream, self._timeline, self.damage):
                 restart = None
@@ -113,11 +109,7 @@ class FileFeed(Feed):
 
 
 class ImageFeed(Feed):
-    """Pictures of a folder of images, in the order of their names.
-
-    Args:
-        folder: The folder.
-        fps: Frames per second that they stand for.
+    """Pictures of a folder of images, in the order of their names, at so many a second.
 
     Raises:
         NotAVideo: If it holds no images.
@@ -142,12 +134,7 @@ class ImageFeed(Feed):
 class StreamFeed(Feed):
     """Pictures of a camera, an address or a pipe; what is live is opened again if it breaks off.
 
-    Args:
-        address: Where it comes from.
-        options: Options of FFmpeg for opening it.
-        timeout_seconds: How long to wait for anything to come.
-        reconnect_seconds: How long to wait for it to come back.
-        stop: Set when nobody wants pictures any more.
+    ``stop`` is set when nobody wants pictures any more; the rest see :func:`open_live`.
     """
 
     def __init__(

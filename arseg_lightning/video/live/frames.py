@@ -11,15 +11,13 @@ from typing import Any
 from arseg_lightning.types import Frame, size_text
 from arseg_lightning.video.conversion import ToFrame
 from arseg_lightning.video.errors import NoMotionVectors
-from arseg_lightning.video.evidence import Evidence
 from arseg_lightning.video.live.feeds import Arrival, Feed
 from arseg_lightning.video.live.frame import LiveMotion, MotionUse, SourceFrame
 from arseg_lightning.video.live.reader import Reader
 from arseg_lightning.video.live.reencoder import Reencoder
 from arseg_lightning.video.matching import Matcher
-from arseg_lightning.video.motion import BlockMotion
-from arseg_lightning.video.orientation import Orientation
-from arseg_lightning.video.probe import motion_obstacle
+from arseg_lightning.video.motion import BlockMotion, Evidence
+from arseg_lightning.video.probe import Orientation, motion_obstacle
 
 __all__ = ["Frames"]
 

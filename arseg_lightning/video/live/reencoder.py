@@ -14,7 +14,7 @@ from arseg_lightning.types import Frame
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.matching import luma_of, vectors_of
 from arseg_lightning.video.motion import BlockMotion, matched_motion
-from arseg_lightning.video.orientation import Orientation
+from arseg_lightning.video.probe import Orientation
 from arseg_lightning.video.vectors import Candidates
 
 __all__ = ["Reencoder"]

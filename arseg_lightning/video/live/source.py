@@ -14,6 +14,7 @@ from arseg_lightning.video.live.feeds import Feed, FileFeed, ImageFeed, StreamFe
 from arseg_lightning.video.live.frame import LiveMotion, MotionUse, SourceFrame, skip
 from arseg_lightning.video.live.frames import Frames
 from arseg_lightning.video.live.reader import Reader
+from arseg_lightning.video.probe import motion_remedy
 
 __all__ = ["LiveSource", "open_live"]
 
@@ -57,14 +58,14 @@ def open_live(
     address, stop = find_address(source), threading.Event()
     remedy = "use --motion reencode, which encodes the frames on the fly to find their motion"
     feed: Feed
+    path = Path(address.target)
     if address.kind == "images":
-        feed = ImageFeed(Path(address.target), fps)
+        feed = ImageFeed(path, fps)
     elif fps is not None:
         raise ValueError(f"fps={fps} is for a folder of images; {address.name} has its own times")
     elif address.kind == "file":
-        feed = FileFeed(Path(address.target))
-        copy = f"python -m arseg_lightning encode --source {address.name} --output COPY.mp4"
-        remedy = f"{remedy}, or make a copy that has it: {copy}"
+        feed = FileFeed(path)
+        remedy = motion_remedy(path)
     else:
         feed = StreamFeed(address, options or {}, timeout_seconds, reconnect_seconds, stop)
     frames = Frames(feed, motion, size, remedy)
@@ -84,12 +85,6 @@ class LiveSource:
     """Frames of a source in the order in which they come, decoded in the background.
 
     Used in a ``with`` block and iterated once; made by :func:`open_live`.
-
-    Args:
-        feed: Where its pictures come from.
-        frames: Gives them their motion.
-        first: Its first frame.
-        reader: Reads the others.
     """
 
     def __init__(

@@ -33,17 +33,11 @@ _NORM_PER_ELEMENT = 2
 
 @dataclass(frozen=True, slots=True)
 class _Registration:
-    """How a published network presented itself to the profiling tool.
+    """How a published network presented itself to the profiling tool."""
 
-    Args:
-        side_heads: Whether its training-only heads ran.
-        repeats: Times that a submodule counted.
-        upsampling_repeats: Times that bringing the scores to full size counted.
-    """
-
-    side_heads: bool
-    repeats: Mapping[str, int] = field(default_factory=dict)
-    upsampling_repeats: int = 0
+    side_heads: bool  # whether its training-only heads ran
+    repeats: Mapping[str, int] = field(default_factory=dict)  # times that a submodule counted
+    upsampling_repeats: int = 0  # times that bringing the scores to full size counted
 
 
 # A module with two names is listened to twice, and each time adds to the sums of both: four times.

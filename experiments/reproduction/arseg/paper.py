@@ -15,40 +15,26 @@ __all__ = ["Erratum", "PaperData", "PaperRow", "Recipe", "find_row", "paper_data
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A method by what the paper varies; the defaults are AR-Seg as it proposes it.
+    """A method by what the paper varies; the defaults are AR-Seg as it proposes it."""
 
-    Args:
-        network: Class name of the network.
-        method: Which of the methods that the paper compares.
-        resolution_ratio: Scale s of what the (low-res) network sees.
-        keyframe_interval: L.
-        fusion: Class name of the fusion.
-        window: Side of CReFF's window.
-        projection: CReFF's convolutions.
-        direct_connection: Whether CReFF adds the low-res feature.
-        prior_sigma: Width of CReFF's prior for near positions; the paper has none.
-        reduction: Feature pixels a key of global attention covers, per axis.
-        cut: Which feature is propagated: that before the ``classifier``, or before an earlier part
-            (``task``, ``features``).
-        motion: Whether it is warped.
-        similarity: Feature distance in FST.
-        share_classifier: Whether the branches share the last convolution.
-    """
-
-    network: str
+    network: str  # class name of the network
+    # which of the methods that the paper compares
     method: Literal["arseg", "per_frame", "motion_only"] = "arseg"
-    resolution_ratio: float = 0.5
-    keyframe_interval: int = 12
-    fusion: str = "CReFF"
-    window: int = 7
-    projection: str = "depthwise"
-    direct_connection: bool = True
+    resolution_ratio: float = 0.5  # scale s of what the (low-res) network sees
+    keyframe_interval: int = 12  # L
+    fusion: str = "CReFF"  # class name of the fusion
+    window: int = 7  # side of CReFF's window
+    projection: str = "depthwise"  # CReFF's convolutions
+    direct_connection: bool = True  # whether CReFF adds the low-res feature
+    # width of CReFF's prior for near positions; the paper has none
     prior_sigma: float | None = None
-    reduction: float = 32.0
+    reduction: float = 32.0  # feature pixels a key of global attention covers, per axis
+    # which feature is propagated: that before the ``classifier``, or before an earlier part
+    # (``task``, ``features``)
     cut: str = "classifier"
-    motion: bool = True
-    similarity: str = "mse"
-    share_classifier: bool = True
+    motion: bool = True  # whether it is warped
+    similarity: str = "mse"  # feature distance in FST
+    share_classifier: bool = True  # whether the branches share the last convolution
 
 
 class PaperData(NamedTuple):
@@ -61,52 +47,36 @@ class PaperData(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Erratum:
-    """Why a printed cost is not that of its row.
+    """Why a printed cost is not that of its row."""
 
-    Args:
-        text: The explanation.
-        counted: What was counted: the ``mean`` per frame over the interval; ``nonkey``, one frame
-            between keyframes; or ``mean_without_shift``, the mean with the last convolution on the
-            low-res grid.
-        changes: What the recipe that was counted has different.
-        plus: GMACs that were added.
-        meant: What should have been printed; None if the printed figure was meant.
-    """
-
-    text: str
+    text: str  # the explanation
+    # what was counted: the ``mean`` per frame over the interval; ``nonkey``, one frame between
+    # keyframes; or ``mean_without_shift``, the mean with the last convolution on the low-res grid
     counted: Literal["mean", "nonkey", "mean_without_shift"] = "mean"
+    # what the recipe that was counted has different
     changes: Mapping[str, Any] = field(default_factory=dict)
-    plus: float = 0.0
+    plus: float = 0.0  # GMACs that were added
+    # what should have been printed; None if the printed figure was meant
     meant: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PaperRow:
-    """One row of the paper's tables, quoted.
+    """One row of the paper's tables, quoted."""
 
-    Args:
-        table: Name of the table.
-        data: ``camvid`` or ``cityscapes``.
-        name: The row's name.
-        recipe: What it is.
-        miou_slides: mIoU in percent as the slides print it; None if it is the repository's.
-        miou_repository: Mean over distances in the repository's result files, if they have it.
-        miou_at_distance: Values in those files at distances 0 to 11.
-        unreliable: Whether the mIoU could not be read with certainty.
-        gflops: GFLOPs as printed, which are 1e9 multiply-accumulates; None if not quoted.
-        erratum: Why ``gflops`` is not the cost of the recipe, if it is not.
-    """
-
-    table: str
-    data: str
-    name: str
-    recipe: Recipe
+    table: str  # name of the table
+    data: str  # ``camvid`` or ``cityscapes``
+    name: str  # the row's name
+    recipe: Recipe  # what it is
+    # mIoU in percent as the slides print it; None if it is the repository's
     miou_slides: float | None = None
+    # mean over distances in the repository's result files, if they have it
     miou_repository: float | None = None
-    miou_at_distance: tuple[float, ...] = ()
-    unreliable: bool = False
+    miou_at_distance: tuple[float, ...] = ()  # values in those files at distances 0 to 11
+    unreliable: bool = False  # whether the mIoU could not be read with certainty
+    # GFLOPs as printed, which are 1e9 multiply-accumulates; None if not quoted
     gflops: float | None = None
-    erratum: Erratum | None = None
+    erratum: Erratum | None = None  # why ``gflops`` is not the cost of the recipe, if it is not
 
     @property
     def miou(self) -> float:
