@@ -15,7 +15,7 @@ from arseg_lightning.models.pretrained import (
 )
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
 from arseg_lightning.models.published import published_fusion_weights
-from arseg_lightning.models.resnet import ResNet18
+from arseg_lightning.models.resnet import ResNet
 from arseg_lightning.models.segmentor import (
     Output,
     Segmentor,
@@ -35,7 +35,7 @@ __all__ = [
     "PSPNet18",
     "PSPNet18EarlyCut",
     "PSPNet18Stride8",
-    "ResNet18",
+    "ResNet",
     "Segmentor",
     "SegmentorFactory",
     "SideOutputs",

@@ -18,7 +18,7 @@ from arseg_lightning.models.blocks import (
     auxiliary_head,
     scaled,
 )
-from arseg_lightning.models.resnet import ResNet18
+from arseg_lightning.models.resnet import ResNet
 from arseg_lightning.models.segmentor import SideOutputs, StagedSegmentor
 
 __all__ = ["BiSeNet18", "TorchSegBiSeNet18"]
@@ -144,7 +144,7 @@ class _ContextPath(nn.Module):
     ) -> None:
         super().__init__()
         self.doubles_by_repeating = doubles_by_repeating
-        self.backbone = ResNet18(width=width, pretrained=pretrained)
+        self.backbone = ResNet(width=width, pretrained=pretrained)
         _, third, fourth = self.backbone.channels
         self.refine16 = GatedConv(third, channels)
         self.refine32 = GatedConv(fourth, channels)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from torch import Tensor
 
 from arseg_lightning.models.published import (
     has_trained_fusion,
@@ -27,20 +24,14 @@ _PROTOCOLS = {
 """The remedy, by the number of classes of the file and of the data."""
 
 
-def load_segmentor_weights(
-    network: Segmentor,
-    path: str | Path,
-    *,
-    prefixes: Sequence[str] = ("",),
-) -> None:
+def load_segmentor_weights(network: Segmentor, path: str | Path, *, prefix: str = "") -> None:
     """Load a network's weights from one of our checkpoints, a published one or a state dict.
 
     Args:
         network: Receives the weights.
         path: A Lightning checkpoint, a file that the authors of AR-Seg published (high-res or
             low-res branch; the fusion's weights are left out here), or a saved state dict.
-        prefixes: Where the network may stand inside a Lightning checkpoint (``high_res.``); the
-            first that is there counts.
+        prefix: Where the network stands inside a Lightning checkpoint: ``method.high_res.``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -50,7 +41,7 @@ def load_segmentor_weights(
     state, name = read_checkpoint(path), type(network).__name__
     published = published_format(state)
     if published is None:
-        weights = _below_prefix(state, prefixes, path)
+        weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     elif isinstance(network, published.network):
         weights = published.translate(state)
     else:
@@ -70,21 +61,6 @@ def load_segmentor_weights(
     load_matching(
         *(network, weights, f"{path} does not fit this {name}"),
         "set the model to the checkpoint's network and width, or give another checkpoint",
-    )
-
-
-def _below_prefix(
-    state: Mapping[str, Tensor], prefixes: Sequence[str], path: str | Path
-) -> dict[str, Tensor]:
-    """Take the network's part of a checkpoint, by the classifier that every segmentor has."""
-    for prefix in prefixes:
-        if prefix + _CLASSIFIER in state:
-            return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    there = [k.removesuffix(_CLASSIFIER) for k in state if k.endswith(_CLASSIFIER)]
-    found = f"networks under {there}" if there else f"keys such as {list(state)[:3]}"
-    raise ValueError(
-        f"{path} holds no segmentor under any of {list(prefixes)}; found {found}; "
-        "give a checkpoint of this package or one that the authors of AR-Seg published"
     )
 
 

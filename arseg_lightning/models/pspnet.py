@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, UpsampleConv, scaled
-from arseg_lightning.models.resnet import Dilated, ResNet18
+from arseg_lightning.models.resnet import Dilated, ResNet
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs, StagedSegmentor
 from arseg_lightning.ranges import check_words
 
@@ -44,7 +44,7 @@ class PSPNet18(StagedSegmentor):
         self, num_classes: int, *, width: float = 1.0, pretrained: str | None = None
     ) -> None:
         super().__init__()
-        self.backbone = ResNet18(width=width, output_stride=8, pretrained=pretrained)
+        self.backbone = ResNet(width=width, output_stride=8, pretrained=pretrained)
         stem, (shallow, side_channels, deep) = scaled(64, width), self.backbone.channels
         self.stages = {"stem": stem, "shallow": shallow, "middle": side_channels, "deep": deep}
         wide, middle, narrow = (scaled(c, width) for c in (1024, 256, 64))
@@ -146,9 +146,7 @@ class PSPNet18Stride8(Segmentor):
         super().__init__()
         check_words(variant=(variant, Literal["arseg", "etc"]))
         dilated: Dilated = "second_convs" if variant == "etc" else "all_but_first"
-        self.backbone = ResNet18(
-            width=width, output_stride=8, dilated=dilated, pretrained=pretrained
-        )
+        self.backbone = ResNet(width=width, output_stride=8, dilated=dilated, pretrained=pretrained)
         _, side_channels, deep = self.backbone.channels
         level = scaled(128, width)
         self.pyramid = PyramidPooling(deep, level, normalise=True, align_corners=True)

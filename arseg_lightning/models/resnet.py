@@ -1,4 +1,4 @@
-"""ResNet-18, plain or dilated, without its classifier."""
+"""ResNets, plain or dilated, without their classifier."""
 
 from __future__ import annotations
 
@@ -8,40 +8,52 @@ from torch import Tensor, nn
 
 from arseg_lightning.models.blocks import scaled
 from arseg_lightning.models.pretrained import load_resnet18_weights
+from arseg_lightning.models.weight_file import load_matching, read_checkpoint
 
-__all__ = ["BasicBlock", "Dilated", "ResNet18"]
+__all__ = ["Depth", "Dilated", "ResNet"]
 
-Dilated = Literal["later_blocks", "all_but_first", "second_convs"]
+Depth = Literal[18, 50, 101]
+Dilated = Literal["later_blocks", "all_but_first", "second_convs", "multigrid"]
+
+_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+_MULTIGRID = (4, 8, 16)
+"""Dilations of the blocks of the last stage."""
 
 
-class ResNet18(nn.Module):
-    """The backbone of all the networks here; parameter names are torchvision's.
+class ResNet(nn.Module):
+    """The backbone of most networks here; parameter names are torchvision's.
 
     Args:
+        depth: Number of layers. That of 18 has a 7x7 stem, the others three 3x3 convolutions.
         width: Factor on all channel counts.
         output_stride: 32 for the plain network; 8 for the dilated one, whose last two stages keep
             their size and spread their kernels instead (by 2 and by 4).
         dilated: Which convolutions of a stage are dilated in the dilated network: all but those of
             its first block (``later_blocks``: AR-Seg's for CamVid), all but the very first
-            (``all_but_first``: AR-Seg's for Cityscapes), or the second of each block
-            (``second_convs``: ETC's).
-        pretrained: Weights to start from: see :func:`load_resnet18_weights`.
+            (``all_but_first``: AR-Seg's for Cityscapes), the second of each block
+            (``second_convs``: ETC's), or all but the very first, in the last stage by 4, 8 and 16
+            in its blocks (``multigrid``: TDNet's).
+        pretrained: Weights to start from: for 18 layers see :func:`load_resnet18_weights`; for the
+            others a file with these names.
 
     Attributes:
         channels: Channels of the three outputs.
 
     Shapes:
         image: (B, 3, H, W)   returns: outputs of the last three stages, (B, 128, H/8, W/8),
-        (B, 256, H/16, W/16) and (B, 512, H/32, W/32) when plain; all at H/8 when dilated
+        (B, 256, H/16, W/16) and (B, 512, H/32, W/32) when plain; all at H/8 when dilated; four
+        times the channels with more than 18 layers
 
     Raises:
-        ValueError: If pretrained weights are asked for at another width than 1.
+        FileNotFoundError: If there are no weights where they are said to be.
+        ValueError: If they are those of another network, or wanted at another width than 1.
 
     Source: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, section 4.1.
     """
 
     def __init__(
         self,
+        depth: Depth = 18,
         *,
         width: float = 1.0,
         output_stride: Literal[8, 32] = 32,
@@ -49,26 +61,48 @@ class ResNet18(nn.Module):
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
+        if depth not in _BLOCKS:
+            raise ValueError(f"depth is one of {', '.join(map(str, _BLOCKS))}, got {depth}")
         if output_stride not in (8, 32):
             raise ValueError(f"output_stride is 8 (dilated) or 32 (plain), got {output_stride}")
-        stem, second, third, fourth = (scaled(c, width) for c in (64, 128, 256, 512))
-        self.channels = (second, third, fourth)
-        self.conv1 = nn.Conv2d(3, stem, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(stem)
+        narrow, is_deep = [scaled(c, width) for c in (64, 128, 256, 512)], depth > 18
+        channels = 2 * narrow[0] if is_deep else narrow[0]
+        self.conv1 = (
+            _deep_stem(narrow[0]) if is_deep else nn.Conv2d(3, channels, 7, 2, 3, bias=False)
+        )
+        self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        # A stage that keeps its size spreads its kernels by the strides that were left out.
-        late = 2 if output_stride == 32 else 1
-        self.layer1 = _stage(stem, stem, 1)
-        self.layer2 = _stage(stem, second, 2)
-        self.layer3 = _stage(second, third, late, 2 // late, dilated)
-        self.layer4 = _stage(third, fourth, late, 4 // late**2, dilated)
+        stages = []
+        for stage, (middle, count) in enumerate(zip(narrow, _BLOCKS[depth], strict=True)):
+            blocks = nn.Sequential()
+            for block in range(count):
+                halves = block == 0 and (stage == 1 or (stage > 1 and output_stride == 32))
+                spread = _dilations(stage, block, dilated) if output_stride == 8 else (1, 1)
+                stride = 2 if halves else 1
+                if is_deep:
+                    blocks.append(_Bottleneck(channels, middle, stride, spread[0]))
+                else:
+                    blocks.append(_BasicBlock(channels, middle, stride, spread))
+                channels = 4 * middle if is_deep else middle
+            stages.append(blocks)
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        factor = 4 if is_deep else 1
+        self.channels = (factor * narrow[1], factor * narrow[2], factor * narrow[3])
         # Normal, scaled by the outputs of a layer: He et al.'s rule for ReLU.
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if pretrained is not None:
+        if pretrained is not None and not is_deep:
             load_resnet18_weights(self, pretrained, width)
+        elif pretrained is not None:
+            state = read_checkpoint(pretrained)
+            load_matching(
+                self,
+                {key: value for key, value in state.items() if not key.startswith("fc.")},
+                f"{pretrained} is no ResNet-{depth} with three 3x3 convolutions in its stem",
+                "give a file in the format of TDNet's authors, or set pretrained to null",
+            )
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the outputs of the last three stages."""
@@ -88,33 +122,30 @@ class ResNet18(nn.Module):
         return x
 
 
-def _stage(
-    in_channels: int,
-    out_channels: int,
-    stride: int,
-    dilation: int = 1,
-    dilated: Dilated = "later_blocks",
-) -> nn.Sequential:
-    first = (1, 1 if dilated == "later_blocks" else dilation)
-    second = (1 if dilated == "second_convs" else dilation, dilation)
-    return nn.Sequential(
-        BasicBlock(in_channels, out_channels, stride, first),
-        BasicBlock(out_channels, out_channels, 1, second),
-    )
+def _deep_stem(narrow: int) -> nn.Sequential:
+    """Three 3x3 convolutions, with the batch norm after the last one left to the caller."""
+    layers: list[nn.Module] = []
+    for inputs, stride in ((3, 2), (narrow, 1)):
+        conv = nn.Conv2d(inputs, narrow, 3, stride=stride, padding=1, bias=False)
+        layers += [conv, nn.BatchNorm2d(narrow), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, nn.Conv2d(narrow, 2 * narrow, 3, padding=1, bias=False))
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut.
+def _dilations(stage: int, block: int, dilated: Dilated) -> tuple[int, int]:
+    """Dilations of a block: of its first 3x3 convolution, and of its second, if it has two.
 
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        stride: Step of the first convolution, and of the shortcut.
-        dilations: Of the first and of the second convolution.
-
-    Shapes:
-        x: (B, in_channels, H, W)   returns: (B, out_channels, H/stride, W/stride)
+    A stage that keeps its size spreads its kernels by the strides that were left out.
     """
+    spread = (1, 1, 2, 4)[stage]
+    if stage == 3 and dilated == "multigrid":
+        return _MULTIGRID[block], spread
+    if block == 0:
+        return 1, 1 if dilated == "later_blocks" else spread
+    return 1 if dilated == "second_convs" else spread, spread
+
+
+class _BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
 
     def __init__(
         self, in_channels: int, out_channels: int, stride: int, dilations: tuple[int, int]
@@ -142,8 +173,40 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve twice, and add the shortcut."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         result: Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)
+        return result
+
+
+class _Bottleneck(nn.Module):
+    """A dilated 3x3 convolution between two of 1x1, beside a shortcut."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(
+            *(channels, channels, 3),
+            stride=stride,
+            padding=dilation,
+            dilation=dilation,
+            bias=False,
+        )
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv3 = nn.Conv2d(channels, 4 * channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or in_channels != 4 * channels:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, 4 * channels, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(4 * channels),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn2(self.conv2(x)))
+        result: Tensor = self.relu(self.bn3(self.conv3(x)) + shortcut)
         return result

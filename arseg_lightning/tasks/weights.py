@@ -190,7 +190,7 @@ def _load(target: nn.Module, name: str, source: str, translate: Translate) -> No
     is_published = published_format(state) is not None
     prefix = "" if is_published else _prefix(target, name, path, part, state)
     if isinstance(target, Segmentor):
-        load_segmentor_weights(target, path, prefixes=(prefix,))
+        load_segmentor_weights(target, path, prefix=prefix)
         return
     if is_published:
         weights = published_fusion_weights(state)

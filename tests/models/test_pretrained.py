@@ -12,7 +12,7 @@ from arseg_lightning.models import (
     EfficientNetLite0,
     EfficientNetLite0Backbone,
     PSPNet18,
-    ResNet18,
+    ResNet,
 )
 from arseg_lightning.models.pretrained import IMAGENET_RESNET18_URL
 from tests.models.laws import pairs
@@ -22,7 +22,7 @@ REAL = Path(__file__).resolve().parents[3] / "shared" / "weights" / "resnet18_in
 
 @pytest.fixture(scope="module")
 def weights():
-    return {**ResNet18().state_dict(), "fc.weight": torch.zeros(9, 512), "fc.bias": torch.zeros(9)}
+    return {**ResNet().state_dict(), "fc.weight": torch.zeros(9, 512), "fc.bias": torch.zeros(9)}
 
 
 def saved(weights, path: Path) -> str:
@@ -32,14 +32,14 @@ def saved(weights, path: Path) -> str:
 
 def test_file_of_half_precision_is_loaded_without_its_classifier(weights, tmp_path):
     half = {key: value.half() for key, value in weights.items()}
-    backbone = ResNet18(pretrained=saved(half, tmp_path / "half.pth"))
+    backbone = ResNet(pretrained=saved(half, tmp_path / "half.pth"))
     assert backbone.conv1.weight.dtype == torch.float32
     assert torch.equal(backbone.layer4[1].conv2.weight.half(), half["layer4.1.conv2.weight"])
 
 
 def test_file_without_batch_counters_is_loaded(weights, tmp_path):
     old = {k: v for k, v in weights.items() if not k.endswith("num_batches_tracked")}
-    backbone = ResNet18(pretrained=saved(old, tmp_path / "old.pth"))
+    backbone = ResNet(pretrained=saved(old, tmp_path / "old.pth"))
     assert torch.equal(backbone.bn1.weight, weights["bn1.weight"])
 
 
@@ -60,7 +60,7 @@ def test_imagenet_is_torchvisions_file_kept_in_pytorchs_cache(weights, tmp_path,
     source = saved(weights, cache / IMAGENET_RESNET18_URL.rsplit("/", 1)[1])
     assert all(
         torch.equal(a, b)
-        for a, b in pairs(ResNet18(pretrained="imagenet"), ResNet18(pretrained=source))
+        for a, b in pairs(ResNet(pretrained="imagenet"), ResNet(pretrained=source))
     )
 
 
@@ -75,23 +75,23 @@ def test_imagenet_is_torchvisions_file_kept_in_pytorchs_cache(weights, tmp_path,
 def test_a_file_of_another_network_is_named(change, message, weights, tmp_path):
     changed = {k: v for k, v in {**weights, **change}.items() if v is not None}
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
-        ResNet18(pretrained=saved(changed, tmp_path / "odd.pth"))
+        ResNet(pretrained=saved(changed, tmp_path / "odd.pth"))
     assert "odd.pth is not a ResNet-18 in torchvision's format" in str(caught.value)
 
 
 def test_a_missing_file_names_the_alternatives():
     with pytest.raises(FileNotFoundError, match=r"at nowhere\.pth; give .* 'imagenet'"):
-        ResNet18(pretrained="nowhere.pth")
+        ResNet(pretrained="nowhere.pth")
 
 
 def test_pretrained_weights_need_full_width():
     with pytest.raises(ValueError, match=r"width 1 only, got width 0\.5; set width to 1\.0"):
-        ResNet18(width=0.5, pretrained="imagenet")
+        ResNet(width=0.5, pretrained="imagenet")
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason=f"needs a real ResNet-18 file at {REAL}")
 def test_a_real_file_is_loaded():
-    assert ResNet18(pretrained=str(REAL)).layer1[0].bn1.running_var.ne(1).any()
+    assert ResNet(pretrained=str(REAL)).layer1[0].bn1.running_var.ne(1).any()
 
 
 def packaged(backbone: EfficientNetLite0Backbone) -> dict[str, torch.Tensor]:
