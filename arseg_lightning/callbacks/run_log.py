@@ -78,6 +78,7 @@ class RunLog(Callback):
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         self._close()
+        self.run_dir.mkdir(parents=True, exist_ok=True)
         self._file = logging.FileHandler(self.run_dir / "run.log", encoding="utf-8")
         self._file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         _package_log.addHandler(self._file)

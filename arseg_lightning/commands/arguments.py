@@ -32,9 +32,8 @@ def check_command(arguments: list[str], names: list[str]) -> None:
     word = next((word for word in arguments[:1] if not word.startswith("-")), None)
     near = nearest(word, names) if word else []
     raise CommandError(
-        f"{f'there is no command {word}' if word else 'no command was given'}\n"
-        f"{f'nearest: {near[0]}' if near else 'commands: ' + ', '.join(names)}\n"
-        f"`{PROGRAM} --help` shows what there is"
+        f"{f'there is no command {word}' if word else 'no command was given'}; "
+        f"{f'nearest: {near[0]}' if near else 'commands: ' + ', '.join(names)}"
     )
 
 

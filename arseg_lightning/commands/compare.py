@@ -45,12 +45,10 @@ def compare(
 ) -> list[dict[str, Any]]:
     """Run several methods side by side on the same frames, and show how good and fast they are.
 
-    The first method segments every frame by itself, and is what the others agree with more or less.
-    Flicker is the share of pixels whose label is not that of where motion says they were in the
-    frame before. Times run from the decoded frame to its labels, in plain PyTorch.
-
-    On the test data of an experiment, mIoU is the mean over distances to the keyframe, with the
-    worst one, and its change has the interval of 95 % of draws of frames. Where the data say
+    The others agree with the first, every frame by itself, more or less. Flicker is the share of
+    pixels whose label is not that of where motion says they were in the frame before. Times run
+    from the decoded frame to its labels, in plain PyTorch. On the test data of an experiment, mIoU
+    is the mean over distances, and its change has the interval of 95 % of draws of frames. With
     test_pairs: every_distance, L streams of a video make each label count at every distance.
 
     Args:
@@ -88,7 +86,8 @@ def compare(
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
         wanted = interrupt.until_wanted(islice(frames, limit))
         records = compare_methods(wanted, compared, _distances(compared, data), on, bar.update)
-    _show(records, out, {"network": network or [*map(str, configs or [])], "video": video})
+    names = [*map(str, configs or [])]
+    _show(records, out, configs=names, network=network, video=video, overrides=overrides)
     return records
 
 
@@ -154,8 +153,8 @@ def _around(
     return MethodSet({reference.name: reference}, own, pretrained.classes, pretrained.normalise)
 
 
-def _show(records: list[dict[str, Any]], out: Path | None, of: dict[str, Any]) -> None:
-    """Print the table, and write the figures and their plot."""
+def _show(records: list[dict[str, Any]], out: Path | None, **of: Any) -> None:
+    """Print the table, and write the figures, what they are of, and their plot."""
     # pandas: only those who write tables wait for it
     from arseg_lightning.report.comparison_table import comparison_table, plot_comparison
     from arseg_lightning.report.table_files import markdown

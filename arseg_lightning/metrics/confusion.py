@@ -41,7 +41,8 @@ def iou_per_class(confusion: Tensor) -> Tensor:
     Shapes:
         confusion: (..., K, K)   returns: (..., K) float64, or float32 where there is none (mps)
     """
-    hits = confusion.diagonal(dim1=-2, dim2=-1)
+    hits = confusion.diagonal(dim1=-2, dim2=-1)  # (..., K)
+    # Rows are what is true, columns what is predicted; both hold the hits.
     union = confusion.sum(-1) + confusion.sum(-2) - hits
     kind = torch.float32 if confusion.device.type in _LACK_FLOAT64 else torch.float64
     return hits.to(kind) / union.to(kind)

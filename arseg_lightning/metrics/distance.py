@@ -103,7 +103,7 @@ class DistanceAccuracy(Metric):
         self.confusion[distance] += confusion_matrix(
             prediction, label, self.num_classes, self.ignore_index
         )
-        labelled = (label != self.ignore_index).flatten(1).any(dim=1)
+        labelled = (label != self.ignore_index).flatten(1).any(dim=1)  # (B, H * W) -> (B,)
         self.frames[distance] += labelled.sum()
 
     def compute(self) -> dict[str, Tensor]:
@@ -119,7 +119,7 @@ class DistanceAccuracy(Metric):
         """Turn the counts of all processes into accuracies; every process has to call this."""
         counts = self.compute()
         confusion = counts["confusion"]
-        pooled = confusion.sum(0)
+        pooled = confusion.sum(0)  # (L, K, K) -> (K, K): every frame weighs as its pixels
         return Accuracy(
             miou_at_distance=tuple(mean_iou(confusion).tolist()),
             miou_pooled=float(mean_iou(pooled)),

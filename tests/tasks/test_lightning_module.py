@@ -57,18 +57,12 @@ def same_weights(task, other):
     return True
 
 
-def test_a_checkpoint_builds_its_task_in_a_new_process(run):
-    code = f"""
-import torch
-import tests.tiny
-from arseg_lightning.tasks import JointTask, VideoTask
-task = VideoTask.load_from_checkpoint({str(run / "run" / "last.ckpt")!r})
-assert type(task) is JointTask and task.num_classes == 9 and task.keyframe_interval == 4
-scores = task.eval()(torch.zeros(1, 3, 32, 48))
-print(tuple(scores.shape), task.method.resolution_ratio, task.untrained)
-"""
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout == "(1, 9, 32, 48) 0.5 ()\n"
+def test_a_checkpoint_builds_its_task(run):
+    task = VideoTask.load_from_checkpoint(run / "run" / "last.ckpt")
+    assert type(task) is JointTask
+    assert (task.num_classes, task.keyframe_interval) == (9, 4)
+    assert task.eval()(torch.zeros(1, 3, 32, 48)).shape == (1, 9, 32, 48)
+    assert (task.method.resolution_ratio, task.untrained) == (0.5, ())
 
 
 def test_the_weights_are_the_checkpoints_and_arguments_win(run):
