@@ -30,7 +30,7 @@ def test_methods_that_need_no_training_are_compared(network, clip, tmp_path, cap
     out = tmp_path / "compare.json"
     main(["compare", "--video", clip, "--network", network, "--out", str(out)])
     methods = json.loads(out.read_text())["methods"]
-    names = ["1x", "0.5x", "motion only", "TapLab BL2", "TapLab BL3"]
+    names = ["1x", "0.5x", "motion only", "TapLab BL2", "TapLab BL3", "Inter-BMV (mean)"]
     assert [each["method"] for each in methods] == names
     assert methods[0]["agreement_pixels"] == 1
     assert {each["frames"] for each in methods} == {6}
@@ -45,14 +45,14 @@ def test_methods_may_be_chosen(network, clip, capsys):
 
 def test_after_ctrl_c_what_was_compared_so_far_counts(network, clip, tmp_path, monkeypatch):
     """By a signal while a method segments the third frame: all methods finish that frame."""
-    push, out = Stream.push, tmp_path / "compare.json"
+    add, out = Stream.add, tmp_path / "compare.json"
 
-    def push_and_press(self, frame):
+    def add_and_press(self, frame, *wait_ms):
         if frame.frame.index == 2 and self.method.name == "1x":
             signal.raise_signal(signal.SIGINT)
-        return push(self, frame)
+        return add(self, frame, *wait_ms)
 
-    monkeypatch.setattr(Stream, "push", push_and_press)
+    monkeypatch.setattr(Stream, "add", add_and_press)
     main(["compare", "--video", clip, "--network", network, "--out", str(out)])
     assert {each["frames"] for each in json.loads(out.read_text())["methods"]} == {3}
 
