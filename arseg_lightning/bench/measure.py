@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
@@ -17,7 +17,13 @@ from arseg_lightning.accelerator import choose_device, device_name
 from arseg_lightning.bench.case import BenchCase, BenchSettings, MethodSet
 from arseg_lightning.bench.variants import Variant, variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
-from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory, Stream, StreamResult
+from arseg_lightning.methods import (
+    DEFAULT_METHOD,
+    NetworkMethodFactory,
+    PlannedFrame,
+    Stream,
+    StreamResult,
+)
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.models.timing import timed_sections
 from arseg_lightning.provenance import Provenance, machine
@@ -153,14 +159,23 @@ class _Runner:
 
     def time_stages(self, frames: Sequence[SourceFrame]) -> None:
         """Run over the clip once more, and record the stages of each role's time."""
-        with timed_sections(self.stream.device) as seconds:
-            for result in self._run(frames):
+        stream = self.stream
+        with timed_sections(stream.device) as seconds:
+
+            def segment(taken: Sequence[PlannedFrame]) -> list[StreamResult]:
+                """Segment a frame; a stream may do so for several before it gives a result."""
+                (result,) = Stream.segment(stream, taken)
                 inner = {name: 1e3 * each for name, each in seconds.items()}
                 outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
                 # Sections inside the network's time are shown by themselves.
                 outer["network"] = result.stages["network"] - sum(inner.values())
                 seconds.clear()
                 self.stages.append({"roles": result.roles} | outer | inner)
+                return [result]
+
+            stream.segment = segment  # type: ignore[method-assign]
+            deque(self._run(frames), maxlen=0)
+        del stream.segment
 
     def result(self, decode_ms: float) -> MethodResult:
         """Medians and percentiles of all rounds."""

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import NotAVideo
-from arseg_lightning.video.images import image_files, read_images
+from arseg_lightning.video.images import image_files, read_image
 from arseg_lightning.video.probe import probe
 
 __all__ = ["encode"]
@@ -88,7 +88,7 @@ def _encode(
         files = image_files(source)
         if not files:
             raise NotAVideo(f"{source} holds no images; give a video or a folder of images")
-        images, num_frames = read_images(files, size), len(files)
+        images, num_frames = (read_image(each, size) for each in files), len(files)
     else:
         info = probe(source)
         images = (frame.image for frame in decode(source, size=size or info.size))

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from arseg_lightning.files import natural_key
-from arseg_lightning.types import size_text
 from arseg_lightning.video.errors import VideoError
 
-__all__ = ["image_files", "image_size", "opened_image", "read_image", "read_images"]
+__all__ = ["image_files", "image_size", "opened_image", "read_image"]
 
 _ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I")
@@ -26,27 +25,6 @@ def image_files(folder: Path) -> list[Path]:
     files = (path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS)
     visible = (path for path in files if not path.name.startswith("."))
     return sorted(visible, key=lambda path: natural_key(path.stem))
-
-
-def read_images(
-    paths: list[Path], size: tuple[int, int] | None = None
-) -> Iterator[NDArray[np.uint8]]:
-    """Read image files, all of one size or scaled to a height and width.
-
-    Raises:
-        VideoError: If a file is no image, or differs in size from the first one.
-    """
-    first: tuple[int, ...] | None = None
-    for path in paths:
-        image = read_image(path, size)
-        first = first or image.shape[:2]
-        if image.shape[:2] != first:
-            raise VideoError(
-                f"{path} is {size_text(image.shape)}, {paths[0].name} is "
-                f"{size_text(first)} (height x width); frames need one size: remove the odd "
-                f"one, or scale all of them (--size)"
-            )
-        yield image
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:

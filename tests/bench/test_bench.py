@@ -10,12 +10,12 @@ from torch import nn
 from arseg_lightning import native
 from arseg_lightning.bench import BenchCase, BenchSettings, bench
 from arseg_lightning.bench.variants import plain_form
-from arseg_lightning.methods import Adaptive, ARSeg, PerFrame, Stream
+from arseg_lightning.methods import Adaptive, ARSeg, InterBMV, PerFrame, Stream
 from arseg_lightning.models import Segmentor
 from arseg_lightning.report.bench_tables import stage_table
 from arseg_lightning.report.result import read_bench, write_bench
 from tests.methods.laws import video
-from tests.methods.toys import InParts, Learning, LookingAhead, RunningMean
+from tests.methods.toys import InParts, Learning, RunningMean
 from tests.streaming.made import tiny_method, write_run
 from tests.tiny import TinyNet
 
@@ -105,9 +105,14 @@ def test_a_clock_that_looks_at_frames_is_timed_as_it_runs():
     assert found.mean_gmacs == pytest.approx(expected)
 
 
-def test_a_method_that_waits_for_later_frames_is_refused():
-    with pytest.raises(ValueError, match="waits for 2 later frames"):
-        run(toy(LookingAhead))
+def test_frames_that_wait_for_later_ones_are_timed_without_the_wait():
+    """Two cycles are run, and the keyframe that follows: the end makes none of a frame."""
+    found = run(InterBMV, keyframe_interval=4)["Inter-BMV (mean), float32"]
+    key, other = (found.speed.frames[role] for role in ("keyframe", "between"))
+    assert (key.frequency, other.frequency) == (0.25, 0.75)
+    assert found.mean_gmacs == pytest.approx(0.25 * key.gmacs + 0.75 * other.gmacs)
+    assert all(ms >= 0 for times in (key, other) for ms in times.stages_ms.values())
+    assert ("warp" in other.stages_ms, "warp" in key.stages_ms) == (True, False)
 
 
 @pytest.mark.slow

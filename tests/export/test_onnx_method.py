@@ -15,12 +15,14 @@ from arseg_lightning.methods import (
     CodecKeyframes,
     EveryL,
     FrameInput,
+    InterBMV,
     Plan,
     Stream,
 )
 from arseg_lightning.streaming import load_run
 from arseg_lightning.video.live import open_live
 from tests.export.made import SETTINGS, SIZE, Recurrent, decided, tiny_arseg
+from tests.tiny import TinyNet
 from tests.video.small_videos import write_video
 
 pytest.importorskip("onnxruntime")
@@ -52,6 +54,19 @@ def assert_same_streams(ours, theirs):
 
 def test_a_whole_stream_gets_the_labels_of_the_eager_method(exported, clip):
     assert_same_streams(streamed(tiny_arseg(), clip), streamed(OnnxMethod(exported), clip))
+
+
+def test_a_method_that_looks_ahead_is_the_same_up_to_the_end_of_a_stream(clip, tmp_path):
+    method = decided(InterBMV(11, TinyNet, clock=EveryL(4, on_intra=False)).eval())
+    export_method(method, tmp_path / "out", SETTINGS)
+    with open_live(clip) as video:
+        frames = [*video][:11]
+    ours, theirs = ([*Stream(each).run(frames)] for each in (method, OnnxMethod(tmp_path / "out")))
+    assert [each.role for each in theirs] == [each.role for each in ours]
+    assert theirs[-1].role == "keyframe"
+    for own, other in zip(ours, theirs, strict=True):
+        assert own.frame is other.frame
+        torch.testing.assert_close(other.output.scores, own.output.scores, atol=1e-3, rtol=1e-3)
 
 
 def test_a_recurrent_method_of_several_steps_a_frame_is_the_same(recurrent, clip):

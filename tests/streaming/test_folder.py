@@ -13,7 +13,7 @@ from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segmen
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.probe import probe
 from tests.methods.toys import RunningMean
-from tests.streaming.made import segmenter, streamed, times, write_at
+from tests.streaming.made import segmenter, streamed, times, tiny_method, write_at
 from tests.tiny import TinyNet
 from tests.video.live.senders import named_pipe
 from tests.video.small_videos import moving_frames, write_video
@@ -125,14 +125,15 @@ def test_impossible_settings_are_named(settings, message):
         FolderSettings(**settings)
 
 
-def test_memory_does_not_grow_with_the_stream(video):
+@pytest.mark.parametrize("method", [tiny_method(EveryL(6)), InterBMV(11, TinyNet, clock=EveryL(6))])
+def test_memory_does_not_grow_with_the_stream(video, method):
     """What Python and NumPy hold after 120 frames is what they held after 48."""
-    session = segmenter(clock=EveryL(6)).session()
+    session = segmenter(method).session()
     frames = itertools.cycle(streamed(video))
     tracemalloc.start()
     held = []
     for number, frame in enumerate(itertools.islice(frames, 120)):
-        session.push(frame)
+        session.add(frame)
         if number in (47, 119):  # at one position of the clip
             held.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
