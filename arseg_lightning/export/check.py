@@ -70,7 +70,7 @@ def agreements(
             del pixels_of[id(frame)]
         results = runners[plan.role](*(given[name] for name in graph.inputs))
         theirs = dict(zip(graph.outputs, results, strict=True))
-        known.update(next_state(theirs))
+        known.update(next_state(theirs))  # its own state, so that errors add up as they would
         if output is not None:
             equal = (own["labels"] == theirs["labels"]).double().mean().item()
             off = (own["scores"] - theirs["scores"]).abs().max().item()

@@ -88,7 +88,7 @@ _ENDINGS: dict[ExportFormat, str] = {"onnx": "onnx", "torch": "pt2"}
 def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Contract:
     """Write and check the graphs."""
     cycle, signatures = lay_out(method, settings.size)
-    traced = method.for_inference(_ALGEBRA)
+    traced = method.for_inference(_ALGEBRA)  # a copy
     graphs = {
         role: RoleGraph(traced, role, signature, settings.normalise)
         for role, signature in signatures.items()
@@ -98,7 +98,7 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
         role: _write(graph, folder / files[role], settings) for role, graph in graphs.items()
     }
     agreed = agreements(copy.deepcopy(method).eval(), graphs, runners, cycle)
-    require_equal(agreed)
+    require_equal(agreed)  # before anything is seen under the folder's name
     versions = package_versions("torch")
     if settings.format == "onnx":
         packages = ("onnx", "onnxscript", "onnxruntime")

@@ -41,7 +41,7 @@ class RoleGraph(nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Take the step; inputs that it does not read are zeros, which leave no trace."""
         given = dict(zip(self.inputs, tensors, strict=True))
-        if "image" in given:
+        if "image" in given:  # uint8 (B, H, W, 3) -> float32 (B, 3, H, W)
             given["image"] = normalised(given["image"], self.normalise)
         of_frame, state, planned = (
             {name: given[name] if name in given else _zeros(like) for name, like in part.items()}

@@ -120,6 +120,7 @@ class OnnxMethod(VideoMethod):
         parts = {name: getattr(frame, name) for name in FRAME[1:]}
         known |= {name: part for name, part in parts.items() if part is not None}
         if "image" in graph.inputs:
+            # (1, 3, H, W) -> (1, H, W, 3); the graph reads whole pixels
             known["image"] = self.contract.normalisation.undo(image).permute(0, 2, 3, 1)
         if missing := [name for name in graph.inputs if name not in known]:
             first = (*self.contract.schedule.start, *self.contract.schedule.cycle)[0]

@@ -157,6 +157,7 @@ def _observe(
     with _Reads() as reads:
         output, after = method.step(plan.role, FrameInput(**of_frame), of_state, **planned)
     after = check_state(after, method.name)
+    # What comes out as it went in stays the state it was.
     made = {name: tensor for name, tensor in after.items() if tensor is not of_state.get(name)}
     results = named_results(output, made, frame.size)
     reads.ids.update(map(id, results.values()))  # an output under another name is read too

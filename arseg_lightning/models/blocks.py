@@ -128,7 +128,7 @@ class UpsampleConv(nn.Sequential):
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         for layer in self:
             x = layer(x)
-        return x
+        return x  # (B, out_channels, 2h, 2w)
 
 
 class ChannelGate(nn.Module):
@@ -146,7 +146,7 @@ class ChannelGate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Compute the factors."""
         pooled = x.mean((2, 3), keepdim=True)  # (B, C, 1, 1)
-        return torch.sigmoid(self.bn(self.conv(pooled)))
+        return torch.sigmoid(self.bn(self.conv(pooled)))  # (B, C, 1, 1), 0 to 1
 
 
 class GatedConv(nn.Module):
@@ -163,8 +163,8 @@ class GatedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve and gate."""
-        x = self.conv(x)
-        gated: Tensor = x * self.gate(x)
+        x = self.conv(x)  # (B, out_channels, H, W)
+        gated: Tensor = x * self.gate(x)  # one factor a channel
         return gated
 
 

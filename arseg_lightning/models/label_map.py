@@ -44,7 +44,7 @@ def label_map(scores: Tensor, size: tuple[int, int], align_corners: bool) -> Ten
     kernels = load("label_map") if scores.device.type == "cpu" else None
     if kernels is None:
         return resize_scores(scores, size, align_corners).argmax(dim=1).to(torch.uint8)
-    scores = scores.detach().to(torch.float32).contiguous()
+    scores = scores.detach().to(torch.float32).contiguous()  # (B, K, h, w), as the kernel reads it
     labels = torch.empty(scores.shape[0], *size, dtype=torch.uint8)  # (B, H, W)
     for one, out in zip(scores, labels, strict=True):
         failed = kernels.label_map(

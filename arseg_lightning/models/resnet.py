@@ -97,6 +97,7 @@ class ResNet(nn.Module):
             load_resnet18_weights(self, pretrained, width)
         elif pretrained is not None:
             state = read_checkpoint(pretrained)
+            # The classifier is left out: a segmentor has its own.
             load_matching(
                 self,
                 {key: value for key, value in state.items() if not key.startswith("fc.")},
@@ -174,7 +175,7 @@ class _BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn1(self.conv1(x)))  # (B, out_channels, H/stride, W/stride)
         result: Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)
         return result
 
@@ -206,7 +207,7 @@ class _Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.relu(self.bn2(self.conv2(x)))
+        x = self.relu(self.bn1(self.conv1(x)))  # (B, channels, H, W)
+        x = self.relu(self.bn2(self.conv2(x)))  # (B, channels, H/stride, W/stride)
         result: Tensor = self.relu(self.bn3(self.conv3(x)) + shortcut)
         return result

@@ -215,6 +215,7 @@ class StagedSegmentor(Segmentor):
         order = (*self.stages, "feature")
         start = 1 + max((order.index(name) for name in order if name in values), default=-1)
         values, side = dict(values), SideOutputs()
+        # Each stage may read the image and all that ran before it.
         for name in order[start : order.index(stage) + 1]:
             values[name], added = self.run_stage(name, values, with_side)
             side = side + added

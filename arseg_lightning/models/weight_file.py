@@ -99,4 +99,4 @@ def load_matching(module: nn.Module, found: dict[str, Tensor], claim: str, remed
             told.append(f"{what}: {', '.join(names[:3])}{more}")
     if told:
         raise ValueError(f"{claim} ({'; '.join(told)}); {remedy}")
-    module.load_state_dict(found, strict=False)
+    module.load_state_dict(found, strict=False)  # all has been checked but old files' counters

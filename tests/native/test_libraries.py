@@ -182,7 +182,7 @@ def test_processes_may_start_at_once(cache, source):
 
 @needs_compiler
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
-@pytest.mark.parametrize("first", ["torch", "kernels"])
+@pytest.mark.parametrize("first", [pytest.param("torch", marks=pytest.mark.slow), "kernels"])
 def test_there_is_one_openmp_whoever_comes_first(cache, source, first):
     load_torch = "import torch; torch.ones(10 ** 6).sum()"
     load_kernels = (
