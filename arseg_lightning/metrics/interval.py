@@ -49,6 +49,6 @@ def _means(blocks: Tensor, times: Tensor) -> Tensor:
     """Mean IoU over distances of each draw: (N, L, K, K), (draws, N) -> (draws,)."""
     pixels = blocks.flatten(1).double()  # (N, L * K * K)
     # Few at once: of many classes, a draw is large.
-    parts = times.split(max(1, _AT_ONCE // pixels.shape[1]))
+    parts = torch.split(times, max(1, _AT_ONCE // pixels.shape[1]))
     drawn = ((part @ pixels).view(-1, *blocks.shape[1:]) for part in parts)
     return torch.cat([torch.nanmean(mean_iou(each), dim=-1) for each in drawn])
