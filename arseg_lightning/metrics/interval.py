@@ -10,6 +10,7 @@ from arseg_lightning.metrics.confusion import mean_iou
 __all__ = ["change_interval"]
 
 _DRAWS = 1000
+_AT_ONCE = 2**22  # numbers
 
 
 def change_interval(own: Tensor, reference: Tensor) -> tuple[float, float]:
@@ -36,13 +37,18 @@ def change_interval(own: Tensor, reference: Tensor) -> tuple[float, float]:
     if number < 2:
         return float("nan"), float("nan")
     generator = torch.Generator().manual_seed(0)
-    changes = torch.empty(_DRAWS, dtype=torch.float64)
-    for index in range(_DRAWS):
-        drawn = torch.randint(number, (number,), generator=generator)
-        after, before = (
-            torch.nanmean(mean_iou(each[drawn].sum(0)))  # (N, L, K, K) -> (L,) -> ()
-            for each in (own, reference)
-        )
-        changes[index] = after - before
+    chosen = torch.randint(number, (_DRAWS, number), generator=generator)
+    times = torch.zeros(_DRAWS, number, dtype=torch.float64)  # how often a block is in a draw
+    times.scatter_add_(1, chosen, torch.ones_like(chosen, dtype=torch.float64))
+    changes = _means(own, times) - _means(reference, times)
     low, high = torch.quantile(changes, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high
+
+
+def _means(blocks: Tensor, times: Tensor) -> Tensor:
+    """Mean IoU over distances of each draw: (N, L, K, K), (draws, N) -> (draws,)."""
+    pixels = blocks.flatten(1).double()  # (N, L * K * K)
+    # Few at once: of many classes, a draw is large.
+    parts = torch.split(times, max(1, _AT_ONCE // pixels.shape[1]))
+    drawn = ((part @ pixels).view(-1, *blocks.shape[1:]) for part in parts)
+    return torch.cat([torch.nanmean(mean_iou(each), dim=-1) for each in drawn])
