@@ -142,6 +142,10 @@ def building(target: Path) -> Iterator[bool]:
 def remedy_for(error: BaseException, otherwise: str) -> str:
     """What to do so that a file can be written, by the number of the error that stopped it."""
     number = getattr(error, "errno", None)
-    if number in CANNOT_WRITE or number in (errno.EISDIR, errno.EEXIST, errno.EFBIG):
+    if number in (errno.ENOTDIR, errno.EEXIST):
+        return "one of the folders in its path is a file; choose another path"
+    if number == errno.EISDIR:
+        return "there is a folder of that name; choose another"
+    if number in CANNOT_WRITE or number == errno.EFBIG:
         return "make room, repair the folder, or choose another"
     return otherwise

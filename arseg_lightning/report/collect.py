@@ -72,7 +72,9 @@ def collect(paths: Iterable[Path]) -> Collection:
     """
     runs: dict[Path, Run] = {}
     problems: list[str] = []
+    given = []
     for path in paths:
+        given.append(str(path))
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; give run folders or result files")
         files = [path] if path.is_file() else sorted(path.rglob("*.json"))
@@ -86,7 +88,7 @@ def collect(paths: Iterable[Path]) -> Collection:
             if not any(run.rglob("result*.json"))
         ]
     if not runs:
-        problems.append("there is no result (result*.json) in what was given; `test` writes one")
+        problems.append(f"no result (result*.json) in {', '.join(given)}; `test` writes one")
         raise FileNotFoundError("\n".join(dict.fromkeys(problems)))
     # A copied result would count as another seed.
     kept: dict[str, Run] = {}

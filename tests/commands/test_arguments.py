@@ -14,7 +14,7 @@ from arseg_lightning.messages import CommandError
 
 USAGES = {
     "bench": "[CASE ...] [options]",
-    "compare": "[CONFIG ...] --video VIDEO [options]",
+    "compare": "[CONFIG ...] [options]",
     "cost": "CONFIG ... [options]",
     "check-data": "DATA [options]",
     "encode": "SOURCE --output OUTPUT [options]",

@@ -87,7 +87,7 @@ def test_a_run_without_results_is_named_with_the_remedy(tmp_path):
 def test_nothing_at_all_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; give run folders"):
         collect([tmp_path / "nowhere"])
-    with pytest.raises(FileNotFoundError, match=r"there is no result \(result\*\.json\)"):
+    with pytest.raises(FileNotFoundError, match=rf"no result \(result\*\.json\) in {tmp_path}; "):
         collect([tmp_path])
 
 
