@@ -100,6 +100,8 @@ def network(tmp_path_factory):
 
 
 def stored(name):
+    if not PARITY.is_dir():
+        pytest.skip(f"what the published code computes is not at {PARITY}")
     with np.load(PARITY / f"{name}.npz") as arrays:
         return SimpleNamespace(**{key: arrays[key] for key in arrays})
 

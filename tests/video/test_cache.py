@@ -135,7 +135,7 @@ def test_what_a_killed_build_left_behind_does_not_answer(cache, video):
 def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(video, tmp_path):
     (tmp_path / "file").write_text("")
     root = tmp_path / "file" / "motion"
-    with pytest.raises(CannotWrite, match=r"pan\.mp4 to .*file/motion: Not a directory; make"):
+    with pytest.raises(CannotWrite, match=r"pan\.mp4 to .*file/motion: Not a directory; one of"):
         MotionCache(root).ensure(video)
 
 
