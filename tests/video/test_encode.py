@@ -188,7 +188,7 @@ def test_a_folder_without_permission_is_named(tmp_path):
 
 def test_impossible_paths_are_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(CannotWrite, match=r"\(File exists\); one of the folders in its path is a file"):
+    with pytest.raises(CannotWrite, match=r"\(File exists\); one of the folders in its path"):
         write_video(tmp_path / "file" / "clip.mp4")
     with pytest.raises(CannotWrite, match=r"clip\.xyz cannot be written .* its ending"):
         write_video(tmp_path / "clip.xyz")
