@@ -24,7 +24,7 @@ import av
 import pandas as pd
 
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
-from arseg_lightning.report.table_files import markdown, write_table
+from arseg_lightning.report.table_files import check_format, markdown, write_table
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.live import LiveMotion, open_live
@@ -47,8 +47,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--video", type=Path, help="a clip of one's own, instead of a made one")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--output", type=Path, help="where to write the figures, as JSON")
+    parser.add_argument("--output", type=Path, help="a .csv or .md for the figures")
     arguments = parser.parse_args()
+    if arguments.output:
+        check_format(arguments.output)  # before minutes are spent
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-CORES:])
     with tempfile.TemporaryDirectory() as folder:
         pictures = list(islice(_pictures(arguments.video), NUM_FRAMES))
