@@ -185,6 +185,7 @@ class VideoMethod(nn.Module, ABC):
         """Make a copy that gives the same output in less time, and does not train any more."""
         with torch.no_grad():
             fast = copy.deepcopy(self).eval().requires_grad_(False)
+            fast.frozen = ()  # nothing of it trains, and parts that only training needs may go
             fast.rewrite(optimisations)
         return fast.eval().requires_grad_(False)
 

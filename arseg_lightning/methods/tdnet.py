@@ -194,11 +194,13 @@ class TDNet(VideoMethod):
                 f"the norms of this published TDNet are maps of {size[0]}x{size[1]} positions, an "
                 f"eighth of its images; set norm to position and norm_size to {list(size)}"
             )
-        own = self.state_dict()  # the files for inference have no auxiliary heads
+        # The files for inference have no auxiliary heads.
+        own = self.paths.state_dict(prefix="paths.")
         return {key: own[key] for key in own if ".auxiliary." in key} | ours
 
     def rewrite(self, optimisations: Optimisations) -> None:
-        """Also bring the paths' own layers to the networks' precision."""
+        """Leave out the teacher, and bring the paths' own layers to the networks' precision."""
+        self.teacher = None
         super().rewrite(optimisations)
         self.paths.to(optimisations.dtype)
 
@@ -209,20 +211,22 @@ class TDNet(VideoMethod):
 
     def _started_from(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Weights whose paths all start from the network in a file, if there is one alone."""
-        paths = [(i, self._path(i).network.state_dict()) for i in range(len(self.paths))]
-        first = next(iter(paths[0][1]))
-        found = [k.removesuffix(first) for k in state if k.endswith(first) and "paths." not in k]
-        for prefix in found:
-            if all(
-                prefix + key in state and state[prefix + key].shape == own.shape
-                for key, own in paths[0][1].items()
+        own = self._path(0).network.state_dict()
+        first = next(iter(own))
+        for prefix in (key.removesuffix(first) for key in state if key.endswith(first)):
+            found = {key: state.get(prefix + key) for key in own}
+            if "paths." in prefix or any(
+                tensor is None or tensor.shape != own[key].shape for key, tensor in found.items()
             ):
-                started = {
-                    f"paths.{index}.network.{key}": state[prefix + key]
-                    for index, names in paths
-                    for key in names
-                }
-                return {**state, **self.state_dict(), **started}
+                continue
+            started = {
+                f"paths.{index}.network.{key}": tensor
+                for index in range(len(self.paths))
+                for key, tensor in found.items()
+                if tensor is not None
+            }
+            # What a network alone has not, the paths keep; the teacher may be loaded from it too.
+            return {**state, **self.paths.state_dict(prefix="paths."), **started}
         return state
 
     def _left(self, turn: int, encoded: Tensor) -> dict[str, Tensor]:

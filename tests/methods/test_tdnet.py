@@ -102,6 +102,13 @@ def test_all_paths_start_from_a_network_that_was_trained_alone(tmp_path):
         assert path.network.body[0].weight.equal(network.body[0].weight)
 
 
+def test_a_teacher_of_the_paths_kind_is_loaded_from_its_own_file(tmp_path):
+    taught, network = TDNet(11, TinyNet, paths=2, teacher=TinyNet), TinyNet(11)
+    torch.save({f"method.network.{k}": v for k, v in network.state_dict().items()}, tmp_path / "x")
+    load_weights(taught, {"teacher": str(tmp_path / "x")})
+    assert taught.teacher.classifier.weight.equal(network.classifier.weight)
+
+
 @pytest.mark.slow
 def test_a_published_file_loads_as_it_is_and_only_at_its_size(tmp_path):
     if not PARITY.is_dir():
