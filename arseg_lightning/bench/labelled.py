@@ -33,11 +33,10 @@ class LabelledStreams:
         videos = data.videos("test")
         prepare_missing(data.store, videos, available_cores() if data.num_workers else 1)
         reader = ClipReader(videos, data.store)
-        self.every_distance = data.test_pairs == "every_distance"
         clips = choose_clips(
             reader,
             data.keyframe_interval,
-            "every_start" if self.every_distance else "stream",
+            "every_start" if data.test_pairs == "every_distance" else "stream",
             EvaluationNeeds(every_frame=True, lookahead=lookahead, whole_streams=True),
         )
         self._pieces = EvaluationClips(reader, clips, data.normalise)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet
+from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet, channel_slice
 from arseg_lightning.models.segmentor import Segmentor
 
 __all__ = ["grouped_scores"]
@@ -33,16 +33,11 @@ def grouped_scores(
     if not isinstance(teacher, MultigridPSPNet):
         return teacher.output(image, False).scores, []
     pyramid, _ = teacher.run("pyramid", {"image": image})  # (B, C, h, w)
-    parts = list(teacher.parts)
     weight = teacher.head.conv.weight  # (K', C, 3, 3)
-    summed = [
-        F.conv2d(
-            torch.cat(_group(pyramid, parts, index, groups), dim=1),
-            torch.cat(_group(weight, parts, index, groups), dim=1),
-            padding=1,
-        )
-        for index in range(groups)
-    ]
+    summed = []
+    for index in range(groups):
+        x, own = (channel_slice(each, teacher.parts, index, groups) for each in (pyramid, weight))
+        summed.append(F.conv2d(x, own, padding=1))
 
     def classify(x: Tensor) -> Tensor:
         scores: Tensor = teacher.classifier(F.relu(teacher.head.bn(x)))
@@ -50,8 +45,3 @@ def grouped_scores(
 
     factor = groups if scale is None else scale
     return classify(torch.stack(summed).sum(0)), [classify(factor * x) for x in summed]
-
-
-def _group(x: Tensor, parts: list[int], index: int, groups: int) -> list[Tensor]:
-    """A group's slice of each part of the channels."""
-    return [part.chunk(groups, dim=1)[index] for part in torch.split(x, parts, dim=1)]

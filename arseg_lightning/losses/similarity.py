@@ -11,7 +11,7 @@ from arseg_lightning.losses.segmentation import SegmentationLoss, segmentation_l
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.ranges import check_range, check_words
 
-__all__ = ["FST", "Similarity", "class_divergence"]
+__all__ = ["FST", "Similarity", "class_divergence", "compared_feature"]
 
 Similarity = Literal["mse", "kl"]
 
@@ -63,19 +63,27 @@ class FST(nn.Module):
             ``segmentation`` and ``similarity``, weighted: their sum is minimised.
         """
         segmentation = self.segmentation(output, label)
-        if output.feature is None:
-            raise ValueError("FST compares features, and this output holds none")
+        feature = compared_feature(output, "FST")
         # The student's feature at the teacher's resolution: (B, C, h, w) -> (B, C, H, W)
         size = (teacher.shape[-2], teacher.shape[-1])
-        student = F.interpolate(
-            output.feature.float(), size=size, mode="bilinear", align_corners=True
-        )
+        student = F.interpolate(feature.float(), size=size, mode="bilinear", align_corners=True)
         teacher = teacher.detach().float()
         if self.similarity == "mse":
             similarity = F.mse_loss(student, teacher)
         else:
             similarity = class_divergence(classifier(student), classifier(teacher))
         return {"segmentation": segmentation, "similarity": self.similarity_weight * similarity}
+
+
+def compared_feature(output: Output, loss: str) -> Tensor:
+    """The feature of an output, (B, C, h, w), which the loss of that name compares.
+
+    Raises:
+        ValueError: If it holds none.
+    """
+    if output.feature is None:
+        raise ValueError(f"{loss} compares features, and this output holds none")
+    return output.feature
 
 
 def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:

@@ -14,9 +14,8 @@ from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.models.timing import section
-from arseg_lightning.propagation import warp
+from arseg_lightning.propagation import warp_to
 from arseg_lightning.propagation.flow import FlowNetwork
-from arseg_lightning.propagation.warp import motion_to_grid
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
 
@@ -89,8 +88,7 @@ class DFF(FeaturePropagation):
         feature = state["feature"]
         motion = self.flow(frame.image, state["previous_image"])  # (B, 2, h', w')
         with section("warp"):
-            size = (feature.shape[-2], feature.shape[-1])
-            return warp(feature, motion_to_grid(motion, size))
+            return warp_to(feature, motion)
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Run each clip as a stream, and segment its last frame."""

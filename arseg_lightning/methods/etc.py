@@ -9,7 +9,7 @@ from torch import Tensor
 
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss
-from arseg_lightning.losses.similarity import class_divergence
+from arseg_lightning.losses.similarity import class_divergence, compared_feature
 from arseg_lightning.losses.temporal import (
     SequenceDistance,
     affinity_across,
@@ -87,7 +87,7 @@ class ETC(PerFrame):
         self.needs = Needs(
             training_motion="keyframe" if flow is None else None,  # to the first frame of a clip
             frames=frames,
-            spacing=(1, 3) if frames == 2 else (1, 1),
+            spacing=(1, 3) if frames == 2 else "consecutive",
             independent=True,
         )
 
@@ -116,7 +116,6 @@ class ETC(PerFrame):
     def rewrite(self, optimisations: Optimisations) -> None:
         """Leave out what only training needs."""
         self.flow = self.teacher = self.sequence = None
-        self.frozen = ()
         super().rewrite(optimisations)
 
     def _temporal(
@@ -144,27 +143,23 @@ class ETC(PerFrame):
     ) -> dict[str, Tensor]:
         """Class distributions, and affinities within and across frames."""
         weights = [_NEIGHBOUR] * (len(outputs) - 1) + [1.0]
+        students, teachers = (
+            [compared_feature(each, "distillation") for each in some] for some in (outputs, taught)
+        )
         classes, affinities = [], []
-        for weight, mine, theirs in zip(weights, outputs, taught, strict=True):
-            size = (theirs.scores.shape[-2], theirs.scores.shape[-1])
-            classes.append(weight * class_divergence(mine.logits(size), theirs.scores))
-            affinities.append(weight * affinity_distance(_feature(mine), _feature(theirs)))
+        for index, weight in enumerate(weights):
+            scores = taught[index].scores
+            size = (scores.shape[-2], scores.shape[-1])
+            classes.append(weight * class_divergence(outputs[index].logits(size), scores))
+            affinities.append(weight * affinity_distance(students[index], teachers[index]))
         # Across the first and the last frame, of the scores on the student's grid
         size = (outputs[0].scores.shape[-2], outputs[0].scores.shape[-1])
         student = affinity_across(outputs[0].scores, outputs[-1].scores)
         teacher = affinity_across(taught[0].logits(size), taught[-1].logits(size))
         affinities.append((student - teacher).square().mean())
         if self.sequence is not None:
-            features = ([_feature(each) for each in some] for some in (outputs, taught))
-            affinities.append(self.sequence(*features))
+            affinities.append(self.sequence(students, teachers))
         return {
             "class_distillation": self.class_weight * torch.stack(classes).sum(),
             "affinity_distillation": self.affinity_weight * torch.stack(affinities).sum(),
         }
-
-
-def _feature(output: Output) -> Tensor:
-    """The feature of a network, (B, C, h, w)."""
-    if output.feature is None:
-        raise ValueError("distillation compares features, and this network's output holds none")
-    return output.feature

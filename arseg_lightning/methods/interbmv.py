@@ -16,7 +16,7 @@ from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.models.timing import section
-from arseg_lightning.propagation import ConvFusion, invert_motion, motion_to_grid, warp
+from arseg_lightning.propagation import ConvFusion, invert_motion, motion_to_grid, warp, warp_to
 from arseg_lightning.ranges import check_words
 from arseg_lightning.types import ClipBatch
 
@@ -119,7 +119,7 @@ class InterBMV(FeaturePropagation):
         if frame.valid is None or frame.later_motion is None or frame.later_valid is None:
             raise ValueError(f"{self.name} needs motion from both sides; run it by a Stream")
         with section("warp"):
-            before = warp(before, motion_to_grid(frame.field(), size))
+            before = warp_to(before, frame.field())
             onward, found = invert_motion(motion_to_grid(frame.later_motion, size))
             after = warp(after, onward)
             if not self.masked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling
 from arseg_lightning.models.resnet import Depth, ResNet
 from arseg_lightning.models.segmentor import SideOutputs, StagedSegmentor
 
-__all__ = ["MultigridPSPNet"]
+__all__ = ["MultigridPSPNet", "channel_slice"]
 
 
 class MultigridPSPNet(StagedSegmentor):
@@ -76,3 +76,19 @@ class MultigridPSPNet(StagedSegmentor):
         else:  # (B, 128, H/8, W/8)
             x = self.dropout(self.head(values["pyramid"]))
         return x, side
+
+
+def channel_slice(x: Tensor, parts: Sequence[int], index: int, count: int) -> Tensor:
+    """Take one of several equal slices of each part of the channels.
+
+    Args:
+        x: (B, C, h, w).
+        parts: Channels of the parts, whose sum is C.
+        index: Which slice.
+        count: How many there are.
+
+    Returns:
+        (B, C / count, h, w).
+    """
+    slices = [part.chunk(count, dim=1)[index] for part in torch.split(x, list(parts), dim=1)]
+    return torch.cat(slices, dim=1)

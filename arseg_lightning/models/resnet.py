@@ -166,12 +166,7 @@ class _BasicBlock(nn.Module):
             out_channels, out_channels, 3, padding=second, dilation=second, bias=False
         )
         self.bn2 = nn.BatchNorm2d(out_channels)
-        self.downsample: nn.Module | None = None
-        if stride != 1 or in_channels != out_channels:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False),
-                nn.BatchNorm2d(out_channels),
-            )
+        self.downsample = _shortcut(in_channels, out_channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
@@ -198,12 +193,7 @@ class _Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(channels, 4 * channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(4 * channels)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample: nn.Module | None = None
-        if stride != 1 or in_channels != 4 * channels:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(in_channels, 4 * channels, 1, stride=stride, bias=False),
-                nn.BatchNorm2d(4 * channels),
-            )
+        self.downsample = _shortcut(in_channels, 4 * channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
@@ -211,3 +201,13 @@ class _Bottleneck(nn.Module):
         x = self.relu(self.bn2(self.conv2(x)))  # (B, channels, H/stride, W/stride)
         result: Tensor = self.relu(self.bn3(self.conv3(x)) + shortcut)
         return result
+
+
+def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Sequential | None:
+    """What brings a block's input to the shape of its output; None if it has that already."""
+    if stride == 1 and in_channels == out_channels:
+        return None
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False),
+        nn.BatchNorm2d(out_channels),
+    )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet
+from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet, channel_slice
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
 __all__ = ["PositionNorm", "TemporalPath", "published_weights"]
@@ -91,11 +91,7 @@ class TemporalPath(nn.Module):
         x, side = self.network.run(self.stage, {"image": image}, with_side)
         if self.slices == 1:
             return x, side
-        slices = [
-            part.chunk(self.slices, dim=1)[self.index]
-            for part in torch.split(x, list(self.parts), dim=1)
-        ]
-        return torch.cat(slices, dim=1), side
+        return channel_slice(x, self.parts, self.index, self.slices), side
 
     def score(self, value: Tensor) -> Tensor:
         """Normalise values and classify them: (B, C, h, w) -> (B, K, h, w)."""
