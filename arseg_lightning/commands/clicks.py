@@ -22,6 +22,7 @@ from arseg_lightning.datasets.data_files import IMAGE_SUFFIXES, LABEL_SUFFIX, fi
 from arseg_lightning.datasets.labels import image_size, read_label
 from arseg_lightning.files import partial_path
 from arseg_lightning.ranges import check_range, check_words
+from arseg_lightning.types import ClassSet
 
 __all__ = ["clicks"]
 
@@ -83,23 +84,28 @@ def clicks(
         found, sizes = _custom(read_clicks(csv, known), images, csv)
     else:
         raise ValueError("name --labels to draw from, or --csv of custom clicks and their --images")
-    folder = partial_path(out)  # seen under its own name when it is complete
+    _write(out, found, sizes, known)
+    if csv is None:
+        write_clicks(out.with_name(f"{out.name}.csv"), found, known)
+    total = sum(map(len, found.values()))
+    print(f"{out}: {total} clicks in {len(found)} labels, {total / max(1, len(found)):.1f} each")
+    return out
+
+
+def _write(out: Path, found: Clicks, sizes: Sizes, classes: ClassSet) -> None:
+    """Write a label a name; the folder appears when it is complete."""
+    folder = partial_path(out)
     folder.mkdir(parents=True)
     try:
         for name, each in found.items():
             try:
-                values = click_label(each, sizes[name], known)
+                values = click_label(each, sizes[name], classes)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
             Image.fromarray(values).save(folder / f"{name}{LABEL_SUFFIX}")
         folder.rename(out)
     finally:
         rmtree(folder, ignore_errors=True)
-    if csv is None:
-        write_clicks(out.with_name(f"{out.name}.csv"), found, known)
-    total = sum(map(len, found.values()))
-    print(f"{out}: {total} clicks in {len(found)} labels, {total / max(1, len(found)):.1f} each")
-    return out
 
 
 def _custom(found: Clicks, images: Path, csv: Path) -> tuple[Clicks, Sizes]:
