@@ -115,8 +115,8 @@ def _custom(found: Clicks, images: Path, csv: Path) -> tuple[Clicks, Sizes]:
     unknown = [name for name in found if name not in paths]
     if unknown:
         raise FileNotFoundError(
-            f"{csv} names images that are not in {images}: {', '.join(unknown[:4])}; give the folder "
-            f"that holds them all"
+            f"{csv} names images that are not in {images}: {', '.join(unknown[:4])}; give the "
+            f"folder that holds them all"
         )
     sizes = {name: image_size(path) for name, path in paths.items()}
     return {name: found.get(name, []) for name in paths}, sizes
