@@ -18,11 +18,12 @@ from arseg_lightning.datasets.clicks import (
     read_clicks,
     write_clicks,
 )
-from arseg_lightning.datasets.data_files import IMAGE_SUFFIXES, LABEL_SUFFIX, files, named
-from arseg_lightning.datasets.labels import image_size, read_label
+from arseg_lightning.datasets.data_files import IMAGE_SUFFIXES, LABEL_SUFFIX, files
+from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.files import partial_path
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClassSet
+from arseg_lightning.video.images import image_size
 
 __all__ = ["clicks"]
 
@@ -114,8 +115,8 @@ def _custom(found: Clicks, images: Path, csv: Path) -> tuple[Clicks, Sizes]:
     unknown = [name for name in found if name not in paths]
     if unknown:
         raise FileNotFoundError(
-            f"{csv} names images that are not in {images}: {named(unknown)}; a name stands there "
-            f"without its folder"
+            f"{csv} names images that are not in {images}: {', '.join(unknown[:4])}; give the "
+            f"folder that holds them all"
         )
     sizes = {name: image_size(path) for name, path in paths.items()}
     return {name: found.get(name, []) for name in paths}, sizes
