@@ -192,7 +192,7 @@ def _method(
     accuracy: dict[str, Any],
     roles: dict[str, Any],
     mean_gmacs: float | None,
-    trace: Iterable[dict[str, Any]] = (),
+    trace: Sequence[dict[str, Any]] = (),
     speed: dict[str, Any] | None = None,
     **figures: Any,
 ) -> MethodResult:
