@@ -61,7 +61,7 @@ OWNERS = {
     ),
     "pytorch_lightning": (),
     "joblib": ("parallel_jobs",),
-    "ray": ("datasets.ray_cluster",),
+    "ray": ("parallel_jobs",),
     "optuna": ("sweep",),
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
     "wandb": ("callbacks",),
