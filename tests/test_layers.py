@@ -61,12 +61,7 @@ OWNERS = {
     ),
     "pytorch_lightning": (),
     "joblib": ("parallel_jobs",),
-<<<<<<< HEAD
     "ray": ("parallel_jobs",),
-    "optuna": ("sweep",),
-=======
-    "ray": ("datasets.ray_cluster",),
->>>>>>> main
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
     "scipy": ("datasets.clicks",),
     "wandb": ("callbacks",),
