@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.video.tones import write_with_tone
 
 from tests.test_cli import JOINT, configuration, driving
-from tests.video.tones import write_with_tone
 
 ROOT = Path(__file__).parents[1]
 

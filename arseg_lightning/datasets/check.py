@@ -127,7 +127,7 @@ def _check_recordings(videos: Sequence[LabelledVideo], check: SplitCheck) -> Non
                     f"frames, counted from 0; its number is wrong, or the video is cut short"
                 ],
             )
-        obstacle = motion_obstacle(info.codec, info.orientation)
+        obstacle = motion_obstacle(info.codec, info.quarter_turns)
         if obstacle and any(video.video == path for video in videos):
             check.add("note", [f"{path.name} {obstacle}: set data.motion: reencode"])
 
