@@ -43,8 +43,8 @@ def set_wandb_runs(loggers: Any, run_dir: Path, command: str, previous: Any = No
     Args:
         loggers: The configuration's ``trainer.logger``; changed in place, what is set stays.
         run_dir: Folder of the run.
-        command: The kind of the run: ``fit``, ``validate`` or ``test``.
-        previous: The loggers of the run that resumes, as they were recorded; None for a new run.
+        command: ``fit``, ``validate`` or ``test``.
+        previous: The loggers of the run that resumes, as they were recorded.
     """
     known = [settings["init_args"].get("id") for settings in _wandb_settings(previous)]
     for number, settings in enumerate(_wandb_settings(loggers)):
