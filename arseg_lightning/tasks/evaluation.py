@@ -109,11 +109,7 @@ def counted_distances(
 ) -> int:
     """Number of distances at which methods without a clock are counted beside the others.
 
-    Args:
-        methods: All that are evaluated.
-        keyframe_interval: L.
-        every_distance: Whether streams start at each distance before a label: then all methods
-            are shown those.
+    With ``every_distance``, streams start at each distance before a label, for all methods.
     """
     has_clock = any(method.clock is not None for method in methods)
     return keyframe_interval if has_clock or every_distance else 1
