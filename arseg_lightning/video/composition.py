@@ -50,7 +50,7 @@ class Composition:
     def compose(
         self, step: BlockMotion, before: Mapping[int, NDArray[np.int16] | None]
     ) -> NDArray[np.int16]:
-        """Add a step to the fields, by reference, of the frames that it leads to (None: the key)."""
+        """Add a step to the fields, by reference, of what it leads to (None is the keyframe)."""
         if self._kernels is None:
             return self._compose(step, before)
         pairs = np.empty((*self.size, 2), np.int16)

@@ -57,7 +57,7 @@ class FrameCache:
         return images
 
     def write(self, video: Path, images: Mapping[int, NDArray[np.uint8]]) -> None:
-        """Keep frames by index, (H, W, 3) each, that are not there yet; on a full disk, warn once."""
+        """Keep frames by index, (H, W, 3) each, that are not there; on a full disk, warn once."""
         if not self._takes_more:
             return
         try:

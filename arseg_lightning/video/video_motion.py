@@ -17,7 +17,7 @@ __all__ = ["VideoMotion"]
 
 
 class VideoMotion:
-    """The motion of one video, read from its file frame by frame, and chained, as it is asked for."""
+    """The motion of one video, read from its file and chained as it is asked for."""
 
     def __init__(self, path: Path, chaining: Chaining = "subpixel") -> None:
         self.path = path
