@@ -56,22 +56,14 @@ def affinity_within(feature: Tensor, pool: int) -> Tensor:
     return affinity_across(pooled, pooled)
 
 
-def affinity_across(one: Tensor, other: Tensor, published: bool = False) -> Tensor:
+def affinity_across(one: Tensor, other: Tensor) -> Tensor:
     """Cosines of all positions of one feature with all of another.
 
-    Args:
-        one: (B, C, h, w).
-        other: (B, C, h, w).
-        published: The released code divides by the norms of the wrong positions: entry (i, j) by
-            that of position i of ``other`` and of j of ``one``, which makes it no cosine.
-
-    Returns:
-        (B, N, N): position of ``one``, position of ``other``.
+    Shapes:
+        one, other: (B, C, h, w)   returns: (B, N, N), by position of ``one``, then of ``other``
     """
-    p, q = one.float().flatten(2), other.float().flatten(2)  # (B, C, N)
-    if published:
-        return torch.bmm((p / q.norm(dim=1, keepdim=True)).mT, q / p.norm(dim=1, keepdim=True))
-    return torch.matmul(F.normalize(p, dim=1).mT, F.normalize(q, dim=1))
+    p, q = (F.normalize(x.float().flatten(2), dim=1) for x in (one, other))  # (B, C, N)
+    return p.mT @ q
 
 
 def affinity_distance(student: Tensor, teacher: Tensor, pool: int = 2) -> Tensor:

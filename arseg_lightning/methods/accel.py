@@ -14,8 +14,7 @@ from arseg_lightning.methods.dff import DFF, FlowFactory
 from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, State
-from arseg_lightning.models.label_map import resize_scores
-from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.models.segmentor import Output, SegmentorFactory, resize_scores
 from arseg_lightning.ranges import check_words
 
 __all__ = ["Accel"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.inference import FoldedCReFF, Optimisations, fold_creff
-from arseg_lightning.losses import FST, SegmentationLoss, segmentation_loss
+from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
 from arseg_lightning.methods.clock import Clock
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
@@ -211,7 +211,7 @@ class JointARSeg(ARSeg):
         super().__init__(
             *(num_classes, network, fusion, resolution_ratio), objective=objective, clock=clock
         )
-        self.loss = segmentation_loss(loss)
+        self.loss = loss or CrossEntropy()
         self.frozen = ()
         self.high_res.requires_grad_(True).train()
         self.low_res_alone: PerFrame | None = None

@@ -9,13 +9,18 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.losses import SegmentationLoss, segmentation_loss
+from arseg_lightning.losses import CrossEntropy, SegmentationLoss
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State
-from arseg_lightning.models.label_map import resize_scores
-from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
+from arseg_lightning.models.segmentor import (
+    Output,
+    Segmentor,
+    SegmentorFactory,
+    SideOutputs,
+    resize_scores,
+)
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
 
@@ -82,7 +87,7 @@ class Clockwork(VideoMethod):
         self.period = {"alternating": 2, "adaptive": None}.get(mode, 1)
         self.network = network(num_classes)
         self.heads = _heads(self.network)
-        self.loss = segmentation_loss(loss)
+        self.loss = loss or CrossEntropy()
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss
-from arseg_lightning.losses.similarity import class_divergence, compared_feature
+from arseg_lightning.losses.similarity import class_divergence
 from arseg_lightning.losses.temporal import (
     SequenceDistance,
     affinity_across,
@@ -144,7 +144,8 @@ class ETC(PerFrame):
         """Class distributions, and affinities within and across frames."""
         weights = [_NEIGHBOUR] * (len(outputs) - 1) + [1.0]
         students, teachers = (
-            [compared_feature(each, "distillation") for each in some] for some in (outputs, taught)
+            [each.feature for each in some if each.feature is not None]
+            for some in (outputs, taught)
         )
         classes, affinities = [], []
         for index, weight in enumerate(weights):

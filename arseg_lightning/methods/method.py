@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 import torch
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.inference import Optimisations, replace_networks
 from arseg_lightning.methods.clock import Clock, EveryL, FrameInfo
-from arseg_lightning.methods.nominal import NominalStream
-from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
+from arseg_lightning.methods.plan import FrameInput, Plan, State
+from arseg_lightning.methods.schedule import NominalStream
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.types import ClipBatch
 
@@ -204,7 +204,7 @@ class VideoMethod(nn.Module, ABC):
             image: (B, 3, H, W)   returns: (B, K, H, W)
         """
         frame = self.still(image)
-        [output] = _scored(self.run_frames([frame], is_nominal=False))
+        [output] = _scored(NominalStream(self, is_nominal=False).run([frame]))
         return output.logits(frame.size)
 
     def unroll(self, clip: ClipBatch) -> list[Output]:
@@ -213,28 +213,10 @@ class VideoMethod(nn.Module, ABC):
         The first frame of a clip starts the stream; no plan sees what frames show.
         """
         frames = (FrameInput.of(clip, index) for index in range(clip.images.shape[1]))
-        return _scored(self.run_frames(frames))
-
-    def run_frames(
-        self,
-        frames: Iterable[FrameInput],
-        step: StepFunction | None = None,
-        is_nominal: bool = True,
-    ) -> Iterator[tuple[tuple[str, ...], Output | None]]:
-        """Run frames, or batches of frames, as a stream whose plans know no motion.
-
-        Args:
-            frames: The frames; without values (on the meta device) if the method is.
-            step: Replaces the method's step, to count or to compare.
-            is_nominal: Whether plans may not look at frames and state.
-
-        Returns:
-            The roles and the output of each frame, which are computed one by one.
-        """
-        return NominalStream(self, step, is_nominal).run(frames)
+        return _scored(NominalStream(self).run(frames))
 
 
-def _scored(frames: Iterator[tuple[tuple[str, ...], Output | None]]) -> list[Output]:
+def _scored(frames: Iterable[tuple[tuple[str, ...], Output | None]]) -> list[Output]:
     outputs = []
     for roles, output in frames:
         if output is None:

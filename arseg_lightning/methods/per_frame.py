@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.accelerator import without_autocast
-from arseg_lightning.losses import SegmentationLoss, segmentation_loss
+from arseg_lightning.losses import CrossEntropy, SegmentationLoss
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory
@@ -48,7 +48,7 @@ class PerFrame(VideoMethod):
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
         check_words(convention=(convention, Convention))
         self.convention: Convention = convention
-        self.loss = segmentation_loss(loss)
+        self.loss = loss or CrossEntropy()
 
     @property
     def name(self) -> str:

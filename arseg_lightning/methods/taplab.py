@@ -16,8 +16,7 @@ from arseg_lightning.methods.clock import Clock, FrameInfo
 from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, Plan, State
-from arseg_lightning.models.label_map import resize_scores
-from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.models.segmentor import Output, SegmentorFactory, resize_scores
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import warp_to
 from arseg_lightning.ranges import check_above, check_range, check_words

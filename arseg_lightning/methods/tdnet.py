@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.losses import SegmentationLoss, segmentation_loss
+from arseg_lightning.losses import CrossEntropy, SegmentationLoss
 from arseg_lightning.losses.grouped_teacher import grouped_scores
 from arseg_lightning.losses.similarity import class_divergence
 from arseg_lightning.methods.clock import FrameInfo
@@ -107,7 +107,7 @@ class TDNet(VideoMethod):
         self.teacher = None if teacher is None else teacher(num_classes)
         if teacher is not None:
             self.freeze("teacher")
-        self.loss = segmentation_loss(loss)
+        self.loss = loss or CrossEntropy()
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
 
     def plan(self, info: FrameInfo, state: State, memory: Any) -> Plan:

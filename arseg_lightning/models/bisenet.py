@@ -14,7 +14,6 @@ from arseg_lightning.models.blocks import (
     ConvBNReLU,
     GatedConv,
     NearestUpsampleConv,
-    PooledBatchNorm2d,
     auxiliary_head,
     scaled,
 )
@@ -148,7 +147,7 @@ class _ContextPath(nn.Module):
         _, third, fourth = self.backbone.channels
         self.refine16 = GatedConv(third, channels)
         self.refine32 = GatedConv(fourth, channels)
-        self.pooled = ConvBNReLU(fourth, channels, 1, norm=PooledBatchNorm2d)
+        self.pooled = ConvBNReLU(fourth, channels, 1)
         self.up16 = ConvBNReLU(channels, channels)
         self.up8 = (NearestUpsampleConv if doubles_by_repeating else ConvBNReLU)(channels, channels)
 

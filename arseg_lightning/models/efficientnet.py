@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.models.blocks import ConvBNReLU, auxiliary_head, scaled
-from arseg_lightning.models.pretrained import load_efficientnet_lite0_weights
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.models.weight_file import load_efficientnet_lite0_weights
 
 __all__ = ["EfficientNetLite0", "EfficientNetLite0Backbone"]
 

@@ -17,7 +17,7 @@ from arseg_lightning.methods import (
     SegmentorFactory,
 )
 from arseg_lightning.models import BiSeNet18
-from arseg_lightning.models.checkpoint import refuse_published_low_res
+from arseg_lightning.models.published import refuse_published_low_res
 from arseg_lightning.propagation import Convention, CReFF
 from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import holds_fusion
