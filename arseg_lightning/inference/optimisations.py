@@ -9,8 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.inference.batch_norms import fold_batch_norms
-from arseg_lightning.inference.early_context import EarlyContext
+from arseg_lightning.inference.algebra import EarlyContext, fold_batch_norms
 from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
 from arseg_lightning.models.blocks import NearestUpsampleConv, UpsampleConv
 from arseg_lightning.models.pspnet import PyramidContext

@@ -193,7 +193,6 @@ class JointARSeg(ARSeg):
         objective: What the low-res branch is trained with; FST on cross entropy by default.
         loss: Segmentation loss of the high-res branch and of the baseline; cross entropy by
             default.
-        with_baseline: Also train the s x baseline.
         clock: See :class:`ARSeg`.
     """
 
@@ -205,7 +204,6 @@ class JointARSeg(ARSeg):
         resolution_ratio: float = 0.5,
         objective: FST | None = None,
         loss: SegmentationLoss | None = None,
-        with_baseline: bool = True,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(
@@ -214,9 +212,7 @@ class JointARSeg(ARSeg):
         self.loss = loss or CrossEntropy()
         self.frozen = ()
         self.high_res.requires_grad_(True).train()
-        self.low_res_alone: PerFrame | None = None
-        if with_baseline:
-            self.low_res_alone = PerFrame(num_classes, network, resolution_ratio, loss=self.loss)
+        self.low_res_alone = PerFrame(num_classes, network, resolution_ratio, loss=self.loss)
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Add up the losses of the networks; none reaches another's parameters."""
@@ -227,15 +223,12 @@ class JointARSeg(ARSeg):
         # features in evaluation mode are far off, and Adam remembers their gradients for long.
         losses = {"high_res": self.loss(output, label)}
         losses |= self.low_res_losses(clip, output.feature.detach())
-        if self.low_res_alone is not None:
-            losses["low_res_alone"] = self.low_res_alone.losses(clip)["segmentation"]
-        return losses
+        return losses | {"low_res_alone": self.low_res_alone.losses(clip)["segmentation"]}
 
     def after_step(self) -> None:
         """Follow the classifier that the high-res branch has just learned."""
         self.after_loading()
 
     def baselines(self) -> dict[str, VideoMethod]:
-        """The high-res branch on every frame, and the s x baseline if it is trained."""
-        low = self.low_res_alone
-        return super().baselines() | ({} if low is None else {low.name: low})
+        """The high-res branch on every frame, and the s x baseline."""
+        return super().baselines() | {self.low_res_alone.name: self.low_res_alone}

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import CrossEntropy, SegmentationLoss
-from arseg_lightning.losses.grouped_teacher import grouped_scores
 from arseg_lightning.losses.similarity import class_divergence
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.plan import FrameInput, Plan, State
+from arseg_lightning.models.multigrid_pspnet import grouped_scores
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.propagation.temporal_path import PositionNorm, TemporalPath, published_weights
 from arseg_lightning.ranges import check_range, check_words

@@ -154,21 +154,13 @@ class Segmentor(nn.Module, ABC):
         """Channels of the stage that is propagated."""
         return self.stages.get(self.cut, self.feature_channels)
 
-    def classify(self, feature: Tensor, size: tuple[int, int]) -> Tensor:
-        """Turn a feature into class scores of the given size.
-
-        Shapes:
-            feature: (B, C, h, w)   returns: (B, K, *size)
-        """
-        return resize_scores(self.classifier(feature), size, self.align_corners)
-
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel.
 
         Shapes:
             image: (B, 3, H, W)   returns: (B, K, H, W)
         """
-        return self.classify(self.features(image), (image.shape[-2], image.shape[-1]))
+        return self.output(image, with_side=False).logits((image.shape[-2], image.shape[-1]))
 
     def output(self, image: Tensor, with_side: bool | None = None) -> Output:
         """Run the whole network on an image.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.propagation.window_attention import WindowAttention
-from arseg_lightning.ranges import check_words
+from arseg_lightning.ranges import check_range, check_words
 
 __all__ = ["CReFF", "ConvFusion", "Fusion", "GlobalAttention", "NoFusion", "Projection", "Start"]
 __all__ += ["upsample"]
@@ -173,8 +173,7 @@ class GlobalAttention(Fusion):
 
     def __init__(self, channels: int, reduction: float = 32.0) -> None:
         super().__init__()
-        if not 1 <= reduction < math.inf:
-            raise ValueError(f"reduction is a key's size in pixels, at least 1; got {reduction}")
+        check_range(1, reduction=reduction)
         self.reduction = reduction
         self.query, self.key, self.value = (_projection(channels) for _ in range(3))
 

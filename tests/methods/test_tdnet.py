@@ -11,10 +11,10 @@ import torch
 
 from arseg_lightning.cost import method_cost
 from arseg_lightning.losses import OnlineHardExampleMining
-from arseg_lightning.losses.grouped_teacher import grouped_scores
 from arseg_lightning.losses.similarity import class_divergence
 from arseg_lightning.methods import FrameInput, NominalStream, TDNet
 from arseg_lightning.models import MultigridPSPNet
+from arseg_lightning.models.multigrid_pspnet import grouped_scores
 from arseg_lightning.propagation.temporal_path import published_weights
 from arseg_lightning.tasks.weights import load_weights
 from arseg_lightning.types import ClipBatch
