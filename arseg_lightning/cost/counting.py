@@ -50,17 +50,10 @@ def count_macs(module: nn.Module, *inputs: Tensor) -> int:
 
 
 def measure(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, ResultT]:
-    """Count the multiply-accumulates of a call of a module.
+    """Count the multiply-accumulates of a call of a module, as :func:`count_macs` does.
 
-    Args:
-        module: Stays as it is.
-        call: Uses a copy of the module in eval mode, whose weights are on the meta device.
-
-    Returns:
-        The multiply-accumulates, and what ``call`` returned.
-
-    Raises:
-        ValueError: As :func:`count_macs`.
+    ``call`` uses a copy of the module in eval mode, whose weights are on the meta device; what it
+    returns is given back beside the count.
     """
     module = on_meta(module)
     counter = FlopCounterMode(display=False)

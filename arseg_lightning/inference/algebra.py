@@ -24,10 +24,7 @@ def fold_batch_norms(network: Segmentor) -> None:
 
     The pairs are found in a run on a small image, so that this works for any network. Where it
     would change the output (one that uses a convolution's output without its batch norm too, or a
-    convolution that ignores its bias), the network is left as it is.
-
-    Args:
-        network: A network in eval mode.
+    convolution that ignores its bias), the network, in eval mode, is left as it is.
     """
     first = next(network.parameters())
     example = torch.linspace(-1, 1, 3 * 64 * 96).reshape(1, 3, 64, 96)
@@ -75,9 +72,6 @@ class EarlyContext(nn.Module):
     A 1x1 convolution and a bilinear upsampling may be exchanged, because both are linear and
     the weights of the latter add up to one. So each level of the pyramid is mixed on its grid of
     at most 6x6 pixels, where its own 1x1 convolution and its part of the bottleneck are one.
-
-    Args:
-        context: The module that is replaced.
 
     Shapes:
         deep: (B, C, h, w)   returns: (B, C', h, w)

@@ -58,12 +58,7 @@ class Optimisations:
 
 
 def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
-    """Replace all segmentation networks inside a module by faster ones, under all their names.
-
-    Args:
-        module: In eval mode; it is changed.
-        optimisations: Those that are wanted.
-    """
+    """Replace all segmentation networks inside a module in eval mode, under all their names."""
     found = {
         name: child
         for name, child in module.named_modules(remove_duplicate=False)

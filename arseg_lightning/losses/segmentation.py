@@ -36,18 +36,10 @@ class SegmentationLoss(nn.Module, ABC):
 
     @abstractmethod
     def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
-        """Reduce per-pixel cross entropies to one number.
-
-        Shapes:
-            losses: (N,), zero where ignored   valid: (N,) bool   returns: scalar
-        """
+        """Reduce cross entropies of pixels, (N,), zero where not valid, to one number."""
 
     def forward(self, output: Output, label: Tensor) -> Tensor:
-        """Compute the loss of one forward pass; a batch without any label gives zero.
-
-        Shapes:
-            label: (B, H, W)   returns: scalar
-        """
+        """Compute the loss for labels (B, H, W); a batch without any gives zero."""
         size = (label.shape[-2], label.shape[-1])
         total = self._pixel_loss(output.logits(size), label)
         for logits in output.side.dense:  # (B, K, h, w), each at its own resolution

@@ -51,16 +51,13 @@ class FST(nn.Module):
     def forward(
         self, output: Output, teacher: Tensor, label: Tensor, classifier: nn.Conv2d
     ) -> dict[str, Tensor]:
-        """Compute the objective of the low-res branch.
+        """Compute ``segmentation`` and ``similarity``, weighted, of the low-res branch.
 
         Args:
-            output: The low-res branch's output for the frame.
+            output: Its output for the frame.
             teacher: The high-res branch's feature of the same frame, (B, C, H, W).
             label: (B, height, width).
             classifier: The high-res branch's last convolution.
-
-        Returns:
-            ``segmentation`` and ``similarity``, weighted: their sum is minimised.
         """
         segmentation = self.segmentation(output, label)
         assert output.feature is not None
@@ -77,11 +74,7 @@ class FST(nn.Module):
 
 
 def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean over all pixels of KL(teacher || student), of the class distributions that logits mean.
-
-    Shapes:
-        student, teacher: (B, K, H, W)   returns: scalar
-    """
+    """Mean over pixels of KL(teacher || student), of the distributions of logits (B, K, H, W)."""
     divergence = F.kl_div(
         F.log_softmax(student.float(), dim=1),
         F.log_softmax(teacher.float(), dim=1),

@@ -43,14 +43,9 @@ def temporal_consistency(
 
 
 def affinity_within(feature: Tensor, pool: int) -> Tensor:
-    """Cosines of all pairs of positions of a feature.
+    """Cosines of all pairs of positions of a feature, (B, C, h, w) -> (B, N, N).
 
-    Args:
-        feature: (B, C, h, w).
-        pool: Side of the squares that are averaged first; the whole side of a smaller feature.
-
-    Returns:
-        (B, N, N) for the N positions that are left.
+    Squares of ``pool`` positions a side are averaged first.
     """
     pooled = F.avg_pool2d(feature.float(), min(pool, *feature.shape[-2:]))
     return affinity_across(pooled, pooled)

@@ -50,9 +50,6 @@ class ARSeg(VideoMethod):
             alone; 50 of 100 for CamVid in the paper.
         clock: Decides when a frame becomes a keyframe; every L-th by default.
 
-    Raises:
-        ValueError: If the ratio is not in (0, 1].
-
     Source: Hu et al., CVPR 2023, sections 3.1 to 3.4.
     """
 
@@ -112,8 +109,7 @@ class ARSeg(VideoMethod):
         """Warp the keyframe's feature to the current frame and fuse it with the low-res one.
 
         Shapes:
-            low: (B, C, h', w')   key_feature: (B, C, h, w)   motion: (B, 2, H, W)
-            returns: (B, C, h, w)
+            low: (B, C, h', w')   key_feature, returns: (B, C, h, w)   motion: (B, 2, H, W)
         """
         with section("warp"):
             warped = warp_to(key_feature, motion, self.convention, self.training)
@@ -130,12 +126,9 @@ class ARSeg(VideoMethod):
     def low_res_losses(
         self, clip: ClipBatch, teacher: Tensor, fuses: bool = True
     ) -> dict[str, Tensor]:
-        """Compute the FST objective on the last frame of each clip.
+        """Compute the FST objective on the last frame of each clip, towards its high-res feature.
 
-        Args:
-            clip: The clips.
-            teacher: The high-res feature of their last frames.
-            fuses: Whether keyframes are fused in, or the low-res network is trained alone.
+        Without ``fuses``, the low-res network is trained alone.
         """
         frame = FrameInput(clip.images[:, -1], clip.motion_of(-1))
         if fuses:

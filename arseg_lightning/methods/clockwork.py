@@ -59,7 +59,7 @@ class Clockwork(VideoMethod):
         loss: Segmentation loss; cross entropy by default.
 
     Raises:
-        ValueError: If the network lacks a stage, or a setting is none of those above.
+        ValueError: If the network lacks a stage.
 
     Source: Shelhamer et al., Clockwork Convnets for Video Semantic Segmentation, ECCVW 2016.
     Differs: any network with the stages; the scores are added on one grid, not pair by pair.

@@ -53,9 +53,6 @@ class ETC(PerFrame):
         affinity_weight: Weight of its affinities: within frames, across two, over the sequence.
         loss: Segmentation loss; cross entropy by default.
 
-    Raises:
-        ValueError: If there are fewer than 2 frames, or a weight is negative.
-
     Source: Liu et al., Efficient Semantic Video Segmentation with Per-frame Inference, ECCV 2020;
         details of the published code.
     Differs: the neighbours of the labelled frame are one to three frames before it, never after

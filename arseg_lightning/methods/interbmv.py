@@ -43,9 +43,6 @@ class InterBMV(FeaturePropagation):
         loss: Segmentation loss; cross entropy by default.
         clock: Decides when a frame becomes a keyframe; every L-th by default.
 
-    Raises:
-        ValueError: If there is no such fusion.
-
     Source: Jain and Gonzalez, Fast Semantic Segmentation on Video Using Block Motion-Based Feature
         Interpolation, ECCV workshops 2018.
     Differs: of the paper's fusions, no more than their kinds is known. The mask is ours.

@@ -56,16 +56,10 @@ class VideoMethod(nn.Module, ABC):
     def step(
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
     ) -> tuple[Output | None, State]:
-        """Compute a role, with tensors only.
+        """Compute a role with tensors only, from what the last step returned (nothing at first).
 
-        Args:
-            role: The role.
-            frame: The frame.
-            state: What the last step returned; empty at the start of a stream.
-            inputs: Tensors that the plan has made.
-
-        Returns:
-            The scores (None for a part of a frame that others follow), and the new state.
+        ``inputs`` are tensors that the plan has made. The result is the scores (None for a part of
+        a frame that others follow), and the new state.
         """
 
     @abstractmethod
@@ -75,10 +69,7 @@ class VideoMethod(nn.Module, ABC):
     def plan(self, info: FrameInfo, state: State, memory: Any) -> Plan:
         """Choose the role of a frame, or of its next part; by default, as the clock says.
 
-        Args:
-            info: What is known of the frame.
-            state: What the last step returned; empty at the start of a stream.
-            memory: What :meth:`begin` made.
+        ``state`` is what the last step returned, ``memory`` what :meth:`begin` made.
         """
         if self.clock is None:
             return Plan(self.roles[0])
@@ -104,11 +95,7 @@ class VideoMethod(nn.Module, ABC):
         """Called after weights were loaded into submodules."""
 
     def translate(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Give the weights of a file that the method's authors published our names.
-
-        Args:
-            state: The file's weights; those that it does not know are given back as they are.
-        """
+        """Give the weights of a file that the method's authors published our names; others stay."""
         return state
 
     def rewrite(self, optimisations: Optimisations) -> None:
@@ -158,10 +145,7 @@ class VideoMethod(nn.Module, ABC):
             self.clock = EveryL(keyframe_interval)
 
     def keyframe_reason(self, info: FrameInfo) -> str | None:
-        """Why a frame becomes a keyframe: nothing before it can be used, or its clock says so.
-
-        The last frame of a stream becomes one too, if those before it wait for one.
-        """
+        """Why a frame becomes a keyframe: a start, the clock, or an end that others wait for."""
         if info.start is not None:
             return info.start
         if info.is_last and self.needs.lookahead:
@@ -198,20 +182,13 @@ class VideoMethod(nn.Module, ABC):
         return FrameInput(image, *rest, *(rest if self.needs.lookahead else ()))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Score every pixel of single images: the first frame of a stream each.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, K, H, W)
-        """
+        """Score every pixel of single images, (B, 3, H, W), each the first frame of a stream."""
         frame = self.still(image)
         [output] = _scored(NominalStream(self, is_nominal=False).run([frame]))
         return output.logits(frame.size)
 
     def unroll(self, clip: ClipBatch) -> list[Output]:
-        """Run training clips as streams: the output of each of their frames.
-
-        The first frame of a clip starts the stream; no plan sees what frames show.
-        """
+        """Run training clips as streams, whose plans see no values: the output of each frame."""
         frames = (FrameInput.of(clip, index) for index in range(clip.images.shape[1]))
         return _scored(NominalStream(self).run(frames))
 

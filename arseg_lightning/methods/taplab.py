@@ -65,9 +65,6 @@ class TapLab(PerFrame):
         loss: Segmentation loss; cross entropy by default.
         clock: Decides when a frame becomes a keyframe; every L-th by default.
 
-    Raises:
-        ValueError: If a setting is none of those above.
-
     Source: Feng et al., TapLab: A Fast Framework for Semantic Video Segmentation Tapping Into
         Compressed-Domain Knowledge, TPAMI 2020.
     Differs: thresholds are per pixel, windows follow the image's size.

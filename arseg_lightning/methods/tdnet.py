@@ -53,7 +53,7 @@ class TDNet(VideoMethod):
         loss: Segmentation loss, on the scores and, at half weight, on those of the path alone.
 
     Raises:
-        ValueError: If a number is out of its range, or the channels do not split into the slices.
+        ValueError: If the channels do not split into the slices.
 
     Source: Hu et al., Temporally Distributed Networks for Fast Video Semantic Segmentation, CVPR
         2020; details of the published code.
@@ -125,16 +125,7 @@ class TDNet(VideoMethod):
     def run_path(
         self, role: str, image: Tensor, state: State
     ) -> tuple[Output, dict[str, Tensor], Tensor]:
-        """Run the path of a role.
-
-        Args:
-            role: ``path_N`` or ``first_N``.
-            image: (B, 3, H, W).
-            state: What was left by the frames before.
-
-        Returns:
-            The scores, what is left for later frames, and the path's own values, (B, C, h, w).
-        """
+        """Run a path: its scores, what is left for later frames, and its own values."""
         kind, number = role.split("_")
         turn = int(number)
         path = self._path(turn)

@@ -15,10 +15,7 @@ _AT_ONCE = 2**22  # numbers
 def confusion_matrix(
     prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255
 ) -> Tensor:
-    """Count pixels by true class (row) and predicted class (column).
-
-    Shapes:
-        prediction, label: any, equal; class indices   returns: (K, K) int64
+    """Count pixels of class indices by true class (row) and predicted class (column), (K, K).
 
     Raises:
         ValueError: If a label is neither a class nor ``ignore_index``.
@@ -49,11 +46,7 @@ def iou_per_class(confusion: Tensor) -> Tensor:
 
 
 def mean_iou(confusion: Tensor) -> Tensor:
-    """Mean over the classes that occur in the labels or the predictions.
-
-    Shapes:
-        confusion: (..., K, K)   returns: (...) float64, NaN where nothing was counted
-    """
+    """Mean over the classes that occur, (..., K, K) -> (...); NaN where nothing was counted."""
     return torch.nanmean(iou_per_class(confusion), dim=-1)
 
 

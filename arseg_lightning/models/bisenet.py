@@ -35,9 +35,6 @@ class BiSeNet18(StagedSegmentor):
         pretrained: Start of the backbone: a ResNet-18 file in torchvision's format, or
             ``imagenet`` to download torchvision's; random if None.
 
-    Raises:
-        ValueError: If a training batch has a single image.
-
     Source: Yu et al., BiSeNet, ECCV 2018; details by the names and shapes of the weights that
         Hu et al., CVPR 2023, published.
     """

@@ -129,9 +129,6 @@ class PyramidPooling(nn.Module):
         normalise: Whether each level ends in batch norm and ReLU.
         align_corners: How the levels are resized.
 
-    Shapes:
-        x: (B, in_channels, H, W)   returns: four of (B, out_channels, H, W)
-
     Source: Zhao et al., Pyramid Scene Parsing Network, CVPR 2017, section 3.2.
     """
 

@@ -81,22 +81,14 @@ class _LastInput(nn.Module):
 
 
 def hugging_face_classes(name: str) -> ClassSet:
-    """Read a network's class names; a palette of well separated colours is made for them.
-
-    Args:
-        name: See :class:`HuggingFaceSegmentor`.
-    """
+    """Read a network's class names; a palette of well separated colours is made for them."""
     labels: dict[int, str] = _load("AutoConfig", name).id2label
     names = tuple(labels[index] for index in sorted(labels))
     return ClassSet(Path(name).name, names, tuple(map(distinct_colour, range(len(names)))))
 
 
 def hugging_face_normalisation(name: str) -> Normalisation:
-    """Read the mean and deviation that a network was trained with; ImageNet's if it says nothing.
-
-    Args:
-        name: See :class:`HuggingFaceSegmentor`.
-    """
+    """Read the mean and deviation that a network was trained with; by default ImageNet's."""
     file: str | None = str(Path(name) / "preprocessor_config.json")
     if not Path(name).is_dir():
         file = _transformers().utils.hub.cached_file(
@@ -135,11 +127,7 @@ def _network(name: str, revision: str) -> tuple[Any, tuple[str, ...]]:
 
 
 def _load(kind: str, name: str, revision: str = "main", **options: Any) -> Any:
-    """Load a network or its configuration.
-
-    Raises:
-        ValueError: If it is not there, or of another kind.
-    """
+    """Load a network or its configuration; ValueError if it is not there, or of another kind."""
     transformers = _transformers()
     try:
         return getattr(transformers, kind).from_pretrained(name, revision=revision, **options)

@@ -175,13 +175,10 @@ def has_trained_fusion(fusion: Mapping[str, Tensor]) -> bool:
 
 
 def load_segmentor_weights(network: Segmentor, path: str | Path, *, prefix: str = "") -> None:
-    """Load a network's weights from one of our checkpoints, a published one or a state dict.
+    """Load a network's weights from a Lightning checkpoint, a published file or a state dict.
 
-    Args:
-        network: Receives the weights.
-        path: A Lightning checkpoint, a file that the authors of AR-Seg published (high-res or
-            low-res branch; the fusion's weights are left out here), or a saved state dict.
-        prefix: Where the network stands inside a Lightning checkpoint: ``method.high_res.``.
+    The weights of a fusion in a published file are left out. The prefix, such as
+    ``method.high_res.``, is where the network stands inside a Lightning checkpoint.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -35,16 +35,8 @@ class ResNet(nn.Module):
         pretrained: Weights to start from: see :func:`load_resnet_weights`.
 
     Attributes:
-        channels: Channels of the three outputs.
-
-    Shapes:
-        image: (B, 3, H, W)   returns: outputs of the last three stages, (B, 128, H/8, W/8),
-        (B, 256, H/16, W/16) and (B, 512, H/32, W/32) when plain; all at H/8 when dilated; four
-        times the channels with more than 18 layers
-
-    Raises:
-        FileNotFoundError: If there are no weights where they are said to be.
-        ValueError: If they are those of another network, or wanted at another width than 1.
+        channels: Channels of the outputs of the last three stages: 128, 256 and 512, at strides 8,
+            16 and 32 or all at 8; four times as many with more than 18 layers.
 
     Source: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, section 4.1.
     """

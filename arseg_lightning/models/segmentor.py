@@ -19,15 +19,10 @@ __all__ += ["resize_scores"]
 
 @dataclass(frozen=True, slots=True)
 class SideOutputs:
-    """Training-only predictions of a network beside its scores.
+    """Training-only predictions of a network beside its scores."""
 
-    Args:
-        dense: Auxiliary logits, each (B, K, h, w) at its own resolution.
-        presence: Logits of "this class occurs in the image", (B, K), or None.
-    """
-
-    dense: tuple[Tensor, ...] = ()
-    presence: Tensor | None = None
+    dense: tuple[Tensor, ...] = ()  # auxiliary logits, each (B, K, h, w) at its own resolution
+    presence: Tensor | None = None  # logits of "this class occurs in the image", (B, K)
 
     def __add__(self, other: SideOutputs) -> SideOutputs:
         """Join the predictions of two parts of a network."""
@@ -37,8 +32,7 @@ class SideOutputs:
     def zero(self) -> Tensor | float:
         """Zero, with zero gradients for all that made them.
 
-        Of frames without a label, nothing trains them; but several processes expect a gradient for
-        every parameter.
+        Frames without a label train none; but several processes expect all gradients.
         """
         used = [*self.dense, *([] if self.presence is None else [self.presence])]
         return 0.0 * torch.stack([each.sum() for each in used]).sum() if used else 0.0
@@ -135,18 +129,10 @@ class Segmentor(nn.Module, ABC):
 
     @abstractmethod
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
-        """Compute the feature, and the training-only predictions when asked to.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, C, h, w)
-        """
+        """Compute the feature of images (B, 3, H, W), and, if asked, training-only predictions."""
 
     def features(self, image: Tensor) -> Tensor:
-        """Compute the feature before the last 1x1 convolution.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, C, h, w)
-        """
+        """Compute the feature before the last 1x1 convolution, (B, C, h, w)."""
         return self.features_and_side(image, with_side=False)[0]
 
     @property
@@ -155,20 +141,11 @@ class Segmentor(nn.Module, ABC):
         return self.stages.get(self.cut, self.feature_channels)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Score every pixel.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, K, H, W)
-        """
+        """Score every pixel: (B, 3, H, W) -> (B, K, H, W)."""
         return self.output(image, with_side=False).logits((image.shape[-2], image.shape[-1]))
 
     def output(self, image: Tensor, with_side: bool | None = None) -> Output:
-        """Run the whole network on an image.
-
-        Args:
-            image: (B, 3, H, W).
-            with_side: Whether the training-only heads run; in training mode by default.
-        """
+        """Run the whole network; its training-only heads in training mode by default."""
         wanted = self.training if with_side is None else with_side
         feature, side = self.features_and_side(image, with_side=wanted)
         return Output(self.classifier(feature), self.align_corners, feature, side)

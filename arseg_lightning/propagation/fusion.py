@@ -57,9 +57,6 @@ class CReFF(Fusion):
             propagated feature; a prior keeps it sharp, which short trainings need.
         direct_connection: Whether the upsampled low-res feature is added to the attended one.
 
-    Shapes:
-        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
-
     Raises:
         ValueError: If ``window`` is not odd and positive, or ``prior_sigma`` is not positive.
 
@@ -107,9 +104,6 @@ class NoFusion(Fusion):
     Args:
         channels: Channels C of both features.
 
-    Shapes:
-        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, h, w)
-
     Source: Hu et al., CVPR 2023, ablation "w/o CReFF".
     """
 
@@ -128,9 +122,6 @@ class ConvFusion(Fusion):
     Args:
         channels: Channels C of both features.
         kernel: Side of its odd window.
-
-    Shapes:
-        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
 
     Source: Hu et al., CVPR 2023, ablation "F_Conv".
     Differs: starts as the mean of both features, as CReFF does here.
@@ -160,12 +151,6 @@ class GlobalAttention(Fusion):
         channels: Channels C of both features.
         reduction: Feature pixels of a key, along each axis.
 
-    Shapes:
-        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
-
-    Raises:
-        ValueError: If the reduction is below 1.
-
     Source: Hu et al., CVPR 2023, ablation "F_GA".
     Differs: queries, keys and values are depthwise convolutions as in CReFF, each of its own
         feature, without a second projection; in the published code keys are made from values.
@@ -192,11 +177,7 @@ class GlobalAttention(Fusion):
 
 
 def upsample(low: Tensor, like: Tensor) -> Tensor:
-    """Bring a low-res feature to the resolution of a high-res one, as the paper's code does.
-
-    Shapes:
-        low: (B, C, h, w)   like: (B, C, H, W)   returns: (B, C, H, W)
-    """
+    """Bring a low-res feature to the resolution of a high-res one, as the paper's code does."""
     size = (like.shape[-2], like.shape[-1])
     return F.interpolate(low, size=size, mode="bilinear", align_corners=True)
 

@@ -103,11 +103,7 @@ class Attention(nn.Module):
 
 
 class PositionNorm(nn.Module):
-    """An instance norm with a weight and a bias for each position, shared by all channels.
-
-    Args:
-        size: Height and width of the maps, and of what is normalised.
-    """
+    """An instance norm with a weight and a bias for each position, shared by all channels."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -115,11 +111,7 @@ class PositionNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (B, C, h, w) over space.
-
-        Raises:
-            ValueError: If the size is another one.
-        """
+        """Normalise (B, C, h, w) over space; ValueError if the maps have another size."""
         if x.shape[-2:] != self.weight.shape:
             (height, width), (own_height, own_width) = x.shape[-2:], self.weight.shape
             raise ValueError(
@@ -131,13 +123,9 @@ class PositionNorm(nn.Module):
 
 
 def published_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the weights that TDNet's authors published our names.
+    """Give the weights that TDNet's authors published our names; only those of paths are kept.
 
-    Args:
-        state: Of TD4-PSP18 or TD2-PSP50, for inference or from a training.
-
-    Returns:
-        The weights of all paths, under ``paths``; what is no part of them is left out.
+    The files are of TD4-PSP18 or TD2-PSP50, for inference or from a training.
     """
     numbers = [int(found[1]) for key in state if (found := re.match(r"layer_norm(\d)\.", key))]
     paths = max(numbers, default=0)

@@ -65,11 +65,7 @@ def warp_to(
 ) -> Tensor:
     """Warp a feature along motion that is given on the image's grid.
 
-    Args:
-        feature: The propagated feature, on its own grid.
-        motion: Backward motion in pixels of the image.
-        convention: See :func:`warp` and :func:`motion_to_grid`.
-        training: See :func:`motion_to_grid`.
+    The other arguments are those of :func:`warp` and :func:`motion_to_grid`.
 
     Shapes:
         feature: (B, C, h, w)   motion: (B, 2, H, W)   returns: (B, C, h, w)

@@ -49,12 +49,7 @@ class FlowNetwork(nn.Module, ABC):
 
 
 def load_flow_weights(network: FlowNetwork, path: str | Path) -> None:
-    """Load a flow network's weights, ours or the published ones.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not a checkpoint, or that of another network.
-    """
+    """Load a flow network's weights, ours or the published ones; ValueError if they do not fit."""
     state, wanted = network.own_names(read_checkpoint(path)), network.state_dict()
     # Published files hold layers beside the network's.
     load_matching(

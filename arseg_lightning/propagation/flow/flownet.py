@@ -33,10 +33,6 @@ class FlowNetS(FlowNetwork):
             PyTorch (``conv1.0.weight``, …), without batch norms.
         normalise: How the images that it is given were normalised.
 
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds other weights.
-
     Source: Dosovitskiy et al., FlowNet, ICCV 2015; Zhu et al., Deep Feature Flow, CVPR 2017, for
         the scales: the last convolution sees features at half their published size.
     """
