@@ -155,8 +155,6 @@ class ARSeg(VideoMethod):
         super().rewrite(optimisations)
         if type(self).fuse is ARSeg.fuse and type(self).step is ARSeg.step:
             self.folded = fold_creff(self.fusion, self.low_res, self.convention, optimisations)
-        if self.folded is None:
-            self.fusion.to(optimisations.dtype)
 
     @torch.no_grad()
     def after_loading(self) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import CrossEntropy, SegmentationLoss
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import VideoMethod
@@ -152,11 +151,6 @@ class Clockwork(VideoMethod):
         every_frame = Clockwork(self.network.num_classes, shared(self.network), "every_frame")
         every_frame.heads = self.heads
         return {"1x": every_frame}
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Also bring the heads to the networks' precision."""
-        super().rewrite(optimisations)
-        self.heads.to(optimisations.dtype)
 
     def _three_stages(self, image: Tensor, state: State) -> tuple[Output, State]:
         """The deep stage of two frames before, the middle of the one before, the shallow one."""

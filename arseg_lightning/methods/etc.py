@@ -17,7 +17,7 @@ from arseg_lightning.losses.temporal import (
     temporal_consistency,
 )
 from arseg_lightning.methods.dff import FlowFactory
-from arseg_lightning.methods.method import Needs, VideoMethod
+from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.propagation import warp
@@ -105,10 +105,6 @@ class ETC(PerFrame):
                 taught = [self.teacher.output(image, False) for image in images]
             losses |= self._distillation(outputs, taught)
         return losses
-
-    def baselines(self) -> dict[str, VideoMethod]:
-        """None: it is the network on every frame."""
-        return {}
 
     def rewrite(self, optimisations: Optimisations) -> None:
         """Leave out what only training needs."""

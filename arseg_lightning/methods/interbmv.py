@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.geometry import resize
-from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock, FrameInfo
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
@@ -153,9 +152,3 @@ class InterBMV(FeaturePropagation):
         output, _ = self.step("between", FrameInput.of(clip, 1, later=2), state)
         loss = self.loss(output, clip.labels[:, 1])
         return {"segmentation": loss + (start.side + end.side).zero()}
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Also bring the convolution to the network's precision."""
-        super().rewrite(optimisations)
-        if self.fusion is not None:
-            self.fusion.to(optimisations.dtype)

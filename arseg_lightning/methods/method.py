@@ -16,6 +16,7 @@ from arseg_lightning.methods.clock import Clock, EveryL, FrameInfo
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.methods.schedule import NominalStream
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.propagation.flow import FlowNetwork
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["MethodFactory", "Needs", "NetworkMethodFactory", "VideoMethod"]
@@ -99,8 +100,11 @@ class VideoMethod(nn.Module, ABC):
         return state
 
     def rewrite(self, optimisations: Optimisations) -> None:
-        """Make it faster, in place: replace its networks. A subclass adds its other layers."""
+        """Make it faster, in place: replace its networks, and bring other layers to their type."""
         replace_networks(self, optimisations)
+        for part in self.children():
+            if not isinstance(part, FlowNetwork):  # motion is no less precise
+                part.to(optimisations.dtype)
 
     # What follows is for those who run methods; few subclasses override any of it.
 

@@ -190,10 +190,9 @@ class TDNet(VideoMethod):
         return {key: own[key] for key in own if ".auxiliary." in key} | ours
 
     def rewrite(self, optimisations: Optimisations) -> None:
-        """Leave out the teacher, and bring the paths' own layers to the networks' precision."""
+        """Leave out the teacher."""
         self.teacher = None
         super().rewrite(optimisations)
-        self.paths.to(optimisations.dtype)
 
     def _path(self, turn: int) -> TemporalPath:
         path = self.paths[turn]
