@@ -61,12 +61,12 @@ def affinity_across(one: Tensor, other: Tensor) -> Tensor:
     return p.mT @ q
 
 
-def affinity_distance(student: Tensor, teacher: Tensor, pool: int = 2) -> Tensor:
+def affinity_distance(student: Tensor, teacher: Tensor) -> Tensor:
     """Mean squared difference of the cosines within a feature; channels may differ in number.
 
     Source: as :func:`temporal_consistency`, section 3.2 (pair-wise distillation).
     """
-    return F.mse_loss(affinity_within(student, pool), affinity_within(teacher, pool))
+    return F.mse_loss(affinity_within(student, 2), affinity_within(teacher, 2))
 
 
 class SequenceDistance(nn.Module):
@@ -75,17 +75,12 @@ class SequenceDistance(nn.Module):
     A convolutional LSTM with random weights that never learn reads the cosines within each frame,
     as images of one channel; its last states for student and teacher are compared.
 
-    Args:
-        pool: Side of the squares of the feature that are averaged first.
-        channels: Channels of its states.
-
     Source: as :func:`temporal_consistency`, section 3.2 (multi-frame dependency distillation).
     """
 
-    def __init__(self, pool: int = 16, channels: int = 4) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.pool, self.channels = pool, channels
-        self.gates = nn.Conv2d(1 + channels, 4 * channels, 3, padding=1).requires_grad_(False)
+        self.gates = nn.Conv2d(1 + 4, 4 * 4, 3, padding=1).requires_grad_(False)
 
     def forward(self, students: Sequence[Tensor], teachers: Sequence[Tensor]) -> Tensor:
         """Compare features (B, C, h, w), frame by frame in order of time; returns a scalar."""
@@ -95,12 +90,12 @@ class SequenceDistance(nn.Module):
         )
 
     def states(self, features: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """Hidden state and cell after each frame, (B, channels, N, N)."""
+        """Hidden state and cell after each frame, (B, 4, N, N)."""
         found: list[tuple[Tensor, Tensor]] = []
         for feature in features:
-            x = affinity_within(feature, self.pool)[:, None]  # (B, 1, N, N)
+            x = affinity_within(feature, 16)[:, None]  # (B, 1, N, N)
             if not found:
-                empty = x.new_zeros(x.shape[0], self.channels, *x.shape[2:])
+                empty = x.new_zeros(x.shape[0], 4, *x.shape[2:])
                 found.append((empty, empty))
             hidden, cell = found[-1]
             gates = self.gates(torch.cat([x, hidden], dim=1)).chunk(4, dim=1)
