@@ -171,6 +171,14 @@ class Segmentor(nn.Module, ABC):
             raise ValueError(
                 f"{type(self).__name__} has no stage {stage!r}; it has {', '.join(order)}"
             )
+        if stage == "feature" and not any(name in values for name in order):
+            return self.features_and_side(values["image"], with_side)  # which may be overridden
+        return self._run_missing(stage, values, with_side)
+
+    def _run_missing(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
+    ) -> tuple[Tensor, SideOutputs]:
+        order = (*self.stages, "feature")
         start = 1 + max((order.index(name) for name in order if name in values), default=-1)
         values, side = dict(values), SideOutputs()
         # Each stage may read the image and all that ran before it.
@@ -200,7 +208,7 @@ class StagedSegmentor(Segmentor):
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Run all stages in turn."""
-        return self.run("feature", {"image": image}, with_side)
+        return self._run_missing("feature", {"image": image}, with_side)
 
 
 SegmentorFactory = Callable[[int], Segmentor]

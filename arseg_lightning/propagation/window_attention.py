@@ -112,14 +112,7 @@ def window_attention(
     query, key, value = (
         part.to(torch.promote_types(kind, torch.float32)) for part in (query, key, value)
     )
-    offset = torch.arange(TILE, device=query.device)[:, None] + margin
-    offset = offset - torch.arange(TILE + 2 * margin, device=query.device)  # (query, key), 1-D
-    steepness = 0.0 if prior_sigma is None else 1 / (2 * prior_sigma**2)
-    prior = (-steepness * offset.square()).to(query.dtype)
-    prior = prior.masked_fill(offset.abs() > margin, float("-inf"))
-    # (y, x, key y, key x) -> (queries, keys) of a tile: -inf outside a query's window
-    mask = (prior[:, None, :, None] + prior[None, :, None, :]).flatten(2).flatten(0, 1)
-    attended = []
+    mask, attended = _mask(query, margin, prior_sigma), []
     for rows, near, outside in bands(query.shape, margin):
         given = query[:, :, rows], key[:, :, near], value[:, :, near], mask
         around = margin, outside, zero_padding
@@ -146,6 +139,16 @@ def bands(shape: torch.Size, margin: int) -> Iterator[tuple[slice, slice, tuple[
         first, last = top - margin, -(-bottom // TILE) * TILE + margin
         near = slice(max(first, 0), min(last, height))
         yield slice(top, bottom), near, (near.start - first, last - near.stop)
+
+
+def _mask(query: Tensor, margin: int, prior_sigma: float | None) -> Tensor:
+    """The prior by query and key of a tile, -inf outside a query's window: (queries, keys)."""
+    offset = torch.arange(TILE, device=query.device)[:, None] + margin
+    offset = offset - torch.arange(TILE + 2 * margin, device=query.device)  # (query, key), 1-D
+    steepness = 0.0 if prior_sigma is None else 1 / (2 * prior_sigma**2)
+    prior = (-steepness * offset.square()).to(query.dtype)
+    prior = prior.masked_fill(offset.abs() > margin, float("-inf"))
+    return (prior[:, None, :, None] + prior[None, :, None, :]).flatten(2).flatten(0, 1)
 
 
 def _attend(
