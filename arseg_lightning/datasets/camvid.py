@@ -43,7 +43,7 @@ class CamVid(StillFolder):
         frames: ``stills`` makes a clip from each still by a camera path; ``video`` cuts the
             clip that ends at the still out of the recordings.
         camera: How stills become clips; its length also counts for cuts from the recordings.
-
+        labels: Name of another folder of labels: of clicks, for instance.
     """
 
     def __init__(
@@ -53,9 +53,10 @@ class CamVid(StillFolder):
         protocol: Literal["camvid11", "camvid12"] = "camvid11",
         frames: Frames = "stills",
         camera: CameraPath = CameraPath(),  # noqa: B008
+        labels: str | None = None,
     ) -> None:
         check_words(split=(split, Split), frames=(frames, Frames))
-        super().__init__(root, protocol, "all", camera, split, f"{split}_labels")
+        super().__init__(root, protocol, "all", camera, split, labels or f"{split}_labels")
         self.frames = frames
 
     def videos(self) -> list[LabelledVideo]:

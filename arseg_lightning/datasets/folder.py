@@ -68,22 +68,24 @@ class FrameFolder(Layout):
         root: The folder; frames are in order of the numbers in their names.
         classes: Name of a class set, or path of a YAML file (see ``class_set``).
         fps: Frames a second, for the encoder.
+        labels: Name of the label folder.
     """
 
-    def __init__(self, root: Path, classes: str, fps: float = 25.0) -> None:
+    def __init__(self, root: Path, classes: str, fps: float = 25.0, labels: str = "labels") -> None:
         self.root = Path(root)
         self.classes = class_set(classes)
         check_above(0, fps=fps)
         self.fps = fps
+        self.labels = labels
 
     def videos(self) -> list[LabelledVideo]:
         """List the one clip."""
         paths = one_per_name(files(self.root / "images", IMAGE_SUFFIXES, "frames"))
-        labels = match_labels(self.root / "labels", paths)
+        labels = match_labels(self.root / self.labels, paths)
         if not labels:
             raise FileNotFoundError(
                 f"no label of a frame in {self.root / 'images'} was found in "
-                f"{self.root / 'labels'}; frame NAME.jpg goes with NAME.png or NAME_L.png"
+                f"{self.root / self.labels}; frame NAME.jpg goes with NAME.png or NAME_L.png"
             )
         numbered = {index: labels[path] for index, path in enumerate(paths) if path in labels}
         name = f"{self.root.parent.name}_{self.root.name}"
