@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.losses.similarity import class_divergence
 from arseg_lightning.losses.temporal import (
@@ -59,6 +58,8 @@ class ETC(PerFrame):
         it; pixels without codec motion do not count; affinities across frames are cosines.
     """
 
+    training_only = ("flow", "teacher", "sequence")
+
     def __init__(
         self,
         num_classes: int,
@@ -105,11 +106,6 @@ class ETC(PerFrame):
                 taught = [self.teacher.output(image, False) for image in images]
             losses |= self._distillation(outputs, taught)
         return losses
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Leave out what only training needs."""
-        self.flow = self.teacher = self.sequence = None
-        super().rewrite(optimisations)
 
     def _temporal(
         self, clip: ClipBatch, images: Sequence[Tensor], outputs: Sequence[Output]

@@ -35,6 +35,7 @@ class VideoMethod(nn.Module, ABC):
         roles: All roles that :meth:`plan` may choose.
         key_roles: Roles of keyframes: motion to the keyframe and distances start there.
         frozen: Names of submodules that never train; :meth:`train` leaves them in eval mode.
+        training_only: Names of submodules that a copy for inference leaves out.
         clock: Decides when a frame becomes a keyframe; None if the method has its own schedule.
         has_own_clock: Whether the clock was chosen, instead of following the interval of the data.
         period: Frames after which the roles of a method without a clock repeat, whatever frames
@@ -47,6 +48,7 @@ class VideoMethod(nn.Module, ABC):
     roles: tuple[str, ...]
     key_roles: frozenset[str] = frozenset()
     frozen: tuple[str, ...] = ()
+    training_only: tuple[str, ...] = ()
     clock: Clock | None = None
     has_own_clock: bool = False
     period: int | None = 1
@@ -101,6 +103,8 @@ class VideoMethod(nn.Module, ABC):
 
     def rewrite(self, optimisations: Optimisations) -> None:
         """Make it faster, in place: replace its networks, and bring other layers to their type."""
+        for name in self.training_only:
+            setattr(self, name, None)
         replace_networks(self, optimisations)
         for part in self.children():
             if not isinstance(part, FlowNetwork):  # motion is no less precise

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import CrossEntropy, SegmentationLoss
 from arseg_lightning.losses.similarity import class_divergence
 from arseg_lightning.methods.clock import FrameInfo
@@ -61,6 +60,7 @@ class TDNet(VideoMethod):
         are left are computed once; a stream that starts again forgets what was before.
     """
 
+    training_only = ("teacher",)
     iteration: Tensor
 
     def __init__(
@@ -188,11 +188,6 @@ class TDNet(VideoMethod):
         # The files for inference have no auxiliary heads.
         own = self.paths.state_dict(prefix="paths.")
         return {key: own[key] for key in own if ".auxiliary." in key} | ours
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Leave out the teacher."""
-        self.teacher = None
-        super().rewrite(optimisations)
 
     def _path(self, turn: int) -> TemporalPath:
         path = self.paths[turn]
