@@ -10,7 +10,6 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from omegaconf import OmegaConf
 
-from arseg_lightning.callbacks.run_log import tell
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.methods import VideoMethod
@@ -86,7 +85,8 @@ class TestRecord(Callback):
         if not math.isnan(share):
             low, own = methods[1].name, methods[2].name
             lines.append(f"{own} recovers {share:.0%} of what {low} alone loses against 1x")
-        tell("\n".join([*lines, f"result: {json_path}", f"plot:   {plot_path}"]))
+        lines += [f"result: {json_path}", f"plot:   {plot_path}"]
+        print("\n".join(lines), flush=True)
 
     def _provenance(self) -> Provenance:
         """Where the result is from; seed and configuration are those of the run's record."""
