@@ -108,11 +108,14 @@ def no_gradients() -> Iterator[None]:
 
 
 def check_state(state: State, name: str) -> State:
-    """Return the state of the method of that name, or raise if it holds anything but tensors."""
-    wrong = {k: type(v).__name__ for k, v in state.items() if not isinstance(v, Tensor)}
-    if wrong:
-        raise TypeError(
-            f"the state of {name} is tensors by name, got {wrong}; what is no tensor belongs into "
-            f"its memory (begin)"
-        )
-    return state
+    """Return the state of the method called ``name``, or raise if it is not tensors by name."""
+    what = type(state).__name__
+    if isinstance(state, Mapping):
+        wrong = {k: type(v).__name__ for k, v in state.items() if not isinstance(v, Tensor)}
+        if not wrong:
+            return state
+        what = ", ".join(f"{key}: {kind}" for key, kind in wrong.items())
+    raise TypeError(
+        f"the state of {name} is a mapping of names to tensors, got {what}; what is no tensor "
+        f"belongs into its memory (begin)"
+    )
