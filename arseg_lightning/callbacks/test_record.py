@@ -65,7 +65,6 @@ class TestRecord(Callback):
         from arseg_lightning.report.plots import plot_result
         from arseg_lightning.report.result_tables import (
             distance_table,
-            recovered_share,
             roles_table,
         )
 
@@ -81,10 +80,6 @@ class TestRecord(Callback):
         lines = ["", distance_table(result)]
         if any(len(method.roles) > 1 for method in methods):
             lines += ["", roles_table(result)]
-        share = recovered_share(result)
-        if not math.isnan(share):
-            low, own = methods[1].name, methods[2].name
-            lines.append(f"{own} recovers {share:.0%} of what {low} alone loses against 1x")
         lines += [f"result: {json_path}", f"plot:   {plot_path}"]
         print("\n".join(lines), flush=True)
 

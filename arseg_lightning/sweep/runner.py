@@ -159,12 +159,7 @@ def run_program(command: Sequence[str], log: Path) -> str | None:
 
 
 def last_error(output: str, status: int) -> str:
-    """The line of a program's output that names its error.
-
-    Args:
-        output: All that it wrote.
-        status: Its exit status; a negative one is the signal that ended it.
-    """
+    """The line of a program's output that names its error."""
     if status < 0:
         name = signal.Signals(-status).name
         return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")

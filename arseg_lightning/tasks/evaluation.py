@@ -109,11 +109,7 @@ def counted_distances(
 ) -> int:
     """Number of distances at which methods without a clock are counted beside the others.
 
-    Args:
-        methods: All that are evaluated.
-        keyframe_interval: L.
-        every_distance: Whether streams start at each distance before a label: then all methods
-            are shown those.
+    With ``every_distance``, streams start at each distance before a label, for all methods.
     """
     has_clock = any(method.clock is not None for method in methods)
     return keyframe_interval if has_clock or every_distance else 1
@@ -142,7 +138,6 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
         motion=motion,
         every_frame=not cut,
         lookahead=max(method.lookahead for method in methods),
-        whole_streams=not cut,
         single=cut and not motion and all(method.clock is None for method in methods),
     )
 
