@@ -40,9 +40,6 @@ class WeClick(PerFrame):
         class_weight: Weight of the labelled frame's (knowledge distillation).
         loss: Segmentation loss at the clicks; cross entropy by default.
 
-    Raises:
-        ValueError: If there are fewer than 2 frames, or a weight is negative.
-
     Source: Liu et al., WeClick: Weakly-Supervised Video Semantic Segmentation with Click
         Annotations, ACM MM 2021.
     Differs: no code was published; weights, number of frames, temperature (none) and the mean over

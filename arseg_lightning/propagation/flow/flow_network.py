@@ -55,18 +55,11 @@ def clip_motion(
 ) -> tuple[Tensor, Tensor | None]:
     """Motion of a frame of training clips to another, by a flow network that does not learn.
 
-    Args:
-        clip: The clips.
-        frame: The frame.
-        reference: The frame that motion leads to; without a flow network, that of the clips' own.
-        flow: The network; None takes the clips' own motion.
+    Without a network it is the clips' own, which leads where they say; they must have it.
 
     Returns:
         Motion (B, 2, H, W) in pixels of the image, and where it is known, bool (B, 1, H, W); None
         if everywhere.
-
-    Raises:
-        ValueError: If there is no flow network, and the clips come without motion.
     """
     if flow is None:
         valid = None if clip.valid is None else clip.valid[:, frame, None]
