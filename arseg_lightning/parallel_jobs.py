@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import re
 import signal
 import time
 import warnings
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import cpu_count, get_reusable_executor
 
 from arseg_lightning.video.errors import VideoDamageWarning
 
-__all__ = ["Job", "Outcome", "attempt", "available_cores", "run_jobs", "run_on_ray"]
+__all__ = ["Job", "Outcome", "attempt", "run_jobs", "run_on_ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +40,8 @@ class Outcome:
     notes: tuple[str, ...] = ()  # damage that was worked around
 
 
-def available_cores() -> int:
-    """How many processor cores this process may use, which a scheduler may have limited."""
-    if not hasattr(os, "sched_getaffinity"):  # Windows and macOS
-        return os.cpu_count() or 1
-    return len(os.sched_getaffinity(0))
-
-
 def run_jobs(
-    jobs: Sequence[Job], workers: int, patience_seconds: float = 0.0
+    jobs: Sequence[Job], workers: int | None = None, patience_seconds: float = 0.0
 ) -> Generator[Outcome]:
     """Run jobs, and yield how each ended as soon as it did.
 
@@ -57,13 +49,15 @@ def run_jobs(
 
     Args:
         jobs: The jobs.
-        workers: How many run at once; 1 is this process.
+        workers: How many run at once; 1 is this process. One for each processor core that this
+            process may use by default.
         patience_seconds: How long this process works alone, as others need seconds to start.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, when the running jobs have ended.
     """
     waiting = deque(jobs)
+    workers = workers or cpu_count()
     start = time.monotonic()
     is_alone = workers == 1
     while waiting and (is_alone or time.monotonic() - start < patience_seconds):
@@ -131,7 +125,9 @@ def _run_in_processes(waiting: deque[Job], workers: int) -> Generator[Outcome]:
                 if error is None:
                     yield future.result()
                 elif alone:  # attempt() raises nothing: its process has died
-                    yield Outcome(job.name, error=_cause_of_death(error))
+                    yield Outcome(
+                        job.name, error=f"its process was ended; is memory short? {error}"
+                    )
                 else:
                     suspects.append(job)
     finally:  # at the end; after Ctrl-C, or when nobody wants more, jobs may still run
@@ -170,13 +166,3 @@ def _ignore_signals() -> None:
     # Ctrl-C reaches every process of a terminal: the one that hands out the jobs passes it on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _cause_of_death(error: BaseException) -> str:
-    """Why a process ended; loky names its signal or exit status within a longer text."""
-    found = re.search(r"(SIG[A-Z]+)\(-\d+\)|EXIT\((\d+)\)", str(error))
-    if found is None:
-        return f"{type(error).__name__}: {error}"
-    if found[2]:
-        return f"its process ended with exit status {found[2]}"
-    return f"its process was ended by {found[1]}; is memory short?"

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from arseg_lightning.parallel_jobs import Job, attempt, available_cores, run_jobs
+from arseg_lightning.parallel_jobs import Job, attempt, run_jobs
 from arseg_lightning.video.errors import NotAVideo
 
 
@@ -65,7 +65,9 @@ def test_each_job_is_done_and_a_second_run_finds_it(tmp_path):
 def test_a_job_that_kills_its_process_fails_alone(tmp_path):
     good = [Job(name, partial(make, tmp_path, name)) for name in "abc"]
     ended = {each.name: each.error for each in run_jobs([Job("bad", die), *good], 2)}
-    assert ended.pop("bad") == "its process was ended by SIGKILL; is memory short?"
+    said = ended.pop("bad")
+    assert said.startswith("its process was ended; is memory short?")
+    assert "SIGKILL" in said
     assert ended == dict.fromkeys("abc")
 
 
@@ -104,8 +106,3 @@ def test_an_error_is_told_in_its_words(error, words):
 
 def test_no_jobs_are_done_at_once():
     assert list(run_jobs([], 3)) == []
-
-
-def test_cores_are_counted_where_no_scheduler_limits_them(monkeypatch):
-    monkeypatch.delattr("os.sched_getaffinity")
-    assert available_cores() == os.cpu_count()

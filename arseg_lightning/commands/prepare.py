@@ -8,7 +8,7 @@ from typing import Literal
 from arseg_lightning.datasets.preparation import clip_jobs, video_jobs
 from arseg_lightning.datasets.preparation import prepare as prepare_jobs
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.parallel_jobs import Outcome, available_cores, run_jobs, run_on_ray
+from arseg_lightning.parallel_jobs import Outcome, run_jobs, run_on_ray
 from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.cache import MotionSource
@@ -61,7 +61,7 @@ def prepare(
         clips = data.store
         splits = data.splits_on_video() if split is None else [split]
         jobs = [job for name in splits for job in clip_jobs(clips, data.videos(name))]
-    outcomes = run_on_ray(jobs, ray) if ray else run_jobs(jobs, workers or available_cores())
+    outcomes = run_on_ray(jobs, ray) if ray else run_jobs(jobs, workers)
     try:
         done = prepare_jobs(outcomes, len(jobs))
     except KeyboardInterrupt:

@@ -92,7 +92,10 @@ def video_jobs(store: ClipStore, folder: Path) -> list[Job]:
 
 
 def prepare_missing(
-    store: ClipStore, videos: Sequence[LabelledVideo], workers: int = 1, with_motion: bool = True
+    store: ClipStore,
+    videos: Sequence[LabelledVideo],
+    workers: int | None = 1,
+    with_motion: bool = True,
 ) -> None:
     """Prepare the videos of a run as :func:`prepare` does; ``workers`` help if it takes long."""
     jobs = clip_jobs(store, videos, with_motion)

@@ -138,7 +138,6 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
         motion=motion,
         every_frame=not cut,
         lookahead=max(method.lookahead for method in methods),
-        whole_streams=not cut,
         single=cut and not motion and all(method.clock is None for method in methods),
     )
 

@@ -67,7 +67,7 @@ def scores_of(method, frames):
 def test_a_method_that_remembers_is_shown_every_frame():
     """At the label, a recurrent method has seen all that it sees in use, and scores the same."""
     needs = evaluation_needs([PerFrame(3, TinyNet), Remembering(3)], keyframe_interval=4)
-    assert needs == EvaluationNeeds(motion=True, every_frame=True, whole_streams=True)
+    assert needs == EvaluationNeeds(motion=True, every_frame=True)
     clip = evaluation_clip(6, labelled=(5,))
     method = Remembering(3).eval()
     evaluation = Evaluation(method, 3, 12)
@@ -93,7 +93,7 @@ def test_a_method_that_remembers_is_shown_every_frame():
 )
 def test_a_stream_is_cut_only_where_that_changes_nothing(methods, cut):
     needs = evaluation_needs(methods, keyframe_interval=4)
-    assert needs.whole_streams is needs.every_frame is not cut
+    assert needs.every_frame is not cut
 
 
 def test_without_motion_none_is_needed():
@@ -160,7 +160,7 @@ def test_labels_are_counted_with_the_results_that_come_later():
     """Frames between keyframes wait; in whatever pieces a stream comes, each counts as itself."""
     method = InterBMV(3, TinyNet, clock=EveryL(4)).eval()
     needs = evaluation_needs([PerFrame(3, TinyNet), method], keyframe_interval=4)
-    assert needs == EvaluationNeeds(every_frame=True, lookahead=3, whole_streams=True)
+    assert needs == EvaluationNeeds(every_frame=True, lookahead=3)
     clips = [evaluation_clip(10, seed=seed, labelled=(0, 3, 6, 9)) for seed in range(2)]
     evaluation, expected = Evaluation(method, 3, 12), Evaluation(method, 3, 12)
     results = [Stream(method).run([frame.streamed for frame in clip.frames]) for clip in clips]
