@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -102,6 +102,7 @@ class Clip:
             first or to the one before it, as a method needs it; zero for the first. That of frames
             after the labelled one leads to it instead of the first. None if none is needed.
         valid: False where motion was filled in, bool of shape (T, H, W).
+        target: A clip of another data set, without labels, for methods that adapt to it.
 
     Raises:
         ValueError: If the parts do not belong together.
@@ -113,6 +114,7 @@ class Clip:
     names: tuple[Any, ...]
     motion: torch.Tensor | None = None
     valid: torch.Tensor | None = None
+    target: Self | None = None
 
     _num_axes: ClassVar[int] = 1
     """Axes before those of a frame."""
@@ -158,6 +160,8 @@ class ClipBatch(Clip):
         for name in ("images", "labels", "distances", "motion", "valid"):
             if (part := getattr(self, name)) is not None:
                 setattr(self, name, part.pin_memory())
+        if self.target is not None:
+            self.target.pin_memory()
         return self
 
 

@@ -23,7 +23,7 @@ from arseg_lightning.datasets.trainer_state import (
     resumes,
     samples_per_step,
 )
-from arseg_lightning.datasets.training_clips import ClipSpans, TrainingClips
+from arseg_lightning.datasets.training_clips import AdaptationClips, ClipSpans, TrainingClips
 from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.video.cache import MotionSource
@@ -44,6 +44,7 @@ class ClipDataModule(LightningDataModule):
         train: Data to train on.
         val: Data to validate on; none skips validation.
         test: Data to test on.
+        target: Unlabelled data that a method adapts to, if it does; its labels are not used.
         store: Folder of encoded clips and cached motion.
         keyframe_interval: L; every L-th frame is a keyframe, and so is each I-frame.
         train_on: ``clips`` trains on frames decoded from compressed video; ``stills`` on the
@@ -81,6 +82,7 @@ class ClipDataModule(LightningDataModule):
         train: Layout | None = None,
         val: Layout | None = None,
         test: Layout | None = None,
+        target: Layout | None = None,
         store: Path = Path("data/cache"),
         keyframe_interval: int = 12,
         train_on: TrainOn | None = None,
@@ -107,7 +109,7 @@ class ClipDataModule(LightningDataModule):
             train_frames=(train_frames, FrameOrigin), test_pairs=(test_pairs, EvaluationPairs)
         )
         self.store = ClipStore(store, encoding, motion, chaining, refinement)
-        self.layouts = {"train": train, "val": val, "test": test}
+        self.layouts = {"train": train, "val": val, "test": test, "target": target}
         classes = [each.classes for each in (train, val, test) if each is not None]
         if not classes:
             raise ValueError(
@@ -160,6 +162,8 @@ class ClipDataModule(LightningDataModule):
     def splits_on_video(self) -> list[str]:
         """The splits that are read as video, so that they have to be prepared."""
         present = [name for name, layout in self.layouts.items() if layout is not None]
+        if self.needs.task is not None and not self.needs.training.target:
+            present = [name for name in present if name != "target"]
         return [name for name in present if self._is_on_video(name)]
 
     def _is_on_video(self, split: str) -> bool:
@@ -201,7 +205,7 @@ class ClipDataModule(LightningDataModule):
         """
         workers = None if self.num_workers else 1
         needs = self.needs
-        stages = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+        stages = {"fit": ("train", "target", "val"), "validate": ("val",), "test": ("test",)}
         wanted = stages.get(needs.stage, (self._predicted,))
         splits = [split for split in self.splits_on_video() if split in wanted]
         try:
@@ -239,7 +243,14 @@ class ClipDataModule(LightningDataModule):
 
     def train_dataloader(self) -> Loader:
         """Shuffled training samples."""
-        dataset = self._training_clips("train", self.augment)
+        dataset: TrainingClips | AdaptationClips = self._training_clips("train", self.augment)
+        if self.needs.training.target:
+            if self.layouts["target"] is None:
+                raise ValueError(
+                    "the method adapts to a second data set, and none is named: set data.target "
+                    "(UnlabelledVideos takes a folder of videos)"
+                )
+            dataset = AdaptationClips(dataset, self._training_clips("target", self.augment))
         sampler = EpochSampler(len(dataset), self.seed, *processes(self.trainer))
         # After a restart from a checkpoint, the trainer knows its epoch later than the workers ask.
         sampler.set_epoch(max(self._first_epoch, finished_epochs(self.trainer)))

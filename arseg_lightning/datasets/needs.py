@@ -30,6 +30,7 @@ class Needs:
             before them.
         independent: Whether frames of other than key roles leave the state alone, and those of
             key roles do not read it: frames between keyframes may then be skipped or batched.
+        target: Whether training clips come with others of a second, unlabelled data set.
     """
 
     motion: Literal["keyframe", "previous"] | None = None
@@ -39,6 +40,7 @@ class Needs:
     spacing: Literal["consecutive", "keyframe"] | tuple[int, int] = "consecutive"
     lookahead: bool = False
     independent: bool = False
+    target: bool = False
 
     @property
     def is_still(self) -> bool:
@@ -105,6 +107,6 @@ class TaskNeeds:
 
     def motion(self, split: str) -> bool:
         """Whether the motion of a split is read."""
-        if split == "train":
+        if split in ("train", "target"):
             return self.training.clip_motion is not None
         return self.evaluation(split).motion

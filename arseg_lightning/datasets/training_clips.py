@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.types import Clip, ClipBatch
 
-__all__ = ["ClipSpans", "TrainingClips", "collate"]
+__all__ = ["AdaptationClips", "ClipSpans", "TrainingClips", "collate"]
 
 
 class ClipSpans:
@@ -184,11 +184,31 @@ class TrainingClips(Dataset[Clip]):
         return Clip(images_of_networks, raw.labels, distances, names, raw.motion, raw.valid)
 
 
-def collate(clips: list[Clip]) -> ClipBatch:
+class AdaptationClips(Dataset[Clip]):
+    """Each training clip together with one of another data set, drawn by seed, epoch and index."""
+
+    def __init__(self, source: TrainingClips, target: TrainingClips) -> None:
+        self.source, self.target = source, target
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, key: tuple[int, int] | int) -> Clip:
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        generator = np.random.default_rng((self.source.seed, epoch, index, len(self.target)))
+        clip = self.source[key]
+        clip.target = self.target[epoch, int(generator.integers(len(self.target)))]
+        clip.target.labels[:] = 255  # what a layout says of them is not used
+        return clip
+
+
+def collate(clips: Sequence[Clip]) -> ClipBatch:
     """Stack clips of one length and size; in a loader's process, in shared memory."""
     stacked: dict[str, Any] = {}
     for name in ("images", "labels", "distances", "motion", "valid"):
         parts = [getattr(clip, name) for clip in clips]  # (T, …) each
         # One layout in whatever process: convolutions add up in an order that depends on it.
         stacked[name] = None if parts[0] is None else default_collate(parts).contiguous()
+    targets = [clip.target for clip in clips if clip.target is not None]
+    stacked["target"] = collate(targets) if targets else None
     return ClipBatch(names=tuple(clip.names for clip in clips), **stacked)

@@ -22,6 +22,7 @@ from arseg_lightning.methods.stream_frame import (
 )
 from arseg_lightning.methods.taplab import TapLab
 from arseg_lightning.methods.tdnet import TDNet
+from arseg_lightning.methods.video_adaptation import VideoAdversarial, VideoSelfTraining
 from arseg_lightning.methods.weclick import WeClick
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
@@ -74,7 +75,9 @@ __all__ = [
     "StreamResult",
     "TDNet",
     "TapLab",
+    "VideoAdversarial",
     "VideoMethod",
+    "VideoSelfTraining",
     "WeClick",
     "once_per_shape",
     "role_cycle",

@@ -181,10 +181,9 @@ class VideoTask(MethodModule):
         """Tell the method the epoch."""
         self.method.epoch = self.current_epoch
 
-    def training_step(self, batch: ClipBatch | list[ClipBatch], batch_idx: int) -> Tensor:
+    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Add up the method's losses, and log each."""
-        clips = [batch] if isinstance(batch, ClipBatch) else batch
-        losses = self.method.losses(*clips)
+        losses = self.method.losses(batch)
         self.step_losses = {name: loss.detach() for name, loss in losses.items()}
         for name, loss in losses.items():  # a constant term does not show in their sum
             self.log_loss(f"train/loss_{name}", loss)
