@@ -64,11 +64,7 @@ class TestRecord(Callback):
         )
         # pandas and matplotlib are slow to import: only a test waits for them
         from arseg_lightning.report.plots import plot_result
-        from arseg_lightning.report.result_tables import (
-            distance_table,
-            recovered_share,
-            roles_table,
-        )
+        from arseg_lightning.report.result_tables import distance_table, roles_table
 
         json_path = self.run_dir / "result.json"
         plot_path = self.run_dir / "miou_over_distance.png"
@@ -82,10 +78,6 @@ class TestRecord(Callback):
         lines = ["", distance_table(result)]
         if any(len(method.roles) > 1 for method in methods):
             lines += ["", roles_table(result)]
-        share = recovered_share(result)
-        if not math.isnan(share):
-            low, own = methods[1].name, methods[2].name
-            lines.append(f"{own} recovers {share:.0%} of what {low} alone loses against 1x")
         tell("\n".join([*lines, f"result: {json_path}", f"plot:   {plot_path}"]))
 
     def _provenance(self) -> Provenance:

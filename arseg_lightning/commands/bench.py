@@ -52,7 +52,7 @@ def bench(
         threads: Threads on the CPU; all cores by default.
         classes: Number of classes of networks that are named.
         repeats: Rounds in which every variant runs once.
-        out: JSON file to write; a plot of the same name goes beside it.
+        out: JSON file to write.
     """
     check_range(1, threads=threads)
     torch.set_num_threads(threads or torch.get_num_threads())
@@ -78,17 +78,10 @@ def bench(
 
 def _show(results: list[RunResult], out: Path | None) -> None:
     # pandas is slow to import: only commands that write tables wait for it
-    from arseg_lightning.report.bench_tables import (
-        bench_table,
-        machine_line,
-        plot_bench,
-        stage_table,
-    )
+    from arseg_lightning.report.bench_tables import bench_table, machine_line
     from arseg_lightning.report.table_files import markdown
 
-    print(f"{markdown(bench_table(results), 2)}\n\nMilliseconds of frames between keyframes:\n")
-    print(f"{markdown(stage_table(results), 2)}\n\n{machine_line(results)}")
+    print(f"{markdown(bench_table(results), 2)}\n\n{machine_line(results)}")
     if out is not None:
         write_bench(results, out)
-        plot_bench(results, out.with_suffix(".png"))
-        print(f"written to {out} and {out.with_suffix('.png')}")
+        print(f"written to {out}")

@@ -21,7 +21,6 @@ from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.ranges import check_range
-from arseg_lightning.streaming.interrupt import Interrupt
 from arseg_lightning.streaming.load import load_experiment
 from arseg_lightning.streaming.pretrained import load_pretrained
 from arseg_lightning.tasks.evaluation import counted_distances
@@ -81,10 +80,9 @@ def compare(
     with (
         _frames(video, motion, compared, data) as frames,
         tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
-        Interrupt() as interrupt,  # after Ctrl-C, what was compared so far counts
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
-        wanted = interrupt.until_wanted(islice(frames, limit))
+        wanted = islice(frames, limit)
         records = compare_methods(wanted, compared, _distances(compared, data), on, bar.update)
     names = [*map(str, configs or [])]
     _show(records, out, configs=names, network=network, video=video, overrides=overrides)

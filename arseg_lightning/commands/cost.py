@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arseg_lightning.cost import MethodCost, method_cost
+from arseg_lightning.files import write_atomic
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.types import parse_size
@@ -35,7 +36,7 @@ def cost(
             default.
         optimised: Also count the methods as `predict` and `bench` run them, adding one optimisation
             that saves multiply-accumulates after the other.
-        out: Also write the table to this file, as its ending says: .md or .csv.
+        out: CSV file to write, too.
 
     Returns:
         The table.
@@ -44,10 +45,8 @@ def cost(
         ValueError: If an option or the experiment is not valid.
     """
     # pandas is slow to import: only commands that write tables wait for it
-    from arseg_lightning.report.table_files import check_format, markdown, write_table
+    from arseg_lightning.report.table_files import markdown
 
-    if out is not None:
-        check_format(out)
     frame = parse_size(size) if size is not None else None
     experiment = Experiment(configs)
     frame = frame or experiment.size()
@@ -60,7 +59,7 @@ def cost(
     table = _cost_table(costs)
     print(markdown(table, 3))
     if out is not None:
-        write_table(table, out, 3)
+        write_atomic(out, table.to_csv(index=False))
         print(f"written to {out}")
     return table
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +15,6 @@ from arseg_lightning.datasets.data_files import files, frame_number
 from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.files import write_atomic
-from arseg_lightning.provenance import Provenance
 from arseg_lightning.ranges import check_range
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.encode import EncodeSettings
@@ -34,7 +31,7 @@ def motion(
     classes: str = "camvid11",
     keyframe_interval: int = 12,
     motion: MotionSource = "codec",
-    output: Path | None = None,
+    out: Path | None = None,
     store: Path = Path("data/cache"),
 ) -> pd.DataFrame:
     """Measure how well a video's motion warps labels from its keyframes to the frames after them.
@@ -49,7 +46,7 @@ def motion(
         classes: Name of a class set, or path of a YAML file.
         keyframe_interval: Frames from a keyframe to the next; each I-frame is one, too.
         motion: codec takes the video's own vectors; reencode a copy's if it has none to be used.
-        output: Folder for the result (JSON) and a plot; none are written by default.
+        out: CSV file to write, too.
         store: Folder of the motion cache and of copies.
 
     Returns:
@@ -59,7 +56,7 @@ def motion(
         FileNotFoundError: If the video or its labels are missing.
         ValueError: If one of them cannot be used, or the keyframe interval does not fit.
     """
-    # pandas and matplotlib: only those who measure wait for them
+    # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.motion_quality import measure_motion
 
     known = class_set(classes)
@@ -76,16 +73,15 @@ def motion(
         return read_label(found[frame], known, field.size) if frame in found else None
 
     quality = measure_motion(field, keys, label_of, known.num_classes)
-    settings = {
-        "video": str(video),
-        "labels": str(labels),
-        "classes": known.name,
-        "keyframe_interval": keyframe_interval,
-        "motion": motion,
-        "measured": str(path),
-        "matching_share": field.evidence.share,
-    }
-    _tell(quality, settings, output)
+    print((quality * [1, 100, 100, 100]).to_string(float_format="{:.1f}".format))
+    print("mean: {warped:.1%} warped, {copied:.1%} copied".format_map(quality.mean()))
+    share = field.evidence.share
+    matching = "no vectors" if share is None else f"{100 * share:.1f} % of the area with vectors"
+    whose = "the video's own" if path == video else f"that of a copy, {path}"
+    print(f"motion: {whose}; leads to what looks alike: {matching}")
+    if out is not None:
+        write_atomic(out, quality.to_csv())
+        print(f"written to {out}")
     return quality
 
 
@@ -116,27 +112,3 @@ def match_labels(folder: Path, num_frames: int) -> dict[int, Path]:
                 f"{path} and {found[frame].name} are both labels of frame {frame}; take one away"
             )
     return found
-
-
-def _tell(quality: pd.DataFrame, settings: dict[str, Any], output: Path | None) -> None:
-    """Print the result, and write it with its plot if there is a folder for them."""
-    from arseg_lightning.report.motion_quality import plot_motion
-
-    print((quality * [1, 100, 100, 100]).to_string(float_format="{:.1f}".format))
-    print("mean: {warped:.1%} warped, {copied:.1%} copied".format_map(quality.mean()))
-    share, path = settings["matching_share"], settings["measured"]
-    matching = "no vectors" if share is None else f"{100 * share:.1f} % of the area with vectors"
-    whose = "the video's own" if path == settings["video"] else f"that of a copy, {path}"
-    print(f"motion: {whose}; leads to what looks alike: {matching}")
-    if output is None:
-        return
-    content = {
-        "mean_warped": quality.warped.mean(),
-        "mean_copied": quality.copied.mean(),
-        "distances": quality.reset_index().to_dict("records"),
-        "provenance": asdict(Provenance.collect(config=settings)),
-    }
-    write_atomic(output / "motion.json", json.dumps(content, indent=1) + "\n")
-    title = "{video}, {classes}, L = {keyframe_interval}".format_map(settings)
-    plot_motion(quality, output / "motion.png", title)
-    print(f"written to {output}: motion.json, motion.png")

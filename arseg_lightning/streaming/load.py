@@ -46,8 +46,8 @@ def load_run(
 
     Raises:
         FileNotFoundError: If the run or its checkpoint is not there.
-        ValueError: If they do not fit together, networks have no weights, there is no such
-            device, or the method has no clock that another one could replace.
+        ValueError: If they do not fit together, networks have no weights, or see
+            :class:`Segmenter`.
     """
     choose_device(device)  # a mistake is named before anything is built
     paths = [Path(run)] if isinstance(run, Path | str) else [Path(path) for path in run]
@@ -92,11 +92,7 @@ def load_experiment(
                 f"finished? Give one with --checkpoint FILE"
             )
     experiment = Experiment(
-        *(files, overrides),
-        weights=True,
-        checkpoint=found,
-        trusted=trusted,
-        compared=compared,
+        files, overrides, weights=True, checkpoint=found, trusted=trusted, compared=compared
     )
     experiment.task.refuse_random_weights(command, "--checkpoint")
     return experiment
@@ -112,10 +108,6 @@ def segmenter_of(
     """Make a segmenter of a copy of a task's method, with the classes and input of its data.
 
     For the other arguments see :func:`load_run`.
-
-    Raises:
-        ValueError: If there is no such device, it does not compute in that precision, or the
-            method has no clock that another one could replace.
     """
     return Segmenter(
         copy.deepcopy(task.method),  # the task keeps its own, where it is

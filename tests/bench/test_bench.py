@@ -12,7 +12,6 @@ from arseg_lightning.bench import BenchCase, BenchSettings, bench
 from arseg_lightning.bench.variants import plain_form
 from arseg_lightning.methods import Adaptive, ARSeg, InterBMV, PerFrame, Stream
 from arseg_lightning.models import Segmentor
-from arseg_lightning.report.bench_tables import stage_table
 from arseg_lightning.report.result import read_bench, write_bench
 from tests.methods.laws import video
 from tests.methods.toys import InParts, Learning, RunningMean
@@ -52,7 +51,6 @@ def test_a_small_run_measures_every_variant(tmp_path):
     for each in measured.methods:
         assert each.speed.mean_ms > 0
         assert each.speed.p50_ms <= each.speed.p95_ms <= each.speed.max_ms
-        assert all(times.stages_ms["network"] > 0 for times in each.speed.frames.values())
     own = measured.methods[3]
     key, other = (own.speed.frames[role] for role in ("keyframe", "nonkeyframe"))
     assert other.frequency == pytest.approx(2 / 3)
@@ -63,9 +61,6 @@ def test_a_small_run_measures_every_variant(tmp_path):
     assert measured.provenance.config["native"] == native.status()
     write_bench([measured], tmp_path / "bench.json")
     assert read_bench(tmp_path / "bench.json")[0].data == CASE.name
-    assert list(stage_table([measured]).variant) == [
-        f"AR 0.5x, {how}" for how in ("plain PyTorch", "float32", "bfloat16")
-    ]
 
 
 def toy(kind):
@@ -111,8 +106,6 @@ def test_frames_that_wait_for_later_ones_are_timed_without_the_wait():
     key, other = (found.speed.frames[role] for role in ("keyframe", "between"))
     assert (key.frequency, other.frequency) == (0.25, 0.75)
     assert found.mean_gmacs == pytest.approx(0.25 * key.gmacs + 0.75 * other.gmacs)
-    assert all(ms >= 0 for times in (key, other) for ms in times.stages_ms.values())
-    assert ("warp" in other.stages_ms, "warp" in key.stages_ms) == (True, False)
 
 
 @pytest.mark.slow

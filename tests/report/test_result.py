@@ -11,7 +11,7 @@ from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.report import MethodResult, RoleResult, RunResult
 from arseg_lightning.report.plots import plot_result
-from arseg_lightning.report.result_tables import distance_table, recovered_share, roles_table
+from arseg_lightning.report.result_tables import distance_table, roles_table
 
 TRACE = (
     StreamTrace("a/000.png", 2, (("keyframe", "start", 1.0, 1), ("nonkeyframe", None, 1.0, 11))),
@@ -116,16 +116,6 @@ def test_roles_say_how_many_frames_ran_them(result):
         "1.50",
         "50%",
     ]
-
-
-def test_what_is_recovered_is_a_share_of_what_was_lost(result):
-    full, low, own = result.methods
-    frame = {"frame": RoleResult(1.0, 12, 12.0)}
-    baselines = replace(full, roles=frame), replace(low, roles=frame)
-    assert recovered_share(replace(result, methods=(*baselines, own))) == pytest.approx(0.75)
-    assert math.isnan(recovered_share(result))  # neither baseline is of every frame by itself
-    other = replace(low, roles={"full": RoleResult(1.0, 12, 12.0)})
-    assert math.isnan(recovered_share(replace(result, methods=(baselines[0], other, own))))
 
 
 def test_another_file_is_no_result(tmp_path):

@@ -6,7 +6,7 @@ import av
 import pytest
 
 from arseg_lightning.commands.encode import encode
-from arseg_lightning.streaming.folder import FolderSettings, segment_to_folder
+from arseg_lightning.streaming.folder import segment_to_folder
 from arseg_lightning.video.encode import EncodeSettings, reencode
 from arseg_lightning.video.probe import probe
 from tests.streaming.made import segmenter
@@ -40,7 +40,7 @@ def test_copies_and_overlays_are_shown_in_the_shape_of_their_video(tmp_path, nam
     encode(path, tmp_path / "copy.mp4", keyframe_interval=3)
     encode(path, tmp_path / "small.mkv", keyframe_interval=3, size=(48, 96))
     reencode(path, tmp_path / "again.mp4", EncodeSettings())
-    segment_to_folder(segmenter(), path, tmp_path / "out", FolderSettings(outputs=("overlay",)))
+    segment_to_folder(segmenter(), path, tmp_path / "out", outputs=("overlay",))
     for copy in ("copy.mp4", "small.mkv", "again.mp4", "out/overlay.mp4"):
         assert shown(tmp_path / copy) == WIDE, copy
 
