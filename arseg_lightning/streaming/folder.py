@@ -54,7 +54,7 @@ def segment_to_folder(
 ) -> StreamRecord:
     """Segment a source from start to end; write its results and the record, ``predict.json``.
 
-    What was written is complete in itself whatever ends the stream, Ctrl-C too.
+    What was written is complete whatever ends the stream, Ctrl-C too.
 
     Args:
         segmenter: The method.
@@ -68,8 +68,7 @@ def segment_to_folder(
         watch: Is called after each frame.
 
     Raises:
-        OSError, ValueError: If the folder holds results or cannot be written, or if an argument or
-            the source is unusable.
+        OSError, ValueError: If folder, source or an argument cannot be used.
     """
     check_range(1, limit=limit)
     older = _older_results(folder, outputs, overwrite)
@@ -78,8 +77,8 @@ def segment_to_folder(
         overlay = OverlayVideo(
             *(folder / _OUTPUTS["overlay"], segmenter.classes, opened.fps, opened.path)
         )
-        images = LabelImages(folder / _OUTPUTS["labels"], segmenter.classes)
-        known: dict[str, Output] = {"overlay": overlay, "labels": images}
+        labels = LabelImages(folder / _OUTPUTS["labels"], segmenter.classes)
+        known: dict[str, Output] = {"overlay": overlay, "labels": labels}
         writers = [known[name] for name in outputs]
         for path in older:  # images of a longer video would be taken for this one's
             for file in path.glob("[0-9]*.png") if path.is_dir() else [path]:
