@@ -22,17 +22,13 @@ __all__ = ["check_command", "named", "read_counts_first", "run_command", "usage"
 
 
 def check_command(arguments: list[str], names: list[str]) -> None:
-    """Refuse a command line that names no command.
-
-    Raises:
-        CommandError: If it has none of the names.
-    """
+    """Raise a CommandError for a command line that names no command."""
     if {*arguments} & {*names, "-h", "--help", "--version"}:
         return
-    word = next((word for word in arguments[:1] if not word.startswith("-")), None)
-    near = nearest(word, names) if word else []
+    word = next(iter(arguments), "")
+    near = nearest(word, names)
     raise CommandError(
-        f"{f'there is no command {word}' if word else 'no command was given'}; "
+        f"{word or 'nothing'} is no command; "
         f"{f'nearest: {near[0]}' if near else 'commands: ' + ', '.join(names)}"
     )
 
@@ -48,15 +44,6 @@ def run_command(name: str, command: Callable[..., Any], words: list[str]) -> Any
         trusted, words = trust.parse_known_args(words)
     except argparse.ArgumentError:
         raise CommandError("--trust wants the name of a package: --trust my_networks") from None
-    first, *_ = signature(command).parameters.values()
-    flag = _singular(first.name)
-    epilog = f"{_shown(first)} may be given by name: --{flag} {flag.upper()}"
-    epilog += ", again for each." if _is_list(first) else "."
-    if first.name in ("configs", "cases"):  # runs, whose configurations others may have written
-        epilog = (
-            "--trust PACKAGE, again for each, is a package of your own whose classes a run's "
-            f"configuration may name. {epilog}"
-        )
     with trusting(trusted.trust):
         return auto_cli(
             command,
@@ -65,7 +52,8 @@ def run_command(name: str, command: Callable[..., Any], words: list[str]) -> Any
             parser_class=_CommandParser,
             prog=f"{PROGRAM} {name}",
             usage=usage(name, command),
-            epilog=epilog,
+            epilog="--trust PACKAGE, again for each, is a package of your own whose classes the "
+            "configuration of a run may name.",
         )
 
 

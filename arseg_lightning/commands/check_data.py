@@ -28,11 +28,6 @@ def check_data(
         classes: Class set of a folder with custom data: a name, or the path of a YAML file.
         keyframe_interval: L of the paper's protocol; 12, or what the experiment says.
         all: Read every label and its image, instead of a few of each split.
-
-    Raises:
-        FileNotFoundError: If there is no such folder or file.
-        ValueError: If the folder has no known layout, or the experiment is not valid.
-        SystemExit: If nothing can be used.
     """
     check_range(1, keyframe_interval=keyframe_interval)
     paths = data if isinstance(data, list) else [data]

@@ -66,24 +66,24 @@ def compare(
 
     Returns:
         The figures of each method.
-
-    Raises:
-        OSError: If something is not there, or cannot be written.
-        ValueError: If an option or the video cannot be used, or there are no weights.
     """
     check_range(1, limit=limit)
     on = choose_device(device)
-    if network is not None:
-        compared, data = _around(network, methods, configs, video), None
-    else:
+    if network is None:
         compared, data = _of_run(configs, methods, checkpoint, overrides)
+    elif configs or video is None:
+        raise ValueError(f"--network {network} takes a run's place: give --video FILE, and no run")
+    else:
+        known, data = load_pretrained(network), None
+        reference, *built = map(known.method, [None, *(methods or TRAINING_FREE)])
+        own = {each.name: each for each in built}
+        compared = MethodSet({reference.name: reference}, own, known.classes, known.normalise)
     with (
-        _frames(video, motion, compared, data) as frames,
+        _frames(video, motion, compared, data) as (frames, distances),
         tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
-        wanted = islice(frames, limit)
-        records = compare_methods(wanted, compared, _distances(compared, data), on, bar.update)
+        records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
     names = [*map(str, configs or [])]
     _show(records, out, configs=names, network=network, video=video, overrides=overrides)
     return records
@@ -109,46 +109,23 @@ def _of_run(
     return MethodSet({}, experiment.methods(), data.classes, data.normalise, chaining), data
 
 
-def _distances(compared: MethodSet, data: ClipDataModule | None) -> int:
-    """At how many distances methods without a clock are counted."""
-    if data is None:
-        return 1
-    every = data.test_pairs == "every_distance"
-    return counted_distances(compared.methods.values(), data.keyframe_interval, every)
-
-
 @contextmanager
 def _frames(
     video: str | None, motion: LiveMotion, compared: MethodSet, data: ClipDataModule | None
-) -> Iterator[Iterable[EvaluationFrame]]:
-    """The frames of a video, or of the test data."""
-    if video is None:
-        assert data is not None
-        if motion != "auto":
-            raise ValueError(f"--motion {motion} is for --video; test data have --data.motion")
-        yield LabelledStreams(data, max(each.lookahead for each in compared.methods.values()))
+) -> Iterator[tuple[Iterable[EvaluationFrame], int]]:
+    """The frames of a video, or of the test data; the distances of methods without a clock."""
+    methods = compared.methods.values()
+    if video is not None:
+        unused = motion == "auto" and not any(each.uses_motion for each in methods)
+        with open_live(video, motion=None if unused else motion) as live:
+            yield (EvaluationFrame(frame, None, 0, video) for frame in live), 1
         return
-    unused = motion == "auto" and not any(each.uses_motion for each in compared.methods.values())
-    with open_live(video, motion=None if unused else motion) as live:
-        yield (EvaluationFrame(frame, None, 0, video) for frame in live)
-
-
-def _around(
-    network: str,
-    wanted: list[NetworkMethodFactory],
-    configs: list[Path] | None,
-    video: str | None,
-) -> MethodSet:
-    """Build methods around a pretrained network."""
-    if configs:
-        raise ValueError(f"give either a run, got {configs[0]}, or --network {network}")
-    if video is None:
-        raise ValueError(f"--network {network} comes without data: give a video, --video FILE")
-    pretrained = load_pretrained(network)
-    built = [pretrained.method(build) for build in (wanted or TRAINING_FREE)]
-    reference = pretrained.method()
-    own = {each.name: each for each in built}
-    return MethodSet({reference.name: reference}, own, pretrained.classes, pretrained.normalise)
+    assert data is not None
+    if motion != "auto":
+        raise ValueError(f"--motion {motion} is for --video; test data have --data.motion")
+    every = data.test_pairs == "every_distance"
+    frames = LabelledStreams(data, max(each.lookahead for each in methods))
+    yield frames, counted_distances(methods, data.keyframe_interval, every)
 
 
 def _show(records: list[dict[str, Any]], out: Path | None, **of: Any) -> None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.clips import keyframes
-from arseg_lightning.datasets.data_files import files, frame_number
+from arseg_lightning.datasets.data_files import by_frame, files
 from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.files import write_atomic
@@ -22,7 +22,7 @@ from arseg_lightning.video.encode import EncodeSettings
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["match_labels", "motion"]
+__all__ = ["motion"]
 
 
 def motion(
@@ -51,10 +51,6 @@ def motion(
 
     Returns:
         The measurement: see ``measure_motion``.
-
-    Raises:
-        FileNotFoundError: If the video or its labels are missing.
-        ValueError: If one of them cannot be used, or the keyframe interval does not fit.
     """
     # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.motion_quality import measure_motion
@@ -67,7 +63,14 @@ def motion(
     field = clips.cache.read(path)
     check_range(2, field.num_frames, keyframe_interval=keyframe_interval)
     keys = keyframes(field.intra_frames, field.num_frames, keyframe_interval, field.anchors)
-    found = match_labels(labels, field.num_frames)
+    paths = files(labels, (".png",), "labels")
+    found = dict(enumerate(paths)) if len(paths) == field.num_frames else by_frame(paths)
+    if (last := max(found)) >= field.num_frames:
+        raise ValueError(
+            f"{found[last]} would be the label of frame {last}, but the video has "
+            f"{field.num_frames} frames, counted from 0, and {labels} has {len(paths)} labels; "
+            f"give one label for each frame, or name labels after their frames"
+        )
 
     def label_of(frame: int) -> NDArray[np.uint8] | None:
         return read_label(found[frame], known, field.size) if frame in found else None
@@ -83,32 +86,3 @@ def motion(
         write_atomic(out, quality.to_csv())
         print(f"written to {out}")
     return quality
-
-
-def match_labels(folder: Path, num_frames: int) -> dict[int, Path]:
-    """Find out which label file belongs to which frame.
-
-    If there are as many files as frames, they belong together in the order of their names;
-    otherwise the last number in a file's name is the index of its frame.
-
-    Raises:
-        FileNotFoundError: If there are no labels.
-        ValueError: If a name holds no number, a number no frame has, or one that another has.
-    """
-    paths = files(folder, (".png",), "labels")
-    if len(paths) == num_frames:
-        return dict(enumerate(paths))
-    found: dict[int, Path] = {}
-    for path in paths:
-        frame = frame_number(path)
-        if frame >= num_frames:
-            raise ValueError(
-                f"{path} would be the label of frame {frame}, but the video has {num_frames} "
-                f"frames, counted from 0, and {folder} has {len(paths)} labels; give one label "
-                f"for each frame, or name labels after their frames"
-            )
-        if found.setdefault(frame, path) is not path:
-            raise ValueError(
-                f"{path} and {found[frame].name} are both labels of frame {frame}; take one away"
-            )
-    return found

@@ -59,9 +59,6 @@ def predict(
         limit: Most frames.
         overwrite: Replace results that are in the folder already.
         overrides: Settings that win over the configuration.
-
-    Raises:
-        OSError, ValueError: If something is missing, or cannot be used or written.
     """
     clock = _clock(clock, keyframe_interval)
     fast = Optimisations(precision=precision)

@@ -48,14 +48,15 @@ def prepare(
             same.
         address: Ray's cluster, auto or HOST:PORT; none starts Ray on this machine.
         overrides: Settings of the experiment that win over its files: --data.store DIR.
-
-    Raises:
-        FileNotFoundError: If there is no such video.
-        ValueError: If the options do not go together, or the experiment is not valid.
-        SystemExit: If not everything is ready at the end.
     """
     check_range(1, workers=workers)
-    _refuse_idle_options(configs, split, video, store, motion)
+    if (configs is None) == (video is None):
+        raise ValueError("give either an experiment, `prepare FILE.yaml`, or --video FOLDER")
+    if (video and split) or (configs and (store or motion)):
+        raise ValueError(
+            "--split is for experiments, --store and --motion are for --video (an experiment has "
+            "--data.store and --data.motion)"
+        )
     if address is not None and engine != "ray":
         raise ValueError(f"--address {address} is a cluster of Ray; add --engine ray")
     if video is not None:
@@ -70,34 +71,11 @@ def prepare(
         outcomes = run_on_ray(jobs, address, workers)
     else:
         outcomes = run_jobs(jobs, workers or available_cores())
-    try:
-        report = prepare_jobs(outcomes, len(jobs))
-    except KeyboardInterrupt:
-        print(f"interrupted; what is in {clips.root} stays, and the same command continues with it")
-        raise SystemExit(130) from None
+    report = prepare_jobs(outcomes, len(jobs))
     print("\n".join(_lines(report, clips)))
     if not report.is_complete:
         raise SystemExit(1)
     return report
-
-
-def _refuse_idle_options(
-    configs: list[Path] | None,
-    split: Split | None,
-    video: Path | None,
-    store: Path | None,
-    motion: MotionSource | None,
-) -> None:
-    if (configs is None) == (video is None):
-        raise ValueError(
-            "prepare needs either an experiment, `prepare FILE.yaml`, or --video FOLDER"
-        )
-    if video is not None and split is not None:
-        raise ValueError(
-            f"--split {split} chooses data of an experiment, and --video has no splits"
-        )
-    if video is None and (store is not None or motion is not None):
-        raise ValueError("--store and --motion are for --video; use --data.store, --data.motion")
 
 
 def _lines(report: PrepareReport, store: ClipStore) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from arseg_lightning.files import natural_key
 
-__all__ = ["IMAGE_SUFFIXES", "LABEL_SUFFIX", "VIDEO_SUFFIXES", "files", "frame_number"]
+__all__ = ["IMAGE_SUFFIXES", "LABEL_SUFFIX", "VIDEO_SUFFIXES", "by_frame", "files"]
+__all__ += ["frame_number"]
 __all__ += ["match_labels", "named", "one_per_name", "present"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -93,6 +94,17 @@ def frame_number(path: Path) -> int:
     if not numbers:
         raise ValueError(f"{path} should be named after its frame number, such as 000123.png")
     return int(numbers[-1])
+
+
+def by_frame(labels: Iterable[Path]) -> dict[int, Path]:
+    """Labels by the index of their frame, which their names end with; a ValueError if two agree."""
+    numbered: dict[int, Path] = {}
+    for path in labels:
+        if (other := numbered.setdefault(frame_number(path), path)) is not path:
+            raise ValueError(
+                f"{other} and {path.name} are labels of one frame; take one of them away"
+            )
+    return numbered
 
 
 def named(names: Iterable[str], most: int = 4) -> str:

@@ -48,14 +48,6 @@ def test_each_data_has_its_plots(tmp_path):
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == set(shown)
 
 
-def test_without_a_reference_it_says_how_to_name_one(tmp_path, capsys):
-    runs = study(tmp_path / "runs")
-    for path in runs.glob("ar-*"):
-        path.unlink()
-    report([runs], tmp_path / "out")
-    assert "name the row that the others are compared with, --reference" in capsys.readouterr().out
-
-
 def test_bad_names_are_refused(tmp_path):
     runs = study(tmp_path / "runs")
     with pytest.raises(ValueError, match="no row of the name 'arr'"):
