@@ -64,6 +64,7 @@ OWNERS = {
     "ray": ("datasets.ray_cluster",),
     "optuna": ("sweep",),
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
+    "scipy": ("datasets.clicks",),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

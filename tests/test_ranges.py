@@ -16,10 +16,11 @@ from arseg_lightning.datasets import (
     StillFolder,
     SyntheticDriving,
 )
-from arseg_lightning.datasets.folder import CameraPath, FrameFolder
+from arseg_lightning.datasets.folder import FrameFolder
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.datasets.synthetic.still_clips import CameraPath
 from arseg_lightning.datasets.training_clips import ClipSpans
 from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining
 from arseg_lightning.methods import ARSeg, FeaturePropagation, PerFrame

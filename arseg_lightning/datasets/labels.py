@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from arseg_lightning.types import ClassSet, size_text
-from arseg_lightning.video.images import image_size, opened_image, read_image
+from arseg_lightning.video.images import opened_image
 
-__all__ = ["LabelError", "image_size", "read_image", "read_label"]
+__all__ = ["LabelError", "read_label"]
 
 # Pillow's names of formats that lose values; WebP has a form that does not.
 _LOSSY = ("JPEG", "MPO")

@@ -86,16 +86,18 @@ def compared_feature(output: Output, loss: str) -> Tensor:
     return output.feature
 
 
-def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean over all pixels of KL(teacher || student), of the class distributions that logits mean.
+def class_divergence(student: Tensor, teacher: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean over pixels of KL(teacher || student), of the class distributions that logits mean.
 
     Shapes:
-        student, teacher: (B, K, H, W)   returns: scalar
+        student, teacher: (B, K, H, W)   weight: (B, 1, H, W), of the pixels   returns: scalar
     """
     divergence = F.kl_div(
         F.log_softmax(student.float(), dim=1),
         F.log_softmax(teacher.float(), dim=1),
         reduction="none",
         log_target=True,
-    )
-    return divergence.sum(dim=1).mean()  # (B, K, H, W) -> (B, H, W) -> scalar
+    ).sum(dim=1, keepdim=True)  # (B, K, H, W) -> (B, 1, H, W)
+    if weight is None:
+        return divergence.mean()
+    return (weight * divergence).sum() / weight.sum().clamp(min=1e-6)

@@ -23,6 +23,7 @@ from arseg_lightning.methods.stream_frame import (
 )
 from arseg_lightning.methods.taplab import TapLab
 from arseg_lightning.methods.tdnet import TDNet
+from arseg_lightning.methods.weclick import WeClick
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
 DEFAULT_METHOD: NetworkMethodFactory = ARSeg
@@ -75,6 +76,7 @@ __all__ = [
     "TDNet",
     "TapLab",
     "VideoMethod",
+    "WeClick",
     "once_per_shape",
     "role_cycle",
     "shared",

@@ -21,7 +21,7 @@ from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.propagation import warp
-from arseg_lightning.propagation.warp import motion_to_grid
+from arseg_lightning.propagation.flow import clip_motion
 from arseg_lightning.ranges import check_range
 from arseg_lightning.types import ClipBatch
 
@@ -123,13 +123,7 @@ class ETC(PerFrame):
     ) -> Tensor:
         """Consistency of the last frame with the first one."""
         size = (images[0].shape[-2], images[0].shape[-1])
-        if self.flow is not None:
-            with torch.no_grad():
-                motion = motion_to_grid(self.flow(images[-1], images[0]), size)
-            valid = None
-        else:
-            motion = clip.motion_of(-1)  # (B, 2, H, W)
-            valid = None if clip.valid is None else clip.valid[:, -1, None]
+        motion, valid = clip_motion(clip, -1, 0, self.flow)
         return temporal_consistency(
             outputs[-1].logits(size),
             warp(outputs[0].logits(size), motion),

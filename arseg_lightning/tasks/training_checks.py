@@ -87,8 +87,8 @@ class TrainingChecks(Callback):
         labelled = self._labelled is None or bool(self._labelled)
         if not trainer.strategy.reduce_boolean_decision(labelled, all=False):
             raise ValueError(
-                "no pixel of the training labels counts, and nothing was learned; `check-data` on "
-                "the folder shows which values its label files hold"
+                "no pixel of the training labels counts, and nothing was learned; use the "
+                "class set of these labels, which says what the values in their files mean"
             )
 
     def _check(self, trainer: Trainer, more: str = "") -> None:

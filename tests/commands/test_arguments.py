@@ -16,7 +16,7 @@ USAGES = {
     "bench": "[CASE ...] [options]",
     "compare": "[CONFIG ...] [options]",
     "cost": "CONFIG ... [options]",
-    "check-data": "DATA [options]",
+    "check-data": "CONFIG ... [options]",
     "encode": "SOURCE --output OUTPUT [options]",
     "export": "CONFIG ... --output OUTPUT [options]",
     "motion": "VIDEO --labels LABELS [options]",

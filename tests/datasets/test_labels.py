@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from arseg_lightning.datasets.classes import CAMVID11, CAMVID12, CITYSCAPES19, class_set
-from arseg_lightning.datasets.labels import LabelError, read_image, read_label
+from arseg_lightning.datasets.labels import LabelError, read_label
+from arseg_lightning.video.images import read_image
 
 
 def write(path, pixels):

@@ -10,8 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from arseg_lightning.datasets.classes import DRIVING9
-from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels
-from arseg_lightning.datasets.layout import Inventory, Layout
+from arseg_lightning.datasets.labelled_video import LabelledVideo, Layout, Pixels
 from arseg_lightning.datasets.synthetic.render import average_samples, render
 from arseg_lightning.datasets.synthetic.scenery import Packed, Scenery, build_scenery
 from arseg_lightning.ranges import check_above, check_range
@@ -39,7 +38,6 @@ class DrivingScene(LabelledVideo):
     fps: float = 30.0
 
     classes = DRIVING9
-    motion_origin = "synthetic video"
 
     def __post_init__(self) -> None:
         check_range(32, height=self.height, width=self.width)
@@ -115,6 +113,6 @@ class SyntheticDriving(Layout):
             for seed in range(first_seed, first_seed + num_videos)
         ]
 
-    def inventory(self) -> Inventory:
+    def videos(self) -> list[LabelledVideo]:
         """One video a seed."""
-        return Inventory(list(self._scenes))
+        return [*self._scenes]

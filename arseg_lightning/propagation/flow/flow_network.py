@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from arseg_lightning.models.weight_file import load_matching, read_checkpoint
+from arseg_lightning.propagation.warp import motion_to_grid
+from arseg_lightning.types import ClipBatch
 
-__all__ = ["FlowNetwork", "load_flow_weights"]
+__all__ = ["FlowNetwork", "clip_motion", "load_flow_weights"]
 
 
 class FlowNetwork(nn.Module, ABC):
@@ -51,6 +53,33 @@ class FlowNetwork(nn.Module, ABC):
             if layer in self.without_bias and kind == "bias" and f"{name[:-4]}weight" in found:
                 found.setdefault(name, torch.zeros_like(parameter, device="cpu"))
         return found
+
+
+def clip_motion(
+    clip: ClipBatch, frame: int, reference: int, flow: FlowNetwork | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Motion of a frame of training clips to another, by a flow network that does not learn.
+
+    Args:
+        clip: The clips.
+        frame: The frame.
+        reference: The frame that motion leads to; without a flow network, that of the clips' own.
+        flow: The network; None takes the clips' own motion.
+
+    Returns:
+        Motion (B, 2, H, W) in pixels of the image, and where it is known, bool (B, 1, H, W); None
+        if everywhere.
+
+    Raises:
+        ValueError: If there is no flow network, and the clips come without motion.
+    """
+    if flow is None:
+        valid = None if clip.valid is None else clip.valid[:, frame, None]
+        return clip.motion_of(frame), valid
+    image = clip.images[:, frame]
+    with torch.no_grad():
+        motion = flow(image, clip.images[:, reference])
+        return motion_to_grid(motion, (image.shape[-2], image.shape[-1])), None
 
 
 def load_flow_weights(network: FlowNetwork, path: str | Path) -> None:

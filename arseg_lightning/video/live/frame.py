@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from arseg_lightning.types import Frame, Motion
+from arseg_lightning.types import Frame
 from arseg_lightning.video.motion import BlockMotion
 
 __all__ = ["LiveMotion", "MotionUse", "SourceFrame", "skip"]
@@ -41,13 +41,11 @@ class SourceFrame:
             restart and at I-frames.
         restart: Why nothing before this frame may be referred to (``start``, ``reconnected after
             ...``, ``size changed from ...``); None if it may.
-        to_keyframe: Motion to the last keyframe, where someone else has composed it already.
     """
 
     frame: Frame
     step: BlockMotion | None
     restart: str | None = None
-    to_keyframe: Motion | None = None
 
     def __post_init__(self) -> None:
         """Refuse motion across a restart."""
