@@ -17,21 +17,10 @@ from arseg_lightning.accelerator import choose_device, device_name
 from arseg_lightning.bench.case import BenchCase, BenchSettings, MethodSet
 from arseg_lightning.bench.variants import Variant, variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
-from arseg_lightning.methods import (
-    DEFAULT_METHOD,
-    NetworkMethodFactory,
-    Stream,
-    StreamResult,
-)
+from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory, Stream, StreamResult
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance, machine
-from arseg_lightning.report.result import (
-    FrameTimes,
-    MethodResult,
-    RoleResult,
-    RunResult,
-    Speed,
-)
+from arseg_lightning.report.result import FrameTimes, MethodResult, RoleResult, RunResult, Speed
 from arseg_lightning.types import size_text
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 from arseg_lightning.video.live import SourceFrame, open_live
@@ -58,13 +47,10 @@ def bench(
     count.
 
     Args:
-        cases: Networks and experiments, and sizes.
+        cases: Networks and experiments, and sizes; each has a result.
         settings: How everything is measured.
         progress: Is told what is being measured.
         method: Builds the method around the networks.
-
-    Returns:
-        A result for each case.
 
     Raises:
         ValueError: If there is no such case or device, or a method does not run as wanted.
@@ -167,7 +153,7 @@ class _Runner:
             )
             for roles, alike in timed.groupby("roles", sort=False)
         }
-        p50, p95, longest = map(float, timed.ms.quantile([0.5, 0.95, 1.0]))
+        p50, p95, longest = timed.ms.quantile([0.5, 0.95, 1.0]).tolist()
         return MethodResult(
             name=variant.name,
             method=variant.kind,

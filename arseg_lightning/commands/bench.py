@@ -54,6 +54,10 @@ def bench(
         repeats: Rounds in which every variant runs once.
         out: JSON file to write.
     """
+    # pandas is slow to import: only commands that write tables wait for it
+    from arseg_lightning.report.bench_tables import bench_table, machine_line
+    from arseg_lightning.report.table_files import markdown
+
     check_range(1, threads=threads)
     torch.set_num_threads(threads or torch.get_num_threads())
     settings = BenchSettings(
@@ -72,16 +76,8 @@ def bench(
 
     wanted = [BenchCase.parse(text) for text in dict.fromkeys(cases or _DEFAULT)]
     results = run_bench(wanted, settings, progress, method or DEFAULT_METHOD)
-    _show(results, out)
-    return results
-
-
-def _show(results: list[RunResult], out: Path | None) -> None:
-    # pandas is slow to import: only commands that write tables wait for it
-    from arseg_lightning.report.bench_tables import bench_table, machine_line
-    from arseg_lightning.report.table_files import markdown
-
     print(f"{markdown(bench_table(results), 2)}\n\n{machine_line(results)}")
     if out is not None:
         write_bench(results, out)
         print(f"written to {out}")
+    return results

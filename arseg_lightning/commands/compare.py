@@ -22,7 +22,7 @@ from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.ranges import check_range
 from arseg_lightning.streaming.load import load_experiment
-from arseg_lightning.streaming.pretrained import load_pretrained
+from arseg_lightning.streaming.pretrained import PretrainedNetwork, load_pretrained
 from arseg_lightning.tasks.evaluation import counted_distances
 from arseg_lightning.video.live import LiveMotion, open_live
 
@@ -47,8 +47,7 @@ def compare(
     The others agree with the first, every frame by itself, more or less. Flicker is the share of
     pixels whose label is not that of where motion says they were in the frame before. Times run
     from the decoded frame to its labels, in plain PyTorch. On the test data of an experiment, mIoU
-    is the mean over distances, and its change has the interval of 95 % of draws of frames. With
-    test_pairs: every_distance, L streams of a video make each label count at every distance.
+    is the mean over distances, and its change has the interval of 95 % of draws of frames.
 
     Args:
         configs: The folder of a run, or files of configuration; its method, its baselines and what
@@ -63,9 +62,6 @@ def compare(
         limit: Most frames.
         out: JSON file to write; a plot of the same name goes beside it.
         overrides: What wins over the configuration.
-
-    Returns:
-        The figures of each method.
     """
     check_range(1, limit=limit)
     on = choose_device(device)
@@ -74,19 +70,32 @@ def compare(
     elif configs or video is None:
         raise ValueError(f"--network {network} takes a run's place: give --video FILE, and no run")
     else:
-        known, data = load_pretrained(network), None
-        reference, *built = map(known.method, [None, *(methods or TRAINING_FREE)])
-        own = {each.name: each for each in built}
-        compared = MethodSet({reference.name: reference}, own, known.classes, known.normalise)
+        compared, data = _around(load_pretrained(network), methods), None
     with (
         _frames(video, motion, compared, data) as (frames, distances),
         tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
         records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
-    names = [*map(str, configs or [])]
-    _show(records, out, configs=names, network=network, video=video, overrides=overrides)
+    # pandas is slow to import: only commands that write tables wait for it
+    from arseg_lightning.report.comparison_table import comparison_table, plot_comparison
+    from arseg_lightning.report.table_files import markdown
+
+    print(markdown(comparison_table(records)))
+    if out is not None:
+        of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
+        content = {"methods": records, "provenance": asdict(Provenance.collect(None, of))}
+        write_atomic(out, json.dumps(content, indent=1, default=str) + "\n")
+        plot_comparison(records, out.with_suffix(".png"))
+        print(f"written to {out} and {out.with_suffix('.png')}")
     return records
+
+
+def _around(known: PretrainedNetwork, wanted: list[NetworkMethodFactory]) -> MethodSet:
+    """Build methods around a pretrained network, every frame by itself first."""
+    reference, *built = map(known.method, [None, *(wanted or TRAINING_FREE)])
+    own = {each.name: each for each in built}
+    return MethodSet({reference.name: reference}, own, known.classes, known.normalise)
 
 
 def _of_run(
@@ -126,17 +135,3 @@ def _frames(
     every = data.test_pairs == "every_distance"
     frames = LabelledStreams(data, max(each.lookahead for each in methods))
     yield frames, counted_distances(methods, data.keyframe_interval, every)
-
-
-def _show(records: list[dict[str, Any]], out: Path | None, **of: Any) -> None:
-    """Print the table, and write the figures, what they are of, and their plot."""
-    # pandas: only those who write tables wait for it
-    from arseg_lightning.report.comparison_table import comparison_table, plot_comparison
-    from arseg_lightning.report.table_files import markdown
-
-    print(markdown(comparison_table(records)))
-    if out is not None:
-        content = {"methods": records, "provenance": asdict(Provenance.collect(None, of))}
-        write_atomic(out, json.dumps(content, indent=1) + "\n")
-        plot_comparison(records, out.with_suffix(".png"))
-        print(f"written to {out} and {out.with_suffix('.png')}")

@@ -11,7 +11,6 @@ from arseg_lightning import native
 from arseg_lightning.bench import BenchCase, BenchSettings, bench
 from arseg_lightning.bench.variants import plain_form
 from arseg_lightning.methods import Adaptive, ARSeg, InterBMV, PerFrame, Stream
-from arseg_lightning.models import Segmentor
 from arseg_lightning.report.result import read_bench, write_bench
 from tests.methods.laws import video
 from tests.methods.toys import InParts, Learning, RunningMean
@@ -162,14 +161,14 @@ def test_a_case_that_says_no_size_is_refused(text):
 def test_cases_name_networks():
     case = BenchCase.parse("BiSeNet18@720x960")
     assert case == BenchCase("BiSeNet18", (720, 960))
-    assert isinstance(case.network()(3), Segmentor)
+    assert [*case.build(BenchSettings()).methods] == ["1x", "AR 0.5x"]
     for wrong, message in (
         ("Missing", "no network 'Missing'"),
         ("torch.nn.Conv2d", "no Segmentor"),
         ("runs/gone", "a run's folder that is there"),
     ):
         with pytest.raises(ValueError, match=message):
-            dataclasses.replace(case, name=wrong).network()
+            dataclasses.replace(case, name=wrong).build(BenchSettings())
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_tables_plots_and_what_is_left_out_are_written(tmp_path, capsys):
         assert title in text
     assert "result.json is no result file" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "report.md", "results.csv", "changes.csv",
+        "report.md", "results.csv",
         "pareto_camvid11_48x64.png", "distances_camvid11_48x64.png",
     }  # fmt: skip
     with (tmp_path / "out" / "results.csv").open() as file:
