@@ -58,7 +58,7 @@ def import_all():
 def work(experiment, video, workers):
     from arseg_lightning.cli import main
 
-    main(["check-data", experiment, "--trust", "tests"])
+    main(["check-data", experiment])
     main(["fit", "--config", experiment, "--data.num_workers", workers])
     run = Path(experiment).parent / "run"
     main(["predict", str(run), "--video", video, "--output", str(run.parent / "out")])

@@ -62,7 +62,6 @@ OWNERS = {
     "pytorch_lightning": (),
     "joblib": ("parallel_jobs",),
     "ray": ("datasets.ray_cluster",),
-    "optuna": ("sweep",),
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
     "scipy": ("datasets.clicks",),
     "wandb": ("callbacks",),

@@ -18,6 +18,7 @@ def test_the_command_line_works_without_what_windows_lacks(tmp_path, workers):
     experiment = configuration(tmp_path, JOINT, val=driving(50))
     video = write_with_tone(tmp_path / "clip.mp4", seconds=0.4)
     plain = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252", "WANDB_MODE": "disabled"}
+    plain["ARSEG_LIGHTNING_TRUST"] = "tests"
     words = [sys.executable, "-X", "warn_default_encoding", "-m", "tests.as_on_windows"]
     done = subprocess.run(
         [*words, experiment, str(video), workers],

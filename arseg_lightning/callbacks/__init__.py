@@ -4,7 +4,6 @@ from arseg_lightning.callbacks.checkpoints import GeneratorStates, RunCheckpoint
 from arseg_lightning.callbacks.progress import CostLine, Throughput
 from arseg_lightning.callbacks.run_callbacks import run_callbacks
 from arseg_lightning.callbacks.run_folder import Resume, RunFolder, RunRecord
-from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
 
@@ -14,7 +13,6 @@ __all__ = [
     "Resume",
     "RunCheckpoint",
     "RunFolder",
-    "RunLog",
     "RunRecord",
     "StopSignal",
     "TestRecord",

@@ -17,7 +17,6 @@ from lightning.pytorch.callbacks import (
 
 from arseg_lightning.callbacks.checkpoints import GeneratorStates
 from arseg_lightning.callbacks.progress import CostLine, Throughput
-from arseg_lightning.callbacks.run_log import RunLog
 from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
 
@@ -46,7 +45,6 @@ def run_callbacks(
     shows_bar = has_bar(options)
     ours: list[Callback] = [
         *configured,
-        RunLog(run_dir),
         CostLine(),
         Throughput(printed=not (shows_bar and sys.stderr.isatty())),
         GeneratorStates(),

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
-from arseg_lightning.tasks.resuming import differences
+from arseg_lightning.tasks.hyperparameters import differences
 
 __all__ = ["Resume", "RunFolder", "RunRecord", "read_back_devices_and_enumerations"]
 

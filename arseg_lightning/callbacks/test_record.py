@@ -10,7 +10,6 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from omegaconf import OmegaConf
 
-from arseg_lightning.callbacks.run_log import tell
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.methods import VideoMethod
@@ -78,7 +77,8 @@ class TestRecord(Callback):
         lines = ["", distance_table(result)]
         if any(len(method.roles) > 1 for method in methods):
             lines += ["", roles_table(result)]
-        tell("\n".join([*lines, f"result: {json_path}", f"plot:   {plot_path}"]))
+        lines += [f"result: {json_path}", f"plot:   {plot_path}"]
+        print("\n".join(lines), flush=True)
 
     def _provenance(self) -> Provenance:
         """Where the result is from; seed and configuration are those of the run's record."""

@@ -32,13 +32,12 @@ def test_the_usage_names_what_comes_without_a_name_and_what_is_required(name):
     assert usage(name, COMMANDS[name]) == f"python -m arseg_lightning {name} {USAGES[name]}"
 
 
-def test_help_begins_with_the_usage_and_ends_with_trust(capsys):
+def test_help_begins_with_the_usage(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["predict", "--help"])
     assert ended.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     assert text.startswith(f"usage: python -m arseg_lightning predict {USAGES['predict']}")
-    assert text.endswith("whose classes the configuration of a run may name.")
 
 
 def test_what_is_missing_is_named_with_the_command_that_helps():
@@ -61,12 +60,6 @@ def check(data: str, all: bool = False, classes: str = ""):
 )
 def test_a_flag_needs_no_value(words, values):
     assert run_command("check", check, words) == values
-
-
-def test_a_package_that_is_trusted_has_a_name():
-    assert run_command("check", check, ["x", "--trust", "a", "--trust=b"]) == ("x", False, "")
-    with pytest.raises(CommandError, match="--trust my_networks"):
-        run_command("check", check, ["x", "--trust"])
 
 
 def test_words_without_a_name_are_those_by_name():

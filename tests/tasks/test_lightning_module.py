@@ -187,7 +187,7 @@ def test_predict_says_what_it_takes():
         ("torch.hub.load", r"names torch\.hub\.load, no network"),
         (
             "antigravity.fly",
-            r"names antigravity\.fly, which is not known .*trust=\['antigravity'\]",
+            r"names antigravity\.fly, which is not known .*ARSEG_LIGHTNING_TRUST=antigravity",
         ),
     ],
 )
