@@ -83,7 +83,7 @@ def driving(folder, experiment):
 
 
 @pytest.fixture
-def fit(tmp_path_factory, monkeypatch, uncounted):
+def fit(tmp_path_factory, monkeypatch):
     """Fit experiments and overlays for one step; returns the folder of the run."""
     monkeypatch.setenv("RESNET18_INIT", "never-read")
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")

@@ -61,7 +61,7 @@ OWNERS = {
     ),
     "pytorch_lightning": (),
     "joblib": ("parallel_jobs",),
-    "ray": ("datasets.ray_cluster",),
+    "ray": ("parallel_jobs",),
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
     "scipy": ("datasets.clicks",),
     "wandb": ("callbacks",),

@@ -29,7 +29,7 @@ from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18
 from arseg_lightning.propagation import CReFF, GlobalAttention
 from arseg_lightning.tasks import LowResTask, PerFrameTask, VideoTask
-from arseg_lightning.video.encoders import EncodeSettings
+from arseg_lightning.video.encode import EncodeSettings
 from tests.tiny import TinyNet
 
 NAN, INFINITE = float("nan"), float("inf")

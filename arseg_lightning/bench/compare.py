@@ -23,7 +23,6 @@ from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.methods import StreamResult, VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
 from arseg_lightning.metrics import Flicker, change_interval, confusion_matrix, mean_iou
-from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.tasks.evaluation import Evaluation
 from arseg_lightning.types import Motion
 
@@ -100,8 +99,8 @@ class Compared:
         return results
 
     def record(self, reference: Compared) -> dict[str, Any]:
-        """Its figures by name, beside those of the reference."""
-        totals, method = self.evaluation.tally.totals(), self.evaluation.method
+        """Its figures by name, for tables and files, beside those of the reference."""
+        totals, method = self.evaluation.tally, self.evaluation.method
         keyframes = sum(totals.frames[role] for role in method.key_roles)
         pixels, times = int(self.agreement.sum()), np.array(self.latencies_ms or [math.nan])
         figures = {
@@ -210,13 +209,13 @@ class LabelledStreams:
 
     def __init__(self, data: ClipDataModule, lookahead: int = 0) -> None:
         videos = data.videos("test")
-        prepare_missing(data.store, videos, available_cores() if data.num_workers else 1)
+        prepare_missing(data.store, videos, None if data.num_workers else 1)
         reader = ClipReader(videos, data.store)
         clips = choose_clips(
             reader,
             data.keyframe_interval,
             "every_start" if data.test_pairs == "every_distance" else "stream",
-            EvaluationNeeds(every_frame=True, lookahead=lookahead, whole_streams=True),
+            EvaluationNeeds(every_frame=True, lookahead=lookahead),
         )
         self._pieces = EvaluationClips(reader, clips, data.normalise)
         self._num_frames = sum(len(clip.shown) for clip in clips)

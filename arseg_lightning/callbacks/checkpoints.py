@@ -15,21 +15,13 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import distributed
 
 from arseg_lightning.distributed import is_distributed
-from arseg_lightning.files import remove_abandoned_parts, write_atomic
+from arseg_lightning.files import write_atomic
 
 __all__ = ["GeneratorStates", "RunCheckpoint", "WholeCheckpoints"]
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """ModelCheckpoint that is told apart by its file name.
-
-    Differs: Lightning tells callbacks of one class apart by what they monitor and when only.
-    """
-
-    @property
-    def state_key(self) -> str:
-        """Name of the state in a checkpoint."""
-        return f"{super().state_key} of {self.filename}.ckpt"
+    """A ModelCheckpoint of a run's own, which one of the user's does not replace."""
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -53,17 +45,15 @@ class WholeCheckpoints(TorchCheckpointIO):
         # In memory first: on a full disk PyTorch's own writer says little, and may end the process.
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        remove_abandoned_parts(Path(path))
         write_atomic(Path(path), content.getbuffer())
 
 
 class GeneratorStates(Callback):
     """Keeps the random generators' states, so that a resumed training draws the same numbers.
 
-    The generators are Python's, NumPy's and PyTorch's, of every process. Each process draws its
-    own numbers: otherwise a network's random layers would drop the same of all shares of a batch.
-    A checkpoint of another number of processes gives the first one's states to all, which are
-    then seeded apart as at the start.
+    Each process draws its own numbers: otherwise a network's random layers would drop the same of
+    all shares of a batch. A checkpoint of another number of processes gives the first one's states
+    to all, which are then seeded apart as at the start.
     """
 
     def __init__(self) -> None:
@@ -76,7 +66,7 @@ class GeneratorStates(Callback):
             "python": random.getstate(),
             "numpy": (str(name), np.asarray(keys).tolist(), *rest),
             "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+            "cuda": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,  # type: ignore[no-untyped-call]
         }
         processes: list[Any] = [own]
         if is_distributed():

@@ -1,60 +1,16 @@
-"""Progress of a run: its cost at the start, a line with score and speed after every epoch."""
+"""Progress of a training: a line with score and speed after every epoch."""
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from arseg_lightning.cost import method_cost
-from arseg_lightning.datasets.datamodule import ClipDataModule
-from arseg_lightning.tasks import VideoTask
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["CostLine", "Throughput", "cost_line"]
-
-_log = logging.getLogger(__name__)
-
-
-class CostLine(Callback):
-    """Prints multiply-accumulates per frame, and what is saved against 1.0x.
-
-    Counting runs no numbers. If it is not possible, the run continues with a warning.
-    """
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._print(trainer, pl_module, "val", "train")
-
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._print(trainer, pl_module, "test")
-
-    def _print(self, trainer: Trainer, task: LightningModule, *splits: str) -> None:
-        data = getattr(trainer, "datamodule", None)
-        if not isinstance(task, VideoTask) or not isinstance(data, ClipDataModule):
-            return
-        split = next((split for split in splits if data.layouts[split] is not None), None)
-        if split is None or not trainer.is_global_zero:
-            return
-        try:
-            print(cost_line(task, data.example_size(split)), flush=True)
-        except Exception as error:  # whatever a custom method raises: a figure ends no run
-            _log.warning("the cost per frame is not known: %r", error)
-
-
-def cost_line(task: VideoTask, size: tuple[int, int]) -> str:
-    """One line with the mean cost of each of a task's methods, for frames of a size (H, W)."""
-    costs = {name: method_cost(method, size) for name, method in task.methods().items()}
-    full = costs["1x"].mean_gmacs if "1x" in costs else 0.0
-    parts = []
-    for name, cost in costs.items():
-        part, share = f"{name} {cost.mean_gmacs:.3g}", cost.mean_gmacs / full if full else 1.0
-        if share != 1:
-            part += f" ({abs(1 - share):.0%} {'less' if share < 1 else 'more'})"
-        parts.append(part if cost.repeats else f"{part} (depends on what frames show)")
-    return f"GMACs/frame at {size[1]}x{size[0]}, L = {task.keyframe_interval}: {', '.join(parts)}"
+__all__ = ["Throughput"]
 
 
 class Throughput(Callback):

@@ -109,20 +109,20 @@ def _method_result(
     size: tuple[int, int],
     is_own: bool,
 ) -> MethodResult:
-    cost, totals = method_cost(method, size), tally.totals()
+    cost = method_cost(method, size)
     mean = cost.mean_gmacs
     if not cost.repeats:  # then the frames that were run decide
-        mean = cost.mean_over(totals.executed, totals.num_frames) / 1e9
+        mean = cost.mean_over(tally.executed, tally.num_frames) / 1e9
     return MethodResult(
         name=name,
         method=type(method).__name__,
         kind="own" if is_own else "baseline",
         accuracy=accuracy,
         roles={
-            role: RoleResult(gmacs, totals.frames[role], totals.executed.get(role, 0.0))
+            role: RoleResult(gmacs, tally.frames[role], tally.executed.get(role, 0.0))
             for role, gmacs in cost.role_gmacs.items()
         },
         mean_gmacs=mean,
-        reasons=dict(totals.reasons),
-        trace=tally.traces(),
+        reasons=dict(tally.reasons),
+        num_frames=tally.num_frames,
     )

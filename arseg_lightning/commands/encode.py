@@ -19,7 +19,6 @@ def encode(
     source: Path,
     output: Path,
     keyframe_interval: int | None = 12,
-    codec: str = "libx264",
     crf: int = 23,
     preset: str = "medium",
     fps: float | None = None,
@@ -36,9 +35,8 @@ def encode(
         source: A video file, or a folder of images (in the order of their names).
         output: The video to write.
         keyframe_interval: Frames from one keyframe to the next; null for one long GOP.
-        codec: libx264 or mpeg4.
-        crf: Constant quality in the scale of x264, lower is better.
-        preset: Effort of libx264, ultrafast to veryslow.
+        crf: Constant quality, lower is better.
+        preset: Effort of the encoder, ultrafast to veryslow.
         fps: Frames per second; by default those of the video, and 25 for images.
         size: Height and width to scale to; by default the size of the first frame.
         overwrite: Replace a file that is there already.
@@ -48,7 +46,7 @@ def encode(
     """
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists; add --overwrite true to replace it")
-    num_frames, aspect = None, None
+    num_frames = None
     if source.is_dir():
         files = image_files(source)
         if not files:
@@ -57,12 +55,10 @@ def encode(
     else:
         info = probe(source)
         images = (frame.image for frame in decode(source, size=size or info.size))
-        num_frames, fps, aspect = info.num_frames, fps or info.fps, info.display_aspect
-    settings = EncodeSettings(codec, keyframe_interval, crf=crf, preset=preset, fps=fps or 25.0)
+        num_frames, fps = info.num_frames, fps or info.fps
+    settings = EncodeSettings(keyframe_interval, crf=crf, preset=preset, fps=fps or 25.0)
     with tqdm(total=num_frames, desc=output.name, unit=" frames", disable=None) as bar:
-        written = encode_frames(
-            images, output, settings, lambda *_: bar.update() and None, display_aspect=aspect
-        )
+        written = encode_frames(images, output, settings, lambda *_: bar.update() and None)
     kilobits = output.stat().st_size * 8e-3 * settings.fps / written
     print(f"{output}: {written} frames at {settings.fps:g} fps, {kilobits:.0f} kb/s")
     return output

@@ -68,8 +68,7 @@ def motion(
     if (last := max(found)) >= field.num_frames:
         raise ValueError(
             f"{found[last]} would be the label of frame {last}, but the video has "
-            f"{field.num_frames} frames, counted from 0, and {labels} has {len(paths)} labels; "
-            f"give one label for each frame, or name labels after their frames"
+            f"{field.num_frames} frames, counted from 0; give one label for each, or name some so"
         )
 
     def label_of(frame: int) -> NDArray[np.uint8] | None:

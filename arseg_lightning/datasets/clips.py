@@ -154,10 +154,7 @@ def reach(frame: int, intra: Sequence[int]) -> int:
 
 
 def choose_clips(
-    reader: ClipReader,
-    keyframe_interval: int,
-    pairs: StreamKind,
-    needs: EvaluationNeeds,
+    reader: ClipReader, keyframe_interval: int, pairs: StreamKind, needs: EvaluationNeeds
 ) -> list[ClipSpec]:
     """Find the streams of prepared videos that are evaluated, or predicted.
 
@@ -198,7 +195,7 @@ def choose_clips(
         if pairs == "every_frame":
             clips.append(ClipSpec(index, tuple(range(length)), (), tuple(keys)))
         else:
-            clips += streams(index, keys, video.labelled, needs.whole_streams, needs.single)
+            clips += streams(index, keys, video.labelled, needs.every_frame, needs.single)
     if not clips:
         raise ValueError(
             f"no labelled frame has keyframe_interval={keyframe_interval} frames to itself "

@@ -20,13 +20,11 @@ from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.trainer_state import (
     finished_epochs,
     processes,
-    refuse_other_steps,
     resumes,
     samples_per_step,
 )
 from arseg_lightning.datasets.training_clips import ClipSpans, TrainingClips
 from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
-from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.chain import Chaining
@@ -201,7 +199,7 @@ class ClipDataModule(LightningDataModule):
 
         If it fails beside other processes, all say so in ``setup``: they would wait for this one.
         """
-        workers = available_cores() if self.num_workers else 1
+        workers = None if self.num_workers else 1
         needs = self.needs
         stages = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
         wanted = stages.get(needs.stage, (self._predicted,))
@@ -229,8 +227,14 @@ class ClipDataModule(LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Restore the epoch before the loader is made: workers load ahead before Lightning does."""
         if self.trainer is not None and self.needs.stage == "fit" and resumes(self.trainer):
-            steps = samples_per_step(self.trainer, self.batch_size)
-            refuse_other_steps(state_dict.get("samples_per_step"), steps)
+            now = samples_per_step(self.trainer, self.batch_size)
+            before = state_dict.get("samples_per_step", now)
+            if before != now:  # the schedule counts steps
+                raise ValueError(
+                    f"the checkpoint was trained on {before} samples a step, and this run has "
+                    f"{now}: processes (trainer.devices, trainer.num_nodes) x data.batch_size x "
+                    f"trainer.accumulate_grad_batches; change them so that the product is the same"
+                )
         self._first_epoch = state_dict["first_epoch"]
 
     def train_dataloader(self) -> Loader:

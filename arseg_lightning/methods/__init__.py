@@ -19,7 +19,6 @@ from arseg_lightning.methods.stream_frame import (
     Executed,
     PlannedFrame,
     StreamResult,
-    StreamTrace,
 )
 from arseg_lightning.methods.taplab import TapLab
 from arseg_lightning.methods.tdnet import TDNet
@@ -72,7 +71,6 @@ __all__ = [
     "StepFunction",
     "Stream",
     "StreamResult",
-    "StreamTrace",
     "TDNet",
     "TapLab",
     "VideoMethod",

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from arseg_lightning.files import from_json, write_atomic
-from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.types import size_text
@@ -67,8 +66,7 @@ class MethodResult:
     mean_gmacs: float  # cost per frame, 1e9 multiply-accumulates
     # how many frames had their role for which reason
     reasons: dict[str, int] = field(default_factory=dict)
-    # roles of the frames of each stream; empty if that was not recorded
-    trace: tuple[StreamTrace, ...] = ()
+    num_frames: int = 0  # frames that were segmented; 0 if they were not counted
     speed: Speed | None = None  # how fast it is; None if it was not measured
 
     @property
@@ -130,9 +128,8 @@ class RunResult:
             ValueError: If the file is no result.
         """
         try:
-            found: RunResult = from_json(cls, json.loads(path.read_text(encoding="utf-8")))
-            return found
-        except (TypeError, ValueError) as error:
+            return _result(json.loads(path.read_text(encoding="utf-8")))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is no result file of a test run: {error!r}") from error
 
     def _content(self) -> dict[str, Any]:
@@ -156,8 +153,8 @@ def read_bench(path: Path) -> list[RunResult]:
         ValueError: If it is something else.
     """
     try:
-        results = [from_json(RunResult, each) for each in json.loads(path.read_text("utf-8"))]
-    except (TypeError, ValueError) as error:
+        results = [_result(each) for each in json.loads(path.read_text("utf-8"))]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no result of `bench` ({error!r}); run it again") from error
     if not results or not all(method.speed for each in results for method in each.methods):
         raise ValueError(f"{path} is no result of `bench` (nothing was timed); run it again")
@@ -177,3 +174,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return None if math.isnan(value) else round(value, 6)
     return value if value is None or isinstance(value, int | str) else str(value)
+
+
+def _result(content: dict[str, Any]) -> RunResult:
+    """A result of its JSON; older files have runs of frames instead of their number."""
+    for method in content["methods"]:
+        runs = method.get("trace", ())  # each of parts [roles, reason, share, frames]
+        frames = sum(run["same"] * sum(part[3] for part in run["plan"]) for run in runs)
+        method.setdefault("num_frames", frames)
+    result: RunResult = from_json(RunResult, content)
+    return result

@@ -43,7 +43,7 @@ def roles_table(result: RunResult) -> str:
     """Lay out what each method did: the share of frames that ran each role, and its cost."""
     rows = []
     for method in result.methods:
-        frames = sum(trace.num_frames for trace in method.trace)
+        frames = method.num_frames
         roles = []
         for name, role in method.roles.items():
             share = role.frames / frames if frames and role.frames else math.nan

@@ -74,9 +74,7 @@ def segment_to_folder(
     older = _older_results(folder, outputs, overwrite)
     with segmenter.open(source, motion, **asdict(live)) as opened:
         statistics, ended = StreamStatistics(segmenter), "complete"
-        overlay = OverlayVideo(
-            *(folder / _OUTPUTS["overlay"], segmenter.classes, opened.fps, opened.path)
-        )
+        overlay = OverlayVideo(*(folder / _OUTPUTS["overlay"], segmenter.classes, opened.fps))
         labels = LabelImages(folder / _OUTPUTS["labels"], segmenter.classes)
         known: dict[str, Output] = {"overlay": overlay, "labels": labels}
         writers = [known[name] for name in outputs]

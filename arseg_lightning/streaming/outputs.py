@@ -16,7 +16,6 @@ from arseg_lightning.files import replacing
 from arseg_lightning.methods import StreamResult
 from arseg_lightning.types import RGB, ClassSet
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
-from arseg_lightning.video.probe import probe
 
 __all__ = ["InBackground", "LabelImages", "Output", "OverlayVideo", "overlay", "write_label"]
 
@@ -124,7 +123,6 @@ class OverlayVideo(Output):
         path: The video, ``.mp4``.
         classes: The classes.
         fps: Frames per second, about.
-        sound_of: The input's video file, for its sound and the shape of its pixels.
 
     Raises:
         CannotWrite: If the file cannot be written.
@@ -135,12 +133,10 @@ class OverlayVideo(Output):
         path: Path,
         classes: ClassSet,
         fps: float = 25.0,
-        sound_of: Path | None = None,
     ) -> None:
         interval = max(1, round(_SECONDS_TO_SEEK * fps))
         settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
-        aspect = probe(sound_of).display_aspect if sound_of else None
-        self.writer = VideoWriter(path, settings, aspect, keeps_partial=True, sound_of=sound_of)
+        self.writer = VideoWriter(path, settings, keeps_partial=True)
         self.classes = classes
         self._size: tuple[int, int] | None = None
         self._frame_seconds = 1.0 / fps
@@ -171,9 +167,8 @@ class OverlayVideo(Output):
 
     @property
     def summary(self) -> str:
-        """The file, its frames and its sound."""
-        sound = self.writer.sound
-        return f"{self.writer.path} ({self.writer.num_frames} frames{sound and f'; {sound}'})"
+        """The file and its frames."""
+        return f"{self.writer.path} ({self.writer.num_frames} frames)"
 
 
 def overlay(

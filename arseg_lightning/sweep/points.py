@@ -30,10 +30,7 @@ def choose_points(sweep: SweepFile, count: int | None = None, seed: int = 0) -> 
     A grid has all combinations, and the last parameter of the file changes fastest. Random points
     are the same for the same seed, and a larger ``count`` adds points after them.
 
-    Args:
-        sweep: The sweep.
-        count: How many points at most; None for a whole grid.
-        seed: Decides random points.
+    ``count`` is the most; None is for a whole grid.
     """
     if sweep.method == "grid":
         axes = [space for space in sweep.spaces.values() if isinstance(space, list)]

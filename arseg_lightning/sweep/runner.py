@@ -123,9 +123,8 @@ def _run(sweep: SweepFile, point: Point, extra: Sequence[str]) -> None:
     for name in ("result.json", _POINT_NAME):  # of an earlier attempt
         (point.folder / name).unlink(missing_ok=True)
     options = list(extra)
-    if (point.folder / "fit.yaml").is_file():
-        # What failed starts again; what was interrupted has no record, and goes on.
-        options.append("--overwrite=true" if point.record else "--resume=or_restart")
+    if point.record and (point.folder / "fit.yaml").is_file():
+        options.append("--overwrite=true")  # what was interrupted has no record, and goes on
     words = point_arguments(sweep.command, point.values, point.folder, options)
     start = time.monotonic()
     error = run_program([sys.executable, "-m", "arseg_lightning", *words], point.folder / LOG_NAME)
@@ -160,12 +159,7 @@ def run_program(command: Sequence[str], log: Path) -> str | None:
 
 
 def last_error(output: str, status: int) -> str:
-    """The line of a program's output that names its error.
-
-    Args:
-        output: All that it wrote.
-        status: Its exit status; a negative one is the signal that ended it.
-    """
+    """The line of a program's output that names its error."""
     if status < 0:
         name = signal.Signals(-status).name
         return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")

@@ -75,12 +75,9 @@ def build_task(
     hyperparameters: Mapping[str, Any],
     arguments: Mapping[str, Any],
 ) -> Task:
-    """Build a task as its hyperparameters say, without the weights that they name.
+    """Build a task of a class or its subclass as a checkpoint's hyperparameters say.
 
-    Args:
-        cls: The class that is asked for; the task may be of a subclass.
-        hyperparameters: What a checkpoint holds.
-        arguments: Replace those of the same names; any objects.
+    The weights that they name are left out; ``arguments`` replace those of the same names.
 
     Raises:
         ValueError: If the hyperparameters are incomplete, name what is not trusted, or are not

@@ -8,7 +8,6 @@ import pytest
 
 from arseg_lightning.methods import Executed, PerFrame
 from arseg_lightning.streaming.record import StreamStatistics
-from arseg_lightning.video.live.frame import MotionUse
 from tests.streaming.made import result, segmenter
 from tests.tiny import TinyNet
 
@@ -18,7 +17,7 @@ LIVE = SimpleNamespace(
     fps=25.0,
     num_dropped=0,
     damage="",
-    motion_use=MotionUse("auto", None, 0, 0.0, []),
+    motion_use={},
 )
 
 

@@ -82,7 +82,7 @@ def test_an_interrupted_point_goes_on_from_its_last_epoch_also_when_interrupted_
             run(tmp_path, stop, **SMALL)
     launch = Runs()
     run(tmp_path, launch, **SMALL)
-    assert ["--resume=or_restart" in words for words in launch.commands] == [True, False, False]
+    assert launch.names == ["6", "12", "24"]
     assert not any("--overwrite=true" in words for words in launch.commands)
 
 
