@@ -14,6 +14,7 @@ from arseg_lightning.messages import CommandError
 
 USAGES = {
     "bench": "[CASE ...] [options]",
+    "clicks": "OUT --classes CLASSES [options]",
     "compare": "[CONFIG ...] [options]",
     "cost": "CONFIG ... [options]",
     "check-data": "CONFIG ... [options]",
