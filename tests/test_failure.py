@@ -86,7 +86,6 @@ def test_what_a_constructor_raises_is_found_in_the_parsers_list_of_attempts():
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["tables", "--document", "none.md"], 1, "no document at none.md; give the path"),
         (["fitt"], 2, "fitt is no command; nearest: fit"),
     ],
 )

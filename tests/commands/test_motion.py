@@ -117,7 +117,7 @@ def test_labels_that_belong_to_no_frame_or_to_one_twice_are_refused(video, tmp_p
     write_label(some / "a_12.png", label(0))
     with pytest.raises(ValueError, match="are labels of one frame; take one"):
         run(video, some)
-    write_label(some / "label.png", label(0))
+    (some / "a_12.png").rename(some / "label.png")
     with pytest.raises(ValueError, match=r"label\.png should be named after its frame number"):
         run(video, some)
 
