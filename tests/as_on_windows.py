@@ -51,7 +51,7 @@ def import_all():
     import arseg_lightning
 
     for module in pkgutil.walk_packages(arseg_lightning.__path__, "arseg_lightning."):
-        if not module.name.endswith(".__main__") and "triton" not in module.name:
+        if not module.name.endswith(".__main__"):
             importlib.import_module(module.name)
 
 

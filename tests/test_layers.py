@@ -54,7 +54,6 @@ OWNERS = {
     "filelock": ("files",),
     "onnx": ("export",),
     "onnxruntime": ("export",),
-    "triton": ("propagation",),
     "lightning": (
         *("datasets.datamodule", "datasets.trainer_state"),
         *("tasks", "callbacks", "experiment_cli", "cli"),

@@ -14,7 +14,7 @@ from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFa
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
 from arseg_lightning.methods.runner import Stream
-from arseg_lightning.methods.schedule import RoleCycle, once_per_shape, role_cycle
+from arseg_lightning.methods.schedule import NominalStream, RoleCycle, once_per_shape, role_cycle
 from arseg_lightning.methods.stream_frame import (
     Executed,
     PlannedFrame,
@@ -61,6 +61,7 @@ __all__ = [
     "MethodFactory",
     "Needs",
     "NetworkMethodFactory",
+    "NominalStream",
     "Output",
     "PerFrame",
     "Plan",

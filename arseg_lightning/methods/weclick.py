@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.losses.similarity import class_divergence
 from arseg_lightning.methods.dff import FlowFactory
-from arseg_lightning.methods.method import Needs, VideoMethod
+from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.models.segmentor import SegmentorFactory
 from arseg_lightning.propagation import warp_to
@@ -41,14 +40,13 @@ class WeClick(PerFrame):
         class_weight: Weight of the labelled frame's (knowledge distillation).
         loss: Segmentation loss at the clicks; cross entropy by default.
 
-    Raises:
-        ValueError: If there are fewer than 2 frames, or a weight is negative.
-
     Source: Liu et al., WeClick: Weakly-Supervised Video Semantic Segmentation with Click
         Annotations, ACM MM 2021.
     Differs: no code was published; weights, number of frames, temperature (none) and the mean over
         the earlier frames are ours.
     """
+
+    training_only = ("flow", "teacher")
 
     def __init__(
         self,
@@ -90,16 +88,6 @@ class WeClick(PerFrame):
             "memory_distillation": self.memory_weight * flowed,
             "class_distillation": self.class_weight * class_divergence(student, taught),
         }
-
-    def baselines(self) -> dict[str, VideoMethod]:
-        """None: it is the network on every frame."""
-        return {}
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Leave out what only training needs."""
-        del self.teacher
-        self.flow = None
-        super().rewrite(optimisations)
 
     def _memory(self, clip: ClipBatch) -> tuple[Tensor, Tensor]:
         """The teacher's mean distribution of earlier frames, seen from the last one.

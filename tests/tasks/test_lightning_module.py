@@ -337,13 +337,6 @@ def test_of_labelled_images_each_gives_one_label_map(tmp_path):
     assert (pieces[1].labels == expected).float().mean() > 0.999
 
 
-def test_a_loss_on_tensors_is_refused_by_name():
-    with pytest.raises(
-        TypeError, match=r"gets all outputs of a network, and CrossEntropyLoss is no"
-    ):
-        PerFrameTask(TinyNet, torch.nn.CrossEntropyLoss(), num_classes=3)
-
-
 def test_a_checkpoint_is_tested_where_the_files_it_started_from_are_gone(run, tmp_path):
     model = {"network": TINY, "fusion": CREFF, "weights": {"high_res": str(tmp_path / "gone.ckpt")}}
     settings = {"class_path": "LowResTask", "init_args": model}
