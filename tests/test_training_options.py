@@ -109,7 +109,9 @@ def test_a_plateau_looks_at_the_metric_that_it_is_given(plain):
 def test_a_resumed_run_refuses_another_rate(plain):
     checkpoint = ("--ckpt_path", str(plain / "plain" / "last.ckpt"))
     rate = ("--model.optimizer", "torch.optim.Adam", "--model.optimizer.lr", "0.1")
-    with pytest.raises(ValueError, match="here they are changed: optimizer arseg_lightning.tasks."):
+    with pytest.raises(
+        ValueError, match=r"here they are changed: optimizer arseg_lightning\.tasks"
+    ):
         fit(plain, "resumed", *checkpoint, *rate, "--trainer.max_epochs", "2")
 
 
