@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from arseg_lightning.models.fanet import LEAKY_SLOPE, FANet18
 from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet, channel_slice
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 
@@ -34,6 +35,19 @@ _PUBLISHED = {
     r"atn(\d)\.fc\.0\.conv": "attention.0.mix",
     r"layer_norm(\d)\.ln": "norm",
     r"head(\d)\.conv5": "head",
+    r"head(\d)\.conv\.conv": "head.0",
+    r"head(\d)\.conv\.bn": "head.1",
+    r"head(\d)\.conv_out": "head.4",
+    r"head_aux(\d)\.conv": "network.auxiliary.0",
+    r"head_aux(\d)\.conv_out": "network.auxiliary.1",
+}
+_FANET = {"w_qs": "query", "w_ks": "key", "w_vs": "value", "latlayer3": "mix"}
+_FANET |= {"up": "up", "smooth": "smooth"}
+_PUBLISHED |= {
+    rf"ffm_{stride}_(\d)\.{theirs}": f"network.levels.{level}.{ours}"
+    for level, stride in enumerate((32, 16, 8, 4))
+    for theirs, ours in _FANET.items()
+    if f"{ours}_{stride}" not in ("smooth_32", "smooth_8", "up_4")  # nothing reads these
 }
 """Start of a published key, with the number of the path first, to start of ours in that path."""
 
@@ -62,7 +76,7 @@ class TemporalPath(nn.Module):
         self.index, self.slices = part
         self.stage = "feature"
         self.parts: tuple[int, ...] = (network.feature_channels,)
-        if isinstance(network, MultigridPSPNet):
+        if isinstance(network, MultigridPSPNet | FANet18):
             self.stage, self.parts = "pyramid", network.parts
             network.head = nn.Identity()  # type: ignore[assignment]
         network.classifier = nn.Identity()  # type: ignore[assignment]
@@ -78,12 +92,13 @@ class TemporalPath(nn.Module):
         self.norm = (
             nn.InstanceNorm2d(wide, affine=True) if norm_size is None else PositionNorm(norm_size)
         )
+        like_fanet = isinstance(network, FANet18)
         self.head = nn.Sequential(
             nn.Conv2d(wide, head, 3, padding=1, bias=False),
             nn.BatchNorm2d(head),
-            nn.ReLU(inplace=True),
-            nn.Dropout2d(0.1),
-            nn.Conv2d(head, num_classes, 1),
+            nn.LeakyReLU(LEAKY_SLOPE, inplace=True) if like_fanet else nn.ReLU(inplace=True),
+            nn.Dropout2d(0.0 if like_fanet else 0.1),
+            nn.Conv2d(head, num_classes, 1, bias=not like_fanet),
         )
 
     def encode(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
@@ -147,6 +162,10 @@ class PositionNorm(nn.Module):
                 f"frames to that size, or set norm to instance and train the heads again"
             )
         return F.layer_norm(x, x.shape[-2:], self.weight, self.bias)
+
+    def macs(self, x: Tensor, output: Tensor) -> int:
+        """A norm's weights scale, and are not counted."""
+        return 0
 
 
 def published_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
