@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -101,14 +100,8 @@ def _run_experiment(arguments: list[str] | None, stages: Sequence[str]) -> Exper
 
 @contextmanager
 def _without_noise() -> Iterator[None]:
-    """Suppress warnings that do not help, and advertisements of Lightning's products."""
-    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    logger.addFilter(_is_no_advertisement)  # once, however often this runs
+    """Suppress warnings that do not help."""
     with warnings.catch_warnings():
         for message in _NOISE:
             warnings.filterwarnings("ignore", message)
         yield
-
-
-def _is_no_advertisement(record: logging.LogRecord) -> bool:
-    return "Tip: For seamless cloud" not in record.getMessage()

@@ -12,7 +12,7 @@ from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from arseg_lightning.callbacks import Resume, RunCheckpoint, RunFolder, WholeCheckpoints
+from arseg_lightning.callbacks import RunCheckpoint, RunFolder, WholeCheckpoints
 from arseg_lightning.callbacks.run_callbacks import as_list, has_bar, run_callbacks
 from arseg_lightning.callbacks.wandb_runs import set_wandb_runs
 from arseg_lightning.commands.predict import segment_and_show
@@ -65,13 +65,6 @@ class ExperimentCLI(LightningCLI):
             "--overwrite", type=bool, default=False, help="Replace a run in the same folder."
         )
         parser.add_argument(
-            "--resume",
-            type=Resume,
-            default="auto",
-            help="fit in the folder of an interrupted run: auto resumes if nothing was changed; "
-            "or_restart does so too, and else replaces the run.",
-        )
-        parser.add_argument(
             "--after_fit",
             type=Literal["nothing", "test", "report"],
             default="nothing",
@@ -108,7 +101,7 @@ class ExperimentCLI(LightningCLI):
         if self.subcommand == "fit":
             is_told = is_told or (checkpoint != "" and self._folder.holds(checkpoint))
             if not (is_told or options.overwrite or options.trainer.fast_dev_run):
-                self._resumed = self._folder.checkpoint_to_resume(record, options.resume)
+                self._resumed = self._folder.checkpoint_to_resume(record)
             if self._resumed is not None:
                 read_checkpoint(self._resumed)  # a damaged one is refused now, in plain words
                 before = self._folder.previous_loggers()

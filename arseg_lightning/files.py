@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,15 +13,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 __all__ = ["CANNOT_WRITE", "FileLock", "LockedElsewhere", "building", "lock_file", "natural_key"]
-__all__ += ["partial_path", "remedy_for", "remove_abandoned_parts", "replacing", "write_atomic"]
+__all__ += ["partial_path", "remedy_for", "replacing", "write_atomic"]
 
 CANNOT_WRITE = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 )
 """Numbers of errors that stop all writing to a folder: no space, no permission."""
-
-# A part that was not written to for so long belongs to a process that was killed.
-_ABANDONED_SECONDS = 3600.0
 
 
 class LockedElsewhere(Exception):
@@ -45,7 +41,7 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """Give a writer a temporary path to fill, which then replaces the file.
 
     No reader ever sees a part of it. If the block fails, nothing of it is left and an older file
-    stays; the same after a crash, but for a hidden file (see :func:`remove_abandoned_parts`).
+    stays; the same after a crash, but for a hidden file.
 
     Args:
         path: The file; its folder is created.
@@ -78,23 +74,11 @@ def write_atomic(path: Path, content: str | bytes | memoryview) -> None:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def remove_abandoned_parts(path: Path) -> None:
-    """Remove what killed processes have written of a file."""
-    part = re.compile(rf"\.{re.escape(path.stem)}\.\d+-[0-9a-f]{{8}}{re.escape(path.suffix)}")
-    with suppress(OSError):
-        for each in path.parent.iterdir():
-            if part.fullmatch(each.name):
-                with suppress(OSError):
-                    if time.time() - each.stat().st_mtime > _ABANDONED_SECONDS:
-                        each.unlink()
-
-
 def lock_file(path: Path, wait: bool = False) -> FileLock:
     """Lock a file until the lock is released, or this process ends, however that ends.
 
     Forked processes, such as loader workers, hold no lock, although they may outlive this one. On
-    disks without locks, or that cannot be written, there is none: then it is not locked
-    (``is_locked``), and releasing it does nothing.
+    disks without locks, or that cannot be written, there is none (``is_locked``).
 
     Args:
         path: The file; it and its folder are created.
@@ -119,8 +103,7 @@ def lock_file(path: Path, wait: bool = False) -> FileLock:
 def building(target: Path) -> Iterator[bool]:
     """Wait until no other process builds a file, then tell whether it is still missing.
 
-    The builder holds a lock beside it. On disks without locks several may build: each must write
-    atomically (:func:`replacing`), so that the lock only saves work.
+    On disks without locks several may build: each must write atomically (:func:`replacing`).
     """
     if target.is_file():
         yield False
@@ -128,10 +111,7 @@ def building(target: Path) -> Iterator[bool]:
     path = target.with_name(f".{target.name}.lock")
     lock = lock_file(path, wait=True)
     try:
-        missing = not target.is_file()
-        if missing:
-            remove_abandoned_parts(target)
-        yield missing
+        yield not target.is_file()
     finally:
         if lock.is_locked:
             with suppress(OSError):  # removed while it is locked: those who wait open a new one

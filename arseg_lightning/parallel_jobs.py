@@ -1,10 +1,10 @@
-"""Independent jobs in several processes of this machine, which loky (of joblib) keeps."""
+"""Independent jobs: in processes of this machine, which loky (of joblib) keeps, or on Ray."""
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
-import re
 import signal
 import time
 import warnings
@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import cpu_count, get_reusable_executor
 
-from arseg_lightning.files import CANNOT_WRITE
-from arseg_lightning.video.errors import CannotWrite, VideoDamageWarning
+from arseg_lightning.video.errors import VideoDamageWarning
 
-__all__ = ["Job", "Outcome", "attempt", "available_cores", "run_jobs"]
+__all__ = ["Job", "Outcome", "attempt", "run_jobs", "run_on_ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +37,74 @@ class Outcome:
     name: str
     made: bool = False  # there was something to do
     error: str | None = None  # why it failed, if it did
-    disk_full: bool = False  # it failed because nothing can be written, as the next jobs would
     notes: tuple[str, ...] = ()  # damage that was worked around
 
 
-def available_cores() -> int:
-    """How many processor cores this process may use, which a scheduler may have limited."""
-    if not hasattr(os, "sched_getaffinity"):  # Windows and macOS
-        return os.cpu_count() or 1
-    return len(os.sched_getaffinity(0))
-
-
 def run_jobs(
-    jobs: Sequence[Job], workers: int, patience_seconds: float = 0.0
+    jobs: Sequence[Job], workers: int | None = None, patience_seconds: float = 0.0
 ) -> Generator[Outcome]:
     """Run jobs, and yield how each ended as soon as it did.
 
-    A job that kills its process fails alone. When nothing can be written any more, no further one
-    is started. Ctrl-C lets the running jobs remove partial files.
+    A job that kills its process fails alone. Ctrl-C lets the running jobs remove partial files.
 
     Args:
         jobs: The jobs.
-        workers: How many run at once; 1 is this process.
+        workers: How many run at once; 1 is this process. One for each processor core that this
+            process may use by default.
         patience_seconds: How long this process works alone, as others need seconds to start.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, when the running jobs have ended.
     """
     waiting = deque(jobs)
+    workers = workers or cpu_count()
     start = time.monotonic()
     is_alone = workers == 1
     while waiting and (is_alone or time.monotonic() - start < patience_seconds):
-        outcome = attempt(waiting.popleft())
-        yield outcome
-        if outcome.disk_full:
-            return
+        yield attempt(waiting.popleft())
         is_alone = is_alone or len(waiting) == 1  # for the last one, none is started
     if waiting:
         yield from _run_in_processes(waiting, workers)
+
+
+def run_on_ray(jobs: Sequence[Job], address: str) -> Generator[Outcome]:
+    """Run jobs on a cluster of Ray, one a core, and yield how each ended as soon as it did.
+
+    Every node must see the data and the store under the same paths, and have this package. Ray's
+    reports to its makers are off unless RAY_USAGE_STATS_ENABLED says otherwise.
+
+    Args:
+        jobs: The jobs.
+        address: Of a running cluster, ``auto`` or ``HOST:PORT``; ``local`` starts Ray here.
+
+    Raises:
+        ValueError: If Ray is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise ValueError("--ray needs Ray: pip install 'arseg_lightning[ray]'") from error
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # The outcomes tell what happened; lines between would tear the progress bar.
+    ray.init(address, log_to_driver=False, logging_level=logging.WARNING)
+    try:
+        task = ray.remote(attempt).options(num_cpus=1, max_retries=0)
+        here = partial(_make_in_folder, Path.cwd())  # relative paths lead to the same files
+        running = {task.remote(Job(each.name, partial(here, each.make))): each for each in jobs}
+        while running:
+            (reference, *_), _ = ray.wait([*running])
+            job = running.pop(reference)
+            try:
+                yield ray.get(reference)
+            except ray.exceptions.RayError as error:  # attempt() raises none: a process has died
+                yield Outcome(job.name, error=f"its process was ended ({error})")
+    finally:
+        ray.shutdown()
+
+
+def _make_in_folder(folder: Path, make: Callable[[], bool]) -> bool:
+    os.chdir(folder)
+    return make()
 
 
 def _run_in_processes(waiting: deque[Job], workers: int) -> Generator[Outcome]:
@@ -93,10 +124,10 @@ def _run_in_processes(waiting: deque[Job], workers: int) -> Generator[Outcome]:
                 job, error = running.pop(future), future.exception()
                 if error is None:
                     yield future.result()
-                    if future.result().disk_full:
-                        waiting.clear()
                 elif alone:  # attempt() raises nothing: its process has died
-                    yield Outcome(job.name, error=_cause_of_death(error))
+                    yield Outcome(
+                        job.name, error=f"its process was ended; is memory short? {error}"
+                    )
                 else:
                     suspects.append(job)
     finally:  # at the end; after Ctrl-C, or when nobody wants more, jobs may still run
@@ -115,9 +146,7 @@ def attempt(job: Job) -> Outcome:
         except Exception as error:  # whatever is wrong with one must not stop the others
             own = type(error).__module__.startswith("arseg_lightning.")
             words = str(error) if own else f"{type(error).__name__}: {error}"
-            writing = isinstance(error, CannotWrite)
-            disk_full = writing and getattr(error.__cause__, "errno", None) in CANNOT_WRITE
-            return Outcome(job.name, error=words, disk_full=disk_full)
+            return Outcome(job.name, error=words)
     notes = (str(each.message) for each in caught if each.category is VideoDamageWarning)
     return Outcome(job.name, made, notes=tuple(dict.fromkeys(notes)))
 
@@ -137,13 +166,3 @@ def _ignore_signals() -> None:
     # Ctrl-C reaches every process of a terminal: the one that hands out the jobs passes it on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _cause_of_death(error: BaseException) -> str:
-    """Why a process ended; loky names its signal or exit status within a longer text."""
-    found = re.search(r"(SIG[A-Z]+)\(-\d+\)|EXIT\((\d+)\)", str(error))
-    if found is None:
-        return f"{type(error).__name__}: {error}"
-    if found[2]:
-        return f"its process ended with exit status {found[2]}"
-    return f"its process was ended by {found[1]}; is memory short?"

@@ -2,7 +2,7 @@ r"""Time and memory of the window attention, against the usual way: F.unfold.
 
     python benchmarks/window_attention.py --output benchmarks/results/window_attention.json
 
-On a GPU, the Triton kernels join in (what is measured there: window_attention_gpu.py):
+On a GPU (what is measured there: window_attention_gpu.py):
 
     python benchmarks/window_attention.py --device cuda --repeats 20 \
         --output benchmarks/results/window_attention_gpu_float32.json
@@ -157,9 +157,9 @@ def _measure_on_gpu(arguments: argparse.Namespace) -> None:
         gpu.Case(implementation, _size(text), WINDOW, backward, *common)
         for text in arguments.sizes
         for backward in (False, True)
-        for implementation in ("triton", "torch", "unfold")
+        for implementation in IMPLEMENTATIONS
     ]
-    record, table = gpu.compare(cases, unfold_attention, arguments.memory_share)
+    record, table = gpu.compare(cases, IMPLEMENTATIONS, arguments.memory_share)
     print(table)
     if arguments.output:
         arguments.output.write_text(json.dumps(record, indent=2) + "\n")

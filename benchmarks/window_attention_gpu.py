@@ -14,13 +14,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
-from importlib.metadata import version
 
 import torch
 from torch import Tensor
 
-from arseg_lightning.propagation import window_attention
 from arseg_lightning.provenance import machine
 
 __all__ = ["FORMATS", "Case", "Measurement", "compare"]
@@ -73,14 +70,9 @@ class Measurement:
 
 
 def compare(
-    cases: Iterable[Case], unfold: Attention, memory_share: float
+    cases: Iterable[Case], implementations: dict[str, Attention], memory_share: float
 ) -> tuple[dict[str, object], str]:
     """Measure every case whose implementation fits, and give a record and a table."""
-    implementations: dict[str, Attention] = {
-        "triton": partial(window_attention, implementation="triton"),
-        "torch": partial(window_attention, implementation="torch"),
-        "unfold": unfold,
-    }
     bandwidth = _bandwidth()
     results = []
     for case in cases:
@@ -150,11 +142,11 @@ def _table(results: Iterable[Measurement], bandwidth: float) -> str:
     lines = [
         f"Time, share of the {bandwidth / 1e9:.0f} GB/s of a plain copy, memory:",
         "",
-        "| C x H x W | pass | triton | torch | unfold |",
-        "| --- | --- | --- | --- | --- |",
+        "| C x H x W | pass | window_attention | unfold |",
+        "| --- | --- | --- | --- |",
     ]
     for (size, direction), row in rows.items():
-        cells = [row.get(name, "does not fit") for name in ("triton", "torch", "unfold")]
+        cells = [row.get(name, "does not fit") for name in ("window_attention", "unfold")]
         lines.append(f"| {' | '.join([size, direction, *cells])} |")
     return "\n".join(lines)
 
@@ -165,7 +157,6 @@ def _machine(bandwidth: float) -> dict[str, object]:
         "gpu": torch.cuda.get_device_name(),
         "cuda": torch.version.cuda,
         "torch": torch.__version__,
-        "triton": version("triton"),
         "copy_bytes_per_second": bandwidth,
         "memory": "peak allocated memory above that with the inputs, in units of one input",
     }

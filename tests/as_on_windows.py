@@ -51,14 +51,14 @@ def import_all():
     import arseg_lightning
 
     for module in pkgutil.walk_packages(arseg_lightning.__path__, "arseg_lightning."):
-        if not module.name.endswith(".__main__") and "triton" not in module.name:
+        if not module.name.endswith(".__main__"):
             importlib.import_module(module.name)
 
 
 def work(experiment, video, workers):
     from arseg_lightning.cli import main
 
-    main(["check-data", "--data", experiment, "--trust", "tests"])
+    main(["check-data", experiment])
     main(["fit", "--config", experiment, "--data.num_workers", workers])
     run = Path(experiment).parent / "run"
     main(["predict", str(run), "--video", video, "--output", str(run.parent / "out")])

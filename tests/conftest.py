@@ -32,9 +32,3 @@ def _scenes_are_built_once():
 def _same_draws():
     """Every test starts from the same random state, whatever ran before it."""
     torch.manual_seed(0)
-
-
-@pytest.fixture
-def uncounted(monkeypatch):
-    """Runs do not count what they cost, which takes longer than a step of a small network."""
-    monkeypatch.setattr("arseg_lightning.callbacks.progress.cost_line", lambda task, size: "")

@@ -15,7 +15,7 @@ def test_auto_is_what_there_is():
 @pytest.mark.parametrize("name", ["cuda", "cuda:1"])
 def test_a_missing_gpu_is_named_with_what_there_is(name):
     with pytest.raises(
-        ValueError, match=f"there is no {name}: PyTorch .* finds no GPU; choose cpu"
+        ValueError, match=f"there is no {name}: PyTorch .* finds no GPU; choose what"
     ):
         choose_device(name)
 
@@ -25,7 +25,7 @@ def test_one_gpu_too_many_is_named_with_those_there_are(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "H200")
     assert choose_device("cuda:1") == torch.device("cuda:1")
-    message = r"there is no cuda:2: this machine has cuda:0 \(H200\), cuda:1 \(H200\); choose one"
+    message = r"there is no cuda:2: this machine has cuda:0 \(H200\), cuda:1 \(H200\); choose what"
     with pytest.raises(ValueError, match=message):
         choose_device("cuda:2")
 

@@ -83,7 +83,7 @@ def driving(folder, experiment):
 
 
 @pytest.fixture
-def fit(tmp_path_factory, monkeypatch, uncounted):
+def fit(tmp_path_factory, monkeypatch):
     """Fit experiments and overlays for one step; returns the folder of the run."""
     monkeypatch.setenv("RESNET18_INIT", "never-read")
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")
@@ -184,8 +184,8 @@ def test_the_study_is_sweeps_over_files_that_are_there(path, tmp_path, monkeypat
     file = path.relative_to(EXPERIMENTS.parent)
     run = f"# NETWORK=bise18 python -m arseg_lightning sweep {file} --run_dir runs/study/bise18/"
     assert path.read_text().startswith(f"{run}{path.stem}\n")
-    for drawn in choose_points(sweep, sweep.count):
-        words = point_arguments(sweep.command, sweep.values(drawn), tmp_path)
+    for values in choose_points(sweep, sweep.count):
+        words = point_arguments(sweep.command, values, tmp_path)
         configs = [after for word, after in pairwise(words) if word == "--config"]
         assert all(Path(config).is_file() for config in configs)
     with pytest.raises(SystemExit) as stop:
@@ -197,7 +197,7 @@ def test_the_study_is_sweeps_over_files_that_are_there(path, tmp_path, monkeypat
 def test_the_study_takes_up_what_it_trained():
     networks, parts, tests = map(read_sweep, STUDY)
     trained = [
-        f"{folder}/{point_name(sweep, sweep.values(choose_points(sweep)[0]))}/last.ckpt"
+        f"{folder}/{point_name(sweep, choose_points(sweep)[0])}/last.ckpt"
         for folder, sweep in (("networks", networks), ("parts", parts))
     ]
     assert trained[0] in " ".join(parts.command)

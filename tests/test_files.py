@@ -25,16 +25,6 @@ def target(tmp_path):
     return tmp_path / "store" / "clip.mp4"
 
 
-def part_of(target, age_seconds):
-    """What a killed build of the file left."""
-    target.parent.mkdir(exist_ok=True)
-    path = target.with_name(f".{target.stem}.77-0123abcd{target.suffix}")
-    path.write_bytes(b"the start")
-    then = path.stat().st_mtime - age_seconds
-    os.utime(path, (then, then))
-    return path
-
-
 def hold_forever(target, holds):
     with building(target):
         holds.set()
@@ -78,15 +68,6 @@ def test_who_waits_takes_over_from_a_killed_builder(target):
     assert sorted(made.get() for _ in waiting) == [False, True]
     for process in (builder, *waiting):
         process.join()
-
-
-@pytest.mark.parametrize(("age_seconds", "stays"), [(10, True), (2 * 3600, False)])
-def test_parts_of_killed_builds_are_removed_once_nobody_writes_them(target, age_seconds, stays):
-    part = part_of(target, age_seconds)
-    other = part_of(target.with_name("clip.2.mp4"), 2 * 3600)
-    with building(target):
-        assert part.exists() == stays
-    assert other.exists()
 
 
 def test_a_folder_without_locks_is_left_to_the_builder(tmp_path):

@@ -54,16 +54,15 @@ OWNERS = {
     "filelock": ("files",),
     "onnx": ("export",),
     "onnxruntime": ("export",),
-    "triton": ("propagation",),
     "lightning": (
         *("datasets.datamodule", "datasets.trainer_state"),
         *("tasks", "callbacks", "experiment_cli", "cli"),
     ),
     "pytorch_lightning": (),
     "joblib": ("parallel_jobs",),
-    "ray": ("datasets.ray_cluster",),
-    "optuna": ("sweep",),
+    "ray": ("parallel_jobs",),
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
+    "scipy": ("datasets.clicks",),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

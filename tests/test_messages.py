@@ -35,9 +35,6 @@ FILES = {
     "variable.yaml": "data:\n  store: ${oc.env:DATA_STORE}/videos\n",
     "interpolation.yaml": "data:\n  store: ${data.stor}/videos\n",
     "own_network.py": "import missing_package\n",
-    "broken_network.py": "from tests.tiny import TinyNet\n\n\nclass Broken(TinyNet):\n"
-    "    def features_and_side(self, image, with_side):\n"
-    "        return self.heads['depth'](image)\n\n    heads = {}\n",
     "nothing_in_it.yaml": "# later\n",
     "data.yaml": "train: SyntheticDriving\nbatch_siz: 3\n",
     "sweep.yaml": "program: fit\nparametrs: {}\n",
@@ -101,7 +98,6 @@ WRONG = {
     "While it runs": [
         f"fit {RUN} --trainer.callbacks+=EarlyStopping --trainer.callbacks.monitor=val/mIoU",
         "fit --config good.yaml",
-        f"fit {RUN} --model.network broken_network.Broken",
     ],
 }
 

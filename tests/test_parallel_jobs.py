@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from arseg_lightning.parallel_jobs import Job, attempt, available_cores, run_jobs
-from arseg_lightning.video.errors import CannotWrite, NotAVideo
+from arseg_lightning.parallel_jobs import Job, attempt, run_jobs
+from arseg_lightning.video.errors import NotAVideo
 
 
 def make(folder, name):
@@ -43,13 +43,6 @@ def see(part):
     return True
 
 
-def disk_full():
-    try:
-        raise OSError(28, "No space left on device")
-    except OSError as error:
-        raise CannotWrite("cannot write; free some space") from error
-
-
 def process(expected, sleeps=0.0):
     time.sleep(sleeps)
     return os.getpid() == expected
@@ -72,7 +65,9 @@ def test_each_job_is_done_and_a_second_run_finds_it(tmp_path):
 def test_a_job_that_kills_its_process_fails_alone(tmp_path):
     good = [Job(name, partial(make, tmp_path, name)) for name in "abc"]
     ended = {each.name: each.error for each in run_jobs([Job("bad", die), *good], 2)}
-    assert ended.pop("bad") == "its process was ended by SIGKILL; is memory short?"
+    said = ended.pop("bad")
+    assert said.startswith("its process was ended; is memory short?")
+    assert "SIGKILL" in said
     assert ended == dict.fromkeys("abc")
 
 
@@ -106,22 +101,8 @@ def test_one_process_is_all_that_one_worker_or_one_clip_needs(workers, sleeps):
     [(NotAVideo("x.mp4 is no video"), "x.mp4 is no video"), (KeyError("w"), "KeyError: 'w'")],
 )
 def test_an_error_is_told_in_its_words(error, words):
-    outcome = attempt(Job("x", partial(refuse, error)))
-    assert (outcome.error, outcome.disk_full) == (words, False)
-
-
-@pytest.mark.parametrize(("workers", "most"), [(1, 0), (2, 4)])
-def test_a_full_disk_is_not_the_fault_of_the_job_and_no_further_one_is_begun(workers, most):
-    others = [Job(str(n), partial(process, 0, sleeps=0.1)) for n in range(9)]
-    ended = list(run_jobs([Job("full", disk_full), *others], workers))
-    assert [each.name for each in ended if each.disk_full] == ["full"]
-    assert len(ended) - 1 <= most
+    assert attempt(Job("x", partial(refuse, error))).error == words
 
 
 def test_no_jobs_are_done_at_once():
     assert list(run_jobs([], 3)) == []
-
-
-def test_cores_are_counted_where_no_scheduler_limits_them(monkeypatch):
-    monkeypatch.delattr("os.sched_getaffinity")
-    assert available_cores() == os.cpu_count()

@@ -16,10 +16,11 @@ from arseg_lightning.datasets import (
     StillFolder,
     SyntheticDriving,
 )
-from arseg_lightning.datasets.folder import CameraPath, FrameFolder
+from arseg_lightning.datasets.folder import FrameFolder
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
+from arseg_lightning.datasets.synthetic.still_clips import CameraPath
 from arseg_lightning.datasets.training_clips import ClipSpans
 from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining
 from arseg_lightning.methods import ARSeg, FeaturePropagation, PerFrame
@@ -29,7 +30,7 @@ from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18
 from arseg_lightning.propagation import CReFF, GlobalAttention
 from arseg_lightning.streaming.folder import FolderSettings, LiveOptions
 from arseg_lightning.tasks import LowResTask, PerFrameTask, VideoTask
-from arseg_lightning.video.encoders import EncodeSettings
+from arseg_lightning.video.encode import EncodeSettings
 from tests.tiny import TinyNet
 
 NAN, INFINITE = float("nan"), float("inf")

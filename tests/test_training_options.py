@@ -8,8 +8,6 @@ import torch
 from arseg_lightning.cli import main
 from tests.test_cli import JOINT, configuration, driving
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 STEPS = 3
 
 

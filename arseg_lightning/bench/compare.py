@@ -112,7 +112,7 @@ class Compared:
 
     def record(self, reference: Compared) -> dict[str, Any]:
         """Its figures by name, for tables and files, beside those of the reference."""
-        totals, method = self.evaluation.tally.totals(), self.evaluation.method
+        totals, method = self.evaluation.tally, self.evaluation.method
         keyframes = sum(totals.frames[role] for role in method.key_roles)
         pixels, times = int(self.agreement.sum()), np.array(self.latencies_ms or [math.nan])
         figures = {

@@ -10,7 +10,6 @@ from arseg_lightning.datasets.evaluation import EvaluationClips, EvaluationFrame
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
-from arseg_lightning.parallel_jobs import available_cores
 
 __all__ = ["LabelledStreams"]
 
@@ -31,13 +30,13 @@ class LabelledStreams:
 
     def __init__(self, data: ClipDataModule, lookahead: int = 0) -> None:
         videos = data.videos("test")
-        prepare_missing(data.store, videos, available_cores() if data.num_workers else 1)
+        prepare_missing(data.store, videos, None if data.num_workers else 1)
         reader = ClipReader(videos, data.store)
         clips = choose_clips(
             reader,
             data.keyframe_interval,
             "every_start" if data.test_pairs == "every_distance" else "stream",
-            EvaluationNeeds(every_frame=True, lookahead=lookahead, whole_streams=True),
+            EvaluationNeeds(every_frame=True, lookahead=lookahead),
         )
         self._pieces = EvaluationClips(reader, clips, data.normalise)
         self._num_frames = sum(len(clip.shown) for clip in clips)

@@ -16,8 +16,7 @@ from lightning.pytorch.callbacks import (
 )
 
 from arseg_lightning.callbacks.checkpoints import GeneratorStates
-from arseg_lightning.callbacks.progress import CostLine, Throughput
-from arseg_lightning.callbacks.run_log import RunLog
+from arseg_lightning.callbacks.progress import Throughput
 from arseg_lightning.callbacks.stop_signal import StopSignal
 from arseg_lightning.callbacks.test_record import TestRecord
 
@@ -30,12 +29,8 @@ def run_callbacks(
     """The user's callbacks, and those of a run that go with them.
 
     The user's take the place of ours of the same kind. ``enable_checkpointing=False`` leaves out
-    the two checkpoints, ``barebones=True`` everything that writes or measures.
-
-    Args:
-        options: Arguments of the trainer.
-        configured: Callbacks that have a part of the configuration: the checkpoints.
-        run_dir: Folder of the run.
+    the two checkpoints, ``barebones=True`` everything that writes or measures. ``options`` are the
+    trainer's arguments; ``configured``, the checkpoints, have a part of the configuration.
     """
     given = as_list(options.get("callbacks"))
     bare = bool(options.get("barebones"))
@@ -46,8 +41,6 @@ def run_callbacks(
     shows_bar = has_bar(options)
     ours: list[Callback] = [
         *configured,
-        RunLog(run_dir),
-        CostLine(),
         Throughput(printed=not (shows_bar and sys.stderr.isatty())),
         GeneratorStates(),
         StopSignal(),

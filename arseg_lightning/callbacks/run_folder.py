@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import yaml  # type: ignore[import-untyped]
@@ -16,17 +16,13 @@ from omegaconf import OmegaConf
 
 from arseg_lightning.datasets.trainer_state import resumes
 from arseg_lightning.files import FileLock, LockedElsewhere, lock_file, write_atomic
-from arseg_lightning.tasks.resuming import differences
+from arseg_lightning.tasks.hyperparameters import differences
 
-__all__ = ["Resume", "RunFolder", "RunRecord", "read_back_devices_and_enumerations"]
-
-# Whether an interrupted run resumes when its command is given again: auto refuses another
-# configuration, or_restart replaces the run.
-Resume = Literal["auto", "or_restart"]
+__all__ = ["RunFolder", "RunRecord", "read_back_devices_and_enumerations"]
 
 # What may differ between a run and its continuation: it changes no weight.
 _NOT_COMPARED = (
-    *("run_dir", "overwrite", "resume", "after_fit", "data.num_workers"),
+    *("run_dir", "overwrite", "after_fit", "data.num_workers"),
     *("trainer.default_root_dir", "trainer.enable_progress_bar", "best.dirpath", "last.dirpath"),
 )
 
@@ -47,13 +43,11 @@ class RunFolder:
         self.last = path / "last.ckpt"
         self._finished = path / "finished"
 
-    def checkpoint_to_resume(self, config: str, resume: Resume) -> Path | None:
+    def checkpoint_to_resume(self, config: str) -> Path | None:
         """The checkpoint from which a run resumes; None if it starts with its first epoch.
 
         Args:
             config: The resolved configuration of the command, as YAML.
-            resume: ``auto`` continues an interrupted run of the same configuration; ``or_restart``
-                does so too, and lets any other run be replaced.
 
         Raises:
             FileExistsError: If the folder holds a run that this is not the continuation of.
@@ -68,8 +62,6 @@ class RunFolder:
             if name not in _NOT_COMPARED and not name.startswith("trainer.logger")
         ]
         finished = self._finished.is_file()
-        if resume == "or_restart" and (finished or changed):
-            return None
         last = self.last if self.last.is_file() else None
         if not (finished or changed):
             return last

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 __all__ = ["StopSignal", "status_of_stopped"]
 
@@ -42,6 +43,14 @@ class StopSignal(Callback):
         ):
             # Lightning's loop raises SIGTERMException when the step is done.
             trainer._signal_connector.received_sigterm = True
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        by = {KeyboardInterrupt: "Ctrl-C", SIGTERMException: "SIGTERM"}.get(type(exception))
+        if by is not None and trainer.is_global_zero:
+            where = f" in epoch {trainer.current_epoch + 1}" if trainer.training else ""
+            print(f"stopped by {by}{where}", flush=True)
 
 
 def status_of_stopped() -> int:

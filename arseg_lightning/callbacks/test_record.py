@@ -10,7 +10,6 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from omegaconf import OmegaConf
 
-from arseg_lightning.callbacks.run_log import tell
 from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.methods import VideoMethod
@@ -66,7 +65,6 @@ class TestRecord(Callback):
         from arseg_lightning.report.plots import plot_result
         from arseg_lightning.report.result_tables import (
             distance_table,
-            recovered_share,
             roles_table,
         )
 
@@ -82,11 +80,8 @@ class TestRecord(Callback):
         lines = ["", distance_table(result)]
         if any(len(method.roles) > 1 for method in methods):
             lines += ["", roles_table(result)]
-        share = recovered_share(result)
-        if not math.isnan(share):
-            low, own = methods[1].name, methods[2].name
-            lines.append(f"{own} recovers {share:.0%} of what {low} alone loses against 1x")
-        tell("\n".join([*lines, f"result: {json_path}", f"plot:   {plot_path}"]))
+        lines += [f"result: {json_path}", f"plot:   {plot_path}"]
+        print("\n".join(lines), flush=True)
 
     def _provenance(self) -> Provenance:
         """Where the result is from; seed and configuration are those of the run's record."""
@@ -117,20 +112,20 @@ def _method_result(
     size: tuple[int, int],
     is_own: bool,
 ) -> MethodResult:
-    cost, totals = method_cost(method, size), tally.totals()
+    cost = method_cost(method, size)
     mean = cost.mean_gmacs
     if not cost.repeats:  # then the frames that were run decide
-        mean = cost.mean_over(totals.executed, totals.num_frames) / 1e9
+        mean = cost.mean_over(tally.executed, tally.num_frames) / 1e9
     return MethodResult(
         name=name,
         method=type(method).__name__,
         kind="own" if is_own else "baseline",
         accuracy=accuracy,
         roles={
-            role: RoleResult(gmacs, totals.frames[role], totals.executed.get(role, 0.0))
+            role: RoleResult(gmacs, tally.frames[role], tally.executed.get(role, 0.0))
             for role, gmacs in cost.role_gmacs.items()
         },
         mean_gmacs=mean,
-        reasons=dict(totals.reasons),
-        trace=tally.traces(),
+        reasons=dict(tally.reasons),
+        num_frames=tally.num_frames,
     )

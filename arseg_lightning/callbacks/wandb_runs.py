@@ -35,7 +35,7 @@ def own_wandb_run() -> Iterator[None]:
 
 
 def set_wandb_runs(loggers: Any, run_dir: Path, command: str, previous: Any = None) -> None:
-    """Name the run of each ``WandbLogger`` after its folder, and group it with its neighbours.
+    """Name the run of each ``WandbLogger`` after its folder.
 
     A ``fit`` has the id of the run that resumes, or a new one: the id is part of the recorded
     configuration, where the next start finds it.
@@ -43,21 +43,14 @@ def set_wandb_runs(loggers: Any, run_dir: Path, command: str, previous: Any = No
     Args:
         loggers: The configuration's ``trainer.logger``; changed in place, what is set stays.
         run_dir: Folder of the run.
-        command: The kind of the run: ``fit``, ``validate`` or ``test``.
-        previous: The loggers of the run that resumes, as they were recorded; None for a new run.
+        command: ``fit``, ``validate`` or ``test``.
+        previous: The loggers of the run that resumes, as they were recorded.
     """
-    run_dir = run_dir.absolute()
-    wanted = {"name": run_dir.name, "group": run_dir.parent.name, "job_type": command}
     known = [settings["init_args"].get("id") for settings in _wandb_settings(previous)]
     for number, settings in enumerate(_wandb_settings(loggers)):
-        arguments, given = settings.init_args, settings.get("dict_kwargs") or {}
-        for name, value in wanted.items():
-            if name not in arguments:  # WandbLogger passes others on to wandb.init
-                given = {name: value, **given}
-            elif arguments[name] is None and name not in given:
-                arguments[name] = value
-        if given:
-            settings.dict_kwargs = given
+        arguments = settings.init_args
+        if arguments.get("name") is None:
+            arguments.name = run_dir.absolute().name
         has_id = arguments.get("id") or arguments.get("version") or os.environ.get("WANDB_RUN_ID")
         if command == "fit" and not has_id:  # the variable is an agent's
             before = known[number] if number < len(known) else None

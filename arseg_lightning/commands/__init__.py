@@ -7,6 +7,7 @@ from typing import Any
 
 from arseg_lightning.commands.bench import bench
 from arseg_lightning.commands.check_data import check_data
+from arseg_lightning.commands.clicks import clicks
 from arseg_lightning.commands.compare import compare
 from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
@@ -21,7 +22,7 @@ from arseg_lightning.commands.tables import tables
 __all__ = ["COMMANDS"]
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    *(bench, compare, cost, check_data, encode, export),
+    *(bench, check_data, clicks, compare, cost, encode, export),
     *(motion, predict, prepare, report, sweep, tables),
 )
 

@@ -16,7 +16,6 @@ from typing import Any, Union, get_args, get_origin
 from jsonargparse import DefaultHelpFormatter, auto_cli
 
 from arseg_lightning.messages import PROGRAM, CommandError, PlainMessages, nearest
-from arseg_lightning.tasks.trusted import trusting
 
 __all__ = ["check_command", "named", "read_counts_first", "run_command", "usage"]
 
@@ -38,35 +37,20 @@ def check_command(arguments: list[str], names: list[str]) -> None:
 
 
 def run_command(name: str, command: Callable[..., Any], words: list[str]) -> Any:
-    """Parse what follows a command's name, and call its function.
-
-    ``--trust PACKAGE``, again for each, lets the configurations of runs name its classes.
-    """
-    trust = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    trust.add_argument("--trust", action="append", default=[])
-    try:
-        trusted, words = trust.parse_known_args(words)
-    except argparse.ArgumentError:
-        raise CommandError("--trust wants the name of a package: --trust my_networks") from None
+    """Parse what follows a command's name, and call its function."""
     first, *_ = signature(command).parameters.values()
     flag = _singular(first.name)
     epilog = f"{_shown(first)} may be given by name: --{flag} {flag.upper()}"
     epilog += ", again for each." if _is_list(first) else "."
-    if first.name in ("configs", "cases"):  # runs, whose configurations others may have written
-        epilog = (
-            "--trust PACKAGE, again for each, is a package of your own whose classes a run's "
-            f"configuration may name. {epilog}"
-        )
-    with trusting(trusted.trust):
-        return auto_cli(
-            command,
-            args=named(command, words),
-            as_positional=False,
-            parser_class=_CommandParser,
-            prog=f"{PROGRAM} {name}",
-            usage=usage(name, command),
-            epilog=epilog,
-        )
+    return auto_cli(
+        command,
+        args=named(command, words),
+        as_positional=False,
+        parser_class=_CommandParser,
+        prog=f"{PROGRAM} {name}",
+        usage=usage(name, command),
+        epilog=epilog,
+    )
 
 
 def usage(name: str, command: Callable[..., Any]) -> str:

@@ -20,7 +20,6 @@ def encode(
     source: Path,
     output: Path,
     keyframe_interval: int | None = 12,
-    codec: str = "libx264",
     crf: int = 23,
     bitrate_bps: int | None = None,
     preset: str = "medium",
@@ -41,10 +40,9 @@ def encode(
         source: A video file, or a folder of images (in the order of their names).
         output: The video to write.
         keyframe_interval: Frames from one keyframe to the next; null for one long GOP.
-        codec: libx264 or mpeg4.
-        crf: Constant quality in the scale of x264, lower is better.
+        crf: Constant quality, lower is better.
         bitrate_bps: Bits per second to aim at on average instead.
-        preset: Effort of libx264, ultrafast to veryslow.
+        preset: Effort of the encoder, ultrafast to veryslow.
         b_frames: Most B-frames in a row.
         references: Most frames that a frame may refer to.
         fps: Frames per second; by default those of the video, and 25 for images.
@@ -62,7 +60,6 @@ def encode(
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists; add --overwrite true to replace it")
     settings = EncodeSettings(
-        codec=codec,
         keyframe_interval=keyframe_interval,
         bitrate_bps=bitrate_bps,
         crf=crf,
@@ -83,7 +80,7 @@ def _encode(
     size: tuple[int, int] | None,
 ) -> None:
     """Encode one source, and print what became of it."""
-    num_frames, aspect = None, None
+    num_frames = None
     if source.is_dir():
         files = image_files(source)
         if not files:
@@ -92,12 +89,10 @@ def _encode(
     else:
         info = probe(source)
         images = (frame.image for frame in decode(source, size=size or info.size))
-        num_frames, fps, aspect = info.num_frames, fps or info.fps, info.display_aspect
+        num_frames, fps = info.num_frames, fps or info.fps
     settings = replace(settings, fps=fps or settings.fps)
     with tqdm(total=num_frames, desc=output.name, unit=" frames", disable=None) as bar:
-        written = encode_frames(
-            images, output, settings, lambda *_: bar.update() and None, display_aspect=aspect
-        )
+        written = encode_frames(images, output, settings, lambda *_: bar.update() and None)
     kilobits = output.stat().st_size * 8e-3 * settings.fps / written
     interval = settings.keyframe_interval
     print(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from arseg_lightning.datasets.preparation import PrepareReport, clip_jobs, video_jobs
+from arseg_lightning.datasets.preparation import clip_jobs, video_jobs
 from arseg_lightning.datasets.preparation import prepare as prepare_jobs
-from arseg_lightning.datasets.ray_cluster import run_on_ray
 from arseg_lightning.datasets.store import ClipStore
-from arseg_lightning.parallel_jobs import available_cores, run_jobs
+from arseg_lightning.parallel_jobs import Outcome, run_jobs, run_on_ray
 from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.video.cache import MotionSource
@@ -27,14 +26,13 @@ def prepare(
     store: Path | None = None,
     motion: MotionSource | None = None,
     workers: int | None = None,
-    engine: Literal["local", "ray"] = "local",
-    address: str | None = None,
+    ray: str | None = None,
     overrides: list[str] | None = None,
-) -> PrepareReport:
+) -> list[Outcome]:
     """Encode the clips of experiments and cache their motion, in parallel.
 
     What is ready is left alone, so an interrupted command is given again and continues. One video
-    that fails is reported at the end and stops no other; the exit status is then 1.
+    that fails is reported at the end and stops no other.
 
     Args:
         configs: The experiment and its overlays, stacked as in `fit`.
@@ -44,20 +42,17 @@ def prepare(
         motion: For videos: codec takes their own vectors; reencode makes an H.264 copy of those
             that have none that can be used. An experiment says it itself.
         workers: Processes at once; one for each processor core by default, a cluster knows its own.
-        engine: local runs on this machine, ray on a cluster (the extra `ray`); the result is the
-            same.
-        address: Ray's cluster, auto or HOST:PORT; none starts Ray on this machine.
+        ray: A cluster of Ray that does it instead (the extra `ray`): auto, HOST:PORT, or local,
+            which starts Ray on this machine.
         overrides: Settings of the experiment that win over its files: --data.store DIR.
 
     Raises:
         FileNotFoundError: If there is no such video.
-        ValueError: If the options do not go together, or the experiment is not valid.
-        SystemExit: If not everything is ready at the end.
+        ValueError: If the options do not go together, the experiment is not valid, or some clips
+            cannot be prepared.
     """
     check_range(1, workers=workers)
     _refuse_idle_options(configs, split, video, store, motion)
-    if address is not None and engine != "ray":
-        raise ValueError(f"--address {address} is a cluster of Ray; add --engine ray")
     if video is not None:
         clips = ClipStore(store or Path("data/cache"), EncodeSettings(), motion or "codec")
         jobs = video_jobs(clips, video)
@@ -66,19 +61,17 @@ def prepare(
         clips = data.store
         splits = data.splits_on_video() if split is None else [split]
         jobs = [job for name in splits for job in clip_jobs(clips, data.videos(name))]
-    if engine == "ray":
-        outcomes = run_on_ray(jobs, address, workers)
-    else:
-        outcomes = run_jobs(jobs, workers or available_cores())
+    outcomes = run_on_ray(jobs, ray) if ray else run_jobs(jobs, workers)
     try:
-        report = prepare_jobs(outcomes, len(jobs))
+        done = prepare_jobs(outcomes, len(jobs))
     except KeyboardInterrupt:
         print(f"interrupted; what is in {clips.root} stays, and the same command continues with it")
         raise SystemExit(130) from None
-    print("\n".join(_lines(report, clips)))
-    if not report.is_complete:
-        raise SystemExit(1)
-    return report
+    for note in (note for each in done for note in each.notes):
+        print(f"damaged: {note}")
+    made = sum(each.made for each in done)
+    print(f"{len(done)} are ready in {clips.root}: {made} made now, {len(done) - made} found")
+    return done
 
 
 def _refuse_idle_options(
@@ -98,18 +91,3 @@ def _refuse_idle_options(
         )
     if video is None and (store is not None or motion is not None):
         raise ValueError("--store and --motion are for --video; use --data.store, --data.motion")
-
-
-def _lines(report: PrepareReport, store: ClipStore) -> list[str]:
-    """The report as text."""
-    ready = report.made + report.found
-    lines = [f"damaged: {note}" for each in report.damaged for note in each.notes]
-    lines += [f"failed: {each.name}: {each.error}" for each in report.failed]
-    if report.stopped:
-        untried = report.total - ready - len(report.failed)
-        lines.append(
-            f"stopped, as {store.root} takes nothing more ({untried} not tried); what is there "
-            f"stays, and the same command continues with the rest"
-        )
-    there = f"{ready} of {report.total} are ready in {store.root}"
-    return [*lines, f"{there}: {report.made} made now, {report.found} found"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -18,14 +17,6 @@ ResultT = TypeVar("ResultT")
 
 _WITHOUT_PRODUCTS = (nn.Embedding, nn.EmbeddingBag, nn.LayerNorm, nn.RMSNorm)
 """Layers whose weights are looked up or scale their input: their cost is none."""
-
-_FLOPS: dict[Any, Callable[..., int]] = {
-    torch.ops.aten.dot: lambda one, other, **_: 2 * math.prod(one),
-    torch.ops.aten.mv: lambda matrix, vector, **_: 2 * math.prod(matrix),
-    torch.ops.aten.addmv: lambda added, matrix, vector, **_: 2 * math.prod(matrix),
-    torch.ops.aten.addbmm: lambda added, one, other, **_: 2 * math.prod(one) * other[-1],
-}
-"""Products that PyTorch's counter leaves out: FLOPs by the shapes of the operands."""
 
 
 @runtime_checkable
@@ -59,20 +50,13 @@ def count_macs(module: nn.Module, *inputs: Tensor) -> int:
 
 
 def measure(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, ResultT]:
-    """Count the multiply-accumulates of a call of a module.
+    """Count the multiply-accumulates of a call of a module, as :func:`count_macs` does.
 
-    Args:
-        module: Stays as it is.
-        call: Uses a copy of the module in eval mode, whose weights are on the meta device.
-
-    Returns:
-        The multiply-accumulates, and what ``call`` returned.
-
-    Raises:
-        ValueError: As :func:`count_macs`.
+    ``call`` uses a copy of the module in eval mode, whose weights are on the meta device; what it
+    returns is given back beside the count.
     """
     module = on_meta(module)
-    counter = FlopCounterMode(display=False, custom_mapping=_FLOPS)
+    counter = FlopCounterMode(display=False)
     replaced = 0  # MACs that modules say of themselves, less those that were seen inside them
     starts: list[int] = []
 

@@ -6,10 +6,9 @@ from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.folder import FrameFolder, StillFolder, VideoFolder
-from arseg_lightning.datasets.layout import Layout
+from arseg_lightning.datasets.labelled_video import Layout
 from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.published import PublishedCamVid, PublishedCityscapes
 from arseg_lightning.datasets.synthetic.scene import SyntheticDriving
 
 __all__ = [
@@ -22,8 +21,6 @@ __all__ = [
     "Layout",
     "Needs",
     "Normalisation",
-    "PublishedCamVid",
-    "PublishedCityscapes",
     "StillFolder",
     "SyntheticDriving",
     "VideoFolder",

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.datasets.data_files import frame_number
-from arseg_lightning.datasets.folder import CameraPath, StillFolder
-from arseg_lightning.datasets.labelled_video import LabelledVideoFile
-from arseg_lightning.datasets.layout import Gap, Inventory
+from arseg_lightning.datasets.folder import StillFolder
+from arseg_lightning.datasets.labelled_video import LabelledVideo, LabelledVideoFile
+from arseg_lightning.datasets.synthetic.still_clips import CameraPath
 from arseg_lightning.ranges import check_words
 
-__all__ = ["CamVid", "recorded_frame"]
+__all__ = ["CamVid"]
 
 Split = Literal["train", "val", "test"]
 Frames = Literal["stills", "video"]
@@ -43,7 +43,7 @@ class CamVid(StillFolder):
         frames: ``stills`` makes a clip from each still by a camera path; ``video`` cuts the
             clip that ends at the still out of the recordings.
         camera: How stills become clips; its length also counts for cuts from the recordings.
-
+        labels: Name of another folder of labels: of clicks, for instance.
     """
 
     def __init__(
@@ -53,45 +53,34 @@ class CamVid(StillFolder):
         protocol: Literal["camvid11", "camvid12"] = "camvid11",
         frames: Frames = "stills",
         camera: CameraPath = CameraPath(),  # noqa: B008
+        labels: str | None = None,
     ) -> None:
         check_words(split=(split, Split), frames=(frames, Frames))
-        super().__init__(root, protocol, "all", camera, split, f"{split}_labels")
+        super().__init__(root, protocol, "all", camera, split, labels or f"{split}_labels")
         self.frames = frames
 
-    def inventory(self) -> Inventory:
-        """Look for stills, their labels and, for ``frames: video``, the recordings."""
+    def videos(self) -> list[LabelledVideo]:
+        """List the clips: of all stills, or of those with enough past in their recording."""
         if self.frames == "stills":
-            return super().inventory()
-        stills, found = self.labelled_stills()
-        missing = set()
-        for _, still, label in stills:
-            file_name, index = recorded_frame(still)
+            return super().videos()
+        videos: list[LabelledVideo] = []
+        for _, still, label in self.labelled_stills():
+            drive = still.stem.split("_")[0]
+            if drive not in _RECORDINGS:
+                raise ValueError(f"{still} belongs to none of CamVid's drives {[*_RECORDINGS]}")
+            file_name, offset = _RECORDINGS[drive]
             recording = self.root / "videos" / file_name
-            start, stop = index + 1 - self.camera.num_frames, index + 1 + self.camera.future
             if not recording.is_file():
-                missing.add(recording)
-            elif start >= 0:  # stills without enough past are left out
-                labels = {index - start: label}
-                found.videos.append(
-                    LabelledVideoFile(still.stem, recording, labels, self.classes, start, stop)
+                raise FileNotFoundError(
+                    f"{recording} is missing; data/README.md says where the recordings are from, "
+                    f"or use frames: stills, which needs none"
                 )
-        remedy = (
-            "data/README.md says where the recordings are from, or use frames: stills, which "
-            "needs none"
-        )
-        gaps = [Gap(p.name, f"{p} is missing; {remedy}") for p in sorted(missing)]
-        found.gaps = gaps + found.gaps
-        return found
-
-
-def recorded_frame(still: Path) -> tuple[str, int]:
-    """File name of the recording that a still is from, and its frame index there, from 0.
-
-    Raises:
-        ValueError: If its name is not one of CamVid's.
-    """
-    drive = still.stem.split("_")[0]
-    if drive not in _RECORDINGS:
-        raise ValueError(f"{still} belongs to none of the CamVid drives {sorted(_RECORDINGS)}")
-    file_name, offset = _RECORDINGS[drive]
-    return file_name, frame_number(still) + offset
+            index = frame_number(still) + offset
+            start, stop = index + 1 - self.camera.num_frames, index + 1 + self.camera.future
+            if start >= 0:
+                labels = {index - start: label}
+                excerpt = LabelledVideoFile(
+                    still.stem, recording, labels, self.classes, start, stop
+                )
+                videos.append(excerpt)
+        return videos

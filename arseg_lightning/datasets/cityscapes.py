@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from arseg_lightning.datasets.classes import class_set
-from arseg_lightning.datasets.data_files import (
-    IMAGE_SUFFIXES,
-    match_labels,
-    one_per_name,
-    present,
-)
-from arseg_lightning.datasets.folder import CameraPath
-from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideo
-from arseg_lightning.datasets.layout import Gap, Inventory, Layout
+from arseg_lightning.datasets.data_files import IMAGE_SUFFIXES, one_per_name, present
+from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideo, Layout
+from arseg_lightning.datasets.synthetic.still_clips import CameraPath, LabelledStill
 from arseg_lightning.ranges import check_range, check_words
 
 __all__ = ["Cityscapes"]
@@ -83,22 +76,16 @@ class Cityscapes(Layout):
         self.labels = labels and self.root / labels
         self.camera = camera
 
-    def inventory(self) -> Inventory:
-        """Look for the images and labels of every labelled frame.
-
-        Raises:
-            FileNotFoundError: If a whole package is missing.
-        """
-        found = Inventory()
-        for city in sorted(self._package(_LABELS).iterdir()):
-            if city.is_dir():
-                self._look_for_city(city, found)
-        if not found.videos and not found.gaps:
+    def videos(self) -> list[LabelledVideo]:
+        """List the clips around the labelled frames, by city."""
+        cities = [each for each in sorted(self._package(_LABELS).iterdir()) if each.is_dir()]
+        videos = [video for city in cities for video in self._videos_of(city)]
+        if not videos:
             raise FileNotFoundError(
                 f"{self.root / _LABELS / self.split} holds no CITY/*{_LABEL_ENDING}; unpack "
                 f"gtFine_trainvaltest.zip in {self.root} (see data/README.md)"
             )
-        return found
+        return videos
 
     def _package(self, name: str) -> Path:
         """The folder of the split in a package."""
@@ -107,38 +94,38 @@ class Cityscapes(Layout):
             raise FileNotFoundError(f"{folder} is missing; {_REMEDIES[name]} (see data/README.md)")
         return folder
 
-    def _look_for_city(self, folder: Path, found: Inventory) -> None:
+    def _videos_of(self, city: Path) -> list[LabelledVideo]:
         """Match the label files of a city with its images, which are listed once."""
         # The labelled frame is in both packages, and few have space for both.
         has_only_video = (self.root / _VIDEO).is_dir() and not (self.root / _STILLS).is_dir()
         package = _VIDEO if self.frames == "video" or has_only_video else _STILLS
-        images_folder = self._package(package) / folder.name
-        paths = sorted(present(images_folder, "images")) if images_folder.is_dir() else []
+        folder = self._package(package) / city.name
+        paths = sorted(present(folder, "images")) if folder.is_dir() else []
         paths = one_per_name([path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES])
         images = {path.stem: path for path in paths}
-        others: Mapping[Path, Path] | None = None
-        if self.labels is not None:
-            others, _ = match_labels(self.labels / self.split / folder.name, paths)
-        remedy = f"is missing in {images_folder}; {_REMEDIES[package]} (see data/README.md)"
-        for label in sorted(folder.glob(f"*{_LABEL_ENDING}")):
+        videos: list[LabelledVideo] = []
+        for label in sorted(city.glob(f"*{_LABEL_ENDING}")):
             name = label.name.removesuffix(_LABEL_ENDING)
             frames = self._frames_around(name, label)
-            labelled = frames[self.past]
-            gaps = [Gap(each, f"{each} {remedy}") for each in frames if each not in images]
-            labels = {self.past: label}
-            if others is not None:
-                found_labels = {i: others.get(images.get(f, label)) for i, f in enumerate(frames)}
-                labels = {index: path for index, path in found_labels.items() if path is not None}
-            if not labels:
-                message = (
-                    f"{labelled}.png and the labels of its neighbours are missing in "
-                    f"{self.labels}; add one of them, or leave out the argument labels, which "
-                    f"takes gtFine's"
+            missing = [each for each in frames if each not in images]
+            if missing:
+                raise FileNotFoundError(
+                    f"missing in {folder}: {len(missing)} of the {len(frames)} images of {name}, "
+                    f"the first {missing[0]}; {_REMEDIES[package]} (see data/README.md)"
                 )
-                gaps.append(Gap(f"{labelled}.png", message))
-            found.gaps += gaps
-            if not gaps:
-                found.videos.append(self._clip(name, [images[each] for each in frames], labels))
+            labels = {self.past: label}
+            if self.labels is not None:
+                labels = self._other_labels(self.labels / self.split / city.name, frames)
+            clip = [images[each] for each in frames]
+            if self.frames == "video":
+                videos.append(LabelledImages(name, clip, labels, self.classes, _FPS))
+            else:
+                # The path hangs on the name: a part of the data has the same ones as the whole.
+                number, label = zlib.crc32(name.encode()), labels[0]
+                videos.append(
+                    LabelledStill(name, clip[0], label, self.classes, self.camera, number)
+                )
+        return videos
 
     def _frames_around(self, name: str, label: Path) -> list[str]:
         """Names of the labelled frame and, in a video, of its neighbours, in order of time."""
@@ -150,9 +137,13 @@ class Cityscapes(Layout):
             for offset in range(-self.past, self.future + 1)
         ]
 
-    def _clip(self, name: str, images: list[Path], labels: dict[int, Path]) -> LabelledVideo:
-        if self.frames == "video":
-            return LabelledImages(name, images, labels, self.classes, _FPS)
-        # The path hangs on the name, so that a part of the data has the same ones as the whole.
-        number_of_path = zlib.crc32(name.encode())
-        return self.camera.clip(name, images[0], labels[0], self.classes, number_of_path)
+    def _other_labels(self, folder: Path, frames: list[str]) -> dict[int, Path]:
+        """Label files of a clip's frames, by index, in the folder that the user names."""
+        paths = [folder / f"{each}.png" for each in frames]
+        found = {index: path for index, path in enumerate(paths) if path.is_file()}
+        if not found:
+            raise FileNotFoundError(
+                f"{paths[self.past]} and the labels of its neighbours are missing; add one of "
+                f"them, or leave out the argument labels, which takes gtFine's"
+            )
+        return found

@@ -16,6 +16,8 @@ _KEYS = ("names", "palette", "void_values", "void_colours", "colour_coded", "mer
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times faster
 _MOST_CLASSES = 255  # as labels are bytes, and 255 is left out
 _MOST_VALUE = 65535  # of label files with 16 bits
+_VALUES = f"a list of whole numbers from 0 to {_MOST_VALUE}"
+_COLOURS = "a list of colours [R, G, B], each from 0 to 255 and none twice"
 
 
 def class_set(name: str) -> ClassSet:
@@ -57,77 +59,59 @@ def class_set(name: str) -> ClassSet:
 
 def _from_content(name: str, content: dict[Any, Any]) -> ClassSet:
     """Build a class set from a file's content; each error names key, value and rule."""
+
+    def require(is_right: bool, key: str, rule: str) -> None:
+        if not is_right:
+            raise ValueError(f"{key} is {repr(content[key])[:80]}, and has to be {rule}")
+
     for key in content:
-        _require(key in _KEYS, str(key), "no such key", f"one of {', '.join(_KEYS)}")
-    names, values = _class_names(content["names"])
-    is_coded = content.get("colour_coded", False)
-    _require(type(is_coded) is bool, "colour_coded", repr(is_coded), "true or false")
-    if "palette" in content:
-        palette = _colours("palette", content["palette"])
-        rule = f"{len(names)} colours"
-        _require(len(palette) == len(names), "palette", f"{len(palette)} colours", rule)
-    else:
-        rule = "for label files in the colours of a palette; add one"
-        _require(not is_coded, "colour_coded", is_coded, rule)
-        palette = tuple(distinct_colour(index) for index in range(len(names)))
-    void_colours = _colours("void_colours", content.get("void_colours", [[0, 0, 0]]))
-    if "void_colours" in content:
-        both = [list(colour) for colour in void_colours if colour in palette]
-        _require(not both, "void_colours", both, "no colour of a class")
-    merged = content.get("merged_colours", {})
-    rule = "colours by class: {boat: [[128, 0, 0]]}"
-    is_merged = isinstance(merged, dict) and set(merged) <= set(names)
-    _require(is_merged, "merged_colours", repr(merged), rule)
-    file_colours = {colour: index for index, colour in enumerate(palette)} if is_coded else {}
-    for owner, colours in merged.items():
-        further = _colours("merged_colours", colours)
-        file_colours |= dict.fromkeys(further, names.index(owner))
-    return ClassSet(
-        name=name,
-        names=names,
-        palette=palette,
-        void_values=_void_values(content.get("void_values", []), names, values),
-        file_values={value: index for index, value in enumerate(values)},
-        file_colours=file_colours,
-        void_colours=tuple(colour for colour in void_colours if colour not in palette),
-    )
-
-
-def _require(is_right: bool, key: str, what: object, rule: str) -> None:
-    if not is_right:
-        raise ValueError(f"{key} is {what}, and has to be {rule}")
-
-
-def _class_names(names: Any) -> tuple[tuple[str, ...], list[int]]:
-    """Names of the classes, and their values in label files unless those are 0, 1, 2..."""
-    values: list[int] = []
+        require(key in _KEYS, key, f"left out: the keys are {', '.join(_KEYS)}")
+    names, values = content["names"], list[int]()
     if isinstance(names, dict):
         values, names = [*names], [*names.values()]
-        rule = f"by whole numbers from 0 to {_MOST_VALUE}"
-        _require(all(map(_is_value, values)), "names", values, rule)
+        require(all(map(_is_value, values)), "names", f"by whole numbers up to {_MOST_VALUE}")
+        values = [] if values == [*range(len(values))] else values
+    are_texts = isinstance(names, list) and all(isinstance(each, str) for each in names)
     rule = (
-        "a list of texts, one a class ([background, boat]), or values of the label files with "
-        "their names ({0: background, 5: boat})"
+        'a list of texts, one a class ([background, boat]; in YAML, quote "yes", "no" and "1"), or '
+        "values of the label files with their names ({0: background, 5: boat})"
     )
-    _require(isinstance(names, list), "names", repr(names), rule)
-    for name in names:
-        quoted = f'{rule}; in YAML, quote it: "{name}" (yes, no, 1)'
-        _require(isinstance(name, str), "names", name, quoted)
-    most = f"at most {_MOST_CLASSES}"
-    _require(len(names) <= _MOST_CLASSES, "names", f"{len(names)} classes", most)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    _require(not twice, "names", twice, "each name once")
-    return tuple(names), [] if values == [*range(len(values))] else values
+    require(are_texts, "names", rule)
+    is_each_once = len({*names}) == len(names) <= _MOST_CLASSES
+    require(is_each_once, "names", f"each name once, and at most {_MOST_CLASSES}")
+    void_values = content.get("void_values", [])
+    are_values = isinstance(void_values, list) and all(map(_is_value, void_values))
+    known = {*(values or range(len(names)))}
+    require(are_values and not known & {*void_values}, "void_values", f"{_VALUES}, of no class")
 
-
-def _void_values(found: Any, names: tuple[str, ...], values: list[int]) -> tuple[int, ...]:
-    rule, known = f"a list of whole numbers from 0 to {_MOST_VALUE}", values or [*range(len(names))]
-    _require(isinstance(found, list), "void_values", repr(found), rule)
-    for value in found:
-        _require(_is_value(value), "void_values", repr(value), rule)
-        owner = names[known.index(value)] if value in known else ""
-        _require(not owner, "void_values", value, f"no value of a class; it is that of {owner}")
-    return tuple(found)
+    is_coded = content.get("colour_coded", False)
+    rule = "true or false, and false without a palette"
+    require(is_coded in (False, "palette" in content), "colour_coded", rule)
+    palette = [[*distinct_colour(index)] for index in range(len(names))]
+    palette = content.get("palette", palette)
+    is_whole = _are_colours(palette) and len(palette) == len(names)
+    require(is_whole, "palette", f"{_COLOURS}, and {len(names)} for as many classes")
+    void_colours = content.get("void_colours", [[0, 0, 0]])
+    require(_are_colours(void_colours), "void_colours", _COLOURS)
+    of_class = "void_colours" in content and any(each in palette for each in void_colours)
+    require(not of_class, "void_colours", "no colour of a class")
+    merged = content.get("merged_colours", {})
+    is_merged = isinstance(merged, dict) and {*merged} <= {*names}
+    is_merged = is_merged and all(map(_are_colours, merged.values()))
+    require(is_merged, "merged_colours", f"by class ({{boat: [[128, 0, 0]]}}), {_COLOURS}")
+    colours: list[RGB] = [(red, green, blue) for red, green, blue in palette]
+    file_colours = {colour: index for index, colour in enumerate(colours)} if is_coded else {}
+    for owner, others in merged.items():
+        file_colours |= {(*each,): names.index(owner) for each in others}
+    return ClassSet(
+        name=name,
+        names=tuple(names),
+        palette=tuple(colours),
+        void_values=tuple(void_values),
+        file_values={value: index for index, value in enumerate(values)},
+        file_colours=file_colours,
+        void_colours=tuple((*each,) for each in void_colours if each not in palette),
+    )
 
 
 def _is_value(number: object) -> bool:
@@ -135,16 +119,15 @@ def _is_value(number: object) -> bool:
     return type(number) is int and 0 <= number <= _MOST_VALUE
 
 
-def _colours(key: str, rows: Any) -> tuple[RGB, ...]:
-    """Check colours: three numbers each, none twice."""
-    rule = "a list of colours [R, G, B], each from 0 to 255"
-    _require(isinstance(rows, list), key, repr(rows), rule)
-    for index, row in enumerate(rows):
-        is_colour = isinstance(row, list) and len(row) == 3
-        is_colour = is_colour and all(type(each) is int and 0 <= each <= 255 for each in row)
-        _require(is_colour, key, repr(row), rule)
-        _require(row not in rows[:index], key, row, "each colour once")
-    return tuple((red, green, blue) for red, green, blue in rows)
+def _are_colours(rows: Any) -> bool:
+    """Whether this is a list of three numbers each, none twice."""
+    return isinstance(rows, list) and all(
+        isinstance(row, list)
+        and len(row) == 3
+        and all(type(each) is int and 0 <= each <= 255 for each in row)
+        and row not in rows[:index]
+        for index, row in enumerate(rows)
+    )
 
 
 def distinct_colour(index: int) -> RGB:

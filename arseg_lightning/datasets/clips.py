@@ -12,10 +12,11 @@ import numpy as np
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.reader import ClipReader
 
-__all__ = ["MOST_WAITING", "ClipSpec", "EvaluationPairs", "choose_clips", "every_distance"]
-__all__ += ["every_start", "keyframes", "may_be_keyframe", "reach", "streams"]
+__all__ = ["MOST_WAITING", "ClipSpec", "EvaluationPairs", "StreamKind", "choose_clips"]
+__all__ += ["every_distance", "every_start", "keyframes", "may_be_keyframe", "reach", "streams"]
 
 EvaluationPairs = Literal["stream", "every_distance"]
+StreamKind = EvaluationPairs | Literal["every_frame", "every_start"]
 
 # Frames by which a keyframe waits for one that is no B-frame: as many as H.264 has in a row.
 MOST_WAITING = 16
@@ -153,10 +154,7 @@ def reach(frame: int, intra: Sequence[int]) -> int:
 
 
 def choose_clips(
-    reader: ClipReader,
-    keyframe_interval: int,
-    pairs: EvaluationPairs | Literal["every_frame", "every_start"],
-    needs: EvaluationNeeds,
+    reader: ClipReader, keyframe_interval: int, pairs: StreamKind, needs: EvaluationNeeds
 ) -> list[ClipSpec]:
     """Find the streams of prepared videos that are evaluated, or predicted.
 
@@ -197,7 +195,7 @@ def choose_clips(
         if pairs == "every_frame":
             clips.append(ClipSpec(index, tuple(range(length)), (), tuple(keys)))
         else:
-            clips += streams(index, keys, video.labelled, needs.whole_streams, needs.single)
+            clips += streams(index, keys, video.labelled, needs.every_frame, needs.single)
     if not clips:
         raise ValueError(
             f"no labelled frame has keyframe_interval={keyframe_interval} frames to itself "

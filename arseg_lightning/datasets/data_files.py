@@ -9,15 +9,15 @@ from pathlib import Path
 from arseg_lightning.files import natural_key
 
 __all__ = ["IMAGE_SUFFIXES", "LABEL_SUFFIX", "VIDEO_SUFFIXES", "files", "frame_number"]
-__all__ += ["match_labels", "named", "one_per_name", "present"]
+__all__ += ["match_labels", "one_per_name", "present"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h264", ".264")
 LABEL_SUFFIX = ".png"
 
 
-def match_labels(folder: Path, images: Iterable[Path]) -> tuple[Mapping[Path, Path], list[Path]]:
-    """Labels by image, and the files that belong to no image, by name.
+def match_labels(folder: Path, images: Iterable[Path]) -> Mapping[Path, Path]:
+    """Labels by image; files that belong to none do no harm.
 
     NAME.jpg goes with NAME.png or NAME_L.png: no other format is sure to keep classes.
 
@@ -28,19 +28,17 @@ def match_labels(folder: Path, images: Iterable[Path]) -> tuple[Mapping[Path, Pa
     images = list(images)
     owners = {f"{image.stem}_L": image for image in images}
     owners |= {image.stem: image for image in images}
-    labels, unused = dict[Path, Path](), list[Path]()
+    labels = dict[Path, Path]()
     for path in sorted(present(folder, "labels")):
         image = owners.get(path.stem) if path.suffix.lower() == LABEL_SUFFIX else None
-        if image is None:
-            unused.append(path)
-        elif image in labels:
+        if image in labels:
             raise ValueError(
                 f"{image} has the labels {labels[image].name} and {path.name} in {folder}; "
                 f"take one of them away"
             )
-        else:
+        if image is not None:
             labels[image] = path
-    return labels, unused
+    return labels
 
 
 def files(folder: Path, suffixes: tuple[str, ...], what: str) -> list[Path]:
@@ -93,10 +91,3 @@ def frame_number(path: Path) -> int:
     if not numbers:
         raise ValueError(f"{path} should be named after its frame number, such as 000123.png")
     return int(numbers[-1])
-
-
-def named(names: Iterable[str], most: int = 4) -> str:
-    """Join names for a message: the first few, and how many more there are."""
-    names = list(names)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

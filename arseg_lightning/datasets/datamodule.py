@@ -8,11 +8,9 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 
 from arseg_lightning.datasets.augment import ClipAugment
-from arseg_lightning.datasets.clips import EvaluationPairs, choose_clips
-from arseg_lightning.datasets.evaluation import EvaluationClips, PreparedClips
-from arseg_lightning.datasets.labelled_video import LabelledVideo
-from arseg_lightning.datasets.labels import read_image
-from arseg_lightning.datasets.layout import Layout, PreparedLayout, common_classes
+from arseg_lightning.datasets.clips import EvaluationPairs, StreamKind, choose_clips
+from arseg_lightning.datasets.evaluation import EvaluationClips
+from arseg_lightning.datasets.labelled_video import LabelledVideo, Layout
 from arseg_lightning.datasets.loader import EpochSampler, EvaluationSampler, Loader, clip_loader
 from arseg_lightning.datasets.needs import Needs, TaskNeeds, TrainDistance, TrainOn
 from arseg_lightning.datasets.normalisation import Normalisation
@@ -22,13 +20,11 @@ from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.datasets.trainer_state import (
     finished_epochs,
     processes,
-    refuse_other_steps,
     resumes,
     samples_per_step,
 )
 from arseg_lightning.datasets.training_clips import ClipSpans, TrainingClips
 from arseg_lightning.distributed import is_distributed, raise_on_all_ranks
-from arseg_lightning.parallel_jobs import available_cores
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.chain import Chaining
@@ -47,7 +43,7 @@ class ClipDataModule(LightningDataModule):
     Args:
         train: Data to train on.
         val: Data to validate on; none skips validation.
-        test: Data to test on, or pairs of frames that someone else has prepared.
+        test: Data to test on.
         store: Folder of encoded clips and cached motion.
         keyframe_interval: L; every L-th frame is a keyframe, and so is each I-frame.
         train_on: ``clips`` trains on frames decoded from compressed video; ``stills`` on the
@@ -84,7 +80,7 @@ class ClipDataModule(LightningDataModule):
         self,
         train: Layout | None = None,
         val: Layout | None = None,
-        test: Layout | PreparedLayout | None = None,
+        test: Layout | None = None,
         store: Path = Path("data/cache"),
         keyframe_interval: int = 12,
         train_on: TrainOn | None = None,
@@ -111,12 +107,18 @@ class ClipDataModule(LightningDataModule):
             train_frames=(train_frames, FrameOrigin), test_pairs=(test_pairs, EvaluationPairs)
         )
         self.store = ClipStore(store, encoding, motion, chaining, refinement)
-        self.layouts: dict[str, Layout | PreparedLayout | None] = {
-            "train": train,
-            "val": val,
-            "test": test,
-        }
-        self.classes = common_classes(self.layouts.values())
+        self.layouts = {"train": train, "val": val, "test": test}
+        classes = [each.classes for each in (train, val, test) if each is not None]
+        if not classes:
+            raise ValueError(
+                "no data: set data.train, data.val or data.test; the classes come from them, also "
+                "to segment a video"
+            )
+        if any(each.names != classes[0].names for each in classes):
+            raise ValueError(
+                f"all splits need the same classes, got {[each.name for each in classes]}"
+            )
+        self.classes = classes[0]
         self.num_classes = self.classes.num_classes
         self.keyframe_interval = keyframe_interval
         self.train_on: TrainOn | None = train_on
@@ -146,23 +148,18 @@ class ClipDataModule(LightningDataModule):
         """The labelled videos of a split; listed once.
 
         Raises:
-            ValueError: If the configuration names no data for it, or prepared pairs.
+            ValueError: If the configuration names no data for it.
         """
         layout = self.layouts[split]
         if layout is None:
             raise ValueError(f"no {split} data: set data.{split} in the configuration")
-        if isinstance(layout, PreparedLayout):
-            raise ValueError(
-                f"data.{split} are prepared pairs of frames, and this needs whole videos; "
-                f"segment a video with `predict --video FILE`"
-            )
         if split not in self._videos:
             self._videos[split] = layout.videos()
         return self._videos[split]
 
     def splits_on_video(self) -> list[str]:
         """The splits that are read as video, so that they have to be prepared."""
-        present = [name for name, layout in self.layouts.items() if isinstance(layout, Layout)]
+        present = [name for name, layout in self.layouts.items() if layout is not None]
         return [name for name in present if self._is_on_video(name)]
 
     def _is_on_video(self, split: str) -> bool:
@@ -184,10 +181,7 @@ class ClipDataModule(LightningDataModule):
 
     def example_size(self, split: str) -> tuple[int, int]:
         """Height and width of a split's first frame."""
-        layout = self.layouts[split]
-        if isinstance(layout, PreparedLayout):
-            image = read_image(layout.clips(1)[0].images[0])
-        elif not self._is_on_video(split):
+        if not self._is_on_video(split):
             first = next(each for each in self.videos(split) if each.labelled)
             image = first.image(first.labelled[0])
         else:
@@ -205,7 +199,7 @@ class ClipDataModule(LightningDataModule):
 
         If it fails beside other processes, all say so in ``setup``: they would wait for this one.
         """
-        workers = available_cores() if self.num_workers else 1
+        workers = None if self.num_workers else 1
         needs = self.needs
         stages = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
         wanted = stages.get(needs.stage, (self._predicted,))
@@ -233,8 +227,14 @@ class ClipDataModule(LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Restore the epoch before the loader is made: workers load ahead before Lightning does."""
         if self.trainer is not None and self.needs.stage == "fit" and resumes(self.trainer):
-            steps = samples_per_step(self.trainer, self.batch_size)
-            refuse_other_steps(state_dict.get("samples_per_step"), steps)
+            now = samples_per_step(self.trainer, self.batch_size)
+            before = state_dict.get("samples_per_step", now)
+            if before != now:  # the schedule counts steps
+                raise ValueError(
+                    f"the checkpoint was trained on {before} samples a step, and this run has "
+                    f"{now}: processes (trainer.devices, trainer.num_nodes) x data.batch_size x "
+                    f"trainer.accumulate_grad_batches; change them so that the product is the same"
+                )
         self._first_epoch = state_dict["first_epoch"]
 
     def train_dataloader(self) -> Loader:
@@ -266,10 +266,7 @@ class ClipDataModule(LightningDataModule):
 
     def predict_dataloader(self) -> Loader:
         """Every frame of the test videos, or of the validation videos if there are none."""
-        evaluation = self.needs.evaluation("predict")
-        reader = self._reader(self._predicted, evaluation.motion)
-        clips = choose_clips(reader, self.keyframe_interval, "every_frame", evaluation)
-        return self._stream_loader(EvaluationClips(reader, clips, self.normalise))
+        return self._evaluation_loader(self._predicted, "every_frame", "predict")
 
     def _training_clips(self, split: str, augment: ClipAugment) -> TrainingClips:
         on_stills = self.needs.on_stills
@@ -281,19 +278,13 @@ class ClipDataModule(LightningDataModule):
         cache_bytes = 0 if on_stills else int(self.frame_cache_gib * 2**30)
         return TrainingClips(reader, spans, augment, self.normalise, self.seed, cache_bytes)
 
-    def _evaluation_loader(self, split: str, pairs: EvaluationPairs) -> Loader:
-        needs, layout = self.needs.evaluation(split), self.layouts[split]
-        dataset: EvaluationClips | PreparedClips
-        if isinstance(layout, PreparedLayout):
-            chaining, interval = self.store.chaining, self.keyframe_interval
-            dataset = PreparedClips(layout, interval, pairs, needs, self.normalise, chaining)
-        else:
-            reader = self._reader(split, needs.motion)
-            clips = choose_clips(reader, self.keyframe_interval, pairs, needs)
-            dataset = EvaluationClips(reader, clips, self.normalise)
-        return self._stream_loader(dataset)
+    def _evaluation_loader(self, split: str, pairs: StreamKind, stage: str | None = None) -> Loader:
+        needs = self.needs.evaluation(stage or split)
+        reader = self._reader(split, needs.motion)
+        clips = choose_clips(reader, self.keyframe_interval, pairs, needs)
+        return self._stream_loader(EvaluationClips(reader, clips, self.normalise))
 
-    def _stream_loader(self, dataset: EvaluationClips | PreparedClips | TrainingClips) -> Loader:
+    def _stream_loader(self, dataset: EvaluationClips | TrainingClips) -> Loader:
         """Each stream, of which samples may be pieces, by one process in order."""
         sampler = EvaluationSampler(dataset.streams, *processes(self.trainer))
         whole = not isinstance(dataset, TrainingClips)  # samples are batches already

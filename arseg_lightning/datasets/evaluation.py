@@ -1,4 +1,4 @@
-"""Evaluation data: streams of whole frames in pieces that memory can hold, or prepared pairs."""
+"""Evaluation data: streams of whole frames in pieces that memory can hold."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from arseg_lightning.datasets.clips import ClipSpec, EvaluationPairs
-from arseg_lightning.datasets.labels import read_image, read_label
-from arseg_lightning.datasets.layout import PreparedLayout
-from arseg_lightning.datasets.needs import EvaluationNeeds
+from arseg_lightning.datasets.clips import ClipSpec
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.datasets.published import read_published_motion
 from arseg_lightning.datasets.reader import ClipReader
-from arseg_lightning.types import Frame, Motion, size_text
+from arseg_lightning.types import Frame
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live.frame import SourceFrame
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame", "PreparedClips"]
+__all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame"]
 
 # Of the images decoded last: what all pairs of a frame need, up to 85 of them in 1080p.
 _KEPT_BYTES = 256 * 2**20
@@ -104,70 +100,3 @@ class EvaluationClips(Dataset[EvaluationClip]):
             label = self.reader.labels(clip.video, (frame,), decoded.size)[0]  # (H, W)
         name = self.reader.name(clip.video, frame)
         return EvaluationFrame(streamed, label, clip.distance(frame), name, tuple(steps[:-1]))
-
-
-class PreparedClips(Dataset[EvaluationClip]):
-    """Pairs of a keyframe and a labelled frame from files that someone else prepared.
-
-    Raises:
-        ValueError: If a stream is asked for, a method has to see every frame, or the files of a
-            clip differ in size.
-    """
-
-    def __init__(
-        self,
-        layout: PreparedLayout,
-        keyframe_interval: int,
-        pairs: EvaluationPairs,
-        needs: EvaluationNeeds,
-        normalise: Normalisation,
-        chaining: Chaining,
-    ) -> None:
-        if pairs != "every_distance":
-            raise ValueError(
-                f"prepared pairs hold every distance, not a stream, got test_pairs={pairs}; use "
-                f"test_pairs=every_distance"
-            )
-        if needs.every_frame:
-            raise ValueError(
-                "prepared pairs hold a keyframe and a labelled frame, and a method that is tested "
-                "has to see every frame; test it on videos (CamVid or Cityscapes)"
-            )
-        self.clips = layout.clips(keyframe_interval)
-        self.classes = layout.classes
-        self.normalise = normalise
-        self.chaining: Chaining = chaining
-        self.streams = range(len(self.clips))
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, index: int) -> EvaluationClip:
-        clip = self.clips[index]
-        # Copies, as Pillow's own arrays are read-only, and tensors share the memory of arrays.
-        images = [read_image(path).copy() for path in clip.images]  # (H, W, 3) each
-        first, last = images[0], images[-1]
-        if first.shape != last.shape:
-            raise ValueError(
-                f"{clip.images[0]} is {size_text(first.shape)}, {clip.images[-1]} is "
-                f"{size_text(last.shape)} (height x width); a keyframe has "
-                f"the size of its frames: prepare both from one video"
-            )
-        key, size = Frame(0, 0.0, "I", first), (first.shape[0], first.shape[1])
-        label = read_label(clip.label, self.classes, size)
-        frames = [
-            EvaluationFrame(SourceFrame(key, None, "start", None), None, 0, clip.images[0].stem)
-        ]
-        if clip.motion is None:
-            frames[0].label = label
-        else:
-            motion = Motion.zero(*size)
-            if self.chaining != "none":
-                motion = read_published_motion(clip.motion, size)
-            frame = Frame(clip.distance, float(clip.distance), "P", last)
-            streamed = SourceFrame(frame, None, None, motion)
-            # Of the frames between, it is known that they were there.
-            passed = (BlockMotion.unknown(size),) * (clip.distance - 1)
-            name = clip.images[-1].stem
-            frames.append(EvaluationFrame(streamed, label, clip.distance, name, passed))
-        return EvaluationClip(frames, self.normalise, self.chaining)

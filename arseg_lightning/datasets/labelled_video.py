@@ -11,12 +11,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from arseg_lightning.datasets.labels import read_image, read_label
+from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.frame_reader import read_frames
-from arseg_lightning.video.probe import probe
+from arseg_lightning.video.images import read_image
 
-__all__ = ["LabelledImages", "LabelledVideo", "LabelledVideoFile", "Pixels", "file_stamps"]
+__all__ = ["LabelledImages", "LabelledVideo", "LabelledVideoFile", "Layout", "Pixels"]
+__all__ += ["file_stamps"]
 
 Pixels = NDArray[np.uint8]
 
@@ -28,8 +29,6 @@ class LabelledVideo(ABC):
 
     # One labelled image, around which all other frames are rendered.
     is_still: ClassVar[bool] = False
-    # What moves: real video, synthetic video or camera paths.
-    motion_origin: ClassVar[str] = "real video"
 
     name: str  # unique within its layout; part of file names and messages
     classes: ClassSet  # how the labels are read
@@ -37,8 +36,6 @@ class LabelledVideo(ABC):
     label_paths: Mapping[int, Path]  # label file of each labelled frame index
     fps: float = 25.0
     video: Path | None = None  # the video file, if it is one already; else it is encoded once
-    recording: Path | None = None  # the video file that the frames are decoded from, if any
-    start: int = 0  # index of the first frame in the recording
 
     @property
     def labelled(self) -> tuple[int, ...]:
@@ -68,12 +65,23 @@ class LabelledVideo(ABC):
         """Read the label of one labelled frame, (H, W) class indices."""
         return read_label(self.label_paths[index], self.classes, size)
 
-    def check_size(self, index: int) -> tuple[int, int]:
-        """Height and width of a frame, by reading it; of a video, by its header."""
-        if self.recording is not None:
-            return probe(self.recording).size
-        height, width, _ = self.image(index).shape
-        return height, width
+
+class Layout(ABC):
+    """Where the frames and labels of one split of a data set are.
+
+    A new data set is a subclass with ``classes`` and :meth:`videos`; nothing else changes.
+    """
+
+    classes: ClassSet
+
+    @abstractmethod
+    def videos(self) -> list[LabelledVideo]:
+        """List the labelled videos, in a fixed order.
+
+        Raises:
+            FileNotFoundError: If anything is missing; the first file is named.
+            ValueError: If a name is wrong.
+        """
 
 
 class LabelledVideoFile(LabelledVideo):
@@ -92,7 +100,7 @@ class LabelledVideoFile(LabelledVideo):
         stop: int | None = None,
     ) -> None:
         self.name, self.label_paths, self.classes = name, label_paths, classes
-        self.path = self.recording = path
+        self.path = path
         self.start, self.stop = start, stop
         if stop is None:
             self.video = path

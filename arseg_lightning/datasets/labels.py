@@ -9,18 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from arseg_lightning.types import ClassSet, size_text
-from arseg_lightning.video.images import image_size, opened_image, read_image
+from arseg_lightning.video.images import opened_image
 
-__all__ = ["LabelError", "image_size", "read_image", "read_label"]
+__all__ = ["read_label"]
 
 # Pillow's names of formats that lose values; WebP has a form that does not.
 _LOSSY = ("JPEG", "MPO")
 # Share of a colour-coded label in colours that the class set does not know.
 _MOST_UNKNOWN = 0.9
-
-
-class LabelError(ValueError):
-    """A label file does not fit its frame or its class set."""
 
 
 def read_label(
@@ -36,14 +32,14 @@ def read_label(
 
     Raises:
         FileNotFoundError: If the label is missing.
-        LabelError: If its size is not ``size``, a value is no class, its colours are unknown, or it
+        ValueError: If its size is not ``size``, a value is no class, its colours are unknown, or it
             is a JPEG whatever its name.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; every labelled frame needs its file")
     with opened_image(path) as image:
         if image.format in _LOSSY:
-            raise LabelError(
+            raise ValueError(
                 f"{path} is a {image.format} under another name, and cannot be trusted with "
                 f"classes: its compression changes values at every border; export the label as "
                 f"PNG from where it was made"
@@ -51,7 +47,7 @@ def read_label(
         is_index = image.mode in ("L", "P", "I;16", "I") and not _holds_colours(image, classes)
         pixels = np.asarray(image if is_index else image.convert("RGB"))
     if size is not None and pixels.shape[:2] != size:
-        raise LabelError(
+        raise ValueError(
             f"{path} is {size_text(pixels.shape)} (height x width), its frame is "
             f"{size_text(size)}; labels need the size of their frames: resize one of them "
             f"(labels by nearest neighbour)"
@@ -84,7 +80,7 @@ def _from_indices(path: Path, pixels: NDArray[np.integer], classes: ClassSet) ->
     if (indices < 0).any():
         found = [int(value) for value in np.unique(pixels[indices < 0])[:8]]
         spelled = str(sorted(known)) if classes.file_values else f"0 to {classes.num_classes - 1}"
-        raise LabelError(
+        raise ValueError(
             f"{path} holds the value(s) {found}, but {classes.name} has the classes {spelled} "
             f"and {classes.ignore_index} to leave out; use the class set of these labels, or "
             f"list the values under its void_values"
@@ -95,7 +91,7 @@ def _from_indices(path: Path, pixels: NDArray[np.integer], classes: ClassSet) ->
 def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> NDArray[np.uint8]:
     """Look each colour up; unknown colours are left out, but not if nearly all are unknown."""
     if not classes.file_colours:
-        raise LabelError(
+        raise ValueError(
             f"{path} is an RGB image, but {classes.name} spells labels as single-channel class "
             f"indices; convert it, or set colour_coded in the class set's file"
         )
@@ -113,7 +109,7 @@ def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> N
         values, counts = np.unique(codes[~hit], return_counts=True)
         commonest = values[np.argsort(-counts)[:3]].tolist()
         shown = ", ".join(f"({code >> 16}, {code >> 8 & 255}, {code & 255})" for code in commonest)
-        raise LabelError(
+        raise ValueError(
             f"{share:.0%} of {path} has colours that {classes.name} does not know, most of all "
             f"{shown}; is it a label file, and is {classes.name} its class set? What "
             f"is to be left out belongs under void_colours"

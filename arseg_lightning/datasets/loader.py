@@ -126,18 +126,13 @@ def clip_loader(
         sampler=sampler,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
-        collate_fn=_as_it_is if whole else collate,
+        collate_fn=None if whole else collate,
         drop_last=drop_last,
         pin_memory=torch.cuda.is_available(),  # copies to the device while it computes
         worker_init_fn=_prepare_worker,
         # Without its own, it draws from everybody's, and how often depends on num_workers.
         generator=torch.Generator(),
     )
-
-
-# Workers that are not forked get these by name: they are no lambdas.
-def _as_it_is(clip: Any) -> Any:
-    return clip
 
 
 def _prepare_worker(worker: int) -> None:

@@ -56,9 +56,8 @@ class EvaluationNeeds:
     """What all methods of an evaluation need together."""
 
     motion: bool = True  # any of them reads motion
-    every_frame: bool = False  # frames without labels have to be shown too
+    every_frame: bool = False  # streams are not cut, and frames without labels are shown too
     lookahead: int = 0  # frames after a label that are shown too
-    whole_streams: bool = False  # streams may not be cut at the keyframes of the interval
     single: bool = False  # all segment each frame by itself: labelled frames are enough
 
 

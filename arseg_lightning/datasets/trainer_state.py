@@ -8,7 +8,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.trainer.states import TrainerFn
 
-__all__ = ["finished_epochs", "processes", "refuse_other_steps", "resumes", "samples_per_step"]
+__all__ = ["finished_epochs", "processes", "resumes", "samples_per_step"]
 
 # How names of checkpoints begin that Lightning's finders write, and read at their end.
 _OF_A_SEARCH = (".lr_find_", ".scale_batch_size_")
@@ -40,13 +40,3 @@ def samples_per_step(trainer: Trainer | None, batch_size: int) -> int:
             accumulated = int(callback.get_accumulate_grad_batches(0))
             break
     return batch_size * processes(trainer)[1] * accumulated
-
-
-def refuse_other_steps(before: int | None, now: int) -> None:
-    """Refuse to resume in steps of another size, if known: the schedule counts steps."""
-    if before is not None and before != now:
-        raise ValueError(
-            f"the checkpoint was trained on {before} samples a step, and this run has {now}: "
-            f"processes (trainer.devices, trainer.num_nodes) x data.batch_size x "
-            f"trainer.accumulate_grad_batches; change them so that the product is the same"
-        )

@@ -95,17 +95,12 @@ class ClipSpans:
     def refusal(self) -> str:
         """Message that no frame has the past that clips need."""
         since = " since the last I-frame" if self.needs.clip_motion else ""
-        if self._after:
-            return (
-                f"no labelled frame has {self.least} frames of past{since} and {self.least_future} "
-                f"of future before the next, which clips of a method that looks ahead need; use "
-                f"videos in which frames follow labelled ones, or have the layout add some "
-                f"(camera.future of stills and of CamVid, future of Cityscapes)"
-            )
         return (
-            f"no labelled frame has {self.least} frames of past{since}, which clips of "
-            f"{self.needs.frames} frames need; use videos (or frames in order) in which labels "
-            f"have neighbours, or for pairs a smaller keyframe_interval or train_distance=uniform"
+            f"no labelled frame has {self.least} frames of past{since} and {self.least_future} of "
+            f"future before the next, which clips of {self.needs.frames} frames need; use videos "
+            f"(or frames in order) in which labels have neighbours, have the layout add some "
+            f"(camera.future of stills and of CamVid, future of Cityscapes), or for pairs take a "
+            f"smaller keyframe_interval or train_distance=uniform"
         )
 
 

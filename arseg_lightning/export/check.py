@@ -12,7 +12,15 @@ from torch.nn import functional as F
 from arseg_lightning.export.contract import Agreement
 from arseg_lightning.export.graphs import RoleGraph, normalised
 from arseg_lightning.export.signature import named_results, next_state
-from arseg_lightning.methods import FrameInput, Output, Plan, RoleCycle, State, VideoMethod
+from arseg_lightning.methods import (
+    FrameInput,
+    NominalStream,
+    Output,
+    Plan,
+    RoleCycle,
+    State,
+    VideoMethod,
+)
 
 __all__ = ["EQUAL_LABELS", "SCORE_TOLERANCE", "Runner", "agreements", "examples", "require_equal"]
 
@@ -81,8 +89,8 @@ def agreements(
     enough = 1 if method.needs.independent else 2
     ran: list[str] = []
     with torch.no_grad():
-        schedule = (*cycle.start, *cycle.cycle)
-        for _, (roles, _) in zip(schedule, method.run_frames(frames(), step), strict=False):
+        stream, schedule = NominalStream(method, step), (*cycle.start, *cycle.cycle)
+        for _, (roles, _) in zip(schedule, stream.run(frames()), strict=False):
             ran += roles
             if all(ran.count(role) >= enough for role in graphs):
                 break

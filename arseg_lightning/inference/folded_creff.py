@@ -43,7 +43,6 @@ def fold_creff(
         return None
     if FusedCReFF.fits(fusion) and optimisations.may_use("fused_creff", fusion):
         return FusedCReFF(fusion, low_res.classifier, convention)
-    fusion.to(optimisations.dtype)
     return FoldedCReFF(fusion, low_res.classifier, convention)
 
 

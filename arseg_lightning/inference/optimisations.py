@@ -9,8 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.inference.batch_norms import fold_batch_norms
-from arseg_lightning.inference.early_context import EarlyContext
+from arseg_lightning.inference.algebra import EarlyContext, fold_batch_norms
 from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
 from arseg_lightning.models.blocks import NearestUpsampleConv, UpsampleConv
 from arseg_lightning.models.pspnet import PyramidContext
@@ -59,12 +58,7 @@ class Optimisations:
 
 
 def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
-    """Replace all segmentation networks inside a module by faster ones, under all their names.
-
-    Args:
-        module: In eval mode; it is changed.
-        optimisations: Those that are wanted.
-    """
+    """Replace all segmentation networks inside a module in eval mode, under all their names."""
     found = {
         name: child
         for name, child in module.named_modules(remove_duplicate=False)

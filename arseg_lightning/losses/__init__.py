@@ -4,7 +4,6 @@ from arseg_lightning.losses.segmentation import (
     CrossEntropy,
     OnlineHardExampleMining,
     SegmentationLoss,
-    segmentation_loss,
 )
 from arseg_lightning.losses.similarity import FST
 
@@ -13,5 +12,4 @@ __all__ = [
     "CrossEntropy",
     "OnlineHardExampleMining",
     "SegmentationLoss",
-    "segmentation_loss",
 ]

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.models.segmentor import Output
-from arseg_lightning.ranges import check_range
+from arseg_lightning.ranges import check_above, check_range
 
-__all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss", "segmentation_loss"]
+__all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss"]
 
 
 class SegmentationLoss(nn.Module, ABC):
@@ -36,18 +36,10 @@ class SegmentationLoss(nn.Module, ABC):
 
     @abstractmethod
     def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
-        """Reduce per-pixel cross entropies to one number.
-
-        Shapes:
-            losses: (N,), zero where ignored   valid: (N,) bool   returns: scalar
-        """
+        """Reduce cross entropies of pixels, (N,), zero where not valid, to one number."""
 
     def forward(self, output: Output, label: Tensor) -> Tensor:
-        """Compute the loss of one forward pass; a batch without any label gives zero.
-
-        Shapes:
-            label: (B, H, W)   returns: scalar
-        """
+        """Compute the loss for labels (B, H, W); a batch without any gives zero."""
         size = (label.shape[-2], label.shape[-1])
         total = self._pixel_loss(output.logits(size), label)
         for logits in output.side.dense:  # (B, K, h, w), each at its own resolution
@@ -112,9 +104,8 @@ class OnlineHardExampleMining(SegmentationLoss):
         ignore_index: int = 255,
     ) -> None:
         super().__init__(auxiliary_weight, presence_weight, ignore_index)
-        for name, value in (("threshold", threshold), ("min_kept_share", min_kept_share)):
-            if not 0.0 < value <= 1.0:
-                raise ValueError(f"{name} is a share and lies in (0, 1], got {value}")
+        check_range(0, 1, threshold=threshold, min_kept_share=min_kept_share)
+        check_above(0, threshold=threshold, min_kept_share=min_kept_share)
         self.threshold = threshold
         self.min_kept_share = min_kept_share
 
@@ -126,20 +117,3 @@ class OnlineHardExampleMining(SegmentationLoss):
         if kept.numel() < min_kept:
             kept = losses[valid].topk(min_kept).values  # (N,) -> (min_kept,)
         return kept.sum() / max(1, kept.numel())
-
-
-def segmentation_loss(loss: SegmentationLoss | None) -> SegmentationLoss:
-    """A loss, or cross entropy if there is none.
-
-    Raises:
-        TypeError: If it is a loss on tensors, which knows nothing of a network's other outputs.
-    """
-    if loss is None:
-        return CrossEntropy()
-    if not isinstance(loss, SegmentationLoss):
-        raise TypeError(
-            f"a segmentation loss gets all outputs of a network, and {type(loss).__name__} is "
-            f"none: give CrossEntropy(), OnlineHardExampleMining(), or a subclass of "
-            f"arseg_lightning.losses.SegmentationLoss with pixels(losses, valid)"
-        )
-    return loss

@@ -7,11 +7,11 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.losses.segmentation import SegmentationLoss, segmentation_loss
+from arseg_lightning.losses.segmentation import CrossEntropy, SegmentationLoss
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.ranges import check_range, check_words
 
-__all__ = ["FST", "Similarity", "class_divergence", "compared_feature"]
+__all__ = ["FST", "Similarity", "class_divergence"]
 
 Similarity = Literal["mse", "kl"]
 
@@ -44,29 +44,27 @@ class FST(nn.Module):
         super().__init__()
         check_range(0, similarity_weight=similarity_weight)
         check_words(similarity=(similarity, Similarity))
-        self.segmentation = segmentation_loss(segmentation)
+        self.segmentation = segmentation or CrossEntropy()
         self.similarity_weight = similarity_weight
         self.similarity: Similarity = similarity
 
     def forward(
         self, output: Output, teacher: Tensor, label: Tensor, classifier: nn.Conv2d
     ) -> dict[str, Tensor]:
-        """Compute the objective of the low-res branch.
+        """Compute ``segmentation`` and ``similarity``, weighted, of the low-res branch.
 
         Args:
-            output: The low-res branch's output for the frame.
+            output: Its output for the frame.
             teacher: The high-res branch's feature of the same frame, (B, C, H, W).
             label: (B, height, width).
             classifier: The high-res branch's last convolution.
-
-        Returns:
-            ``segmentation`` and ``similarity``, weighted: their sum is minimised.
         """
         segmentation = self.segmentation(output, label)
-        feature = compared_feature(output, "FST")
+        assert output.feature is not None
+        student = output.feature.float()
         # The student's feature at the teacher's resolution: (B, C, h, w) -> (B, C, H, W)
         size = (teacher.shape[-2], teacher.shape[-1])
-        student = F.interpolate(feature.float(), size=size, mode="bilinear", align_corners=True)
+        student = F.interpolate(student, size=size, mode="bilinear", align_corners=True)
         teacher = teacher.detach().float()
         if self.similarity == "mse":
             similarity = F.mse_loss(student, teacher)
@@ -75,27 +73,18 @@ class FST(nn.Module):
         return {"segmentation": segmentation, "similarity": self.similarity_weight * similarity}
 
 
-def compared_feature(output: Output, loss: str) -> Tensor:
-    """The feature of an output, (B, C, h, w), which the loss of that name compares.
-
-    Raises:
-        ValueError: If it holds none.
-    """
-    if output.feature is None:
-        raise ValueError(f"{loss} compares features, and this output holds none")
-    return output.feature
-
-
-def class_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean over all pixels of KL(teacher || student), of the class distributions that logits mean.
+def class_divergence(student: Tensor, teacher: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean over pixels of KL(teacher || student), of the class distributions that logits mean.
 
     Shapes:
-        student, teacher: (B, K, H, W)   returns: scalar
+        student, teacher: (B, K, H, W)   weight: (B, 1, H, W), of the pixels   returns: scalar
     """
     divergence = F.kl_div(
         F.log_softmax(student.float(), dim=1),
         F.log_softmax(teacher.float(), dim=1),
         reduction="none",
         log_target=True,
-    )
-    return divergence.sum(dim=1).mean()  # (B, K, H, W) -> (B, H, W) -> scalar
+    ).sum(dim=1, keepdim=True)  # (B, K, H, W) -> (B, 1, H, W)
+    if weight is None:
+        return divergence.mean()
+    return (weight * divergence).sum() / weight.sum().clamp(min=1e-6)

@@ -43,43 +43,30 @@ def temporal_consistency(
 
 
 def affinity_within(feature: Tensor, pool: int) -> Tensor:
-    """Cosines of all pairs of positions of a feature.
+    """Cosines of all pairs of positions of a feature, (B, C, h, w) -> (B, N, N).
 
-    Args:
-        feature: (B, C, h, w).
-        pool: Side of the squares that are averaged first; the whole side of a smaller feature.
-
-    Returns:
-        (B, N, N) for the N positions that are left.
+    Squares of ``pool`` positions a side are averaged first.
     """
     pooled = F.avg_pool2d(feature.float(), min(pool, *feature.shape[-2:]))
     return affinity_across(pooled, pooled)
 
 
-def affinity_across(one: Tensor, other: Tensor, published: bool = False) -> Tensor:
+def affinity_across(one: Tensor, other: Tensor) -> Tensor:
     """Cosines of all positions of one feature with all of another.
 
-    Args:
-        one: (B, C, h, w).
-        other: (B, C, h, w).
-        published: The released code divides by the norms of the wrong positions: entry (i, j) by
-            that of position i of ``other`` and of j of ``one``, which makes it no cosine.
-
-    Returns:
-        (B, N, N): position of ``one``, position of ``other``.
+    Shapes:
+        one, other: (B, C, h, w)   returns: (B, N, N), by position of ``one``, then of ``other``
     """
-    p, q = one.float().flatten(2), other.float().flatten(2)  # (B, C, N)
-    if published:
-        return torch.bmm((p / q.norm(dim=1, keepdim=True)).mT, q / p.norm(dim=1, keepdim=True))
-    return torch.matmul(F.normalize(p, dim=1).mT, F.normalize(q, dim=1))
+    p, q = (F.normalize(x.float().flatten(2), dim=1) for x in (one, other))  # (B, C, N)
+    return p.mT @ q
 
 
-def affinity_distance(student: Tensor, teacher: Tensor, pool: int = 2) -> Tensor:
+def affinity_distance(student: Tensor, teacher: Tensor) -> Tensor:
     """Mean squared difference of the cosines within a feature; channels may differ in number.
 
     Source: as :func:`temporal_consistency`, section 3.2 (pair-wise distillation).
     """
-    return F.mse_loss(affinity_within(student, pool), affinity_within(teacher, pool))
+    return F.mse_loss(affinity_within(student, 2), affinity_within(teacher, 2))
 
 
 class SequenceDistance(nn.Module):
@@ -88,17 +75,12 @@ class SequenceDistance(nn.Module):
     A convolutional LSTM with random weights that never learn reads the cosines within each frame,
     as images of one channel; its last states for student and teacher are compared.
 
-    Args:
-        pool: Side of the squares of the feature that are averaged first.
-        channels: Channels of its states.
-
     Source: as :func:`temporal_consistency`, section 3.2 (multi-frame dependency distillation).
     """
 
-    def __init__(self, pool: int = 16, channels: int = 4) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.pool, self.channels = pool, channels
-        self.gates = nn.Conv2d(1 + channels, 4 * channels, 3, padding=1).requires_grad_(False)
+        self.gates = nn.Conv2d(1 + 4, 4 * 4, 3, padding=1).requires_grad_(False)
 
     def forward(self, students: Sequence[Tensor], teachers: Sequence[Tensor]) -> Tensor:
         """Compare features (B, C, h, w), frame by frame in order of time; returns a scalar."""
@@ -108,12 +90,12 @@ class SequenceDistance(nn.Module):
         )
 
     def states(self, features: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """Hidden state and cell after each frame, (B, channels, N, N)."""
+        """Hidden state and cell after each frame, (B, 4, N, N)."""
         found: list[tuple[Tensor, Tensor]] = []
         for feature in features:
-            x = affinity_within(feature, self.pool)[:, None]  # (B, 1, N, N)
+            x = affinity_within(feature, 16)[:, None]  # (B, 1, N, N)
             if not found:
-                empty = x.new_zeros(x.shape[0], self.channels, *x.shape[2:])
+                empty = x.new_zeros(x.shape[0], 4, *x.shape[2:])
                 found.append((empty, empty))
             hidden, cell = found[-1]
             gates = self.gates(torch.cat([x, hidden], dim=1)).chunk(4, dim=1)

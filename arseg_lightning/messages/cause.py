@@ -15,28 +15,18 @@ __all__ = ["Cause", "find_cause"]
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The innermost reason for a refusal.
+    """The innermost reason for a refusal."""
 
-    Args:
-        kind: An unknown class, one of another kind, an unknown key, missing keys, a value of
-            another type, or an error of what the parser called: a constructor, a reader of files.
-        error: The innermost exception.
-        keys: Where in the configuration, outermost first; each may be dotted.
-        names: Of the class, of the unknown keys, or of the missing ones.
-        typehint: Type that the value should have.
-        value: The value.
-        parser: Parser that knows the keys.
-        owner: Class whose arguments they are.
-    """
-
+    # An unknown class, one of another kind, an unknown key, missing keys, a value of another type,
+    # or an error of what the parser called: a constructor, a reader of files.
     kind: Literal["class", "subclass", "key", "missing", "type", "raised"]
-    error: BaseException
-    keys: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    typehint: Any = None
+    error: BaseException  # the innermost exception
+    keys: tuple[str, ...] = ()  # where in the configuration, outermost first; each may be dotted
+    names: tuple[str, ...] = ()  # of the class, of the unknown keys, or of the missing ones
+    typehint: Any = None  # type that the value should have
     value: Any = None
-    parser: ArgumentParser | None = None
-    owner: str | None = None
+    parser: ArgumentParser | None = None  # that knows the keys
+    owner: str | None = None  # class whose arguments they are
 
 
 def find_cause(error: BaseException) -> Cause:

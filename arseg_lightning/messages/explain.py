@@ -17,12 +17,7 @@ __all__ = ["explain", "nearest"]
 
 
 def explain(parser: ArgumentParser, cause: Cause) -> str:
-    """What is wrong with which option, the nearest known names, and where to look further.
-
-    Args:
-        parser: Parser that refuses.
-        cause: Why.
-    """
+    """What is wrong with which option, the nearest known names, and where to look further."""
     words: Sequence[str] = getattr(parser, "args", None) or []
     action = parser._subcommands_action
     inner = action.choices if action else {}

@@ -14,15 +14,15 @@ from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFa
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
 from arseg_lightning.methods.runner import Stream
-from arseg_lightning.methods.schedule import RoleCycle, once_per_shape, role_cycle
+from arseg_lightning.methods.schedule import NominalStream, RoleCycle, once_per_shape, role_cycle
 from arseg_lightning.methods.stream_frame import (
     Executed,
     PlannedFrame,
     StreamResult,
-    StreamTrace,
 )
 from arseg_lightning.methods.taplab import TapLab
 from arseg_lightning.methods.tdnet import TDNet
+from arseg_lightning.methods.weclick import WeClick
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
 DEFAULT_METHOD: NetworkMethodFactory = ARSeg
@@ -61,6 +61,7 @@ __all__ = [
     "MethodFactory",
     "Needs",
     "NetworkMethodFactory",
+    "NominalStream",
     "Output",
     "PerFrame",
     "Plan",
@@ -71,10 +72,10 @@ __all__ = [
     "StepFunction",
     "Stream",
     "StreamResult",
-    "StreamTrace",
     "TDNet",
     "TapLab",
     "VideoMethod",
+    "WeClick",
     "once_per_shape",
     "role_cycle",
     "shared",

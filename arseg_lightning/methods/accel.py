@@ -7,15 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock
 from arseg_lightning.methods.dff import DFF, FlowFactory
 from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, State
-from arseg_lightning.models.label_map import resize_scores
-from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.models.segmentor import Output, SegmentorFactory, resize_scores
 from arseg_lightning.ranges import check_words
 
 __all__ = ["Accel"]
@@ -88,8 +86,3 @@ class Accel(DFF):
     def baselines(self) -> dict[str, VideoMethod]:
         """Either network on every frame."""
         return super().baselines() | {"update 1x": PerFrame(0, shared(self.update_network))}
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Also bring the 1x1 convolution to the networks' precision."""
-        super().rewrite(optimisations)
-        self.fusion.to(optimisations.dtype)

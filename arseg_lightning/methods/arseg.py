@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.inference import FoldedCReFF, Optimisations, fold_creff
-from arseg_lightning.losses import FST, SegmentationLoss, segmentation_loss
+from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
 from arseg_lightning.methods.clock import Clock
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
@@ -49,9 +49,6 @@ class ARSeg(VideoMethod):
         epochs_without_fusion: Epochs at the start in which the low-res network is trained
             alone; 50 of 100 for CamVid in the paper.
         clock: Decides when a frame becomes a keyframe; every L-th by default.
-
-    Raises:
-        ValueError: If the ratio is not in (0, 1].
 
     Source: Hu et al., CVPR 2023, sections 3.1 to 3.4.
     """
@@ -112,8 +109,7 @@ class ARSeg(VideoMethod):
         """Warp the keyframe's feature to the current frame and fuse it with the low-res one.
 
         Shapes:
-            low: (B, C, h', w')   key_feature: (B, C, h, w)   motion: (B, 2, H, W)
-            returns: (B, C, h, w)
+            low: (B, C, h', w')   key_feature, returns: (B, C, h, w)   motion: (B, 2, H, W)
         """
         with section("warp"):
             warped = warp_to(key_feature, motion, self.convention, self.training)
@@ -130,12 +126,9 @@ class ARSeg(VideoMethod):
     def low_res_losses(
         self, clip: ClipBatch, teacher: Tensor, fuses: bool = True
     ) -> dict[str, Tensor]:
-        """Compute the FST objective on the last frame of each clip.
+        """Compute the FST objective on the last frame of each clip, towards its high-res feature.
 
-        Args:
-            clip: The clips.
-            teacher: The high-res feature of their last frames.
-            fuses: Whether keyframes are fused in, or the low-res network is trained alone.
+        Without ``fuses``, the low-res network is trained alone.
         """
         frame = FrameInput(clip.images[:, -1], clip.motion_of(-1))
         if fuses:
@@ -162,8 +155,6 @@ class ARSeg(VideoMethod):
         super().rewrite(optimisations)
         if type(self).fuse is ARSeg.fuse and type(self).step is ARSeg.step:
             self.folded = fold_creff(self.fusion, self.low_res, self.convention, optimisations)
-        if self.folded is None:
-            self.fusion.to(optimisations.dtype)
 
     @torch.no_grad()
     def after_loading(self) -> None:
@@ -193,7 +184,6 @@ class JointARSeg(ARSeg):
         objective: What the low-res branch is trained with; FST on cross entropy by default.
         loss: Segmentation loss of the high-res branch and of the baseline; cross entropy by
             default.
-        with_baseline: Also train the s x baseline.
         clock: See :class:`ARSeg`.
     """
 
@@ -205,18 +195,15 @@ class JointARSeg(ARSeg):
         resolution_ratio: float = 0.5,
         objective: FST | None = None,
         loss: SegmentationLoss | None = None,
-        with_baseline: bool = True,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(
             *(num_classes, network, fusion, resolution_ratio), objective=objective, clock=clock
         )
-        self.loss = segmentation_loss(loss)
+        self.loss = loss or CrossEntropy()
         self.frozen = ()
         self.high_res.requires_grad_(True).train()
-        self.low_res_alone: PerFrame | None = None
-        if with_baseline:
-            self.low_res_alone = PerFrame(num_classes, network, resolution_ratio, loss=self.loss)
+        self.low_res_alone = PerFrame(num_classes, network, resolution_ratio, loss=self.loss)
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Add up the losses of the networks; none reaches another's parameters."""
@@ -227,15 +214,12 @@ class JointARSeg(ARSeg):
         # features in evaluation mode are far off, and Adam remembers their gradients for long.
         losses = {"high_res": self.loss(output, label)}
         losses |= self.low_res_losses(clip, output.feature.detach())
-        if self.low_res_alone is not None:
-            losses["low_res_alone"] = self.low_res_alone.losses(clip)["segmentation"]
-        return losses
+        return losses | {"low_res_alone": self.low_res_alone.losses(clip)["segmentation"]}
 
     def after_step(self) -> None:
         """Follow the classifier that the high-res branch has just learned."""
         self.after_loading()
 
     def baselines(self) -> dict[str, VideoMethod]:
-        """The high-res branch on every frame, and the s x baseline if it is trained."""
-        low = self.low_res_alone
-        return super().baselines() | ({} if low is None else {low.name: low})
+        """The high-res branch on every frame, and the s x baseline."""
+        return super().baselines() | {self.low_res_alone.name: self.low_res_alone}

@@ -111,9 +111,6 @@ class EveryL(Clock):
         on_intra: Whether each I-frame of the codec is a keyframe too. Motion does not lead across
             it; without, the frame is taken to show what the one before it showed, unmoved.
 
-    Raises:
-        ValueError: If the interval is below 1.
-
     Source: Hu et al., CVPR 2023, section 3.1.
     """
 
@@ -134,9 +131,6 @@ class CodecKeyframes(Clock):
 
     Args:
         max_interval: Most frames from one keyframe to the next.
-
-    Raises:
-        ValueError: If the interval is below 1.
     """
 
     def __init__(self, max_interval: int = 60) -> None:
@@ -163,8 +157,7 @@ class Adaptive(CodecKeyframes):
         scene_cut: Share of one frame that the codec did not predict.
 
     Raises:
-        ValueError: If an interval is below 1, the least is above the most, or a share is not in
-            [0, 1].
+        ValueError: If the least interval is above the most.
     """
 
     watches_motion = True

@@ -8,14 +8,18 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from arseg_lightning.inference import Optimisations
-from arseg_lightning.losses import SegmentationLoss, segmentation_loss
+from arseg_lightning.losses import CrossEntropy, SegmentationLoss
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State
-from arseg_lightning.models.label_map import resize_scores
-from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
+from arseg_lightning.models.segmentor import (
+    Output,
+    Segmentor,
+    SegmentorFactory,
+    SideOutputs,
+    resize_scores,
+)
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
 
@@ -54,7 +58,7 @@ class Clockwork(VideoMethod):
         loss: Segmentation loss; cross entropy by default.
 
     Raises:
-        ValueError: If the network lacks a stage, or a setting is none of those above.
+        ValueError: If the network lacks a stage.
 
     Source: Shelhamer et al., Clockwork Convnets for Video Semantic Segmentation, ECCVW 2016.
     Differs: any network with the stages; the scores are added on one grid, not pair by pair.
@@ -82,7 +86,7 @@ class Clockwork(VideoMethod):
         self.period = {"alternating": 2, "adaptive": None}.get(mode, 1)
         self.network = network(num_classes)
         self.heads = _heads(self.network)
-        self.loss = segmentation_loss(loss)
+        self.loss = loss or CrossEntropy()
 
     @property
     def name(self) -> str:
@@ -147,11 +151,6 @@ class Clockwork(VideoMethod):
         every_frame = Clockwork(self.network.num_classes, shared(self.network), "every_frame")
         every_frame.heads = self.heads
         return {"1x": every_frame}
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Also bring the heads to the networks' precision."""
-        super().rewrite(optimisations)
-        self.heads.to(optimisations.dtype)
 
     def _three_stages(self, image: Tensor, state: State) -> tuple[Output, State]:
         """The deep stage of two frames before, the middle of the one before, the shallow one."""

@@ -40,9 +40,6 @@ class DFF(FeaturePropagation):
         loss: Segmentation loss of the last frame; cross entropy by default.
         clock: Decides when a frame becomes a keyframe; every L-th by default, published with L = 5.
 
-    Raises:
-        ValueError: If there are fewer than 2 frames, or motion leads elsewhere.
-
     Source: Zhu et al., Deep Feature Flow for Video Recognition, CVPR 2017; for segmentation as in
         Jain et al., Accel, CVPR 2019.
     """

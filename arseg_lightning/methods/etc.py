@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss
-from arseg_lightning.losses.similarity import class_divergence, compared_feature
+from arseg_lightning.losses.similarity import class_divergence
 from arseg_lightning.losses.temporal import (
     SequenceDistance,
     affinity_across,
@@ -17,11 +16,11 @@ from arseg_lightning.losses.temporal import (
     temporal_consistency,
 )
 from arseg_lightning.methods.dff import FlowFactory
-from arseg_lightning.methods.method import Needs, VideoMethod
+from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.propagation import warp
-from arseg_lightning.propagation.warp import motion_to_grid
+from arseg_lightning.propagation.flow import clip_motion
 from arseg_lightning.ranges import check_range
 from arseg_lightning.types import ClipBatch
 
@@ -53,14 +52,13 @@ class ETC(PerFrame):
         affinity_weight: Weight of its affinities: within frames, across two, over the sequence.
         loss: Segmentation loss; cross entropy by default.
 
-    Raises:
-        ValueError: If there are fewer than 2 frames, or a weight is negative.
-
     Source: Liu et al., Efficient Semantic Video Segmentation with Per-frame Inference, ECCV 2020;
         details of the published code.
     Differs: the neighbours of the labelled frame are one to three frames before it, never after
         it; pixels without codec motion do not count; affinities across frames are cosines.
     """
+
+    training_only = ("flow", "teacher", "sequence")
 
     def __init__(
         self,
@@ -109,27 +107,12 @@ class ETC(PerFrame):
             losses |= self._distillation(outputs, taught)
         return losses
 
-    def baselines(self) -> dict[str, VideoMethod]:
-        """None: it is the network on every frame."""
-        return {}
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Leave out what only training needs."""
-        self.flow = self.teacher = self.sequence = None
-        super().rewrite(optimisations)
-
     def _temporal(
         self, clip: ClipBatch, images: Sequence[Tensor], outputs: Sequence[Output]
     ) -> Tensor:
         """Consistency of the last frame with the first one."""
         size = (images[0].shape[-2], images[0].shape[-1])
-        if self.flow is not None:
-            with torch.no_grad():
-                motion = motion_to_grid(self.flow(images[-1], images[0]), size)
-            valid = None
-        else:
-            motion = clip.motion_of(-1)  # (B, 2, H, W)
-            valid = None if clip.valid is None else clip.valid[:, -1, None]
+        motion, valid = clip_motion(clip, -1, 0, self.flow)
         return temporal_consistency(
             outputs[-1].logits(size),
             warp(outputs[0].logits(size), motion),
@@ -144,7 +127,8 @@ class ETC(PerFrame):
         """Class distributions, and affinities within and across frames."""
         weights = [_NEIGHBOUR] * (len(outputs) - 1) + [1.0]
         students, teachers = (
-            [compared_feature(each, "distillation") for each in some] for some in (outputs, taught)
+            [each.feature for each in some if each.feature is not None]
+            for some in (outputs, taught)
         )
         classes, affinities = [], []
         for index, weight in enumerate(weights):

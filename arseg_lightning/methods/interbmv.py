@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.geometry import resize
-from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock, FrameInfo
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
@@ -42,9 +41,6 @@ class InterBMV(FeaturePropagation):
         masked: Whether only the other side counts where one side's motion is not known.
         loss: Segmentation loss; cross entropy by default.
         clock: Decides when a frame becomes a keyframe; every L-th by default.
-
-    Raises:
-        ValueError: If there is no such fusion.
 
     Source: Jain and Gonzalez, Fast Semantic Segmentation on Video Using Block Motion-Based Feature
         Interpolation, ECCV workshops 2018.
@@ -156,9 +152,3 @@ class InterBMV(FeaturePropagation):
         output, _ = self.step("between", FrameInput.of(clip, 1, later=2), state)
         loss = self.loss(output, clip.labels[:, 1])
         return {"segmentation": loss + (start.side + end.side).zero()}
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Also bring the convolution to the network's precision."""
-        super().rewrite(optimisations)
-        if self.fusion is not None:
-            self.fusion.to(optimisations.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 import torch
@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from arseg_lightning.datasets.needs import Needs
 from arseg_lightning.inference import Optimisations, replace_networks
 from arseg_lightning.methods.clock import Clock, EveryL, FrameInfo
-from arseg_lightning.methods.nominal import NominalStream
-from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
+from arseg_lightning.methods.plan import FrameInput, Plan, State
+from arseg_lightning.methods.schedule import NominalStream
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.propagation.flow import FlowNetwork
 from arseg_lightning.types import ClipBatch
 
 __all__ = ["MethodFactory", "Needs", "NetworkMethodFactory", "VideoMethod"]
@@ -34,6 +35,7 @@ class VideoMethod(nn.Module, ABC):
         roles: All roles that :meth:`plan` may choose.
         key_roles: Roles of keyframes: motion to the keyframe and distances start there.
         frozen: Names of submodules that never train; :meth:`train` leaves them in eval mode.
+        training_only: Names of submodules that a copy for inference leaves out.
         clock: Decides when a frame becomes a keyframe; None if the method has its own schedule.
         has_own_clock: Whether the clock was chosen, instead of following the interval of the data.
         period: Frames after which the roles of a method without a clock repeat, whatever frames
@@ -46,6 +48,7 @@ class VideoMethod(nn.Module, ABC):
     roles: tuple[str, ...]
     key_roles: frozenset[str] = frozenset()
     frozen: tuple[str, ...] = ()
+    training_only: tuple[str, ...] = ()
     clock: Clock | None = None
     has_own_clock: bool = False
     period: int | None = 1
@@ -56,16 +59,10 @@ class VideoMethod(nn.Module, ABC):
     def step(
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
     ) -> tuple[Output | None, State]:
-        """Compute a role, with tensors only.
+        """Compute a role with tensors only, from what the last step returned (nothing at first).
 
-        Args:
-            role: The role.
-            frame: The frame.
-            state: What the last step returned; empty at the start of a stream.
-            inputs: Tensors that the plan has made.
-
-        Returns:
-            The scores (None for a part of a frame that others follow), and the new state.
+        ``inputs`` are tensors that the plan has made. The result is the scores (None for a part of
+        a frame that others follow), and the new state.
         """
 
     @abstractmethod
@@ -75,10 +72,7 @@ class VideoMethod(nn.Module, ABC):
     def plan(self, info: FrameInfo, state: State, memory: Any) -> Plan:
         """Choose the role of a frame, or of its next part; by default, as the clock says.
 
-        Args:
-            info: What is known of the frame.
-            state: What the last step returned; empty at the start of a stream.
-            memory: What :meth:`begin` made.
+        ``state`` is what the last step returned, ``memory`` what :meth:`begin` made.
         """
         if self.clock is None:
             return Plan(self.roles[0])
@@ -104,16 +98,17 @@ class VideoMethod(nn.Module, ABC):
         """Called after weights were loaded into submodules."""
 
     def translate(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Give the weights of a file that the method's authors published our names.
-
-        Args:
-            state: The file's weights; those that it does not know are given back as they are.
-        """
+        """Give the weights of a file that the method's authors published our names; others stay."""
         return state
 
     def rewrite(self, optimisations: Optimisations) -> None:
-        """Make it faster, in place: replace its networks. A subclass adds its other layers."""
+        """Make it faster, in place: replace its networks, and bring other layers to their type."""
+        for name in self.training_only:
+            setattr(self, name, None)
         replace_networks(self, optimisations)
+        for part in self.children():
+            if not isinstance(part, FlowNetwork):  # motion is no less precise
+                part.to(optimisations.dtype)
 
     # What follows is for those who run methods; few subclasses override any of it.
 
@@ -158,10 +153,7 @@ class VideoMethod(nn.Module, ABC):
             self.clock = EveryL(keyframe_interval)
 
     def keyframe_reason(self, info: FrameInfo) -> str | None:
-        """Why a frame becomes a keyframe: nothing before it can be used, or its clock says so.
-
-        The last frame of a stream becomes one too, if those before it wait for one.
-        """
+        """Why a frame becomes a keyframe: a start, the clock, or an end that others wait for."""
         if info.start is not None:
             return info.start
         if info.is_last and self.needs.lookahead:
@@ -198,43 +190,18 @@ class VideoMethod(nn.Module, ABC):
         return FrameInput(image, *rest, *(rest if self.needs.lookahead else ()))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Score every pixel of single images: the first frame of a stream each.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, K, H, W)
-        """
+        """Score every pixel of single images, (B, 3, H, W), each the first frame of a stream."""
         frame = self.still(image)
-        [output] = _scored(self.run_frames([frame], is_nominal=False))
+        [output] = _scored(NominalStream(self, is_nominal=False).run([frame]))
         return output.logits(frame.size)
 
     def unroll(self, clip: ClipBatch) -> list[Output]:
-        """Run training clips as streams: the output of each of their frames.
-
-        The first frame of a clip starts the stream; no plan sees what frames show.
-        """
+        """Run training clips as streams, whose plans see no values: the output of each frame."""
         frames = (FrameInput.of(clip, index) for index in range(clip.images.shape[1]))
-        return _scored(self.run_frames(frames))
-
-    def run_frames(
-        self,
-        frames: Iterable[FrameInput],
-        step: StepFunction | None = None,
-        is_nominal: bool = True,
-    ) -> Iterator[tuple[tuple[str, ...], Output | None]]:
-        """Run frames, or batches of frames, as a stream whose plans know no motion.
-
-        Args:
-            frames: The frames; without values (on the meta device) if the method is.
-            step: Replaces the method's step, to count or to compare.
-            is_nominal: Whether plans may not look at frames and state.
-
-        Returns:
-            The roles and the output of each frame, which are computed one by one.
-        """
-        return NominalStream(self, step, is_nominal).run(frames)
+        return _scored(NominalStream(self).run(frames))
 
 
-def _scored(frames: Iterator[tuple[tuple[str, ...], Output | None]]) -> list[Output]:
+def _scored(frames: Iterable[tuple[tuple[str, ...], Output | None]]) -> list[Output]:
     outputs = []
     for roles, output in frames:
         if output is None:

@@ -68,7 +68,7 @@ class MotionTrack:
             step = BlockMotion.unknown(streamed.frame.size, index)
         last, self._index = self._index, self._index + 1 if step.frame is None else step.frame
         step = replace(step, frame=self._index)
-        if self.composes and streamed.to_keyframe is None:
+        if self.composes:
             self._to_key.push(step)
         if self.lookahead and self.wanted is not None:
             self._shown.append(self._index)
@@ -83,8 +83,6 @@ class MotionTrack:
 
     def to_keyframe(self) -> Motion:
         """The current frame's motion to the last keyframe."""
-        if self._current.to_keyframe is not None:
-            return self._current.to_keyframe
         return self._to_key.motion(self._index)
 
     def to_previous(self) -> Motion:

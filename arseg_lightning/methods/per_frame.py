@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from arseg_lightning.accelerator import without_autocast
-from arseg_lightning.losses import SegmentationLoss, segmentation_loss
+from arseg_lightning.losses import CrossEntropy, SegmentationLoss
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory
@@ -29,7 +29,7 @@ class PerFrame(VideoMethod):
         loss: Segmentation loss; cross entropy by default.
 
     Raises:
-        ValueError: If the ratio is not in (0, 1], or there is no such convention.
+        ValueError: If the ratio is not in (0, 1].
     """
 
     needs = Needs(independent=True)
@@ -48,7 +48,7 @@ class PerFrame(VideoMethod):
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
         check_words(convention=(convention, Convention))
         self.convention: Convention = convention
-        self.loss = segmentation_loss(loss)
+        self.loss = loss or CrossEntropy()
 
     @property
     def name(self) -> str:
@@ -72,20 +72,15 @@ class PerFrame(VideoMethod):
         return {"1x": PerFrame(0, shared(self.network))} if self.key_roles else {}
 
 
-def shared(network: nn.Module) -> SegmentorFactory:
+def shared(network: Segmentor) -> SegmentorFactory:
     """Make a factory that returns an existing network, for methods that share it."""
-    if not isinstance(network, Segmentor):
-        raise TypeError(f"{type(network).__name__} is no segmentor")
     return lambda num_classes: network
 
 
 def downscale(image: Tensor, resolution_ratio: float, convention: Convention = "exact") -> Tensor:
-    """Shrink a normalised image for a low-res network, as the paper's code does.
+    """Shrink an image to (B, 3, sH, sW) for a low-res network, as the paper's code does.
 
     Source: bilinear, corners aligned, no antialiasing (train_pair.py, evaluation).
-
-    Shapes:
-        image: (B, 3, H, W)   returns: (B, 3, sH, sW)
     """
     size = scaled_size(
         (image.shape[-2], image.shape[-1]), resolution_ratio, truncates=convention == "paper"

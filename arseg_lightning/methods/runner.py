@@ -238,8 +238,8 @@ class Stream:
             return "start"
         if self._size != size:
             return f"size changed from {size_text(self._size)} to {size_text(size)}"
-        given = streamed.step is not None or streamed.to_keyframe is not None
-        if self.method.uses_motion and not given and streamed.frame.picture_type != "I":
+        is_intra = streamed.frame.picture_type == "I"
+        if self.method.uses_motion and streamed.step is None and not is_intra:
             return "no motion"
         return None
 

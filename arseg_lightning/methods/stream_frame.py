@@ -1,4 +1,4 @@
-"""Records of a frame in a stream: planned, timed and segmented; and the trace of a stream."""
+"""Records of a frame in a stream: planned, timed and segmented."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from arseg_lightning.methods.plan import FrameInput, Plan
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import Frame
 
-__all__ = ["Executed", "PlannedFrame", "Stopwatch", "StreamResult", "StreamTrace"]
+__all__ = ["Executed", "PlannedFrame", "Stopwatch", "StreamResult"]
 
 
 class Stopwatch:
@@ -123,24 +123,3 @@ class StreamResult:
     def roles(self) -> str:
         """The roles of all steps, joined by ``+``."""
         return "+".join(each.role for each in self.executed)
-
-
-@dataclass(frozen=True, slots=True)
-class StreamTrace:
-    """The steps of streams that went alike.
-
-    Args:
-        first: Name of the first frame of one of them.
-        same: How many there are.
-        plan: The frames in order: roles (joined by ``+``), the reason that was given, the share
-            of the last role that was executed, and how many frames in a row went so.
-    """
-
-    first: str
-    same: int
-    plan: tuple[tuple[str, str | None, float, int], ...]
-
-    @property
-    def num_frames(self) -> int:
-        """Number of frames in all of these streams."""
-        return self.same * sum(number for *_, number in self.plan)

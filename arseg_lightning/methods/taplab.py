@@ -16,8 +16,7 @@ from arseg_lightning.methods.clock import Clock, FrameInfo
 from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, Plan, State
-from arseg_lightning.models.label_map import resize_scores
-from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.models.segmentor import Output, SegmentorFactory, resize_scores
 from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import warp_to
 from arseg_lightning.ranges import check_above, check_range, check_words
@@ -65,9 +64,6 @@ class TapLab(PerFrame):
             residuals in steps of two.
         loss: Segmentation loss; cross entropy by default.
         clock: Decides when a frame becomes a keyframe; every L-th by default.
-
-    Raises:
-        ValueError: If a setting is none of those above.
 
     Source: Feng et al., TapLab: A Fast Framework for Semantic Video Segmentation Tapping Into
         Compressed-Domain Knowledge, TPAMI 2020.

@@ -8,13 +8,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from arseg_lightning.inference import Optimisations
-from arseg_lightning.losses import SegmentationLoss, segmentation_loss
-from arseg_lightning.losses.grouped_teacher import grouped_scores
+from arseg_lightning.losses import CrossEntropy, SegmentationLoss
 from arseg_lightning.losses.similarity import class_divergence
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.plan import FrameInput, Plan, State
+from arseg_lightning.models.multigrid_pspnet import grouped_scores
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.propagation.temporal_path import PositionNorm, TemporalPath, published_weights
 from arseg_lightning.ranges import check_range, check_words
@@ -53,7 +52,7 @@ class TDNet(VideoMethod):
         loss: Segmentation loss, on the scores and, at half weight, on those of the path alone.
 
     Raises:
-        ValueError: If a number is out of its range, or the channels do not split into the slices.
+        ValueError: If the channels do not split into the slices.
 
     Source: Hu et al., Temporally Distributed Networks for Fast Video Semantic Segmentation, CVPR
         2020; details of the published code.
@@ -61,6 +60,7 @@ class TDNet(VideoMethod):
         are left are computed once; a stream that starts again forgets what was before.
     """
 
+    training_only = ("teacher",)
     iteration: Tensor
 
     def __init__(
@@ -107,7 +107,7 @@ class TDNet(VideoMethod):
         self.teacher = None if teacher is None else teacher(num_classes)
         if teacher is not None:
             self.freeze("teacher")
-        self.loss = segmentation_loss(loss)
+        self.loss = loss or CrossEntropy()
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
 
     def plan(self, info: FrameInfo, state: State, memory: Any) -> Plan:
@@ -125,16 +125,7 @@ class TDNet(VideoMethod):
     def run_path(
         self, role: str, image: Tensor, state: State
     ) -> tuple[Output, dict[str, Tensor], Tensor]:
-        """Run the path of a role.
-
-        Args:
-            role: ``path_N`` or ``first_N``.
-            image: (B, 3, H, W).
-            state: What was left by the frames before.
-
-        Returns:
-            The scores, what is left for later frames, and the path's own values, (B, C, h, w).
-        """
+        """Run a path: its scores, what is left for later frames, and its own values."""
         kind, number = role.split("_")
         turn = int(number)
         path = self._path(turn)
@@ -197,12 +188,6 @@ class TDNet(VideoMethod):
         # The files for inference have no auxiliary heads.
         own = self.paths.state_dict(prefix="paths.")
         return {key: own[key] for key in own if ".auxiliary." in key} | ours
-
-    def rewrite(self, optimisations: Optimisations) -> None:
-        """Leave out the teacher, and bring the paths' own layers to the networks' precision."""
-        self.teacher = None
-        super().rewrite(optimisations)
-        self.paths.to(optimisations.dtype)
 
     def _path(self, turn: int) -> TemporalPath:
         path = self.paths[turn]

@@ -88,10 +88,7 @@ class DistanceAccuracy(Metric):
         self.add_state("frames", frames, dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, label: Tensor, distance: int) -> None:
-        """Count frames of one distance; frames without any label count nothing.
-
-        Shapes:
-            prediction, label: (B, H, W), class indices
+        """Count frames of one distance, (B, H, W); those without any label count nothing.
 
         Raises:
             ValueError: If the distance is beyond the keyframe interval, and the late ones.
@@ -107,10 +104,7 @@ class DistanceAccuracy(Metric):
         self.frames[distance] += labelled.sum()
 
     def compute(self) -> dict[str, Tensor]:
-        """The counts of all processes: ``confusion`` (L, K, K) and ``frames`` (L,).
-
-        L is greater by the late distances that occurred.
-        """
+        """The counts of all processes, with late distances: ``confusion`` (L, K, K), ``frames``."""
         late = self.frames[self.keyframe_interval :].nonzero()
         stop = self.keyframe_interval + (int(late[-1]) + 1 if len(late) else 0)
         return {"confusion": self.confusion[:stop], "frames": self.frames[:stop]}

@@ -1,7 +1,6 @@
 """Segmentation networks and their weights."""
 
 from arseg_lightning.models.bisenet import BiSeNet18, TorchSegBiSeNet18
-from arseg_lightning.models.checkpoint import load_segmentor_weights
 from arseg_lightning.models.efficientnet import EfficientNetLite0, EfficientNetLite0Backbone
 from arseg_lightning.models.fanet import FANet18
 from arseg_lightning.models.hugging_face import (
@@ -10,12 +9,8 @@ from arseg_lightning.models.hugging_face import (
     hugging_face_normalisation,
 )
 from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet
-from arseg_lightning.models.pretrained import (
-    load_efficientnet_lite0_weights,
-    load_resnet18_weights,
-)
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
-from arseg_lightning.models.published import published_fusion_weights
+from arseg_lightning.models.published import load_segmentor_weights, published_fusion_weights
 from arseg_lightning.models.resnet import ResNet
 from arseg_lightning.models.segmentor import (
     Output,
@@ -45,8 +40,6 @@ __all__ = [
     "TorchSegBiSeNet18",
     "hugging_face_classes",
     "hugging_face_normalisation",
-    "load_efficientnet_lite0_weights",
-    "load_resnet18_weights",
     "load_segmentor_weights",
     "published_fusion_weights",
     "read_checkpoint",

@@ -14,7 +14,6 @@ from arseg_lightning.models.blocks import (
     ConvBNReLU,
     GatedConv,
     NearestUpsampleConv,
-    PooledBatchNorm2d,
     auxiliary_head,
     scaled,
 )
@@ -35,9 +34,6 @@ class BiSeNet18(StagedSegmentor):
         width: Factor on all channel counts, for quick experiments.
         pretrained: Start of the backbone: a ResNet-18 file in torchvision's format, or
             ``imagenet`` to download torchvision's; random if None.
-
-    Raises:
-        ValueError: If a training batch has a single image.
 
     Source: Yu et al., BiSeNet, ECCV 2018; details by the names and shapes of the weights that
         Hu et al., CVPR 2023, published.
@@ -148,7 +144,7 @@ class _ContextPath(nn.Module):
         _, third, fourth = self.backbone.channels
         self.refine16 = GatedConv(third, channels)
         self.refine32 = GatedConv(fourth, channels)
-        self.pooled = ConvBNReLU(fourth, channels, 1, norm=PooledBatchNorm2d)
+        self.pooled = ConvBNReLU(fourth, channels, 1)
         self.up16 = ConvBNReLU(channels, channels)
         self.up8 = (NearestUpsampleConv if doubles_by_repeating else ConvBNReLU)(channels, channels)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +15,6 @@ __all__ = [
     "ConvBNReLU",
     "GatedConv",
     "NearestUpsampleConv",
-    "PooledBatchNorm2d",
     "PyramidPooling",
     "UpsampleConv",
     "auxiliary_head",
@@ -35,24 +33,6 @@ def scaled(channels: int, width: float) -> int:
     return max(8, round(channels * width / 8) * 8)
 
 
-class PooledBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm after a global pooling: says clearly why it cannot train on a single image.
-
-    Raises:
-        ValueError: If it trains on one value per channel, which has no variance.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Normalise over batch and space."""
-        if self.training and input.numel() == input.shape[1]:
-            raise ValueError(
-                "got a training batch of 1 image, but this network normalises globally pooled "
-                "features over the batch; train with a batch size of 2 or more and drop the last, "
-                "smaller batch"
-            )
-        return super().forward(input)
-
-
 class ConvBNReLU(nn.Module):
     """A convolution without bias that keeps the size (at stride 1), batch norm and ReLU.
 
@@ -61,27 +41,17 @@ class ConvBNReLU(nn.Module):
         out_channels: Channels of the output.
         kernel_size: Side of the odd kernel.
         stride: Step of the kernel.
-        norm: Kind of batch norm; :class:`PooledBatchNorm2d` where the input is pooled to 1x1.
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int = 3,
-        stride: int = 1,
-        norm: type[nn.BatchNorm2d] = nn.BatchNorm2d,
+        self, in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1
     ) -> None:
         super().__init__()
+        padding = kernel_size // 2
         self.conv = nn.Conv2d(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            padding=kernel_size // 2,
-            bias=False,
+            in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False
         )
-        self.bn = norm(out_channels)
+        self.bn = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve, normalise, rectify."""
@@ -91,12 +61,8 @@ class ConvBNReLU(nn.Module):
 class NearestUpsampleConv(ConvBNReLU):
     """Repeats each pixel twice along both axes; then a 3x3 convolution, batch norm and ReLU.
 
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-
     Shapes:
-        x: (B, in_channels, h, w)   returns: (B, out_channels, 2h, 2w)
+        x: (B, C, h, w)   returns: (B, C', 2h, 2w)
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,12 +73,8 @@ class NearestUpsampleConv(ConvBNReLU):
 class UpsampleConv(nn.Sequential):
     """Upsamples a map twofold, bilinearly; then a 3x3 convolution, batch norm and PReLU.
 
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-
     Shapes:
-        x: (B, in_channels, h, w)   returns: (B, out_channels, 2h, 2w)
+        x: (B, C, h, w)   returns: (B, C', 2h, 2w)
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -124,37 +86,27 @@ class UpsampleConv(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample, convolve, normalise, rectify."""
-        # (B, in_channels, h, w) -> (B, in_channels, 2h, 2w)
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         for layer in self:
             x = layer(x)
-        return x  # (B, out_channels, 2h, 2w)
+        return x
 
 
 class ChannelGate(nn.Module):
-    """A factor in 0..1 for each channel, from the mean of the whole map.
-
-    Shapes:
-        x: (B, C, H, W)   returns: (B, C, 1, 1)
-    """
+    """A factor in 0..1 for each channel, from the mean of the map: (B, C, H, W) -> (B, C, 1, 1)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 1, bias=False)
-        self.bn = PooledBatchNorm2d(channels)
+        self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the factors."""
-        pooled = x.mean((2, 3), keepdim=True)  # (B, C, 1, 1)
-        return torch.sigmoid(self.bn(self.conv(pooled)))  # (B, C, 1, 1), 0 to 1
+        return torch.sigmoid(self.bn(self.conv(x.mean((2, 3), keepdim=True))))
 
 
 class GatedConv(nn.Module):
-    """A convolution, gated channel by channel.
-
-    Shapes:
-        x: (B, in_channels, H, W)   returns: (B, out_channels, H, W)
-    """
+    """A convolution, gated channel by channel: (B, C, H, W) -> (B, C', H, W)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -163,23 +115,19 @@ class GatedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve and gate."""
-        x = self.conv(x)  # (B, out_channels, H, W)
-        gated: Tensor = x * self.gate(x)  # one factor a channel
+        x = self.conv(x)
+        gated: Tensor = x * self.gate(x)
         return gated
 
 
 class PyramidPooling(nn.Module):
-    """Averages of a map over grids of several sizes, each convolved and brought back to its size.
+    """Averages of a map over grids of 1, 2, 3 and 6 cells a side, convolved, at the map's size.
 
     Args:
         in_channels: Channels of the map.
         out_channels: Channels of each level.
         normalise: Whether each level ends in batch norm and ReLU.
         align_corners: How the levels are resized.
-        bins: Grid sides.
-
-    Shapes:
-        x: (B, in_channels, H, W)   returns: one (B, out_channels, H, W) a bin
 
     Source: Zhao et al., Pyramid Scene Parsing Network, CVPR 2017, section 3.2.
     """
@@ -191,7 +139,6 @@ class PyramidPooling(nn.Module):
         *,
         normalise: bool,
         align_corners: bool,
-        bins: Sequence[int] = (1, 2, 3, 6),
     ) -> None:
         super().__init__()
         self.align_corners = align_corners
@@ -199,20 +146,17 @@ class PyramidPooling(nn.Module):
             nn.Sequential(
                 nn.AdaptiveAvgPool2d(side), nn.Conv2d(in_channels, out_channels, 1, bias=False)
             )
-            for side in bins
+            for side in (1, 2, 3, 6)
         ]
         if normalise:
-            for side, level in zip(bins, levels, strict=True):
-                # A grid of one cell leaves one value per image and channel.
-                norm = PooledBatchNorm2d if side == 1 else nn.BatchNorm2d
-                level.extend([norm(out_channels), nn.ReLU(inplace=True)])
+            for level in levels:
+                level.extend([nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)])
         self.levels = nn.ModuleList(levels)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Pool, convolve and resize."""
         size = x.shape[-2:]
-        # A level is (B, out_channels, side, side) before it is resized to (B, out_channels, H, W).
-        return [
+        return [  # a level is (B, out_channels, side, side) before it is resized
             F.interpolate(level(x), size=size, mode="bilinear", align_corners=self.align_corners)
             for level in self.levels
         ]

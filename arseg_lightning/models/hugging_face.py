@@ -25,7 +25,6 @@ class HuggingFaceSegmentor(Segmentor):
         num_classes: Number of classes K. Where the pretrained network has another number, its last
             convolution starts from random weights, for training.
         name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
-        revision: Branch, tag or commit of the repository.
 
     Attributes:
         random: Names of its weights that the file lacks, and that start anew, such as all of the
@@ -38,9 +37,9 @@ class HuggingFaceSegmentor(Segmentor):
 
     align_corners = False
 
-    def __init__(self, num_classes: int, name: str, revision: str = "main") -> None:
+    def __init__(self, num_classes: int, name: str) -> None:
         super().__init__()
-        model, self.random = _network(name, revision)
+        model, self.random = _network(name)
         path, classifier = _last_convolution(model, name)
         self.tap = _LastInput(classifier)
         self.feature_channels = classifier.in_channels
@@ -81,22 +80,14 @@ class _LastInput(nn.Module):
 
 
 def hugging_face_classes(name: str) -> ClassSet:
-    """Read a network's class names; a palette of well separated colours is made for them.
-
-    Args:
-        name: See :class:`HuggingFaceSegmentor`.
-    """
+    """Read a network's class names; a palette of well separated colours is made for them."""
     labels: dict[int, str] = _load("AutoConfig", name).id2label
     names = tuple(labels[index] for index in sorted(labels))
     return ClassSet(Path(name).name, names, tuple(map(distinct_colour, range(len(names)))))
 
 
 def hugging_face_normalisation(name: str) -> Normalisation:
-    """Read the mean and deviation that a network was trained with; ImageNet's if it says nothing.
-
-    Args:
-        name: See :class:`HuggingFaceSegmentor`.
-    """
+    """Read the mean and deviation that a network was trained with; by default ImageNet's."""
     file: str | None = str(Path(name) / "preprocessor_config.json")
     if not Path(name).is_dir():
         file = _transformers().utils.hub.cached_file(
@@ -123,26 +114,22 @@ def _transformers() -> Any:
     return transformers
 
 
-def _network(name: str, revision: str) -> tuple[Any, tuple[str, ...]]:
+def _network(name: str) -> tuple[Any, tuple[str, ...]]:
     """Load a network, and the names of the weights that its file lacks."""
     kind = "AutoModelForSemanticSegmentation"
     if torch.empty(0).is_meta:  # to count, shapes suffice; transformers would refuse to load any
-        config = _load("AutoConfig", name, revision)
+        config = _load("AutoConfig", name)
         return getattr(_transformers(), kind).from_config(config), ()
-    model, found = _load(kind, name, revision, output_loading_info=True)
+    model, found = _load(kind, name, output_loading_info=True)
     lacks = (key for key in found["missing_keys"] if not key.endswith("num_batches_tracked"))
     return model, tuple(sorted(lacks))
 
 
-def _load(kind: str, name: str, revision: str = "main", **options: Any) -> Any:
-    """Load a network or its configuration.
-
-    Raises:
-        ValueError: If it is not there, or of another kind.
-    """
+def _load(kind: str, name: str, **options: Any) -> Any:
+    """Load a network or its configuration; ValueError if it is not there, or of another kind."""
     transformers = _transformers()
     try:
-        return getattr(transformers, kind).from_pretrained(name, revision=revision, **options)
+        return getattr(transformers, kind).from_pretrained(name, **options)
     except OSError as error:
         what = (
             f"{name} is neither a folder nor a repository that can be reached",

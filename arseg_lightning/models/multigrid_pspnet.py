@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling
 from arseg_lightning.models.resnet import Depth, ResNet
-from arseg_lightning.models.segmentor import SideOutputs, StagedSegmentor
+from arseg_lightning.models.segmentor import Segmentor, SideOutputs, StagedSegmentor
 
-__all__ = ["MultigridPSPNet", "channel_slice"]
+__all__ = ["MultigridPSPNet", "channel_slice", "grouped_scores"]
 
 
 class MultigridPSPNet(StagedSegmentor):
@@ -79,16 +80,45 @@ class MultigridPSPNet(StagedSegmentor):
 
 
 def channel_slice(x: Tensor, parts: Sequence[int], index: int, count: int) -> Tensor:
-    """Take one of several equal slices of each part of the channels.
+    """Take one of ``count`` equal slices of each part of the channels.
 
-    Args:
-        x: (B, C, h, w).
-        parts: Channels of the parts, whose sum is C.
-        index: Which slice.
-        count: How many there are.
-
-    Returns:
-        (B, C / count, h, w).
+    Shapes:
+        x: (B, sum of the parts, h, w)   returns: (B, C / count, h, w)
     """
     slices = [part.chunk(count, dim=1)[index] for part in torch.split(x, list(parts), dim=1)]
     return torch.cat(slices, dim=1)
+
+
+def grouped_scores(
+    teacher: Segmentor, image: Tensor, groups: int, scale: float | None = None
+) -> tuple[Tensor, list[Tensor]]:
+    """Score an image by all of a network's channels, and by each group of them alone.
+
+    A group is a slice of the map and of each pooled level; the 3x3 convolution before the
+    classifier is linear, so that its outputs for the groups add up to the whole.
+
+    Args:
+        teacher: The network; only a :class:`MultigridPSPNet` has groups.
+        image: (B, 3, H, W).
+        groups: Number of groups.
+        scale: Factor on a group's output, which stands for all; the number of groups if None (as
+            published for four paths; for two the published factor is 1).
+
+    Returns:
+        The scores, (B, K, h, w), and those of each group.
+    """
+    if not isinstance(teacher, MultigridPSPNet):
+        return teacher.output(image, False).scores, []
+    pyramid, _ = teacher.run("pyramid", {"image": image})  # (B, C, h, w)
+    weight = teacher.head.conv.weight  # (K', C, 3, 3)
+    summed = []
+    for index in range(groups):
+        x, own = (channel_slice(each, teacher.parts, index, groups) for each in (pyramid, weight))
+        summed.append(F.conv2d(x, own, padding=1))
+
+    def classify(x: Tensor) -> Tensor:
+        scores: Tensor = teacher.classifier(F.relu(teacher.head.bn(x)))
+        return scores
+
+    factor = groups if scale is None else scale
+    return classify(torch.stack(summed).sum(0)), [classify(factor * x) for x in summed]

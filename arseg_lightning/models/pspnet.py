@@ -126,9 +126,6 @@ class PSPNet18Stride8(Segmentor):
         pretrained: Start of the backbone: a ResNet-18 file in torchvision's format, or
             ``imagenet`` to download torchvision's; random if None.
 
-    Raises:
-        ValueError: If a training batch has a single image.
-
     Source: Hu et al., CVPR 2023, section 4.1, by the published weights' names and shapes; the
         network is that of Zhao et al., CVPR 2017.
     """
@@ -171,10 +168,6 @@ class PSPNet18Stride8(Segmentor):
 
 class PyramidContext(nn.Module):
     """A map and its averages over a pyramid of grids, mixed by a 1x1 convolution.
-
-    Args:
-        in_channels: Channels of the map.
-        out_channels: Channels of the mixture.
 
     Shapes:
         deep: (B, in_channels, h, w)   returns: (B, out_channels, h, w)

@@ -1,28 +1,34 @@
-"""The files that authors published: whose network they hold, and our names of their weights."""
+"""Weights of a segmentor from our checkpoints, saved networks, and files that authors published."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
 from arseg_lightning.models.bisenet import BiSeNet18, TorchSegBiSeNet18
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.models.weight_file import load_matching, read_checkpoint, renamed
 
-__all__ = [
-    "PublishedFormat",
-    "has_trained_fusion",
-    "published_format",
-    "published_fusion_weights",
-]
+__all__ = ["PublishedFormat", "has_trained_fusion", "load_segmentor_weights", "published_format"]
+__all__ += ["published_fusion_weights", "refuse_published_low_res"]
 
 _FUSION = {
     "fuse_attention.lr_query_conv.": "query.",
     "fuse_attention.hr_key_conv.": "key.",
     "fuse_attention.hr_value_conv.": "value.",
 }
+
+
+_PROTOCOLS = {
+    (12, 11): ": as published for CamVid, void is the twelfth class; set protocol: camvid12 in "
+    "data.train, data.val and data.test, or add --config experiments/camvid/published.yaml",
+    (11, 12): ": CamVid without void; set protocol: camvid11 in data.train, data.val and data.test",
+}
+"""The remedy, by the number of classes of the file and of the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class PublishedFormat:
         data: The data sets that it was trained on.
         marker: A key that only this network's files have.
         prefixes: Start of a published key to start of ours. Some tensors stand in the files under
-            two names, of which the later one counts, as it does for the authors' code.
+            two names.
         fusion_everywhere: Whether the high-res branch's files hold a fusion, too, which is not
             used.
     """
@@ -47,12 +53,8 @@ class PublishedFormat:
 
     def translate(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Give the segmentor's weights our names; the fusion's weights are left out."""
-        ours = {}
-        for key, value in state.items():
-            if not key.startswith(tuple(_FUSION)):
-                theirs = next((p for p in self.prefixes if key.startswith(p)), "")
-                ours[self.prefixes.get(theirs, "") + key.removeprefix(theirs)] = value
-        return ours
+        own = {k: v for k, v in state.items() if not k.startswith(tuple(_FUSION))}
+        return renamed(own, self.prefixes)
 
 
 _FORMATS = (
@@ -159,30 +161,66 @@ def published_format(state: Mapping[str, Tensor]) -> PublishedFormat | None:
 
 
 def published_fusion_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Take the weights of CReFF out of a published checkpoint.
-
-    Args:
-        state: The file's weights, as :func:`read_checkpoint` gives them.
-
-    Returns:
-        A CReFF's state dict; empty if there is none in the file, as in some of
-        the high-res branch.
-    """
-    return {
-        ours + key.removeprefix(theirs): value
-        for theirs, ours in _FUSION.items()
-        for key, value in state.items()
-        if key.startswith(theirs)
-    }
+    """Take the state dict of a CReFF out of a published checkpoint; empty if it holds none."""
+    fusion = {k: v for k, v in state.items() if k.startswith(tuple(_FUSION))}
+    return renamed(fusion, _FUSION)
 
 
 def has_trained_fusion(fusion: Mapping[str, Tensor]) -> bool:
-    """Tell a trained fusion from one in its initial state.
+    """Tell a trained fusion from one in its initial state, by its biases, which are zero.
 
-    The authors trained their s x baselines in a network that holds a fusion without using it:
-    its biases are zero, as they were at the start.
-
-    Args:
-        fusion: Weights of CReFF, as :func:`published_fusion_weights` gives them.
+    The authors trained their s x baselines in a network that holds a fusion without using it.
     """
     return any(bool(value.any()) for name, value in fusion.items() if name.endswith("bias"))
+
+
+def load_segmentor_weights(network: Segmentor, path: str | Path, *, prefix: str = "") -> None:
+    """Load a network's weights from a Lightning checkpoint, a published file or a state dict.
+
+    The weights of a fusion in a published file are left out. The prefix, such as
+    ``method.high_res.``, is where the network stands inside a Lightning checkpoint.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint, or one of another network, width or number of
+            classes.
+    """
+    state, name = read_checkpoint(path), type(network).__name__
+    published = published_format(state)
+    if published is None:
+        weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    elif isinstance(network, published.network):
+        weights = published.translate(state)
+    else:
+        theirs = published.network.__name__
+        raise ValueError(
+            f"{path} is a published checkpoint of {theirs} for {published.data}, but the model's "
+            f"network is {name}; set network to {theirs} (--model.network {theirs}) or give a "
+            f"checkpoint of {name}"
+        )
+    classifier = weights.get("classifier.weight", network.classifier.weight)
+    classes = classifier.shape[0]
+    if classes != network.num_classes:
+        raise ValueError(
+            f"{path} is for {classes} classes, but the data has {network.num_classes}; "
+            f"use the data set and class protocol that the checkpoint was trained with"
+            f"{_PROTOCOLS.get((classes, network.num_classes), '')}"
+        )
+    load_matching(
+        *(network, weights, f"{path} does not fit this {name}"),
+        "set the model to the checkpoint's network and width, or give another checkpoint",
+    )
+
+
+def refuse_published_low_res(path: str | Path) -> None:
+    """Raise ValueError if a high-res branch was given a published file of the low-res branch."""
+    state = read_checkpoint(path)
+    published = published_format(state)
+    if published is None or published.fusion_everywhere:
+        return
+    if has_trained_fusion(published_fusion_weights(state)):
+        raise ValueError(
+            f"{path} is a published AR file: the low-res branch and its fusion; give a file of "
+            "the folder HR for weights.high_res, and this one for weights.low_res and "
+            "weights.fusion"
+        )

@@ -7,8 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from arseg_lightning.models.blocks import scaled
-from arseg_lightning.models.pretrained import load_resnet18_weights
-from arseg_lightning.models.weight_file import load_matching, read_checkpoint
+from arseg_lightning.models.weight_file import load_resnet_weights
 
 __all__ = ["Depth", "Dilated", "ResNet"]
 
@@ -38,20 +37,11 @@ class ResNet(nn.Module):
             in its blocks (``multigrid``: TDNet's).
         slope: Negative slope of the stem's rectifier and of the first one of each block of two
             3x3 convolutions (FANet's: 0.01).
-        pretrained: Weights to start from: for 18 layers see :func:`load_resnet18_weights`; for the
-            others a file with these names.
+        pretrained: Weights to start from: see :func:`load_resnet_weights`.
 
     Attributes:
-        channels: Channels of the three outputs.
-
-    Shapes:
-        image: (B, 3, H, W)   returns: outputs of the last three stages, (B, 128, H/8, W/8),
-        (B, 256, H/16, W/16) and (B, 512, H/32, W/32) when plain; all at H/8 when dilated; at half
-        these sizes with an output stride of 64; four times the channels with more than 18 layers
-
-    Raises:
-        FileNotFoundError: If there are no weights where they are said to be.
-        ValueError: If they are those of another network, or wanted at another width than 1.
+        channels: Channels of the outputs of the last three stages: 128, 256 and 512, at strides 8,
+            16 and 32, twice these, or all at 8; four times as many with more than 18 layers.
 
     Source: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, section 4.1.
     """
@@ -67,10 +57,6 @@ class ResNet(nn.Module):
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
-        if depth not in _BLOCKS:
-            raise ValueError(f"depth is one of {', '.join(map(str, _BLOCKS))}, got {depth}")
-        if output_stride not in _HALVED:
-            raise ValueError(f"output_stride is 8 (dilated), 32 or 64 (plain), got {output_stride}")
         narrow, is_deep = [scaled(c, width) for c in (64, 128, 256, 512)], depth > 18
         channels = 2 * narrow[0] if is_deep else narrow[0]
         self.conv1 = (
@@ -99,17 +85,8 @@ class ResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if pretrained is not None and not is_deep:
-            load_resnet18_weights(self, pretrained, width)
-        elif pretrained is not None:
-            state = read_checkpoint(pretrained)
-            # The classifier is left out: a segmentor has its own.
-            load_matching(
-                self,
-                {key: value for key, value in state.items() if not key.startswith("fc.")},
-                f"{pretrained} is no ResNet-{depth} with three 3x3 convolutions in its stem",
-                "give a file in the format of TDNet's authors, or set pretrained to null",
-            )
+        if pretrained is not None:
+            load_resnet_weights(self, pretrained, width, depth)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the outputs of the last three stages."""

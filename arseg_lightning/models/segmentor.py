@@ -9,23 +9,20 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from arseg_lightning.models.label_map import label_map, resize_scores
+from arseg_lightning.native import load, tensor_pointer
 
 __all__ = ["Output", "Segmentor", "SegmentorFactory", "SideOutputs", "StagedSegmentor"]
+__all__ += ["resize_scores"]
 
 
 @dataclass(frozen=True, slots=True)
 class SideOutputs:
-    """Training-only predictions of a network beside its scores.
+    """Training-only predictions of a network beside its scores."""
 
-    Args:
-        dense: Auxiliary logits, each (B, K, h, w) at its own resolution.
-        presence: Logits of "this class occurs in the image", (B, K), or None.
-    """
-
-    dense: tuple[Tensor, ...] = ()
-    presence: Tensor | None = None
+    dense: tuple[Tensor, ...] = ()  # auxiliary logits, each (B, K, h, w) at its own resolution
+    presence: Tensor | None = None  # logits of "this class occurs in the image", (B, K)
 
     def __add__(self, other: SideOutputs) -> SideOutputs:
         """Join the predictions of two parts of a network."""
@@ -35,8 +32,7 @@ class SideOutputs:
     def zero(self) -> Tensor | float:
         """Zero, with zero gradients for all that made them.
 
-        Of frames without a label, nothing trains them; but several processes expect a gradient for
-        every parameter.
+        Frames without a label train none; but several processes expect all gradients.
         """
         used = [*self.dense, *([] if self.presence is None else [self.presence])]
         return 0.0 * torch.stack([each.sum() for each in used]).sum() if used else 0.0
@@ -73,10 +69,31 @@ class Output:
         return resize_scores(self.scores, size, self.align_corners)
 
     def labels(self, size: tuple[int, int]) -> Tensor:
-        """The best class of every pixel, uint8 of shape (B, *size)."""
+        """The best class of every pixel, uint8 of shape (B, *size): the argmax of :meth:`logits`.
+
+        On a CPU with a C compiler, the resized scores, which are far larger than input and output,
+        are never written to memory.
+
+        Raises:
+            ValueError: If there are more than 256 classes.
+        """
         if self.found_labels is not None:
             return self.found_labels
-        return label_map(self.scores, size, self.align_corners)
+        if self.scores.shape[1] > 256:
+            raise ValueError(f"labels are bytes: 256 classes at most, got {self.scores.shape[1]}")
+        kernels = load("label_map") if self.scores.device.type == "cpu" else None
+        if kernels is None:
+            return self.logits(size).argmax(dim=1).to(torch.uint8)
+        scores = self.scores.detach().to(torch.float32).contiguous()  # as the kernel reads it
+        labels = torch.empty(scores.shape[0], *size, dtype=torch.uint8)  # (B, H, W)
+        for one, out in zip(scores, labels, strict=True):
+            failed = kernels.label_map(
+                *(tensor_pointer(one), *one.shape, *size, int(self.align_corners)),
+                *(tensor_pointer(out), torch.get_num_threads()),
+            )
+            if failed:
+                raise MemoryError(f"no memory to upsample scores to {size}")
+        return labels
 
 
 class Segmentor(nn.Module, ABC):
@@ -112,18 +129,10 @@ class Segmentor(nn.Module, ABC):
 
     @abstractmethod
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
-        """Compute the feature, and the training-only predictions when asked to.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, C, h, w)
-        """
+        """Compute the feature of images (B, 3, H, W), and, if asked, training-only predictions."""
 
     def features(self, image: Tensor) -> Tensor:
-        """Compute the feature before the last 1x1 convolution.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, C, h, w)
-        """
+        """Compute the feature before the last 1x1 convolution, (B, C, h, w)."""
         return self.features_and_side(image, with_side=False)[0]
 
     @property
@@ -131,29 +140,12 @@ class Segmentor(nn.Module, ABC):
         """Channels of the stage that is propagated."""
         return self.stages.get(self.cut, self.feature_channels)
 
-    def classify(self, feature: Tensor, size: tuple[int, int]) -> Tensor:
-        """Turn a feature into class scores of the given size.
-
-        Shapes:
-            feature: (B, C, h, w)   returns: (B, K, *size)
-        """
-        return resize_scores(self.classifier(feature), size, self.align_corners)
-
     def forward(self, image: Tensor) -> Tensor:
-        """Score every pixel.
-
-        Shapes:
-            image: (B, 3, H, W)   returns: (B, K, H, W)
-        """
-        return self.classify(self.features(image), (image.shape[-2], image.shape[-1]))
+        """Score every pixel: (B, 3, H, W) -> (B, K, H, W)."""
+        return self.output(image, with_side=False).logits((image.shape[-2], image.shape[-1]))
 
     def output(self, image: Tensor, with_side: bool | None = None) -> Output:
-        """Run the whole network on an image.
-
-        Args:
-            image: (B, 3, H, W).
-            with_side: Whether the training-only heads run; in training mode by default.
-        """
+        """Run the whole network; its training-only heads in training mode by default."""
         wanted = self.training if with_side is None else with_side
         feature, side = self.features_and_side(image, with_side=wanted)
         return Output(self.classifier(feature), self.align_corners, feature, side)
@@ -179,13 +171,31 @@ class Segmentor(nn.Module, ABC):
             raise ValueError(
                 f"{type(self).__name__} has no stage {stage!r}; it has {', '.join(order)}"
             )
-        if stage in values:
-            return values[stage], SideOutputs()
+        if stage == "feature" and not any(name in values for name in order):
+            return self.features_and_side(values["image"], with_side)  # which may be overridden
+        return self._run_missing(stage, values, with_side)
+
+    def _run_missing(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
+    ) -> tuple[Tensor, SideOutputs]:
+        order = (*self.stages, "feature")
+        start = 1 + max((order.index(name) for name in order if name in values), default=-1)
+        values, side = dict(values), SideOutputs()
+        # Each stage may read the image and all that ran before it.
+        for name in order[start : order.index(stage) + 1]:
+            values[name], added = self.run_stage(name, values, with_side)
+            side = side + added
+        return values[stage], side
+
+    def run_stage(
+        self, stage: str, values: Mapping[str, Tensor], with_side: bool
+    ) -> tuple[Tensor, SideOutputs]:
+        """Compute a single stage from the image and the stages before it; here, the only one."""
         return self.features_and_side(values["image"], with_side)
 
 
 class StagedSegmentor(Segmentor):
-    """A segmentation network that runs stage by stage, so that it can be cut before its feature.
+    """A segmentation network that can be cut before its feature.
 
     A subclass lists its ``stages`` and implements :meth:`run_stage`.
     """
@@ -200,27 +210,13 @@ class StagedSegmentor(Segmentor):
         """Run all stages in turn."""
         return self._run_missing("feature", {"image": image}, with_side)
 
-    def run(
-        self, stage: str, values: Mapping[str, Tensor], with_side: bool = False
-    ) -> tuple[Tensor, SideOutputs]:
-        """Run the stages after the last one that has been computed, up to and with ``stage``."""
-        is_part = stage == "feature" and any(name in values for name in self.stages)
-        if is_part or stage in self.stages:
-            return self._run_missing(stage, values, with_side)
-        return super().run(stage, values, with_side)  # all stages, as features_and_side runs them
-
-    def _run_missing(
-        self, stage: str, values: Mapping[str, Tensor], with_side: bool
-    ) -> tuple[Tensor, SideOutputs]:
-        order = (*self.stages, "feature")
-        start = 1 + max((order.index(name) for name in order if name in values), default=-1)
-        values, side = dict(values), SideOutputs()
-        # Each stage may read the image and all that ran before it.
-        for name in order[start : order.index(stage) + 1]:
-            values[name], added = self.run_stage(name, values, with_side)
-            side = side + added
-        return values[stage], side
-
 
 SegmentorFactory = Callable[[int], Segmentor]
 """Builds a network from the number of classes."""
+
+
+def resize_scores(scores: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+    """Resize class scores to the image: (B, K, h, w) -> (B, K, *size)."""
+    if tuple(scores.shape[-2:]) == size:
+        return scores
+    return F.interpolate(scores, size=size, mode="bilinear", align_corners=align_corners)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arseg_lightning.propagation.window_attention import WindowAttention
-from arseg_lightning.ranges import check_words
+from arseg_lightning.ranges import check_range, check_words
 
 __all__ = ["CReFF", "ConvFusion", "Fusion", "GlobalAttention", "NoFusion", "Projection", "Start"]
 __all__ += ["upsample"]
@@ -56,9 +56,6 @@ class CReFF(Fusion):
             favours near pixels; None in the paper. Attention that has not learned yet blurs the
             propagated feature; a prior keeps it sharp, which short trainings need.
         direct_connection: Whether the upsampled low-res feature is added to the attended one.
-
-    Shapes:
-        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
 
     Raises:
         ValueError: If ``window`` is not odd and positive, or ``prior_sigma`` is not positive.
@@ -107,9 +104,6 @@ class NoFusion(Fusion):
     Args:
         channels: Channels C of both features.
 
-    Shapes:
-        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, h, w)
-
     Source: Hu et al., CVPR 2023, ablation "w/o CReFF".
     """
 
@@ -128,9 +122,6 @@ class ConvFusion(Fusion):
     Args:
         channels: Channels C of both features.
         kernel: Side of its odd window.
-
-    Shapes:
-        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
 
     Source: Hu et al., CVPR 2023, ablation "F_Conv".
     Differs: starts as the mean of both features, as CReFF does here.
@@ -160,12 +151,6 @@ class GlobalAttention(Fusion):
         channels: Channels C of both features.
         reduction: Feature pixels of a key, along each axis.
 
-    Shapes:
-        low: (B, C, h, w)   warped: (B, C, H, W)   returns: (B, C, H, W)
-
-    Raises:
-        ValueError: If the reduction is below 1.
-
     Source: Hu et al., CVPR 2023, ablation "F_GA".
     Differs: queries, keys and values are depthwise convolutions as in CReFF, each of its own
         feature, without a second projection; in the published code keys are made from values.
@@ -173,8 +158,7 @@ class GlobalAttention(Fusion):
 
     def __init__(self, channels: int, reduction: float = 32.0) -> None:
         super().__init__()
-        if not 1 <= reduction < math.inf:
-            raise ValueError(f"reduction is a key's size in pixels, at least 1; got {reduction}")
+        check_range(1, reduction=reduction)
         self.reduction = reduction
         self.query, self.key, self.value = (_projection(channels) for _ in range(3))
 
@@ -193,11 +177,7 @@ class GlobalAttention(Fusion):
 
 
 def upsample(low: Tensor, like: Tensor) -> Tensor:
-    """Bring a low-res feature to the resolution of a high-res one, as the paper's code does.
-
-    Shapes:
-        low: (B, C, h, w)   like: (B, C, H, W)   returns: (B, C, H, W)
-    """
+    """Bring a low-res feature to the resolution of a high-res one, as the paper's code does."""
     size = (like.shape[-2], like.shape[-1])
     return F.interpolate(low, size=size, mode="bilinear", align_corners=True)
 

@@ -12,44 +12,16 @@ from torch.nn import functional as F
 from arseg_lightning.models.fanet import LEAKY_SLOPE, FANet18
 from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet, channel_slice
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
+from arseg_lightning.models.weight_file import renamed
 
 __all__ = ["PositionNorm", "TemporalPath", "published_weights"]
 
 _KEY_CHANNELS = 64
-
-_PUBLISHED = {
-    r"pretrained(\d)": "network.backbone",
-    r"psp(\d)\.conv(\d)\.0": "network.pyramid.levels.{}.1",
-    r"psp(\d)\.conv(\d)\.1": "network.pyramid.levels.{}.2",
-    r"auxlayer(\d)\.conv5\.0": "network.auxiliary.0.conv",
-    r"auxlayer(\d)\.conv5\.1": "network.auxiliary.0.bn",
-    r"auxlayer(\d)\.conv5\.4": "network.auxiliary.2",
-    r"enc(\d)\.w_qs\.0\.conv": "query.0",
-    r"enc(\d)\.w_qs\.0\.bn": "query.1",
-    r"enc(\d)\.w_qs\.1\.conv": "query.3",
-    r"enc(\d)\.w_ks\.0\.conv": "key.0",
-    r"enc(\d)\.w_ks\.0\.bn": "key.1",
-    r"enc(\d)\.w_ks\.1\.conv": "key.3",
-    r"enc(\d)\.w_vs\.0\.conv": "value",
-    r"atn(\d)_(\d)\.fc\.0\.conv": "attention.{}.mix",
-    r"atn(\d)\.fc\.0\.conv": "attention.0.mix",
-    r"layer_norm(\d)\.ln": "norm",
-    r"head(\d)\.conv5": "head",
-    r"head(\d)\.conv\.conv": "head.0",
-    r"head(\d)\.conv\.bn": "head.1",
-    r"head(\d)\.conv_out": "head.4",
-    r"head_aux(\d)\.conv": "network.auxiliary.0",
-    r"head_aux(\d)\.conv_out": "network.auxiliary.1",
-}
-_FANET = {"w_qs": "query", "w_ks": "key", "w_vs": "value", "latlayer3": "mix"}
-_FANET |= {"up": "up", "smooth": "smooth"}
-_PUBLISHED |= {
-    rf"ffm_{stride}_(\d)\.{theirs}": f"network.levels.{level}.{ours}"
-    for level, stride in enumerate((32, 16, 8, 4))
-    for theirs, ours in _FANET.items()
-    if f"{ours}_{stride}" not in ("smooth_32", "smooth_8", "up_4")  # nothing reads these
-}
-"""Start of a published key, with the number of the path first, to start of ours in that path."""
+_BACKBONE = ("conv1.", "bn1.", "layer")  # without the classifier
+_LEVEL = {"w_qs": "query", "w_ks": "key", "w_vs": "value", "latlayer3": "mix"}
+_LEVEL |= {"up": "up", "smooth": "smooth"}
+_UNREAD = {"32.smooth", "8.smooth", "4.up"}
+"""Layers of the published FANet whose output nothing reads."""
 
 
 class TemporalPath(nn.Module):
@@ -137,11 +109,7 @@ class Attention(nn.Module):
 
 
 class PositionNorm(nn.Module):
-    """An instance norm with a weight and a bias for each position, shared by all channels.
-
-    Args:
-        size: Height and width of the maps, and of what is normalised.
-    """
+    """An instance norm with a weight and a bias for each position, shared by all channels."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -149,11 +117,7 @@ class PositionNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (B, C, h, w) over space.
-
-        Raises:
-            ValueError: If the size is another one.
-        """
+        """Normalise (B, C, h, w) over space; ValueError if the maps have another size."""
         if x.shape[-2:] != self.weight.shape:
             (height, width), (own_height, own_width) = x.shape[-2:], self.weight.shape
             raise ValueError(
@@ -169,28 +133,52 @@ class PositionNorm(nn.Module):
 
 
 def published_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the weights that TDNet's authors published our names.
+    """Give the weights that TDNet's authors published our names; only those of paths are kept.
 
-    Args:
-        state: Of TD4-PSP18 or TD2-PSP50, for inference or from a training.
-
-    Returns:
-        The weights of all paths, under ``paths``; what is no part of them is left out.
+    The files are of TD4-PSP18, TD2-PSP50 or TD2-FA18, for inference or from a training.
     """
-    ours = {}
     numbers = [int(found[1]) for key in state if (found := re.match(r"layer_norm(\d)\.", key))]
     paths = max(numbers, default=0)
-    for key, value in state.items():
-        for pattern, name in _PUBLISHED.items():
-            found = re.match(pattern + r"\.(?!fc\.)", key)
-            if found is None:
-                continue
-            path, *second = (int(number) - 1 for number in found.groups())
-            if pattern.startswith("atn") and second:  # the frame that it reads, oldest first
-                second = [(second[0] - path - 1) % paths]
-            ours[f"paths.{path}.{name.format(*second)}.{key[found.end() :]}"] = value
-            break
-    return ours
+    names = dict[str, str]()
+    for path in range(paths):
+        n, ours = path + 1, f"paths.{path}."
+        parts = {
+            **{f"pretrained{n}.{part}": f"network.backbone.{part}" for part in _BACKBONE},
+            **{
+                f"psp{n}.conv{level}.{i}.": f"network.pyramid.levels.{level - 1}.{i + 1}."
+                for level in range(1, 5)
+                for i in range(2)
+            },
+            f"auxlayer{n}.conv5.0.": "network.auxiliary.0.conv.",
+            f"auxlayer{n}.conv5.1.": "network.auxiliary.0.bn.",
+            f"auxlayer{n}.conv5.4.": "network.auxiliary.2.",
+            f"enc{n}.w_vs.0.conv.": "value.",
+            # By the frame that is read, oldest first; of two paths there is one
+            **{
+                f"atn{n}_{source + 1}.fc.0.conv.": f"attention.{(source - n) % paths}.mix."
+                for source in range(paths)
+            },
+            f"atn{n}.fc.0.conv.": "attention.0.mix.",
+            f"layer_norm{n}.ln.": "norm.",
+            f"head{n}.conv5.": "head.",
+            f"head{n}.conv.conv.": "head.0.",
+            f"head{n}.conv.bn.": "head.1.",
+            f"head{n}.conv_out.": "head.4.",
+            f"head_aux{n}.conv.": "network.auxiliary.0.",
+            f"head_aux{n}.conv_out.": "network.auxiliary.1.",
+            **{
+                f"ffm_{stride}_{n}.{theirs}.": f"network.levels.{level}.{mine}."
+                for level, stride in enumerate((32, 16, 8, 4))
+                for theirs, mine in _LEVEL.items()
+                if f"{stride}.{mine}" not in _UNREAD
+            },
+        }
+        for theirs, mine in {"w_qs": "query", "w_ks": "key"}.items():
+            layers = {"0.conv.": "0.", "0.bn.": "1.", "1.conv.": "3."}
+            parts |= {f"enc{n}.{theirs}.{k}": f"{mine}.{v}" for k, v in layers.items()}
+        names |= {theirs: ours + mine for theirs, mine in parts.items()}
+    renamed_state = renamed(state, names)
+    return {name: x for name, x in renamed_state.items() if name.startswith("paths.")}
 
 
 def _key_encoder(channels: int) -> nn.Sequential:

@@ -65,11 +65,7 @@ def warp_to(
 ) -> Tensor:
     """Warp a feature along motion that is given on the image's grid.
 
-    Args:
-        feature: The propagated feature, on its own grid.
-        motion: Backward motion in pixels of the image.
-        convention: See :func:`warp` and :func:`motion_to_grid`.
-        training: See :func:`motion_to_grid`.
+    The other arguments are those of :func:`warp` and :func:`motion_to_grid`.
 
     Shapes:
         feature: (B, C, h, w)   motion: (B, 2, H, W)   returns: (B, C, h, w)
@@ -78,15 +74,11 @@ def warp_to(
     return warp(feature, motion_to_grid(motion, size, convention, training), convention)
 
 
-def invert_motion(motion: Tensor, rounds: int = 3) -> tuple[Tensor, Tensor]:
+def invert_motion(motion: Tensor) -> tuple[Tensor, Tensor]:
     """Turn the motion of a later frame to this one into that of this one to the later frame.
 
     A pixel p of this frame is at q of the later one if ``q + motion(q) = p``. That is solved for q
     by putting it in again; where motion jumps, there may be no such q, or several.
-
-    Args:
-        motion: Backward motion of the later frame, in pixels of its grid.
-        rounds: How often q is put in.
 
     Shapes:
         motion: (B, 2, H, W)   returns: (B, 2, H, W), and (B, 1, H, W): 1 where q is in the picture
@@ -96,7 +88,7 @@ def invert_motion(motion: Tensor, rounds: int = 3) -> tuple[Tensor, Tensor]:
         invert a deformation field, Medical Physics 2008.
     """
     inverse = -motion
-    for _ in range(rounds):
+    for _ in range(3):
         inverse = -warp(motion, inverse)
     height, width = motion.shape[-2:]
     off = (inverse + warp(motion, inverse)).square().sum(dim=1, keepdim=True)  # (B, 1, H, W)

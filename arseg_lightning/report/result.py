@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from arseg_lightning.files import write_atomic
-from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.types import size_text
@@ -68,8 +67,7 @@ class MethodResult:
     mean_gmacs: float  # cost per frame, 1e9 multiply-accumulates
     # how many frames had their role for which reason
     reasons: dict[str, int] = field(default_factory=dict)
-    # roles of the frames of each stream; empty if that was not recorded
-    trace: tuple[StreamTrace, ...] = ()
+    num_frames: int = 0  # frames that were segmented; 0 if they were not counted
     speed: Speed | None = None  # how fast it is; None if it was not measured
 
     @property
@@ -194,7 +192,7 @@ def _method(
     accuracy: dict[str, Any],
     roles: dict[str, Any],
     mean_gmacs: float | None,
-    trace: list[dict[str, Any]],
+    trace: Sequence[dict[str, Any]] = (),
     speed: dict[str, Any] | None = None,
     **figures: Any,
 ) -> MethodResult:
@@ -204,6 +202,9 @@ def _method(
     if speed:
         frames = {name: FrameTimes(**times) for name, times in speed.pop("frames").items()}
         figures["speed"] = Speed(frames=frames, **speed)
+    # Older files have runs of frames instead of the number: [roles, reason, share, frames].
+    counted = sum(run["same"] * sum(part[3] for part in run["plan"]) for run in trace)
+    figures.setdefault("num_frames", counted)
     return MethodResult(
         accuracy=Accuracy(
             miou_at_distance=tuple(map(known, accuracy["miou_at_distance"])),
@@ -216,9 +217,5 @@ def _method(
             for name, role in roles.items()
         },
         mean_gmacs=known(mean_gmacs),
-        trace=tuple(
-            StreamTrace(each["first"], each["same"], tuple(tuple(part) for part in each["plan"]))
-            for each in trace
-        ),
         **figures,
     )

@@ -16,7 +16,7 @@ from arseg_lightning.report.table_files import (
     share_text,
 )
 
-__all__ = ["distance_table", "recovered_share", "results_table", "roles_table"]
+__all__ = ["distance_table", "results_table", "roles_table"]
 __all__ += ["study_table"]
 
 
@@ -44,7 +44,7 @@ def roles_table(result: RunResult) -> str:
     """Lay out what each method did: the share of frames that ran each role, and its cost."""
     rows = []
     for method in result.methods:
-        frames = sum(trace.num_frames for trace in method.trace)
+        frames = method.num_frames
         roles = []
         for name, role in method.roles.items():
             share = role.frames / frames if frames and role.frames else math.nan
@@ -59,20 +59,6 @@ def roles_table(result: RunResult) -> str:
             }
         )
     return markdown(pd.DataFrame(rows), num_names=2)
-
-
-def recovered_share(result: RunResult) -> float:
-    """Share of what the s x baseline loses against 1x that the run's own method wins back.
-
-    NaN unless the result holds exactly these three (both baselines do one thing, the same, for
-    every frame), and the baseline loses something.
-    """
-    kinds = [each.kind for each in result.methods]
-    roles = [set(method.roles) for method in result.methods[:2]]
-    if kinds != ["baseline", "baseline", "own"] or roles[0] != roles[1] or len(roles[0]) != 1:
-        return math.nan
-    full, low, own = (method.accuracy.miou_mean for method in result.methods)
-    return (own - low) / (full - low) if full > low else math.nan
 
 
 def results_table(rows: pd.DataFrame, with_distances: bool = False) -> pd.DataFrame:

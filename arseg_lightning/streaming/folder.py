@@ -164,7 +164,7 @@ def _outputs(
     outputs = list[Output]()
     if "overlay" in settings.outputs:
         path = folder / _OUTPUTS["overlay"]
-        outputs.append(OverlayVideo(path, classes, live.fps, settings.opacity, live.path))
+        outputs.append(OverlayVideo(path, classes, live.fps, settings.opacity))
     if "labels" in settings.outputs:
         outputs.append(LabelImages(folder / _OUTPUTS["labels"], classes))
     return [InBackground(output) for output in outputs]

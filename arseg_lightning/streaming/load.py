@@ -28,7 +28,6 @@ def load_run(
     clock: Clock | None = None,
     device: str = "auto",
     optimisations: Optimisations = Optimisations(),  # noqa: B008
-    trusted: Sequence[str] = (),
 ) -> Segmenter:
     """Load trained networks, ready to segment a stream.
 
@@ -42,7 +41,6 @@ def load_run(
         clock: When a frame becomes a keyframe; the configuration's by default.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         optimisations: Optimisations of the networks.
-        trusted: Your packages whose classes the run's configuration may name.
 
     Raises:
         FileNotFoundError: If the run or its checkpoint is not there.
@@ -60,7 +58,7 @@ def load_run(
         return Segmenter(
             *(method, classes, made.normalisation, made.chaining), clock=clock, device="cpu"
         )
-    experiment = load_experiment(paths, checkpoint, overrides, "predict", trusted)
+    experiment = load_experiment(paths, checkpoint, overrides, "predict")
     return segmenter_of(experiment.task, experiment.data, clock, device, optimisations)
 
 
@@ -69,7 +67,6 @@ def load_experiment(
     checkpoint: Path | str | Literal["best", "last"] | None,
     overrides: Sequence[str],
     command: str,
-    trusted: Sequence[str] = (),
     compared: bool = False,
 ) -> Experiment:
     """Build the experiment of a run, with its weights; for its arguments see :func:`load_run`.
@@ -95,7 +92,6 @@ def load_experiment(
         *(files, overrides),
         weights=True,
         checkpoint=found,
-        trusted=trusted,
         compared=compared,
     )
     experiment.task.refuse_random_weights(command, "--checkpoint")

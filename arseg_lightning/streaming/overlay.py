@@ -13,7 +13,6 @@ from arseg_lightning.methods import StreamResult
 from arseg_lightning.streaming.outputs import Output, palette_table
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
-from arseg_lightning.video.probe import probe
 
 __all__ = ["OverlayVideo", "overlay"]
 
@@ -32,24 +31,17 @@ class OverlayVideo(Output):
         classes: The classes.
         fps: Frames per second, about.
         opacity: Weight of the classes' colours, 0 to 1.
-        sound_of: The input's video file, for its sound and the shape of its pixels.
 
     Raises:
         CannotWrite: If the file cannot be written.
     """
 
     def __init__(
-        self,
-        path: Path,
-        classes: ClassSet,
-        fps: float = 25.0,
-        opacity: float = 0.5,
-        sound_of: Path | None = None,
+        self, path: Path, classes: ClassSet, fps: float = 25.0, opacity: float = 0.5
     ) -> None:
         interval = max(1, round(_SECONDS_TO_SEEK * fps))
         settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
-        aspect = probe(sound_of).display_aspect if sound_of else None
-        self.writer = VideoWriter(path, settings, aspect, keeps_partial=True, sound_of=sound_of)
+        self.writer = VideoWriter(path, settings, keeps_partial=True)
         self.classes, self.opacity = classes, opacity
         self._size: tuple[int, int] | None = None
         self._frame_seconds = 1.0 / fps
@@ -80,9 +72,8 @@ class OverlayVideo(Output):
 
     @property
     def summary(self) -> str:
-        """The file, its frames and its sound."""
-        sound = self.writer.sound
-        return f"{self.writer.path} ({self.writer.num_frames} frames{sound and f'; {sound}'})"
+        """The file and its frames."""
+        return f"{self.writer.path} ({self.writer.num_frames} frames)"
 
 
 def overlay(

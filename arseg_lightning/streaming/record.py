@@ -26,7 +26,7 @@ class StreamRecord:
     """The record of one stream; the roles of a frame's steps are joined by ``+``."""
 
     source: dict[str, Any]  # name, height and width, fps, frames dropped as late, damage in words
-    motion: dict[str, Any]  # asked for, share of own vectors that match, frames encoded, changes
+    motion: dict[str, Any]  # asked for, share of own vectors that match, frames encoded, why
     ended: str  # complete, interrupted, or the error that ended it
     frames: int
     keyframes: int | None  # None if the method knows no keyframes
@@ -95,7 +95,7 @@ def stream_record(
             "dropped": live.num_dropped,
             "damage": live.damage or None,
         },
-        motion=asdict(live.motion_use),
+        motion=live.motion_use,
         ended=ended,
         method=segmenter.method.name,
         clock=None if clock is None else {"name": type(clock).__name__} | vars(clock),

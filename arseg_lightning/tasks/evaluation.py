@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -17,17 +16,15 @@ from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.distributed import is_distributed
 from arseg_lightning.methods import (
     EveryL,
-    Executed,
     Stream,
     StreamResult,
-    StreamTrace,
     VideoMethod,
 )
 from arseg_lightning.metrics import Accuracy, DistanceAccuracy
 from arseg_lightning.types import Frame
 from arseg_lightning.video.live.frame import SourceFrame
 
-__all__ = ["Evaluation", "Tally", "Totals", "counted_distances", "evaluation_needs", "push"]
+__all__ = ["Evaluation", "Tally", "counted_distances", "evaluation_needs", "push"]
 
 
 class Evaluation:
@@ -70,8 +67,6 @@ class Evaluation:
         """Count results, which come in the order of the frames, however long they wait."""
         for result in results:
             frame = self._waiting.popleft()
-            if frame.streamed.restart is not None:
-                self.tally.start(frame.name)
             self.tally.note(result)
             if frame.label is None:
                 continue
@@ -114,11 +109,7 @@ def counted_distances(
 ) -> int:
     """Number of distances at which methods without a clock are counted beside the others.
 
-    Args:
-        methods: All that are evaluated.
-        keyframe_interval: L.
-        every_distance: Whether streams start at each distance before a label: then all methods
-            are shown those.
+    With ``every_distance``, streams start at each distance before a label, for all methods.
     """
     has_clock = any(method.clock is not None for method in methods)
     return keyframe_interval if has_clock or every_distance else 1
@@ -147,87 +138,39 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
         motion=motion,
         every_frame=not cut,
         lookahead=max(method.lookahead for method in methods),
-        whole_streams=not cut,
         single=cut and not motion and all(method.clock is None for method in methods),
     )
 
 
-_Step = tuple[tuple[Executed, ...], str | None]
-"""The networks executed for a frame, and the reason."""
-
-_Course = tuple[tuple[_Step, int], ...]
-"""A stream as run-length code: each step, and how many frames in a row have it."""
-
-
 @dataclass
-class Totals:
-    """The networks executed in all streams."""
+class Tally:
+    """Counts the networks that were executed for frames, and the reasons."""
 
     num_frames: int = 0
     frames: Counter[str] = field(default_factory=Counter)  # number by role
     executed: dict[str, float] = field(default_factory=lambda: defaultdict(float))  # by role
     reasons: Counter[str] = field(default_factory=Counter)  # number of frames by reason
 
-
-class Tally:
-    """Records the steps of each stream; equal streams are kept once, with their number."""
-
-    def __init__(self) -> None:
-        self._courses: dict[_Course, tuple[str, int]] = {}  # a first frame, number of streams
-        self._steps: list[_Step] = []
-        self._first = ""
-
-    def start(self, first: str = "") -> None:
-        """End the current stream, and start another one, whose first frame has a name."""
-        if self._steps:
-            course = tuple((step, len(list(alike))) for step, alike in groupby(self._steps))
-            self._add(course, self._first, 1)
-        self._first, self._steps = first, []
-
     def note(self, result: StreamResult) -> None:
-        """Record the step of a frame of the current stream."""
-        self._steps.append((result.executed, result.reason))
+        """Count a frame."""
+        self.num_frames += 1
+        if result.reason is not None:
+            self.reasons[result.reason] += 1
+        for each in result.executed:
+            self.frames[each.role] += 1
+            self.executed[each.role] += each.share
 
     def gathered(self) -> Tally:
-        """The tallies of all processes in one; every process has to call this."""
-        self.start()
+        """The sums over all processes; every process has to call this."""
         if not is_distributed():
             return self
-        # Few courses differ, however many streams there are: they are sent as they are.
-        parts: list[dict[_Course, tuple[str, int]]] = [{}] * distributed.get_world_size()
-        distributed.all_gather_object(parts, self._courses)
+        parts = [self] * distributed.get_world_size()
+        distributed.all_gather_object(parts, replace(self, executed=dict(self.executed)))
         whole = Tally()
-        for course, (first, same) in (item for part in parts for item in part.items()):
-            whole._add(course, first, same)
+        for part in parts:
+            whole.num_frames += part.num_frames
+            whole.frames += part.frames
+            whole.reasons += part.reasons
+            for role, share in part.executed.items():
+                whole.executed[role] += share
         return whole
-
-    def _add(self, course: _Course, first: str, same: int) -> None:
-        known, count = self._courses.get(course, (first, 0))
-        self._courses[course] = min(known, first), count + same
-
-    def totals(self) -> Totals:
-        """Sums over all streams."""
-        self.start()
-        totals = Totals()
-        for course, (_, same) in self._courses.items():
-            for (executed, reason), in_a_row in course:
-                number = in_a_row * same
-                totals.num_frames += number
-                if reason is not None:
-                    totals.reasons[reason] += number
-                for each in executed:
-                    totals.frames[each.role] += number
-                    totals.executed[each.role] += each.share * number
-        return totals
-
-    def traces(self) -> tuple[StreamTrace, ...]:
-        """The courses of all streams, as a result file holds them."""
-        self.start()
-        traces = []
-        for course, (first, same) in self._courses.items():
-            plan = tuple(
-                ("+".join(each.role for each in executed), reason, executed[-1].share, number)
-                for (executed, reason), number in course
-            )
-            traces.append(StreamTrace(first, same, plan))
-        return tuple(traces)

@@ -41,7 +41,6 @@ class Experiment:
         weights: Whether the networks get numbers: from ``checkpoint``, or from the files that the
             configuration names. Without, their weights have shapes only, and no file is read.
         checkpoint: The checkpoint of a run; weights that the configuration names are left out.
-        trusted: Packages of the user's own that files and overrides may name.
         compared: Whether compared methods with files of their own are built beside a checkpoint,
             which does not hold them.
 
@@ -58,12 +57,11 @@ class Experiment:
         *,
         weights: bool = False,
         checkpoint: Path | None = None,
-        trusted: Sequence[str] = (),
         compared: bool = False,
     ) -> None:
         self.names = ", ".join(map(str, configs))
         for path in configs:
-            refuse_untrusted_file(path, trusted)  # before its modules are imported
+            refuse_untrusted_file(path)  # before its modules are imported
         parser = PlainMessages(prog=f"{PROGRAM} fit", parser_mode="omegaconf+")
         parser.add_argument("--config", action="config")
         parser.add_subclass_arguments(VideoTask, "model", fail_untyped=False)
@@ -75,7 +73,7 @@ class Experiment:
         try:
             content = parser.parse_args([*words, *overrides])
             for part in ("model", "data"):
-                refuse_untrusted(content[part], self.names, trusted)
+                refuse_untrusted(content[part], self.names)
             model = content["model"].get("init_args") or {}
             if checkpoint is not None:
                 leave_out_files(model, compared="load" if compared else "drop")

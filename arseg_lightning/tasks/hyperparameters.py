@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import FunctionType
@@ -24,7 +24,7 @@ from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.tasks.trusted import refuse_untrusted
 from arseg_lightning.tasks.weights import leave_out_files
 
-__all__ = ["build_task", "keep_hyperparameters"]
+__all__ = ["build_task", "differences", "keep_hyperparameters"]
 
 _LEFT_OUT = "_left_out"
 """Key of the names of arguments that are no plain values."""
@@ -74,15 +74,10 @@ def build_task(
     cls: type[Task],
     hyperparameters: Mapping[str, Any],
     arguments: Mapping[str, Any],
-    trusted: Iterable[str] = (),
 ) -> Task:
-    """Build a task as its hyperparameters say, without the weights that they name.
+    """Build a task of a class or its subclass as a checkpoint's hyperparameters say.
 
-    Args:
-        cls: The class that is asked for; the task may be of a subclass.
-        hyperparameters: What a checkpoint holds.
-        arguments: Replace those of the same names; any objects.
-        trusted: The user's packages whose classes the hyperparameters may name.
+    The weights that they name are left out; ``arguments`` replace those of the same names.
 
     Raises:
         ValueError: If the hyperparameters are incomplete, name what is not trusted, or are not
@@ -99,7 +94,7 @@ def build_task(
     of_lightning = {"_class_path", "_instantiator", _LEFT_OUT}
     known = {n: v for n, v in hyperparameters.items() if n not in of_lightning | {*arguments}}
     # Before a parser sees them: it would import what they name.
-    refuse_untrusted({"class_path": path, "init_args": known}, "the checkpoint", trusted)
+    refuse_untrusted({"class_path": path, "init_args": known}, "the checkpoint")
     leave_out_files(known)
     parser = PlainMessages()
     parser.add_subclass_arguments(cls, "task", fail_untyped=False)
@@ -115,6 +110,19 @@ def build_task(
     except CommandError as error:
         raise ValueError(f"the checkpoint's {path} cannot be built again: {error}") from error
     return task
+
+
+def differences(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """What differs between two configurations: dotted names, with both values.
+
+    What is left out and null are the same.
+    """
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in {**before, **now}:
+            inner = f"{name}.{key}" if name else str(key)
+            yield from differences(before.get(key), now.get(key), inner)
+    elif before != now:
+        yield name, before, now
 
 
 def _in_plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,8 +19,6 @@ from arseg_lightning.models.weight_file import read_content
 from arseg_lightning.ranges import check_range
 from arseg_lightning.tasks.evaluation import push
 from arseg_lightning.tasks.hyperparameters import build_task, keep_hyperparameters
-from arseg_lightning.tasks.optimisation import FoundSettings
-from arseg_lightning.tasks.resuming import ConfigurationDecides
 from arseg_lightning.tasks.training_checks import TrainingChecks
 from arseg_lightning.tasks.weights import build_compared, load_weights, own_checkpoint
 
@@ -79,7 +77,6 @@ class MethodModule(LightningModule):
         map_location: Any = "cpu",
         strict: bool | None = None,
         weights_only: bool | None = None,
-        trust: Iterable[str] = (),
         **arguments: Any,
     ) -> Self:
         """Build the task that a checkpoint was written by, with its weights.
@@ -89,13 +86,12 @@ class MethodModule(LightningModule):
             map_location: Where the weights go, as for ``torch.load``.
             strict: Whether the names of the weights have to be the task's, as by default.
             weights_only: Ignored: only tensors and plain values are read.
-            trust: Packages beside this one that the checkpoint may name. Networks, optimisers and
-                schedules of modules that are imported already need no trust.
             arguments: Replace the checkpoint's.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it does not hold what is needed, or names what is not trusted.
+            ValueError: If it does not hold what is needed, or names what is not
+                trusted (``ARSEG_LIGHTNING_TRUST``).
 
         Differs: Lightning's would read the files again that the training started from.
         """
@@ -106,7 +102,7 @@ class MethodModule(LightningModule):
                 f"{checkpoint_path} is no checkpoint of a run, or does not say how its task was "
                 f"built; build the task, and give it as weights={{'all': PATH}}"
             )
-        task = build_task(cls, hyperparameters, arguments, trust)
+        task = build_task(cls, hyperparameters, arguments)
         task._follows_data = "keyframe_interval" not in arguments
         task.load_state_dict(content["state_dict"], strict=strict is not False)
         return task
@@ -182,10 +178,9 @@ class MethodModule(LightningModule):
         return next((p.dtype for p in self.method.parameters()), torch.float32)
 
     def configure_callbacks(self) -> list[Callback]:
-        """Callbacks of every training, with any trainer, in the order in which they have to run."""
+        """Checks of every training, with any trainer."""
         known: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
-        kinds = (FoundSettings, ConfigurationDecides, TrainingChecks)
-        return [kind() for kind in kinds if not any(isinstance(each, kind) for each in known)]
+        return [] if any(isinstance(each, TrainingChecks) for each in known) else [TrainingChecks()]
 
     def forward(self, image: Tensor) -> Tensor:
         """Score every pixel of single images, each the first frame of a stream.

@@ -1,4 +1,4 @@
-"""Optimiser and learning-rate schedule of a task, also after Lightning's finders."""
+"""Optimiser and learning-rate schedule of a task."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
-from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.cli import LRSchedulerCallable
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-from arseg_lightning.datasets.trainer_state import resumes
-
-__all__ = ["FoundSettings", "Interval", "Schedule", "ScheduleName", "adam"]
-__all__ += ["build_optimizer", "build_schedule", "schedule_factor"]
+__all__ = ["Interval", "Schedule", "ScheduleName", "adam", "build_optimizer", "build_schedule"]
+__all__ += ["schedule_factor"]
 
 ScheduleName = Literal["cosine", "polynomial", "constant"]
 Schedule = ScheduleName | LRSchedulerCallable
@@ -140,32 +136,3 @@ def schedule_factor(
         return (1 - progress) ** 0.9 if schedule == "polynomial" else 1.0
 
     return factor
-
-
-class FoundSettings(Callback):
-    """Builds optimiser and schedule again, with the rate and batch size of a search.
-
-    Differs: Lightning sets the rate of the first step; a schedule that sets it at every step would
-    keep the rate before the search, over the steps of the batch size before it.
-    """
-
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Refuse to search in the middle of a run."""
-        finders = _finders(trainer)
-        if finders and resumes(trainer):
-            raise ValueError(
-                f"{type(finders[0]).__name__} searches before the first step, and this run "
-                f"resumes: leave it out, and configure what it has found (run.log)"
-            )
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Build them after the search; finders come before all other callbacks."""
-        if _finders(trainer) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.strategy.setup_optimizers(trainer)
-
-
-def _finders(trainer: Trainer) -> list[Any]:
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
-    return [each for each in callbacks if isinstance(each, BatchSizeFinder | LearningRateFinder)]

@@ -17,7 +17,7 @@ from arseg_lightning.methods import (
     SegmentorFactory,
 )
 from arseg_lightning.models import BiSeNet18
-from arseg_lightning.models.checkpoint import refuse_published_low_res
+from arseg_lightning.models.published import refuse_published_low_res
 from arseg_lightning.propagation import Convention, CReFF
 from arseg_lightning.tasks.video_task import VideoTask
 from arseg_lightning.tasks.weights import holds_fusion
@@ -155,7 +155,6 @@ class JointTask(VideoTask):
         objective: FST: what the low-res branch is trained with; with cross entropy by default.
         resolution_ratio: Scale s of non-keyframes and of the baseline.
         fusion: Builds the fusion.
-        with_baseline: Also train the s x baseline.
         clock: When a frame becomes a keyframe; every L-th by default.
         options: What else :class:`VideoTask` takes.
     """
@@ -167,7 +166,6 @@ class JointTask(VideoTask):
         objective: FST | None = None,
         resolution_ratio: float = 0.5,
         fusion: FusionFactory = CReFF,
-        with_baseline: bool = True,
         clock: Clock | None = None,
         **options: Any,
     ) -> None:
@@ -178,7 +176,6 @@ class JointTask(VideoTask):
             resolution_ratio=resolution_ratio,
             objective=objective,
             loss=loss,
-            with_baseline=with_baseline,
             clock=clock,
         )
         super().__init__(method, **options)

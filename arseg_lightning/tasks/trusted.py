@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-__all__ = ["refuse_untrusted", "refuse_untrusted_file", "trusting"]
+__all__ = ["refuse_untrusted", "refuse_untrusted_file"]
 
 _VARIABLE = "ARSEG_LIGHTNING_TRUST"
 
@@ -29,23 +29,21 @@ _HARMLESS: tuple[type, ...] = (nn.Module, Optimizer, LRScheduler)
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
-def refuse_untrusted(content: Any, source: str | Path, trusted: Iterable[str] = ()) -> None:
+def refuse_untrusted(content: Any, source: str | Path) -> None:
     """Raise if a configuration names anything that is not trusted; nothing is imported for that.
 
-    Trusted are this package, the packages that the user names (also in the variable
-    ``ARSEG_LIGHTNING_TRUST``, with commas), and classes of networks, optimisers and schedules of
-    modules that are imported already.
+    Trusted are this package, the packages that the variable ``ARSEG_LIGHTNING_TRUST`` names (with
+    commas), and classes of networks, optimisers and schedules of modules that are imported already.
 
     Args:
         content: Plain or parsed values; classes are named under ``class_path``, functions by any
             text.
         source: Origin of the content, for the message.
-        trusted: Names of packages.
 
     Raises:
         ValueError: If a name is of none of these kinds.
     """
-    named = [__name__, *trusted, *os.environ.get(_VARIABLE, "").split(",")]
+    named = [__name__, *os.environ.get(_VARIABLE, "").split(",")]
     packages = {name.strip().split(".")[0] for name in named}
     for name, is_class in _names(content):
         package = name.split(".")[0]
@@ -63,12 +61,11 @@ def refuse_untrusted(content: Any, source: str | Path, trusted: Iterable[str] = 
         what = "which is not known yet" if found is None else "no network, optimiser or schedule"
         raise ValueError(
             f"{source} names {name}, {what}, and what it names is run; if you know where it comes "
-            f"from, trust {package}: --trust {package} on the command line, trust=[{package!r}] in "
-            f"Python"
+            f"from, trust its package: set {_VARIABLE}={package} in the environment"
         )
 
 
-def refuse_untrusted_file(path: Path, trusted: Iterable[str] = ()) -> None:
+def refuse_untrusted_file(path: Path) -> None:
     """Raise if the model or the data of a YAML file name what is not trusted.
 
     Files that it takes them from are looked at too; see :func:`refuse_untrusted`.
@@ -81,23 +78,10 @@ def refuse_untrusted_file(path: Path, trusted: Iterable[str] = ()) -> None:
     # A file may also be a part alone, which another one takes in.
     if "model" in parts or "data" in parts:
         parts = {key: parts.get(key) for key in ("model", "data")}
-    refuse_untrusted(parts, path, trusted)
+    refuse_untrusted(parts, path)
     for part in parts.values():
         if isinstance(part, str) and (path.parent / part).is_file():
-            refuse_untrusted_file(path.parent / part, trusted)
-
-
-@contextmanager
-def trusting(packages: Iterable[str]) -> Iterator[None]:
-    """Trust packages by name within the block, also in processes that it starts."""
-    before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = ",".join([*packages, *filter(None, [before])])
-    try:
-        yield
-    finally:
-        os.environ.pop(_VARIABLE)
-        if before is not None:
-            os.environ[_VARIABLE] = before
+            refuse_untrusted_file(path.parent / part)
 
 
 def _names(content: Any) -> Iterator[tuple[str, bool]]:

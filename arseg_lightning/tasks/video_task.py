@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -19,6 +20,7 @@ from arseg_lightning.distributed import is_distributed
 from arseg_lightning.methods import MethodFactory, VideoMethod
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.tasks.evaluation import Evaluation, counted_distances, evaluation_needs
+from arseg_lightning.tasks.hyperparameters import differences
 from arseg_lightning.tasks.method_module import MethodModule
 from arseg_lightning.tasks.optimisation import (
     Interval,
@@ -123,12 +125,43 @@ class VideoTask(MethodModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[typeddict-item]
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse to resume with a search, or with settings that the checkpoint's would replace."""
+        if not resumes(self.trainer):
+            return
+        if self._has_finder():
+            raise ValueError(
+                "a learning rate or batch size is searched before the first step, and this run "
+                "resumes: leave the search out, and configure what it has found"
+            )
+        before = checkpoint.get(self.CHECKPOINT_HYPER_PARAMS_KEY, {})
+        changes = [
+            f"{name.replace('.init_args', '')} {old} -> {new}"
+            for name, old, new in differences(before, self.hparams)
+            if name.split(".")[0] in ("optimizer", "rates", "schedule", "schedule_interval")
+        ]
+        if changes:
+            raise ValueError(
+                f"a training resumes with the optimiser and the schedule of its checkpoint, and "
+                f"here they are changed: {', '.join(changes)}. To start from the weights alone, "
+                f"give --model.weights.all CHECKPOINT instead of --ckpt_path"
+            )
+
+    def _has_finder(self) -> bool:
+        callbacks: list[Any] = self.trainer.callbacks  # type: ignore[attr-defined]
+        finders = BatchSizeFinder | LearningRateFinder
+        return any(isinstance(each, finders) for each in callbacks)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write no broken weights."""
         refuse_broken_weights(checkpoint["state_dict"], checkpoint["global_step"])
 
     def on_fit_start(self) -> None:
-        """Refuse frozen parts without weights."""
+        """Refuse frozen parts without weights; use the rate and batch size of a search.
+
+        Differs: Lightning's finders set the rate of the first step only; a schedule would go back
+        to the rate before the search.
+        """
         random = [name for name in self.method.frozen if name in self.untrained]
         if random and not resumes(self.trainer):
             raise ValueError(
@@ -136,6 +169,9 @@ class VideoTask(MethodModule):
                 f"weights: give model.weights.{random[0]} (the best.ckpt of its own training, or "
                 f"a published file)"
             )
+
+        if self._has_finder():
+            self.trainer.strategy.setup_optimizers(self.trainer)
 
     def on_train_start(self) -> None:
         """Allow validation while training."""

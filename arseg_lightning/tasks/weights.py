@@ -107,10 +107,8 @@ def build_compared(
 def leave_out_files(model: Any, compared: Literal["load", "empty", "drop"] = "drop") -> None:
     """Remove the files from a task's arguments, in place, that a checkpoint replaces.
 
-    Args:
-        model: The arguments.
-        compared: Compared methods with separate files, which no checkpoint holds: they are loaded,
-            stay without weights, or are left out.
+    Compared methods with separate files, which no checkpoint holds, are loaded, stay without
+    weights, or are left out.
     """
     files = model.get("compare_weights") or {}
     if compared == "drop" and model.get("compare"):
@@ -127,10 +125,8 @@ def leave_out_files(model: Any, compared: Literal["load", "empty", "drop"] = "dr
 def leave_out_pretrained(part: Any, words: Sequence[str] = ("pretrained",)) -> None:
     """Remove the files from all parts of a configuration that they start from.
 
-    Args:
-        part: The configuration.
-        words: What their options are called: ``pretrained`` is where a training starts, and
-            ``weights`` of a flow network is all that it has.
+    ``words`` are their options: ``pretrained`` is where a training starts, and ``weights`` of a
+    flow network is all that it has.
     """
     if isinstance(part, list):
         for each in part:
@@ -147,11 +143,7 @@ def leave_out_pretrained(part: Any, words: Sequence[str] = ("pretrained",)) -> N
 
 
 def check_run_checkpoint(path: Path, flag: str = "--ckpt_path") -> None:
-    """Raise if a file holds a network alone, where a flag wants the checkpoint of a run.
-
-    Raises:
-        ValueError: If it is a published file, a saved network, or damaged.
-    """
+    """Raise ValueError if a file holds a network alone, where a flag wants a run's checkpoint."""
     state = read_checkpoint(path)
     published = published_format(state)
     if published is None and "classifier.weight" not in state:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from av.video.frame import VideoFrame
-
-__all__ = ["Clock", "claimed_seconds"]
+__all__ = ["Clock"]
 
 _BACK = Fraction(1)
 """Seconds that times may go back without being a jump: frames of a camera come unevenly."""
@@ -20,14 +18,9 @@ class Clock:
 
     Times are the stream's own, relative to its first frame, until they jump; from there on they
     count from where they were, one frame on.
-
-    Args:
-        keeps_gaps: Whether a step far ahead is a picture that is shown for long, as in files,
-            and no jump.
     """
 
-    def __init__(self, keeps_gaps: bool = False) -> None:
-        self._keeps_gaps = keeps_gaps
+    def __init__(self) -> None:
         self._interval = Fraction(1, 25)
         self._origin: Fraction | None = None
         self._now: Fraction | None = None
@@ -59,7 +52,7 @@ class Clock:
             step = claimed - self._claimed
             if step < -_BACK:
                 jump = f"timestamps go back by {float(-step):.1f} s"
-            elif not self._keeps_gaps and step > max(_AHEAD, 5 * self._interval):
+            elif step > max(_AHEAD, 5 * self._interval):
                 jump = f"timestamps jump ahead by {float(step):.1f} s"
         if self._now is None:
             self._now = Fraction(0)
@@ -72,10 +65,3 @@ class Clock:
             self._origin = claimed - self._now
         self._claimed = claimed
         return float(self._now), jump
-
-
-def claimed_seconds(picture: VideoFrame) -> Fraction | None:
-    """The time that a picture says it has."""
-    if picture.pts is None or picture.time_base is None:
-        return None
-    return picture.pts * picture.time_base

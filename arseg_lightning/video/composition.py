@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from arseg_lightning.native import load, pointer
 from arseg_lightning.types import BLOCK_SIZE, Motion
-from arseg_lightning.video.buffers import Buffers
 from arseg_lightning.video.motion import BlockMotion
 
 __all__ = ["NativeComposition", "NumpyComposition", "relative_motion"]
@@ -102,7 +101,6 @@ class NativeComposition:
         self.size = size
         self.rounds = rounds
         self._kernels = kernels
-        self._buffers = Buffers(kept=16)
 
     @staticmethod
     def fits(size: tuple[int, int]) -> bool:
@@ -117,7 +115,7 @@ class NativeComposition:
         self, step: BlockMotion, before: Mapping[int, NDArray[np.int16] | None], wanted: bool
     ) -> tuple[NDArray[np.int16], Motion | None]:
         """Add a step to the fields of the frames that it leads to."""
-        pairs = self._buffers.take((*self.size, 2), np.int16)
+        pairs = np.empty((*self.size, 2), np.int16)
         motion = self._blank() if wanted else None
         field, intra = np.ascontiguousarray(step.quarter_pixels), np.ascontiguousarray(step.intra)
         references = step.references
@@ -147,8 +145,7 @@ class NativeComposition:
 
     def _blank(self) -> Motion:
         """Memory for a motion."""
-        xy = self._buffers.take((2, *self.size), np.float32)
-        return Motion(xy, self._buffers.take(self.size, np.bool_))
+        return Motion(np.empty((2, *self.size), np.float32), np.empty(self.size, np.bool_))
 
 
 def relative_motion(frame: Motion, keyframe: Motion) -> Motion:

@@ -15,37 +15,18 @@ __all__ = ["Damage"]
 
 @dataclass
 class Damage:
-    """Frames of a video that could not be decoded."""
+    """What of a video could not be decoded."""
 
     path: Path | str  # or what else messages call the video
     refused: int = 0  # packets that the decoder refused
     faulty: int = 0  # frames that were decoded with errors
-    affected: int = 0  # frames up to a keyframe after those: they may be predicted from them
     replaced: list[int] = field(default_factory=list)  # indices of frames that never came
     cut: int = 0  # frames that the header promises and the file does not hold
-    keeps_indices: bool = False  # whether every frame that is lost is replaced
-    _spreads: bool = False  # whether frames up to a keyframe may be predicted from damaged ones
     _is_said: bool = False
-
-    def refuse(self) -> None:
-        """Note that the decoder refused a packet."""
-        self.refused += 1
-        self._spreads = True
-
-    def replace(self, index: int) -> None:
-        """Note that a frame never came."""
-        self.replaced.append(index)
-        self._spreads = True
 
     def see(self, frame: VideoFrame) -> None:
         """Inspect the next decoded frame: errors were concealed, or its packet was cut."""
-        if frame.key_frame:
-            self._spreads = False
-        if frame.is_corrupt or getattr(frame.opaque, "is_corrupt", False):
-            self.faulty += 1
-            self._spreads = True
-        else:
-            self.affected += self._spreads
+        self.faulty += bool(frame.is_corrupt or getattr(frame.opaque, "is_corrupt", False))
 
     @property
     def num_lost(self) -> int:
@@ -55,20 +36,16 @@ class Damage:
     @property
     def summary(self) -> str:
         """The damage in words; empty if there is none."""
-        parts, faulty = [], self.faulty
-        if self.keeps_indices:  # packets that were refused without a loss were decoded in part
-            faulty += max(0, self.refused - len(self.replaced))
+        parts = []
         if self.replaced:
             some = ", ".join(map(str, self.replaced[:5])) + ", ..." * (len(self.replaced) > 5)
             parts.append(f"{len(self.replaced)} lost (index {some}), each replaced by a copy")
-        elif self.refused and not self.keeps_indices:
-            parts.append(f"{self.refused} lost and left out, those after them move up")
-        if faulty:
-            parts.append(f"{faulty} decoded with errors")
-        if parts and self.affected:
-            parts.append(f"up to {self.affected} after those, until a keyframe, built on them")
+        if (refused := self.refused - len(self.replaced)) > 0:
+            parts.append(f"{refused} refused by the decoder, at least in part")
+        if self.faulty:
+            parts.append(f"{self.faulty} decoded with errors, on which those after them may build")
         if self.cut:
-            parts.append(f"about {self.cut} missing at the end")
+            parts.append(f"{self.cut} missing at the end")
         return "; ".join(parts)
 
     def warn(self) -> None:

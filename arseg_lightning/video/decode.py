@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from arseg_lightning.types import Frame, size_text
-from arseg_lightning.video.conversion import ToFrame, picture_type
 from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.matching import Matcher, Refinement
 from arseg_lightning.video.motion import BlockMotion
-from arseg_lightning.video.pictures import NumberedPicture, export_motion, numbered_pictures
+from arseg_lightning.video.pictures import (
+    NumberedPicture,
+    ToFrame,
+    export_motion,
+    numbered_pictures,
+    picture_type,
+)
 from arseg_lightning.video.probe import VideoInfo, open_video, probe, require_motion
 from arseg_lightning.video.timeline import read_timeline
 

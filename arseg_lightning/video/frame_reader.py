@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from arseg_lightning.types import Frame
-from arseg_lightning.video.conversion import ToFrame
 from arseg_lightning.video.damage import Damage
-from arseg_lightning.video.pictures import NumberedPicture, numbered_pictures
+from arseg_lightning.video.pictures import NumberedPicture, ToFrame, numbered_pictures
 from arseg_lightning.video.probe import open_video
 from arseg_lightning.video.timeline import Timeline, read_timeline
 

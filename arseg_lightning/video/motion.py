@@ -139,10 +139,6 @@ class Evidence:
             return None
         return _obstacle(*(sum(each) for each in zip(*self._last, strict=True)))
 
-    def forget_recent(self) -> None:
-        """Judge by what comes from here on."""
-        self._last.clear()
-
 
 def _obstacle(matching: int, known: int) -> str | None:
     """The share of cells whose vector matches in words, if it is too small."""

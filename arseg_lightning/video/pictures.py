@@ -1,26 +1,39 @@
-"""Decodes packets into pictures, numbers them, and keeps what their packets say of them."""
+"""Decodes packets into numbered pictures, and turns those into frames."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import av
+import numpy as np
 from av.codec.context import Flags, ThreadType
 from av.container import InputContainer
 from av.packet import Packet
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from arseg_lightning.types import Frame
 from arseg_lightning.video.clock import Clock
 from arseg_lightning.video.damage import Damage
-from arseg_lightning.video.probe import MOTION_CODECS, codec_name, frame_rate, packets
+from arseg_lightning.video.errors import VideoError
+from arseg_lightning.video.probe import (
+    MOTION_CODECS,
+    codec_name,
+    frame_rate,
+    packets,
+    quarter_turns,
+)
 from arseg_lightning.video.timeline import Timeline
 
-__all__ = ["Coded", "NumberedPicture", "coded", "decoded", "export_motion", "numbered_pictures"]
+__all__ = ["Coded", "NumberedPicture", "ToFrame", "coded", "decoded", "export_motion"]
+__all__ += ["numbered_pictures", "picture_type"]
 
 _START_CODE = b"\0\0\1"
 _SLICES = (1, 2, 5)  # types of the units of H.264 that hold pictures
+_SHORT_TYPES = {"SI": "I", "BI": "B", "SP": "P", "S": "P"}
 
 
 class Coded(NamedTuple):
@@ -67,11 +80,10 @@ def numbered_pictures(
         damage: Is told what was lost.
         start: Index of the first picture that is wanted, where the container was set to.
     """
-    index, last, clock = start, None, Clock(keeps_gaps=True)
+    index, last, clock = start, None, Clock()
     clock.join(1 / frame_rate(stream))
     # AVI stores one time a frame, that of decoding; FFmpeg makes up another.
     is_avi = container.format.name == "avi"
-    damage.keeps_indices = timeline is not None
     for picture in decoded(packets(container, stream), stream, damage):
         if timeline is None:
             at, base = picture.dts if is_avi else picture.pts, picture.time_base
@@ -82,7 +94,7 @@ def numbered_pictures(
             if place is not None and place < start:
                 continue  # a seek may go back too far, or pictures refer to what it skipped
             while place is not None and index < place:
-                damage.replace(index)
+                damage.replaced.append(index)
                 yield NumberedPicture(index, last or picture, timeline.seconds(index), True)
                 index += 1
             seconds = timeline.seconds(index)
@@ -90,7 +102,7 @@ def numbered_pictures(
         yield NumberedPicture(index, picture, seconds)
         index, last = index + 1, picture
     while timeline and last and index < len(timeline):
-        damage.replace(index)
+        damage.replaced.append(index)
         yield NumberedPicture(index, last, timeline.seconds(index), True)
         index += 1
     damage.cut = timeline.num_missing if timeline else 0
@@ -119,7 +131,7 @@ def decoded(
         try:
             yield from packet.decode()
         except av.FFmpegError:
-            damage.refuse()
+            damage.refused += 1
 
 
 def _is_reference(content: bytes, length_bytes: int) -> bool | None:
@@ -137,3 +149,44 @@ def _is_reference(content: bytes, length_bytes: int) -> bool | None:
         else:
             at = content.find(_START_CODE, start)
     return None
+
+
+class ToFrame:
+    """Turns pictures into frames: RGB, upright, with a picture type.
+
+    Args:
+        name: Their video, for messages.
+        size: Height and width to scale to; their own by default.
+    """
+
+    def __init__(self, name: Path | str, size: tuple[int, int] | None = None) -> None:
+        self._name = name
+        self._size = size
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, numbered: NumberedPicture) -> Frame:
+        """Convert the colours, scale, and turn as the file asks for.
+
+        Raises:
+            VideoError: If the colours cannot be converted.
+        """
+        picture, turns = numbered.picture, quarter_turns(numbered.picture)
+        height, width = self._size or (None, None)
+        if turns % 2:
+            height, width = width, height
+        try:
+            converted = self._reformatter.reformat(picture, width, height, "rgb24")
+        except av.FFmpegError as error:
+            raise VideoError(
+                f"{self._name} asks for colours that cannot be converted to RGB "
+                f"({picture.format.name}, colour space {picture.colorspace}); its header is "
+                f"damaged, get it again"
+            ) from error
+        image = np.ascontiguousarray(np.rot90(converted.to_ndarray(), turns), np.uint8)
+        return Frame(numbered.place, numbered.seconds, picture_type(numbered), image)
+
+
+def picture_type(numbered: NumberedPicture) -> str:
+    """One letter; a copy in place of a lost picture is a P-frame at rest."""
+    kind = "P" if numbered.is_copy else PictureType(numbered.picture.pict_type).name
+    return _SHORT_TYPES.get(kind, kind)

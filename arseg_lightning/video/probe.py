@@ -7,82 +7,24 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
 
 import av
-import numpy as np
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from arseg_lightning.video.errors import NoMotionVectors, NotAVideo
 
-__all__ = ["MOTION_CODECS", "Orientation", "VideoInfo", "codec_name", "file_name", "frame_rate"]
+__all__ = ["MOTION_CODECS", "VideoInfo", "codec_name", "file_name", "frame_rate"]
 __all__ += ["motion_obstacle", "motion_remedy", "open_video", "packets", "probe"]
-__all__ += ["require_motion", "video_stream"]
-
-StreamType = TypeVar("StreamType", VideoStream, AudioStream)
+__all__ += ["quarter_turns", "require_motion", "video_stream"]
 
 MOTION_CODECS = frozenset({"flv1", "h264", "mpeg1video", "mpeg2video", "mpeg4"})
 """Codecs whose decoder in FFmpeg exports motion vectors; HEVC, VP8, VP9 and AV1 do not."""
 
-_SLANT = 0.02
-"""Sine of the angle, about one degree, up to which a turn is taken for one by quarters."""
-
 _STILL_FORMATS = ("image2", "tty")
-_COUNTED_ONE_BY_ONE = ("mov,", "avi")
-_BARE_FORMATS = ("h264", "hevc", "m4v", "mpegvideo")
-_HIGHEST_RATE = 1000
-_FALLBACK_RATE = Fraction(25)
-
-
-class Orientation(NamedTuple):
-    """The steps that a display matrix asks for, in their order: quarter turns and mirroring."""
-
-    swaps_axes: bool = False  # rows become columns
-    mirrors_x: bool = False  # left and right are swapped
-    mirrors_y: bool = False  # top and bottom are swapped
-
-    @classmethod
-    def of(cls, frame: VideoFrame) -> Orientation:
-        """Read the display matrix of a decoded frame; without one, it is shown as it is.
-
-        A point (x, y) of the frame is shown at (a x + c y, b x + d y). Turns by other than quarters
-        are left out, as phones make none.
-        Source: ISO/IEC 14496-12, section 8.3.2 (track header box).
-        """
-        found = frame.side_data.get("DISPLAYMATRIX")
-        if not isinstance(found, SideData):
-            return cls()
-        a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].astype(float)
-        if max(abs(a), abs(d)) <= _SLANT * min(abs(b), abs(c)) != 0:
-            return cls(swaps_axes=True, mirrors_x=bool(c < 0), mirrors_y=bool(b < 0))
-        is_straight = max(abs(b), abs(c)) <= _SLANT * min(abs(a), abs(d))
-        return cls(False, bool(is_straight and a < 0), bool(is_straight and d < 0))
-
-    @property
-    def is_upright(self) -> bool:
-        """Whether frames are shown as they are."""
-        return self == Orientation()
-
-    def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width that frames of a size are shown with."""
-        return (width, height) if self.swaps_axes else (height, width)
-
-    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn and mirror an image, without copying it.
-
-        Shapes:
-            image: (H, W, 3)
-            returns: (H, W, 3), or (W, H, 3) if the axes are swapped
-        """
-        shown = image.swapaxes(0, 1) if self.swaps_axes else image
-        return shown[:: -1 if self.mirrors_y else 1, :: -1 if self.mirrors_x else 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +34,9 @@ class VideoInfo:
     path: Path
     codec: str  # such as h264 or hevc
     size: tuple[int, int]  # height and width of the frames as they are shown
-    frame_rate: Fraction  # on average
+    fps: float  # on average
     num_frames: int | None  # by the header, which need not say, and need not be right
-    orientation: Orientation
-    display_aspect: Fraction | None = None  # width by height, if pixels are not square
-
-    @property
-    def fps(self) -> float:
-        """Average frames per second."""
-        return float(self.frame_rate)
+    quarter_turns: int  # counter-clockwise, for which the frames ask
 
 
 def probe(path: Path | str) -> VideoInfo:
@@ -123,29 +59,30 @@ def probe(path: Path | str) -> VideoInfo:
                 f"{path}: no frame of this {codec} stream can be decoded; "
                 f"the file is damaged, get it again"
             )
-        orientation = Orientation.of(first)
-        height, width = orientation.size(first.height, first.width)
-        pixel = Fraction(stream.sample_aspect_ratio or 1)
-        if orientation.swaps_axes:
-            pixel = 1 / pixel
+        turns, size = quarter_turns(first), (first.height, first.width)
         num_frames = stream.frames
-        if container.format.name.startswith(_COUNTED_ONE_BY_ONE):
+        if container.format.name.startswith(("mov,", "avi")):
             # Without the frames that an edit list hides or AVI leaves empty.
             num_frames = sum(each.size > 0 and not each.is_discard for each in stream.index_entries)
         return VideoInfo(
             path=path,
             codec=codec,
-            size=(height, width),
-            frame_rate=frame_rate(stream),
+            size=size[::-1] if turns % 2 else size,
+            fps=float(frame_rate(stream)),
             num_frames=num_frames or None,
-            orientation=orientation,
-            display_aspect=None if pixel == 1 else pixel * width / height,
+            quarter_turns=turns,
         )
+
+
+def quarter_turns(picture: VideoFrame) -> int:
+    """Quarter turns, counter-clockwise, with which a picture is to be shown (phones make such)."""
+    angle = picture.rotation  # beyond 180 degrees where the file says nonsense
+    return round(angle / 90) % 4 if abs(angle) <= 180 else 0
 
 
 def require_motion(info: VideoInfo) -> None:
     """Raise :class:`NoMotionVectors` for a video whose motion vectors cannot be used."""
-    if obstacle := motion_obstacle(info.codec, info.orientation):
+    if obstacle := motion_obstacle(info.codec, info.quarter_turns):
         raise NoMotionVectors(f"{info.path} {obstacle}; {motion_remedy(info.path)}")
 
 
@@ -157,15 +94,15 @@ def motion_remedy(path: Path) -> str:
     )
 
 
-def motion_obstacle(codec: str, orientation: Orientation = Orientation()) -> str | None:  # noqa: B008
+def motion_obstacle(codec: str, quarter_turns: int = 0) -> str | None:
     """Reason why a stream's motion vectors cannot be used, worded to follow its name."""
     if codec not in MOTION_CODECS:
         return (
             f"is {codec}, which FFmpeg exports no motion vectors for (it does for "
             f"{', '.join(sorted(MOTION_CODECS))})"
         )
-    if not orientation.is_upright:
-        return "asks to be turned or mirrored, and its motion vectors do not fit such frames"
+    if quarter_turns:
+        return "asks to be turned, and its motion vectors do not fit such frames"
     return None
 
 
@@ -197,13 +134,13 @@ def file_name(path: Path) -> str:
     return str(path.absolute())
 
 
-def packets(container: InputContainer, *streams: StreamType) -> Iterator[Packet[StreamType]]:
-    """Read packets as far as the file can be read; each stream's last one is empty and flushes."""
+def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Read packets as far as the file can be read; the last one is empty and flushes."""
     with suppress(av.FFmpegError, IndexError):  # the last: streams that come and go
-        yield from cast("Iterator[Packet[StreamType]]", container.demux(*streams))
+        yield from container.demux(stream)
 
 
-def codec_name(stream: VideoStream | AudioStream) -> str:
+def codec_name(stream: VideoStream) -> str:
     """Name of the codec, not of its decoder; ``unknown`` if FFmpeg has no decoder."""
     # PyAV has no context for a codec that it does not know, whatever its types say.
     is_known = getattr(stream, "codec_context", None) is not None
@@ -212,11 +149,7 @@ def codec_name(stream: VideoStream | AudioStream) -> str:
 
 def frame_rate(stream: VideoStream) -> Fraction:
     """Average frames per second; 25 where the file does not say."""
-    coded = stream.codec_context.framerate
-    # FFmpeg says 25 of streams without a container, whatever they say of themselves.
-    if stream.container.format.name in _BARE_FORMATS and coded and 0 < coded <= _HIGHEST_RATE:
-        return coded
-    return stream.average_rate or stream.guessed_rate or _FALLBACK_RATE
+    return stream.average_rate or stream.guessed_rate or Fraction(25)
 
 
 def video_stream(name: Path | str, container: InputContainer) -> VideoStream:

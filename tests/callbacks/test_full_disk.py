@@ -36,7 +36,7 @@ def test_a_full_disk_ends_the_training_and_it_resumes_when_there_is_space(
     config, whole, small_disk
 ):
     run_dir = small_disk.path / "run"
-    with pytest.raises(OSError, match=r"No space left on device; .*; the one before it is still"):
+    with pytest.raises(OSError, match="No space left on device"):
         fit(config, run_dir)
     assert readable(run_dir) == {"last.ckpt": 0, "best.ckpt": 0}
     assert list(run_dir.glob(".*.ckpt")) == []

@@ -15,8 +15,6 @@ from tests.callbacks.interrupted import (
     state,
 )
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 TASKS = {
     "PerFrameTask": {"loss": CROSS_ENTROPY},
     "LowResTask": {"objective": FST, "fusion": CREFF, "epochs_without_fusion": 1},

@@ -46,17 +46,13 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
 
 def test_what_changes_no_weight_may_change(tmp_path):
     folder = RunFolder(tmp_path)
-    assert folder.checkpoint_to_resume(CONFIG.format("a", 3, 0), "auto") is None
+    assert folder.checkpoint_to_resume(CONFIG.format("a", 3, 0)) is None
     folder.begin(CONFIG.format("a", 3, 0), resumes=False)
-    assert folder.checkpoint_to_resume(CONFIG.format("b", 3, 2), "auto") is None  # none written yet
+    assert folder.checkpoint_to_resume(CONFIG.format("b", 3, 2)) is None  # none written yet
     (tmp_path / "last.ckpt").touch()
-    assert folder.checkpoint_to_resume(CONFIG.format("b", 3, 2), "auto") == tmp_path / "last.ckpt"
+    assert folder.checkpoint_to_resume(CONFIG.format("b", 3, 2)) == tmp_path / "last.ckpt"
     with pytest.raises(FileExistsError, match=r"another configuration \(trainer\.max_epochs\)"):
-        folder.checkpoint_to_resume(CONFIG.format("a", 4, 0), "auto")
-    assert folder.checkpoint_to_resume(CONFIG.format("a", 4, 0), "or_restart") is None
-    again = folder.checkpoint_to_resume(CONFIG.format("b", 3, 2), "or_restart")
-    assert again == tmp_path / "last.ckpt"
+        folder.checkpoint_to_resume(CONFIG.format("a", 4, 0))
     folder.finish()
-    assert folder.checkpoint_to_resume(CONFIG.format("a", 3, 0), "or_restart") is None
     with pytest.raises(FileExistsError, match=r"continue it with --ckpt_path .*last\.ckpt"):
-        folder.checkpoint_to_resume(CONFIG.format("a", 3, 0), "auto")
+        folder.checkpoint_to_resume(CONFIG.format("a", 3, 0))

@@ -63,13 +63,14 @@ def test_before_the_first_step_the_figures_are_zero(figures):
     assert figures() == (0, 0)
 
 
-def test_an_epochs_figures_are_logged_and_stand_in_its_line(tmp_path, capsys):
+@pytest.mark.parametrize("printed", [True, False])
+def test_an_epochs_figures_are_logged_and_stand_in_its_line(printed, tmp_path, capsys):
     trainer = Trainer(
         max_epochs=1,
         accelerator="cpu",
         logger=False,
         default_root_dir=tmp_path,
-        callbacks=[Throughput()],
+        callbacks=[Throughput(printed)],
         enable_progress_bar=False,
         enable_model_summary=False,
         enable_checkpointing=False,
@@ -79,7 +80,11 @@ def test_an_epochs_figures_are_logged_and_stand_in_its_line(tmp_path, capsys):
     metrics = trainer.callback_metrics
     assert metrics["train/samples_per_second"] > 0
     assert 0 <= metrics["train/data_wait_share"] <= 1
-    line = capsys.readouterr().out.splitlines()[-1]
+    said = capsys.readouterr().out
+    if not printed:
+        assert "train/loss" not in said
+        return
+    line = said.splitlines()[-1]
     assert line.startswith("epoch 1/1, train/loss ")
     assert "samples/s, " in line
     assert line.endswith("% waiting for data")

@@ -91,11 +91,9 @@ def history(run):
     return values
 
 
-def test_a_run_is_named_after_its_folder_and_grouped_with_its_neighbours(finished):
+def test_a_run_is_named_after_its_folder(finished):
     (run,) = [record.run for record in finished[1] if record.HasField("run")]
     assert run.display_name == "run"
-    assert run.run_group == finished[0].parent.name
-    assert run.job_type == "fit"
 
 
 def test_the_configuration_is_the_resolved_one(finished):
@@ -131,14 +129,11 @@ def test_test_leaves_its_tables_and_its_plot(finished):
 def test_what_is_set_is_not_renamed():
     settings = Namespace(
         class_path="lightning.pytorch.loggers.WandbLogger",
-        init_args=Namespace(name="mine", job_type=None),
-        dict_kwargs={"group": "ours"},
+        init_args=Namespace(name="mine"),
     )
     other = Namespace(class_path="CSVLogger", init_args=Namespace(name=None))
     set_wandb_runs([settings, other], Path("runs/study/first"), "test")
     assert settings.init_args.name == "mine"
-    assert settings.init_args.job_type == "test"
-    assert settings.dict_kwargs == {"group": "ours"}
     assert other == Namespace(class_path="CSVLogger", init_args=Namespace(name=None))
     for nothing in (None, True, False):
         set_wandb_runs(nothing, Path("runs/study/first"), "test")

@@ -16,7 +16,7 @@ USAGES = {
     "bench": "[CASE ...] [options]",
     "compare": "[CONFIG ...] [options]",
     "cost": "CONFIG ... [options]",
-    "check-data": "DATA [options]",
+    "check-data": "CONFIG ... [options]",
     "encode": "SOURCE --output OUTPUT [options]",
     "export": "CONFIG ... --output OUTPUT [options]",
     "motion": "VIDEO --labels LABELS [options]",
@@ -48,7 +48,6 @@ def test_help_begins_with_the_usage_and_ends_with_the_name(name, note, capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert text.startswith(f"usage: python -m arseg_lightning {name} {USAGES[name]}")
     assert text.endswith(note)
-    assert ("--trust PACKAGE, again for each, is a package of" in text) == (name == "predict")
 
 
 def test_what_is_missing_is_named_with_the_command_that_helps():
@@ -71,12 +70,6 @@ def check(data: str, all: bool = False, classes: str = ""):
 )
 def test_a_flag_needs_no_value(words, values):
     assert run_command("check", check, words) == values
-
-
-def test_a_package_that_is_trusted_has_a_name():
-    assert run_command("check", check, ["x", "--trust", "a", "--trust=b"]) == ("x", False, "")
-    with pytest.raises(CommandError, match="--trust my_networks"):
-        run_command("check", check, ["x", "--trust"])
 
 
 def test_words_without_a_name_are_those_by_name():

@@ -41,7 +41,7 @@ def run(tmp_path_factory):
 
 
 @pytest.mark.parametrize("pairs", ["stream", "every_distance"])
-def test_accuracies_are_those_of_test(run, pairs, tmp_path, capsys, uncounted):
+def test_accuracies_are_those_of_test(run, pairs, tmp_path, capsys):
     out = tmp_path / "compare.json"
     main(["compare", str(run), "--out", str(out), "--data.test_pairs", pairs])
     records = json.loads(out.read_text())["methods"]

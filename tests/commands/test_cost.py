@@ -7,7 +7,6 @@ import pytest
 from arseg_lightning.cli import main
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.cost import cost
-from arseg_lightning.tasks.trusted import trusting
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 BISE = EXPERIMENTS / "camvid" / "bise18_ar.yaml"
@@ -57,7 +56,8 @@ def test_without_1x_there_is_nothing_to_compare_with():
     assert (own["method"], own["of 1x"]) == ("0.5x", "-")
 
 
-def test_any_task_and_any_method_is_counted(tmp_path):
+def test_any_task_and_any_method_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setenv("ARSEG_LIGHTNING_TRUST", "tests")
     config = tmp_path / "rotating.yaml"
     config.write_text(
         """
@@ -74,8 +74,7 @@ def test_any_task_and_any_method_is_counted(tmp_path):
         data: {keyframe_interval: 6, test: {class_path: SyntheticDriving}}
         """
     )
-    with trusting(["tests"]):
-        motion, own = records(cost(configs=[config], size="24x32"))
+    motion, own = records(cost(configs=[config], size="24x32"))
     assert motion["mean over"] == "30 frames (nominal: it depends on what frames show)"
     assert (own["method"], own["mean over"]) == ("Rotating", "4 frames")
     assert own["roles (GMACs)"].startswith("path1=4.608e-06, path2=9.216e-06")

@@ -9,7 +9,6 @@ from PIL import Image
 
 from arseg_lightning.commands import COMMANDS
 from arseg_lightning.commands.motion import match_labels, motion
-from arseg_lightning.datasets.labels import LabelError
 from arseg_lightning.report.motion_quality import measure_motion, warp_label
 from arseg_lightning.types import Motion
 from arseg_lightning.video.cache import MotionCache
@@ -148,10 +147,10 @@ def test_bad_input_is_named(video, labels, tmp_path):
 def test_labels_of_another_size_or_class_are_named(video, labels):
     second = labels / "Seq_101_L.png"
     write_label(second, label(1) + 50)
-    with pytest.raises(LabelError, match=r"Seq_101_L\.png holds the value\(s\) \[50, 51\]"):
+    with pytest.raises(ValueError, match=r"Seq_101_L\.png holds the value\(s\) \[50, 51\]"):
         run(video, labels)
     write_label(second, label(1)[:10])
-    with pytest.raises(LabelError, match=r"Seq_101_L\.png is 10x80 .*its frame is 64x80"):
+    with pytest.raises(ValueError, match=r"Seq_101_L\.png is 10x80 .*its frame is 64x80"):
         run(video, labels)
 
 

@@ -30,9 +30,7 @@ def test_it_segments_a_video_in_methods_that_need_no_training(segformer, method,
     assert len([*(tmp_path / "out" / "labels").glob("*.png")]) == 4
 
 
-def test_arseg_around_it_is_counted_trained_segments_and_is_exported(
-    segformer, tmp_path, capsys, uncounted
-):
+def test_arseg_around_it_is_counted_trained_segments_and_is_exported(segformer, tmp_path, capsys):
     network = {"class_path": "HuggingFaceSegmentor", "init_args": {"name": str(segformer)}}
     run = tmp_path / "run"
     content = {

@@ -216,7 +216,7 @@ def test_a_long_stream_comes_in_pieces_of_the_same_frames(store, tmp_path):
     )
     prepare_missing(data.store, data.videos("test"))
     reader = ClipReader(data.videos("test"), data.store)
-    clips = choose_clips(reader, 4, "stream", EvaluationNeeds(whole_streams=True, every_frame=True))
+    clips = choose_clips(reader, 4, "stream", EvaluationNeeds(every_frame=True))
     dataset = EvaluationClips(reader, clips, data.normalise)
     assert dataset.streams == [0, 0, 0]
     frames = [frame for piece in range(3) for frame in dataset[piece].frames]
@@ -291,7 +291,7 @@ def test_clips_may_have_gaps_that_are_drawn(store):
 
 
 def test_labels_without_neighbours_are_refused(store):
-    with pytest.raises(ValueError, match=r"no labelled frame has 8 frames of past, which clips"):
+    with pytest.raises(ValueError, match=r"no labelled frame has 8 frames of past and 0 of future"):
         needing(module(store), Needs(frames=9)).train_dataloader()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from arseg_lightning.datasets import CamVid, FrameFolder, StillFolder, VideoFolder
-from arseg_lightning.datasets.folder import CameraPath
+from arseg_lightning.datasets.synthetic.still_clips import CameraPath
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from tests.datasets.trees import save
 
@@ -44,7 +44,9 @@ def test_every_tenth_still_validates(stills):
 
 def test_a_still_without_a_label_is_named(stills):
     (stills / "labels" / "frame_4.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"frame_4\.png has no label: neither frame_4\.png"):
+    with pytest.raises(
+        FileNotFoundError, match=r"1 of 11 stills .*: of .*frame_4\.png, neither frame_4"
+    ):
         StillFolder(stills, "camvid11").videos()
 
 

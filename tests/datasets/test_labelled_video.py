@@ -10,7 +10,7 @@ from arseg_lightning.datasets.labelled_video import (
     LabelledVideoFile,
 )
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
-from arseg_lightning.datasets.synthetic.still_clips import LabelledStill
+from arseg_lightning.datasets.synthetic.still_clips import CameraPath, LabelledStill
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from tests.video.hand_made import pan
@@ -33,7 +33,7 @@ def all_kinds(folder):
     return {
         "images": LabelledImages("images", images, {}, CAMVID11),
         "span": LabelledVideoFile("span", pan_file, {}, CAMVID11, 2, 2 + NUM_FRAMES),
-        "still": LabelledStill("still", images[0], label, CAMVID11, NUM_FRAMES, seed=3),
+        "still": LabelledStill("still", images[0], label, CAMVID11, CameraPath(NUM_FRAMES), 3),
         "driving": scene,
     }
 
@@ -56,7 +56,7 @@ def test_the_frames_of_a_video_are_those_that_it_decodes_to(folder):
 
 def test_frames_may_follow_the_labelled_one(folder):
     still = all_kinds(folder)["still"]
-    longer = LabelledStill("still", still.path, still.label_path, CAMVID11, 4, seed=3, future=5)
+    longer = LabelledStill("still", still.path, still.path, CAMVID11, CameraPath(4, future=5), 3)
     assert longer.labelled == (3,)
     assert len(list(longer.images())) == 9
     assert (longer.image(3) == np.asarray(Image.open(folder / "0.png"))).all()

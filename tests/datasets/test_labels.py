@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from arseg_lightning.datasets.classes import CAMVID11, CAMVID12, CITYSCAPES19, class_set
-from arseg_lightning.datasets.labels import LabelError, read_image, read_label
+from arseg_lightning.datasets.labels import read_label
+from arseg_lightning.video.images import read_image
 
 
 def write(path, pixels):
@@ -30,14 +31,14 @@ def test_label_ids_are_mapped_to_the_classes_that_are_trained(tmp_path):
 
 def test_a_value_that_is_no_label_id_is_refused(tmp_path):
     path = write(tmp_path / "label.png", [[7, 34], [200, 255]])
-    with pytest.raises(LabelError, match=r"\[34, 200\], but cityscapes19 has the classes \[7, 8, "):
+    with pytest.raises(ValueError, match=r"\[34, 200\], but cityscapes19 has the classes \[7, 8, "):
         read_label(path, CITYSCAPES19)
 
 
 def test_values_of_any_width_are_refused_by_name(tmp_path):
     path = tmp_path / "label.tif"
     Image.fromarray(np.array([[0, 70_000], [1, 300]], np.int32)).save(path)
-    with pytest.raises(LabelError, match=r"holds the value\(s\) \[300, 70000\], but camvid11"):
+    with pytest.raises(ValueError, match=r"holds the value\(s\) \[300, 70000\], but camvid11"):
         read_label(path, CAMVID11)
 
 
@@ -62,20 +63,20 @@ def test_a_missing_label_is_named(tmp_path):
 
 def test_a_label_of_another_size_is_refused(tmp_path):
     path = write(tmp_path / "label.png", [[0, 1]])
-    with pytest.raises(LabelError, match=r"is 1x2 .* its frame is 4x4; .*resize one of them"):
+    with pytest.raises(ValueError, match=r"is 1x2 .* its frame is 4x4; .*resize one of them"):
         read_label(path, CAMVID11, size=(4, 4))
 
 
 def test_a_value_beyond_the_classes_is_refused(tmp_path):
     path = write(tmp_path / "label.png", [[0, 19], [40, 255]])
-    with pytest.raises(LabelError, match=r"value\(s\) \[19, 40\], but camvid11 has the classes 0"):
+    with pytest.raises(ValueError, match=r"value\(s\) \[19, 40\], but camvid11 has the classes 0"):
         read_label(path, CAMVID11)
 
 
 def test_colours_of_another_data_set_are_refused(tmp_path):
     path = write(tmp_path / "label.png", [[(1, 2, 3), (4, 5, 6)]])
     with pytest.raises(
-        LabelError,
+        ValueError,
         match=r"100% of .* has colours that camvid11 does not know, most of all \(1, 2, 3\), \(",
     ):
         read_label(path, CAMVID11)
@@ -83,7 +84,7 @@ def test_colours_of_another_data_set_are_refused(tmp_path):
 
 def test_colours_without_a_colour_table_are_refused(tmp_path):
     path = write(tmp_path / "label.png", [[(1, 2, 3)]])
-    with pytest.raises(LabelError, match="driving9 spells labels as single-channel"):
+    with pytest.raises(ValueError, match="driving9 spells labels as single-channel"):
         read_label(path, class_set("driving9"))
 
 
@@ -132,7 +133,7 @@ def test_a_palette_of_other_colours_is_for_the_eye(tmp_path):
 def test_a_label_of_nearly_unknown_colours_is_refused_with_the_commonest(tmp_path):
     pixels = np.full((10, 10, 3), 9, np.uint8)
     pixels[0, 0] = CAMVID11.palette[3]
-    with pytest.raises(LabelError, match=r"99% of .* most of all \(9, 9, 9\).*under void_colours"):
+    with pytest.raises(ValueError, match=r"99% of .* most of all \(9, 9, 9\).*under void_colours"):
         read_label(write(tmp_path / "label.png", pixels), CAMVID11)
 
 

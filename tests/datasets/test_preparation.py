@@ -4,7 +4,7 @@ import pytest
 
 from arseg_lightning.datasets import SyntheticDriving, class_set
 from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVideoFile
-from arseg_lightning.datasets.preparation import NotPrepared, prepare_missing
+from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.errors import VideoDamageWarning
@@ -47,7 +47,7 @@ def test_a_copy_that_stands_for_a_video_is_known_to_be_there(tmp_path):
 def test_all_that_cannot_be_prepared_is_named_and_all_else_is_there(store, tmp_path):
     gone = LabelledImages("gone", (tmp_path / "gone.png",), {}, CLASSES)
     good = write_pan(tmp_path / "good.mp4")
-    with pytest.raises(NotPrepared) as caught:
+    with pytest.raises(ValueError, match="of 3 clips") as caught:
         prepare_missing(store, [gone, broken(tmp_path / "broken.mp4"), good])
     lines = str(caught.value).splitlines()
     assert lines[0] == "2 of 3 clips cannot be prepared:"
@@ -59,7 +59,7 @@ def test_all_that_cannot_be_prepared_is_named_and_all_else_is_there(store, tmp_p
 
 def test_thousands_of_failures_are_counted(store, tmp_path):
     clips = [broken(tmp_path / f"{n}.mp4") for n in range(13)]
-    with pytest.raises(NotPrepared, match=r"13 of 13 clips [\s\S]*\nand 3 more\nmend or replace"):
+    with pytest.raises(ValueError, match=r"13 of 13 clips [\s\S]*\nand 3 more\nmend or replace"):
         prepare_missing(store, clips)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from arseg_lightning import native
 from arseg_lightning.cost import method_cost
 from arseg_lightning.inference import FoldedCReFF, Optimisations
-from arseg_lightning.inference.early_context import EarlyContext
+from arseg_lightning.inference.algebra import EarlyContext
 from arseg_lightning.inference.folded_creff import FusedCReFF
 from arseg_lightning.inference.optimisations import _InferenceNetwork
 from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv

@@ -45,7 +45,7 @@ def test_the_rate_that_is_found_is_the_schedules(command, tmp_path):
     assert saved["lr_schedulers"][0]["base_lrs"] == [pytest.approx(rate)]
     assert saved["global_step"] == 16
     path = str(tmp_path / "run" / "last.ckpt")
-    with pytest.raises(ValueError, match="LearningRateFinder searches before the first step"):
+    with pytest.raises(ValueError, match="is searched before the first step, and this run "):
         main([*words, *fixed, "--trainer.max_epochs", "2", "--ckpt_path", path])
 
 

@@ -74,5 +74,5 @@ def test_a_batch_without_labels_gives_zero_and_finite_gradients(loss):
 
 
 def test_shares_are_shares():
-    with pytest.raises(ValueError, match=r"threshold is a share and lies in \(0, 1\], got 1.5"):
+    with pytest.raises(ValueError, match=r"threshold lies in \[0, 1\], got 1.5"):
         OnlineHardExampleMining(threshold=1.5)

@@ -10,7 +10,7 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.export import ExportSettings, export_method
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.methods import FrameInput, Output, Stream, VideoMethod
+from arseg_lightning.methods import FrameInput, NominalStream, Output, Stream, VideoMethod
 from arseg_lightning.methods.plan import check_state
 from arseg_lightning.types import ClipBatch
 from tests.methods.footage import NUM_FRAMES, SIZE, Footage, needed, video
@@ -223,7 +223,7 @@ def nominal_outputs(
             states.append(state)
         return output, state
 
-    return [output for _, output in method.run_frames(frames, step)]
+    return [output for _, output in NominalStream(method, step).run(frames)]
 
 
 def assert_same(ours: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:

@@ -130,7 +130,6 @@ def test_joint_training_goes_on_with_one_classifier():
 def test_it_is_compared_with_full_and_low_resolution():
     assert list(ARSeg(3, TinyNet, fusion).baselines()) == ["1x"]
     assert list(JointARSeg(3, TinyNet, fusion).baselines()) == ["1x", "0.5x"]
-    assert list(JointARSeg(3, TinyNet, fusion, with_baseline=False).baselines()) == ["1x"]
 
 
 def test_fst_is_a_weighted_part_of_the_losses():

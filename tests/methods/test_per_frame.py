@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from arseg_lightning.methods import FrameInput, PerFrame, shared
+from arseg_lightning.methods import FrameInput, PerFrame
 from tests.methods.laws import NUM_CLASSES, ExportedLikeAnother, MethodLaws
 from tests.tiny import TinyNet
 
@@ -37,8 +37,3 @@ def test_the_network_sees_frames_at_the_ratio(convention, seen):
 def test_a_ratio_is_a_share_of_full_resolution(ratio):
     with pytest.raises(ValueError, match=rf"lies in \(0, 1\], got {ratio}"):
         PerFrame(3, TinyNet, ratio)
-
-
-def test_what_is_shared_is_a_network():
-    with pytest.raises(TypeError, match="Linear is no segmentor"):
-        shared(torch.nn.Linear(1, 1))

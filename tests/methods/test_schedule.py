@@ -10,6 +10,7 @@ from arseg_lightning.methods import (
     ARSeg,
     EveryL,
     FeaturePropagation,
+    NominalStream,
     PerFrame,
     Plan,
     RoleCycle,
@@ -104,7 +105,7 @@ def test_a_step_may_be_replaced():
 
     method = ARSeg(3, TinyNet, clock=EveryL(2))
     frames = [method.still(torch.zeros(1, 3, *SIZE))] * 3
-    assert [roles for roles, _ in method.run_frames(frames, step)] == [KEY, OTHER, KEY]
+    assert [roles for roles, _ in NominalStream(method, step).run(frames)] == [KEY, OTHER, KEY]
     assert taken == ["keyframe", "nonkeyframe", "keyframe"]
 
 

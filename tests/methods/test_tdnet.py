@@ -11,10 +11,10 @@ import torch
 
 from arseg_lightning.cost import method_cost
 from arseg_lightning.losses import OnlineHardExampleMining
-from arseg_lightning.losses.grouped_teacher import grouped_scores
 from arseg_lightning.losses.similarity import class_divergence
-from arseg_lightning.methods import FrameInput, TDNet
+from arseg_lightning.methods import FrameInput, NominalStream, TDNet
 from arseg_lightning.models import MultigridPSPNet
+from arseg_lightning.models.multigrid_pspnet import grouped_scores
 from arseg_lightning.propagation.temporal_path import published_weights
 from arseg_lightning.tasks.weights import load_weights
 from arseg_lightning.types import ClipBatch
@@ -129,7 +129,7 @@ def test_a_published_file_loads_as_it_is_and_only_at_its_size(tmp_path):
 def test_every_frame_of_a_stream_gets_the_published_scores(stream):
     method, published = stream
     images = published["images"][:, None]
-    for index, (_, output) in enumerate(method.run_frames(FrameInput(x) for x in images)):
+    for index, (_, output) in enumerate(NominalStream(method).run(FrameInput(x) for x in images)):
         if f"scores_{index}" in published:
             assert_same(output.scores, published[f"scores_{index}"])
             full = output.logits(tuple(images.shape[-2:]))

@@ -5,7 +5,7 @@ import torch
 from lightning.pytorch.plugins import TorchSyncBatchNorm
 from torch import nn
 
-from arseg_lightning.inference.batch_norms import fold_batch_norms
+from arseg_lightning.inference.algebra import fold_batch_norms
 from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.models.blocks import AnyBatchNorm
 from experiments.reproduction.arseg.counting import paper_macs

@@ -15,8 +15,8 @@ class TestBiSeNet18(SegmentorLaws):
         shapes = [tuple(part.shape) for part in output.side.dense]
         assert shapes == [(2, NUM_CLASSES, 8, 12), (2, NUM_CLASSES, 4, 6)]
 
-    def test_training_on_a_single_image_names_the_remedy(self):
-        with pytest.raises(ValueError, match="batch size of 2 or more"):
+    def test_a_single_image_is_no_training_batch(self):
+        with pytest.raises(ValueError, match="more than 1 value per channel"):
             self.small().train()(images(1, (64, 64)))
 
     def test_convolutions_start_without_bias(self):

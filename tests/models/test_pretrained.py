@@ -14,7 +14,7 @@ from arseg_lightning.models import (
     PSPNet18,
     ResNet,
 )
-from arseg_lightning.models.pretrained import IMAGENET_RESNET18_URL
+from arseg_lightning.models.weight_file import IMAGENET_RESNET18_URL
 from tests.models.laws import pairs
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "weights" / "resnet18_init.pth"
@@ -79,9 +79,12 @@ def test_a_file_of_another_network_is_named(change, message, weights, tmp_path):
     assert "odd.pth is not a ResNet-18 in torchvision's format" in str(caught.value)
 
 
-def test_a_missing_file_names_the_alternatives():
-    with pytest.raises(FileNotFoundError, match=r"at nowhere\.pth; give .* 'imagenet'"):
-        ResNet(pretrained="nowhere.pth")
+def test_a_missing_file_is_named():
+    for network in (ResNet, EfficientNetLite0Backbone):
+        with pytest.raises(
+            FileNotFoundError, match=r"no checkpoint at nowhere\.pth; give the path"
+        ):
+            network(pretrained="nowhere.pth")
 
 
 def test_pretrained_weights_need_full_width():
@@ -125,11 +128,6 @@ def test_efficientnet_without_its_package_names_the_remedy(monkeypatch):
 def test_efficientnet_of_another_network_is_named(weights, tmp_path):
     with pytest.raises(ValueError, match=r"odd.pth is not an EfficientNet-Lite0 .*missing: conv_s"):
         EfficientNetLite0Backbone(pretrained=saved(weights, tmp_path / "odd.pth"))
-
-
-def test_a_missing_efficientnet_file_names_the_alternatives():
-    with pytest.raises(FileNotFoundError, match=r"at nowhere\.pth; give an Eff.* 'imagenet' for"):
-        EfficientNetLite0(3, pretrained="nowhere.pth")
 
 
 def test_pretrained_efficientnet_weights_need_full_width():

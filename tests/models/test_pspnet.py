@@ -28,6 +28,6 @@ class TestPSPNet18Stride8(SegmentorLaws):
         output = self.small().output(images(2, (32, 48)))
         assert [tuple(part.shape) for part in output.side.dense] == [(2, NUM_CLASSES, 4, 6)]
 
-    def test_training_on_a_single_image_names_the_remedy(self):
-        with pytest.raises(ValueError, match="batch size of 2 or more"):
+    def test_a_single_image_is_no_training_batch(self):
+        with pytest.raises(ValueError, match="more than 1 value per channel"):
             self.small().train()(images(1, (32, 32)))

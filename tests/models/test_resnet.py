@@ -45,11 +45,6 @@ def test_random_weights_are_scaled_by_the_outputs():
     assert conv.weight.detach().std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
 
 
-def test_another_stride_is_refused():
-    with pytest.raises(ValueError, match=r"8 .dilated., 32 or 64 .plain., got 16"):
-        ResNet(output_stride=16)  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("width", [0.0, -1.0])
 def test_width_is_positive(width):
     with pytest.raises(ValueError, match="width is a positive factor"):

@@ -44,7 +44,7 @@ def test_one_key_for_everything_adds_the_same_everywhere():
 
 
 def test_a_reduction_below_one_is_refused():
-    with pytest.raises(ValueError, match=r"at least 1; got 0\.5"):
+    with pytest.raises(ValueError, match=r"at least 1, got 0\.5"):
         GlobalAttention(6, reduction=0.5)
 
 

@@ -6,24 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from arseg_lightning.methods import StreamTrace
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.report import MethodResult, RoleResult, RunResult
 from arseg_lightning.report.plots import plot_result
-from arseg_lightning.report.result_tables import distance_table, recovered_share, roles_table
-
-TRACE = (
-    StreamTrace("a/000.png", 2, (("keyframe", "start", 1.0, 1), ("nonkeyframe", None, 1.0, 11))),
-    StreamTrace("b/000.png", 1, (("shallow+deep", None, 0.25, 3),)),
-)
+from arseg_lightning.report.result_tables import distance_table, roles_table
 
 
-def method(name, values, gmacs, kind="baseline", trace=()):
+def method(name, values, gmacs, kind="baseline", frames=0):
     accuracy = Accuracy(tuple(values), 0.5, (0.25, math.nan), (3, 0))
     roles = {"keyframe": RoleResult(gmacs, 2, 2.0), "nonkeyframe": RoleResult(gmacs, 10, 2.5)}
     reasons = {"start": 1, "interval": 1}
-    return MethodResult(name, "Made", kind, accuracy, roles, gmacs, reasons, trace)
+    return MethodResult(name, "Made", kind, accuracy, roles, gmacs, reasons, frames)
 
 
 @pytest.fixture
@@ -36,7 +30,7 @@ def result():
         methods=(
             method("1x", (0.8, math.nan), 3.0),
             method("0.5x", (0.6, math.nan), 0.75),
-            method("AR 0.5x", (0.75, math.nan), 1.0, "own", TRACE),
+            method("AR 0.5x", (0.75, math.nan), 1.0, "own", 24),
         ),
         num_samples=3,
         provenance=Provenance("abc", 7, {"torch": "2"}, "CPU", {"run_dir": "runs/x"}),
@@ -52,7 +46,17 @@ def test_a_result_survives_its_file(result, tmp_path):
     for read, written in zip(again.methods, result.methods, strict=True):
         assert read.roles == written.roles
         assert read.reasons == written.reasons
-        assert read.trace == written.trace
+        assert read.num_frames == written.num_frames
+
+
+def test_older_files_tell_the_number_of_frames(result, tmp_path):
+    result.write(tmp_path / "result.json")
+    content = json.loads((tmp_path / "result.json").read_text())
+    del content["methods"][0]["num_frames"]
+    plan = [["keyframe", "start", 1.0, 1], ["nonkeyframe", None, 1.0, 11]]
+    content["methods"][0]["trace"] = [{"first": "a/000.png", "same": 2, "plan": plan}]
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    assert RunResult.read(tmp_path / "result.json").methods[0].num_frames == 24
 
 
 def test_unknown_values_are_null_and_the_mean_is_there(result, tmp_path):
@@ -106,9 +110,9 @@ def test_methods_without_distances_have_one_value(result, tmp_path):
 
 
 def test_roles_say_how_many_frames_ran_them(result):
-    shallow = replace(pooled("Clockwork", 0.7, 1.5, "own"), trace=TRACE[1:])
+    shallow = replace(pooled("Clockwork", 0.7, 1.5, "own"), num_frames=3)
     lines = roles_table(replace(result, methods=(result.methods[0], shallow))).splitlines()
-    assert cells(lines[2])[1] == "keyframe - x 3.00, nonkeyframe - x 3.00"  # no trace
+    assert cells(lines[2])[1] == "keyframe - x 3.00, nonkeyframe - x 3.00"  # not counted
     assert cells(lines[3]) == [
         "Clockwork",
         "shallow 100% x 1.50, deep 33% x 1.50",
@@ -116,16 +120,6 @@ def test_roles_say_how_many_frames_ran_them(result):
         "1.50",
         "50%",
     ]
-
-
-def test_what_is_recovered_is_a_share_of_what_was_lost(result):
-    full, low, own = result.methods
-    frame = {"frame": RoleResult(1.0, 12, 12.0)}
-    baselines = replace(full, roles=frame), replace(low, roles=frame)
-    assert recovered_share(replace(result, methods=(*baselines, own))) == pytest.approx(0.75)
-    assert math.isnan(recovered_share(result))  # neither baseline is of every frame by itself
-    other = replace(low, roles={"full": RoleResult(1.0, 12, 12.0)})
-    assert math.isnan(recovered_share(replace(result, methods=(baselines[0], other, own))))
 
 
 def test_another_file_is_no_result(tmp_path):

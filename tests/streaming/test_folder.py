@@ -17,7 +17,6 @@ from tests.streaming.made import segmenter, streamed, times, tiny_method, write_
 from tests.tiny import TinyNet
 from tests.video.live.senders import named_pipe
 from tests.video.small_videos import moving_frames, write_video
-from tests.video.tones import beginnings, sounds_of, write_with_tone
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def test_the_record_says_what_was_done_with_what(video, tmp_path):
     source = {"name": str(video), "size": [64, 96], "fps": 25.0, "dropped": 0, "damage": None}
     assert content["source"] == source
     motion = content["motion"]
-    assert (motion["asked"], motion["encoded_frames"], motion["changes"]) == ("auto", 0, [])
+    assert (motion["asked"], motion["encoded_frames"], motion["why_encoded"]) == ("auto", 0, None)
     assert motion["matching_share"] > 0.9
     assert content["clock"]["name"] == "Adaptive"
     assert content["clock"]["max_interval"] == 9
@@ -59,19 +58,6 @@ def test_a_changing_frame_rate_is_kept(tmp_path, name):
     source = write_at(tmp_path / name, ticks.tolist())
     segment_to_folder(segmenter(), source, tmp_path / "out", FolderSettings(("overlay",)))
     assert times(tmp_path / "out" / "overlay.mp4") == pytest.approx(times(source), abs=1e-5)
-
-
-def test_the_overlay_of_a_file_has_its_sound_as_long_as_its_frames(tmp_path):
-    source = write_with_tone(tmp_path / "clip.mkv", pictures_at=0.4, layouts=("mono", "stereo"))
-    settings = FolderSettings(("overlay",), limit=40)
-    record = segment_to_folder(segmenter(), source, tmp_path / "out", settings)
-    overlay = tmp_path / "out" / "overlay.mp4"
-    assert record.outputs == (f"{overlay} (40 frames; sound: aac copied, aac copied)",)
-    for _, start, end in sounds_of(overlay):
-        assert start == pytest.approx(0, abs=0.03)
-        assert end == pytest.approx(1.6, abs=0.03)
-    heard = [time for time in beginnings(source) if 0.05 < time < 1.6]
-    assert [time for time in beginnings(overlay) if time > 0.05] == pytest.approx(heard, abs=0.012)
 
 
 def test_an_error_on_the_way_leaves_what_was_done(video, tmp_path):

@@ -23,6 +23,7 @@ def sweep(file, run_dir):
         [sys.executable, "-m", "arseg_lightning", *words],
         env=os.environ | {"PYTHONPATH": root},
         stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 
@@ -37,7 +38,7 @@ def test_a_point_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
     point = tmp_path / "broken" / next((tmp_path / "whole").glob("*/fit.yaml")).parent.name
     while not (point / "last.ckpt").exists():
         time.sleep(0.01)
-    os.kill(runner.pid, signal.SIGKILL)
+    os.killpg(runner.pid, signal.SIGKILL)  # with the run that it has started
     runner.wait()
     interrupted_at = state(point)["epoch"]
     assert interrupted_at < EPOCHS - 1

@@ -67,7 +67,7 @@ def scores_of(method, frames):
 def test_a_method_that_remembers_is_shown_every_frame():
     """At the label, a recurrent method has seen all that it sees in use, and scores the same."""
     needs = evaluation_needs([PerFrame(3, TinyNet), Remembering(3)], keyframe_interval=4)
-    assert needs == EvaluationNeeds(motion=True, every_frame=True, whole_streams=True)
+    assert needs == EvaluationNeeds(motion=True, every_frame=True)
     clip = evaluation_clip(6, labelled=(5,))
     method = Remembering(3).eval()
     evaluation = Evaluation(method, 3, 12)
@@ -93,7 +93,7 @@ def test_a_method_that_remembers_is_shown_every_frame():
 )
 def test_a_stream_is_cut_only_where_that_changes_nothing(methods, cut):
     needs = evaluation_needs(methods, keyframe_interval=4)
-    assert needs.whole_streams is needs.every_frame is not cut
+    assert needs.every_frame is not cut
 
 
 def test_without_motion_none_is_needed():
@@ -105,18 +105,13 @@ def test_an_adaptive_clock_is_evaluated_as_it_runs():
     """Keyframes come where motion is lost; distances beyond the data's interval are counted."""
     clock = Adaptive(min_interval=2, max_interval=7, intra_share=1.0, motion_energy=1.0)
     evaluation = Evaluation(arseg(clock), 3, distances=4)
-    evaluation.add(evaluation_clip(16))
+    results = evaluation.add(evaluation_clip(16))
     assert evaluation.accuracy().frames_at_distance == (3, 3, 2, 2, 2, 2, 2)
-    assert evaluation.tally.totals().reasons == {"start": 1, "bound": 2}
-    (trace,) = evaluation.tally.traces()
-    assert trace.plan == (
-        ("keyframe", "start", 1.0, 1),
-        ("nonkeyframe", None, 1.0, 6),
-        ("keyframe", "bound", 1.0, 1),
-        ("nonkeyframe", None, 1.0, 6),
-        ("keyframe", "bound", 1.0, 1),
-        ("nonkeyframe", None, 1.0, 1),
-    )
+    assert evaluation.tally.reasons == {"start": 1, "bound": 2}
+    assert evaluation.tally.executed == {"keyframe": 3.0, "nonkeyframe": 13.0}
+    keyframes = [i for i, result in enumerate(results) if result.role == "keyframe"]
+    assert keyframes == [0, 7, 14]
+    assert [results[i].reason for i in keyframes] == ["start", "bound", "bound"]
 
 
 def test_frames_that_pass_by_change_nothing_for_independent_methods():
@@ -142,7 +137,7 @@ def test_pieces_of_a_stream_are_one_stream():
         piece.frames = part
         pieces.add(piece)
     assert torch.equal(whole.metric.confusion, pieces.metric.confusion)
-    assert whole.tally.traces() == pieces.tally.traces()
+    assert whole.tally == pieces.tally
 
 
 def test_methods_without_keyframes_are_counted_at_the_interval_of_the_data():
@@ -151,7 +146,7 @@ def test_methods_without_keyframes_are_counted_at_the_interval_of_the_data():
     evaluation.add(clip)
     evaluation.add(clip)
     assert evaluation.accuracy().frames_at_distance == (2, 2, 2, 2)
-    assert [(trace.first, trace.same) for trace in evaluation.tally.traces()] == [("clip/0", 2)]
+    assert evaluation.tally.num_frames == 8
 
 
 def test_without_a_clock_all_frames_may_count_together():
@@ -165,7 +160,7 @@ def test_labels_are_counted_with_the_results_that_come_later():
     """Frames between keyframes wait; in whatever pieces a stream comes, each counts as itself."""
     method = InterBMV(3, TinyNet, clock=EveryL(4)).eval()
     needs = evaluation_needs([PerFrame(3, TinyNet), method], keyframe_interval=4)
-    assert needs == EvaluationNeeds(every_frame=True, lookahead=3, whole_streams=True)
+    assert needs == EvaluationNeeds(every_frame=True, lookahead=3)
     clips = [evaluation_clip(10, seed=seed, labelled=(0, 3, 6, 9)) for seed in range(2)]
     evaluation, expected = Evaluation(method, 3, 12), Evaluation(method, 3, 12)
     results = [Stream(method).run([frame.streamed for frame in clip.frames]) for clip in clips]
@@ -180,8 +175,7 @@ def test_labels_are_counted_with_the_results_that_come_later():
                 labels = (torch.from_numpy(each)[None] for each in (result.labels, frame.label))
                 expected.metric.update(*labels, result.distance)
     assert evaluation.metric.confusion.equal(expected.metric.confusion)
-    totals = evaluation.tally.totals()
+    totals = evaluation.tally
     assert totals.frames == {"start": 2, "between": 12, "keyframe": 6}
     assert totals.reasons == {"start": 2, "interval": 4, "end": 2}
-    (trace,) = evaluation.tally.traces()
-    assert (trace.first, trace.same) == ("clip/0", 2)
+    assert totals.num_frames == 20

@@ -55,7 +55,7 @@ def test_a_file_brings_all_that_a_flow_network_has(trained, tmp_path):
 def test_a_missing_file_is_named(tmp_path, command):
     file = experiment(tmp_path, "gone.pth")
     message = plain_message(caught(main, [command, "--config", str(file)]))
-    assert message.startswith(f"no weights of a FlowNetS at {tmp_path}/gone.pth; give the file of")
+    assert message.startswith(f"no checkpoint at {tmp_path}/gone.pth; give the path of a .ckpt")
 
 
 def test_where_a_checkpoint_or_no_weight_is_wanted_no_file_is_read(trained, tmp_path):

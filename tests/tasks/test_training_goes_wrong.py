@@ -48,8 +48,8 @@ class OneBroken:
 def test_a_loss_that_is_not_finite_ends_the_training_at_once(tmp_path):
     task = PerFrameTask(TinyNet, num_classes=3)
     message = (
-        r"the loss is not finite \(segmentation\) at step 3, epoch 2: segmentation = nan; largest "
-        r"gradient nan, learning rate 0\.000\d+\. The checkpoints before it are kept\. Try a sma"
+        r"the loss is not finite after step 4, epoch 2: segmentation = nan; learning rate "
+        r"0\.000\d+\. The checkpoints before it are kept\. Try a sma"
     )
     with pytest.raises(NotFinite, match=message):
         fit(task, tmp_path, OneBroken(at=4))
@@ -58,9 +58,9 @@ def test_a_loss_that_is_not_finite_ends_the_training_at_once(tmp_path):
     assert all(value.isfinite().all() for value in last["state_dict"].values())
 
 
-def test_a_rate_that_is_too_high_is_found_by_the_gradients(tmp_path):
+def test_a_rate_that_is_too_high_is_found(tmp_path):
     task = PerFrameTask(TinyNet, num_classes=3, optimizer=sgd(1e30), schedule="constant")
-    with pytest.raises(NotFinite, match=r"not finite .*at step \d+, .*learning rate 1e\+30"):
+    with pytest.raises(NotFinite, match=r"not finite after step \d+"):
         fit(task, tmp_path, [clip_batch(seed=i, frames=1) for i in range(4)])
     if (tmp_path / "last.ckpt").is_file():
         last = torch.load(tmp_path / "last.ckpt")
@@ -84,15 +84,18 @@ def scaled(scale=2.0**16):
 
 
 def test_a_scaler_that_skips_everything_ends_the_training(tmp_path):
-    batches = [broken(clip_batch(frames=1)) for _ in range(40)]
-    with pytest.raises(NotFinite, match=r"at step \d+, epoch 1, and 25 steps in a row were skip"):
-        fit(PerFrameTask(TinyNet, num_classes=3), tmp_path, batches, plugins=[scaled()])
+    task = PerFrameTask(TinyNet, num_classes=3)
+    # The losses are finite, the gradients are not, whatever they are scaled by.
+    task.method.network.classifier.weight.register_hook(lambda gradient: gradient * float("inf"))
+    batches = [clip_batch(frames=1) for _ in range(40)]
+    with pytest.raises(NotFinite, match=r"no gradient is finite, and steps are skipped"):
+        fit(task, tmp_path, batches, plugins=[scaled()])
 
 
-def test_gradients_are_looked_at_once_a_step_when_they_accumulate(tmp_path):
+def test_every_batch_is_looked_at_when_they_accumulate(tmp_path):
     task = PerFrameTask(TinyNet, num_classes=3)
     batches = [clip_batch(frames=1), broken(clip_batch(frames=1)), clip_batch(frames=1)]
-    with pytest.raises(NotFinite, match="a gradient is not finite at step 0"):
+    with pytest.raises(NotFinite, match="the loss is not finite after step 0"):
         fit(task, tmp_path, batches, accumulate_grad_batches=3)
 
 

@@ -1,7 +1,6 @@
-"""What FFmpeg conceals is said: pictures decoded with errors, and those that build on them."""
+"""What FFmpeg conceals is said: pictures decoded with errors."""
 
 import json
-import re
 import warnings
 
 import av
@@ -41,11 +40,6 @@ def said_of(path):
     return frames, " ".join(str(each.message) for each in caught)
 
 
-def count(pattern, text):
-    found = re.search(pattern, text)
-    return int(found[1]) if found else 0
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Healthy streams of several codecs, with a keyframe every eight frames."""
@@ -69,10 +63,8 @@ def made(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["h264.mp4", "slices.mkv", "hevc.mp4", "mpeg2.mkv", "mpeg4.avi"])
 def test_whenever_ffmpeg_logs_an_error_so_do_we(made, name):
-    """And the count of wrong frames that is said is never below that of the frames that are."""
     path = made[name]
-    healthy, nothing = said_of(path)
-    assert nothing == ""
+    assert said_of(path)[1] == ""
     num_logged = 0
     level = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)
@@ -85,11 +77,6 @@ def test_whenever_ffmpeg_logs_an_error_so_do_we(made, name):
             assert len(frames) == FRAMES
             assert not logs or said, logs
             num_logged += bool(logs)
-            if said:
-                pairs = zip(frames, healthy, strict=True)
-                wrong = sum(not np.array_equal(one, other) for one, other in pairs)
-                counted = (r"(\d+) lost", r"(\d+) decoded with errors", r"up to (\d+) after")
-                assert wrong <= sum(count(pattern, said) for pattern in counted)
     finally:
         av.logging.set_level(level)
         av.logging.set_skip_repeated(True)
@@ -107,7 +94,7 @@ def first_concealed(path):
 
 def test_concealed_errors_and_what_builds_on_them_are_said_and_recorded(made, tmp_path):
     path = first_concealed(made["h264.mp4"])
-    said = "1 decoded with errors; up to 4 after those, until a keyframe, built on them"
+    said = "1 decoded with errors, on which those after them may build"
     assert said in said_of(path)[1]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -115,7 +102,7 @@ def test_concealed_errors_and_what_builds_on_them_are_said_and_recorded(made, tm
             restarts = {each.frame.index: each.restart for each in live if each.restart}
     assert [said in str(each.message) for each in caught] == [True]
     assert restarts == {0: "start", 3: "frames before it are damaged or lost"}
-    with pytest.warns(VideoDamageWarning, match="built on them"):
+    with pytest.warns(VideoDamageWarning, match="may build"):
         record = segment_to_folder(segmenter(), path, tmp_path / "out")
     assert record.source["damage"] == said
     assert f"damaged: of the input's frames {said}" in record.text()

@@ -33,35 +33,23 @@ def types(path):
     return "".join(frame.picture_type for frame in decode(path))
 
 
-@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
-def test_keyframes_are_where_they_are_asked_for(tmp_path, codec, name):
-    path = write_video(tmp_path / name, 20, codec=codec, keyframe_interval=8)
+def test_keyframes_are_where_they_are_asked_for(tmp_path, name):
+    path = write_video(tmp_path / name, 20, keyframe_interval=8)
     assert types(path) == "IPPPPPPPIPPPPPPPIPPP"
-    assert types(write_video(path, 20, codec=codec, keyframe_interval=None)) == "I" + 19 * "P"
-    assert types(write_video(path, 3, codec=codec, keyframe_interval=1)) == "III"
+    assert types(write_video(path, 20, keyframe_interval=None)) == "I" + 19 * "P"
+    assert types(write_video(path, 3, keyframe_interval=1)) == "III"
 
 
-def test_scene_cuts_make_keyframes_only_on_request(tmp_path):
-    frames = [*moving_frames(10), *(255 - image[::-1] for image in moving_frames(10))]
-    path = tmp_path / "clip.mp4"
-    encode_frames(frames, path, EncodeSettings())
-    assert types(path) == "I" + 19 * "P"
-    encode_frames(frames, path, EncodeSettings(scene_cut=True))
-    assert types(path) == "I" + 9 * "P" + "I" + 9 * "P"
+def test_b_frames_are_had_on_request(tmp_path):
+    assert "B" in types(write_video(tmp_path / "b.mp4", b_frames=2))
 
 
-@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
-def test_b_frames_are_had_on_request(tmp_path, codec):
-    assert "B" in types(write_video(tmp_path / "b.mp4", codec=codec, b_frames=2))
-
-
-@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 @pytest.mark.parametrize("bitrate", [200_000, 800_000])
-def test_a_bitrate_is_met(tmp_path, codec, bitrate):
+def test_a_bitrate_is_met(tmp_path, bitrate):
     path = tmp_path / "clip.mp4"
     noise = np.random.default_rng(0).integers(0, 256, (60, 64, 96, 3), np.uint8)
-    encode_frames(noise // 2, path, EncodeSettings(codec=codec, bitrate_bps=bitrate, fps=15))
+    encode_frames(noise // 2, path, EncodeSettings(bitrate_bps=bitrate, fps=15))
     assert path.stat().st_size * 8 / 4 == pytest.approx(bitrate, rel=0.3)
 
 
@@ -71,26 +59,24 @@ def test_one_reference_by_default_and_more_on_request(tmp_path):
         assert f" ref={number} ".encode() in path.read_bytes()  # x264 writes its settings
 
 
-def test_a_lower_crf_is_better_for_every_codec(tmp_path):
+def test_a_lower_crf_is_better(tmp_path):
     images = list(moving_frames())
-    for codec in ("libx264", "mpeg4"):
-        errors = []
-        for crf in (12, 36):
-            frames = decode(write_video(tmp_path / "clip.mp4", codec=codec, crf=crf))
-            pairs = zip(frames, images, strict=True)
-            errors.append(np.mean([np.abs(f.image.astype(int) - i).mean() for f, i in pairs]))
-        assert errors[0] < 0.8 * errors[1]
+    errors = []
+    for crf in (12, 36):
+        frames = decode(write_video(tmp_path / "clip.mp4", crf=crf))
+        pairs = zip(frames, images, strict=True)
+        errors.append(np.mean([np.abs(f.image.astype(int) - i).mean() for f, i in pairs]))
+    assert errors[0] < 0.8 * errors[1]
 
 
 def test_frame_rates_are_kept_exactly(tmp_path):
     for fps, rate in ((29.97003, Fraction(30000, 1001)), (12.5, Fraction(25, 2)), (15, 15)):
-        assert probe(write_video(tmp_path / "clip.mp4", fps=fps)).frame_rate == rate
+        assert probe(write_video(tmp_path / "clip.mp4", fps=fps)).fps == float(rate)
 
 
 @pytest.mark.parametrize("size", [(63, 95), (64, 95), (63, 96), (45, 62)])
-@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
-def test_any_size_comes_back_as_it_was(tmp_path, size, codec):
-    path = write_video(tmp_path / "clip.mp4", 5, size, codec=codec)
+def test_any_size_comes_back_as_it_was(tmp_path, size):
+    path = write_video(tmp_path / "clip.mp4", 5, size)
     frames, steps = list(decode(path)), [step for _, step in decode_motion(path)]
     assert {frame.size for frame in frames} == {size} == {probe(path).size}
     assert not any(step.intra.all() for step in steps[1:])
@@ -102,14 +88,13 @@ def test_the_same_frames_give_the_same_bytes(tmp_path):
     """Even if memory held other things before: glibc fills it differently."""
     code = (
         "import sys; from tests.video.small_videos import write_video;"
-        "[write_video(sys.argv[1] + end, codec=codec, b_frames=3)"
-        " for codec, end in (('libx264', '.mp4'), ('libx264', '.mkv'), ('mpeg4', '.mov'))]"
+        "[write_video(sys.argv[1] + end, b_frames=3) for end in ('.mp4', '.mkv', '.mov')]"
     )
     environment = os.environ | {"MALLOC_PERTURB_": "255", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code, str(tmp_path / "clip")]
     subprocess.run(command, check=True, env=environment, cwd=ROOT)
-    for codec, ending in (("libx264", "mp4"), ("libx264", "mkv"), ("mpeg4", "mov")):
-        here = write_video(tmp_path / f"here.{ending}", codec=codec, b_frames=3)
+    for ending in ("mp4", "mkv", "mov"):
+        here = write_video(tmp_path / f"here.{ending}", b_frames=3)
         assert here.read_bytes() == (tmp_path / f"clip.{ending}").read_bytes()
 
 
@@ -122,12 +107,10 @@ def test_settings_can_be_hashed_and_stored():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"codec": "h264"}, "codec must be one of libx264, mpeg4.* got 'h264'"),
         ({"keyframe_interval": 0}, "keyframe_interval is at least 1, got 0"),
         ({"references": 0}, r"references lies in \[1, 16\], got 0"),
         ({"b_frames": -1}, r"b_frames lies in \[0, 16\], got -1"),
         ({"crf": 60}, r"crf lies in \[0, 51\], got 60"),
-        ({"crf": None}, "give the encoder a bitrate_bps or a crf"),
         ({"fps": 0.0}, r"fps is a finite number above 0, got 0\.0"),
     ],
 )
@@ -164,7 +147,7 @@ def test_a_failure_leaves_nothing_and_an_older_file_as_it_was(tmp_path):
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 def test_a_disk_that_takes_no_more_is_named_and_nothing_is_left(tmp_path, name):
     frames = list(moving_frames())
-    with pytest.raises(CannotWrite, match=rf"{name} cannot be written \(.*large.*nothing"):
+    with pytest.raises(CannotWrite, match=rf"{name} cannot be written \(.*large"):
         on_a_small_disk(1000, encode_frames, frames, tmp_path / name, EncodeSettings())
     assert list(tmp_path.iterdir()) == []
 

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from arseg_lightning.video.decode import decode
-from arseg_lightning.video.errors import VideoDamageWarning
 from arseg_lightning.video.frame_reader import read_frames
 from arseg_lightning.video.live import open_live
 from arseg_lightning.video.probe import probe
 from arseg_lightning.video.timeline import read_timeline
-from tests.video.small_videos import cut, moving_frames, write_stream
+from tests.video.small_videos import moving_frames, write_stream
 
 UNEVEN = [0, 1, 2, 4, 5, 8, 9, 10, 13, 14, 15, 16, 20, 21, 22, 23]
 """In frames of 40 ms."""
@@ -78,19 +77,8 @@ def test_without_a_timeline_frames_have_the_times_that_they_say(tmp_path, name, 
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.avi", "clip.flv", "clip.mp4"])
-def test_of_uneven_times_nothing_is_said_to_be_missing_unless_it_is(tmp_path, name):
+def test_of_uneven_times_nothing_is_said_to_be_missing(tmp_path, name):
     codec = {"clip.avi": "mpeg4", "clip.flv": "flv"}.get(name, "libx264")
     frames = list(moving_frames(len(UNEVEN)))
     path = write_stream(tmp_path / name, codec, {"bf": "0", "g": "6"}, frames, UNEVEN)
     assert len(list(decode(path))) == len(UNEVEN)
-    if name in ("clip.mkv", "clip.flv"):
-        with pytest.warns(VideoDamageWarning, match="missing at the end"):
-            assert len(list(decode(cut(path, 0.6)))) < len(UNEVEN)
-
-
-def test_missing_frames_are_counted_where_the_rate_is_constant(tmp_path):
-    path = write_stream(tmp_path / "clip.mkv", "libx264", {"bf": "2", "g": "6"})
-    damaged = cut(path, 0.7)
-    with pytest.warns(VideoDamageWarning) as said:
-        found = len(list(decode(damaged)))
-    assert f"about {30 - found} missing at the end" in str(said[0].message)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
 
 from arseg_lightning.datasets.classes import DRIVING9
-from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels
-from arseg_lightning.datasets.layout import Inventory, Layout
+from arseg_lightning.datasets.labelled_video import LabelledVideo, Layout, Pixels
 from arseg_lightning.datasets.synthetic.render import average_samples, render
 from arseg_lightning.datasets.synthetic.scenery import Packed, Scenery, build_scenery
 from arseg_lightning.ranges import check_above, check_range
@@ -19,7 +17,6 @@ from arseg_lightning.ranges import check_above, check_range
 __all__ = ["DrivingScene", "SyntheticDriving"]
 
 
-@dataclass(frozen=True)
 class DrivingScene(LabelledVideo):
     """A drive through a synthetic town, with a label of every frame.
 
@@ -32,40 +29,34 @@ class DrivingScene(LabelledVideo):
         ValueError: If a size or number is too small.
     """
 
-    height: int = 160
-    width: int = 240
-    num_frames: int = 60
-    seed: int = 0
-    fps: float = 30.0
-
     classes = DRIVING9
-    motion_origin = "synthetic video"
 
-    def __post_init__(self) -> None:
-        check_range(32, height=self.height, width=self.width)
-        check_range(1, num_frames=self.num_frames)
-        check_range(0, seed=self.seed)
-        check_above(0, fps=self.fps)
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The seed's."""
-        return f"driving_{self.seed:05d}"
-
-    @property
-    def length(self) -> int:  # type: ignore[override]
-        """The number of frames."""
-        return self.num_frames
+    def __init__(
+        self,
+        height: int = 160,
+        width: int = 240,
+        num_frames: int = 60,
+        seed: int = 0,
+        fps: float = 30.0,
+    ) -> None:
+        check_range(32, height=height, width=width)
+        check_range(1, num_frames=num_frames)
+        check_range(0, seed=seed)
+        check_above(0, fps=fps)
+        self.name, self.length, self.fps = f"driving_{seed:05d}", num_frames, fps
+        self.height, self.width, self.seed = height, width, seed
 
     @property
     def labelled(self) -> tuple[int, ...]:
         """All frames."""
-        return tuple(range(self.num_frames))
+        return tuple(range(self.length))
 
     @property
     def identity(self) -> str:
         """All parameters."""
-        return "driving|" + json.dumps(asdict(self), sort_keys=True)
+        size = {"height": self.height, "width": self.width, "num_frames": self.length}
+        parameters = size | {"seed": self.seed, "fps": self.fps}
+        return "driving|" + json.dumps(parameters, sort_keys=True)
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Render some frames."""
@@ -80,8 +71,8 @@ class DrivingScene(LabelledVideo):
         return build_scenery(self.height, self.width, self.seed)
 
     def _render(self, index: int, samples: int) -> Packed:
-        if not 0 <= index < self.num_frames:
-            raise IndexError(f"frame {index} of a video of {self.num_frames} frames")
+        if not 0 <= index < self.length:
+            raise IndexError(f"frame {index} of a video of {self.length} frames")
         return render(self._scenery, index / self.fps, (self.height, self.width), samples)
 
 
@@ -115,6 +106,6 @@ class SyntheticDriving(Layout):
             for seed in range(first_seed, first_seed + num_videos)
         ]
 
-    def inventory(self) -> Inventory:
+    def videos(self) -> list[LabelledVideo]:
         """One video a seed."""
-        return Inventory(list(self._scenes))
+        return [*self._scenes]

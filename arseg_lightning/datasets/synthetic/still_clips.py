@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from arseg_lightning.datasets.labelled_video import LabelledVideo, Pixels, file_stamps
-from arseg_lightning.datasets.labels import read_image
+from arseg_lightning.ranges import check_above, check_range
 from arseg_lightning.types import ClassSet
+from arseg_lightning.video.images import read_image
 
-__all__ = ["LabelledStill", "camera_path", "render_path"]
+__all__ = ["CameraPath", "LabelledStill", "camera_path", "render_path"]
 
 _MAX_PAN = 0.007  # per frame, as a share of the width
 _MAX_ZOOM = 0.014  # change of scale per frame
@@ -24,42 +24,52 @@ _MAX_ROTATION = 0.1  # degrees per frame
 
 
 @dataclass(frozen=True)
-class LabelledStill(LabelledVideo):
-    """A labelled still made into a clip by a smooth camera path that leads to the still."""
+class CameraPath:
+    """How stills become clips.
 
-    is_still: ClassVar[bool] = True
-    motion_origin: ClassVar[str] = "camera paths"
+    Args:
+        num_frames: Frames of a clip up to the still; at least the keyframe interval.
+        future: Frames after it, for methods that look ahead.
+        seed: Decides the paths.
+        fps: Frames a second, for the encoder.
+    """
 
-    name: str
-    path: Path
-    label_path: Path
-    classes: ClassSet
-    num_frames: int  # up to the still
-    seed: int  # of the camera's path
+    num_frames: int = 12
+    seed: int = 0
     fps: float = 15.0
-    future: int = 0  # frames after the still
+    future: int = 0
 
-    @property
-    def label_paths(self) -> dict[int, Path]:  # type: ignore[override]
-        """That of the frame which is the still itself."""
-        return {self.num_frames - 1: self.label_path}
+    def __post_init__(self) -> None:
+        check_range(1, num_frames=self.num_frames)
+        check_range(0, seed=self.seed, future=self.future)
+        check_above(0, fps=self.fps)
+
+
+class LabelledStill(LabelledVideo):
+    """A labelled still made into a clip by a smooth camera path; each ``number`` has another."""
+
+    is_still = True
+
+    def __init__(
+        self, name: str, path: Path, label: Path, classes: ClassSet, camera: CameraPath, number: int
+    ) -> None:
+        self.name, self.path, self.classes, self.camera = name, path, classes, camera
+        self.label_paths = {camera.num_frames - 1: label}
+        self.length, self.fps = camera.num_frames + camera.future, camera.fps
+        self._seed = camera.seed * 1_000_003 + number
 
     @property
     def identity(self) -> str:
         """The file's stamp and what decides the path."""
-        future = f"|{self.future}" if self.future else ""
-        return file_stamps([self.path]) + f"|camera_path|{self.num_frames}|{self.seed}{future}"
-
-    @property
-    def length(self) -> int:  # type: ignore[override]
-        """Frames of the clip."""
-        return self.num_frames + self.future
+        future = f"|{self.camera.future}" if self.camera.future else ""
+        path = f"|camera_path|{self.camera.num_frames}|{self._seed}{future}"
+        return file_stamps([self.path]) + path
 
     def read(self, indices: Iterable[int]) -> Pixels:
         """Render some frames."""
         image = read_image(self.path)
         size = image.shape[0], image.shape[1]
-        path = camera_path((self.seed,), self.num_frames, size, self.future)
+        path = camera_path((self._seed,), self.camera.num_frames, size, self.camera.future)
         return render_path(image, path[list(indices)])
 
 

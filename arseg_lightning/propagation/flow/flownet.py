@@ -33,24 +33,20 @@ class FlowNetS(FlowNetwork):
             PyTorch (``conv1.0.weight``, …), without batch norms.
         normalise: How the images that it is given were normalised.
 
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds other weights.
-
     Source: Dosovitskiy et al., FlowNet, ICCV 2015; Zhu et al., Deep Feature Flow, CVPR 2017, for
         the scales: the last convolution sees features at half their published size.
     """
 
     stride = 16
-    published_layers: ClassVar[dict[str, str]] = {
-        **{f"conv{n}.0": f"down.{n - 1}.0" for n in range(1, 7)},
-        **{f"conv{n}_1.0": f"again.{n - 3}.0" for n in range(3, 7)},
-        **{f"predict_flow{n}": f"flow.{6 - n}" for n in range(3, 7)},
-        **{f"deconv{n - 1}.0": f"up.{6 - n}" for n in range(3, 7)},
-        **{f"upsampled_flow{n}_to_{n - 1}": f"up_flow.{6 - n}" for n in range(3, 7)},
-        "predict_flow2": "last",
+    published_names: ClassVar[dict[str, str]] = {
+        **{f"conv{n}.": f"down.{n - 1}." for n in range(1, 7)},
+        **{f"conv{n}_1.": f"again.{n - 3}." for n in range(3, 7)},
+        **{f"predict_flow{n}.": f"flow.{6 - n}." for n in range(3, 7)},
+        **{f"deconv{n - 1}.0.": f"up.{6 - n}." for n in range(3, 7)},
+        **{f"upsampled_flow{n}_to_{n - 1}.": f"up_flow.{6 - n}." for n in range(3, 7)},
+        "predict_flow2.": "last.",
     }
-    without_bias = ("flow", "up", "up_flow", "last")
+    without_bias = ("flow.", "up.", "up_flow.", "last.")
 
     def __init__(
         self,

@@ -27,10 +27,6 @@ class RAFTSmall(FlowNetwork):
             ``raft-small.pth``.
         normalise: How the images that it is given were normalised.
 
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If there are no iterations, or the file holds other weights.
-
     Source: Teed and Deng, RAFT, ECCV 2020.
     Differs: the motion stays on the grid of its features, an eighth of the images' sides; images
         need not be multiples of 8.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -71,26 +70,18 @@ def find_address(source: str | Path) -> Address:
     return Address(kind, str(path), str(path))
 
 
-def open_address(
-    address: Address,
-    options: Mapping[str, str],
-    timeout_seconds: float,
-    reconnect_seconds: float,
-) -> tuple[InputContainer, VideoStream]:
+def open_address(address: Address, timeout_seconds: float) -> tuple[InputContainer, VideoStream]:
     """Open a camera, an address or a pipe, and find the video in it.
 
     Args:
         address: Where it is.
-        options: Further options of FFmpeg.
         timeout_seconds: How long an address may stay silent.
-        reconnect_seconds: How long FFmpeg itself tries to go on with a file elsewhere.
 
     Raises:
         SourceUnavailable: If a camera or an address is not there or not to be had.
         NotAVideo: If what comes is no video, or cannot be read without going back.
     """
-    target, kind, timeout = address.target, None, None
-    protocol = target.split(":")[0].lower()
+    target, kind, timeout, options = address.target, None, None, dict[str, str]()
     if address.kind == "camera":
         kind = _CAMERAS.get(sys.platform, "v4l2")
         if kind == "v4l2" and target.isdigit():
@@ -99,13 +90,8 @@ def open_address(
             target = f"video={target.removeprefix('video=')}"
     elif address.kind == "network":
         timeout = timeout_seconds, timeout_seconds
-        if protocol.startswith("rtsp"):
-            # over UDP, lost packets are lost frames
-            options = {"rtsp_transport": "tcp", **options}
-        elif protocol in ("http", "https"):
-            # Where a part of a file can be asked for, FFmpeg itself goes on where it broke off.
-            longest = str(int(reconnect_seconds))
-            options = {"reconnect": "1", "reconnect_delay_max": longest, **options}
+        if target.lower().startswith("rtsp"):
+            options = {"rtsp_transport": "tcp"}  # over UDP, lost packets are lost frames
     elif target != "-":
         target = file_name(Path(target))
     elif sys.stdin is None or sys.stdin.isatty():
@@ -113,7 +99,7 @@ def open_address(
     else:
         target = f"pipe:{sys.stdin.fileno()}"
     try:
-        container = av.open(target, format=kind, options=dict(options), timeout=timeout)
+        container = av.open(target, format=kind, options=options, timeout=timeout)
     except (av.FFmpegError, ValueError) as error:
         problem = NotAVideo if address.kind == "pipe" else SourceUnavailable
         raise problem(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from arseg_lightning.video.clock import Clock, claimed_seconds
+from arseg_lightning.video.clock import Clock
 from arseg_lightning.video.damage import Damage
 from arseg_lightning.video.errors import NotAVideo, SourceUnavailable
 from arseg_lightning.video.images import image_files, read_image
@@ -28,45 +28,32 @@ from arseg_lightning.video.pictures import (
     export_motion,
     numbered_pictures,
 )
-from arseg_lightning.video.probe import (
-    codec_name,
-    frame_rate,
-    motion_obstacle,
-    open_video,
-    probe,
-)
+from arseg_lightning.video.probe import codec_name, frame_rate, open_video, probe
 from arseg_lightning.video.timeline import read_timeline
 
 __all__ = ["Arrival", "Feed", "FileFeed", "ImageFeed", "StreamFeed"]
 
 _IMAGES_FPS = 25.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
-_LOSS = "frames before it are damaged or lost"
 
 
 class Arrival(NamedTuple):
     """A picture as it comes out of the decoder."""
 
     numbered: NumberedPicture
+    codec: str
     restart: str | None = None  # why its vectors do not lead to the picture before it
-    obstacle: str | None = None  # why it has no vectors at all
 
 
 class Feed(ABC):
-    """Where pictures come from.
-
-    Args:
-        name: What messages call it.
-        path: The video file, if it is one.
-    """
+    """Where pictures come from; ``name`` is what messages call it."""
 
     fps: float  # of a stream, known once its first picture has come
     num_frames: int | None = None  # None if it is not known
     is_live = False  # whether it goes on by itself and does not wait for its reader
 
-    def __init__(self, name: str, path: Path | None = None) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.path = path
         self.damage = Damage(name)
         self._num_lost = 0
 
@@ -74,10 +61,10 @@ class Feed(ABC):
     def arrivals(self, wants_motion: bool) -> Generator[Arrival]:
         """The pictures, as they come; with motion vectors if the codec has any."""
 
-    def _has_loss(self) -> bool:
-        """Whether something was lost or damaged since it was asked the last time."""
+    def _loss(self) -> str | None:
+        """What speaks against motion, if something was lost since it was asked the last time."""
         before, self._num_lost = self._num_lost, self.damage.num_lost
-        return self._num_lost > before
+        return "frames before it are damaged or lost" if self._num_lost > before else None
 
 
 class FileFeed(Feed):
@@ -88,24 +75,20 @@ class FileFeed(Feed):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path), path)
-        self._info = info = probe(path)
-        self._timeline = read_timeline(path)
+        super().__init__(str(path))
+        info = probe(path)
+        self._path, self._timeline = path, read_timeline(path)
         self.fps = info.fps
         self.num_frames = len(self._timeline) if self._timeline else info.num_frames
 
     def arrivals(self, wants_motion: bool) -> Generator[Arrival]:
         """The pictures; a copy stands in for one that is lost, and motion restarts after it."""
-        clock = Clock()
-        clock.join(1 / self._info.frame_rate)
-        with open_video(self._info.path) as (container, stream):
-            obstacle = _ask_for_motion(stream) if wants_motion else None
+        with open_video(self._path) as (container, stream):
+            if wants_motion:
+                export_motion(stream)
+            codec = codec_name(stream)
             for numbered in numbered_pictures(container, stream, self._timeline, self.damage):
-                restart = None
-                if not numbered.is_copy:
-                    _, restart = clock.tick(claimed_seconds(numbered.picture))
-                    restart = _LOSS if self._has_loss() else restart
-                yield Arrival(numbered, restart, obstacle)
+                yield Arrival(numbered, codec, None if numbered.is_copy else self._loss())
 
 
 class ImageFeed(Feed):
@@ -125,10 +108,9 @@ class ImageFeed(Feed):
 
     def arrivals(self, wants_motion: bool) -> Generator[Arrival]:
         """The images, one after the other."""
-        obstacle = "holds images, which have no motion vectors" if wants_motion else None
         for index, file in enumerate(self._files):
             picture = VideoFrame.from_ndarray(read_image(file), format="rgb24")
-            yield Arrival(NumberedPicture(index, picture, index / self.fps), None, obstacle)
+            yield Arrival(NumberedPicture(index, picture, index / self.fps), "a folder of images")
 
 
 class StreamFeed(Feed):
@@ -140,7 +122,6 @@ class StreamFeed(Feed):
     def __init__(
         self,
         address: Address,
-        options: Mapping[str, str],
         timeout_seconds: float,
         reconnect_seconds: float,
         stop: threading.Event,
@@ -148,7 +129,6 @@ class StreamFeed(Feed):
         super().__init__(address.name)
         self.is_live = address.kind != "pipe"
         self._address = address
-        self._options = options
         self._timeout_seconds = timeout_seconds
         self._reconnect_seconds = reconnect_seconds
         self._stop = stop
@@ -170,14 +150,17 @@ class StreamFeed(Feed):
             clock.join(1 / frame_rate(stream), Fraction(round(1000 * pause), 1000))
             refused, has_begun = self.damage.refused, False
             with container:
-                obstacle = _ask_for_motion(stream) if wants_motion else None
+                if wants_motion:
+                    export_motion(stream)
+                codec = codec_name(stream)
                 for picture in decoded(self._packets(container, stream), stream, self.damage):
                     if not has_begun:  # who joins in the middle has lost nothing yet
                         self.damage.refused, has_begun = refused, True
                     self.damage.see(picture)
-                    seconds, jump = clock.tick(claimed_seconds(picture))
-                    restart = restart or (_LOSS if self._has_loss() else jump)
-                    yield Arrival(NumberedPicture(index, picture, seconds), restart, obstacle)
+                    pts, base = picture.pts, picture.time_base
+                    seconds, jump = clock.tick(None if pts is None or base is None else pts * base)
+                    restart = restart or self._loss() or jump
+                    yield Arrival(NumberedPicture(index, picture, seconds), codec, restart)
                     index, restart = index + 1, None
             if has_begun:
                 broken_at = time.monotonic()
@@ -191,9 +174,7 @@ class StreamFeed(Feed):
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
         """Open the source, and note what it says about itself."""
-        container, stream = open_address(
-            self._address, self._options, self._timeout_seconds, self._reconnect_seconds
-        )
+        container, stream = open_address(self._address, self._timeout_seconds)
         self.fps = float(frame_rate(stream))
         self.num_frames = stream.frames or None
         if self._address.kind == "network":
@@ -229,9 +210,3 @@ class StreamFeed(Feed):
             except IndexError:  # streams that come and go
                 pass
             return
-
-
-def _ask_for_motion(stream: VideoStream) -> str | None:
-    """Have a stream decoded with its vectors; tells why there are none, if so."""
-    export_motion(stream)
-    return motion_obstacle(codec_name(stream))

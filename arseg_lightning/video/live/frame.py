@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from arseg_lightning.types import Frame, Motion
+from arseg_lightning.types import Frame
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["LiveMotion", "MotionUse", "SourceFrame", "skip"]
+__all__ = ["LiveMotion", "SourceFrame", "skip"]
 
 LiveMotion = Literal["codec", "reencode", "auto"]
 """Where motion comes from: the stream's own vectors or a refusal; those of an encoding made on
-the fly; the stream's own where they lead to what looks alike and an encoding where not."""
+the fly; the stream's own, but an encoding from where they do not lead to what looks alike."""
 
 _MOST_DROPPED = 64
 """Frames dropped in a row, of which motion is kept: about two seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class MotionUse:
-    """What became of a stream's own motion."""
-
-    asked: LiveMotion | None  # None if nobody looks at motion
-    matching_share: float | None  # of the area with vectors that match; None if none was looked at
-    encoded_frames: int  # on the fly
-    encoding_ms: float  # mean time that this took, beside the network
-    changes: list[dict[str, Any]]  # the first to an encoding, or back: frame, is_encoded, why
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +30,11 @@ class SourceFrame:
             restart and at I-frames.
         restart: Why nothing before this frame may be referred to (``start``, ``reconnected after
             ...``, ``size changed from ...``); None if it may.
-        to_keyframe: Motion to the last keyframe, where someone else has composed it already.
     """
 
     frame: Frame
     step: BlockMotion | None
     restart: str | None = None
-    to_keyframe: Motion | None = None
 
     def __post_init__(self) -> None:
         """Refuse motion across a restart."""

@@ -28,7 +28,6 @@ class Reader(Generic[ItemT]):
         drops_late: Tells whether the oldest of them goes when a new one finds no room; otherwise
             reading waits.
         skip: Makes of an item that goes and the one after it what takes their place.
-        name: Of the thread.
     """
 
     def __init__(
@@ -38,7 +37,6 @@ class Reader(Generic[ItemT]):
         stop: threading.Event,
         drops_late: Callable[[], bool] = lambda: False,
         skip: Callable[[ItemT, ItemT], ItemT] = lambda _, following: following,
-        name: str = "live source",
     ) -> None:
         self.num_dropped = 0
         self._items = items
@@ -50,7 +48,7 @@ class Reader(Generic[ItemT]):
         self._changed = threading.Condition()
         self._error: Exception | None = None
         self._has_ended = False
-        self._thread = threading.Thread(target=self._read, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def get(self) -> ItemT | None:

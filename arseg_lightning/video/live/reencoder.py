@@ -14,7 +14,7 @@ from arseg_lightning.types import Frame
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.matching import luma_of, vectors_of
 from arseg_lightning.video.motion import BlockMotion, matched_motion
-from arseg_lightning.video.probe import Orientation
+from arseg_lightning.video.probe import quarter_turns
 from arseg_lightning.video.vectors import Candidates
 
 __all__ = ["Reencoder"]
@@ -65,7 +65,7 @@ class Reencoder:
         """Encode a frame.
 
         Args:
-            frame: The frame as it is given away: scaled and turned.
+            frame: The frame as it is given away, turned.
             picture: As it was decoded.
 
         Returns:
@@ -121,8 +121,7 @@ class Reencoder:
 
 
 def _grey(frame: Frame, picture: VideoFrame) -> VideoFrame:
-    """The picture's brightness; where it was turned or scaled, that of the frame."""
-    if not Orientation.of(picture).is_upright or frame.size != (picture.height, picture.width):
-        image: NDArray[np.uint8] = np.ascontiguousarray(frame.image)
-        picture = VideoFrame.from_ndarray(image, format="rgb24")
+    """The picture's brightness; where it was turned, that of the frame."""
+    if quarter_turns(picture):
+        picture = VideoFrame.from_ndarray(np.ascontiguousarray(frame.image), format="rgb24")
     return picture.reformat(format="gray")

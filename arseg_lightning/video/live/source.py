@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from arseg_lightning.ranges import check_above, check_range, check_words
 from arseg_lightning.video.errors import NotAVideo
 from arseg_lightning.video.live.address import find_address
 from arseg_lightning.video.live.feeds import Feed, FileFeed, ImageFeed, StreamFeed
-from arseg_lightning.video.live.frame import LiveMotion, MotionUse, SourceFrame, skip
+from arseg_lightning.video.live.frame import LiveMotion, SourceFrame, skip
 from arseg_lightning.video.live.frames import Frames
 from arseg_lightning.video.live.reader import Reader
-from arseg_lightning.video.probe import motion_remedy
 
 __all__ = ["LiveSource", "open_live"]
+
+_READ_AHEAD = 3
 
 
 def open_live(
     source: str | Path,
     *,
     motion: LiveMotion | None = "codec",
-    size: tuple[int, int] | None = None,
     fps: float | None = None,
     drop_late: bool = False,
-    ahead: int = 3,
     timeout_seconds: float = 10.0,
     reconnect_seconds: float = 30.0,
-    options: Mapping[str, str] | None = None,
 ) -> LiveSource:
     """Open a source of video, up to its first frame.
 
@@ -37,13 +35,10 @@ def open_live(
         source: A video file, a folder of images, a camera (``camera:0``, ``/dev/video0``), an
             address (``rtsp://...``, ``http://...``) or ``-`` for standard input.
         motion: Where motion comes from; None looks for none, and all frames rest.
-        size: Height and width that frames are scaled to; not with motion of the codec's.
         fps: Frames per second of a folder of images, 25 by default.
         drop_late: Of a source that does not wait, drop frames that the caller is too slow for.
-        ahead: Frames that are decoded ahead of the caller.
         timeout_seconds: How long an address may stay silent.
         reconnect_seconds: How long a camera or address that broke off is tried again.
-        options: Further options of FFmpeg for a camera, an address or a pipe.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -52,25 +47,21 @@ def open_live(
         NoMotionVectors: If motion is to be the codec's, and there is none that fits.
     """
     check_words(motion=(motion, LiveMotion | None))
-    check_range(1, size=size, ahead=ahead)
     check_above(0, fps=fps, timeout_seconds=timeout_seconds)
     check_range(0, reconnect_seconds=reconnect_seconds)
     address, stop = find_address(source), threading.Event()
-    remedy = "use --motion reencode, which encodes the frames on the fly to find their motion"
     feed: Feed
-    path = Path(address.target)
     if address.kind == "images":
-        feed = ImageFeed(path, fps)
+        feed = ImageFeed(Path(address.target), fps)
     elif fps is not None:
         raise ValueError(f"fps={fps} is for a folder of images; {address.name} has its own times")
     elif address.kind == "file":
-        feed = FileFeed(path)
-        remedy = motion_remedy(path)
+        feed = FileFeed(Path(address.target))
     else:
-        feed = StreamFeed(address, options or {}, timeout_seconds, reconnect_seconds, stop)
-    frames = Frames(feed, motion, size, remedy)
+        feed = StreamFeed(address, timeout_seconds, reconnect_seconds, stop)
+    frames = Frames(feed, motion)
     # Opened in the background, too: FFmpeg waits for a silent source deaf to Ctrl-C.
-    reader = Reader(frames.read(stop), ahead, stop, lambda: drop_late and feed.is_live, skip)
+    reader = Reader(frames.read(stop), _READ_AHEAD, stop, lambda: drop_late and feed.is_live, skip)
     try:
         first = reader.get()
         if first is None:
@@ -91,7 +82,6 @@ class LiveSource:
         self, feed: Feed, frames: Frames, first: SourceFrame, reader: Reader[SourceFrame]
     ) -> None:
         self.name = feed.name  # what messages call it
-        self.path = feed.path  # if it is a file
         self.num_frames = feed.num_frames  # None if it is not known
         self.fps = feed.fps  # as the source says at its start
         self.is_live = feed.is_live  # whether it goes on by itself and waits for nobody
@@ -112,7 +102,7 @@ class LiveSource:
         return self._damage.summary
 
     @property
-    def motion_use(self) -> MotionUse:
+    def motion_use(self) -> dict[str, Any]:
         """What became of the source's own motion, in the frames that were decoded so far."""
         return self._frames.use
 

@@ -85,18 +85,18 @@ def test_weights_survive_a_file_and_others_are_named(build, tmp_path):
     torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(ValueError, match=r"does not hold the weights of a .*missing: "):
         build(weights=str(tmp_path / "other.pth"))
-    with pytest.raises(FileNotFoundError, match=r"no weights of a \w+ at .*nowhere.pth; give the"):
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint at .*nowhere.pth; give the"):
         build(weights=str(tmp_path / "nowhere.pth"))
 
 
 def published(network, without_bias=True):
     """The weights of a FlowNetS as its PyTorch ports name and wrap them."""
-    names = {own: name for name, own in FlowNetS.published_layers.items()}
     state = {}
     for name, value in network.state_dict().items():
-        layer, _, kind = name.rpartition(".")
-        if kind == "weight" or not (without_bias and names[layer][0] in "pdu"):
-            state[f"{names[layer]}.{kind}"] = value
+        starts = FlowNetS.published_names.items()
+        theirs, ours = next(each for each in starts if name.startswith(each[1]))
+        if name.endswith("weight") or not (without_bias and theirs[0] in "pdu"):
+            state[theirs + name.removeprefix(ours)] = value
     return {"arch": "flownets", "state_dict": state, "div_flow": 20}
 
 

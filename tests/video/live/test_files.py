@@ -6,7 +6,6 @@ import pytest
 
 from arseg_lightning.video.decode import decode, decode_motion
 from arseg_lightning.video.errors import NotAVideo, VideoDamageWarning, VideoError
-from arseg_lightning.video.images import read_image
 from arseg_lightning.video.live import open_live
 from tests.video.small_videos import moving_frames, without_packets, write_stream, write_video
 
@@ -110,14 +109,13 @@ def test_a_size_that_changes_in_the_middle_starts_anew(tmp_path, motion):
 
 
 @pytest.mark.filterwarnings("ignore:.*decoded with errors")  # a join looks like lost packets
-def test_times_of_a_file_that_go_back_are_said(tmp_path):
+def test_times_of_a_file_that_go_back_are_those_of_decoding(tmp_path):
     part = write_stream(tmp_path / "part.ts", "libx264", ONE_REFERENCE, times=range(100, 130))
     other = write_stream(tmp_path / "other.ts", "libx264", ONE_REFERENCE)
     path = tmp_path / "both.ts"
     path.write_bytes(part.read_bytes() + other.read_bytes())
     found = all_of(path)
     assert [f.frame.pts_seconds for f in found] == [f.pts_seconds for f in decode(path)]
-    assert found[30].restart == "timestamps go back by 5.2 s"
 
 
 def test_images_come_in_the_order_of_their_names(tmp_path):
@@ -129,17 +127,13 @@ def test_images_come_in_the_order_of_their_names(tmp_path):
         np.testing.assert_array_equal(streamed.frame.image, image)
 
 
-def test_images_may_be_scaled_and_may_change_their_size(tmp_path):
+def test_images_may_change_their_size(tmp_path):
     folder = write_images(tmp_path / "images", [*moving_frames(2), *moving_frames(1, 48, 80)])
     assert [f.restart for f in all_of(folder, motion="reencode")] == [
         "start",
         None,
         "size changed from 64x96 to 48x80",
     ]
-    scaled = all_of(folder, motion="reencode", size=(32, 48))
-    assert [f.restart for f in scaled] == ["start", None, None]
-    expected = read_image(folder / "002.png", size=(32, 48)).astype(int)  # by another library
-    assert np.abs(scaled[2].frame.image - expected).max() <= 3
 
 
 def test_what_is_no_video_is_said(tmp_path):
@@ -165,7 +159,6 @@ def test_an_image_that_is_none_ends_the_frames_with_its_name(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"size": (0, 96)}, r"size is at least 1, got \(0, 96\)"),
         ({"fps": 25.0}, r"fps=25.0 is for a folder of images; .*clip\.mp4 has its own times"),
         ({"timeout_seconds": 0}, "timeout_seconds is a finite number above 0"),
         ({"motion": "none"}, "motion is one of codec, reencode, auto, got 'none'"),

@@ -76,13 +76,6 @@ def test_motion_is_that_of_the_picture_as_it_is_turned(tmp_path):
         assert_moves(list(live), 1, -2)
 
 
-def test_motion_is_that_of_the_picture_as_it_is_scaled(tmp_path):
-    path = write_stream(tmp_path / "clip.mp4", "libx264", {}, frames=pan(8, 64, 96, 4, 0))
-    scaled = all_of(path, motion="auto", size=(32, 48))
-    assert {f.frame.size for f in scaled} == {(32, 48)}
-    assert_moves(scaled, 2, 0)
-
-
 def test_every_picture_gives_its_motion_at_once(tmp_path):
     frames = [f.frame for f in all_of(write_video(tmp_path / "clip.mp4", 5))]
     pictures = write_images(tmp_path / "images", [f.image for f in frames])

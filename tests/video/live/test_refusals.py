@@ -6,7 +6,7 @@ import pytest
 from arseg_lightning.video.errors import NoMotionVectors
 from arseg_lightning.video.live import open_live
 from tests.video.hand_made import pan
-from tests.video.live.senders import named_pipe, tcp_sender
+from tests.video.live.senders import named_pipe
 from tests.video.live.test_files import ONE_REFERENCE, all_of, write_images
 from tests.video.live.test_reencoder import set_full_range
 from tests.video.small_videos import moving_frames, write_stream
@@ -39,37 +39,21 @@ def write(path, encoder="libx264", options=None):
 )
 def test_a_stream_that_does_not_fit_is_refused(tmp_path, name, encoder, options, reason):
     path = write(tmp_path / name, encoder, options)
-    message = rf"{name} {reason}.*; {REMEDY}, .* --source .*{name} --output COPY\.mp4"
+    message = rf"{name} {reason}.*; {REMEDY}"
     with pytest.raises(NoMotionVectors, match=message):
         all_of(path)
     assert len(all_of(path, motion="auto")) == 12
 
 
 def test_turned_pictures_are_refused(tmp_path):
-    with pytest.raises(NoMotionVectors, match=f"asks to be turned or mirrored, .*{REMEDY}"):
+    with pytest.raises(NoMotionVectors, match=f"asks to be turned, .*{REMEDY}"):
         open_live(turned(tmp_path, CLOCKWISE, ONE_REFERENCE))
-
-
-def test_scaled_pictures_are_refused_unless_nothing_is_scaled(tmp_path):
-    path = write(tmp_path / "clip.mp4")
-    with pytest.raises(NoMotionVectors, match=f"is 64x96, and .* not scale to 32x48; {REMEDY}"):
-        open_live(path, size=(32, 48))
-    assert len(all_of(path, size=(64, 96))) == 12
 
 
 def test_images_are_refused(tmp_path):
     folder = write_images(tmp_path / "images", moving_frames(2))
-    with pytest.raises(NoMotionVectors, match=f"holds images, which have no motion .*{REMEDY}"):
+    with pytest.raises(NoMotionVectors, match=f"a folder of images, which FFmpeg .*{REMEDY}"):
         open_live(folder)
-
-
-def test_a_pipe_is_refused_without_advice_to_copy_it(tmp_path):
-    content = write(tmp_path / "clip.mkv", "libvpx-vp9", {"cpu-used": "8"}).read_bytes()
-    with (
-        named_pipe(tmp_path / "pipe", content) as pipe,
-        pytest.raises(NoMotionVectors, match=r"pipe is vp9.*find their motion$"),
-    ):
-        open_live(pipe)
 
 
 @pytest.mark.parametrize("options", [B_FRAMES, SEVERAL, FIELDS])
@@ -111,31 +95,10 @@ def test_vectors_that_are_no_motion_are_replaced_by_an_encoding(tmp_path, encode
     assert [f.restart for f in all_of(path, motion="codec")[1:]] == [None] * 19
 
 
-def test_a_stream_that_starts_anew_is_tried_by_its_own_vectors_again(tmp_path):
-    options = ONE_REFERENCE | {"crf": "18"}
-    parts = [
-        ("fields.ts", FIELDS | {"crf": "18"}, interlaced(24)),
-        ("again.ts", options, pan(24, 96, 128, 4, 2)),
-    ]
-    contents = [
-        write_stream(tmp_path / name, "libx264", given, frames=frames).read_bytes()
-        for name, given, frames in parts
-    ]
-    with (
-        tcp_sender(*contents) as address,
-        open_live(address, motion="auto", reconnect_seconds=0.3) as live,
-    ):
-        found = list(live)
+def test_the_change_to_an_encoding_is_recorded(tmp_path):
+    path = write_stream(tmp_path / "a.mp4", "libx264", FIELDS, frames=interlaced(24))
+    with open_live(path, motion="auto") as live:
+        (switch,) = [f for f in list(live)[1:] if f.restart]
         use = live.motion_use
-    assert [f.frame.index for f in found] == list(range(48))
-    there, back = [f for f in found[1:] if f.restart]
-    assert there.frame.index < 12
-    assert back.frame.index == 24
-    assert back.restart.startswith("reconnected")
-    assert [(c["frame"], c["is_encoded"]) for c in use.changes] == [
-        (there.frame.index, True),
-        (24, False),
-    ]
-    assert use.encoded_frames == 24 - there.frame.index
-    for each in found[25:36]:
-        assert abs(np.median(each.step.quarter_pixels[0]) - 16) <= 1
+    assert switch.restart.startswith(use["why_encoded"])
+    assert use["encoded_frames"] == 24 - switch.frame.index

@@ -109,13 +109,6 @@ def test_a_file_elsewhere_ends_where_it_ends(tmp_path):
         assert time.monotonic() - start < 2  # nobody tried to get more
 
 
-def test_a_file_elsewhere_goes_on_where_it_broke_off(tmp_path):
-    path = write_stream(tmp_path / "clip.mkv", "libx264", ONE_REFERENCE)
-    content = path.read_bytes()
-    with http_sender(content, most=len(content) // 2) as address:
-        assert_same_as_file(all_of(address), path)
-
-
 def test_a_stream_that_breaks_off_and_comes_back_goes_on(clip):
     with tcp_sender(clip.read_bytes(), clip.read_bytes()) as address:
         found = all_of(address, **QUICK)
