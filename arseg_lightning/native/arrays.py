@@ -32,20 +32,15 @@ def pointer(
         written: Whether the kernel writes into it.
 
     Raises:
-        TypeError: If its type differs.
-        ValueError: If its shape or layout differs, or if it is read-only and is to be written.
+        ValueError: If type, shape or layout differ, or it is read-only and is to be written.
     """
-    if array.dtype != dtype:
-        raise TypeError(f"a kernel takes {np.dtype(dtype)}, got {array.dtype}; convert it first")
-    if shape is not None and array.shape != shape:
-        raise ValueError(f"a kernel takes an array of shape {shape}, got {array.shape}")
-    if not array.flags.c_contiguous:
+    fits = array.dtype == dtype and array.flags.c_contiguous and shape in (None, array.shape)
+    if not fits or (written and not array.flags.writeable):
         raise ValueError(
-            f"a kernel takes arrays in C order without gaps, got strides {array.strides} for "
-            f"shape {array.shape}; use numpy.ascontiguousarray"
+            f"a kernel takes {'writable ' * written}arrays of {np.dtype(dtype)} and shape "
+            f"{shape or array.shape} in C order without gaps, got {array.dtype} {array.shape} with "
+            f"strides {array.strides}"
         )
-    if written and not array.flags.writeable:
-        raise ValueError("a kernel cannot write into a read-only array; copy it first")
     return ctypes.c_void_p(array.__array_interface__["data"][0])  # quicker than array.ctypes
 
 
@@ -57,11 +52,9 @@ def tensor_pointer(tensor: torch.Tensor) -> ctypes.c_void_p:
     Raises:
         ValueError: If it is not in the CPU's memory, in C order, without gaps.
     """
-    if tensor.device.type != "cpu":
-        raise ValueError(f"a kernel takes tensors of the CPU, got one of {tensor.device}; move it")
-    if not tensor.is_contiguous():
+    if tensor.device.type != "cpu" or not tensor.is_contiguous():
         raise ValueError(
-            f"a kernel takes tensors in C order without gaps, got strides {tensor.stride()} for "
-            f"shape {tuple(tensor.shape)}; use contiguous()"
+            f"a kernel takes tensors of the CPU in C order without gaps, got {tensor.device}, "
+            f"strides {tensor.stride()} for shape {tuple(tensor.shape)}"
         )
     return ctypes.c_void_p(tensor.data_ptr())

@@ -8,11 +8,9 @@ import hashlib
 import importlib.util
 import os
 import platform
-import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,18 +76,13 @@ def load_source(source: Path) -> Kernels:
         return Kernels(None, f"{_SWITCH}={os.environ[_SWITCH]}")
     try:
         command, version = find_compiler()
-        is_clang = "clang" in version
-        number = re.search(r"\d+\.\d+(\.\d+)?", version)
-        name = (
-            f"{'clang' if is_clang else version.split()[0]} {number[0] if number else ''}".strip()
-        )
         try:
             # Clang's OpenMP would be a second runtime beside GNU's, which PyTorch brings.
-            flags = ("-march=native",) if is_clang else ("-march=native", "-fopenmp")
-            return Kernels(_library(source, command, version, flags), name)
+            flags = ("-march=native", *(() if "clang" in version else ("-fopenmp",)))
+            return Kernels(_library(source, command, version, flags), version)
         except _NoKernel:
             plain = _library(source, command, version, ())
-            return Kernels(plain, f"{name} (one thread, for any processor of the kind)")
+            return Kernels(plain, f"{version} (one thread, for any processor of the kind)")
     except _NoKernel as error:
         return Kernels(None, str(error))
 
@@ -100,22 +93,19 @@ def _loaded(name: str) -> Kernels:
 
 
 def find_compiler() -> tuple[tuple[str, ...], str]:
-    """The compiler that ``CC`` names, else the first of cc, gcc and clang: command and version."""
+    """The compiler that ``CC`` names, else cc: command and version."""
     if platform.system() == "Windows":
         raise _NoKernel("they are written for Linux and macOS; NumPy and PyTorch do the same")
-    named = os.environ.get("CC", "").strip()
-    for candidate in [named] if named else ["cc", "gcc", "clang"]:
-        command = tuple(shlex.split(candidate))
-        if shutil.which(command[0]):
-            return command, next(iter(_run(*command, "--version").splitlines()), candidate)
-    missing = f"CC={named} is not there" if named else "no C compiler found"
-    raise _NoKernel(f"{missing}; install gcc or set CC")
+    command = tuple(shlex.split(os.environ.get("CC", "").strip() or "cc"))
+    if shutil.which(command[0]) is None:
+        raise _NoKernel(f"there is no C compiler {command[0]}; install gcc or set CC")
+    return command, next(iter(_run(*command, "--version").splitlines()), command[0])
 
 
 def _library(
     source: Path, command: tuple[str, ...], version: str, features: tuple[str, ...]
 ) -> ctypes.CDLL:
-    """The library of a source: from the cache, else built there, else built for this process."""
+    """The library of a source: from the cache, else built there."""
     text = source.read_text(encoding="utf-8")
     exact = ("-ffp-contract=off",) if _EXACT in text else _FAST_FLAGS
     flags = ("-std=gnu11", "-O3", "-fPIC", *exact, *features)
@@ -132,15 +122,8 @@ def _library(
             with replacing(kept, durable=False) as partial:
                 _build(command, flags, source, partial)
         return ctypes.CDLL(str(kept))
-    except (OSError, RuntimeError):  # no home; a folder that is read-only, full or without exec
-        pass
-    with tempfile.TemporaryDirectory(prefix="arseg_lightning-") as folder:
-        target = Path(folder) / name
-        _build(command, flags, source, target)
-        try:
-            return ctypes.CDLL(str(target))  # stays loaded when its file is gone
-        except OSError as error:
-            raise _NoKernel(f"the compiled kernel cannot be loaded: {error}") from error
+    except (OSError, RuntimeError) as error:  # no home; read-only, full or without exec
+        raise _NoKernel(f"{error}; set ARSEG_LIGHTNING_CACHE to a folder of yours") from error
 
 
 def _build(command: tuple[str, ...], flags: tuple[str, ...], source: Path, target: Path) -> None:

@@ -559,7 +559,7 @@ static inline void move_row(const Step *step, long row)
 }
 
 typedef struct {
-    float *x, *y; /* x is NULL where pixels are not asked for */
+    float *x, *y;
     uint8_t *valid;
 } Pixels;
 
@@ -568,19 +568,19 @@ typedef struct {
 
 /* Written past the caches: a field is larger than they are, and would drive out of them what the
  * next frame needs. Returns how many pixels were written. */
-static long stream_pixels(const Pair *pairs, const Pixels *to, long at, long count)
+static long stream_pixels(const Pair *pairs, const Pixels *to, long count)
 {
     const __m128i one = _mm_set1_epi32(1);
     const __m128 quarter = _mm_set1_ps(0.25f);
-    float *x = to->x + at, *y = to->y + at;
-    uint8_t *valid = to->valid + at;
+    float *x = to->x, *y = to->y;
+    uint8_t *valid = to->valid;
     if (((uintptr_t)x | (uintptr_t)y | (uintptr_t)valid) % 16)
         return 0;
     long i = 0;
     for (; i + 16 <= count; i += 16) {
         __m128i v[4], flags[4];
         for (int k = 0; k < 4; k++) {
-            v[k] = _mm_loadu_si128((const __m128i *)(pairs + at + i + 4 * k));
+            v[k] = _mm_loadu_si128((const __m128i *)(pairs + i + 4 * k));
             __m128i low = _mm_srai_epi32(_mm_slli_epi32(v[k], 16), 16);
             _mm_stream_ps(x + i + 4 * k, _mm_mul_ps(_mm_cvtepi32_ps(low), quarter));
             flags[k] = _mm_andnot_si128(_mm_srli_epi32(v[k], 16), one);
@@ -597,46 +597,34 @@ static long stream_pixels(const Pair *pairs, const Pixels *to, long at, long cou
     return i;
 }
 #else
-static long stream_pixels(const Pair *pairs, const Pixels *to, long at, long count)
+static long stream_pixels(const Pair *pairs, const Pixels *to, long count)
 {
-    (void)pairs, (void)to, (void)at, (void)count;
+    (void)pairs, (void)to, (void)count;
     return 0;
 }
 #endif
 
-static void write_pixels(const Pair *pairs, const Pixels *to, long at, long count)
-{
-    for (long i = at + stream_pixels(pairs, to, at, count); i < at + count; i++) {
-        to->x[i] = 0.25f * pairs[i][0];
-        to->y[i] = 0.25f * (pairs[i][1] >> 1);
-        to->valid[i] = ~pairs[i][1] & 1;
-    }
-}
-
-/* Composes a step with the motion of the frames that it leads to, and also gives the motion in
- * pixels unless xy is NULL. field: (2, h, w), intra, references: (h, w), references NULL where all
- * is LAST; before: 256 of (height, width) pairs, by reference, NULL for the keyframe; after:
- * (height, width) pairs; xy: (2, height, width), valid: (height, width). */
+/* Composes a step with the motion of the frames that it leads to. field: (2, h, w), intra,
+ * references: (h, w), references NULL where all is LAST; before: 256 of (height, width) pairs, by
+ * reference, NULL for the keyframe; after: (height, width) pairs. */
 void push_motion(const int16_t *field, const uint8_t *intra, const uint8_t *references,
-                 const Pair *const *before, Pair *after, int height, int width, int rounds,
-                 float *xy, uint8_t *valid)
+                 const Pair *const *before, Pair *after, int height, int width, int rounds)
 {
     long w = (width + BLOCK - 1) / BLOCK, h = (height + BLOCK - 1) / BLOCK;
     const Step step = {field, intra, references, before, after, height, width, h * w, rounds};
-    const Pixels pixels = {xy, xy ? xy + height * width : NULL, valid};
-    for (long row = 0; row < h; row++) {
+    for (long row = 0; row < h; row++)
         move_row(&step, row);
-        long at = BLOCK * row * width;
-        if (xy) /* while the row is in the cache */
-            write_pixels(after, &pixels, at, clip(BLOCK * width, 0, height * width - at));
-    }
 }
 
 /* Pairs to pixels and flags. xy: (2, count), valid: (count). */
 void to_pixels(const Pair *pairs, float *xy, uint8_t *valid, int count)
 {
-    const Pixels pixels = {xy, xy + count, valid};
-    write_pixels(pairs, &pixels, 0, count);
+    const Pixels to = {xy, xy + count, valid};
+    for (long i = stream_pixels(pairs, &to, count); i < count; i++) {
+        to.x[i] = 0.25f * pairs[i][0];
+        to.y[i] = 0.25f * (pairs[i][1] >> 1);
+        to.valid[i] = ~pairs[i][1] & 1;
+    }
 }
 
 /* The nearest pixel of a plane, held inside it. */
@@ -650,7 +638,7 @@ static inline int32_t nearest(float x, float y, int32_t height, int32_t width)
 
 enum { ROUNDS = 3 };
 
-/* The motion of a frame to another, of both to a third: see video/relative.py. */
+/* The motion of a frame to another, of both to a third: see video/composition.py. */
 void relate_motion(const float *restrict frame, const uint8_t *restrict frame_valid,
                    const float *restrict key, const uint8_t *restrict key_valid,
                    float *restrict xy, uint8_t *restrict valid, int height, int width)

@@ -11,7 +11,6 @@ from hashlib import sha256
 from itertools import islice, product
 from pathlib import Path
 
-from arseg_lightning.report.collect import CONFIGS, overlay_names
 from arseg_lightning.sweep.sweep_file import VALUES_MACRO, Range, SweepFile, Values
 
 __all__ = ["choose_points", "point_arguments", "point_name"]
@@ -20,6 +19,9 @@ _MAX_REPEATS = 100
 """Draws in a row of points that are known already, after which a space counts as exhausted."""
 
 _MAX_NAME = 120
+
+_CONFIGS = "config"
+"""The parameter whose values are overlays, a file or a list of files, and set no key."""
 
 
 def choose_points(sweep: SweepFile, count: int | None = None, seed: int = 0) -> list[Values]:
@@ -64,8 +66,9 @@ def point_name(sweep: SweepFile, values: Values) -> str:
     parts, is_exact = [], True
     for name, key in zip(short, keys, strict=True):
         value = values[key]
-        if key == CONFIGS:
-            text = overlay_names(value)
+        if key == _CONFIGS:
+            overlays = [value] if isinstance(value, str) else value
+            text = "+".join(Path(file).stem for file in overlays) or "none"
         elif isinstance(value, float) and len(repr(value)) > len("0.0000"):
             text, is_exact = f"{value:.4g}", False
         else:
@@ -89,13 +92,13 @@ def point_arguments(
         run_dir: Folder of the point's run, which replaces the command's own.
         extra: More options, which win over those of the command.
     """
-    keys = {key: value for key, value in values.items() if key != CONFIGS}
+    keys = {key: value for key, value in values.items() if key != _CONFIGS}
     file = run_dir / "sweep_values.json"
     file.write_text(json.dumps(keys, indent=1) + "\n", "utf-8")
     words: list[str] = []
     for word in command[command.index("arseg_lightning") + 1 :]:
         if word == VALUES_MACRO:
-            overlays = values.get(CONFIGS, [])
+            overlays = values.get(_CONFIGS, [])
             overlays = [overlays] if isinstance(overlays, str) else overlays
             # The option that is there already is for the first of them.
             words += [part for each in [*overlays, str(file)] for part in ("--config", each)][1:]

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from arseg_lightning.files import LockedElsewhere, lock_file, write_atomic
-from arseg_lightning.report.collect import POINT_NAME
 from arseg_lightning.sweep.points import choose_points, point_arguments, point_name
 from arseg_lightning.sweep.sweep_file import SweepFile, Values
 
 __all__ = ["LOG_NAME", "Point", "last_error", "run_program", "run_sweep"]
 
+_POINT_NAME = "point.json"
 LOG_NAME = "log.txt"
 """Output of a point's run, in the point's folder."""
 
@@ -107,7 +107,7 @@ def run_sweep(
 def _count_done(points: Sequence[Point], command: list[str]) -> int:
     """Read how points ended, and count those that did not fail."""
     for point in points:
-        path = point.folder / POINT_NAME
+        path = point.folder / _POINT_NAME
         point.record = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         for name, now in (("command", command), ("values", point.values)):
             if point.record.get(name, now) != now:
@@ -120,7 +120,7 @@ def _count_done(points: Sequence[Point], command: list[str]) -> int:
 
 def _run(sweep: SweepFile, point: Point, extra: Sequence[str]) -> None:
     """Run a point, and record how it ended."""
-    for name in ("result.json", POINT_NAME):  # of an earlier attempt
+    for name in ("result.json", _POINT_NAME):  # of an earlier attempt
         (point.folder / name).unlink(missing_ok=True)
     options = list(extra)
     if point.record and (point.folder / "fit.yaml").is_file():
@@ -136,7 +136,7 @@ def _run(sweep: SweepFile, point: Point, extra: Sequence[str]) -> None:
         "ended": time.time(),
         "metric": _logged(point.folder, sweep.metric) if sweep.metric else None,
     }
-    write_atomic(point.folder / POINT_NAME, json.dumps(point.record, indent=1) + "\n")
+    write_atomic(point.folder / _POINT_NAME, json.dumps(point.record, indent=1) + "\n")
 
 
 def run_program(command: Sequence[str], log: Path) -> str | None:

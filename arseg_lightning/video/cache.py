@@ -58,10 +58,6 @@ class MotionCache:
     def read(self, video: Path, chaining: Chaining = "subpixel") -> VideoMotion:
         """Open a video's entry; nothing is decoded.
 
-        Args:
-            video: The video.
-            chaining: How its motion is composed; the entry does not depend on it.
-
         Raises:
             NotCached: If there is none.
         """
@@ -75,10 +71,7 @@ class MotionCache:
         return VideoMotion(entry, chaining)
 
     def ensure(self, video: Path, progress: Progress | None = None) -> bool:
-        """Extract a video's motion unless it is there already.
-
-        Returns:
-            Whether it was extracted by this call.
+        """Extract a video's motion unless it is there already; whether it was missing.
 
         Raises:
             NoMotionVectors: If its codec exports none that fit.
@@ -95,8 +88,6 @@ class MotionCache:
         return missing
 
     def _build(self, info: VideoInfo, entry: Path, progress: Progress | None) -> None:
-        """Write an entry."""
-
         def extracted() -> Iterator[tuple[str, BlockMotion]]:
             for index, found in enumerate(decode_motion(info.path, self.refinement)):
                 yield found
@@ -125,11 +116,11 @@ def usable_video(
 
     Args:
         video: The video.
-        folder: Where copies are kept, filed under the content of the original.
+        folder: Where copies are kept.
         cache: Where motion is kept.
         motion: ``codec`` uses the video as it is or refuses it; ``reencode`` makes an H.264 copy
             (one long GOP, one reference, no B-frames) of a video that is refused otherwise.
-        progress: Is told the frames done and in total while motion is extracted or a copy made.
+        progress: Is told the frames done and in total.
 
     Raises:
         NoMotionVectors: If the codec exports no vectors, they lead to nothing alike, or the

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from arseg_lightning.native import load
 from arseg_lightning.types import BLOCK_SIZE, Motion
-from arseg_lightning.video.composition import (
-    NativeComposition,
-    NumpyComposition,
-    relative_motion,
-)
+from arseg_lightning.video.composition import Composition, relative_motion
 from arseg_lightning.video.motion import BlockMotion
 
 __all__ = ["KEPT_REFERENCES", "Chaining", "MotionChain"]
@@ -48,10 +43,7 @@ class MotionChain:
     ) -> None:
         self.size = size
         self.chaining: Chaining = chaining
-        rounds, kernels = chaining == "integer", load("motion")
-        self._composition: NativeComposition | NumpyComposition = NumpyComposition(size, rounds)
-        if kernels is not None and NativeComposition.fits(size):
-            self._composition = NativeComposition(size, rounds, kernels)
+        self._composition = Composition(size, rounds=chaining == "integer")
         self.reset(start)
 
     def reset(self, start: int = 0) -> None:
@@ -87,9 +79,6 @@ class MotionChain:
     def push(self, step: BlockMotion) -> None:
         """Add a frame, and those that came before it and are not there yet.
 
-        Args:
-            step: The frame's motion; it must not change as long as the chain is used.
-
         Raises:
             ValueError: If it does not fit the size of the frames.
         """
@@ -124,17 +113,15 @@ class MotionChain:
             nowhere = Motion.zero(*self.size)
             nowhere.valid[:] = False
             return nowhere
-        if frame in self._fields:
-            return self._composition.motion(self._fields[frame])
-        motion = self._compose(frame, wanted=True)
-        assert motion is not None
-        return motion
+        if frame not in self._fields:
+            self._compose(frame)
+        return self._composition.motion(self._fields[frame])
 
     def knows(self, frame: int) -> bool:
         """Whether a frame was decoded after the keyframe, and is not forgotten."""
         return frame == self._anchor or (frame > self._anchor and frame in self._steps)
 
-    def _compose(self, frame: int, wanted: bool = False) -> Motion | None:
+    def _compose(self, frame: int) -> None:
         """Make the field of a frame, and before it those of the frames that it leads to."""
         step = self._steps[frame]
         self._open.add(frame)  # damage may make frames lead to one another
@@ -146,9 +133,7 @@ class MotionChain:
                 self._compose(places[each])
         self._open.discard(frame)
         before = {each: self._fields[places[each]] for each in known}
-        found = self._composition.compose(step.without(lost), before, wanted)
-        self._fields[frame], motion = found
-        return motion
+        self._fields[frame] = self._composition.compose(step.without(lost), before)
 
     def _forget(self) -> None:
         """Make room for a frame: nothing refers any more to the oldest, or to disposable ones."""

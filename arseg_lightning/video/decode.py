@@ -38,9 +38,6 @@ def decode(path: Path | str, *, size: tuple[int, int] | None = None) -> Iterator
         FileNotFoundError: If there is no such file.
         NotAVideo: If it is not a video.
         VideoError: If the size of the frames changes on the way and ``size`` is not given.
-
-    Warns:
-        VideoDamageWarning: If a part could not be decoded.
     """
     return _decode(probe(Path(path)), size)
 
@@ -60,18 +57,11 @@ def decode_motion(
 ) -> Iterator[tuple[str, BlockMotion]]:
     """Decode a video into the picture type and the motion of each frame, in display order.
 
-    Args:
-        path: The video; what of it is damaged is handled as :func:`decode` does.
-        refinement: See :class:`Matcher`.
+    Damage is handled as :func:`decode` does; for ``refinement`` see :class:`Matcher`.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        NotAVideo: If it is not a video.
         NoMotionVectors: If it has no motion vectors that fit.
-        VideoError: If the size of the frames changes on the way.
-
-    Warns:
-        VideoDamageWarning: If a part could not be decoded.
+        VideoError: As :func:`decode`.
     """
     info, matcher = probe(Path(path)), Matcher[NumberedPicture](refinement)
     require_motion(info)

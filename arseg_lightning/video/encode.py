@@ -251,12 +251,7 @@ def encode_frames(
 ) -> int:
     """Write frames, uint8 RGB of shape (H, W, 3), as a video; tells how many there were.
 
-    Args:
-        frames: The frames, all of one size.
-        path: The video; it appears when it is complete.
-        settings: How to encode.
-        progress: Is called after each frame.
-        total: Number of frames, if it is known, for ``progress``.
+    ``progress`` is called after each, with their ``total``.
     """
     with VideoWriter(path, settings) as writer:
         for image in frames:

@@ -36,9 +36,6 @@ class FrameCache:
     A frame in the middle of a long GOP costs the decoding of all before it; from here it costs one
     read of its raw pixels. Frames appear complete or not at all, and damaged ones count as
     missing. Nothing depends on the cache: a frame that is not found is decoded.
-
-    Args:
-        root: The folder.
     """
 
     def __init__(self, root: Path) -> None:
@@ -60,11 +57,7 @@ class FrameCache:
         return images
 
     def write(self, video: Path, images: Mapping[int, NDArray[np.uint8]]) -> None:
-        """Keep frames by index, (H, W, 3) each, that are not there yet; on a full disk, warn once.
-
-        Warns:
-            FrameCacheWarning: If it takes no more.
-        """
+        """Keep frames by index, (H, W, 3) each, that are not there; on a full disk, warn once."""
         if not self._takes_more:
             return
         try:

@@ -104,12 +104,7 @@ class BlockMotion:
 
 
 class Evidence:
-    """Keeps count of a stream's cells with a vector, and of those whose vector leads to its like.
-
-    Args:
-        matching: Cells counted already whose vector matches.
-        known: Cells counted already that have a vector.
-    """
+    """Counts a stream's cells with a vector (known), and those whose vector leads to its like."""
 
     def __init__(self, matching: int = 0, known: int = 0) -> None:
         self.matching = matching
@@ -158,13 +153,8 @@ def matched_motion(
 ) -> BlockMotion:
     """Find what a frame's vectors lead to, and fill in where that is nothing.
 
-    Args:
-        vectors: The codec's vectors.
-        candidates: What they may lead to.
-        frame: Index of the frame.
-        kind: What may refer to it.
-        refines: Whether blocks take the motion of others where that fits better; None if so where
-            much of the frame has no vectors.
+    ``refines`` says whether blocks take the motion of others where that fits better; None if so
+    where much of the frame has no vectors.
     """
     found = match_vectors(vectors, candidates)
     field, references = fill_intra(found.field, found.intra, found.references)

@@ -42,14 +42,7 @@ def write_motion(
     size: tuple[int, int],
     fps: float,
 ) -> None:
-    """Write picture types and motion of all frames.
-
-    Args:
-        file: Open for writing, at its start.
-        frames: Picture type and motion of each frame, in display order.
-        size: Height and width of the frames.
-        fps: Frames a second.
-    """
+    """Write picture type and motion of all frames, in display order, to an empty file."""
     types, kinds, evidence = "", "", Evidence()
     lengths: dict[int, int] = {}
     for picture_type, motion in frames:
@@ -107,13 +100,7 @@ def read_index(path: Path) -> MotionIndex:
 
 
 def read_motion(path: Path, index: MotionIndex, start: int, stop: int) -> list[BlockMotion]:
-    """Read consecutive records.
-
-    Args:
-        path: The file.
-        index: Its index.
-        start: The first record.
-        stop: One behind the last record.
+    """Read the records from ``start`` to before ``stop``.
 
     Raises:
         ValueError: If a record is damaged.

@@ -78,7 +78,7 @@ def numbered_pictures(
         stream: The stream to decode.
         timeline: Its timeline; without one, nothing is replaced and numbers have no gaps.
         damage: Is told what was lost.
-        start: Index of the first picture that is wanted, where the container was set to.
+        start: Index of the first picture that is wanted.
     """
     index, last, clock = start, None, Clock()
     clock.join(1 / frame_rate(stream))
@@ -111,13 +111,7 @@ def numbered_pictures(
 def decoded(
     found: Iterable[Packet[VideoStream]], stream: VideoStream, damage: Damage
 ) -> Iterator[VideoFrame]:
-    """Decode packet by packet, and go on after those that cannot be decoded.
-
-    Args:
-        found: The packets.
-        stream: Their stream; nothing of it was decoded yet.
-        damage: Is told what was refused.
-    """
+    """Decode a stream packet by packet, from its first on, past those that cannot be decoded."""
     codec, context = codec_name(stream), stream.codec_context
     context.flags |= Flags.copy_opaque.value
     if codec in MOTION_CODECS and context.thread_type == ThreadType.SLICE:

@@ -96,9 +96,6 @@ def match_vectors(vectors: NDArray[np.void], candidates: Candidates) -> Matched:
     the best of them, and they differ by more than 6 grey levels. Of blocks over one another, as the
     two of a bi-predicted one are, the better counts. Whole pixels suffice to choose.
 
-    Args:
-        vectors: With the fields of ``AVMotionVector``, at least those of position and motion.
-        candidates: What they may lead to.
     """
     grid = tuple(-(-side // BLOCK_SIZE) for side in candidates.luma.shape)  # h, w
     nearest = candidates.earlier[0][0] if candidates.earlier else -1
@@ -131,12 +128,8 @@ def refine_vectors(
 ) -> None:
     """Give each block of 8x8 pixels the motion of one beside it where the frame fits that better.
 
-    An encoder chooses vectors that cost few bits. Divided blocks stay as they are.
-
-    Args:
-        field: The motion of a frame, filled in where it is unknown; it is changed.
-        references: What it leads to, likewise.
-        candidates: What its vectors were matched with.
+    An encoder chooses vectors that cost few bits. Divided blocks stay as they are. Field and
+    references are filled in where they are unknown, and are changed.
 
     Shapes:
         field: (2, h, w)   references: (h, w)

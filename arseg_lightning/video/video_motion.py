@@ -17,12 +17,7 @@ __all__ = ["VideoMotion"]
 
 
 class VideoMotion:
-    """The motion of one video, read frame by frame as it is asked for.
-
-    Args:
-        path: A motion file; it holds the motion of each frame, however it is chained.
-        chaining: How that is composed to the motion to a keyframe.
-    """
+    """The motion of one video, read from its file and chained as it is asked for."""
 
     def __init__(self, path: Path, chaining: Chaining = "subpixel") -> None:
         self.path = path

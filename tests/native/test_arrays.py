@@ -16,9 +16,9 @@ def test_the_address_is_that_of_the_first_element():
 @pytest.mark.parametrize(
     ("array", "error", "message"),
     [
-        (np.zeros(3), TypeError, "takes float32, got float64"),
-        (np.zeros((2, 3), np.float32), ValueError, r"shape \(3,\), got \(2, 3\)"),
-        (np.zeros(6, np.float32)[::2], ValueError, "without gaps.*ascontiguousarray"),
+        (np.zeros(3), ValueError, "of float32 and .*got float64"),
+        (np.zeros((2, 3), np.float32), ValueError, r"shape \(3,\) .*, got float32 \(2, 3\)"),
+        (np.zeros(6, np.float32)[::2], ValueError, r"without gaps.*strides \(8,\)"),
     ],
 )
 def test_another_array_is_refused_with_the_remedy(array, error, message):
@@ -30,7 +30,7 @@ def test_a_read_only_array_is_not_written():
     array = np.zeros(3, np.float32)
     array.flags.writeable = False
     assert pointer(array, np.float32).value
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match="writable"):
         pointer(array, np.float32, written=True)
 
 
@@ -42,8 +42,8 @@ def test_the_address_of_a_tensor_is_that_of_its_first_element():
 @pytest.mark.parametrize(
     ("tensor", "message"),
     [
-        (torch.zeros(2, 3).t(), r"strides \(1, 3\) for shape \(3, 2\); use contiguous"),
-        (torch.zeros(2, device="meta"), "of the CPU, got one of meta; move it"),
+        (torch.zeros(2, 3).t(), r"strides \(1, 3\) for shape \(3, 2\)"),
+        (torch.zeros(2, device="meta"), "of the CPU .*, got meta"),
     ],
 )
 def test_another_tensor_is_refused_with_the_remedy(tensor, message):

@@ -110,13 +110,13 @@ def test_without_a_compiler_callers_are_told_what_to_do(cache, source, monkeypat
     monkeypatch.setenv("PATH", "")
     kernels = load_source(source)
     assert kernels.library is None
-    assert kernels.origin == "no C compiler found; install gcc or set CC"
+    assert kernels.origin == "there is no C compiler cc; install gcc or set CC"
 
 
 def test_a_compiler_that_is_not_there_is_named(cache, source, monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler -O2")
     origin = load_source(source).origin
-    assert origin == "CC=no-such-compiler -O2 is not there; install gcc or set CC"
+    assert origin == "there is no C compiler no-such-compiler; install gcc or set CC"
 
 
 @needs_compiler
@@ -144,20 +144,11 @@ def test_a_compiler_may_refuse_flags(cache, source, tmp_path, monkeypatch):
 
 
 @needs_compiler
-def test_a_cache_that_cannot_be_written_is_done_without(cache, source):
+def test_a_cache_that_cannot_be_written_is_named(cache, source):
     cache.parent.mkdir()
     cache.write_text("")
-    assert load_source(source).library.twice(5) == 10
-
-
-@needs_compiler
-def test_a_cached_library_that_was_cut_off_is_replaced_for_the_process(cache, source):
-    load_source(source)
-    (kept,) = cache.iterdir()
-    content = kept.read_bytes()
-    kept.unlink()  # another file: the loaded one is still mapped
-    kept.write_bytes(content[:100])
-    assert load_source(source).library.twice(6) == 12
+    assert str(cache) in (origin := load_source(source).origin)
+    assert origin.endswith("set ARSEG_LIGHTNING_CACHE to a folder of yours")
 
 
 @needs_compiler

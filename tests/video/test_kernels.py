@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from arseg_lightning.native import load
-from arseg_lightning.video import chain as chain_module
 from arseg_lightning.video import composition as composition_module
 from arseg_lightning.video import motion as motion_module
 from arseg_lightning.video import vectors as vectors_module
 from arseg_lightning.video.chain import MotionChain
-from arseg_lightning.video.composition import NativeComposition
 from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
+from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.motion import BlockMotion, fill_intra
 from arseg_lightning.video.vectors import (
     NO_VECTOR,
@@ -25,7 +24,7 @@ from tests.video.hand_made import cells, pan, random_motion, texture
 pytestmark = pytest.mark.skipif(load("motion") is None, reason="there are no native kernels here")
 
 SIZES = [(64, 96), (21, 35), (5, 3), (1, 1), (48, 130)]
-USERS = (chain_module, composition_module, motion_module, vectors_module)
+USERS = (composition_module, motion_module, vectors_module)
 
 
 @pytest.fixture
@@ -165,13 +164,10 @@ def test_a_real_stream_gives_the_same(without_kernels, tmp_path):
         assert equal(ours.motion().valid, numpys.motion().valid)
 
 
-def test_frames_too_large_for_16_bits_are_chained_all_the_same():
-    assert NativeComposition.fits((2160, 3840))
-    size = (4100, 4)
-    assert not NativeComposition.fits(size)
-    chain = MotionChain(size)
-    chain.push(random_motion(*size, reach=16_000))
-    assert abs(chain.motion().xy).max() > 3000
+def test_frames_too_large_for_16_bits_are_refused():
+    MotionChain((2160, 3840))
+    with pytest.raises(VideoError, match=r"at most 3595x7191 .*, got 4100x4; scale the video"):
+        MotionChain((4100, 4))
 
 
 def test_vectors_of_another_layout_are_read_too():

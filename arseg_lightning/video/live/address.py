@@ -73,10 +73,6 @@ def find_address(source: str | Path) -> Address:
 def open_address(address: Address, timeout_seconds: float) -> tuple[InputContainer, VideoStream]:
     """Open a camera, an address or a pipe, and find the video in it.
 
-    Args:
-        address: Where it is.
-        timeout_seconds: How long an address may stay silent.
-
     Raises:
         SourceUnavailable: If a camera or an address is not there or not to be had.
         NotAVideo: If what comes is no video, or cannot be read without going back.

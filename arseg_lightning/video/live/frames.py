@@ -58,11 +58,7 @@ class Frames:
         }
 
     def read(self, stop: threading.Event) -> Generator[SourceFrame]:
-        """Read the source to its end; decoding goes on in a thread of its own meanwhile.
-
-        Args:
-            stop: Set when nobody wants frames any more.
-        """
+        """Read to the end, or to ``stop``; decoding goes on in a thread of its own meanwhile."""
         pictures = self._feed.arrivals(wants_motion=self._motion in ("codec", "auto"))
         reader = Reader(pictures, _DECODED_AHEAD, stop)
         try:
@@ -79,8 +75,7 @@ class Frames:
             yield self._with_restart(arrival, frame, BlockMotion.rest(frame.size, frame.index))
             return
         if self._reencoder is None:
-            turns = quarter_turns(arrival.numbered.picture)
-            what = motion_obstacle(arrival.codec, turns)
+            what = motion_obstacle(arrival.codec, quarter_turns(arrival.numbered.picture))
             if what or arrival.restart:
                 yield from self._matched(self._matcher.flush())
             if what:

@@ -62,11 +62,7 @@ class Reencoder:
         self._decoder: VideoCodecContext
 
     def step(self, frame: Frame, picture: VideoFrame) -> BlockMotion | None:
-        """Encode a frame.
-
-        Args:
-            frame: The frame as it is given away, turned.
-            picture: As it was decoded.
+        """Encode a frame, turned, which was decoded as a picture.
 
         Returns:
             Its motion to the frame before it; None for the first one and if the size changes.
