@@ -150,6 +150,8 @@ def test_an_experiment_trains(path, fit, phase_1, capsys):
     elif path.stem.endswith("_ar"):
         checkpoint = phase_1(_network(path))
         fit(path, **{"model.weights.high_res": checkpoint, "model.epochs_without_fusion": 0})
+    elif path.stem.endswith("_weclick"):
+        fit(path, **{"model.weights.teacher": phase_1(_network(path))})
     else:
         fit(path)
 

@@ -32,12 +32,14 @@ class LiveOptions:
         drop_late: Of a camera or an address, drop frames that the networks are too slow for.
         timeout_seconds: How long an address may stay silent.
         reconnect_seconds: How long a camera or address that broke off is tried again.
+        lookahead: Whether the method may wait for later frames of a camera, an address or a pipe.
     """
 
     fps: float | None = None
     drop_late: bool = False
     timeout_seconds: float = 10.0
     reconnect_seconds: float = 30.0
+    lookahead: bool = False
 
 
 def segment_to_folder(

@@ -15,6 +15,7 @@ from arseg_lightning.methods import Clock, Stream, StreamResult, VideoMethod
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live import LiveMotion, LiveSource, SourceFrame, open_live
+from arseg_lightning.video.live.address import find_address
 
 __all__ = ["Segmenter", "choose_clock"]
 
@@ -74,15 +75,34 @@ class Segmenter:
         with self.open(source, motion, **options) as live:
             yield from self.results(live, limit)
 
-    def open(self, source: str | Path, motion: LiveMotion = "auto", **options: Any) -> LiveSource:
+    def open(
+        self,
+        source: str | Path,
+        motion: LiveMotion = "auto",
+        lookahead: bool = False,
+        **options: Any,
+    ) -> LiveSource:
         """Open a source for :meth:`results`.
 
         Args:
             source: A video file, a folder of images, a camera (``camera:0``), an address, or
                 ``-`` for standard input.
             motion: Source of the motion; ``auto`` finds none for a method that uses none.
+            lookahead: Whether the method may wait for later frames of a camera, an address or a
+                pipe.
             options: See :func:`open_live`.
+
+        Raises:
+            ValueError: If the source cannot be used, or the method waits for later frames, and
+                nobody said that it may.
         """
+        late, address = self.method.lookahead, find_address(source)
+        if late and not lookahead and address.kind not in ("file", "images"):
+            raise ValueError(
+                f"{address.name} goes on by itself, and {self.method.name} labels a frame when the "
+                f"next keyframe has come, up to {late} frames later; allow that (--live.lookahead "
+                f"true), or use a method that does not look ahead"
+            )
         wanted = None if motion == "auto" and not self.method.uses_motion else motion
         return open_live(source, motion=wanted, **options)
 

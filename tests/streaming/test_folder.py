@@ -124,10 +124,20 @@ def test_memory_does_not_grow_with_the_stream(video, method):
     assert held[1] - held[0] < 3 * one_frame
 
 
-def test_a_method_may_wait_for_later_frames_of_a_pipe(video, tmp_path):
+@pytest.mark.parametrize("source", ["camera:0", "rtsp://me:secret@there/stream", "-"])
+def test_a_method_that_waits_for_later_frames_is_refused_where_they_come_live(source, tmp_path):
+    method = InterBMV(11, TinyNet, clock=EveryL(5))
+    message = r"by itself, and Inter-BMV .* up to 4 frames later; allow that \(--live.lookahead"
+    with pytest.raises(ValueError, match=message) as refused:
+        segment_to_folder(segmenter(method), source, tmp_path)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_method_may_wait_for_later_frames_of_a_pipe_where_that_is_allowed(video, tmp_path):
     own = segmenter(InterBMV(11, TinyNet, clock=EveryL(5)))
+    live = LiveOptions(lookahead=True)
     with named_pipe(tmp_path / "pipe", video.read_bytes()) as pipe:
-        record = segment_to_folder(own, pipe, tmp_path / "out", outputs=("labels",))
+        record = segment_to_folder(own, pipe, tmp_path / "out", outputs=("labels",), live=live)
     assert record.roles == {"start": 1, "between": 8, "keyframe": 3}
     assert record.reasons == {"start": 1, "interval": 2, "end": 1}
 
