@@ -15,5 +15,7 @@ if __name__ == "__main__":  # with the imports: processes that help this one nee
 
     try:
         main()
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Exception as error:
         sys.exit(report(error))

@@ -18,7 +18,6 @@ from arseg_lightning.callbacks.wandb_runs import set_wandb_runs
 from arseg_lightning.commands.predict import segment_and_show
 from arseg_lightning.models import read_checkpoint
 from arseg_lightning.streaming import segmenter_of
-from arseg_lightning.streaming.folder import FolderSettings
 from arseg_lightning.tasks.experiment import link_data_to_model
 from arseg_lightning.tasks.weights import (
     check_run_checkpoint,
@@ -151,6 +150,6 @@ class ExperimentCLI(LightningCLI):
             segmenter = segmenter_of(self.model, self.datamodule, device=where)
             video = self.datamodule.store.video(self.datamodule.videos("test")[0])
             folder = self._folder.path / "predict"
-            segment_and_show(segmenter, video, folder, FolderSettings(overwrite=True))
+            segment_and_show(segmenter, video, folder, overwrite=True)
         if is_first and not options.trainer.fast_dev_run:
             self._folder.finish()

@@ -1,4 +1,4 @@
-"""Atomic writes, file locks, and remedies for errors of the disk."""
+"""Atomic writes, file locks, remedies for errors of the disk, and JSON as dataclasses."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import is_dataclass
 from pathlib import Path
+from types import NoneType
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from filelock import FileLock, Timeout
 
-__all__ = ["CANNOT_WRITE", "FileLock", "LockedElsewhere", "building", "lock_file", "natural_key"]
-__all__ += ["partial_path", "remedy_for", "replacing", "write_atomic"]
+__all__ = ["CANNOT_WRITE", "FileLock", "LockedElsewhere", "building", "from_json", "lock_file"]
+__all__ += ["natural_key", "partial_path", "remedy_for", "replacing", "write_atomic"]
 
 CANNOT_WRITE = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
@@ -129,3 +132,28 @@ def remedy_for(error: BaseException, otherwise: str) -> str:
     if number in CANNOT_WRITE or number == errno.EFBIG:
         return "make room, repair the folder, or choose another"
     return otherwise
+
+
+def from_json(kind: Any, value: Any) -> Any:
+    """Make of JSON's value what a type says: its dataclasses, tuples, and NaN where null is.
+
+    Raises:
+        KeyError, TypeError, ValueError: If it is something else; keys too many are left out.
+    """
+    parts, origin = get_args(kind), get_origin(kind)
+    if is_dataclass(kind):
+        hints, make = get_type_hints(kind), cast(Any, kind)
+        return make(
+            **{name: from_json(hints[name], value[name]) for name in hints if name in value}
+        )
+    if kind is float:
+        return float("nan" if value is None else value)
+    if NoneType in parts:
+        (wanted,) = {*parts} - {NoneType}
+        return None if value is None else from_json(wanted, value)
+    if origin is tuple:
+        kinds = [parts[0]] * len(value) if parts[-1] is ... else parts
+        return tuple(from_json(*pair) for pair in zip(kinds, value, strict=True))
+    if origin in (dict, Mapping):
+        return {key: from_json(parts[1], each) for key, each in value.items()}
+    return value

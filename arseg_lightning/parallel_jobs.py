@@ -52,9 +52,6 @@ def run_jobs(
         workers: How many run at once; 1 is this process. One for each processor core that this
             process may use by default.
         patience_seconds: How long this process works alone, as others need seconds to start.
-
-    Raises:
-        KeyboardInterrupt: After Ctrl-C, when the running jobs have ended.
     """
     waiting = deque(jobs)
     workers = workers or cpu_count()

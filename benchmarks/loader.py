@@ -49,7 +49,7 @@ from arseg_lightning.datasets.folder import VideoFolder
 from arseg_lightning.losses import FST, CrossEntropy
 from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.provenance import machine
-from arseg_lightning.report.table_files import markdown, write_table
+from arseg_lightning.report.table_files import markdown
 from arseg_lightning.tasks import LowResTask, PerFrameTask
 from arseg_lightning.types import ClipBatch
 
@@ -79,7 +79,7 @@ def main() -> None:
         arguments.output.write_text(json.dumps(record, indent=1) + "\n")
         for name, rows in tables.items():
             path = arguments.output.with_name(f"{arguments.output.stem}_{name}.csv")
-            write_table(pd.DataFrame(rows), path)
+            pd.DataFrame(rows).to_csv(path, index=False)
 
 
 def measure_loader(data: ClipDataModule, num_workers: int) -> dict[str, Any]:

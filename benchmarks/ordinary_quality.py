@@ -28,7 +28,6 @@ from PIL import Image
 
 from arseg_lightning.metrics import iou_per_class
 from arseg_lightning.report.motion_quality import label_confusion, warp_label
-from arseg_lightning.report.table_files import write_table
 from arseg_lightning.types import Frame
 from arseg_lightning.video.cache import MotionCache
 from arseg_lightning.video.images import image_files, read_image
@@ -80,7 +79,7 @@ def main() -> None:
     if arguments.output:
         distances = (f"d = {distance}" for distance in DISTANCES)
         columns = ["encoder's settings", "matches", "no B-frames", *distances]
-        write_table(pd.DataFrame(rows, columns=columns), arguments.output)
+        pd.DataFrame(rows, columns=columns).to_csv(arguments.output, index=False)
 
 
 def _figures(way: str, clip: Path, labels: Labels) -> list[float]:

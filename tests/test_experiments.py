@@ -150,6 +150,8 @@ def test_an_experiment_trains(path, fit, phase_1, capsys):
     elif path.stem.endswith("_ar"):
         checkpoint = phase_1(_network(path))
         fit(path, **{"model.weights.high_res": checkpoint, "model.epochs_without_fusion": 0})
+    elif path.stem.endswith("_weclick"):
+        fit(path, **{"model.weights.teacher": phase_1(_network(path))})
     else:
         fit(path)
 
@@ -184,8 +186,8 @@ def test_the_study_is_sweeps_over_files_that_are_there(path, tmp_path, monkeypat
     file = path.relative_to(EXPERIMENTS.parent)
     run = f"# NETWORK=bise18 python -m arseg_lightning sweep {file} --run_dir runs/study/bise18/"
     assert path.read_text().startswith(f"{run}{path.stem}\n")
-    for values in choose_points(sweep, sweep.count):
-        words = point_arguments(sweep.command, values, tmp_path)
+    for drawn in choose_points(sweep, sweep.count):
+        words = point_arguments(sweep.command, sweep.values(drawn), tmp_path)
         configs = [after for word, after in pairwise(words) if word == "--config"]
         assert all(Path(config).is_file() for config in configs)
     with pytest.raises(SystemExit) as stop:
@@ -197,7 +199,7 @@ def test_the_study_is_sweeps_over_files_that_are_there(path, tmp_path, monkeypat
 def test_the_study_takes_up_what_it_trained():
     networks, parts, tests = map(read_sweep, STUDY)
     trained = [
-        f"{folder}/{point_name(sweep, choose_points(sweep)[0])}/last.ckpt"
+        f"{folder}/{point_name(sweep, sweep.values(choose_points(sweep)[0]))}/last.ckpt"
         for folder, sweep in (("networks", networks), ("parts", parts))
     ]
     assert trained[0] in " ".join(parts.command)

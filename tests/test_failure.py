@@ -86,8 +86,7 @@ def test_what_a_constructor_raises_is_found_in_the_parsers_list_of_attempts():
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["tables", "--document", "none.md"], 1, "no document at none.md; give the path"),
-        (["fitt"], 2, "there is no command fitt; nearest: fit"),
+        (["fitt"], 2, "fitt is no command; nearest: fit"),
     ],
 )
 def test_the_program_ends_with_the_message(words, status, message, monkeypatch, capsys):

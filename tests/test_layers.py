@@ -61,6 +61,7 @@ OWNERS = {
     "pytorch_lightning": (),
     "joblib": ("parallel_jobs",),
     "ray": ("parallel_jobs",),
+    "optuna": ("sweep",),
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
     "scipy": ("datasets.clicks",),
     "wandb": ("callbacks",),

@@ -28,7 +28,6 @@ from arseg_lightning.methods.clock import Adaptive, CodecKeyframes, EveryL
 from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18
 from arseg_lightning.propagation import CReFF, GlobalAttention
-from arseg_lightning.streaming.folder import FolderSettings, LiveOptions
 from arseg_lightning.tasks import LowResTask, PerFrameTask, VideoTask
 from arseg_lightning.video.encode import EncodeSettings
 from tests.tiny import TinyNet
@@ -106,12 +105,6 @@ TABLE = [
     (partial(CReFF, 8), "window", ((1, 7), (-1, 0, 2))),
     (partial(CReFF, 8), "prior_sigma", ((0.1, None), (-1.0, 0.0, *NO_FINITE))),
     (partial(GlobalAttention, 8), "reduction", ((1.0, 32.0), (0.0, 0.5, -1.0, *NO_FINITE))),
-    (FolderSettings, "limit", ((1, None), (-1, 0))),
-    (FolderSettings, "batch_frames", COUNT),
-    (FolderSettings, "opacity", SHARE),
-    (LiveOptions, "fps", POSITIVE),
-    (LiveOptions, "timeout_seconds", POSITIVE),
-    (LiveOptions, "reconnect_seconds", WEIGHT),
     (BenchSettings, "keyframe_interval", ((2, None), (-1, 0, 1))),
     (BenchSettings, "num_classes", COUNT),
     (BenchSettings, "repeats", COUNT),

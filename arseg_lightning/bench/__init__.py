@@ -1,8 +1,7 @@
 """Speed of methods against their baselines and their arithmetic; methods compared on frames."""
 
 from arseg_lightning.bench.case import BenchCase, BenchSettings, MethodSet
-from arseg_lightning.bench.compare import compare_methods
-from arseg_lightning.bench.labelled import LabelledStreams
+from arseg_lightning.bench.compare import LabelledStreams, compare_methods
 from arseg_lightning.bench.measure import bench
 
 __all__ = ["BenchCase", "BenchSettings", "LabelledStreams", "MethodSet", "bench"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -32,11 +32,7 @@ Backend = Literal["torch", "onnxruntime"]
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
-    """How everything is measured.
-
-    Raises:
-        ValueError: If a number makes no sense.
-    """
+    """How everything is measured."""
 
     keyframe_interval: int | None = None  # L, for methods with a clock; their own by default
     num_classes: int = 11  # K
@@ -83,16 +79,12 @@ class MethodSet:
 
 @dataclass(frozen=True, slots=True)
 class BenchCase:
-    """A network or an experiment at a size.
+    """A network or an experiment at a size."""
 
-    Args:
-        name: One of our networks or the dotted path of another; or the folder of a run or a file
-            of configuration, whose methods and weights are taken.
-        size: Height and width of the video.
-    """
-
+    # one of our networks or the dotted path of another; or the folder of a run or a file of
+    # configuration, whose methods and weights are taken
     name: str
-    size: tuple[int, int]
+    size: tuple[int, int]  # height and width of the video
 
     @classmethod
     def parse(cls, text: str) -> BenchCase:
@@ -124,14 +116,18 @@ class BenchCase:
         """
         torch.manual_seed(0)  # the clocks of adaptive methods see what random weights say
         path = Path(self.name)
-        if not path.exists():
-            compared = self._around_network(method, settings)
-        else:
+        if path.exists():
             checkpoint = own_checkpoint(path) if path.is_dir() else None
             experiment = Experiment([recorded_run(path)], weights=True, checkpoint=checkpoint)
             methods, data = experiment.methods(), experiment.data
             own = {experiment.task.method.name: methods.popitem()[1]}
             compared = MethodSet(methods, own, data.classes, data.normalise, data.store.chaining)
+        else:
+            built = method(settings.num_classes, self._network())
+            indices = range(settings.num_classes)
+            names = tuple(f"class {k}" for k in indices)
+            classes = ClassSet("numbered", names, tuple((k, k, k) for k in indices))
+            compared = MethodSet(built.baselines(), {built.name: built}, classes)
         keyframe_interval = settings.keyframe_interval
         for each in compared.own.values():
             choose_clock(each, EveryL(keyframe_interval) if keyframe_interval else None)
@@ -143,12 +139,8 @@ class BenchCase:
             each.eval()
         return compared
 
-    def network(self) -> Callable[[int], Segmentor]:
-        """The class of the network.
-
-        Raises:
-            ValueError: If there is no such network.
-        """
+    def _network(self) -> type[Segmentor]:
+        """The class of the network."""
         module, _, name = self.name.rpartition(".")
         try:
             kind = getattr(importlib.import_module(module) if module else models, name)
@@ -160,13 +152,3 @@ class BenchCase:
         if not (isinstance(kind, type) and issubclass(kind, Segmentor)):
             raise ValueError(f"{self.name} is no Segmentor; see docs/own_network.md")
         return kind
-
-    def _around_network(
-        self, make: Callable[..., VideoMethod], settings: BenchSettings
-    ) -> MethodSet:
-        """The method around the network, with random weights, and its baselines."""
-        num_classes = settings.num_classes
-        method = make(num_classes, self.network())
-        names = tuple(f"class {k}" for k in range(num_classes))
-        classes = ClassSet("numbered", names, tuple((k, k, k) for k in range(num_classes)))
-        return MethodSet(method.baselines(), {method.name: method}, classes)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,22 +14,34 @@ from torch import Tensor
 
 from arseg_lightning.bench.case import MethodSet
 from arseg_lightning.cost import method_cost
-from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
+from arseg_lightning.datasets import ClipDataModule
+from arseg_lightning.datasets.clips import choose_clips
+from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, EvaluationFrame
+from arseg_lightning.datasets.needs import EvaluationNeeds
+from arseg_lightning.datasets.preparation import prepare_missing
+from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.methods import StreamResult, VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
 from arseg_lightning.metrics import Flicker, change_interval, confusion_matrix, mean_iou
 from arseg_lightning.tasks.evaluation import Evaluation
 from arseg_lightning.types import Motion
-from arseg_lightning.video.chain import Chaining
-from arseg_lightning.video.live import SourceFrame
 
-__all__ = ["Compared", "compare_methods"]
+__all__ = ["Compared", "LabelledStreams", "compare_methods"]
 
 _BLOCK = 6
 """Frames in a row that count as one for chance: neighbours are alike."""
 
 _MOST_BLOCKS = 64
 """Of more, several are counted together: each is a matrix of the classes for each distance."""
+
+
+class _Shown(NamedTuple):
+    """A frame that a method was shown."""
+
+    frame: EvaluationFrame
+    motion: Motion | None  # to the frame before
+    block: int
+    reference: NDArray[np.uint8] | None  # the first method's labels, (H, W); None for its own
 
 
 class Compared:
@@ -59,27 +71,12 @@ class Compared:
         blank = torch.zeros_like(self.evaluation.metric.confusion)  # (L, K, K)
         self.blocks: dict[int, Tensor] = defaultdict(blank.clone)  # the labelled ones' pixels
         self.flicker, self.latencies_ms = Flicker(), list[float]()
-        self._waiting = deque[
-            tuple[EvaluationFrame, Motion | None, int, NDArray[np.uint8] | None]
-        ]()
+        self._waiting = deque[_Shown]()
         self._warm = set[str]()
 
-    def add(
-        self,
-        clip: EvaluationClip,
-        motion: Motion | None,
-        block: int,
-        reference: NDArray[np.uint8] | None = None,
-    ) -> list[StreamResult]:
-        """Segment a frame, and count those whose labels came: some methods wait for later frames.
-
-        Args:
-            clip: The frame.
-            motion: Motion to the frame before.
-            block: Its block.
-            reference: The reference's labels, (H, W); None if it is the reference.
-        """
-        self._waiting.append((clip.frames[0], motion, block, reference))
+    def add(self, clip: EvaluationClip, shown: _Shown) -> list[StreamResult]:
+        """Segment a frame, and count those whose labels came: some methods wait for later ones."""
+        self._waiting.append(shown)
         return self._counted(self.evaluation.add(clip))
 
     def end(self) -> None:
@@ -88,27 +85,18 @@ class Compared:
 
     def _counted(self, results: list[StreamResult]) -> list[StreamResult]:
         for result in results:
-            self._count(result, *self._waiting.popleft())
+            shown = self._waiting.popleft()
+            frame, own = shown.frame, torch.from_numpy(result.labels)  # (H, W)
+            truth = own if shown.reference is None else torch.from_numpy(shown.reference)
+            self.agreement += confusion_matrix(own, truth, self.num_classes)
+            self.flicker.add(result.labels, shown.motion)
+            if result.roles in self._warm:  # a role's first frame takes longer, once
+                self.latencies_ms.append(result.busy_ms)
+            self._warm.add(result.roles)
+            if frame.label is not None:
+                confusion = confusion_matrix(own, torch.from_numpy(frame.label), self.num_classes)
+                self.blocks[shown.block][self.evaluation.distance(frame, result)] += confusion
         return results
-
-    def _count(
-        self,
-        result: StreamResult,
-        frame: EvaluationFrame,
-        motion: Motion | None,
-        block: int,
-        reference: NDArray[np.uint8] | None,
-    ) -> None:
-        own = torch.from_numpy(result.labels)  # (H, W)
-        truth = own if reference is None else torch.from_numpy(reference)
-        self.agreement += confusion_matrix(own, truth, self.num_classes)
-        self.flicker.add(result.labels, motion)
-        if result.roles in self._warm:  # a role's first frame takes longer, once
-            self.latencies_ms.append(result.busy_ms)
-        self._warm.add(result.roles)
-        if frame.label is not None:
-            confusion = confusion_matrix(own, torch.from_numpy(frame.label), self.num_classes)
-            self.blocks[block][self.evaluation.distance(frame, result)] += confusion
 
     def record(self, reference: Compared) -> dict[str, Any]:
         """Its figures by name, for tables and files, beside those of the reference."""
@@ -184,13 +172,18 @@ def compare_methods(
         if not found:
             classes = compared.classes.num_classes
             found = [Compared(*each, classes, distances, size) for each in methods.items()]
-        track, motion = _follow(track, frame.streamed, chaining)
+        motion = None
+        if track is None or frame.streamed.restart is not None:
+            track = MotionTrack(frame.streamed, "previous", False, chaining)
+        else:
+            track.take(frame.streamed)
+            motion = track.to_previous()
         place = frame.name.rpartition("/")[0], frame.streamed.frame.index // _BLOCK
         block = blocks.setdefault(place, len(blocks)) % _MOST_BLOCKS
         clip = EvaluationClip([frame], compared.normalise, chaining)
         reference: NDArray[np.uint8] | None = None
         for each in found:
-            results = each.add(clip, motion, block, reference)
+            results = each.add(clip, _Shown(frame, motion, block, reference))
             reference = results[0].labels if reference is None else reference
         done()
     if not found:
@@ -200,11 +193,36 @@ def compare_methods(
     return [each.record(found[0]) for each in found]
 
 
-def _follow(
-    track: MotionTrack | None, streamed: SourceFrame, chaining: Chaining
-) -> tuple[MotionTrack, Motion | None]:
-    """Take a stream's next frame, or start anew; also its motion to the frame before."""
-    if track is None or streamed.restart is not None:
-        return MotionTrack(streamed, "previous", False, chaining), None
-    track.take(streamed)
-    return track, track.to_previous()
+class LabelledStreams:
+    """Every frame of the test videos of an experiment, up to each video's last label.
+
+    With ``test_pairs: every_distance``, streams start at each of the first L frames, so that each
+    label counts at every distance; with ``stream``, at the first.
+
+    Args:
+        data: The data of the experiment; what is missing is encoded and cached.
+        lookahead: Frames after the last label, for methods that wait for some.
+
+    Raises:
+        ValueError: If there are no test data, they are no videos, or no label can count.
+    """
+
+    def __init__(self, data: ClipDataModule, lookahead: int = 0) -> None:
+        videos = data.videos("test")
+        prepare_missing(data.store, videos, None if data.num_workers else 1)
+        reader = ClipReader(videos, data.store)
+        clips = choose_clips(
+            reader,
+            data.keyframe_interval,
+            "every_start" if data.test_pairs == "every_distance" else "stream",
+            EvaluationNeeds(every_frame=True, lookahead=lookahead),
+        )
+        self._pieces = EvaluationClips(reader, clips, data.normalise)
+        self._num_frames = sum(len(clip.shown) for clip in clips)
+
+    def __len__(self) -> int:
+        return self._num_frames
+
+    def __iter__(self) -> Iterator[EvaluationFrame]:
+        for index in range(len(self._pieces)):
+            yield from self._pieces[index].frames

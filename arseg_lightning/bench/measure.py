@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
@@ -17,23 +17,10 @@ from arseg_lightning.accelerator import choose_device, device_name
 from arseg_lightning.bench.case import BenchCase, BenchSettings, MethodSet
 from arseg_lightning.bench.variants import Variant, variants
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
-from arseg_lightning.methods import (
-    DEFAULT_METHOD,
-    NetworkMethodFactory,
-    PlannedFrame,
-    Stream,
-    StreamResult,
-)
+from arseg_lightning.methods import DEFAULT_METHOD, NetworkMethodFactory, Stream, StreamResult
 from arseg_lightning.metrics import Accuracy
-from arseg_lightning.models.timing import timed_sections
 from arseg_lightning.provenance import Provenance, machine
-from arseg_lightning.report.result import (
-    FrameTimes,
-    MethodResult,
-    RoleResult,
-    RunResult,
-    Speed,
-)
+from arseg_lightning.report.result import FrameTimes, MethodResult, RoleResult, RunResult, Speed
 from arseg_lightning.types import size_text
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 from arseg_lightning.video.live import SourceFrame, open_live
@@ -57,16 +44,13 @@ def bench(
     A frame's time runs from the decoded image to the labels in the host's memory: composing the
     motion, normalising, downscaling, networks, fusion, labels. Every variant is run once to warm
     up, then all run in turns, so that what else the machine does hits all of them alike; medians
-    count. Where the time of a frame goes is measured in a round of its own.
+    count.
 
     Args:
-        cases: Networks and experiments, and sizes.
+        cases: Networks and experiments, and sizes; each has a result.
         settings: How everything is measured.
         progress: Is told what is being measured.
         method: Builds the method around the networks.
-
-    Returns:
-        A result for each case.
 
     Raises:
         ValueError: If there is no such case or device, or a method does not run as wanted.
@@ -101,8 +85,6 @@ def _measure(
         for runner in runners:
             progress(f"{name}: round {repeat + 1} of {settings.repeats}, {runner.title}")
             runner.round(frames)
-    for runner in runners:
-        runner.time_stages(frames)
     return RunResult(
         data=case.name,
         class_names=compared.classes.names,
@@ -132,7 +114,6 @@ class _Runner:
         self.lookahead = variant.method.lookahead  # the end would make the last one a keyframe
         # One entry a frame: the roles of its steps, and its times.
         self.timed: list[dict[str, Any]] = []
-        self.stages: list[dict[str, Any]] = []
         self.executed: dict[str, float] = defaultdict(float)
         self.peak_megabytes: float | None = None
 
@@ -157,48 +138,22 @@ class _Runner:
             for step in result.executed:
                 self.executed[step.role] += step.share
 
-    def time_stages(self, frames: Sequence[SourceFrame]) -> None:
-        """Run over the clip once more, and record the stages of each role's time."""
-        stream = self.stream
-        with timed_sections(stream.device) as seconds:
-
-            def segment(taken: Sequence[PlannedFrame]) -> list[StreamResult]:
-                """Segment a frame; a stream may do so for several before it gives a result."""
-                (result,) = Stream.segment(stream, taken)
-                inner = {name: 1e3 * each for name, each in seconds.items()}
-                outer = {name: result.stages[name] for name in ("image", "motion", "labels")}
-                # Sections inside the network's time are shown by themselves.
-                outer["network"] = result.stages["network"] - sum(inner.values())
-                seconds.clear()
-                self.stages.append({"roles": result.roles} | outer | inner)
-                return [result]
-
-            stream.segment = segment  # type: ignore[method-assign]
-            deque(self._run(frames), maxlen=0)
-        del stream.segment
-
     def result(self, decode_ms: float) -> MethodResult:
         """Medians and percentiles of all rounds."""
         import pandas as pd  # takes half a second: not before it is needed
 
         variant, gmacs = self.variant, self.variant.cost.role_gmacs
-        timed, stages = pd.DataFrame(self.timed), pd.DataFrame(self.stages)
-        medians = stages.groupby("roles").median()
-        stages_ms = {
-            roles: {str(name): ms for name, ms in times.dropna().items()}
-            for roles, times in medians.iterrows()
-        }
+        timed = pd.DataFrame(self.timed)
         frames = {
             str(roles): FrameTimes(
                 frequency=len(alike) / len(timed),
                 ms=float(alike.ms.median()),
                 gmacs=sum(gmacs[role] for role in str(roles).split("+")),
                 is_keyframe=bool(alike.is_keyframe.any()),
-                stages_ms=stages_ms.get(roles, {}),
             )
             for roles, alike in timed.groupby("roles", sort=False)
         }
-        p50, p95, longest = map(float, timed.ms.quantile([0.5, 0.95, 1.0]))
+        p50, p95, longest = timed.ms.quantile([0.5, 0.95, 1.0]).tolist()
         return MethodResult(
             name=variant.name,
             method=variant.kind,

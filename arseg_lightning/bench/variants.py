@@ -17,14 +17,7 @@ from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.cost.counting import on_meta
 from arseg_lightning.export import ExportSettings, OnnxMethod, export_method
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.methods import (
-    FrameInput,
-    Output,
-    RoleCycle,
-    State,
-    VideoMethod,
-    role_cycle,
-)
+from arseg_lightning.methods import FrameInput, Output, RoleCycle, State, VideoMethod, role_cycle
 
 __all__ = ["Variant", "plain_form", "variants"]
 
@@ -48,15 +41,7 @@ class Variant:
 def variants(
     compared: MethodSet, size: tuple[int, int], settings: BenchSettings
 ) -> Iterator[Variant]:
-    """Bring everything that is compared into the forms in which it is measured.
-
-    Args:
-        compared: The methods.
-        size: Height and width of the video.
-        settings: Precisions, backends, device.
-
-    Yields:
-        Each method in plain PyTorch, then the optimised ones.
+    """Bring methods into the forms in which they are measured, plain PyTorch first.
 
     Raises:
         ValueError: If a method cannot run on a backend, or a backend's package is missing.
@@ -92,11 +77,7 @@ def variants(
 
 
 def plain_form(method: VideoMethod) -> VideoMethod:
-    """A method as a few lines of PyTorch run it, for comparison: without custom kernels.
-
-    Args:
-        method: The method, whose networks and clock are shared.
-    """
+    """A method as a few lines of PyTorch run it: without custom kernels, its networks shared."""
 
     def step(
         role: str, frame: FrameInput, state: State, **inputs: Tensor

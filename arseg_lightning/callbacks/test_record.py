@@ -63,10 +63,7 @@ class TestRecord(Callback):
         )
         # pandas and matplotlib are slow to import: only a test waits for them
         from arseg_lightning.report.plots import plot_result
-        from arseg_lightning.report.result_tables import (
-            distance_table,
-            roles_table,
-        )
+        from arseg_lightning.report.result_tables import distance_table, roles_table
 
         json_path = self.run_dir / "result.json"
         plot_path = self.run_dir / "miou_over_distance.png"

@@ -17,14 +17,14 @@ from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.prepare import prepare
 from arseg_lightning.commands.report import report
 from arseg_lightning.commands.sweep import sweep
-from arseg_lightning.commands.tables import tables
 
 __all__ = ["COMMANDS"]
 
-_FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    *(bench, check_data, clicks, compare, cost, encode, export),
-    *(motion, predict, prepare, report, sweep, tables),
-)
-
-COMMANDS = {function.__name__.replace("_", "-"): function for function in _FUNCTIONS}
+COMMANDS: dict[str, Callable[..., Any]] = {
+    function.__name__.replace("_", "-"): function
+    for function in (
+        *(bench, check_data, clicks, compare, cost, encode, export),
+        *(motion, predict, prepare, report, sweep),
+    )
+}
 """By the word that follows ``python -m arseg_lightning``."""

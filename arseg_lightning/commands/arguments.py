@@ -21,27 +21,19 @@ __all__ = ["check_command", "named", "read_counts_first", "run_command", "usage"
 
 
 def check_command(arguments: list[str], names: list[str]) -> None:
-    """Refuse a command line that names no command.
-
-    Raises:
-        CommandError: If it has none of the names.
-    """
+    """Raise a CommandError for a command line that names no command."""
     if {*arguments} & {*names, "-h", "--help", "--version"}:
         return
-    word = next((word for word in arguments[:1] if not word.startswith("-")), None)
-    near = nearest(word, names) if word else []
+    word = next(iter(arguments), "")
+    near = nearest(word, names)
     raise CommandError(
-        f"{f'there is no command {word}' if word else 'no command was given'}; "
+        f"{word or 'nothing'} is no command; "
         f"{f'nearest: {near[0]}' if near else 'commands: ' + ', '.join(names)}"
     )
 
 
 def run_command(name: str, command: Callable[..., Any], words: list[str]) -> Any:
     """Parse what follows a command's name, and call its function."""
-    first, *_ = signature(command).parameters.values()
-    flag = _singular(first.name)
-    epilog = f"{_shown(first)} may be given by name: --{flag} {flag.upper()}"
-    epilog += ", again for each." if _is_list(first) else "."
     return auto_cli(
         command,
         args=named(command, words),
@@ -49,7 +41,6 @@ def run_command(name: str, command: Callable[..., Any], words: list[str]) -> Any
         parser_class=_CommandParser,
         prog=f"{PROGRAM} {name}",
         usage=usage(name, command),
-        epilog=epilog,
     )
 
 

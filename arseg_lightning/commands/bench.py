@@ -52,8 +52,12 @@ def bench(
         threads: Threads on the CPU; all cores by default.
         classes: Number of classes of networks that are named.
         repeats: Rounds in which every variant runs once.
-        out: JSON file to write; a plot of the same name goes beside it.
+        out: JSON file to write.
     """
+    # pandas is slow to import: only commands that write tables wait for it
+    from arseg_lightning.report.bench_tables import bench_table, machine_line
+    from arseg_lightning.report.table_files import markdown
+
     check_range(1, threads=threads)
     torch.set_num_threads(threads or torch.get_num_threads())
     settings = BenchSettings(
@@ -72,23 +76,8 @@ def bench(
 
     wanted = [BenchCase.parse(text) for text in dict.fromkeys(cases or _DEFAULT)]
     results = run_bench(wanted, settings, progress, method or DEFAULT_METHOD)
-    _show(results, out)
-    return results
-
-
-def _show(results: list[RunResult], out: Path | None) -> None:
-    # pandas is slow to import: only commands that write tables wait for it
-    from arseg_lightning.report.bench_tables import (
-        bench_table,
-        machine_line,
-        plot_bench,
-        stage_table,
-    )
-    from arseg_lightning.report.table_files import markdown
-
-    print(f"{markdown(bench_table(results), 2)}\n\nMilliseconds of frames between keyframes:\n")
-    print(f"{markdown(stage_table(results), 2)}\n\n{machine_line(results)}")
+    print(f"{markdown(bench_table(results), 2)}\n\n{machine_line(results)}")
     if out is not None:
         write_bench(results, out)
-        plot_bench(results, out.with_suffix(".png"))
-        print(f"written to {out} and {out.with_suffix('.png')}")
+        print(f"written to {out}")
+    return results

@@ -16,10 +16,6 @@ def check_data(configs: list[Path], all: bool = False) -> None:
     Args:
         configs: The experiment and its overlays, stacked as in `fit`.
         all: Read every label and its frame, instead of a few of each split.
-
-    Raises:
-        ValueError: If the experiment is not valid.
-        SystemExit: If anything is missing or wrong.
     """
     data = Experiment(configs).data
     is_right = True

@@ -21,9 +21,8 @@ from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.ranges import check_range
-from arseg_lightning.streaming.interrupt import Interrupt
 from arseg_lightning.streaming.load import load_experiment
-from arseg_lightning.streaming.pretrained import load_pretrained
+from arseg_lightning.streaming.pretrained import PretrainedNetwork, load_pretrained
 from arseg_lightning.tasks.evaluation import counted_distances
 from arseg_lightning.video.live import LiveMotion, open_live
 
@@ -48,8 +47,7 @@ def compare(
     The others agree with the first, every frame by itself, more or less. Flicker is the share of
     pixels whose label is not that of where motion says they were in the frame before. Times run
     from the decoded frame to its labels, in plain PyTorch. On the test data of an experiment, mIoU
-    is the mean over distances, and its change has the interval of 95 % of draws of frames. With
-    test_pairs: every_distance, L streams of a video make each label count at every distance.
+    is the mean over distances, and its change has the interval of 95 % of draws of frames.
 
     Args:
         configs: The folder of a run, or files of configuration; its method, its baselines and what
@@ -64,31 +62,40 @@ def compare(
         limit: Most frames.
         out: JSON file to write; a plot of the same name goes beside it.
         overrides: What wins over the configuration.
-
-    Returns:
-        The figures of each method.
-
-    Raises:
-        OSError: If something is not there, or cannot be written.
-        ValueError: If an option or the video cannot be used, or there are no weights.
     """
     check_range(1, limit=limit)
     on = choose_device(device)
-    if network is not None:
-        compared, data = _around(network, methods, configs, video), None
-    else:
+    if network is None:
         compared, data = _of_run(configs, methods, checkpoint, overrides)
+    elif configs or video is None:
+        raise ValueError(f"--network {network} takes a run's place: give --video FILE, and no run")
+    else:
+        compared, data = _around(load_pretrained(network), methods), None
     with (
-        _frames(video, motion, compared, data) as frames,
+        _frames(video, motion, compared, data) as (frames, distances),
         tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
-        Interrupt() as interrupt,  # after Ctrl-C, what was compared so far counts
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
-        wanted = interrupt.until_wanted(islice(frames, limit))
-        records = compare_methods(wanted, compared, _distances(compared, data), on, bar.update)
-    names = [*map(str, configs or [])]
-    _show(records, out, configs=names, network=network, video=video, overrides=overrides)
+        records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
+    # pandas is slow to import: only commands that write tables wait for it
+    from arseg_lightning.report.comparison_table import comparison_table, plot_comparison
+    from arseg_lightning.report.table_files import markdown
+
+    print(markdown(comparison_table(records)))
+    if out is not None:
+        of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
+        content = {"methods": records, "provenance": asdict(Provenance.collect(None, of))}
+        write_atomic(out, json.dumps(content, indent=1, default=str) + "\n")
+        plot_comparison(records, out.with_suffix(".png"))
+        print(f"written to {out} and {out.with_suffix('.png')}")
     return records
+
+
+def _around(known: PretrainedNetwork, wanted: list[NetworkMethodFactory]) -> MethodSet:
+    """Build methods around a pretrained network, every frame by itself first."""
+    reference, *built = map(known.method, [None, *(wanted or TRAINING_FREE)])
+    own = {each.name: each for each in built}
+    return MethodSet({reference.name: reference}, own, known.classes, known.normalise)
 
 
 def _of_run(
@@ -111,57 +118,20 @@ def _of_run(
     return MethodSet({}, experiment.methods(), data.classes, data.normalise, chaining), data
 
 
-def _distances(compared: MethodSet, data: ClipDataModule | None) -> int:
-    """At how many distances methods without a clock are counted."""
-    if data is None:
-        return 1
-    every = data.test_pairs == "every_distance"
-    return counted_distances(compared.methods.values(), data.keyframe_interval, every)
-
-
 @contextmanager
 def _frames(
     video: str | None, motion: LiveMotion, compared: MethodSet, data: ClipDataModule | None
-) -> Iterator[Iterable[EvaluationFrame]]:
-    """The frames of a video, or of the test data."""
-    if video is None:
-        assert data is not None
-        if motion != "auto":
-            raise ValueError(f"--motion {motion} is for --video; test data have --data.motion")
-        yield LabelledStreams(data, max(each.lookahead for each in compared.methods.values()))
+) -> Iterator[tuple[Iterable[EvaluationFrame], int]]:
+    """The frames of a video, or of the test data; the distances of methods without a clock."""
+    methods = compared.methods.values()
+    if video is not None:
+        unused = motion == "auto" and not any(each.uses_motion for each in methods)
+        with open_live(video, motion=None if unused else motion) as live:
+            yield (EvaluationFrame(frame, None, 0, video) for frame in live), 1
         return
-    unused = motion == "auto" and not any(each.uses_motion for each in compared.methods.values())
-    with open_live(video, motion=None if unused else motion) as live:
-        yield (EvaluationFrame(frame, None, 0, video) for frame in live)
-
-
-def _around(
-    network: str,
-    wanted: list[NetworkMethodFactory],
-    configs: list[Path] | None,
-    video: str | None,
-) -> MethodSet:
-    """Build methods around a pretrained network."""
-    if configs:
-        raise ValueError(f"give either a run, got {configs[0]}, or --network {network}")
-    if video is None:
-        raise ValueError(f"--network {network} comes without data: give a video, --video FILE")
-    pretrained = load_pretrained(network)
-    built = [pretrained.method(build) for build in (wanted or TRAINING_FREE)]
-    reference = pretrained.method()
-    own = {each.name: each for each in built}
-    return MethodSet({reference.name: reference}, own, pretrained.classes, pretrained.normalise)
-
-
-def _show(records: list[dict[str, Any]], out: Path | None, **of: Any) -> None:
-    """Print the table, and write the figures, what they are of, and their plot."""
-    # pandas: only those who write tables wait for it
-    from arseg_lightning.report.comparison_table import comparison_table, plot_comparison
-    from arseg_lightning.report.table_files import markdown
-
-    print(markdown(comparison_table(records)))
-    if out is not None:
-        content = {"methods": records, "provenance": asdict(Provenance.collect(None, of))}
-        write_atomic(out, json.dumps(content, indent=1) + "\n")
-        plot_comparison(records, out.with_suffix(".png"))
-        print(f"written to {out} and {out.with_suffix('.png')}")
+    assert data is not None
+    if motion != "auto":
+        raise ValueError(f"--motion {motion} is for --video; test data have --data.motion")
+    every = data.test_pairs == "every_distance"
+    frames = LabelledStreams(data, max(each.lookahead for each in methods))
+    yield frames, counted_distances(methods, data.keyframe_interval, every)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arseg_lightning.cost import MethodCost, method_cost
+from arseg_lightning.files import write_atomic
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.tasks.experiment import Experiment
 from arseg_lightning.types import parse_size
@@ -35,19 +35,11 @@ def cost(
             default.
         optimised: Also count the methods as `predict` and `bench` run them, adding one optimisation
             that saves multiply-accumulates after the other.
-        out: Also write the table to this file, as its ending says: .md or .csv.
-
-    Returns:
-        The table.
-
-    Raises:
-        ValueError: If an option or the experiment is not valid.
+        out: CSV file to write, too.
     """
     # pandas is slow to import: only commands that write tables wait for it
-    from arseg_lightning.report.table_files import check_format, markdown, write_table
+    from arseg_lightning.report.table_files import markdown
 
-    if out is not None:
-        check_format(out)
     frame = parse_size(size) if size is not None else None
     experiment = Experiment(configs)
     frame = frame or experiment.size()
@@ -60,7 +52,7 @@ def cost(
     table = _cost_table(costs)
     print(markdown(table, 3))
     if out is not None:
-        write_table(table, out, 3)
+        write_atomic(out, table.to_csv(index=False))
         print(f"written to {out}")
     return table
 
@@ -68,21 +60,18 @@ def cost(
 def _cost_table(costs: Mapping[str, MethodCost]) -> pd.DataFrame:
     import pandas as pd
 
-    full = costs["1x"].mean_macs if "1x" in costs else math.nan
     rows = []
     for name, each in costs.items():
-        frames = "1 frame" if each.frames == 1 else f"{each.frames} frames"
-        share = each.mean_macs / full
+        share = each.mean_macs / costs["1x"].mean_macs if "1x" in costs else None
         rows.append(
             {
                 "method": name,
                 "roles (GMACs)": ", ".join(f"{k}={v:.4g}" for k, v in each.role_gmacs.items()),
-                "mean over": frames
-                if each.repeats
-                else f"{frames} (nominal: it depends on what frames show)",
+                "mean over": f"{each.frames} frame{'s' * (each.frames > 1)}"
+                + " (nominal: it depends on what frames show)" * (not each.repeats),
                 "mean": f"{each.mean_gmacs:.4g}",
-                "of 1x": "-" if math.isnan(share) else f"{share:.1%}",
-                "saved": "-" if math.isnan(share) else f"{1 - share:.1%}",
+                "of 1x": "-" if share is None else f"{share:.1%}",
+                "saved": "-" if share is None else f"{1 - share:.1%}",
             }
         )
     return pd.DataFrame(rows)

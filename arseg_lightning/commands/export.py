@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from arseg_lightning.export import (
@@ -13,7 +12,7 @@ from arseg_lightning.export import (
     export_method,
 )
 from arseg_lightning.streaming.load import load_experiment
-from arseg_lightning.types import parse_size, size_text
+from arseg_lightning.types import parse_size
 
 __all__ = ["export"]
 
@@ -46,11 +45,6 @@ def export(
 
     Returns:
         The contract.
-
-    Raises:
-        OSError: If the run is not there, or the folder is there already or cannot be written.
-        ValueError: If an option cannot be used, a package is missing, there are no weights, the
-            method's roles depend on what frames show, or a graph does not give what it gives.
     """
     frame = parse_size(size) if size is not None else None
     experiment = load_experiment(configs, checkpoint, overrides, "export")
@@ -62,20 +56,13 @@ def export(
         format=format,
     )
     contract = export_method(experiment.task.method, output, settings, overwrite)
-    print("\n".join(_lines(contract, output)))
-    return contract
-
-
-def _lines(contract: Contract, folder: Path) -> Iterator[str]:
     for role, graph in contract.graphs.items():
-        path = folder / graph.file
-        tensors = f"{', '.join(graph.inputs)} -> {', '.join(graph.outputs)}"
-        yield f"{role}: {path} ({path.stat().st_size / 1e6:.1f} MB), {tensors}"
+        path = output / graph.file
+        print(f"{role}: {path} ({path.stat().st_size / 1e6:.1f} MB)")
         if (check := graph.agreement) is not None:
-            yield (
+            print(
                 f"  {check.equal_labels:.4%} of the labels equal, scores within "
                 f"{check.scores_difference:.1e} (greatest {check.scores_scale:.2g})"
             )
-    size, cycle = size_text(contract.size), len(contract.schedule.cycle)
-    path = folder / CONTRACT_NAME
-    yield f"for frames of {size}; inputs, and which graph runs when ({cycle} frames): {path}"
+    print(f"inputs, outputs and the schedule of the graphs: {output / CONTRACT_NAME}")
+    return contract

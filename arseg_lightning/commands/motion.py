@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +11,10 @@ from tqdm import tqdm
 
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.clips import keyframes
-from arseg_lightning.datasets.data_files import files, frame_number
+from arseg_lightning.datasets.data_files import by_frame, files
 from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.datasets.store import ClipStore
 from arseg_lightning.files import write_atomic
-from arseg_lightning.provenance import Provenance
 from arseg_lightning.ranges import check_range
 from arseg_lightning.video.cache import MotionSource
 from arseg_lightning.video.encode import EncodeSettings
@@ -25,7 +22,7 @@ from arseg_lightning.video.encode import EncodeSettings
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["match_labels", "motion"]
+__all__ = ["motion"]
 
 
 def motion(
@@ -34,7 +31,7 @@ def motion(
     classes: str = "camvid11",
     keyframe_interval: int = 12,
     motion: MotionSource = "codec",
-    output: Path | None = None,
+    out: Path | None = None,
     store: Path = Path("data/cache"),
 ) -> pd.DataFrame:
     """Measure how well a video's motion warps labels from its keyframes to the frames after them.
@@ -49,17 +46,13 @@ def motion(
         classes: Name of a class set, or path of a YAML file.
         keyframe_interval: Frames from a keyframe to the next; each I-frame is one, too.
         motion: codec takes the video's own vectors; reencode a copy's if it has none to be used.
-        output: Folder for the result (JSON) and a plot; none are written by default.
+        out: CSV file to write, too.
         store: Folder of the motion cache and of copies.
 
     Returns:
         The measurement: see ``measure_motion``.
-
-    Raises:
-        FileNotFoundError: If the video or its labels are missing.
-        ValueError: If one of them cannot be used, or the keyframe interval does not fit.
     """
-    # pandas and matplotlib: only those who measure wait for them
+    # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.motion_quality import measure_motion
 
     known = class_set(classes)
@@ -70,73 +63,25 @@ def motion(
     field = clips.cache.read(path)
     check_range(2, field.num_frames, keyframe_interval=keyframe_interval)
     keys = keyframes(field.intra_frames, field.num_frames, keyframe_interval, field.anchors)
-    found = match_labels(labels, field.num_frames)
+    paths = files(labels, (".png",), "labels")
+    found = dict(enumerate(paths)) if len(paths) == field.num_frames else by_frame(paths)
+    if (last := max(found)) >= field.num_frames:
+        raise ValueError(
+            f"{found[last]} would be the label of frame {last}, but the video has "
+            f"{field.num_frames} frames, counted from 0; give one label for each, or name some so"
+        )
 
     def label_of(frame: int) -> NDArray[np.uint8] | None:
         return read_label(found[frame], known, field.size) if frame in found else None
 
     quality = measure_motion(field, keys, label_of, known.num_classes)
-    settings = {
-        "video": str(video),
-        "labels": str(labels),
-        "classes": known.name,
-        "keyframe_interval": keyframe_interval,
-        "motion": motion,
-        "measured": str(path),
-        "matching_share": field.evidence.share,
-    }
-    _tell(quality, settings, output)
-    return quality
-
-
-def match_labels(folder: Path, num_frames: int) -> dict[int, Path]:
-    """Find out which label file belongs to which frame.
-
-    If there are as many files as frames, they belong together in the order of their names;
-    otherwise the last number in a file's name is the index of its frame.
-
-    Raises:
-        FileNotFoundError: If there are no labels.
-        ValueError: If a name holds no number, a number no frame has, or one that another has.
-    """
-    paths = files(folder, (".png",), "labels")
-    if len(paths) == num_frames:
-        return dict(enumerate(paths))
-    found: dict[int, Path] = {}
-    for path in paths:
-        frame = frame_number(path)
-        if frame >= num_frames:
-            raise ValueError(
-                f"{path} would be the label of frame {frame}, but the video has {num_frames} "
-                f"frames, counted from 0, and {folder} has {len(paths)} labels; give one label "
-                f"for each frame, or name labels after their frames"
-            )
-        if found.setdefault(frame, path) is not path:
-            raise ValueError(
-                f"{path} and {found[frame].name} are both labels of frame {frame}; take one away"
-            )
-    return found
-
-
-def _tell(quality: pd.DataFrame, settings: dict[str, Any], output: Path | None) -> None:
-    """Print the result, and write it with its plot if there is a folder for them."""
-    from arseg_lightning.report.motion_quality import plot_motion
-
     print((quality * [1, 100, 100, 100]).to_string(float_format="{:.1f}".format))
     print("mean: {warped:.1%} warped, {copied:.1%} copied".format_map(quality.mean()))
-    share, path = settings["matching_share"], settings["measured"]
+    share = field.evidence.share
     matching = "no vectors" if share is None else f"{100 * share:.1f} % of the area with vectors"
-    whose = "the video's own" if path == settings["video"] else f"that of a copy, {path}"
+    whose = "the video's own" if path == video else f"that of a copy, {path}"
     print(f"motion: {whose}; leads to what looks alike: {matching}")
-    if output is None:
-        return
-    content = {
-        "mean_warped": quality.warped.mean(),
-        "mean_copied": quality.copied.mean(),
-        "distances": quality.reset_index().to_dict("records"),
-        "provenance": asdict(Provenance.collect(config=settings)),
-    }
-    write_atomic(output / "motion.json", json.dumps(content, indent=1) + "\n")
-    title = "{video}, {classes}, L = {keyframe_interval}".format_map(settings)
-    plot_motion(quality, output / "motion.png", title)
-    print(f"written to {output}: motion.json, motion.png")
+    if out is not None:
+        write_atomic(out, quality.to_csv())
+        print(f"written to {out}")
+    return quality

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from arseg_lightning.inference import Optimisations, Precision
 from arseg_lightning.methods import Clock, EveryL, NetworkMethodFactory
 from arseg_lightning.streaming import Segmenter, load_run
-from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segment_to_folder
+from arseg_lightning.streaming.folder import LiveOptions, segment_to_folder
 from arseg_lightning.streaming.pretrained import load_pretrained
-from arseg_lightning.streaming.record import StreamRecord
-from arseg_lightning.streaming.stream_statistics import StreamStatistics
+from arseg_lightning.streaming.record import StreamRecord, StreamStatistics
 from arseg_lightning.video.live import LiveMotion
 
 __all__ = ["predict", "segment_and_show"]
@@ -35,9 +35,7 @@ def predict(
     outputs: str = "overlay,labels",
     device: str = "auto",
     precision: Precision = "float32",
-    batch_frames: int = 1,
     limit: int | None = None,
-    opacity: float = 0.5,
     overwrite: bool = False,
     overrides: tuple[str, ...] = (),
 ) -> StreamRecord:
@@ -58,25 +56,23 @@ def predict(
         outputs: What is written, of overlay and labels, with a comma.
         device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         precision: float32, bfloat16 or float16.
-        batch_frames: Segment so many frames at once, each later by those that it waits for.
         limit: Most frames.
-        opacity: Weight of the classes' colours in the overlay.
         overwrite: Replace results that are in the folder already.
         overrides: Settings that win over the configuration.
-
-    Raises:
-        OSError, ValueError: If something is missing, or cannot be used or written.
     """
-    names = tuple(word.strip() for word in outputs.split(",") if word.strip())
-    settings = FolderSettings(names, motion, limit, batch_frames, opacity, overwrite, live)
-    how = (_clock(clock, keyframe_interval), device, Optimisations(precision=precision))
+    clock = _clock(clock, keyframe_interval)
+    fast = Optimisations(precision=precision)
     if network is not None and not configs:
-        segmenter = load_pretrained(network).segmenter(method, *how)
+        known = load_pretrained(network)
+        parts = known.method(method), known.classes, known.normalise
+        segmenter = Segmenter(*parts, clock=clock, device=device, optimisations=fast)
     elif network is not None or method is not None:
         raise ValueError("give a run, which has its method, or --network and --method")
     else:
-        segmenter = load_run(configs or [], checkpoint, overrides, *how)
-    record = segment_and_show(segmenter, video, output, settings)
+        segmenter = load_run(configs or [], checkpoint, overrides, clock, device, fast)
+    names = [word.strip() for word in outputs.split(",") if word.strip()]
+    settings = {"motion": motion, "limit": limit, "overwrite": overwrite}
+    record = segment_and_show(segmenter, video, output, outputs=names, live=live, **settings)
     if record.ended == "interrupted":
         sys.exit(130)  # what shells expect of a program that was ended by Ctrl-C
     return record
@@ -91,26 +87,24 @@ def _clock(clock: Clock | None, keyframe_interval: int | None) -> Clock | None:
 
 
 def segment_and_show(
-    segmenter: Segmenter, source: str | Path, folder: Path, settings: FolderSettings
+    segmenter: Segmenter, source: str | Path, folder: Path, **settings: Any
 ) -> StreamRecord:
-    """Segment a source into a folder; print the progress and the result."""
-    last_seconds = time.monotonic()
-    with tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar:
+    """Segment a source into a folder; print the progress and the result.
+
+    The settings are those of :func:`segment_to_folder`.
+    """
+    seconds = 1.0 if sys.stderr.isatty() else 10.0  # a log gets a line now and then
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
+    with tqdm(unit=" frames", mininterval=seconds, leave=False) as bar:
 
         def show(statistics: StreamStatistics, total: int | None) -> None:
-            nonlocal last_seconds
             bar.total = total
+            bar.set_postfix_str(statistics.line(), refresh=False)
             bar.update()
-            now = time.monotonic()
-            if now - last_seconds < (10.0 if bar.disable else 1.0):
-                return
-            last_seconds = now
-            if bar.disable:  # a log gets a line now and then
-                of = f"/{total}" if total else ""
-                print(f"{statistics.num_frames}{of} frames, {statistics.line()}", flush=True)
-            else:
-                bar.set_postfix_str(statistics.line(), refresh=False)
 
-        record = segment_to_folder(segmenter, source, folder, settings, show)
+        try:
+            record = segment_to_folder(segmenter, source, folder, watch=show, **settings)
+        finally:
+            signal.signal(signal.SIGTERM, before)
     print(record.text(), flush=True)
     return record

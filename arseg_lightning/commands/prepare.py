@@ -45,14 +45,15 @@ def prepare(
         ray: A cluster of Ray that does it instead (the extra `ray`): auto, HOST:PORT, or local,
             which starts Ray on this machine.
         overrides: Settings of the experiment that win over its files: --data.store DIR.
-
-    Raises:
-        FileNotFoundError: If there is no such video.
-        ValueError: If the options do not go together, the experiment is not valid, or some clips
-            cannot be prepared.
     """
     check_range(1, workers=workers)
-    _refuse_idle_options(configs, split, video, store, motion)
+    if (configs is None) == (video is None):
+        raise ValueError("give either an experiment, `prepare FILE.yaml`, or --video FOLDER")
+    if (video and split) or (configs and (store or motion)):
+        raise ValueError(
+            "--split is for experiments, --store and --motion are for --video (an experiment has "
+            "--data.store and --data.motion)"
+        )
     if video is not None:
         clips = ClipStore(store or Path("data/cache"), EncodeSettings(), motion or "codec")
         jobs = video_jobs(clips, video)
@@ -62,32 +63,9 @@ def prepare(
         splits = data.splits_on_video() if split is None else [split]
         jobs = [job for name in splits for job in clip_jobs(clips, data.videos(name))]
     outcomes = run_on_ray(jobs, ray) if ray else run_jobs(jobs, workers)
-    try:
-        done = prepare_jobs(outcomes, len(jobs))
-    except KeyboardInterrupt:
-        print(f"interrupted; what is in {clips.root} stays, and the same command continues with it")
-        raise SystemExit(130) from None
+    done = prepare_jobs(outcomes, len(jobs))
     for note in (note for each in done for note in each.notes):
         print(f"damaged: {note}")
     made = sum(each.made for each in done)
     print(f"{len(done)} are ready in {clips.root}: {made} made now, {len(done) - made} found")
     return done
-
-
-def _refuse_idle_options(
-    configs: list[Path] | None,
-    split: Split | None,
-    video: Path | None,
-    store: Path | None,
-    motion: MotionSource | None,
-) -> None:
-    if (configs is None) == (video is None):
-        raise ValueError(
-            "prepare needs either an experiment, `prepare FILE.yaml`, or --video FOLDER"
-        )
-    if video is not None and split is not None:
-        raise ValueError(
-            f"--split {split} chooses data of an experiment, and --video has no splits"
-        )
-    if video is None and (store is not None or motion is not None):
-        raise ValueError("--store and --motion are for --video; use --data.store, --data.motion")

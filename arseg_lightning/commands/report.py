@@ -27,10 +27,6 @@ def report(
 
     Returns:
         The report.
-
-    Raises:
-        FileNotFoundError: If there is no result.
-        ValueError: If a row does not exist.
     """
     # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.collect import collect
@@ -47,7 +43,5 @@ def report(
     print(markdown(results_table(rows_with_baselines(measured)), 2))
     for problem in found.problems:
         print(problem)
-    if len(rows) > 1 and reference is None:
-        print("no table of changes: name the row that the others are compared with, --reference")
     print(f"report: {document}")
     return document

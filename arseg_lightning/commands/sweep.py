@@ -20,10 +20,11 @@ def sweep(
 ) -> list[Point]:
     """Run all points of a sweep file, one run folder each; started again, only what is missing.
 
-    The file is a W&B sweep: method grid runs all combinations, and random draws points. A point
-    that fails is named at the end, and the others run all the same. The same command in another
-    terminal, or on another machine, takes its share of the points: CUDA_VISIBLE_DEVICES=1 gives it
-    a GPU of its own.
+    The file is a W&B sweep: method grid runs all combinations, random draws points, and bayes draws
+    them where Optuna's model expects the best metric. A point that fails is named at the end, and
+    the others run all the same. The same command in another terminal, or on another machine, takes
+    its share of the points: CUDA_VISIBLE_DEVICES=1 gives it a GPU of its own.
+    optuna-dashboard sqlite:///RUN_DIR/study.db shows the points.
 
     Args:
         file: The sweep file.

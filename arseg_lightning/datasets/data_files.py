@@ -8,8 +8,8 @@ from pathlib import Path
 
 from arseg_lightning.files import natural_key
 
-__all__ = ["IMAGE_SUFFIXES", "LABEL_SUFFIX", "VIDEO_SUFFIXES", "files", "frame_number"]
-__all__ += ["match_labels", "one_per_name", "present"]
+__all__ = ["IMAGE_SUFFIXES", "LABEL_SUFFIX", "VIDEO_SUFFIXES", "by_frame", "files"]
+__all__ += ["frame_number", "match_labels", "one_per_name", "present"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".mxf", ".m4v", ".webm", ".h264", ".264")
@@ -91,3 +91,14 @@ def frame_number(path: Path) -> int:
     if not numbers:
         raise ValueError(f"{path} should be named after its frame number, such as 000123.png")
     return int(numbers[-1])
+
+
+def by_frame(labels: Iterable[Path]) -> dict[int, Path]:
+    """Labels by the index of their frame, which their names end with; a ValueError if two agree."""
+    numbered: dict[int, Path] = {}
+    for path in labels:
+        if (other := numbered.setdefault(frame_number(path), path)) is not path:
+            raise ValueError(
+                f"{other} and {path.name} are labels of one frame; take one of them away"
+            )
+    return numbered

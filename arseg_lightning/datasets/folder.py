@@ -10,8 +10,8 @@ from arseg_lightning.datasets.data_files import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIX,
     VIDEO_SUFFIXES,
+    by_frame,
     files,
-    frame_number,
     match_labels,
     one_per_name,
 )
@@ -50,15 +50,8 @@ class VideoFolder(Layout):
 
     def _labels(self, video: Path) -> dict[int, Path]:
         """The label files of a video, by the index of their frame."""
-        folder, numbered = self.root / "labels" / video.stem, dict[int, Path]()
-        for path in files(folder, (LABEL_SUFFIX,), f"labels of {video.name}"):
-            other = numbered.setdefault(frame_number(path), path)
-            if other is not path:
-                raise ValueError(
-                    f"{other} and {path.name} are labels of one frame of {video.name}; take one of "
-                    f"them away"
-                )
-        return numbered
+        folder = self.root / "labels" / video.stem
+        return by_frame(files(folder, (LABEL_SUFFIX,), f"labels of {video.name}"))
 
 
 class FrameFolder(Layout):

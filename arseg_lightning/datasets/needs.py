@@ -29,7 +29,7 @@ class Needs:
         lookahead: Whether the frames between two keyframes wait for the later one, which is run
             before them.
         independent: Whether frames of other than key roles leave the state alone, and those of
-            key roles do not read it: frames between keyframes may then be skipped or batched.
+            key roles do not read it: frames between keyframes may then be skipped.
         target: Whether training clips come with others of a second, unlabelled data set.
     """
 

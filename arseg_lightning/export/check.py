@@ -46,16 +46,13 @@ def agreements(
     """Run exported graphs and the method on the same frames, each with its own state.
 
     It ends when every role has run twice (once where frames depend on their keyframe only), or
-    with the schedule.
+    with the schedule. Roles that give no scores have no agreement.
 
     Args:
         method: The method, in evaluation mode.
         graphs: Names of the inputs and outputs, by role.
         runners: The exported graphs.
         cycle: The schedule.
-
-    Returns:
-        The agreement of each role that gives scores.
     """
     # By role, for each step: share of equal labels, greatest difference, greatest score.
     found: dict[str, list[tuple[float, float, float]]] = {}
@@ -104,11 +101,7 @@ def _worst(figures: list[tuple[float, float, float]]) -> Agreement:
 
 
 def require_equal(agreed: Mapping[str, Agreement]) -> None:
-    """Raise unless all graphs give what the method gives.
-
-    Raises:
-        ValueError: If one does not.
-    """
+    """Raise a ValueError unless all graphs give what the method gives."""
     for role, each in agreed.items():
         allowed = SCORE_TOLERANCE * each.scores_scale
         # Written so that NaN fails.

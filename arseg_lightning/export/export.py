@@ -27,20 +27,12 @@ __all__ = ["ExportSettings", "export_method"]
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """Settings of an export.
+    """Settings of an export."""
 
-    Args:
-        size: Height and width of the frames.
-        classes: Classes that the networks tell apart.
-        normalise: Normalisation of images that the networks were trained with.
-        chaining: How motion is composed over frames.
-        format: Kind of files.
-    """
-
-    size: tuple[int, int]
-    classes: ClassSet
-    normalise: Normalisation = field(default_factory=Normalisation)
-    chaining: Chaining = "subpixel"
+    size: tuple[int, int]  # height and width of the frames
+    classes: ClassSet  # that the networks tell apart
+    normalise: Normalisation = field(default_factory=Normalisation)  # that they were trained with
+    chaining: Chaining = "subpixel"  # how motion is composed over frames
     format: ExportFormat = "onnx"
 
 

@@ -26,12 +26,7 @@ CPU = ("CPUExecutionProvider",)
 
 
 def write_onnx(program: ExportedProgram, graph: RoleGraph, path: Path) -> None:
-    """Write a graph as an ONNX file, its weights inside.
-
-    Args:
-        program: The graph as a program.
-        graph: It names inputs and outputs.
-        path: The file.
+    """Write a graph, as a program, as an ONNX file with its weights inside.
 
     Raises:
         ValueError: If a package is missing.
@@ -58,16 +53,13 @@ class OnnxGraph:
     Args:
         path: The ONNX file.
         providers: ONNX Runtime's execution providers, the preferred first.
-        threads: Threads of an operator; by default as many as torch uses.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If ``onnxruntime`` or a provider is missing, or the file is broken.
     """
 
-    def __init__(
-        self, path: Path, providers: Sequence[str] = CPU, threads: int | None = None
-    ) -> None:
+    def __init__(self, path: Path, providers: Sequence[str] = CPU) -> None:
         self._runtime = require("onnxruntime")
         available = self._runtime.get_available_providers()
         if missing := [name for name in providers if name not in available]:
@@ -76,7 +68,7 @@ class OnnxGraph:
                 f"{', '.join(available)} (onnxruntime-gpu brings CUDAExecutionProvider)"
             )
         options = self._runtime.SessionOptions()
-        options.intra_op_num_threads = threads or torch.get_num_threads()
+        options.intra_op_num_threads = torch.get_num_threads()
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; export again")
         errors = self._runtime.capi.onnxruntime_pybind11_state

@@ -38,19 +38,13 @@ class OnnxMethod(VideoMethod):
     Args:
         folder: A folder that ``python -m arseg_lightning export`` has written.
         providers: ONNX Runtime's execution providers, the preferred first.
-        threads: Threads of an operator; by default as many as torch uses.
 
     Raises:
         FileNotFoundError: If the folder holds no contract, or not its graphs.
         ValueError: If it holds no ONNX files, or a package or provider is missing.
     """
 
-    def __init__(
-        self,
-        folder: Path | str,
-        providers: Sequence[str] = CPU,
-        threads: int | None = None,
-    ) -> None:
+    def __init__(self, folder: Path | str, providers: Sequence[str] = CPU) -> None:
         super().__init__()
         self.contract = contract = read_contract(Path(folder))
         if contract.format != "onnx":
@@ -60,9 +54,7 @@ class OnnxMethod(VideoMethod):
             )
         self.roles, self.key_roles = tuple(contract.graphs), frozenset(contract.key_roles)
         self.needs = Needs(
-            motion=contract.motion,
-            lookahead=contract.lookahead,
-            independent=contract.independent,
+            contract.motion, lookahead=contract.lookahead, independent=contract.independent
         )
         schedule = contract.schedule
         self.period, self.has_own_clock = len(schedule.cycle), True
@@ -72,7 +64,7 @@ class OnnxMethod(VideoMethod):
         if len(self.roles) == 2 and (schedule.start, schedule.cycle) == ((), keyframe_cycle):
             self.clock = EveryL(self.period)
         self.graphs = {
-            role: OnnxGraph(Path(folder) / graph.file, providers, threads)
+            role: OnnxGraph(Path(folder) / graph.file, providers)
             for role, graph in contract.graphs.items()
         }
 
@@ -102,12 +94,7 @@ class OnnxMethod(VideoMethod):
     def step(
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
     ) -> tuple[Output | None, State]:
-        """Run the graph of a role.
-
-        Raises:
-            ValueError: If the frame is of another size than the graphs, or there is no tensor for
-                one of the graph's inputs.
-        """
+        """Run the graph of a role, on frames of its size."""
         image, size = frame.image, self.contract.size
         if tuple(image.shape) != (1, 3, *size):
             raise ValueError(
@@ -123,12 +110,10 @@ class OnnxMethod(VideoMethod):
             # (1, 3, H, W) -> (1, H, W, 3); the graph reads whole pixels
             known["image"] = self.contract.normalisation.undo(image).permute(0, 2, 3, 1)
         if missing := [name for name in graph.inputs if name not in known]:
-            first = (*self.contract.schedule.start, *self.contract.schedule.cycle)[0]
             raise ValueError(
                 f"the graph {role} reads {', '.join(missing)}, and there is none: motion comes "
-                f"with the frame, state from graphs before (a stream starts with "
-                f"{', '.join(first)}), and what a method's plan makes has to be made by the plan "
-                f"of a subclass of OnnxMethod"
+                f"with the frame, state from graphs before, and what a method's plan makes has to "
+                f"be made by the plan of a subclass of OnnxMethod"
             )
         results = graph(*(known[name] for name in graph.inputs))
         named = dict(zip(graph.outputs, results, strict=True))

@@ -38,23 +38,16 @@ class Signature:
     """Inputs and outputs of a role's step.
 
     All tensors are on the meta device: they have shapes and types, and no values.
-
-    Args:
-        frame: Tensors of the frame that it is given, of :data:`FRAME`.
-        state: The state that it is given.
-        planned: Tensors that the plan has made for it.
-        inputs: Names of the tensors that it reads, in the order above.
-        results: ``labels`` and ``scores``, if the role gives scores, and ``next_NAME`` for each
-            tensor of the state that is not the one that came in.
-        align_corners: How scores are brought to the image's size; None without scores.
     """
 
-    frame: Mapping[str, Tensor]
-    state: Mapping[str, Tensor]
-    planned: Mapping[str, Tensor]
-    inputs: tuple[str, ...]
+    frame: Mapping[str, Tensor]  # those of the frame that it is given, of :data:`FRAME`
+    state: Mapping[str, Tensor]  # that it is given
+    planned: Mapping[str, Tensor]  # made for it by the plan
+    inputs: tuple[str, ...]  # names of those that it reads, in the order above
+    # ``labels`` and ``scores``, if the role gives scores, and ``next_NAME`` for each tensor of the
+    # state that is not the one that came in
     results: Mapping[str, Tensor]
-    align_corners: bool | None
+    align_corners: bool | None  # how scores get the image's size; None without scores
 
     @property
     def given(self) -> dict[str, Tensor]:
@@ -68,14 +61,7 @@ class Signature:
 
 
 def lay_out(method: VideoMethod, size: tuple[int, int]) -> tuple[RoleCycle, dict[str, Signature]]:
-    """Run the nominal roles of a method without values.
-
-    Args:
-        method: The method; it is left as it is.
-        size: Height and width of the frames.
-
-    Returns:
-        The schedule, and the signatures by role.
+    """Find a method's schedule and the signatures of its roles, by running it without values.
 
     Raises:
         ValueError: If the method has no schedule of its own, a role is never reached, or the step

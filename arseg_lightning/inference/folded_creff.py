@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from arseg_lightning.inference.optimisations import Optimisations
 from arseg_lightning.models.segmentor import Segmentor
-from arseg_lightning.models.timing import section
 from arseg_lightning.native import load, tensor_pointer
 from arseg_lightning.propagation import Convention, CReFF, Fusion, motion_to_grid, warp_to
 from arseg_lightning.propagation.fusion import upsample
@@ -82,15 +81,11 @@ class FoldedCReFF(nn.Module):
     def forward(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
         """Warp, attend and classify."""
         precision, scored = self.query.weight.dtype, self.classifier.weight.dtype
-        with section("warp"):
-            warped = warp_to(key_feature, motion, self.convention).to(precision)  # (B, C, h, w)
-        with section("upsampling"):
-            query = self.query(upsample(low.to(precision), warped))  # (B, C, h, w)
-        with section("attention"):
-            values = self.value_classifier(self.value(warped).to(scored))  # (B, K, h, w)
-            attended: Tensor = self.attention(query, self.key(warped), values)
-        with section("upsampling"):
-            return attended + upsample(self.low_scores(low), warped)
+        warped = warp_to(key_feature, motion, self.convention).to(precision)  # (B, C, h, w)
+        query = self.query(upsample(low.to(precision), warped))  # (B, C, h, w)
+        values = self.value_classifier(self.value(warped).to(scored))  # (B, K, h, w)
+        attended: Tensor = self.attention(query, self.key(warped), values)
+        return attended + upsample(self.low_scores(low), warped)
 
     def low_scores(self, low: Tensor) -> Tensor:
         """The low-res feature's own contribution: its class scores, or the bias alone."""
@@ -135,21 +130,20 @@ class FusedCReFF(FoldedCReFF):
         if low.device.type != "cpu":
             return super().forward(low, key_feature, motion)
         size = (key_feature.shape[-2], key_feature.shape[-1])
-        with section("warp + attention + upsampling"):
-            low_scores = self.low_scores(low).float().contiguous()
-            # On the feature's grid, in its pixels: (B, 2, h, w)
-            motion = motion_to_grid(motion, size, self.convention).float().contiguous()
-            scores = torch.empty(len(low), self.classifier.out_channels, *size)
-            low, key_feature = _channels_innermost(low), _channels_innermost(key_feature)
-            weights = {"classifier": self.classifier.weight.flatten(1).t()}  # (C, K)
-            for name in ("query", "key", "value"):
-                conv = getattr(self, name)
-                weights[f"{name}_weight"] = conv.weight.flatten(1)  # (C, 9)
-                weights[f"{name}_bias"] = conv.bias  # (C,)
-            # Packed for every call, so that changed weights count: little work beside the image's.
-            weights = {k: v.detach().float().contiguous() for k, v in weights.items()}
-            for image in zip(low, low_scores, key_feature, motion, scores, strict=True):
-                self._fuse(*image, weights)
+        low_scores = self.low_scores(low).float().contiguous()
+        # On the feature's grid, in its pixels: (B, 2, h, w)
+        motion = motion_to_grid(motion, size, self.convention).float().contiguous()
+        scores = torch.empty(len(low), self.classifier.out_channels, *size)
+        low, key_feature = _channels_innermost(low), _channels_innermost(key_feature)
+        weights = {"classifier": self.classifier.weight.flatten(1).t()}  # (C, K)
+        for name in ("query", "key", "value"):
+            conv = getattr(self, name)
+            weights[f"{name}_weight"] = conv.weight.flatten(1)  # (C, 9)
+            weights[f"{name}_bias"] = conv.bias  # (C,)
+        # Packed for every call, so that changed weights count: little work beside the image's.
+        weights = {k: v.detach().float().contiguous() for k, v in weights.items()}
+        for image in zip(low, low_scores, key_feature, motion, scores, strict=True):
+            self._fuse(*image, weights)
         return scores
 
     def _fuse(

@@ -14,7 +14,6 @@ from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
-from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention, CReFF, Fusion, warp_to
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClipBatch
@@ -111,10 +110,8 @@ class ARSeg(VideoMethod):
         Shapes:
             low: (B, C, h', w')   key_feature, returns: (B, C, h, w)   motion: (B, 2, H, W)
         """
-        with section("warp"):
-            warped = warp_to(key_feature, motion, self.convention, self.training)
-        with section("attention"):
-            fused: Tensor = self.fusion(low, warped)
+        warped = warp_to(key_feature, motion, self.convention, self.training)
+        fused: Tensor = self.fusion(low, warped)
         return fused
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:

@@ -13,7 +13,6 @@ from arseg_lightning.methods.feature_propagation import FeaturePropagation
 from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
-from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import warp_to
 from arseg_lightning.propagation.flow import FlowNetwork
 from arseg_lightning.ranges import check_range, check_words
@@ -84,8 +83,7 @@ class DFF(FeaturePropagation):
             return super().warped(frame, state)
         feature = state["feature"]
         motion = self.flow(frame.image, state["previous_image"])  # (B, 2, h', w')
-        with section("warp"):
-            return warp_to(feature, motion)
+        return warp_to(feature, motion)
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Run each clip as a stream, and segment its last frame."""

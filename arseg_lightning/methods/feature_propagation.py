@@ -10,7 +10,6 @@ from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
-from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention, warp_to
 
 __all__ = ["FeaturePropagation"]
@@ -66,5 +65,4 @@ class FeaturePropagation(PerFrame):
 
     def warped(self, frame: FrameInput, state: State) -> Tensor:
         """Warp the feature of the state to the current frame, (B, C, h, w)."""
-        with section("warp"):
-            return warp_to(state["feature"], frame.field(), self.convention)
+        return warp_to(state["feature"], frame.field(), self.convention)

@@ -14,7 +14,6 @@ from arseg_lightning.methods.feature_propagation import FeaturePropagation
 from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
-from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import ConvFusion, invert_motion, motion_to_grid, warp, warp_to
 from arseg_lightning.ranges import check_words
 from arseg_lightning.types import ClipBatch
@@ -95,11 +94,9 @@ class InterBMV(FeaturePropagation):
         """
         if role == "between":
             feature = self.fuse(*self.both(frame, state), state, **inputs)
-            with section("network"):
-                scores = self.network.classifier(feature)
+            scores = self.network.classifier(feature)
             return Output(scores, self.network.align_corners, feature), state
-        with section("network"):
-            output = self.network.output(frame.image)
+        output = self.network.output(frame.image)
         assert output.feature is not None
         after: dict[str, Tensor] = {"after": output.feature}
         if role == "keyframe":
@@ -114,27 +111,25 @@ class InterBMV(FeaturePropagation):
         size = (before.shape[-2], before.shape[-1])
         if frame.valid is None or frame.later_motion is None or frame.later_valid is None:
             raise ValueError(f"{self.name} needs motion from both sides; run it by a Stream")
-        with section("warp"):
-            before = warp_to(before, frame.field())
-            onward, found = invert_motion(motion_to_grid(frame.later_motion, size))
-            after = warp(after, onward)
-            if not self.masked:
-                return before, after
-            # Shares of each pixel that are known, (B, 1, h, w).
-            known = resize(frame.valid.float(), size).to(before.dtype)
-            next_known = warp(resize(frame.later_valid.float(), size), onward)
-            next_known = (found * next_known).to(before.dtype)
-            # What only the other side knows is taken from there: fusions then see it twice.
-            missing = (after - before) * (1 - known) * next_known
-            next_missing = (before - after) * (1 - next_known) * known
-            return before + missing, after + next_missing
+        before = warp_to(before, frame.field())
+        onward, found = invert_motion(motion_to_grid(frame.later_motion, size))
+        after = warp(after, onward)
+        if not self.masked:
+            return before, after
+        # Shares of each pixel that are known, (B, 1, h, w).
+        known = resize(frame.valid.float(), size).to(before.dtype)
+        next_known = warp(resize(frame.later_valid.float(), size), onward)
+        next_known = (found * next_known).to(before.dtype)
+        # What only the other side knows is taken from there: fusions then see it twice.
+        missing = (after - before) * (1 - known) * next_known
+        next_missing = (before - after) * (1 - next_known) * known
+        return before + missing, after + next_missing
 
     def fuse(self, before: Tensor, after: Tensor, state: State, **inputs: Tensor) -> Tensor:
         """Fuse two features, (B, C, h, w) each."""
         if self.fusion is not None:
-            with section("fusion"):
-                fused: Tensor = self.fusion(before, after)
-                return fused
+            fused: Tensor = self.fusion(before, after)
+            return fused
         if self.kind == "max":
             return torch.maximum(before, after)
         if self.kind == "mean":

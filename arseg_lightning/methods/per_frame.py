@@ -10,7 +10,6 @@ from arseg_lightning.losses import CrossEntropy, SegmentationLoss
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory
-from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import Convention
 from arseg_lightning.ranges import check_words
 from arseg_lightning.types import ClipBatch, scaled_size
@@ -87,7 +86,7 @@ def downscale(image: Tensor, resolution_ratio: float, convention: Convention = "
     )
     if size == tuple(image.shape[-2:]):
         return image
-    with section("downscale"), without_autocast(image.device):
+    with without_autocast(image.device):
         return F.interpolate(image, size=size, mode="bilinear", align_corners=True)
 
 

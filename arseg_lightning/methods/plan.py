@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -72,18 +72,6 @@ class FrameInput:
             return clip.motion[:, frame], clip.valid[:, frame, None]  # (B, 2 and 1, H, W)
 
         return cls(clip.images[:, index], *motion(index), *motion(later))
-
-    @classmethod
-    def stack(cls, frames: Sequence[FrameInput]) -> FrameInput:
-        """Make one batch of several frames."""
-        parts = zip(*(each.tensors()[1:] for each in frames), strict=True)
-        together = ([x for x in part if x is not None] for part in parts)
-        images = torch.cat([each.image for each in frames])
-        return cls(images, *(torch.cat(part) if part else None for part in together))
-
-    def tensors(self) -> tuple[Tensor | None, ...]:
-        """Its parts, in order."""
-        return self.image, self.motion, self.valid, self.later_motion, self.later_valid
 
     def field(self) -> Tensor:
         """The motion of a method that needs some.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -110,7 +110,7 @@ class Stream:
                 f"{self.method.name} waits for later frames before it segments one: use run, or "
                 f"add and finish, which give results when they are there"
             )
-        return self.segment([self.take(streamed, wait_ms)])[0]
+        return self.segment(self.take(streamed, wait_ms))
 
     def pass_over(self, streamed: SourceFrame) -> None:
         """Follow the motion of a frame that need not be segmented.
@@ -126,14 +126,6 @@ class Stream:
         _, plan = self._plan(streamed)
         if plan.role in self.method.key_roles:
             raise ValueError(f"later frames refer to this one, a keyframe ({plan.reason}); push it")
-
-    def goes_with(self, taken: PlannedFrame, other: PlannedFrame) -> bool:
-        """Whether two taken frames may be segmented at once: they leave the state alone."""
-        role, method = taken.plan.role, self.method
-        if not method.needs.independent or method.adapts or role in method.key_roles:
-            return False
-        plans = (taken.plan, other.plan)
-        return all(plan.role == role and plan.final and not plan.inputs for plan in plans)
 
     def take(self, streamed: SourceFrame, wait_ms: float = 0.0) -> PlannedFrame:
         """Plan the next frame and prepare its tensors: the first half of :meth:`push`."""
@@ -153,43 +145,29 @@ class Stream:
         self._num_taken += 1
         return PlannedFrame(streamed.frame, given, info, plan, watch, self._num_taken)
 
-    def segment(self, taken: Sequence[PlannedFrame]) -> list[StreamResult]:
-        """Segment taken frames at once, in the order in which they were taken.
-
-        Args:
-            taken: One frame; or several in a row that go with each other (:meth:`goes_with`).
-
-        Raises:
-            ValueError: If they do not.
-        """
-        for each in taken:
-            each.watch.lap("queue")
+    def segment(self, taken: PlannedFrame) -> StreamResult:
+        """Segment a taken frame, the second half of :meth:`push`."""
+        taken.watch.lap("queue")
         with no_gradients():
             output, executed, reason = self._run(taken)
-            for each in taken:
-                each.watch.lap("network")
-            labels = output.labels(taken[0].given.size).cpu().numpy()  # (B, H, W)
+            taken.watch.lap("network")
+            labels = output.labels(taken.given.size).cpu().numpy()[0]  # (H, W)
+        taken.watch.lap("labels")
         is_keyframe = any(step.role in self.method.key_roles for step in executed)
-        results = []
-        for index, each in enumerate(taken):
-            each.watch.lap("labels")
-            results.append(
-                StreamResult(
-                    *(each.frame, output.one(index), executed),
-                    *(0 if is_keyframe else each.info.distance, is_keyframe, reason),
-                    *(labels[index], each.watch.latency_ms, each.watch.laps),
-                    frames_late=self._num_taken - each.number,
-                )
-            )
-        return results
+        return StreamResult(
+            *(taken.frame, output, executed),
+            *(0 if is_keyframe else taken.info.distance, is_keyframe, reason),
+            *(labels, taken.watch.latency_ms, taken.watch.laps),
+            frames_late=self._num_taken - taken.number,
+        )
 
     def _segment_waiting(self) -> list[StreamResult]:
         """Segment a keyframe, the last frame that waits, and then those before it."""
         *between, key = self._waiting
         self._waiting = []
-        results = self.segment([self._with_next(key, 0)])
+        results = [self.segment(self._with_next(key, 0))]
         for position, each in enumerate(between, start=1):
-            results += self.segment([self._with_next(each, position)])
+            results.append(self.segment(self._with_next(each, position)))
         self._motion.end_interval()
         return [*results[1:], results[0]]
 
@@ -261,32 +239,19 @@ class Stream:
             )
         return plan
 
-    def _run(
-        self, taken: Sequence[PlannedFrame]
-    ) -> tuple[Output, tuple[Executed, ...], str | None]:
-        """Run the steps of a frame, or the one step of frames that go with each other."""
-        first, plan, count = taken[0], taken[0].plan, len(taken)
-        if first.info.start is not None:
+    def _run(self, taken: PlannedFrame) -> tuple[Output, tuple[Executed, ...], str | None]:
+        """Run the steps of a frame."""
+        plan = taken.plan
+        if taken.info.start is not None:
             self._state = {}
-        frame, state = first.given, self._state
-        if count > 1:
-            if not all(self.goes_with(first, each) for each in taken):
-                raise ValueError(
-                    f"frames that are segmented at once have one role and do not depend on each "
-                    f"other; got {', '.join(each.plan.role for each in taken)} of "
-                    f"{self.method.name}"
-                )
-            frame = FrameInput.stack([each.given for each in taken])
-            state = {name: x.expand(count, *x.shape[1:]) for name, x in state.items()}
         executed, reason = list[Executed](), plan.reason
         while True:
-            output, state = self.method.step(plan.role, frame, state, **plan.inputs)
-            if count == 1:
-                self._state = check_state(state, self.method.name)
+            output, state = self.method.step(plan.role, taken.given, self._state, **plan.inputs)
+            self._state = check_state(state, self.method.name)
             executed.append(Executed(plan.role, plan.executed))
             if plan.final:
                 break
-            plan = self._next_plan(first.info, state)
+            plan = self._next_plan(taken.info, self._state)
             reason = plan.reason or reason
         if output is None:
             raise ValueError(f"{self.method.name} ends a frame with {plan.role}: it has no scores")

@@ -93,8 +93,8 @@ class StreamResult:
         labels: Class indices, uint8 of shape (H, W).
         latency_ms: From the frame's arrival to its labels in the host's memory.
         stages: Milliseconds by stage: ``wait`` for the frame (decoding), which is no part of the
-            latency, ``image``, ``motion``, ``queue`` for other frames, ``network``, and
-            ``labels``; the last two are those of the whole batch.
+            latency, ``image``, ``motion``, ``queue`` for other frames, ``network`` and
+            ``labels``.
         frames_late: Later frames that came before it was segmented.
     """
 

@@ -17,7 +17,6 @@ from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory, resize_scores
-from arseg_lightning.models.timing import section
 from arseg_lightning.propagation import warp_to
 from arseg_lightning.ranges import check_above, check_range, check_words
 
@@ -151,8 +150,7 @@ class TapLab(PerFrame):
             output = self.network.output(frame.image)
             scores = self._log_probabilities(output, frame.size)
             return Output(scores, align_corners, side=output.side), {"map": scores}
-        with section("warp"):
-            scores = self._warp(state["map"], frame)  # (B, K, h, w)
+        scores = self._warp(state["map"], frame)  # (B, K, h, w)
         if role == "window":
             scores = self._correct(scores, frame.image, inputs["corner"])
         return Output(scores, align_corners), {"map": scores}

@@ -35,8 +35,8 @@ class TDNet(VideoMethod):
 
     Args:
         num_classes: Number of classes.
-        network: Builds the network of a path. Of a ``MultigridPSPNet``, the stage ``pyramid`` is
-            read, of others the feature.
+        network: Builds the network of a path. Of a ``MultigridPSPNet`` or ``FANet18``, the stage
+            ``pyramid`` is read, of others the feature; with a ``FANet18``, heads are FANet's.
         paths: Number of sub-networks; 4 and 2 in the paper.
         slices: Parts of the channels; path p keeps part p mod ``slices``.
         value_channels: Channels of the values, which the head reads.

@@ -2,6 +2,7 @@
 
 from arseg_lightning.models.bisenet import BiSeNet18, TorchSegBiSeNet18
 from arseg_lightning.models.efficientnet import EfficientNetLite0, EfficientNetLite0Backbone
+from arseg_lightning.models.fanet import FANet18
 from arseg_lightning.models.hugging_face import (
     HuggingFaceSegmentor,
     hugging_face_classes,
@@ -24,6 +25,7 @@ __all__ = [
     "BiSeNet18",
     "EfficientNetLite0",
     "EfficientNetLite0Backbone",
+    "FANet18",
     "HuggingFaceSegmentor",
     "MultigridPSPNet",
     "Output",

@@ -15,6 +15,8 @@ Depth = Literal[18, 50, 101]
 Dilated = Literal["later_blocks", "all_but_first", "second_convs", "multigrid"]
 
 _BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+_HALVED = {8: (1,), 32: (1, 2, 3), 64: (0, 1, 2, 3)}
+"""Stages that halve the size, by the stride of the last one."""
 _MULTIGRID = (4, 8, 16)
 """Dilations of the blocks of the last stage."""
 
@@ -25,18 +27,21 @@ class ResNet(nn.Module):
     Args:
         depth: Number of layers. That of 18 has a 7x7 stem, the others three 3x3 convolutions.
         width: Factor on all channel counts.
-        output_stride: 32 for the plain network; 8 for the dilated one, whose last two stages keep
-            their size and spread their kernels instead (by 2 and by 4).
+        output_stride: 32 for the plain network; 64 where the first stage halves its size, too
+            (FANet's); 8 for the dilated one, whose last two stages keep their size and spread their
+            kernels instead (by 2 and by 4).
         dilated: Which convolutions of a stage are dilated in the dilated network: all but those of
             its first block (``later_blocks``: AR-Seg's for CamVid), all but the very first
             (``all_but_first``: AR-Seg's for Cityscapes), the second of each block
             (``second_convs``: ETC's), or all but the very first, in the last stage by 4, 8 and 16
             in its blocks (``multigrid``: TDNet's).
+        slope: Negative slope of the stem's rectifier and of the first one of each block of two
+            3x3 convolutions (FANet's: 0.01).
         pretrained: Weights to start from: see :func:`load_resnet_weights`.
 
     Attributes:
         channels: Channels of the outputs of the last three stages: 128, 256 and 512, at strides 8,
-            16 and 32 or all at 8; four times as many with more than 18 layers.
+            16 and 32, twice these, or all at 8; four times as many with more than 18 layers.
 
     Source: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, section 4.1.
     """
@@ -46,8 +51,9 @@ class ResNet(nn.Module):
         depth: Depth = 18,
         *,
         width: float = 1.0,
-        output_stride: Literal[8, 32] = 32,
+        output_stride: Literal[8, 32, 64] = 32,
         dilated: Dilated = "later_blocks",
+        slope: float = 0.0,
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
@@ -57,19 +63,19 @@ class ResNet(nn.Module):
             _deep_stem(narrow[0]) if is_deep else nn.Conv2d(3, channels, 7, 2, 3, bias=False)
         )
         self.bn1 = nn.BatchNorm2d(channels)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = _rectifier(slope)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         stages = []
         for stage, (middle, count) in enumerate(zip(narrow, _BLOCKS[depth], strict=True)):
             blocks = nn.Sequential()
             for block in range(count):
-                halves = block == 0 and (stage == 1 or (stage > 1 and output_stride == 32))
+                halves = block == 0 and stage in _HALVED[output_stride]
                 spread = _dilations(stage, block, dilated) if output_stride == 8 else (1, 1)
                 stride = 2 if halves else 1
                 if is_deep:
                     blocks.append(_Bottleneck(channels, middle, stride, spread[0]))
                 else:
-                    blocks.append(_BasicBlock(channels, middle, stride, spread))
+                    blocks.append(_BasicBlock(channels, middle, stride, spread, slope))
                 channels = 4 * middle if is_deep else middle
             stages.append(blocks)
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
@@ -109,6 +115,10 @@ def _deep_stem(narrow: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(narrow, 2 * narrow, 3, padding=1, bias=False))
 
 
+def _rectifier(slope: float) -> nn.Module:
+    return nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
+
+
 def _dilations(stage: int, block: int, dilated: Dilated) -> tuple[int, int]:
     """Dilations of a block: of its first 3x3 convolution, and of its second, if it has two.
 
@@ -126,7 +136,12 @@ class _BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, stride: int, dilations: tuple[int, int]
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int,
+        dilations: tuple[int, int],
+        slope: float,
     ) -> None:
         super().__init__()
         first, second = dilations
@@ -138,16 +153,17 @@ class _BasicBlock(nn.Module):
             bias=False,
         )
         self.bn1 = nn.BatchNorm2d(out_channels)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu1 = _rectifier(slope)
         self.conv2 = nn.Conv2d(
             out_channels, out_channels, 3, padding=second, dilation=second, bias=False
         )
         self.bn2 = nn.BatchNorm2d(out_channels)
+        self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, out_channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = self.relu(self.bn1(self.conv1(x)))  # (B, out_channels, H/stride, W/stride)
+        x = self.relu1(self.bn1(self.conv1(x)))  # (B, out_channels, H/stride, W/stride)
         result: Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)
         return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import torch
@@ -56,13 +56,6 @@ class Output:
     feature: Tensor | None = None
     side: SideOutputs = field(default_factory=SideOutputs)
     found_labels: Tensor | None = None
-
-    def one(self, index: int) -> Output:
-        """That of one frame of a batch."""
-        parts = (self.scores, self.feature, self.found_labels)
-        scores, feature, found = (None if x is None else x[index : index + 1] for x in parts)
-        assert scores is not None
-        return replace(self, scores=scores, feature=feature, found_labels=found)
 
     def logits(self, size: tuple[int, int]) -> Tensor:
         """Class scores at the size of the image, (B, K, *size)."""

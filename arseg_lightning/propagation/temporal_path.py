@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from arseg_lightning.models.fanet import LEAKY_SLOPE, FANet18
 from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet, channel_slice
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.models.weight_file import renamed
@@ -17,6 +18,10 @@ __all__ = ["PositionNorm", "TemporalPath", "published_weights"]
 
 _KEY_CHANNELS = 64
 _BACKBONE = ("conv1.", "bn1.", "layer")  # without the classifier
+_LEVEL = {"w_qs": "query", "w_ks": "key", "w_vs": "value", "latlayer3": "mix"}
+_LEVEL |= {"up": "up", "smooth": "smooth"}
+_UNREAD = {"32.smooth", "8.smooth", "4.up"}
+"""Layers of the published FANet whose output nothing reads."""
 
 
 class TemporalPath(nn.Module):
@@ -43,7 +48,7 @@ class TemporalPath(nn.Module):
         self.index, self.slices = part
         self.stage = "feature"
         self.parts: tuple[int, ...] = (network.feature_channels,)
-        if isinstance(network, MultigridPSPNet):
+        if isinstance(network, MultigridPSPNet | FANet18):
             self.stage, self.parts = "pyramid", network.parts
             network.head = nn.Identity()  # type: ignore[assignment]
         network.classifier = nn.Identity()  # type: ignore[assignment]
@@ -59,12 +64,13 @@ class TemporalPath(nn.Module):
         self.norm = (
             nn.InstanceNorm2d(wide, affine=True) if norm_size is None else PositionNorm(norm_size)
         )
+        like_fanet = isinstance(network, FANet18)
         self.head = nn.Sequential(
             nn.Conv2d(wide, head, 3, padding=1, bias=False),
             nn.BatchNorm2d(head),
-            nn.ReLU(inplace=True),
-            nn.Dropout2d(0.1),
-            nn.Conv2d(head, num_classes, 1),
+            nn.LeakyReLU(LEAKY_SLOPE, inplace=True) if like_fanet else nn.ReLU(inplace=True),
+            nn.Dropout2d(0.0 if like_fanet else 0.1),
+            nn.Conv2d(head, num_classes, 1, bias=not like_fanet),
         )
 
     def encode(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
@@ -121,11 +127,15 @@ class PositionNorm(nn.Module):
             )
         return F.layer_norm(x, x.shape[-2:], self.weight, self.bias)
 
+    def macs(self, x: Tensor, output: Tensor) -> int:
+        """A norm's weights scale, and are not counted."""
+        return 0
+
 
 def published_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give the weights that TDNet's authors published our names; only those of paths are kept.
 
-    The files are of TD4-PSP18 or TD2-PSP50, for inference or from a training.
+    The files are of TD4-PSP18, TD2-PSP50 or TD2-FA18, for inference or from a training.
     """
     numbers = [int(found[1]) for key in state if (found := re.match(r"layer_norm(\d)\.", key))]
     paths = max(numbers, default=0)
@@ -151,6 +161,17 @@ def published_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             f"atn{n}.fc.0.conv.": "attention.0.mix.",
             f"layer_norm{n}.ln.": "norm.",
             f"head{n}.conv5.": "head.",
+            f"head{n}.conv.conv.": "head.0.",
+            f"head{n}.conv.bn.": "head.1.",
+            f"head{n}.conv_out.": "head.4.",
+            f"head_aux{n}.conv.": "network.auxiliary.0.",
+            f"head_aux{n}.conv_out.": "network.auxiliary.1.",
+            **{
+                f"ffm_{stride}_{n}.{theirs}.": f"network.levels.{level}.{mine}."
+                for level, stride in enumerate((32, 16, 8, 4))
+                for theirs, mine in _LEVEL.items()
+                if f"{stride}.{mine}" not in _UNREAD
+            },
         }
         for theirs, mine in {"w_qs": "query", "w_ks": "key"}.items():
             layers = {"0.conv.": "0.", "0.bn.": "1.", "1.conv.": "3."}

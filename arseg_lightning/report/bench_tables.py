@@ -1,17 +1,14 @@
-"""Results of a benchmark as tables and as a plot."""
+"""Results of a benchmark as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from arseg_lightning.report.result import RunResult
 
-__all__ = ["bench_frame", "bench_table", "machine_line", "plot_bench", "stage_table"]
-
-_COLOURS = {"plain": "0.65", "onnxruntime": "tab:orange"}
+__all__ = ["bench_frame", "bench_table", "machine_line"]
 
 
 def bench_frame(results: Sequence[RunResult]) -> pd.DataFrame:
@@ -88,37 +85,6 @@ def bench_table(results: Sequence[RunResult], forms: Sequence[str] = ()) -> pd.D
     return table
 
 
-def stage_table(results: Sequence[RunResult]) -> pd.DataFrame:
-    """Lay out where the time of non-keyframes goes, in milliseconds, and that of decoding.
-
-    Methods that PyTorch runs are shown, baselines are not. ``outside`` is the share of everything
-    but the networks.
-    """
-    variants, stages = [], []
-    for result in results:
-        for method in result.methods:
-            speed = method.speed
-            if method.kind == "baseline" or speed is None or speed.form == "onnxruntime":
-                continue
-            kinds = {
-                name: times.stages_ms
-                for name, times in speed.frames.items()
-                if times.stages_ms and not times.is_keyframe
-            }
-            for name, times in kinds.items():
-                title = method.label if len(kinds) == 1 else f"{method.label}: {name}"
-                variants.append((result.tested_on, title, f"{speed.decode_ms:.1f}"))
-                stages.append(times)
-    milliseconds = pd.DataFrame(stages, columns=None if stages else ["network"])
-    table = milliseconds.map("{:.1f}".format).replace("nan", "-")  # forms differ in their stages
-    outside = 1 - milliseconds.network / milliseconds.sum(axis="columns")
-    about = pd.DataFrame(variants, columns=["network", "variant", "decode"])
-    # A stage is called "network" too: what runs inside the networks.
-    table.insert(0, "network", about.network, allow_duplicates=True)
-    table.insert(1, "variant", about.variant)
-    return table.assign(outside=outside.map("{:.0%}".format), decode=about.decode)
-
-
 def machine_line(results: Sequence[RunResult]) -> str:
     """Say in one line where the figures were taken."""
     where = results[0].provenance
@@ -129,25 +95,3 @@ def machine_line(results: Sequence[RunResult]) -> str:
         f"{where.device}, {config['threads']} threads, PyTorch {torch_version}, "
         f"{config['native']}, {config['date']}; {clock}medians of {config['repeats']} rounds"
     )
-
-
-def plot_bench(results: Sequence[RunResult], path: Path) -> None:
-    """Draw every variant's speed-up over 1x in plain PyTorch, and what the arithmetic allows."""
-    from matplotlib.figure import Figure
-
-    rows = bench_frame(results)
-    figure = Figure(figsize=(10, 1.2 + 0.33 * len(rows)), layout="constrained")
-    axes = figure.subplots()
-    colours = [_COLOURS.get(form, "tab:blue") for form in rows.form]
-    bars = axes.barh(rows.index, rows.over_plain, color=colours)
-    axes.bar_label(bars, fmt="{:.2f}", label_type="center", fontsize="small")
-    # Where the speed-up would be if it were that of the arithmetic.
-    own = rows[~rows.is_reference]
-    allowed = own.over_plain / own.reached
-    axes.vlines(allowed, own.index - 0.4, own.index + 0.4, color="black", linewidth=2)
-    axes.set_yticks(rows.index, rows.network + ": " + rows.variant, fontsize="small")
-    axes.set_xlabel("times as fast as 1x in plain PyTorch; line: what the arithmetic allows")
-    axes.grid(alpha=0.3, axis="x")
-    axes.invert_yaxis()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)

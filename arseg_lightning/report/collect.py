@@ -12,15 +12,9 @@ from typing import Any
 from arseg_lightning.files import natural_key
 from arseg_lightning.report.result import MethodResult, RunResult
 
-__all__ = ["CONFIGS", "POINT_NAME", "Collection", "Run", "collect", "overlay_names", "without_seed"]
+__all__ = ["Collection", "Run", "collect", "without_seed"]
 
-POINT_NAME = "point.json"
-"""What a point of a sweep set, and how it ended, in the point's folder."""
-
-CONFIGS = "config"
-"""The parameter of sweeps whose values are overlays, a file or a list of files, and set no key."""
-
-_SEED = re.compile(r"[-_./\\](?:seed[-_=]?|s)\d+(?=$|[/\\]|\.[a-z]+$)")
+_SEED = re.compile(r"[-_./\\,](?:seed(?:_everything)?[-_=]?|s)\d+(?=$|[/\\,]|\.[a-z]+$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +23,7 @@ class Run:
 
     Args:
         name: Name of the run's folder, or of the file if that is not called ``result``; what
-            names the seed is left out. Of a run of a sweep, what the sweep set.
+            names the seed is left out.
         path: The result file.
         result: What it holds.
     """
@@ -109,8 +103,8 @@ def _read(file: Path, is_asked_for: bool, problems: list[str]) -> Run | None:
     is_named = file.stem.startswith("result")
     folder = file.resolve().parent
     # A folder of seeds is named after its parent: other/seed2 is a run of "other".
-    named_after = Path(without_seed(str(folder))).name or folder.name
-    name = _name_in_sweep(folder) or (named_after if is_named else without_seed(file.stem))
+    name = Path(without_seed(str(folder))).name if is_named else without_seed(file.stem)
+    name = re.sub("^point[-,]", "", name)  # of a sweep
     try:
         if not is_named and not is_asked_for:
             content = json.loads(file.read_text(encoding="utf-8"))
@@ -121,21 +115,3 @@ def _read(file: Path, is_asked_for: bool, problems: list[str]) -> Run | None:
         named = error if str(file) in str(error) else f"{file}: {error}"
         problems.append(f"not readable, left out: {named}")
         return None
-
-
-def _name_in_sweep(folder: Path) -> str | None:
-    """The name of a run by what its sweep set; None if it is no point of one, or not readable."""
-    try:
-        values: dict[str, Any] = json.loads((folder / POINT_NAME).read_text("utf-8"))["values"]
-        if CONFIGS in values:
-            values[CONFIGS] = overlay_names(values[CONFIGS])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    short = {key.rpartition(".")[2]: value for key, value in values.items()}
-    return ", ".join(f"{k} {v}" for k, v in short.items() if k not in ("seed", "seed_everything"))
-
-
-def overlay_names(files: str | list[str]) -> str:
-    """The names of a point's overlays without folders and endings; ``none`` if there are none."""
-    listed = [files] if isinstance(files, str) else files
-    return "+".join(Path(file).stem for file in listed) or "none"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
+from arseg_lightning.report.plots import plot_pareto
 from arseg_lightning.report.table_files import gmacs_text, percent_text
 
 __all__ = ["comparison_table", "plot_comparison", "read_comparison"]
@@ -58,25 +58,12 @@ def comparison_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def plot_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw accuracy, agreement with the first method, and flicker, over the cost."""
-    from adjustText import adjust_text
-
+    """Draw accuracy over the cost, or agreement with the first method where nothing has labels."""
     figures = _figures(records)
-    plots = {"agreement_miou": "agreement with the first (mIoU, %)", "flicker": "flicker (%)"}
-    if "miou" in figures:
-        plots = {"miou": "mIoU (%)"} | plots
-    figure = Figure(figsize=(5.5 * len(plots), 5), layout="constrained")
-    for axes, (column, title) in zip(figure.subplots(1, len(plots)), plots.items(), strict=True):
-        known = figures[figures[column].notna()]
-        if column == "agreement_miou":
-            known = known[1:]  # the first agrees with itself, and would hide how the others differ
-        axes.scatter(known.gmacs, 100 * known[column])
-        points = zip(known.gmacs, 100 * known[column], known.method, strict=True)
-        texts = [axes.text(x, y, name, fontsize="small") for x, y, name in points]
-        adjust_text(texts, ax=axes)
-        axes.set(xlabel="GMACs a frame", ylabel=title)
-        axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=150)
+    title = "mIoU (%)" if "miou" in figures else f"agreement with {figures.method[0]} (mIoU, %)"
+    shown = figures.miou if "miou" in figures else figures.agreement_miou[1:]
+    rows = pd.DataFrame({"label": figures.method, "gmacs": figures.gmacs, "miou": shown})
+    plot_pareto(rows.assign(miou_std=math.nan), path, title)
 
 
 def _figures(records: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from inspect import signature
 from pathlib import Path
 
 import pandas as pd
 
-from arseg_lightning.report.bench_tables import bench_table, machine_line, stage_table
+from arseg_lightning.report.bench_tables import bench_table, machine_line
 from arseg_lightning.report.collect import collect
 from arseg_lightning.report.comparison_table import comparison_table, read_comparison
 from arseg_lightning.report.result import RunResult, read_bench
@@ -27,9 +26,11 @@ TableKind = Callable[..., str]
 def with_current_tables(document: Path, tables: Mapping[str, TableKind] | None = None) -> str:
     """Give a Markdown document's text with each table made again from its result files.
 
-    A table stands directly below a marker such as ``<!-- results: study/*.json reference=ar -->``:
-    its kind, files relative to the document, and options. ``python -m arseg_lightning tables
-    --help`` explains the kinds.
+    A table stands directly below a marker: its kind, files relative to the document, and options.
+    ``<!-- result: FILE -->`` is one test, over the distance to the keyframe; ``roles`` what its
+    methods did; ``<!-- results: FILES… reference=NAME baseline=NAME rows=NAME,… -->`` a study, one
+    row for all runs that differ in the seed only; ``comparison`` what `compare` wrote; ``bench`` a
+    benchmark, of which ``only=FORM,…`` shows some variants; ``table`` any CSV file.
 
     Args:
         document: The Markdown file; it is not changed.
@@ -39,28 +40,20 @@ def with_current_tables(document: Path, tables: Mapping[str, TableKind] | None =
         FileNotFoundError: If the document or a result file is missing.
         ValueError: If a file is no result, or a row, a variant or an option does not exist.
     """
-    if not document.is_file():
-        raise FileNotFoundError(f"no document at {document}; give the path of a Markdown file")
     tables = TABLES if tables is None else tables
 
     def replaced(block: re.Match[str]) -> str:
-        make, words = tables[block["kind"]], block["words"].split()
+        words = block["words"].split()
         patterns = [word for word in words if "=" not in word]
         options = dict(word.split("=", 1) for word in words if "=" in word)
-        _, *known = signature(make).parameters
-        if unknown := sorted(options.keys() - {*known}):
-            raise ValueError(
-                f"{document} has a table of {block['kind']} with the option {unknown[0]!r}; there "
-                f"are {', '.join(known) or 'none'}"
-            )
         files = [file for pattern in patterns for file in sorted(document.parent.glob(pattern))]
         if not files:
             raise FileNotFoundError(
                 f"{document} shows {' '.join(patterns)}, of which there is no file"
             )
         try:
-            return f"{block['head']}{make(files, **options)}\n"
-        except ValueError as error:
+            return f"{block['head']}{tables[block['kind']](files, **options)}\n"
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{document}: {error}") from error
 
     # A line in italics above a table belongs to it.
@@ -113,6 +106,5 @@ TABLES: dict[str, TableKind] = {
     "comparison": lambda files: markdown(comparison_table(read_comparison(_one(files)))),
     "table": lambda files: markdown(*read_table(_one(files))),
     "bench": _bench,
-    "bench-stages": lambda files: markdown(stage_table(read_bench(_one(files))), 2),
 }
 """Kinds of tables by the word in the marker."""

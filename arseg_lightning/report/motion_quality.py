@@ -1,10 +1,9 @@
-"""How well a stream's motion warps labels: measured, and drawn."""
+"""How well a stream's motion warps labels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from arseg_lightning.metrics import confusion_matrix, iou_per_class
-from arseg_lightning.report.plots import plot_distances
 from arseg_lightning.types import Motion
 from arseg_lightning.video.video_motion import VideoMotion
 
-__all__ = ["label_confusion", "measure_motion", "plot_motion", "warp_label"]
+__all__ = ["label_confusion", "measure_motion", "warp_label"]
 
 Labels = NDArray[np.uint8]
 
@@ -103,11 +101,3 @@ def label_confusion(warped: Labels, label: Labels, num_classes: int) -> torch.Te
     predicted, true = (torch.from_numpy(each.astype(np.int64)) for each in (warped, label))
     true[true >= num_classes] = _LEFT_OUT
     return confusion_matrix(predicted.clamp(max=num_classes), true, num_classes + 1, _LEFT_OUT)
-
-
-def plot_motion(quality: pd.DataFrame, path: Path, title: str) -> None:
-    """Draw the mIoU of warped and of copied labels over the distance to the keyframe."""
-    means = quality[["warped", "copied"]].mean()
-    rows = quality[["warped", "copied"]].T.rename(columns=lambda distance: f"at {distance}")
-    rows = rows.assign(miou=means, label=[f"{n}: {100 * m:.1f} %" for n, m in means.items()])
-    plot_distances(rows, path, title)

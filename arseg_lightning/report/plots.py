@@ -66,7 +66,7 @@ def plot_distances(rows: pd.DataFrame, path: Path, title: str = "") -> None:
     figure.savefig(path, dpi=150)
 
 
-def plot_pareto(rows: pd.DataFrame, path: Path) -> None:
+def plot_pareto(rows: pd.DataFrame, path: Path, title: str = "mIoU (%)") -> None:
     """Draw mIoU over GMACs, ± its spread; a line joins those that nothing cheaper reaches."""
     from adjustText import adjust_text
 
@@ -79,10 +79,9 @@ def plot_pareto(rows: pd.DataFrame, path: Path) -> None:
     axes.plot(x[is_best], y[is_best], color="0.6", zorder=1, label="nothing cheaper reaches it")
     axes.legend(loc="lower right")
     axes.margins(x=0.15, y=0.1)
-    axes.set(xlabel="cost (GMACs per frame)", ylabel="mIoU (%)")
+    axes.set(xlabel="cost (GMACs per frame)", ylabel=title)
     axes.grid(alpha=0.3)
-    labels = zip(x, y, rows.label, strict=True)
-    names = [axes.text(*point, fontsize="small") for point in labels]
+    names = [axes.text(*at, fontsize="small") for at in zip(x, y, rows.label, strict=True)]
     # Iterations instead of a time: the same plot on every machine.
     room = {"expand": (1.25, 1.5), "force_static": (0.3, 0.5), "iter_lim": 1000}
     adjust_text(names, x, y, ax=axes, **room, arrowprops={"arrowstyle": "-", "color": "0.7"})

@@ -30,7 +30,7 @@ _ABOUT_CHANGES = (
 def write_report(
     measured: pd.DataFrame, study: pd.DataFrame, folder: Path, problems: Sequence[str] = ()
 ) -> Path:
-    """Write ``report.md`` with its tables (also as CSV) and plots, and return its path.
+    """Write ``report.md`` with its tables (results also as CSV) and plots; return its path.
 
     Args:
         measured: Measurements of the runs.
@@ -47,10 +47,8 @@ def write_report(
     num_names = 3 if rows.data.nunique() > 1 else 2
     parts += ["## Results", markdown(results_table(rows), num_names), _ABOUT_RESULTS]
     if not study.empty:
-        changes = study_table(study)
-        write_atomic(folder / "changes.csv", changes.to_csv(index=False))
         reference = study.row[study.is_reference].item()
-        parts += [f"## Against {reference}", markdown(changes), _ABOUT_CHANGES]
+        parts += [f"## Against {reference}", markdown(study_table(study)), _ABOUT_CHANGES]
     # Accuracies on different data do not belong into one plot.
     for data, alike in rows.groupby("data", sort=False):
         for name, plot in {"pareto": plot_pareto, "distances": plot_distances}.items():

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from arseg_lightning.files import write_atomic
+from arseg_lightning.files import from_json, write_atomic
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.types import size_text
@@ -35,7 +35,6 @@ class FrameTimes:
     ms: float  # median of the milliseconds
     gmacs: float  # 1e9 multiply-accumulates of the steps, executed in full
     is_keyframe: bool  # whether such frames are keyframes
-    stages_ms: Mapping[str, float]  # where the time goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +128,8 @@ class RunResult:
             ValueError: If the file is no result.
         """
         try:
-            return _result(**json.loads(path.read_text(encoding="utf-8")))
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            return _result(json.loads(path.read_text(encoding="utf-8")))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is no result file of a test run: {error!r}") from error
 
     def _content(self) -> dict[str, Any]:
@@ -154,8 +153,8 @@ def read_bench(path: Path) -> list[RunResult]:
         ValueError: If it is something else.
     """
     try:
-        results = [_result(**entry) for entry in json.loads(path.read_text("utf-8"))]
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        results = [_result(each) for each in json.loads(path.read_text("utf-8"))]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no result of `bench` ({error!r}); run it again") from error
     if not results or not all(method.speed for each in results for method in each.methods):
         raise ValueError(f"{path} is no result of `bench` (nothing was timed); run it again")
@@ -177,45 +176,11 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, int | str) else str(value)
 
 
-def _result(
-    methods: list[dict[str, Any]], provenance: dict[str, Any], size: list[int], **figures: Any
-) -> RunResult:
-    height, width = size
-    figures["class_names"] = tuple(figures["class_names"])
-    entries = tuple(_method(**entry) for entry in methods)
-    return RunResult(
-        methods=entries, provenance=Provenance(**provenance), size=(height, width), **figures
-    )
-
-
-def _method(
-    accuracy: dict[str, Any],
-    roles: dict[str, Any],
-    mean_gmacs: float | None,
-    trace: Sequence[dict[str, Any]] = (),
-    speed: dict[str, Any] | None = None,
-    **figures: Any,
-) -> MethodResult:
-    def known(value: float | None) -> float:
-        return math.nan if value is None else value
-
-    if speed:
-        frames = {name: FrameTimes(**times) for name, times in speed.pop("frames").items()}
-        figures["speed"] = Speed(frames=frames, **speed)
-    # Older files have runs of frames instead of the number: [roles, reason, share, frames].
-    counted = sum(run["same"] * sum(part[3] for part in run["plan"]) for run in trace)
-    figures.setdefault("num_frames", counted)
-    return MethodResult(
-        accuracy=Accuracy(
-            miou_at_distance=tuple(map(known, accuracy["miou_at_distance"])),
-            miou_pooled=known(accuracy["miou_pooled"]),
-            iou_per_class=tuple(map(known, accuracy["iou_per_class"])),
-            frames_at_distance=tuple(accuracy["frames_at_distance"]),
-        ),
-        roles={
-            name: RoleResult(known(role["gmacs"]), role["frames"], role["executed"])
-            for name, role in roles.items()
-        },
-        mean_gmacs=known(mean_gmacs),
-        **figures,
-    )
+def _result(content: dict[str, Any]) -> RunResult:
+    """A result of its JSON; older files have runs of frames instead of their number."""
+    for method in content["methods"]:
+        runs = method.get("trace", ())  # each of parts [roles, reason, share, frames]
+        frames = sum(run["same"] * sum(part[3] for part in run["plan"]) for run in runs)
+        method.setdefault("num_frames", frames)
+    result: RunResult = from_json(RunResult, content)
+    return result

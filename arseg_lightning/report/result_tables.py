@@ -16,8 +16,7 @@ from arseg_lightning.report.table_files import (
     share_text,
 )
 
-__all__ = ["distance_table", "results_table", "roles_table"]
-__all__ += ["study_table"]
+__all__ = ["distance_table", "results_table", "roles_table", "study_table"]
 
 
 def distance_table(result: RunResult) -> str:

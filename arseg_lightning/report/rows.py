@@ -63,7 +63,7 @@ def own_rows(measured: pd.DataFrame) -> pd.DataFrame:
     """Make rows of what the runs are about, by group.
 
     Figures are means over seeds; ``miou_std`` and so on are their sample standard deviations, NaN
-    for one run alone. ``runs`` are all runs of a row.
+    for one run alone.
     """
     return _rows(measured[measured.is_own], ["group"])
 

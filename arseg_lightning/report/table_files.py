@@ -1,4 +1,4 @@
-"""Tables of text as Markdown that also reads well as it is, and as CSV; figures as text."""
+"""Tables of text as Markdown that also reads well as it is, and from CSV; figures as text."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arseg_lightning.files import write_atomic
-
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_format", "gmacs_text", "markdown", "percent_text", "percent_with_spread"]
-__all__ += ["read_table", "share_text", "write_table"]
+__all__ = ["gmacs_text", "markdown", "percent_text", "percent_with_spread", "read_table"]
+__all__ += ["share_text"]
 
 
 def markdown(table: pd.DataFrame, num_names: int = 1) -> str:
@@ -20,17 +18,6 @@ def markdown(table: pd.DataFrame, num_names: int = 1) -> str:
     align = ["left" if i < num_names else "right" for i in range(len(table.columns))]
     text: str = table.to_markdown(index=False, colalign=align, disable_numparse=True)
     return text
-
-
-def write_table(table: pd.DataFrame, path: Path, num_names: int = 1) -> None:
-    """Write a table in the format that the file's ending names: ``.md`` or ``.csv``.
-
-    Raises:
-        ValueError: If the file ends otherwise.
-    """
-    check_format(path)
-    is_csv = path.suffix == ".csv"
-    write_atomic(path, table.to_csv(index=False) if is_csv else markdown(table, num_names) + "\n")
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, int]:
@@ -48,12 +35,6 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
     is_number = [bool(table[name].str.match(r"\d").any()) for name in table.columns]
     # A first column of numbers names its lines too.
     return table, max([*is_number, True].index(True), 1)
-
-
-def check_format(path: Path) -> None:
-    """Raise a ValueError unless a file's ending names a format of tables."""
-    if path.suffix not in (".md", ".csv"):
-        raise ValueError(f"{path} names no format of a table; let it end in .md or .csv")
 
 
 def percent_text(share: float, digits: int = 1) -> str:

@@ -44,8 +44,8 @@ def load_run(
 
     Raises:
         FileNotFoundError: If the run or its checkpoint is not there.
-        ValueError: If they do not fit together, networks have no weights, there is no such
-            device, or the method has no clock that another one could replace.
+        ValueError: If they do not fit together, networks have no weights, or see
+            :class:`Segmenter`.
     """
     choose_device(device)  # a mistake is named before anything is built
     paths = [Path(run)] if isinstance(run, Path | str) else [Path(path) for path in run]
@@ -88,12 +88,7 @@ def load_experiment(
                 f"{folder} holds no checkpoint (best.ckpt or last.ckpt): was its training "
                 f"finished? Give one with --checkpoint FILE"
             )
-    experiment = Experiment(
-        *(files, overrides),
-        weights=True,
-        checkpoint=found,
-        compared=compared,
-    )
+    experiment = Experiment(files, overrides, weights=True, checkpoint=found, compared=compared)
     experiment.task.refuse_random_weights(command, "--checkpoint")
     return experiment
 
@@ -108,10 +103,6 @@ def segmenter_of(
     """Make a segmenter of a copy of a task's method, with the classes and input of its data.
 
     For the other arguments see :func:`load_run`.
-
-    Raises:
-        ValueError: If there is no such device, it does not compute in that precision, or the
-            method has no clock that another one could replace.
     """
     return Segmenter(
         copy.deepcopy(task.method),  # the task keeps its own, where it is

@@ -1,4 +1,4 @@
-"""Outputs of a stream: label maps as images, and a thread to write in."""
+"""Outputs of a stream: an overlay video, label maps as images, and a thread to write in."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from PIL import Image
 from arseg_lightning.files import replacing
 from arseg_lightning.methods import StreamResult
 from arseg_lightning.types import RGB, ClassSet
+from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 
-__all__ = ["InBackground", "LabelImages", "Output", "palette_table", "write_label"]
+__all__ = ["InBackground", "LabelImages", "Output", "OverlayVideo", "overlay", "write_label"]
 
-_AHEAD = 4
-"""Results that may wait to be written; then the stream waits."""
+_AHEAD = 4  # results that may wait to be written; then the stream waits
+_SECONDS_TO_SEEK = 2.0  # from one keyframe of the overlay to the next, where players can start
+_SHORTEST = 1e-4  # seconds between two frames that a video file can tell apart
 
 
 class Output(ABC):
@@ -29,9 +31,9 @@ class Output(ABC):
     decoded, and its end keeps what was written, however the block ends.
     """
 
+    @abstractmethod
     def __enter__(self) -> Self:
         """Make sure that results can be written."""
-        return self
 
     @abstractmethod
     def write(self, result: StreamResult) -> None:
@@ -46,8 +48,8 @@ class Output(ABC):
         """What was written, and where."""
 
 
-class InBackground(Output):
-    """An output in its own thread; errors there are raised at a later frame, or at the end.
+class InBackground:
+    """Writes an output in its own thread; errors there are raised at a later frame, or at the end.
 
     The end of the ``with`` block waits until all frames are written, whatever ended it.
 
@@ -80,11 +82,6 @@ class InBackground(Output):
         if error is None and failure is not None:
             raise failure
 
-    @property
-    def summary(self) -> str:
-        """That of the output."""
-        return self.output.summary
-
 
 class LabelImages(Output):
     """A PNG a frame, ``000012.png``: class indices that viewers show in the classes' colours.
@@ -116,15 +113,89 @@ class LabelImages(Output):
         return f"{self.folder} ({self.num_frames} frames)"
 
 
+class OverlayVideo(Output):
+    """A video of as many frames as the input, each shown when the input's is.
+
+    What was written is a valid video whatever ends it: an exception, Ctrl-C or a full disk. Frames
+    of another size than the first one's are scaled to it.
+
+    Args:
+        path: The video, ``.mp4``.
+        classes: The classes.
+        fps: Frames per second, about.
+
+    Raises:
+        CannotWrite: If the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        classes: ClassSet,
+        fps: float = 25.0,
+    ) -> None:
+        interval = max(1, round(_SECONDS_TO_SEEK * fps))
+        settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
+        self.writer = VideoWriter(path, settings, keeps_partial=True)
+        self.classes = classes
+        self._size: tuple[int, int] | None = None
+        self._frame_seconds = 1.0 / fps
+        # Seconds from input to overlay, the earliest time of the next frame, and its default.
+        self._offset = self._earliest = self._next = 0.0
+
+    def __enter__(self) -> Self:
+        """Create the file."""
+        self.writer.__enter__()
+        return self
+
+    def write(self, result: StreamResult) -> None:
+        """Draw a frame."""
+        image = overlay(result.frame.image, result.labels, self.classes)
+        self._size = self._size or result.frame.size
+        if result.frame.size != self._size:
+            image = np.asarray(Image.fromarray(image).resize(self._size[::-1]))
+        # Times as they are while they grow; where they jump back, they continue by a frame.
+        shown = result.frame.pts_seconds + self._offset
+        if shown < self._earliest:
+            shown, self._offset = self._next, self._next - result.frame.pts_seconds
+        self._earliest, self._next = shown + _SHORTEST, shown + self._frame_seconds
+        self.writer.write(image, shown)
+
+    def __exit__(self, *exception: Any) -> None:
+        """Finish the video."""
+        self.writer.__exit__(*exception)
+
+    @property
+    def summary(self) -> str:
+        """The file and its frames."""
+        return f"{self.writer.path} ({self.writer.num_frames} frames)"
+
+
+def overlay(
+    image: NDArray[np.uint8], label: NDArray[np.uint8], classes: ClassSet, opacity: float = 0.5
+) -> NDArray[np.uint8]:
+    """Blend the colours of the classes into an image.
+
+    Shapes:
+        image: (H, W, 3)   label: (H, W), class indices   returns: (H, W, 3)
+    """
+    weight = round(256 * opacity)  # in 256ths: whole numbers of 16 bits suffice
+    colours = _palette(classes.palette).astype(np.uint16) * np.uint16(weight) + np.uint16(127)
+    mixed = image * np.uint16(256 - weight)
+    mixed += colours.take(label, axis=0)
+    mixed >>= 8
+    return mixed.astype(np.uint8)
+
+
 def write_label(label: NDArray[np.uint8], classes: ClassSet, path: Path) -> None:
     """Write class indices, (H, W), as a PNG that viewers show in the colours of the classes."""
     image = Image.fromarray(label)
-    image.putpalette(palette_table(classes.palette).reshape(-1).tolist())
+    image.putpalette(_palette(classes.palette).reshape(-1).tolist())
     # Large areas of one value become small at the lowest effort, in a third of the time.
     image.save(path, compress_level=1)
 
 
-def palette_table(colours: tuple[RGB, ...]) -> NDArray[np.uint8]:
+def _palette(colours: tuple[RGB, ...]) -> NDArray[np.uint8]:
     """A colour for each uint8 value, (256, 3); black beyond the classes."""
     table = np.zeros((256, 3), np.uint8)
     table[: len(colours)] = colours

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.inference import Optimisations
-from arseg_lightning.methods import TRAINING_FREE, Clock, NetworkMethodFactory, VideoMethod
+from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory, VideoMethod
 from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.models import (
     HuggingFaceSegmentor,
@@ -14,7 +13,6 @@ from arseg_lightning.models import (
     hugging_face_classes,
     hugging_face_normalisation,
 )
-from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.types import ClassSet
 
 __all__ = ["PretrainedNetwork", "load_pretrained"]
@@ -24,13 +22,7 @@ _HUB = "hf:"
 
 @dataclass(frozen=True, slots=True)
 class PretrainedNetwork:
-    """A pretrained network with its classes and input.
-
-    Args:
-        network: The network, in eval mode.
-        classes: Its classes.
-        normalise: Normalisation of its images.
-    """
+    """A pretrained network in eval mode, with its classes and input."""
 
     network: Segmentor
     classes: ClassSet
@@ -52,21 +44,6 @@ class PretrainedNetwork:
                 f"`compare` without --method shows what needs no training"
             )
         return method
-
-    def segmenter(
-        self,
-        build: NetworkMethodFactory | None,
-        clock: Clock | None,
-        device: str,
-        optimisations: Optimisations,
-    ) -> Segmenter:
-        """Make a segmenter of a method around it; see :class:`Segmenter`."""
-        return Segmenter(
-            *(self.method(build), self.classes, self.normalise),
-            clock=clock,
-            device=device,
-            optimisations=optimisations,
-        )
 
 
 def load_pretrained(name: str) -> PretrainedNetwork:

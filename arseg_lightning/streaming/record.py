@@ -1,22 +1,27 @@
-"""The record of a stream, ``predict.json``."""
+"""The record of a stream, ``predict.json``: counts and times, in memory that does not grow."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
+
+import numpy as np
 
 from arseg_lightning.accelerator import device_name
 from arseg_lightning.files import write_atomic
+from arseg_lightning.methods import StreamResult
 from arseg_lightning.provenance import package_versions
 from arseg_lightning.streaming.outputs import Output
 from arseg_lightning.streaming.segmenter import Segmenter
-from arseg_lightning.streaming.stream_statistics import StreamStatistics
 from arseg_lightning.video.live import LiveSource
 
-__all__ = ["RECORD_NAME", "StreamRecord", "stream_record"]
+__all__ = ["RECORD_NAME", "StreamRecord", "StreamStatistics"]
 
 RECORD_NAME = "predict.json"
 
@@ -32,7 +37,6 @@ class StreamRecord:
     keyframes: int | None  # None if the method knows no keyframes
     reasons: dict[str, int]  # why frames had their roles, where the method says so
     roles: dict[str, int]  # frames by role
-    executed: dict[str, float]  # by role, mean share of its multiply-accumulates
     seconds: float  # from the first frame to the last, with all that was done for them
     fps: float
     latency_ms: dict[str, dict[str, float]]  # by role: mean, p50, p95, max
@@ -60,14 +64,10 @@ class StreamRecord:
         ]
         if self.source["damage"]:
             lines.append(f"damaged: of the input's frames {self.source['damage']}")
-        motion = []
-        if self.motion["matching_share"] is not None:
-            share = 100 * self.motion["matching_share"]
-            motion.append(f"{share:.1f} % of the stream's own vectors match")
+        if (share := self.motion["matching_share"]) is not None:
+            lines.append(f"motion: {100 * share:.1f} % of the stream's own vectors match")
         if encoded := self.motion["encoded_frames"]:
-            motion.append(f"{encoded} frames encoded on the fly")
-        if motion:
-            lines.append(f"motion: {'; '.join(motion)}")
+            lines.append(f"motion: {encoded} frames encoded on the fly")
         lines += (
             f"{roles:>12}: {each['mean']:.1f} ms a frame (p50 {each['p50']:.1f}, "
             f"p95 {each['p95']:.1f}, max {each['max']:.1f})"
@@ -78,30 +78,79 @@ class StreamRecord:
         return "\n".join([*lines, *(f"written: {output}" for output in self.outputs)])
 
 
-def stream_record(
-    segmenter: Segmenter,
-    live: LiveSource,
-    statistics: StreamStatistics,
-    outputs: Sequence[Output],
-    ended: str,
-) -> StreamRecord:
-    """Build the record of a stream, also of one that an error ended."""
-    size, clock = list(live.size), segmenter.method.clock
-    return StreamRecord(
-        source={
-            "name": live.name,
-            "size": size,
-            "fps": live.fps,
-            "dropped": live.num_dropped,
-            "damage": live.damage or None,
-        },
-        motion=live.motion_use,
-        ended=ended,
-        method=segmenter.method.name,
-        clock=None if clock is None else {"name": type(clock).__name__} | vars(clock),
-        device=device_name(segmenter.device),
-        precision=segmenter.precision,
-        outputs=tuple(output.summary for output in outputs),
-        versions=package_versions("torch", "av", "numpy"),
-        **statistics.summary(),
-    )
+class StreamStatistics:
+    """Counts and times of a stream so far.
+
+    Args:
+        segmenter: What segments it.
+    """
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self.segmenter = segmenter
+        self.num_frames = self.num_keyframes = self.frames_late = 0
+        self.latency_ms = 0.0
+        self._reasons: Counter[str] = Counter()
+        # By role, how often each time occurred.
+        self._latencies: dict[str, Counter[float]] = defaultdict(Counter)
+        self._stages: Counter[str] = Counter()
+        self._start = monotonic()
+
+    def add(self, result: StreamResult) -> None:
+        """Count a frame."""
+        self.num_frames += 1
+        self.latency_ms = result.latency_ms
+        self.frames_late = max(self.frames_late, result.frames_late)
+        self.num_keyframes += result.is_keyframe
+        if result.reason is not None:
+            # Without its numbers: "reconnected after 3.2 s" is counted with the others.
+            self._reasons[re.split(" after | from ", result.reason)[0]] += 1
+        for name in ("all", result.roles):
+            # Of three digits, so that there are few different ones in a stream without an end.
+            self._latencies[name][float(f"{result.latency_ms:.3g}")] += 1
+        self._stages.update(result.stages)
+
+    def line(self) -> str:
+        """Share of keyframes and the latency, in words."""
+        share = 100 * self.num_keyframes / max(self.num_frames, 1)
+        keyframes = f"{share:.0f} % keyframes, " if self.segmenter.method.key_roles else ""
+        return f"{keyframes}latency {self.latency_ms:.0f} ms"
+
+    def record(self, live: LiveSource, outputs: Sequence[Output], ended: str) -> StreamRecord:
+        """Make the record, also of a stream that an error ended."""
+        seconds, frames = monotonic() - self._start, max(self.num_frames, 1)
+        method = self.segmenter.method
+        clock = method.clock
+        latencies = {name: _summary(each) for name, each in self._latencies.items()}
+        return StreamRecord(
+            source={
+                "name": live.name,
+                "size": list(live.size),
+                "fps": live.fps,
+                "dropped": live.num_dropped,
+                "damage": live.damage or None,
+            },
+            motion=live.motion_use,
+            ended=ended,
+            frames=self.num_frames,
+            keyframes=self.num_keyframes if method.key_roles else None,
+            reasons=dict(self._reasons),
+            roles={name: c.total() for name, c in self._latencies.items() if name != "all"},
+            seconds=seconds,
+            fps=self.num_frames / max(seconds, 1e-9),
+            latency_ms=latencies,
+            frames_late=self.frames_late,
+            stage_ms={name: total / frames for name, total in self._stages.items()},
+            method=method.name,
+            clock=None if clock is None else {"name": type(clock).__name__} | vars(clock),
+            device=device_name(self.segmenter.device),
+            precision=self.segmenter.precision,
+            outputs=tuple(output.summary for output in outputs),
+            versions=package_versions("torch", "av", "numpy"),
+        )
+
+
+def _summary(counts: Counter[float]) -> dict[str, float]:
+    """Number of frames, and mean, percentiles and maximum of their milliseconds."""
+    times = np.repeat(list(counts), list(counts.values()))
+    marks = zip(("p50", "p95", "max"), np.percentile(times, (50, 95, 100)).tolist(), strict=True)
+    return {"frames": times.size, "mean": times.mean().item(), **dict(marks)}

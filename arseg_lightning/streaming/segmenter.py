@@ -12,7 +12,6 @@ from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import Clock, Stream, StreamResult, VideoMethod
-from arseg_lightning.streaming.batches import Batches
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 from arseg_lightning.video.live import LiveMotion, LiveSource, SourceFrame, open_live
@@ -57,8 +56,7 @@ class Segmenter:
         self.method = method.to(self.device).eval()
         if optimisations is not None:
             self.method = method.for_inference(optimisations)
-        self.classes = classes
-        self.normalise = normalise
+        self.classes, self.normalise = classes, normalise
         self.chaining: Chaining = chaining
 
     def session(self) -> Stream:
@@ -71,21 +69,11 @@ class Segmenter:
         *,
         motion: LiveMotion = "auto",
         limit: int | None = None,
-        batch_frames: int = 1,
         **options: Any,
     ) -> Iterator[StreamResult]:
-        """Segment a source from start to end, a frame at a time; see :meth:`open`, :meth:`results`.
-
-        Args:
-            source: A video file, a folder of images, a camera (``camera:0``), an address, or
-                ``-`` for standard input.
-            motion: Source of the motion.
-            limit: Most frames.
-            batch_frames: Most frames at once.
-            options: Further options of :func:`open_live`.
-        """
+        """Segment a source from start to end, a frame at a time; see :meth:`open`."""
         with self.open(source, motion, **options) as live:
-            yield from self.results(live, limit, batch_frames)
+            yield from self.results(live, limit)
 
     def open(
         self,
@@ -97,7 +85,8 @@ class Segmenter:
         """Open a source for :meth:`results`.
 
         Args:
-            source: See :meth:`stream`.
+            source: A video file, a folder of images, a camera (``camera:0``), an address, or
+                ``-`` for standard input.
             motion: Source of the motion; ``auto`` finds none for a method that uses none.
             lookahead: Whether the method may wait for later frames of a camera, an address or a
                 pipe.
@@ -117,36 +106,15 @@ class Segmenter:
         wanted = None if motion == "auto" and not self.method.uses_motion else motion
         return open_live(source, motion=wanted, **options)
 
-    def check_batch(self, batch_frames: int) -> None:
-        """Raise ValueError for batches of no frames, or of several that depend on each other."""
-        if batch_frames < 1:
-            raise ValueError(f"batch_frames is at least 1, got {batch_frames}")
-        if batch_frames > 1 and not self.method.needs.independent:
-            raise ValueError(
-                f"batch_frames {batch_frames} segments frames at once that depend on nothing but "
-                f"the keyframe before them; those of {self.method.name} depend on more: use "
-                f"batch_frames 1"
-            )
-
     def results(
-        self, frames: Iterable[SourceFrame], limit: int | None = None, batch_frames: int = 1
+        self, frames: Iterable[SourceFrame], limit: int | None = None
     ) -> Iterator[StreamResult]:
-        """Segment the frames of a source that is open already.
-
-        Args:
-            frames: The source.
-            limit: Most frames.
-            batch_frames: Most frames between two keyframes that are segmented at once: the same
-                results in less time where a device has time left, each later by the frames that
-                it waits for. ValueError if the method does not allow it.
-        """
-        self.check_batch(batch_frames)
+        """Segment the frames of a source that is open already, at most so many."""
         stream, start = self.session(), perf_counter()
-        takes = Batches(stream, batch_frames) if batch_frames > 1 else stream
         for streamed in islice(frames, limit):
-            yield from takes.add(streamed, 1e3 * (perf_counter() - start))
+            yield from stream.add(streamed, 1e3 * (perf_counter() - start))
             start = perf_counter()
-        yield from takes.finish()
+        yield from stream.finish()
 
 
 def choose_clock(method: VideoMethod, clock: Clock | None) -> None:

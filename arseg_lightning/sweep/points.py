@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 from collections.abc import Sequence
 from hashlib import sha256
 from itertools import islice, product
 from pathlib import Path
+from typing import Any
 
-from arseg_lightning.report.collect import CONFIGS, overlay_names
-from arseg_lightning.sweep.sweep_file import VALUES_MACRO, Range, SweepFile, Values
+import optuna
+from optuna.distributions import CategoricalDistribution
 
-__all__ = ["choose_points", "point_arguments", "point_name"]
+from arseg_lightning.sweep.sweep_file import VALUES_MACRO, SweepFile, Values
 
-_MAX_REPEATS = 100
+__all__ = ["MAX_REPEATS", "Draw", "choose_points", "point_arguments", "point_name"]
+
+Draw = dict[str, Any]
+"""What Optuna draws for one point, by dotted key; :meth:`SweepFile.values` gives its values."""
+
+MAX_REPEATS = 100
 """Draws in a row of points that are known already, after which a space counts as exhausted."""
 
 _MAX_NAME = 120
+_VARIABLE = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
+
+_CONFIGS = "config"
+"""The parameter whose values are overlays, a file or a list of files, and set no key."""
 
 
-def choose_points(sweep: SweepFile, count: int | None = None, seed: int = 0) -> list[Values]:
-    """The points of a sweep, each once.
+def choose_points(sweep: SweepFile, count: int | None = None, seed: int = 0) -> list[Draw]:
+    """The points of a grid or random sweep, each once.
 
     A grid has all combinations, and the last parameter of the file changes fastest. Random points
     are the same for the same seed, and a larger ``count`` adds points after them.
@@ -31,20 +40,18 @@ def choose_points(sweep: SweepFile, count: int | None = None, seed: int = 0) -> 
     ``count`` is the most; None is for a whole grid.
     """
     if sweep.method == "grid":
-        axes = [space for space in sweep.spaces.values() if isinstance(space, list)]
-        combinations = (dict(zip(sweep.spaces, each, strict=True)) for each in product(*axes))
-        return list(islice(combinations, count))
-    generator = random.Random(seed)
-    chosen: dict[str, Values] = {}  # by their JSON
+        spaces = sweep.spaces.values()
+        axes = [space.choices for space in spaces if isinstance(space, CategoricalDistribution)]
+        draws = (dict(zip(sweep.spaces, draw, strict=True)) for draw in product(*axes))
+        return list(islice(draws, count))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
+    chosen: list[Draw] = []
     repeats = 0
-    while len(chosen) != count and repeats < _MAX_REPEATS:
-        drawn = {
-            key: space.draw(generator) if isinstance(space, Range) else generator.choice(space)
-            for key, space in sweep.spaces.items()
-        }
-        repeats = repeats + 1 if json.dumps(drawn) in chosen else 0
-        chosen[json.dumps(drawn)] = drawn
-    return [*chosen.values()]
+    while len(chosen) != count and repeats < MAX_REPEATS:
+        draw = study.ask(dict(sweep.spaces)).params
+        repeats = repeats + 1 if draw in chosen else 0
+        chosen += [] if repeats else [draw]
+    return chosen
 
 
 def point_name(sweep: SweepFile, values: Values) -> str:
@@ -54,9 +61,11 @@ def point_name(sweep: SweepFile, values: Values) -> str:
     told from the others. What had to be shortened ends in a digest: the same values have the same
     name, and other values another.
     """
-    spaces = sweep.spaces.items()
-    keys = [key for key, space in spaces if isinstance(space, Range) or len(space) > 1]
-    keys = keys or list(values)
+    keys = [
+        key
+        for key, space in sweep.spaces.items()
+        if not (isinstance(space, CategoricalDistribution) and space.single())
+    ] or list(values)
     for length in range(1, max(key.count(".") for key in keys) + 2):
         short = [".".join(key.split(".")[-length:]) for key in keys]
         if len(set(short)) == len(keys):
@@ -64,8 +73,9 @@ def point_name(sweep: SweepFile, values: Values) -> str:
     parts, is_exact = [], True
     for name, key in zip(short, keys, strict=True):
         value = values[key]
-        if key == CONFIGS:
-            text = overlay_names(value)
+        if key == _CONFIGS:
+            overlays = [value] if isinstance(value, str) else value
+            text = "+".join(Path(file).stem for file in overlays) or "none"
         elif isinstance(value, float) and len(repr(value)) > len("0.0000"):
             text, is_exact = f"{value:.4g}", False
         else:
@@ -89,17 +99,16 @@ def point_arguments(
         run_dir: Folder of the point's run, which replaces the command's own.
         extra: More options, which win over those of the command.
     """
-    keys = {key: value for key, value in values.items() if key != CONFIGS}
+    keys = {key: value for key, value in values.items() if key != _CONFIGS}
     file = run_dir / "sweep_values.json"
     file.write_text(json.dumps(keys, indent=1) + "\n", "utf-8")
     words: list[str] = []
     for word in command[command.index("arseg_lightning") + 1 :]:
         if word == VALUES_MACRO:
-            overlays = values.get(CONFIGS, [])
+            overlays = values.get(_CONFIGS, [])
             overlays = [overlays] if isinstance(overlays, str) else overlays
             # The option that is there already is for the first of them.
             words += [part for each in [*overlays, str(file)] for part in ("--config", each)][1:]
         else:  # as W&B does, an unknown variable leaves its name
-            variable = r"\$\{envvar:([A-Z0-9_]*)\}"
-            words.append(re.sub(variable, lambda match: os.environ.get(match[1], match[1]), word))
+            words.append(_VARIABLE.sub(lambda match: os.environ.get(match[1], match[1]), word))
     return [*words, *extra, "--run_dir", str(run_dir)]

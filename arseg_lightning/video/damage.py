@@ -45,7 +45,7 @@ class Damage:
         if self.faulty:
             parts.append(f"{self.faulty} decoded with errors, on which those after them may build")
         if self.cut:
-            parts.append(f"{self.cut} missing at the end")
+            parts.append(f"about {self.cut} missing at the end")
         return "; ".join(parts)
 
     def warn(self) -> None:

@@ -9,13 +9,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
+from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from arseg_lightning.video.errors import NoMotionVectors, NotAVideo
+from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
 
 __all__ = ["MOTION_CODECS", "VideoInfo", "codec_name", "file_name", "frame_rate"]
 __all__ += ["motion_obstacle", "motion_remedy", "open_video", "packets", "probe"]
@@ -45,6 +47,7 @@ def probe(path: Path | str) -> VideoInfo:
     Raises:
         FileNotFoundError: If there is no such file.
         NotAVideo: If it is not a video, or no frame of it can be decoded.
+        VideoError: If it asks to be shown mirrored.
     """
     path = Path(path)
     with open_video(path) as (container, stream):
@@ -58,6 +61,11 @@ def probe(path: Path | str) -> VideoInfo:
             raise NotAVideo(
                 f"{path}: no frame of this {codec} stream can be decoded; "
                 f"the file is damaged, get it again"
+            )
+        if _is_mirrored(first):
+            raise VideoError(
+                f"{path} asks to be shown mirrored, which is not done here; encode it as it is to "
+                f"be seen: ffmpeg -i {path.name} seen.mp4"
             )
         turns, size = quarter_turns(first), (first.height, first.width)
         num_frames = stream.frames
@@ -78,6 +86,15 @@ def quarter_turns(picture: VideoFrame) -> int:
     """Quarter turns, counter-clockwise, with which a picture is to be shown (phones make such)."""
     angle = picture.rotation  # beyond 180 degrees where the file says nonsense
     return round(angle / 90) % 4 if abs(angle) <= 180 else 0
+
+
+def _is_mirrored(picture: VideoFrame) -> bool:
+    """Whether the display matrix of a picture swaps its sides: turns keep them."""
+    found = picture.side_data.get("DISPLAYMATRIX")
+    if not isinstance(found, SideData):
+        return False
+    a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].astype(float)
+    return bool(a * d < b * c)
 
 
 def require_motion(info: VideoInfo) -> None:

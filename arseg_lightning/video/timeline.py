@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
+import av
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -35,7 +36,7 @@ class Timeline:
     time_base: Fraction  # seconds a unit
     interval: Fraction  # seconds of a frame, by the frame rate
     seekable: bool  # whether the container has an index that leads to keyframes exactly
-    num_missing: int  # frames the header of an MP4 promises and the file does not hold
+    num_missing: int  # about how many frames the header promises and the file does not hold
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -89,8 +90,6 @@ def _read(path: Path, size: int, mtime_ns: int) -> Timeline | None:
             for packet in packets(container, stream)
             if packet.size
         ]
-        # other formats count no frames, or those that are left empty
-        num_promised = len(stream.index_entries) if name.startswith("mov,") else 0
         if not found or not found[0][2] or any(pts is None for pts, *_ in found):
             return None
         # Matroska stores no decoding times, and is searched by presentation time.
@@ -111,5 +110,19 @@ def _read(path: Path, size: int, mtime_ns: int) -> Timeline | None:
             time_base=stream.time_base,
             interval=1 / frame_rate(stream),
             seekable=name.startswith(_INDEXED_FORMATS),
-            num_missing=max(0, num_promised - len(found)),
+            num_missing=max(0, _num_missing(container, stream, rows[:, 0])),
         )
+
+
+def _num_missing(container: InputContainer, stream: VideoStream, pts: NDArray[np.int64]) -> int:
+    """How many frames should follow the last packet, by what the header of a format says."""
+    name, last = container.format.name, int(pts.max())
+    if name.startswith("mov,"):
+        return len(stream.index_entries) - len(pts)
+    if name == "avi":  # times count frames
+        return stream.frames - (last + 1)
+    if name.startswith(("matroska,", "flv")) and len(container.streams) == 1 and len(pts) > 1:
+        # They count no frames, and their duration is that of the longest stream.
+        end = (container.duration or 0) / av.time_base / float(stream.time_base or 1)
+        return round((end - last) / int(np.diff(np.sort(pts)).max())) - 1
+    return 0

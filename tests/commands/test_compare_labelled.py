@@ -75,7 +75,7 @@ def test_few_frames_may_be_enough(run, capsys):
     [
         (["--method", "TapLab"], "add others as model.compare, not --method"),
         (["--motion", "codec"], "--motion codec is for --video; test data have --data.motion"),
-        (["--network", "hf:somewhere"], "give either a run, got "),
+        (["--network", "hf:somewhere"], "--network hf:somewhere takes a run's place"),
         (["--data.test", "null", "--data.val", json.dumps(VIDEOS)], "no test data: set data.test"),
     ],
 )
@@ -85,7 +85,7 @@ def test_what_cannot_be_compared_is_named(run, flags, message):
 
 
 def test_a_network_alone_has_no_data():
-    with pytest.raises(ValueError, match=r"comes without data: give a video, --video FILE"):
+    with pytest.raises(ValueError, match=r"takes a run's place: give --video FILE"):
         main(["compare", "--network", "hf:somewhere"])
 
 

@@ -97,8 +97,3 @@ def test_a_broken_experiment_is_named(tmp_path):
     broken.write_text("model: {class_path: LowResTask, init_args: {ratio: 0.5}}\n")
     with pytest.raises(ValueError, match=r"broken\.yaml: model\.ratio: there is no such option"):
         cost(configs=[broken], size="64x96")
-
-
-def test_a_format_is_refused_before_anything_is_counted(tmp_path):
-    with pytest.raises(ValueError, match="names no format of a table"):
-        cost(configs=[BISE], out=tmp_path / "cost.txt")

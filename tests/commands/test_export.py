@@ -21,7 +21,6 @@ def test_a_run_becomes_graphs_of_its_test_datas_size(tmp_path, capsys):
     assert (contract.size, len(contract.schedule.cycle)) == ((48, 64), 4)
     text = capsys.readouterr().out
     assert f"keyframe: {output / 'keyframe.pt2'} (" in text
-    assert "image, motion, feature -> labels, scores" in text
     assert "  100.0000% of the labels equal, scores within " in text
 
 

@@ -14,8 +14,7 @@ from PIL import Image
 
 from arseg_lightning.cli import main
 from arseg_lightning.methods import Adaptive
-from arseg_lightning.streaming.record import StreamRecord
-from arseg_lightning.streaming.stream_statistics import StreamStatistics
+from arseg_lightning.streaming.record import StreamRecord, StreamStatistics
 from tests.streaming.made import times, write_at, write_run
 from tests.video.small_videos import write_video
 

@@ -191,8 +191,8 @@ def test_a_read_only_store_stops_the_run_and_later_it_continues(videos, tmp_path
     ("options", "message"),
     [
         ({}, "either an experiment, .* or --video FOLDER"),
-        ({"video": Path("x"), "split": "val"}, "--split val .* --video has no splits"),
-        ({"configs": [Path("x.yaml")], "store": Path("y")}, r"use --data\.store"),
+        ({"video": Path("x"), "split": "val"}, "--split is for experiments"),
+        ({"configs": [Path("x.yaml")], "store": Path("y")}, r"an experiment has --data\.store"),
         ({"video": Path("x"), "workers": 0}, "workers is at least 1, got 0"),
     ],
 )

@@ -31,7 +31,7 @@ def test_tables_plots_and_what_is_left_out_are_written(tmp_path, capsys):
         assert title in text
     assert "result.json is no result file" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "report.md", "results.csv", "changes.csv",
+        "report.md", "results.csv",
         "pareto_camvid11_48x64.png", "distances_camvid11_48x64.png",
     }  # fmt: skip
     with (tmp_path / "out" / "results.csv").open() as file:
@@ -46,14 +46,6 @@ def test_each_data_has_its_plots(tmp_path):
     shown = [line.split("](")[1].rstrip(")") for line in text.splitlines() if line[:2] == "!["]
     assert "pareto_camvid11_96x128.png" in shown
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == set(shown)
-
-
-def test_without_a_reference_it_says_how_to_name_one(tmp_path, capsys):
-    runs = study(tmp_path / "runs")
-    for path in runs.glob("ar-*"):
-        path.unlink()
-    report([runs], tmp_path / "out")
-    assert "name the row that the others are compared with, --reference" in capsys.readouterr().out
 
 
 def test_bad_names_are_refused(tmp_path):

@@ -197,12 +197,22 @@ def batch_of_frames(method: VideoMethod, size: tuple[int, int] = SIZE) -> list[F
     clips = [Footage.make(NUM_FRAMES, size, seed).clip(method) for seed in range(2)]
     ahead = method.needs.lookahead  # the motion of any later frame will do
     pairs = [(t, min(t + 1, NUM_FRAMES - 1) if ahead else None) for t in range(NUM_FRAMES)]
-    return [FrameInput.stack([FrameInput.of(clip, *pair) for clip in clips]) for pair in pairs]
+    return [stacked([FrameInput.of(clip, *pair) for clip in clips]) for pair in pairs]
+
+
+def stacked(frames: list[FrameInput]) -> FrameInput:
+    """One batch of several frames."""
+    parts = zip(*map(tensors, frames), strict=True)
+    return FrameInput(*(None if part[0] is None else torch.cat(part) for part in parts))
+
+
+def tensors(frame: FrameInput) -> tuple:
+    return frame.image, frame.motion, frame.valid, frame.later_motion, frame.later_valid
 
 
 def one(frame: FrameInput, index: int) -> FrameInput:
     """One element of a batch."""
-    parts = (None if x is None else x[index : index + 1] for x in frame.tensors())
+    parts = (None if x is None else x[index : index + 1] for x in tensors(frame))
     return FrameInput(*parts)
 
 

@@ -158,25 +158,6 @@ def test_what_later_frames_depend_on_is_not_passed_over(clip):
         stream.pass_over(clip[1])
 
 
-def test_frames_that_depend_on_each_other_are_not_segmented_at_once(clip):
-    for method in (RunningMean(), tiny_method(EveryL(1))):
-        stream = Stream(method)
-        taken = [stream.take(frame) for frame in clip[:2]]
-        with pytest.raises(ValueError, match="at once have one role and do not depend on each oth"):
-            stream.segment(taken)
-
-
-def test_frames_that_wait_when_a_stream_restarts_keep_their_keyframe(clip):
-    frames = [*clip[:4], replace(clip[4], step=None, restart="reconnected after 2.0 s"), clip[5]]
-    stream, waiting = Stream(tiny_method()), Stream(tiny_method())
-    results = [stream.push(frame) for frame in frames]
-    found = waiting.segment([waiting.take(frames[0])])
-    taken = [waiting.take(frame) for frame in frames[1:5]]
-    found += waiting.segment(taken[:3]) + waiting.segment(taken[3:])
-    found.append(waiting.push(frames[5]))
-    assert same(labels_of(found), labels_of(results))
-
-
 def test_two_streams_at_once_are_two_streams(clip, tmp_path):
     other = list(streamed(write_video(tmp_path / "other.mp4", 20, keyframe_interval=9)))
     for method in (tiny_method(EveryL(4)), RunningMean(), InParts()):

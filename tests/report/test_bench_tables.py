@@ -1,4 +1,4 @@
-"""A benchmark's figures follow from made ones: ratios, tables, documents, plot and file."""
+"""A benchmark's figures follow from made ones: ratios, table, documents and file."""
 
 from dataclasses import replace
 
@@ -7,18 +7,17 @@ import pytest
 from arseg_lightning.metrics import Accuracy
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.report import MethodResult, RunResult
-from arseg_lightning.report.bench_tables import bench_frame, bench_table, plot_bench, stage_table
+from arseg_lightning.report.bench_tables import bench_frame, bench_table
 from arseg_lightning.report.documents import with_current_tables
 from arseg_lightning.report.result import FrameTimes, Speed, read_bench, write_bench
 
 
 def variant(name, form, kind, mean_ms, mean_gmacs):
-    stages = {"network": 0.7 * mean_ms, "motion": 0.3 * mean_ms}
     speed = Speed(
         form=form,
         **{f"{part}_ms": mean_ms for part in ("mean", "p50", "p95", "max")},
         decode_ms=5.0,
-        frames={"frame": FrameTimes(1.0, mean_ms, mean_gmacs, False, stages)},
+        frames={"frame": FrameTimes(1.0, mean_ms, mean_gmacs, False)},
         peak_megabytes=10.0,
     )
     return MethodResult(name, "Made", kind, Accuracy((), 0.5, (), ()), {}, mean_gmacs, speed=speed)
@@ -46,20 +45,11 @@ def test_speedups_are_against_what_they_say(result):
     assert own.fps == 25.0
 
 
-def test_the_tables_show_every_variant_and_where_its_time_goes(result):
+def test_the_table_shows_every_variant(result):
     table = bench_table(result)
     assert list(table.variant) == [each.label for each in result[0].methods]
     assert list(table.iloc[3, 7:11]) == ["3.00", "2.50", "3.08", "81%"]
     assert list(table.iloc[2, 8:11]) == ["-", "-", "-"]
-    own = list(stage_table(result).iloc[1])
-    assert own == ["BiSeNet18 720x960", "AR 0.5x, float32", "28.0", "12.0", "30%", "5.0"]
-
-
-def test_without_frames_between_keyframes_no_stages_are_shown(result, tmp_path):
-    alone = [replace(result[0], methods=result[0].methods[::2])]
-    assert stage_table(alone).empty
-    plot_bench(alone, tmp_path / "bench.png")
-    assert (tmp_path / "bench.png").is_file()
 
 
 def test_a_result_survives_its_file(result, tmp_path):
@@ -82,14 +72,13 @@ def document(text, folder):
 def test_documents_show_the_current_figures(result, tmp_path):
     write_bench(result, tmp_path / "bench.json")
     text = "a\n\n<!-- bench: bench.json -->\n*old*\n\n| old |\n\nb\n"
-    text += "<!-- bench-stages: bench.json -->\n"
     once = document(text, tmp_path)
     assert "| AR 0.5x, float32" in once
     assert "old" not in once
     assert "*a CPU, 2 threads, PyTorch 2, native: on, today; L = 12, medians of 5 rounds*" in once
     assert document(once, tmp_path) == once
     assert once.startswith("a\n\n<!--")
-    assert "\n\nb\n<!-- bench-stages" in once
+    assert once.endswith("\n\nb\n")
 
 
 def test_documents_may_show_some_variants(result, tmp_path):
@@ -101,11 +90,6 @@ def test_documents_may_show_some_variants(result, tmp_path):
     assert "3.00" in table  # still against plain PyTorch
     with pytest.raises(ValueError, match="no variants are 'float8'; there are float32, plain"):
         document(text.replace("float32", "float8"), tmp_path)
-
-
-def test_the_plot_is_an_image(result, tmp_path):
-    plot_bench(result, tmp_path / "bench.png")
-    assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_memory_that_is_not_known_has_no_column(result):

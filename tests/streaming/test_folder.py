@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from arseg_lightning.methods import Adaptive, EveryL, InterBMV, PerFrame
-from arseg_lightning.streaming.folder import FolderSettings, LiveOptions, segment_to_folder
+from arseg_lightning.streaming.folder import LiveOptions, segment_to_folder
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.probe import probe
-from tests.methods.toys import RunningMean
 from tests.streaming.made import segmenter, streamed, times, tiny_method, write_at
 from tests.tiny import TinyNet
 from tests.video.live.senders import named_pipe
@@ -36,7 +35,7 @@ def test_a_folder_holds_what_the_stream_gave(video, tmp_path):
 
 
 def test_the_record_says_what_was_done_with_what(video, tmp_path):
-    segment_to_folder(segmenter(clock=Adaptive(2, 9)), video, tmp_path, FolderSettings(()))
+    segment_to_folder(segmenter(clock=Adaptive(2, 9)), video, tmp_path, outputs=())
     content = json.loads((tmp_path / "predict.json").read_text())
     source = {"name": str(video), "size": [64, 96], "fps": 25.0, "dropped": 0, "damage": None}
     assert content["source"] == source
@@ -48,7 +47,6 @@ def test_the_record_says_what_was_done_with_what(video, tmp_path):
     assert (content["device"], content["precision"]) == ("cpu", "float32")
     assert {"torch", "av", "arseg_lightning"} <= set(content["versions"])
     assert content["method"] == "AR 0.5x"
-    assert content["executed"] == {"keyframe": 1.0, "nonkeyframe": 1.0}
     assert set(content["latency_ms"]["nonkeyframe"]) == {"frames", "mean", "p50", "p95", "max"}
 
 
@@ -56,7 +54,7 @@ def test_the_record_says_what_was_done_with_what(video, tmp_path):
 def test_a_changing_frame_rate_is_kept(tmp_path, name):
     ticks = np.cumsum([0, 3600, 3600, 1800, 900, 45_000, 3003, 3003, 90_000, 3600])
     source = write_at(tmp_path / name, ticks.tolist())
-    segment_to_folder(segmenter(), source, tmp_path / "out", FolderSettings(("overlay",)))
+    segment_to_folder(segmenter(), source, tmp_path / "out", outputs=("overlay",))
     assert times(tmp_path / "out" / "overlay.mp4") == pytest.approx(times(source), abs=1e-5)
 
 
@@ -77,8 +75,8 @@ def test_results_are_replaced_only_if_asked_for(video, tmp_path):
     segment_to_folder(segmenter(), video, tmp_path)
     with pytest.raises(FileExistsError, match=r"holds results already .*--overwrite true"):
         segment_to_folder(segmenter(), video, tmp_path)
-    settings = FolderSettings(("labels",), limit=3, overwrite=True)
-    segment_to_folder(segmenter(), video, tmp_path, settings)
+    settings = {"outputs": ("labels",), "limit": 3, "overwrite": True}
+    segment_to_folder(segmenter(), video, tmp_path, **settings)
     assert len(list((tmp_path / "labels").iterdir())) == 3
     assert not (tmp_path / "overlay.mp4").exists()
 
@@ -87,9 +85,7 @@ def test_a_source_that_is_none_takes_no_older_results_away(video, tmp_path):
     segment_to_folder(segmenter(), video, tmp_path)
     (tmp_path / "no.mp4").write_text("no video")
     with pytest.raises(VideoError):
-        segment_to_folder(
-            segmenter(), tmp_path / "no.mp4", tmp_path, FolderSettings(overwrite=True)
-        )
+        segment_to_folder(segmenter(), tmp_path / "no.mp4", tmp_path, overwrite=True)
     assert len(list((tmp_path / "labels").iterdir())) == 12
 
 
@@ -104,11 +100,12 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_source_is_opened(
     [
         ({"outputs": ("overlay", "movie")}, "outputs are of overlay, labels, got 'movie'"),
         ({"limit": 0}, "limit is at least 1, got 0"),
+        ({"live": LiveOptions(fps=0.0)}, "fps is a finite number above 0, got 0.0"),
     ],
 )
-def test_impossible_settings_are_named(settings, message):
+def test_impossible_settings_are_named(settings, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        FolderSettings(**settings)
+        segment_to_folder(segmenter(), tmp_path / "gone.mp4", tmp_path, **settings)
 
 
 @pytest.mark.parametrize("method", [tiny_method(EveryL(6)), InterBMV(11, TinyNet, clock=EveryL(6))])
@@ -127,17 +124,6 @@ def test_memory_does_not_grow_with_the_stream(video, method):
     assert held[1] - held[0] < 3 * one_frame
 
 
-def test_batches_of_frames_that_depend_on_each_other_are_refused_before_anything_is_written(
-    video, tmp_path
-):
-    segment_to_folder(segmenter(), video, tmp_path)
-    settings = FolderSettings(batch_frames=4, overwrite=True)
-    message = r"batch_frames 4 segments .*those of RunningMean depend on more: use batch_frames 1"
-    with pytest.raises(ValueError, match=message):
-        segment_to_folder(segmenter(RunningMean()), video, tmp_path, settings)
-    assert (tmp_path / "overlay.mp4").exists()
-
-
 @pytest.mark.parametrize("source", ["camera:0", "rtsp://me:secret@there/stream", "-"])
 def test_a_method_that_waits_for_later_frames_is_refused_where_they_come_live(source, tmp_path):
     method = InterBMV(11, TinyNet, clock=EveryL(5))
@@ -149,9 +135,9 @@ def test_a_method_that_waits_for_later_frames_is_refused_where_they_come_live(so
 
 def test_a_method_may_wait_for_later_frames_of_a_pipe_where_that_is_allowed(video, tmp_path):
     own = segmenter(InterBMV(11, TinyNet, clock=EveryL(5)))
-    settings = FolderSettings(("labels",), live=LiveOptions(lookahead=True))
+    live = LiveOptions(lookahead=True)
     with named_pipe(tmp_path / "pipe", video.read_bytes()) as pipe:
-        record = segment_to_folder(own, pipe, tmp_path / "out", settings)
+        record = segment_to_folder(own, pipe, tmp_path / "out", outputs=("labels",), live=live)
     assert record.roles == {"start": 1, "between": 8, "keyframe": 3}
     assert record.reasons == {"start": 1, "interval": 2, "end": 1}
 
@@ -170,6 +156,6 @@ def test_the_record_says_how_many_later_frames_a_frame_waited_for(video, tmp_pat
 
 def test_the_record_of_a_method_without_keyframes_counts_none(video, tmp_path):
     method = PerFrame(11, TinyNet)
-    record = segment_to_folder(segmenter(method), video, tmp_path, FolderSettings(batch_frames=5))
+    record = segment_to_folder(segmenter(method), video, tmp_path)
     assert (record.keyframes, record.clock, record.roles) == (None, None, {"frame": 12})
     assert "keyframes" not in record.text()

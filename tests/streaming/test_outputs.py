@@ -8,8 +8,14 @@ import pytest
 from PIL import Image
 
 from arseg_lightning.datasets.classes import CAMVID11
-from arseg_lightning.streaming.outputs import InBackground, LabelImages, Output, write_label
-from arseg_lightning.streaming.overlay import OverlayVideo, overlay
+from arseg_lightning.streaming.outputs import (
+    InBackground,
+    LabelImages,
+    Output,
+    OverlayVideo,
+    overlay,
+    write_label,
+)
 from arseg_lightning.video.probe import probe
 from tests.streaming.made import result, times
 
@@ -28,6 +34,9 @@ class ToFunction(Output):
 
     def __init__(self, function):
         self.function = function
+
+    def __enter__(self):
+        return self
 
     def write(self, result):
         self.function(result)
@@ -89,9 +98,8 @@ def test_a_label_map_holds_indices_and_shows_colours(tmp_path):
 
 def test_in_the_background_the_same_is_written_in_the_same_order():
     seen = []
-    output = write_all(InBackground(ToFunction(seen.append)), map(result, range(40)))
+    write_all(InBackground(ToFunction(seen.append)), map(result, range(40)))
     assert [each.frame.index for each in seen] == list(range(40))
-    assert output.summary == "a function"
 
 
 @pytest.mark.parametrize("number", [3, 20])

@@ -83,34 +83,6 @@ def test_a_file_is_streamed_as_its_frames_are(video):
     assert len(list(own.stream(video, limit=3))) == 3
 
 
-@pytest.mark.parametrize("batch_frames", [2, 3, 100])
-@pytest.mark.parametrize("method", [tiny_method(EveryL(8)), PerFrame(11, TinyNet).eval()])
-def test_batches_give_what_single_frames_give(video, method, batch_frames):
-    own, sizes, step = segmenter(method), [], method.step
-
-    def noted(role, frame, state):
-        sizes.append(len(frame.image))
-        return step(role, frame, state)
-
-    alone = list(own.stream(video))
-    method.step = noted
-    batched = list(own.stream(video, batch_frames=batch_frames))
-    del method.step
-    between = 20 if method.clock is None else 7
-    assert max(sizes) == min(batch_frames, between)
-    assert same(labels_of(batched), labels_of(alone))
-    for left, right in zip(batched, alone, strict=True):
-        assert (left.frame.index, left.reason) == (right.frame.index, right.reason)
-        assert (left.distance, left.executed) == (right.distance, right.executed)
-        assert left.output.scores.shape == right.output.scores.shape
-        assert left.output.feature.shape == right.output.feature.shape
-
-
-def test_a_batch_has_frames(video):
-    with pytest.raises(ValueError, match="batch_frames is at least 1, got 0"):
-        next(segmenter().stream(video, batch_frames=0))
-
-
 def test_a_method_without_motion_looks_for_none_unless_told_where(tmp_path):
     path = write_stream(
         tmp_path / "clip.mp4", "libx265", {"x265-params": "log-level=none"}, moving_frames(8)

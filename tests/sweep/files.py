@@ -5,8 +5,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 import yaml
+from sqlalchemy import Engine, event
 
 from arseg_lightning.sweep import read_sweep, run_sweep, runner
+
+# Waiting for the disk at each step of a study is most of the time of these tests.
+event.listen(Engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
 
 COMMAND = [
     *("${env}", "${interpreter}", "-m", "arseg_lightning", "test", "--config", "experiment.yaml"),

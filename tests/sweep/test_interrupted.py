@@ -23,7 +23,6 @@ def sweep(file, run_dir):
         [sys.executable, "-m", "arseg_lightning", *words],
         env=os.environ | {"PYTHONPATH": root},
         stdout=subprocess.DEVNULL,
-        start_new_session=True,
     )
 
 
@@ -38,7 +37,7 @@ def test_a_point_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
     point = tmp_path / "broken" / next((tmp_path / "whole").glob("*/fit.yaml")).parent.name
     while not (point / "last.ckpt").exists():
         time.sleep(0.01)
-    os.killpg(runner.pid, signal.SIGKILL)  # with the run that it has started
+    os.kill(runner.pid, signal.SIGKILL)
     runner.wait()
     interrupted_at = state(point)["epoch"]
     assert interrupted_at < EPOCHS - 1

@@ -4,9 +4,12 @@ import os
 import signal
 import time
 from pathlib import Path
+from statistics import median
 
+import optuna
 import pytest
 
+from arseg_lightning.sweep import runner
 from arseg_lightning.sweep.runner import _logged
 from tests.sweep.files import PARAMETERS, SMALL, Runs, run
 
@@ -122,6 +125,60 @@ def test_another_sweep_in_the_same_folder_is_refused(changes, was, tmp_path):
     run(tmp_path, Runs(), **SMALL)
     with pytest.raises(ValueError, match=rf"is a point whose {was} .*; give another --run_dir"):
         run(tmp_path, Runs(), **SMALL | changes)
+
+
+def test_bayesian_search_draws_ever_better_points_and_resumes(tmp_path):
+    def launch(arguments, log):
+        (rate,) = json.loads((log.parent / "sweep_values.json").read_text()).values()
+        (log.parent / "metrics.csv").write_text(f"val/loss\n{(rate - 0.8) ** 2}\n")
+
+    sweep = {"method": "bayes", "metric": {"name": "val/loss"}}
+    sweep |= {"parameters": {"rate": {"min": 0.0, "max": 1.0}}}
+    few = run(tmp_path, launch, run_cap=10, **sweep)
+    many = run(tmp_path, launch, run_cap=20, **sweep)
+    assert many[:10] == few
+    assert len({point.values["rate"] for point in many}) == 20
+    distances = [abs(point.values["rate"] - 0.8) for point in many]
+    assert median(distances[10:]) < median(distances[:10]) / 2
+    in_file = optuna.load_study(
+        study_name=None, storage=f"sqlite:///{tmp_path / 'sweep' / 'study.db'}"
+    )
+    assert in_file.best_value == min(point.metric for point in many)
+
+
+def test_bayesian_search_goes_on_with_a_point_that_was_interrupted(tmp_path):
+    rates = []
+
+    def stop(arguments, log):
+        rates.append(json.loads((log.parent / "sweep_values.json").read_text())["rate"])
+        if len(rates) == 2:
+            raise KeyboardInterrupt
+        (log.parent / "metrics.csv").write_text("val/loss\n1\n")
+
+    sweep = {"method": "bayes", "metric": {"name": "val/loss"}, "run_cap": 3}
+    sweep |= {"parameters": {"rate": {"min": 0.0, "max": 1.0}}}
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, stop, **sweep)
+    points = run(tmp_path, stop, **sweep)
+    assert rates[1] == rates[2]
+    assert [point.values["rate"] for point in points] == [rates[0], *rates[2:]]
+
+
+def test_bayesian_search_without_its_metric_fails(tmp_path):
+    sweep = {"method": "bayes", "metric": {"name": "val/loss"}, "run_cap": 1}
+    (point,) = run(tmp_path, Runs(), **sweep)
+    assert point.error == "its logs hold no val/loss, which bayes needs; add a CSVLogger"
+
+
+def test_bayesian_search_ends_where_all_points_are_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "MAX_REPEATS", 10)
+
+    def launch(arguments, log):
+        (log.parent / "metrics.csv").write_text("val/loss\n1\n")
+
+    sweep = {"method": "bayes", "metric": {"name": "val/loss"}, "run_cap": 20}
+    points = run(tmp_path, launch, parameters={"a": {"values": [1, 2, 3]}}, **sweep)
+    assert sorted(point.values["a"] for point in points) == [1, 2, 3]
 
 
 def write(path, text, seconds):

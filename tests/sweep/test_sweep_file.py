@@ -1,7 +1,8 @@
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from arseg_lightning.sweep import read_sweep
-from arseg_lightning.sweep.sweep_file import Range, _checked_command
+from arseg_lightning.sweep.sweep_file import _checked_command
 from tests.sweep.files import COMMAND, sweep_file
 
 LOG = {"distribution": "log_uniform_values", "min": 1, "max": 3}
@@ -27,22 +28,24 @@ def test_settings_imply_their_distribution_as_in_wandb(tmp_path):
         "f": {"distribution": "uniform", "min": 1, "max": 3},
     }
     spaces = read_sweep(sweep_file(tmp_path, method="random", parameters=parameters)).spaces
-    assert spaces["a"] == [None]
-    assert spaces["b"] == [1, None]
-    assert spaces["c"] == Range(1, 3, "int_uniform")
-    assert spaces["d"] == spaces["f"] == Range(1, 3, "uniform")
-    assert spaces["e"] == Range(1, 3, "log_uniform_values")
+    assert spaces["a"].choices == ("null",)
+    assert spaces["b"].choices == ("1", "null")
+    assert spaces["c"] == IntDistribution(1, 3)
+    assert spaces["d"] == spaces["f"] == FloatDistribution(1, 3)
+    assert spaces["e"] == FloatDistribution(1, 3, log=True)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"method": "bayes"}, r"method bayes is not done here, only the methods grid and random"),
-        ({"method": None}, r"method None is not done here"),
+        ({"method": "hyperband"}, r"method is hyperband, but sweeps here are grid, random, bayes"),
+        ({"method": None}, r"method is None, but sweeps here are"),
         ({"parameters": None}, r"sweep\.yaml is no sweep file: it has no parameters"),
-        ({"early_terminate": {}}, r"early_terminate is not done here, .*; run the file with"),
-        ({"metric": {"name": "a", "goal": "up"}}, r"metric is .*; give \{name: val/miou"),
-        ({"metric": "val/miou"}, r"metric is val/miou; give"),
+        ({"early_terminate": {}}, r"early_terminate is not done here; take it away, or run the f"),
+        ({"run_cap": 0}, r"run_cap is 0; give a whole number of at least 1"),
+        ({"metric": {"name": "a", "goal": "up"}}, r"metric is .*; give what grid looks at: \{name"),
+        ({"method": "bayes"}, r"metric is .*; give what bayes looks at: \{name: val/miou"),
+        ({"metric": "val/miou"}, r"metric is val/miou; give what"),
         ({"command": None}, r"sweep\.yaml: command is None, but has to run fit, validate or"),
     ],
 )

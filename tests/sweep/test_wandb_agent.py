@@ -64,7 +64,9 @@ def parsed(arguments, capsys):
 def points(path):
     """Two points or more of a sweep, drawn at random where it searches."""
     sweep = read_sweep(path)
-    return choose_points(sweep, None if sweep.count is None else 2)
+    return [
+        sweep.values(drawn) for drawn in choose_points(sweep, None if sweep.count is None else 2)
+    ]
 
 
 def entry(config, key):

@@ -143,7 +143,7 @@ def test_reading_touches_only_what_it_needs(tmp_path):
     assert_same(read_frames(path, [14])[14], healthy[14])  # starts behind it
 
 
-@pytest.mark.parametrize("name", ["clip.mp4"])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 def test_of_a_truncated_video_the_start_is_used_and_the_loss_is_said(tmp_path, name):
     healthy = list(decode(write_video(tmp_path / name, keyframe_interval=12)))
     with pytest.warns(VideoDamageWarning, match=rf"cut_{name} is damaged: .* missing at the end"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from arseg_lightning.video.decode import decode, decode_motion
-from arseg_lightning.video.errors import NoMotionVectors
+from arseg_lightning.video.errors import NoMotionVectors, VideoError
 from arseg_lightning.video.frame_reader import read_frames
 from arseg_lightning.video.live import open_live
 from arseg_lightning.video.probe import motion_obstacle, probe
@@ -52,6 +52,19 @@ def test_frames_are_turned_as_their_video_asks(tmp_path, name):
     assert probe(path).size == expected[0].shape[:2]
     scaled = next(decode(path, size=(32, 40)))
     assert scaled.size == (32, 40)
+
+
+MIRRORED = {"left and right": (-1, 0, 0, 1), "top and bottom": (1, 0, 0, -1)}
+MIRRORED |= {"transposed": (0, 1, 1, 0), "transposed across": (0, -1, -1, 0)}
+
+
+@pytest.mark.parametrize("name", MIRRORED)
+def test_mirrored_videos_are_refused_by_name(tmp_path, name):
+    path = phone_video(tmp_path / "selfie.mp4", MIRRORED[name])
+    with pytest.raises(VideoError, match=r"selfie\.mp4 asks to be shown mirrored.*ffmpeg"):
+        next(decode(path))
+    with pytest.raises(VideoError, match="mirrored"), open_live(str(path), motion="auto") as live:
+        next(iter(live))
 
 
 def test_vectors_of_turned_frames_are_refused(tmp_path):

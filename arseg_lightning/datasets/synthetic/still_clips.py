@@ -117,7 +117,7 @@ def _offsets(
 def render_path(image: Pixels, path: NDArray[np.float64]) -> Pixels:
     """Render a still along a path of :func:`camera_path`, mirrored beyond the still's border.
 
-    Sampling is bilinear; identity transforms copy the still untouched.
+    Sampling is bilinear; identities copy the still.
 
     Shapes:
         image: (H, W, 3)   path: (T, 2, 3)   returns: (T, H, W, 3)

@@ -4,7 +4,7 @@
     python -m experiments.reproduction.arseg.compare --document FILE.md   # makes its tables again
 
 A document names a study beside the paper by a line ``<!-- arseg-results: FILES… -->``, with the
-options of ``results`` (see ``python -m arseg_lightning tables --help``).
+options of ``results`` (see :func:`arseg_lightning.report.documents.with_current_tables`).
 """
 
 from __future__ import annotations
