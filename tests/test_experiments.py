@@ -68,6 +68,7 @@ def driving(folder, experiment):
         | {"devices": 1, "logger": False, "precision": "32-true"},
         "data": {
             "train": {"class_path": "SyntheticDriving", "init_args": videos},
+            "target": {"class_path": "SyntheticDriving", "init_args": videos},
             "val": None,
             "test": None,
             "store": str(folder.parent / "store"),
@@ -150,8 +151,8 @@ def test_an_experiment_trains(path, fit, phase_1, capsys):
     elif path.stem.endswith("_ar"):
         checkpoint = phase_1(_network(path))
         fit(path, **{"model.weights.high_res": checkpoint, "model.epochs_without_fusion": 0})
-    elif path.stem.endswith("_weclick"):
-        fit(path, **{"model.weights.teacher": phase_1(_network(path))})
+    elif path.stem.endswith(("_weclick", "self_training")):
+        fit(path, **{"model.weights.teacher": phase_1("camvid/bise18")})
     else:
         fit(path)
 

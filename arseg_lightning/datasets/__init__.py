@@ -5,7 +5,7 @@ from arseg_lightning.datasets.camvid import CamVid
 from arseg_lightning.datasets.cityscapes import Cityscapes
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.datamodule import ClipDataModule
-from arseg_lightning.datasets.folder import FrameFolder, StillFolder, VideoFolder
+from arseg_lightning.datasets.folder import FrameFolder, StillFolder, UnlabelledVideos, VideoFolder
 from arseg_lightning.datasets.labelled_video import Layout
 from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
 from arseg_lightning.datasets.normalisation import Normalisation
@@ -23,6 +23,7 @@ __all__ = [
     "Normalisation",
     "StillFolder",
     "SyntheticDriving",
+    "UnlabelledVideos",
     "VideoFolder",
     "class_set",
 ]

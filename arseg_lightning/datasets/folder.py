@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.data_files import (
     IMAGE_SUFFIXES,
@@ -20,11 +22,14 @@ from arseg_lightning.datasets.labelled_video import (
     LabelledVideo,
     LabelledVideoFile,
     Layout,
+    Pixels,
 )
 from arseg_lightning.datasets.synthetic.still_clips import CameraPath, LabelledStill
-from arseg_lightning.ranges import check_above, check_words
+from arseg_lightning.ranges import check_above, check_range, check_words
+from arseg_lightning.types import ClassSet
+from arseg_lightning.video.probe import probe
 
-__all__ = ["FrameFolder", "StillFolder", "VideoFolder"]
+__all__ = ["FrameFolder", "StillFolder", "UnlabelledVideos", "VideoFolder"]
 
 Part = Literal["all", "train", "val"]
 
@@ -52,6 +57,44 @@ class VideoFolder(Layout):
         """The label files of a video, by the index of their frame."""
         folder = self.root / "labels" / video.stem
         return by_frame(files(folder, (LABEL_SUFFIX,), f"labels of {video.name}"))
+
+
+class UnlabelledVideos(Layout):
+    """Videos without labels, root/NAME.mp4, for methods that adapt to them (``data.target``).
+
+    Args:
+        root: The folder.
+        step: Every so many frames, one ends training clips.
+    """
+
+    classes = ClassSet("unlabelled", (), ())
+
+    def __init__(self, root: Path, step: int = 5) -> None:
+        self.root = Path(root)
+        check_range(1, step=step)
+        self.step = step
+
+    def videos(self) -> list[LabelledVideo]:
+        """List the videos, by name."""
+        paths = one_per_name(files(self.root, VIDEO_SUFFIXES, "videos"))
+        return [_UnlabelledVideo(path, self.step, self.classes) for path in paths]
+
+
+class _UnlabelledVideo(LabelledVideoFile):
+    """A video file with blank labels."""
+
+    def __init__(self, path: Path, step: int, classes: ClassSet) -> None:
+        num_frames = probe(path).num_frames
+        if num_frames is None:
+            raise ValueError(
+                f"{path} does not say how many frames it holds; store it as an MP4 (ffmpeg -i "
+                f"{path.name} -c copy {path.stem}.mp4)"
+            )
+        super().__init__(path.stem, path, dict.fromkeys(range(0, num_frames, step), path), classes)
+
+    def label(self, index: int, size: tuple[int, int]) -> Pixels:
+        """Nothing counts."""
+        return np.full(size, self.classes.ignore_index, np.uint8)
 
 
 class FrameFolder(Layout):

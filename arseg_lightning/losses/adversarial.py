@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -24,7 +26,7 @@ class Discriminator(nn.Sequential):
     def __init__(self, num_classes: int, channels: int = 64) -> None:
         sizes = [2 * num_classes, channels, 2 * channels, 4 * channels, 8 * channels]
         layers: list[nn.Module] = []
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in pairwise(sizes):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         super().__init__(*layers, nn.Conv2d(sizes[-1], 1, 4, stride=2, padding=1))
 
@@ -51,9 +53,7 @@ class VideoDiscriminators(nn.Module):
         temporal, spatial = self._seen(earlier, later, learns=False)
         return _error(temporal, _SOURCE) + _error(spatial, _SOURCE)
 
-    def telling_apart(
-        self, source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]
-    ) -> Tensor:
+    def telling_apart(self, source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> Tensor:
         """The discriminators' own loss; the scores get no gradient."""
         pairs = ((source, _SOURCE), (target, _TARGET))
         errors = [
@@ -75,8 +75,7 @@ class VideoDiscriminators(nn.Module):
         def say(network: nn.Module, *frames: Tensor) -> Tensor:
             shares = torch.cat(frames, dim=1).float().softmax(dim=1)  # (B, 2K, H, W)
             parameters = {
-                name: each if learns else each.detach()
-                for name, each in network.named_parameters()
+                name: each if learns else each.detach() for name, each in network.named_parameters()
             }
             answer: Tensor = functional_call(network, parameters, (shares,))
             return answer

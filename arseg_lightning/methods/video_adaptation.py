@@ -165,8 +165,8 @@ class VideoSelfTraining(_Adaptation):
 
     Source: Shin et al., Unsupervised Domain Adaptation for Video Semantic Segmentation, 2021 (VST);
         the class-balanced thresholds are those of Zou et al., ECCV 2018.
-    Differs: no code was published; thresholds are those of the last batches (a running mean), the
-        share and the augmentation are ours.
+    Differs: no code was published; the labelled data are trained on, too; thresholds are those of
+        the last batches (a running mean); the share and the augmentation are ours.
     """
 
     training_only = ("flow", "teacher")

@@ -18,7 +18,9 @@ from arseg_lightning.datasets import (
     EvaluationNeeds,
     Needs,
     Normalisation,
+    StillFolder,
     SyntheticDriving,
+    UnlabelledVideos,
 )
 from arseg_lightning.datasets.augment import to_tensor
 from arseg_lightning.datasets.clips import choose_clips
@@ -31,7 +33,7 @@ from arseg_lightning.propagation import warp
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.encode import EncodeSettings
 from arseg_lightning.video.frame_reader import read_frames
-from tests.video.small_videos import moving_frames, write_stream
+from tests.video.small_videos import moving_frames, write_stream, write_video
 
 SMALL = {"num_frames": 8, "height": 48, "width": 64}
 
@@ -288,6 +290,46 @@ def test_clips_may_have_gaps_that_are_drawn(store):
     dataset = needing(module(store), Needs(frames=2, spacing=(2, 4))).train_dataloader().dataset
     gaps = {int(dataset[epoch, index].distances[1]) for epoch in range(8) for index in range(6)}
     assert gaps == {2, 3, 4}
+
+
+ADAPTS = Needs(training_motion="previous", frames=2, target=True)
+
+
+def test_a_second_data_set_comes_beside_the_first_without_labels(store):
+    other = SyntheticDriving(1, first_seed=7, **SMALL)
+    data = needing(module(store, target=other), ADAPTS)
+    prepare(data)
+    batch = next(iter(data.train_dataloader()))
+    assert batch.target is not None
+    assert batch.target.images.shape[:3] == batch.images.shape[:3] == (2, 2, 3)
+    assert (batch.target.labels == 255).all()
+    assert (batch.labels != 255).any()
+    assert all(name.startswith("driving_00007") for names in batch.target.names for name in names)
+    dataset = data.train_dataloader().dataset
+    again, other_epoch = dataset[0, 0].target, dataset[1, 0].target
+    assert again.images.equal(dataset[0, 0].target.images)
+    assert not again.images.equal(other_epoch.images)
+
+
+def test_a_method_that_adapts_says_what_it_lacks(store):
+    with pytest.raises(ValueError, match=r"adapts to a second data set.*set data\.target"):
+        needing(module(store), ADAPTS).train_dataloader()
+
+
+def test_a_second_data_set_that_nothing_adapts_to_is_not_prepared(tmp_path):
+    gone = StillFolder(tmp_path / "gone", "camvid11")
+    data = needing(module(tmp_path, target=gone), Needs(motion="keyframe", frames=2))
+    data.prepare_data()
+    assert next(iter(data.train_dataloader())).target is None
+
+
+def test_videos_without_labels_serve_as_a_second_data_set(store, tmp_path):
+    write_video(tmp_path / "drive.mp4", 11)
+    data = needing(module(store, target=UnlabelledVideos(tmp_path, step=2)), ADAPTS)
+    prepare(data)
+    batch = next(iter(data.train_dataloader()))
+    assert {name.split("/")[0] for names in batch.target.names for name in names} == {"drive"}
+    assert (batch.target.labels == 255).all()
 
 
 def test_labels_without_neighbours_are_refused(store):
