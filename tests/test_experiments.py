@@ -51,6 +51,9 @@ TRAINED = [
 ]
 
 
+_NETWORKS = ("network", "teacher")
+"""Ends of the names of a method's networks."""
+
 STUDY = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("networks", "parts", "tests")]
 
 
@@ -58,7 +61,7 @@ def driving(folder, experiment):
     """An overlay: a synthetic driving scene and narrow networks, for one step of an experiment."""
     narrow = {"init_args": {"width": 0.125, "pretrained": None}}
     method = yaml.safe_load(experiment.read_text())["model"]["init_args"].get("method")
-    names = [n for n in method["init_args"] if n.endswith("network")] if method else ["network"]
+    names = [n for n in method["init_args"] if n.endswith(_NETWORKS)] if method else ["network"]
     networks = dict.fromkeys(names, narrow)
     videos = {"num_videos": 1, "num_frames": 36, "height": 64, "width": 96}
     content = {

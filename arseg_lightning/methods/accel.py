@@ -13,7 +13,7 @@ from arseg_lightning.methods.dff import DFF, FlowFactory
 from arseg_lightning.methods.method import VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, State
-from arseg_lightning.models.segmentor import Output, SegmentorFactory, resize_scores
+from arseg_lightning.models.segmentor import Output, SegmentorFactory, SideOutputs, resize_scores
 from arseg_lightning.ranges import check_words
 
 __all__ = ["Accel"]
@@ -40,7 +40,8 @@ class Accel(DFF):
 
     Source: Jain et al., Accel: A Corrective Fusion Network for Efficient Semantic Segmentation on
         Video, CVPR 2019; the start of the 1x1 from Guan et al., DA-VSN, ICCV 2021.
-    Differs: scores are fused on the finer of both grids, not at the image's size.
+    Differs: scores are fused on the finer of both grids, not at the image's size; with ``all``,
+        the reference's scores have a loss of their own, as an auxiliary output.
     """
 
     def __init__(
@@ -81,7 +82,11 @@ class Accel(DFF):
             for each in (update, reference)
         ]
         scores = self.fusion(torch.cat(both, dim=1))  # (B, 2K, h, w) -> (B, K, h, w)
-        return Output(scores, finer.align_corners, side=update.side), state
+        side = update.side
+        if self.training and "network" not in self.frozen:
+            # Keyframes show the reference alone: without a loss of its own it drifts away from that
+            side = side + SideOutputs(dense=(reference.scores,))
+        return Output(scores, finer.align_corners, side=side), state
 
     def baselines(self) -> dict[str, VideoMethod]:
         """Either network on every frame."""

@@ -19,6 +19,9 @@ from arseg_lightning.video.live.address import find_address
 
 __all__ = ["Segmenter", "choose_clock"]
 
+_NOT_LIVE = ("file", "images")
+"""Kinds of sources that wait for whoever reads them."""
+
 
 class Segmenter:
     """Segments frames as they come; every source is its own stream.
@@ -96,8 +99,8 @@ class Segmenter:
             ValueError: If the source cannot be used, or the method waits for later frames, and
                 nobody said that it may.
         """
-        late, address = self.method.lookahead, find_address(source)
-        if late and not lookahead and address.kind not in ("file", "images"):
+        late = self.method.lookahead
+        if late and not lookahead and (address := find_address(source)).kind not in _NOT_LIVE:
             raise ValueError(
                 f"{address.name} goes on by itself, and {self.method.name} labels a frame when the "
                 f"next keyframe has come, up to {late} frames later; allow that (--live.lookahead "

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from arseg_lightning.methods import Accel, EveryL, PerFrame, Stream
-from tests.methods.laws import ExportedLikeAnother, MethodLaws, video
+from tests.methods.laws import ExportedLikeAnother, MethodLaws, random_clip, video
 from tests.parity import PARITY, assert_same, recipe
 from tests.tiny import TinyNet
 
@@ -31,6 +31,16 @@ def test_it_starts_as_the_update_network_between_keyframes():
     for index, frame in enumerate(video()):
         ours, theirs = (s.push(frame).output.scores for s in (stream, alone))
         assert ours.equal(theirs) is (index > 0)
+
+
+@pytest.mark.parametrize("trains", ["all", "fusion"])
+def test_the_reference_that_keyframes_show_is_trained_where_it_may_change(trains):
+    method = Accel(11, TinyNet, TinyNet, trains=trains, clock=EveryL(5)).train()
+    clip = random_clip(method, (32, 48))
+    torch.nn.init.zeros_(method.fusion.weight)  # nothing is learned through the fusion
+    sum(method.losses(clip).values()).backward()
+    learns = method.network.classifier.weight.grad
+    assert (learns is not None and bool(learns.any())) is (trains == "all")
 
 
 @torch.no_grad()
