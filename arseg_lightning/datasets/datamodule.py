@@ -243,14 +243,10 @@ class ClipDataModule(LightningDataModule):
 
     def train_dataloader(self) -> Loader:
         """Shuffled training samples."""
-        dataset: TrainingClips | AdaptationClips = self._training_clips("train", self.augment)
-        if self.needs.training.target:
-            if self.layouts["target"] is None:
-                raise ValueError(
-                    "the method adapts to a second data set, and none is named: set data.target "
-                    "(UnlabelledVideos takes a folder of videos)"
-                )
-            dataset = AdaptationClips(dataset, self._training_clips("target", self.augment))
+        source = self._training_clips("train", self.augment)
+        dataset: TrainingClips | AdaptationClips = source
+        if self.needs.training.target:  # the videos of a missing target are refused by name
+            dataset = AdaptationClips(source, self._training_clips("target", self.augment))
         sampler = EpochSampler(len(dataset), self.seed, *processes(self.trainer))
         # After a restart from a checkpoint, the trainer knows its epoch later than the workers ask.
         sampler.set_epoch(max(self._first_epoch, finished_epochs(self.trainer)))

@@ -217,7 +217,7 @@ class VideoSelfTraining(_Adaptation):
 
     def _follow(self, labels: Tensor, sureness: Tensor) -> None:
         """Move the thresholds of the classes that are there."""
-        for index in labels.unique().tolist():
+        for index in torch.unique(labels).tolist():
             own = sureness[labels == index]
             rank = min(int((1 - self.kept_share) * len(own)), len(own) - 1)
             bound = own.sort().values[rank]

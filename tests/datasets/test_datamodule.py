@@ -89,7 +89,7 @@ def needing(data, needs):
 
 
 def prepare(data):
-    for split in ("train", "test"):
+    for split in data.splits_on_video():
         prepare_missing(data.store, data.videos(split))
 
 
@@ -312,7 +312,7 @@ def test_a_second_data_set_comes_beside_the_first_without_labels(store):
 
 
 def test_a_method_that_adapts_says_what_it_lacks(store):
-    with pytest.raises(ValueError, match=r"adapts to a second data set.*set data\.target"):
+    with pytest.raises(ValueError, match=r"no target data: set data\.target"):
         needing(module(store), ADAPTS).train_dataloader()
 
 
