@@ -11,6 +11,8 @@ __all__ = ["change_interval", "confusion_matrix", "iou_per_class", "mean_iou"]
 _DRAWS = 1000
 _AT_ONCE = 2**22  # numbers
 
+_LACK_FLOAT64 = ("mps",)
+
 
 def confusion_matrix(
     prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255
@@ -41,7 +43,7 @@ def iou_per_class(confusion: Tensor) -> Tensor:
     hits = confusion.diagonal(dim1=-2, dim2=-1)  # (..., K)
     # Rows are what is true, columns what is predicted; both hold the hits.
     union = confusion.sum(-1) + confusion.sum(-2) - hits
-    kind = torch.float32 if confusion.device.type == "mps" else torch.float64
+    kind = torch.float32 if confusion.device.type in _LACK_FLOAT64 else torch.float64
     return hits.to(kind) / union.to(kind)
 
 
