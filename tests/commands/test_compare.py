@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
 
 import pytest
 import torch
 
 from arseg_lightning.cli import main
-from arseg_lightning.methods import Stream
 from tests.models.test_hugging_face import make
 from tests.video.small_videos import write_video
 
@@ -41,20 +39,6 @@ def test_methods_that_need_no_training_are_compared(network, clip, tmp_path, cap
 def test_methods_may_be_chosen(network, clip, capsys):
     main(["compare", "--video", clip, "--network", network, "--method", "DFF", "--limit", "3"])
     assert "| DFF (codec)" in capsys.readouterr().out
-
-
-def test_after_ctrl_c_what_was_compared_so_far_counts(network, clip, tmp_path, monkeypatch):
-    """By a signal while a method segments the third frame: all methods finish that frame."""
-    add, out = Stream.add, tmp_path / "compare.json"
-
-    def add_and_press(self, frame, *wait_ms):
-        if frame.frame.index == 2 and self.method.name == "1x":
-            signal.raise_signal(signal.SIGINT)
-        return add(self, frame, *wait_ms)
-
-    monkeypatch.setattr(Stream, "add", add_and_press)
-    main(["compare", "--video", clip, "--network", network, "--out", str(out)])
-    assert {each["frames"] for each in json.loads(out.read_text())["methods"]} == {3}
 
 
 @pytest.mark.parametrize(
