@@ -65,7 +65,7 @@ class Accel(DFF):
             nn.init.zeros_(parameter)
         nn.init.eye_(self.fusion.weight.view(classes, -1))  # the update network's scores come first
         if trains == "fusion":
-            self.freeze("network", "update_network", *(["flow"] if self.flow is not None else []))
+            self.freeze("network", "update_network", "flow")
 
     def step(
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor

@@ -81,7 +81,7 @@ class ETC(PerFrame):
         self.flow = None if flow is None else flow()
         self.teacher = None if teacher is None else teacher(num_classes)
         self.sequence = SequenceDistance() if teacher is not None and frames > 2 else None
-        self.freeze(*(part for part in ("flow", "teacher") if getattr(self, part) is not None))
+        self.freeze("flow", "teacher")
         self.needs = Needs(
             training_motion="keyframe" if flow is None else None,  # to the first frame of a clip
             frames=frames,

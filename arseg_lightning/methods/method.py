@@ -161,7 +161,11 @@ class VideoMethod(nn.Module, ABC):
         return None if self.clock is None else self.clock.choose(info)
 
     def freeze(self, *names: str) -> None:
-        """Take submodules out of training: no gradients, and batch norms keep their statistics."""
+        """Take submodules out of training: no gradients, and batch norms keep their statistics.
+
+        Names of parts that are None, as a method may do without them, are passed over.
+        """
+        names = tuple(name for name in names if getattr(self, name) is not None)
         self.frozen = (*self.frozen, *names)
         for name in names:
             self.get_submodule(name).requires_grad_(False).eval()

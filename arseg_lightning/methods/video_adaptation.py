@@ -37,8 +37,7 @@ class _Adaptation(PerFrame):
         super().__init__(num_classes, network, loss=loss)
         self.num_classes = num_classes
         self.flow = None if flow is None else flow()
-        if flow is not None:
-            self.freeze("flow")
+        self.freeze("flow")
         motion: Literal["previous"] | None = "previous" if flow is None else None
         self.needs = Needs(training_motion=motion, frames=2, target=True, independent=True)
 

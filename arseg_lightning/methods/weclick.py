@@ -65,7 +65,7 @@ class WeClick(PerFrame):
         self.memory_weight, self.class_weight = memory_weight, class_weight
         self.teacher = teacher(num_classes)
         self.flow = None if flow is None else flow()
-        self.freeze("teacher", *(() if flow is None else ("flow",)))
+        self.freeze("flow", "teacher")
         self.needs = Needs(
             training_motion="previous" if flow is None else None, frames=frames, independent=True
         )

@@ -183,6 +183,23 @@ class MethodLaws:
             assert Stream(baseline.eval()).push(video()[0]).labels.shape == SIZE
 
 
+class PerFrameLaws:
+    """Before :class:`MethodLaws`: training runs the network itself, on each frame alone."""
+
+    def trained(self, method: VideoMethod, clip: ClipBatch) -> Output:
+        """What the network gave for the last frame that it was shown."""
+        outputs, output = [], method.network.output
+
+        def recorded(*arguments):
+            outputs.append(output(*arguments))
+            return outputs[-1]
+
+        method.network.output = recorded
+        method.losses(clip)
+        del method.network.output
+        return outputs[-1]
+
+
 class ExportedLikeAnother:
     """Before :class:`MethodLaws`: another method of its kind is exported in the quick tests."""
 

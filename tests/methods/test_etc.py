@@ -13,31 +13,17 @@ from arseg_lightning.methods import ETC
 from arseg_lightning.models import PSPNet18Stride8, load_segmentor_weights
 from arseg_lightning.propagation.flow import FlowNetwork
 from arseg_lightning.types import ClipBatch
-from tests.methods.laws import ExportedLikeAnother, MethodLaws
+from tests.methods.laws import ExportedLikeAnother, MethodLaws, PerFrameLaws
 from tests.parity import PARITY, assert_same, recipe
 from tests.tiny import TinyNet, clip_batch
 
 
-class ETCLaws(ExportedLikeAnother, MethodLaws):
-    def trained(self, method, clip):
-        outputs, output = [], method.network.output
-
-        def recorded(image):
-            outputs.append(output(image))
-            return outputs[-1]
-
-        method.network.output = recorded
-        method.losses(clip)
-        del method.network.output
-        return outputs[-1]
-
-
-class TestETC(ETCLaws):
+class TestETC(ExportedLikeAnother, PerFrameLaws, MethodLaws):
     def method(self):
         return ETC(11, TinyNet)
 
 
-class TestETCWithATeacher(ETCLaws):
+class TestETCWithATeacher(ExportedLikeAnother, PerFrameLaws, MethodLaws):
     training_size = (96, 128)
 
     def method(self):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from arseg_lightning.losses.adversarial import VideoDiscriminators
 from arseg_lightning.methods import VideoAdversarial, VideoSelfTraining
 from arseg_lightning.methods.video_adaptation import consistency, disturbed
-from tests.methods.laws import ExportedLikeAnother, MethodLaws, random_clip
+from tests.methods.laws import ExportedLikeAnother, MethodLaws, PerFrameLaws, random_clip
 from tests.parity import PARITY, assert_same, recipe
 from tests.tiny import TinyNet, clip_batch
 
@@ -25,19 +25,7 @@ def with_target(clip, seed=1, **options):
     return clip
 
 
-class AdaptationLaws(ExportedLikeAnother, MethodLaws):
-    def trained(self, method, clip):
-        outputs, output = [], method.network.output
-
-        def recorded(image, *arguments):
-            outputs.append(output(image, *arguments))
-            return outputs[-1]
-
-        method.network.output = recorded
-        method.losses(clip)
-        del method.network.output
-        return outputs[-1]
-
+class AdaptationLaws(ExportedLikeAnother, PerFrameLaws, MethodLaws):
     def test_every_trainable_parameter_gets_a_gradient(self):
         torch.manual_seed(0)
         method = self.method().train()

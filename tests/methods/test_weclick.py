@@ -7,25 +7,13 @@ from torch.nn import functional as F
 
 from arseg_lightning.methods import WeClick
 from arseg_lightning.types import ClipBatch
-from tests.methods.laws import ExportedLikeAnother, MethodLaws
+from tests.methods.laws import ExportedLikeAnother, MethodLaws, PerFrameLaws
 from tests.tiny import TinyNet, clip_batch
 
 
-class TestWeClick(ExportedLikeAnother, MethodLaws):
+class TestWeClick(ExportedLikeAnother, PerFrameLaws, MethodLaws):
     def method(self):
         return WeClick(11, TinyNet, TinyNet)
-
-    def trained(self, method, clip):
-        outputs, output = [], method.network.output
-
-        def recorded(image):
-            outputs.append(output(image))
-            return outputs[-1]
-
-        method.network.output = recorded
-        method.losses(clip)
-        del method.network.output
-        return outputs[-1]
 
 
 def still_clip(frames=3, valid=True):
