@@ -63,7 +63,7 @@ OWNERS = {
     "ray": ("parallel_jobs",),
     "optuna": ("sweep",),
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
-    "scipy": ("datasets.clicks",),
+    "scipy": ("datasets.clicks", "datasets.rendered"),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

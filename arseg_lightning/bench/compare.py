@@ -22,7 +22,7 @@ from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.methods import StreamResult, VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
-from arseg_lightning.metrics import Flicker, change_interval, confusion_matrix, mean_iou
+from arseg_lightning.metrics import TemporalConsistency, change_interval, confusion_matrix, mean_iou
 from arseg_lightning.tasks.evaluation import Evaluation
 from arseg_lightning.types import Motion
 
@@ -70,7 +70,7 @@ class Compared:
         self.agreement = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         blank = torch.zeros_like(self.evaluation.metric.confusion)  # (L, K, K)
         self.blocks: dict[int, Tensor] = defaultdict(blank.clone)  # the labelled ones' pixels
-        self.flicker, self.latencies_ms = Flicker(), list[float]()
+        self.consistency, self.latencies_ms = TemporalConsistency(num_classes), list[float]()
         self._waiting = deque[_Shown]()
         self._warm = set[str]()
 
@@ -89,7 +89,7 @@ class Compared:
             frame, own = shown.frame, torch.from_numpy(result.labels)  # (H, W)
             truth = own if shown.reference is None else torch.from_numpy(shown.reference)
             self.agreement += confusion_matrix(own, truth, self.num_classes)
-            self.flicker.add(result.labels, shown.motion)
+            self.consistency.add(result.labels, shown.motion)
             if result.roles in self._warm:  # a role's first frame takes longer, once
                 self.latencies_ms.append(result.busy_ms)
             self._warm.add(result.roles)
@@ -107,7 +107,8 @@ class Compared:
             **(self._accuracy(reference) if self.blocks else {}),
             "agreement_miou": float(mean_iou(self.agreement)),
             "agreement_pixels": int(self.agreement.diagonal().sum()) / max(pixels, 1),
-            "flicker": self.flicker.share,
+            "temporal_consistency": self.consistency.miou,
+            "flicker": self.consistency.flicker,
             "gmacs": self.cost.mean_over(totals.executed, totals.num_frames) / 1e9,
             "mean_ms": times.mean().item(),
             "p95_ms": np.percentile(times, 95).item(),

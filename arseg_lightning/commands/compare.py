@@ -44,10 +44,10 @@ def compare(
 ) -> list[dict[str, Any]]:
     """Run several methods side by side on the same frames, and show how good and fast they are.
 
-    The others agree with the first, every frame by itself, more or less. Flicker is the share of
-    pixels whose label is not that of where motion says they were in the frame before. Times run
-    from the decoded frame to its labels, in plain PyTorch. On the test data of an experiment, mIoU
-    is the mean over distances, and its change has the interval of 95 % of draws of frames.
+    The others agree with the first, every frame by itself, more or less. Temporal consistency (TC)
+    is the mean IoU with the labels of the frame before, led along motion; flicker is the share of
+    other labels than those. Times run from the decoded frame to its labels, in plain PyTorch. On
+    test data, mIoU is the mean over distances, and its change has the interval of 95 % of draws.
 
     Args:
         configs: The folder of a run, or files of configuration; its method, its baselines and what

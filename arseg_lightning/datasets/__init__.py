@@ -9,6 +9,7 @@ from arseg_lightning.datasets.folder import FrameFolder, StillFolder, Unlabelled
 from arseg_lightning.datasets.labelled_video import Layout
 from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.datasets.rendered import SynthiaSequences, Viper
 from arseg_lightning.datasets.synthetic.scene import SyntheticDriving
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "Normalisation",
     "StillFolder",
     "SyntheticDriving",
+    "SynthiaSequences",
     "UnlabelledVideos",
     "VideoFolder",
+    "Viper",
     "class_set",
 ]

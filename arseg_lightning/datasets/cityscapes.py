@@ -52,7 +52,8 @@ class Cityscapes(Layout):
         labels: Folder, within ``root`` unless absolute, of label ids to take instead of gtFine's:
             for any frame, ``labels/train/aachen/aachen_000000_000000_leftImg8bit.png``.
         camera: How stills become clips.
-
+        classes: ``cityscapes19``, fewer of them for adaptation (``cityscapes15`` from VIPER,
+            ``cityscapes12`` from SYNTHIA), or a YAML file (see ``class_set``).
     """
 
     def __init__(
@@ -64,13 +65,14 @@ class Cityscapes(Layout):
         future: int = 0,
         labels: Path | None = None,
         camera: CameraPath = CameraPath(),  # noqa: B008
+        classes: str = "cityscapes19",
     ) -> None:
         check_range(0, _LONGEST_PAST, past=past)  # as many as a snippet has
         check_range(0, _LONGEST_FUTURE, future=future)
         check_words(split=(split, Split), frames=(frames, Frames))
         self.root = Path(root)
         self.split = split
-        self.classes = class_set("cityscapes19")
+        self.classes = class_set(classes)
         self.frames = frames
         self.past, self.future = (past, future) if frames == "video" else (0, 0)
         self.labels = labels and self.root / labels

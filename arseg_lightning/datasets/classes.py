@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from arseg_lightning.types import RGB, ClassSet
 __all__ = ["CAMVID11", "CAMVID12", "CITYSCAPES19", "DRIVING9", "class_set", "distinct_colour"]
 
 _KNOWN = {path.stem: path for path in Path(__file__).with_name("class_sets").glob("*.yaml")}
-_KEYS = ("names", "palette", "void_values", "void_colours", "colour_coded", "merged_colours")
+_KEYS = ("names", "palette", "void_values", "void_colours", "colour_coded")
+_KEYS += ("merged_values", "merged_colours")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times faster
 _MOST_CLASSES = 255  # as labels are bytes, and 255 is left out
 _MOST_VALUE = 65535  # of label files with 16 bits
@@ -31,9 +33,10 @@ def class_set(name: str) -> ClassSet:
         void_colours: [[255, 255, 255]]
         colour_coded: false
         merged_colours: {boat: [[128, 0, 0], [64, 0, 0]]}  # further colours of a class
+        merged_values: {boat: [6, 7]}  # further values of a class
 
     Args:
-        name: ``camvid11``, ``camvid12``, ``cityscapes19``, ``driving9``, or a YAML file's path.
+        name: Such as ``camvid11``, ``camvid12`` or ``cityscapes19``, or a YAML file's path.
 
     Raises:
         ValueError: If there is no such set or file, or a key, a type or a value in the file is
@@ -79,9 +82,10 @@ def _from_content(name: str, content: dict[Any, Any]) -> ClassSet:
     require(are_texts, "names", rule)
     is_each_once = len({*names}) == len(names) <= _MOST_CLASSES
     require(is_each_once, "names", f"each name once, and at most {_MOST_CLASSES}")
+    file_values = _file_values(values, names, content.get("merged_values", {}), require)
     void_values = content.get("void_values", [])
-    are_values = isinstance(void_values, list) and all(map(_is_value, void_values))
-    known = {*(values or range(len(names)))}
+    are_values = _are_values(void_values)
+    known = {*(file_values or range(len(names)))}
     require(are_values and not known & {*void_values}, "void_values", f"{_VALUES}, of no class")
 
     is_coded = content.get("colour_coded", False)
@@ -108,15 +112,35 @@ def _from_content(name: str, content: dict[Any, Any]) -> ClassSet:
         names=tuple(names),
         palette=tuple(colours),
         void_values=tuple(void_values),
-        file_values={value: index for index, value in enumerate(values)},
+        file_values=file_values,
         file_colours=file_colours,
         void_colours=tuple((*each,) for each in void_colours if each not in palette),
     )
 
 
+def _file_values(
+    values: list[int], names: list[str], merged: Any, require: Callable[[bool, str, str], None]
+) -> dict[int, int]:
+    """Class index by value of a label file; empty if the values are the indices."""
+    is_merged = isinstance(merged, dict) and {*merged} <= {*names}
+    is_merged = is_merged and all(map(_are_values, merged.values()))
+    require(is_merged, "merged_values", f"by class ({{boat: [6, 7]}}), {_VALUES}")
+    if merged and not values:
+        values = [*range(len(names))]
+    found = {value: index for index, value in enumerate(values)}
+    for owner, others in merged.items():
+        require(found.keys().isdisjoint(others), "merged_values", "values of no other class")
+        found |= dict.fromkeys(others, names.index(owner))
+    return found
+
+
 def _is_value(number: object) -> bool:
     """Whether label files may hold this value; type(), as bool is a kind of int."""
     return type(number) is int and 0 <= number <= _MOST_VALUE
+
+
+def _are_values(numbers: object) -> bool:
+    return isinstance(numbers, list) and all(map(_is_value, numbers))
 
 
 def _are_colours(rows: Any) -> bool:

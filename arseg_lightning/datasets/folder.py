@@ -29,7 +29,7 @@ from arseg_lightning.ranges import check_above, check_range, check_words
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.probe import probe
 
-__all__ = ["FrameFolder", "StillFolder", "UnlabelledVideos", "VideoFolder"]
+__all__ = ["FrameFolder", "StillFolder", "UnlabelledVideos", "VideoFolder", "labelled_frames"]
 
 Part = Literal["all", "train", "val"]
 
@@ -116,16 +116,25 @@ class FrameFolder(Layout):
 
     def videos(self) -> list[LabelledVideo]:
         """List the one clip."""
-        paths = one_per_name(files(self.root / "images", IMAGE_SUFFIXES, "frames"))
-        labels = match_labels(self.root / self.labels, paths)
-        if not labels:
-            raise FileNotFoundError(
-                f"no label of a frame in {self.root / 'images'} was found in "
-                f"{self.root / self.labels}; frame NAME.jpg goes with NAME.png or NAME_L.png"
-            )
-        numbered = {index: labels[path] for index, path in enumerate(paths) if path in labels}
+        paths, labels = labelled_frames(self.root / "images", self.root / self.labels)
         name = f"{self.root.parent.name}_{self.root.name}"
-        return [LabelledImages(name, paths, numbered, self.classes, self.fps)]
+        return [LabelledImages(name, paths, labels, self.classes, self.fps)]
+
+
+def labelled_frames(images: Path, labels: Path) -> tuple[list[Path], dict[int, Path]]:
+    """The frames of a clip in two folders, in order, and the labels of some by their index.
+
+    Raises:
+        FileNotFoundError: If a folder is missing, or no frame has a label.
+    """
+    paths = one_per_name(files(images, IMAGE_SUFFIXES, "frames"))
+    found = match_labels(labels, paths)
+    if not found:
+        raise FileNotFoundError(
+            f"no label of a frame in {images} was found in {labels}; frame NAME.jpg goes with "
+            f"NAME.png or NAME_L.png"
+        )
+    return paths, {index: found[path] for index, path in enumerate(paths) if path in found}
 
 
 class StillFolder(Layout):

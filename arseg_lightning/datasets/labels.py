@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from arseg_lightning.types import ClassSet, size_text
-from arseg_lightning.video.images import opened_image
+from arseg_lightning.video.images import opened_image, wide_colours
 
 __all__ = ["read_label"]
 
@@ -25,7 +25,8 @@ def read_label(
     """Read a label file as class indices, with ``classes.ignore_index`` where nothing counts.
 
     Single-channel images hold class indices or the class set's file values, RGB images its
-    colours; so do palette images whose palette is made of them, and others hold indices.
+    colours; so do palette images whose palette is made of them, and others hold indices. RGB
+    images with 16 bits a channel hold indices in the first (SYNTHIA).
 
     Shapes:
         returns: (H, W) uint8
@@ -44,8 +45,10 @@ def read_label(
                 f"classes: its compression changes values at every border; export the label as "
                 f"PNG from where it was made"
             )
+        wide = wide_colours(path) if image.format == "PNG" else None
         is_index = image.mode in ("L", "P", "I;16", "I") and not _holds_colours(image, classes)
-        pixels = np.asarray(image if is_index else image.convert("RGB"))
+        shown = image if is_index else image.convert("RGB")
+        pixels = np.asarray(shown) if wide is None else wide[..., 0]
     if size is not None and pixels.shape[:2] != size:
         raise ValueError(
             f"{path} is {size_text(pixels.shape)} (height x width), its frame is "

@@ -6,13 +6,13 @@ from arseg_lightning.metrics.confusion import (
     iou_per_class,
     mean_iou,
 )
+from arseg_lightning.metrics.consistency import TemporalConsistency
 from arseg_lightning.metrics.distance import Accuracy, DistanceAccuracy
-from arseg_lightning.metrics.flicker import Flicker
 
 __all__ = [
     "Accuracy",
     "DistanceAccuracy",
-    "Flicker",
+    "TemporalConsistency",
     "change_interval",
     "confusion_matrix",
     "iou_per_class",

@@ -46,8 +46,10 @@ def comparison_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
         columns |= {f"against {figures.method[0]}": pd.Series(texts)}
     else:
         columns |= {"agrees (mIoU)": figures.agreement_miou.map(percent_text)}
+    columns |= {"agrees (pixels)": figures.agreement_pixels.map(percent_text)}
+    if "temporal_consistency" in figures:
+        columns |= {"TC %": figures.temporal_consistency.map(percent_text)}
     columns |= {
-        "agrees (pixels)": figures.agreement_pixels.map(percent_text),
         "flicker": figures.flicker.map(lambda share: percent_text(share, 2)),
         "GMACs": figures.gmacs.map(gmacs_text),
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -13,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from arseg_lightning.files import natural_key
 from arseg_lightning.video.errors import VideoError
 
-__all__ = ["image_files", "image_size", "opened_image", "read_image"]
+__all__ = ["image_files", "image_size", "opened_image", "read_image", "wide_colours"]
 
 _ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _WIDE = ("I;16", "I;16B", "I;16L", "I;16N", "I")
@@ -67,6 +68,20 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     with opened_image(path) as image:
         return image.height, image.width
+
+
+def wide_colours(path: Path) -> NDArray[np.uint16] | None:
+    """The values of an RGB PNG with 16 bits a channel, (H, W, 3); Pillow drops the lower eight.
+
+    None for all other images.
+    """
+    with path.open("rb") as stream:
+        depth_and_kind = stream.read(26)[24:]
+    if depth_and_kind not in (b"\x10\x02", b"\x10\x06"):  # RGB, RGBA
+        return None
+    with av.open(path) as file:
+        picture = next(file.decode(video=0))
+        return picture.to_ndarray(format="rgb48le").astype(np.uint16)
 
 
 @contextmanager

@@ -1,11 +1,9 @@
-"""Methods side by side on a video, and flicker."""
+"""Methods side by side on a video."""
 
 from __future__ import annotations
 
 import json
-import math
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,49 +12,11 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.datasets.evaluation import EvaluationFrame
 from arseg_lightning.methods import EveryL, FeaturePropagation, PerFrame
-from arseg_lightning.metrics import Flicker
 from arseg_lightning.report.comparison_table import comparison_table
-from arseg_lightning.types import Motion
 from tests.methods.laws import Footage, video
 from tests.tiny import TinyNet
 
 SIZE = (24, 32)
-
-
-def shifted(pixels):
-    """Labels of a strip that moves to the right, and the motion that says so."""
-    labels = np.zeros(SIZE, np.uint8)
-    labels[:, 4 + pixels : 12 + pixels] = 1
-    return labels
-
-
-def motion(x, valid=True):
-    field = np.zeros((2, *SIZE), np.float32)
-    field[0] = x
-    return Motion(field, np.full(SIZE, valid))
-
-
-def test_labels_that_move_with_the_motion_do_not_flicker():
-    flicker = Flicker()
-    for step in range(4):
-        flicker.add(shifted(3 * step), motion(-3))
-    assert flicker.share == 0
-
-
-def test_labels_that_change_at_rest_flicker():
-    flicker = Flicker()
-    flicker.add(shifted(0), None)
-    changed = shifted(0)
-    changed[:6] ^= 1
-    flicker.add(changed, motion(0))
-    assert flicker.share == 6 / 24
-
-
-def test_what_has_no_vector_does_not_count():
-    flicker = Flicker()
-    flicker.add(shifted(0), None)
-    flicker.add(shifted(5), motion(0, valid=False))
-    assert math.isnan(flicker.share)
 
 
 def compare(frames, methods):

@@ -40,6 +40,12 @@ def test_own_colours_can_be_those_of_the_files(tmp_path):
     assert class_set(str(path)).file_colours == {(0, 0, 9): 0, (9, 0, 0): 1}
 
 
+def test_a_class_may_have_several_values(tmp_path):
+    path = tmp_path / "boats.yaml"
+    path.write_text("names: [water, boat]\nmerged_values: {boat: [5, 6]}\n")
+    assert class_set(str(path)).file_values == {0: 0, 1: 1, 5: 1, 6: 1}
+
+
 def test_an_unknown_set_names_the_known_ones():
     with pytest.raises(ValueError, match=r"no class set 'city'.*camvid11.*path of a YAML file"):
         class_set("city")
@@ -64,6 +70,9 @@ WRONG = {
     "names: {x: a}": r"names is \{'x': 'a'\}, and has to be by whole numbers up to 65535",
     "names: [a]\npalette: [[1, 1, 1]]\nvoid_colours: [[1, 1, 1]]": r"void_colours is \[\[1, 1",
     "names: [a]\nmerged_colours: {b: [[1, 1, 1]]}": r"merged_colours is .*, and has to be by cla",
+    "names: [a]\nmerged_values: {b: [1]}": r"merged_values is .*, and has to be by class",
+    "names: [a, b]\nmerged_values: {a: [1]}": r"merged_values is .*, and has to be values of no",
+    "names: {4: a}\nmerged_values: {a: [7]}\nvoid_values: [7]": r"void_values is .*, of no class",
     f"names: [{','.join(f'c{i}' for i in range(300))}]": r"names is .*, and at most 255",
     "names: [a, b": r"is no YAML file: ",
     "names:\n\t- a": r"is no YAML file: ",
