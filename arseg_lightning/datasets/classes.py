@@ -13,8 +13,10 @@ from arseg_lightning.types import RGB, ClassSet
 __all__ = ["CAMVID11", "CAMVID12", "CITYSCAPES19", "DRIVING9", "class_set", "distinct_colour"]
 
 _KNOWN = {path.stem: path for path in Path(__file__).with_name("class_sets").glob("*.yaml")}
-_KEYS = ("names", "palette", "void_values", "void_colours", "colour_coded")
-_KEYS += ("merged_values", "merged_colours")
+_KEYS = (
+    *("names", "palette", "void_values", "void_colours"),
+    *("colour_coded", "merged_values", "merged_colours"),
+)
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times faster
 _MOST_CLASSES = 255  # as labels are bytes, and 255 is left out
 _MOST_VALUE = 65535  # of label files with 16 bits

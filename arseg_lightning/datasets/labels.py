@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,8 @@ def read_label(
             )
         wide = wide_colours(path) if image.format == "PNG" else None
         is_index = image.mode in ("L", "P", "I;16", "I") and not _holds_colours(image, classes)
-        shown = image if is_index else image.convert("RGB")
-        pixels = np.asarray(shown) if wide is None else wide[..., 0]
+        shown = np.asarray(image if is_index else image.convert("RGB"))
+        pixels: NDArray[Any] = shown if wide is None else wide[..., 0]
     if size is not None and pixels.shape[:2] != size:
         raise ValueError(
             f"{path} is {size_text(pixels.shape)} (height x width), its frame is "
