@@ -107,6 +107,9 @@ class TaskNeeds:
 
     def motion(self, split: str) -> bool:
         """Whether the motion of a split is read."""
+        trains = self.training.clip_motion is not None
         if split in ("train", "target"):
-            return self.training.clip_motion is not None
-        return self.evaluation(split).motion
+            return trains
+        # In a training, losses are validated on clips like its own.
+        is_validated = split == "val" and self.stage == "fit"
+        return (is_validated and trains) or self.evaluation(split).motion

@@ -50,6 +50,7 @@ class TDNet(VideoMethod):
             (:func:`grouped_scores`) each path learns by itself if it is a ``MultigridPSPNet``; its
             weights are ``weights.teacher``. None: no distillation.
         loss: Segmentation loss, on the scores and, at half weight, on those of the path alone.
+        alone: Segment every frame by its path alone, to see what the frames before are worth.
 
     Raises:
         ValueError: If the channels do not split into the slices.
@@ -76,6 +77,7 @@ class TDNet(VideoMethod):
         norm_size: tuple[int, int] | None = None,
         teacher: SegmentorFactory | None = None,
         loss: SegmentationLoss | None = None,
+        alone: bool = False,
     ) -> None:
         super().__init__()
         check_range(2, paths=paths)
@@ -89,10 +91,11 @@ class TDNet(VideoMethod):
         self.thinning = thinning
         self.needs = Needs(frames=paths, spacing=(1, 2))
         self.period = paths
+        self.alone = alone
         # A path that has the frames before it, and those of a stream's first frames.
         self.roles = (
-            *(f"path_{index}" for index in range(paths)),
-            *(f"first_{index}" for index in range(paths - 1)),
+            *(f"path_{index}" for index in range(0 if alone else paths)),
+            *(f"first_{index}" for index in range(paths if alone else paths - 1)),
         )
         self.paths = nn.ModuleList(
             TemporalPath(
@@ -112,7 +115,7 @@ class TDNet(VideoMethod):
 
     def plan(self, info: FrameInfo, state: State, memory: Any) -> Plan:
         """Paths take turns from the start of the stream."""
-        turn, first = info.index % len(self.paths), info.index < len(self.paths) - 1
+        turn, first = info.index % len(self.paths), info.index < len(self.paths) - 1 or self.alone
         return Plan(f"first_{turn}" if first else f"path_{turn}", reason=info.start)
 
     def step(

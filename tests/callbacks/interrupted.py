@@ -1,5 +1,7 @@
 """A training that draws at random and can be interrupted, from the command line."""
 
+from pathlib import Path
+
 import torch
 import yaml
 from torch import nn
@@ -37,9 +39,23 @@ class DroppingNet(TinyNet):
         return self.dropout(feature), side
 
 
-def driving(first_seed):
-    arguments = {"num_videos": 1, "num_frames": 8, "height": 48, "width": 64}
+def driving(first_seed, num_videos=1):
+    arguments = {"num_videos": num_videos, "num_frames": 8, "height": 48, "width": 64}
     return {"class_path": "SyntheticDriving", "init_args": arguments | {"first_seed": first_seed}}
+
+
+def method_experiment(folder, store, name, data, **arguments):
+    """A configuration file: a method around the dropping network, three steps an epoch."""
+    path = Path(experiment(folder, store, "VideoTask"))
+    content = yaml.safe_load(path.read_text())
+    method = {"class_path": name, "init_args": {"network": DROPPING} | arguments}
+    content["model"]["init_args"] = {"method": method}
+    if "teacher" in arguments:
+        content["model"]["init_args"]["weights"] = {"teacher": str(store.parent / "teacher.pth")}
+    # Two processes share the streams of two videos.
+    content["data"] |= {"train_on": "clips", "val": driving(50, num_videos=2)} | data
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
 
 
 def experiment(folder, store, task, **arguments):
