@@ -278,3 +278,18 @@ def test_a_frame_costs_what_was_published(depth, options, gmacs):
         method = TDNet(19, partial(MultigridPSPNet, depth=depth), **options).eval()
     cost = method_cost(method, (769, 1537))
     assert cost.mean_gmacs == pytest.approx(gmacs, rel=1e-3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("alone", [True, False])
+def test_paths_alone_read_nothing_of_the_frames_before(alone):
+    torch.manual_seed(0)
+    options = {"paths": 2, "value_channels": 8, "head_channels": 8, "alone": alone}
+    method = TDNet(3, TinyNet, **options).eval()
+    one, other = torch.randn(2, 4, 1, 3, 32, 48)
+    other[3] = one[3]
+    last = [
+        [output.scores for _, output in NominalStream(method).run(map(FrameInput, images))][3]
+        for images in (one, other)
+    ]
+    assert torch.equal(*last) == alone
