@@ -82,7 +82,8 @@ class Pair:
 
     def motion_read(self) -> Any:
         """The same, from the cache."""
-        return self.dataset.reader.motion(self._sequence, self._frames, "keyframe")
+        frames = self._frames
+        return self.dataset.reader.motion(self._sequence, frames, "keyframe", frames[-1])
 
     def labels_read(self) -> Any:
         """The label, from its PNG."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipAugment", "RawClip"]
 
+_Change = Callable[[Tensor], Tensor]
+
 
 @dataclass(frozen=True, slots=True)
 class RawClip:
@@ -31,13 +33,13 @@ class RawClip:
     motion: Tensor | None = None  # (T, 2, H, W) float32, backward, in pixels, if needed
     valid: Tensor | None = None  # (T, H, W) bool, where motion is known
 
-    def each(self, plain: Callable[[Tensor], Tensor], moved: Callable[[Tensor], Tensor]) -> RawClip:
-        """Transform all parts alike, except motion, whose vectors change too."""
+    def each(self, images: _Change, labels: _Change, motion: _Change) -> RawClip:
+        """Transform all parts: labels and what is valid alike, motion with its vectors."""
         return RawClip(
-            plain(self.images),
-            plain(self.labels),
-            None if self.motion is None else moved(self.motion),
-            None if self.valid is None else plain(self.valid),
+            images(self.images),
+            labels(self.labels),
+            None if self.motion is None else motion(self.motion),
+            None if self.valid is None else labels(self.valid),
         )
 
 
@@ -98,7 +100,7 @@ class ClipAugment:
         """
         # The order of draws decides every run: flip, scale, top, left.
         if generator.random() < self.flip_probability:
-            clip = clip.each(flip, flip_motion)
+            clip = clip.each(flip, flip, flip_motion)
         scale = float(generator.choice(self.scales))
         if self.crop_size is None:
             return clip
@@ -112,14 +114,9 @@ class ClipAugment:
         top = int(generator.integers(size[0] - height + 1))
         left = int(generator.integers(size[1] - width + 1))
         cut = partial(crop, top=top, left=left, height=height, width=width)
-        clip = clip.each(cut, cut)
-        return RawClip(
-            resize(clip.images, self.crop_size),  # (T, 3, h, w) -> (T, 3, H, W)
-            resize_labels(clip.labels, self.crop_size),  # (T, h, w) -> (T, H, W)
-            # (T, 2, h, w) -> (T, 2, H, W); vectors grow with the grid
-            None if clip.motion is None else resize_motion(clip.motion, self.crop_size),
-            None if clip.valid is None else resize_labels(clip.valid, self.crop_size),
-        )
+        kinds = (resize, resize_labels, resize_motion)  # vectors grow with the grid
+        # (T, ..., h, w) -> (T, ..., H, W)
+        return clip.each(cut, cut, cut).each(*(partial(k, size=self.crop_size) for k in kinds))
 
 
 def _photometry(jitter: float) -> albumentations.Compose:

@@ -176,13 +176,12 @@ def choose_clips(
         if reader.with_motion:
             motion = reader.motion_of(index)
             intra, length, anchors = motion.intra_frames, motion.num_frames, motion.anchors
+        start = (index, intra, keyframe_interval, video.labelled)
         if pairs == "every_distance":
-            clips += every_distance(
-                index, intra, keyframe_interval, video.labelled, needs.every_frame
-            )
+            clips += every_distance(*start, needs.every_frame)
             continue
         if pairs == "every_start":
-            clips += every_start(index, intra, keyframe_interval, video.labelled)
+            clips += every_start(*start)
             continue
         if pairs == "every_frame":
             length = reader.length_of(index)

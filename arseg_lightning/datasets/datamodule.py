@@ -177,12 +177,6 @@ class ClipDataModule(LightningDataModule):
         # Who segments single frames and trains on stills validates on stills, too.
         return not needs.on_stills
 
-    def _reader(self, split: str, with_motion: bool) -> ClipReader:
-        """Reader of a split's videos: decoded, or as they were before any compression by us."""
-        if self._is_on_video(split):
-            return ClipReader(self.videos(split), self.store, with_motion=with_motion)
-        return ClipReader(self.videos(split), self.store, "original", with_motion=False)
-
     def example_size(self, split: str) -> tuple[int, int]:
         """Height and width of a split's first frame."""
         if not self._is_on_video(split):
@@ -287,7 +281,10 @@ class ClipDataModule(LightningDataModule):
 
     def _evaluation_loader(self, split: str, pairs: StreamKind, stage: str | None = None) -> Loader:
         needs = self.needs.evaluation(stage or split)
-        reader = self._reader(split, needs.motion)
+        is_decoded = self._is_on_video(split)
+        frames: FrameOrigin = "decoded" if is_decoded else "original"
+        with_motion = needs.motion and is_decoded
+        reader = ClipReader(self.videos(split), self.store, frames, with_motion=with_motion)
         clips = choose_clips(reader, self.keyframe_interval, pairs, needs)
         return self._stream_loader(EvaluationClips(reader, clips, self.normalise))
 

@@ -74,11 +74,9 @@ class EvaluationClips(Dataset[EvaluationClip]):
         shown = clip.shown[start : start + _MOST_FRAMES]
         before = clip.shown[start - 1] if start else None
         images = self.reader.images(clip.video, shown)  # (T, H, W, 3)
-        found = []
-        for frame, image in zip(shown, images, strict=True):
-            found.append(self._frame(clip, frame, before, image))
-            before = frame
-        ends = frame == clip.shown[-1]
+        befores = (before, *shown[:-1])
+        found = [self._frame(clip, *each) for each in zip(shown, befores, images, strict=True)]
+        ends = shown[-1] == clip.shown[-1]
         return EvaluationClip(found, self.normalise, self.reader.store.chaining, ends)
 
     def _frame(

@@ -107,7 +107,7 @@ class ClipReader:
         video: int,
         frames: tuple[int, ...],
         leads_to: Literal["keyframe", "previous"],
-        labelled: int | None = None,
+        labelled: int,
     ) -> tuple[Tensor, Tensor]:
         """Compose the motion of frames to the first, the keyframe, or each to the one before it.
 
@@ -115,8 +115,7 @@ class ClipReader:
             video: The video.
             frames: The frames.
             leads_to: Where it leads.
-            labelled: One of them, to which that of later ones leads instead of the keyframe: the
-                last by default.
+            labelled: One of them, to which that of later ones leads instead of the keyframe.
 
         Returns:
             Motion (T, 2, H, W), zero for the first frame, and where it is valid (T, H, W).
@@ -126,11 +125,10 @@ class ClipReader:
             motion.take_over(self._motion)  # its buffers are large: one video's at a time
         self._motion = motion
         if leads_to == "previous":
-            pairs = zip(frames, (frames[0], *frames[:-1]), strict=True)
-            fields = [motion.motion_to(frame, base) for frame, base in pairs]
+            bases = (frames[0], *frames[:-1])
+            fields = [motion.motion_to(*pair) for pair in zip(frames, bases, strict=True)]
         else:
-            last = frames[-1] if labelled is None else labelled
-            bases = [frames[0] if frame <= last else last for frame in frames]
+            bases = tuple(frames[0] if frame <= labelled else labelled for frame in frames)
             fields = [motion.motion(*pair) for pair in zip(frames, bases, strict=True)]
         return (
             torch.from_numpy(np.stack([field.xy for field in fields])),  # (T, 2, H, W)

@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from arseg_lightning.models.blocks import AnyBatchNorm
+from arseg_lightning.models.blocks import AnyBatchNorm, resized
 from arseg_lightning.models.pspnet import PyramidContext
 from arseg_lightning.models.segmentor import Segmentor
 
@@ -94,11 +93,8 @@ class EarlyContext(nn.Module):
     def forward(self, deep: Tensor) -> Tensor:
         """Pool, mix and upsample."""
         mixed: Tensor = self.itself(deep)  # (B, C', h, w)
-        size = deep.shape[-2:]
         for pool, level in zip(self.pools, self.levels, strict=True):
-            mixed = mixed + F.interpolate(
-                level(pool(deep)), size=size, mode="bilinear", align_corners=self.align_corners
-            )
+            mixed = mixed + resized(level(pool(deep)), deep, self.align_corners)
         return mixed
 
 

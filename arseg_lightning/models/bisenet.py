@@ -15,6 +15,7 @@ from arseg_lightning.models.blocks import (
     GatedConv,
     NearestUpsampleConv,
     auxiliary_head,
+    resized,
     scaled,
 )
 from arseg_lightning.models.resnet import ResNet
@@ -92,7 +93,7 @@ class BiSeNet18(StagedSegmentor):
         detail = self.spatial_path(values["image"])  # (B, 128, H/8, W/8)
         # (B, 128, H/8, W/8) and (B, 128, H/16, W/16)
         context8, context16 = self.context_path(values["middle"], detail)
-        both = torch.cat([_resize(detail, context8), context8], dim=1)
+        both = torch.cat([resized(detail, context8), context8], dim=1)
         x = self.merge["conv"](both)  # (B, 256, H/8, W/8)
         feature = self.head(x * self.merge["gate"](x) + x)
         if not with_side:
@@ -154,14 +155,6 @@ class _ContextPath(nn.Module):
         x = self.refine32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
         if self.doubles_by_repeating:
             x = F.interpolate(x, scale_factor=2, mode="nearest")
-        context16 = self.up16(_resize(x, third))
+        context16 = self.up16(resized(x, third))
         x = self.refine16(third) + context16  # (B, 128, H/16, W/16)
-        return self.up8(x if self.doubles_by_repeating else _resize(x, detail)), context16
-
-
-def _resize(x: Tensor, like: Tensor) -> Tensor:
-    """Resize to the size of another map; where the sizes agree, nothing is done."""
-    size = like.shape[-2:]
-    if x.shape[-2:] == size:
-        return x
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
+        return self.up8(x if self.doubles_by_repeating else resized(x, detail)), context16

@@ -18,6 +18,8 @@ __all__ = [
     "PyramidPooling",
     "UpsampleConv",
     "auxiliary_head",
+    "conv_bn",
+    "resized",
     "scaled",
 ]
 
@@ -56,6 +58,14 @@ class ConvBNReLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve, normalise, rectify."""
         return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+def conv_bn(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
+    """Build a 1x1 convolution and batch norm, which change a map's channels and stride."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False),
+        nn.BatchNorm2d(out_channels),
+    )
 
 
 class NearestUpsampleConv(ConvBNReLU):
@@ -155,13 +165,23 @@ class PyramidPooling(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Pool, convolve and resize."""
-        size = x.shape[-2:]
-        return [  # a level is (B, out_channels, side, side) before it is resized
-            F.interpolate(level(x), size=size, mode="bilinear", align_corners=self.align_corners)
-            for level in self.levels
-        ]
+        # A level is (B, out_channels, side, side) before it is resized.
+        return [resized(level(x), x, self.align_corners) for level in self.levels]
 
 
-def auxiliary_head(in_channels: int, channels: int, num_classes: int) -> nn.Sequential:
-    """Score a map of an early stage, in training only."""
-    return nn.Sequential(ConvBNReLU(in_channels, channels), nn.Conv2d(channels, num_classes, 1))
+def resized(x: Tensor, like: Tensor, align_corners: bool = True) -> Tensor:
+    """Resize to the size of another map, bilinearly; where the sizes agree, nothing is done."""
+    size = like.shape[-2:]
+    if x.shape[-2:] == size:
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def auxiliary_head(
+    in_channels: int, channels: int, num_classes: int, *, dropout: float | None = None
+) -> nn.Sequential:
+    """Score a map of an early stage, in training only; with a dropout of its channels if given."""
+    head = nn.Sequential(ConvBNReLU(in_channels, channels))
+    if dropout is not None:
+        head.append(nn.Dropout2d(dropout))
+    return head.append(nn.Conv2d(channels, num_classes, 1))

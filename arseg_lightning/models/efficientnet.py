@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import ConvBNReLU, auxiliary_head, scaled
+from arseg_lightning.models.blocks import ConvBNReLU, auxiliary_head, conv_bn, resized, scaled
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.models.weight_file import load_efficientnet_lite0_weights
 
@@ -42,12 +42,12 @@ class EfficientNetLite0(Segmentor):
         self.backbone = EfficientNetLite0Backbone(width=width, pretrained=pretrained)
         narrow, wide = scaled(64, width), scaled(128, width)
         fine, *coarse = self.backbone.channels
-        self.lateral4 = _conv_bn(fine, narrow)
-        self.lateral8, self.lateral16, self.lateral32 = (_conv_bn(c, wide) for c in coarse)
+        self.lateral4 = conv_bn(fine, narrow)
+        self.lateral8, self.lateral16, self.lateral32 = (conv_bn(c, wide) for c in coarse)
         self.context = nn.Conv2d(coarse[-1], wide, 1)
         self.smooth16 = _separable(wide, wide)
         self.smooth8 = _separable(wide, wide)
-        self.narrow8 = _conv_bn(wide, narrow)
+        self.narrow8 = conv_bn(wide, narrow)
         self.head = nn.Sequential(_separable(narrow, narrow), _separable(narrow, narrow))
         self.feature_channels = narrow
         self.classifier = nn.Conv2d(narrow, num_classes, 1)
@@ -71,14 +71,7 @@ class EfficientNetLite0(Segmentor):
 
 def _add(fine: Tensor, coarse: Tensor) -> Tensor:
     """Bring the coarser map to the finer one's size, and add it."""
-    size = (fine.shape[-2], fine.shape[-1])
-    return fine + F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
-
-
-def _conv_bn(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
-    )
+    return fine + resized(coarse, fine, align_corners=False)
 
 
 def _separable(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import ConvBNReLU, scaled
+from arseg_lightning.models.blocks import ConvBNReLU, resized, scaled
 from arseg_lightning.models.resnet import ResNet
 from arseg_lightning.models.segmentor import SideOutputs, StagedSegmentor
 
@@ -88,7 +88,7 @@ class FANet18(StagedSegmentor):
         _, coarse, _, fine = smooth  # (B, 128, H/32, W/32), (B, 128, H/8, W/8)
         dense = (self.auxiliary(coarse),) if with_side else ()
         # (B, 2 * 128, H/8, W/8)
-        return torch.cat([_resize(coarse, fine), fine], dim=1), SideOutputs(dense=dense)
+        return torch.cat([resized(coarse, fine), fine], dim=1), SideOutputs(dense=dense)
 
 
 class _Level(nn.Module):
@@ -109,7 +109,7 @@ class _Level(nn.Module):
         """Attend, add the coarser level; what is for the finer level, and what is for the head."""
         x = self._attend(x) + x  # (B, C, h, w)
         if coarser is not None:
-            x = x + _resize(coarser, x)
+            x = x + resized(coarser, x)
         # The published 1x1 convolution is padded: its map grows by a frame, (B, C/2, h + 2, w + 2).
         up = None if self.up is None else self.up(F.pad(x, (1, 1, 1, 1)))
         return up, None if self.smooth is None else self.smooth(x)
@@ -138,8 +138,3 @@ class _Conv(ConvBNReLU):
         """Convolve, normalise, rectify."""
         x = self.bn(self.conv(x))
         return x if self.slope == 1 else F.leaky_relu(x, self.slope, inplace=True)
-
-
-def _resize(x: Tensor, like: Tensor) -> Tensor:
-    """Resize to the size of another map."""
-    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling
+from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, auxiliary_head
 from arseg_lightning.models.resnet import Depth, ResNet
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs, StagedSegmentor
 
@@ -55,11 +55,7 @@ class MultigridPSPNet(StagedSegmentor):
         self.dropout = nn.Dropout2d(0.1)
         self.feature_channels = level
         self.classifier = nn.Conv2d(level, num_classes, 1)
-        self.auxiliary = nn.Sequential(
-            ConvBNReLU(third, third // 4),
-            nn.Dropout2d(0.1),
-            nn.Conv2d(third // 4, num_classes, 1),
-        )
+        self.auxiliary = auxiliary_head(third, third // 4, num_classes, dropout=0.1)
 
     def run_stage(
         self, stage: str, values: Mapping[str, Tensor], with_side: bool

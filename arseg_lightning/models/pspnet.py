@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import ConvBNReLU, PyramidPooling, UpsampleConv, scaled
+from arseg_lightning.models.blocks import (
+    ConvBNReLU,
+    PyramidPooling,
+    UpsampleConv,
+    auxiliary_head,
+    scaled,
+)
 from arseg_lightning.models.resnet import Dilated, ResNet
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs, StagedSegmentor
 from arseg_lightning.ranges import check_words
@@ -151,11 +157,7 @@ class PSPNet18Stride8(Segmentor):
         self.head = ConvBNReLU(deep + 4 * level, self.feature_channels)
         self.dropout = nn.Dropout2d(0.1)
         self.classifier = nn.Conv2d(self.feature_channels, num_classes, 1)
-        self.auxiliary = nn.Sequential(
-            ConvBNReLU(side_channels, side_channels),
-            nn.Dropout2d(0.1),
-            nn.Conv2d(side_channels, num_classes, 1),
-        )
+        self.auxiliary = auxiliary_head(side_channels, side_channels, num_classes, dropout=0.1)
 
     def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
         """Compute the stride-8 feature, and the auxiliary logits when asked to."""

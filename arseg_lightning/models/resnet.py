@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from arseg_lightning.models.blocks import scaled
+from arseg_lightning.models.blocks import conv_bn, scaled
 from arseg_lightning.models.weight_file import load_resnet_weights
 
 __all__ = ["Depth", "Dilated", "ResNet"]
@@ -110,9 +110,14 @@ def _deep_stem(narrow: int) -> nn.Sequential:
     """Three 3x3 convolutions, with the batch norm after the last one left to the caller."""
     layers: list[nn.Module] = []
     for inputs, stride in ((3, 2), (narrow, 1)):
-        conv = nn.Conv2d(inputs, narrow, 3, stride=stride, padding=1, bias=False)
+        conv = _conv3(inputs, narrow, stride)
         layers += [conv, nn.BatchNorm2d(narrow), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers, nn.Conv2d(narrow, 2 * narrow, 3, padding=1, bias=False))
+    return nn.Sequential(*layers, _conv3(narrow, 2 * narrow))
+
+
+def _conv3(in_channels: int, out_channels: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the size (at stride 1)."""
+    return nn.Conv2d(in_channels, out_channels, 3, stride, dilation, dilation, bias=False)
 
 
 def _rectifier(slope: float) -> nn.Module:
@@ -145,18 +150,10 @@ class _BasicBlock(nn.Module):
     ) -> None:
         super().__init__()
         first, second = dilations
-        self.conv1 = nn.Conv2d(
-            *(in_channels, out_channels, 3),
-            stride=stride,
-            padding=first,
-            dilation=first,
-            bias=False,
-        )
+        self.conv1 = _conv3(in_channels, out_channels, stride, first)
         self.bn1 = nn.BatchNorm2d(out_channels)
         self.relu1 = _rectifier(slope)
-        self.conv2 = nn.Conv2d(
-            out_channels, out_channels, 3, padding=second, dilation=second, bias=False
-        )
+        self.conv2 = _conv3(out_channels, out_channels, 1, second)
         self.bn2 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, out_channels, stride)
@@ -175,13 +172,7 @@ class _Bottleneck(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(
-            *(channels, channels, 3),
-            stride=stride,
-            padding=dilation,
-            dilation=dilation,
-            bias=False,
-        )
+        self.conv2 = _conv3(channels, channels, stride, dilation)
         self.bn2 = nn.BatchNorm2d(channels)
         self.conv3 = nn.Conv2d(channels, 4 * channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(4 * channels)
@@ -200,7 +191,4 @@ def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Sequential
     """What brings a block's input to the shape of its output; None if it has that already."""
     if stride == 1 and in_channels == out_channels:
         return None
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(out_channels),
-    )
+    return conv_bn(in_channels, out_channels, stride)
