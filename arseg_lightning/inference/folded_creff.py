@@ -105,16 +105,8 @@ class FusedCReFF(FoldedCReFF):
     only the rows of a window are in memory at a time. Features are float32 or bfloat16, with
     channels innermost; all sums are float32.
 
-    It is for inference: no gradient passes through it.
-
-    Args:
-        fusion: The fusion; one that :meth:`fits`.
-        classifier: The last 1x1 convolution.
-        convention: How the keyframe's feature is warped.
-
-    Shapes:
-        low: (B, C, h', w')   key_feature: (B, C, h, w)   motion: (B, 2, H, W), in pixels of (H, W)
-        returns: (B, K, h, w), class scores, float32
+    It is for inference: no gradient passes through it. Arguments and shapes are the same, of a
+    fusion that :meth:`fits`; scores are float32.
     """
 
     @staticmethod

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.segmentor import Output
+from arseg_lightning.models.segmentor import Output, resize_scores
 from arseg_lightning.ranges import check_above, check_range
 
 __all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss"]
@@ -55,10 +55,7 @@ class SegmentationLoss(nn.Module, ABC):
         return total
 
     def _pixel_loss(self, logits: Tensor, label: Tensor) -> Tensor:
-        logits = logits.float()
-        if logits.shape[-2:] != label.shape[-2:]:
-            size = (label.shape[-2], label.shape[-1])
-            logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=True)
+        logits = resize_scores(logits.float(), (label.shape[-2], label.shape[-1]), True)
         # (B, K, H, W) and (B, H, W) -> (B, H, W)
         losses = F.cross_entropy(logits, label, ignore_index=self.ignore_index, reduction="none")
         return self.pixels(losses.flatten(), (label != self.ignore_index).flatten())

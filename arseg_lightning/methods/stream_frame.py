@@ -47,23 +47,14 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFrame:
-    """A frame whose first step is planned, and not yet taken.
-
-    Args:
-        frame: The frame.
-        given: The tensors that its steps are given.
-        info: What the plan knew of it.
-        plan: Its first step.
-        watch: Times its stages.
-        number: Which frame it is, of those that were taken, from 1.
-    """
+    """A frame whose first step is planned, and not yet taken."""
 
     frame: Frame
-    given: FrameInput
-    info: FrameInfo
-    plan: Plan
+    given: FrameInput  # what its steps are given
+    info: FrameInfo  # what the plan knew of it
+    plan: Plan  # its first step
     watch: Stopwatch
-    number: int
+    number: int  # which frame it is, of those that were taken, from 1
 
 
 @dataclass(frozen=True, slots=True)

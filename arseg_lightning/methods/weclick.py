@@ -101,8 +101,7 @@ class WeClick(PerFrame):
                 motion, known = clip_motion(clip, frame, frame - 1, self.flow)
                 sums = warp_to(sums, motion)
                 if known is not None:
-                    size = (sums.shape[-2], sums.shape[-1])
-                    sums = sums * F.interpolate(known.to(sums.dtype), size, mode="area")
+                    sums = sums * F.interpolate(known.to(sums.dtype), sums.shape[-2:], mode="area")
             if frame < clip.images.shape[1] - 1:
                 scores = self.teacher.output(clip.images[:, frame], False).scores.float()
                 own = torch.cat([scores.softmax(dim=1), torch.ones_like(scores[:, :1])], dim=1)

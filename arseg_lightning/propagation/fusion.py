@@ -178,8 +178,7 @@ class GlobalAttention(Fusion):
 
 def upsample(low: Tensor, like: Tensor) -> Tensor:
     """Bring a low-res feature to the resolution of a high-res one, as the paper's code does."""
-    size = (like.shape[-2], like.shape[-1])
-    return F.interpolate(low, size=size, mode="bilinear", align_corners=True)
+    return F.interpolate(low, size=like.shape[-2:], mode="bilinear", align_corners=True)
 
 
 def _projection(channels: int, kind: Projection = "depthwise") -> nn.Conv2d:
