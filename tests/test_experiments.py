@@ -40,6 +40,8 @@ OVERLAYS = {
     EXPERIMENTS / "study" / "similarity_10.yaml": "camvid/bise18",
     EXPERIMENTS / "study" / "propagation_training.yaml": "camvid/bise18",
 }
+TRAINING = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("training", "adaptation")]
+"""Comparisons of ways of training."""
 PROPAGATION = [EXPERIMENTS / "study" / f"propagation{part}.yaml" for part in ("", "_accel")]
 
 
@@ -132,7 +134,13 @@ def test_there_are_experiments():
     known = {*WHOLE, *OVERLAYS}
     parts = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "parts"}
     others = {path for path in EXPERIMENTS.rglob("*.yaml") if path.parent.name == "sweeps"}
-    others |= {*STUDY, *MODES, *PROPAGATION, *EXPERIMENTS.glob("reproduction/arseg/*.yaml")}
+    others |= {
+        *STUDY,
+        *MODES,
+        *PROPAGATION,
+        *TRAINING,
+        *EXPERIMENTS.glob("reproduction/arseg/*.yaml"),
+    }
     assert {*EXPERIMENTS.rglob("*.yaml")} == known | parts | others
 
 
@@ -245,6 +253,15 @@ def test_propagation_methods_are_compared_around_one_network(monkeypatch):
     )
     networks = [type(compared["Accel"].get_submodule(part)) for part in _PARTS]
     assert [type(trained.get_submodule(part)) for part in _PARTS] == networks
+
+
+@pytest.mark.parametrize("file", TRAINING, ids=lambda path: path.stem)
+def test_ways_of_training_are_compared_frame_by_frame(file, monkeypatch):
+    monkeypatch.setenv("CAMVID_ROOT", "nowhere")
+    compared = Experiment([file]).methods()
+    assert next(iter(compared)) in ("1x", "source only")
+    assert {method.lookahead for method in compared.values()} == {0}
+    assert not any(method.uses_motion for method in compared.values())
 
 
 _PARTS = ("network", "update_network")
