@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import json
 import math
 import os
@@ -38,6 +39,7 @@ _POINT_NAME = "point.json"
 LOG_NAME = "log.txt"
 """Output of a point's run, in the point's folder."""
 
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _SECONDS_FOR_OTHERS = 60  # to write: SQLite's own five are few on a shared disk
 
 
@@ -252,9 +254,13 @@ def _run(sweep: SweepFile, point: Point, extra: Sequence[str]) -> str | None:
 def run_program(command: Sequence[str], log: Path) -> str | None:
     """Run a program with its output in a log file; its error in one line, None after success.
 
-    What it hands to W&B stays on this machine, unless ``WANDB_MODE`` says otherwise.
+    On Linux it ends with this process, however that ends: a run that went on by itself would be in
+    the way when the sweep resumes. What it hands to W&B stays on this machine, unless
+    ``WANDB_MODE`` says otherwise.
     """
     spoken = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    # Looked up here: a forked child should do little.
+    set_option = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
     with log.open("w", encoding="utf-8") as output:
         ended = subprocess.run(
             command,
@@ -263,6 +269,7 @@ def run_program(command: Sequence[str], log: Path) -> str | None:
             stderr=subprocess.STDOUT,
             env={"WANDB_MODE": "offline"} | os.environ | spoken,
             check=False,
+            preexec_fn=set_option and (lambda: set_option(_SET_DEATH_SIGNAL, signal.SIGKILL)),
         )
     status = ended.returncode
     return last_error(log.read_text("utf-8", errors="replace"), status) if status else None
