@@ -19,6 +19,7 @@ from arseg_lightning.models.segmentor import (
     SideOutputs,
     StagedSegmentor,
 )
+from arseg_lightning.models.swiftnet import SwiftNet
 from arseg_lightning.models.weight_file import read_checkpoint
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "SegmentorFactory",
     "SideOutputs",
     "StagedSegmentor",
+    "SwiftNet",
     "TorchSegBiSeNet18",
     "hugging_face_classes",
     "hugging_face_normalisation",

@@ -11,6 +11,7 @@ from torch import Tensor
 from arseg_lightning.models.bisenet import BiSeNet18, TorchSegBiSeNet18
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18Stride8
 from arseg_lightning.models.segmentor import Segmentor
+from arseg_lightning.models.swiftnet import SwiftNet
 from arseg_lightning.models.weight_file import load_matching, read_checkpoint, renamed
 
 __all__ = ["PublishedFormat", "has_trained_fusion", "load_segmentor_weights", "published_format"]
@@ -58,6 +59,23 @@ class PublishedFormat:
 
 
 _FORMATS = (
+    PublishedFormat(
+        SwiftNet,
+        data="Cityscapes (BlockCopy's authors)",
+        marker="spp.spp.spp_bn.conv.weight",
+        prefixes={
+            "spp.spp.spp_bn.": "pyramid.first.",
+            "spp.spp.spp_fuse.": "pyramid.last.",
+            "spp.spp.spp": "pyramid.levels.",
+            **{
+                f"upsample.{index}.{theirs}.": f"decoder.{index}.{ours}."
+                for index in range(3)
+                for theirs, ours in (("bottleneck", "skip"), ("blend_conv", "mix"))
+            },
+            "logits.norm.": "norm.",
+            "logits.conv.": "classifier.",
+        },
+    ),
     PublishedFormat(
         PSPNet18,
         data="CamVid",

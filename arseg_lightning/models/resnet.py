@@ -25,7 +25,8 @@ class ResNet(nn.Module):
     """The backbone of most networks here; parameter names are torchvision's.
 
     Args:
-        depth: Number of layers. That of 18 has a 7x7 stem, the others three 3x3 convolutions.
+        depth: Number of layers. That of 18 has a 7x7 stem, the others three 3x3 convolutions,
+            unless ``plain_stem``.
         width: Factor on all channel counts.
         output_stride: 32 for the plain network; 64 where the first stage halves its size, too
             (FANet's); 8 for the dilated one, whose last two stages keep their size and spread their
@@ -37,6 +38,7 @@ class ResNet(nn.Module):
             in its blocks (``multigrid``: TDNet's).
         slope: Negative slope of the stem's rectifier and of the first one of each block of two
             3x3 convolutions (FANet's: 0.01).
+        plain_stem: Whether a deep network has the stem of that of 18, as torchvision's.
         pretrained: Weights to start from: see :func:`load_resnet_weights`.
 
     Attributes:
@@ -54,13 +56,15 @@ class ResNet(nn.Module):
         output_stride: Literal[8, 32, 64] = 32,
         dilated: Dilated = "later_blocks",
         slope: float = 0.0,
+        plain_stem: bool = False,
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
         narrow, is_deep = [scaled(c, width) for c in (64, 128, 256, 512)], depth > 18
-        channels = 2 * narrow[0] if is_deep else narrow[0]
+        has_deep_stem = is_deep and not plain_stem
+        channels = 2 * narrow[0] if has_deep_stem else narrow[0]
         self.conv1 = (
-            _deep_stem(narrow[0]) if is_deep else nn.Conv2d(3, channels, 7, 2, 3, bias=False)
+            _deep_stem(narrow[0]) if has_deep_stem else nn.Conv2d(3, channels, 7, 2, 3, bias=False)
         )
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = _rectifier(slope)
@@ -86,7 +90,7 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if pretrained is not None:
-            load_resnet_weights(self, pretrained, width, depth)
+            load_resnet_weights(self, pretrained, width, depth, plain_stem)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the outputs of the last three stages."""

@@ -115,7 +115,9 @@ def load_matching(module: nn.Module, found: dict[str, Tensor], claim: str, remed
     module.load_state_dict(found, strict=False)  # all has been checked but old files' counters
 
 
-def load_resnet_weights(backbone: nn.Module, source: str, width: float, depth: int = 18) -> None:
+def load_resnet_weights(
+    backbone: nn.Module, source: str, width: float, depth: int = 18, plain_stem: bool = False
+) -> None:
     """Load a ResNet from a file, of any floating-point type; its classifier is left out.
 
     ``imagenet`` stands for the ResNet-18 that torchvision publishes, which is downloaded once and
@@ -142,7 +144,8 @@ def load_resnet_weights(backbone: nn.Module, source: str, width: float, depth: i
         kind = "a ResNet-18 in torchvision's format"
         _load_backbone(backbone, source, width, kind, ("fc.",), imagenet)
     else:
-        kind = f"a ResNet-{depth} with three 3x3 convolutions in its stem, as TDNet's authors have"
+        stem = "three 3x3 convolutions in its stem, as TDNet's authors have"
+        kind = f"a ResNet-{depth} with {stem if not plain_stem else 'a 7x7 stem, as torchvision'}"
         _load_backbone(backbone, source, width, kind, ("fc.",))
 
 
