@@ -120,10 +120,7 @@ class Clockwork(VideoMethod):
             return self._three_stages(image, state)
         if role in ("fire", "reuse"):
             return self._after_probe(role, image, state)
-        values, side = {"image": image}, SideOutputs()
-        for stage in _STAGES:
-            values[stage], added = self.network.run(stage, values, self.training)
-            side = side + added
+        values, side = self._through("middle", image)
         shallow, middle = self._scores(values)
         if role == "probe":
             needs = [name for name in self.network.feature_needs if name != "image"]
@@ -157,10 +154,9 @@ class Clockwork(VideoMethod):
         deep, _ = self._deep(_read(state, "for_deep_"))
         before = _read(state, "for_middle_")
         before["middle"], _ = self.network.run("middle", before)
-        shallow, _ = self.network.run("shallow", {"image": image})
-        scores = self._scores({"shallow": shallow, "middle": before["middle"]})
-        left = self._left(before, {"image": image, "shallow": shallow})
-        return self._output(*scores, deep), left
+        values, _ = self._through("shallow", image)
+        scores = self._scores({**values, "middle": before["middle"]})
+        return self._output(*scores, deep), self._left(before, values)
 
     def _after_probe(self, role: str, image: Tensor, state: State) -> tuple[Output, State]:
         """Run the deep stage (``fire``), or reuse the scores of the last frame that did."""
@@ -171,6 +167,15 @@ class Clockwork(VideoMethod):
             kept = {key: state[key] for key in ("deep_scores", "reference")}
         scores = state["shallow_scores"], state["middle_scores"], kept["deep_scores"]
         return self._output(*scores), kept
+
+    def _through(self, last: str, image: Tensor) -> tuple[dict[str, Tensor], SideOutputs]:
+        """Run the stages up to ``last``, and keep the output of each."""
+        values, side = {"image": image}, SideOutputs()
+        names = [*self.network.stages]
+        for stage in names[: names.index(last) + 1]:
+            values[stage], added = self.network.run(stage, values, self.training)
+            side = side + added
+        return values, side
 
     def _deep(self, values: Mapping[str, Tensor]) -> tuple[Tensor, SideOutputs]:
         """Run the deep stage, and score it."""

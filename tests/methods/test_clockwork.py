@@ -13,7 +13,7 @@ from arseg_lightning.cost import method_cost
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods import Clockwork, Stream
 from arseg_lightning.methods.clockwork import changed_share
-from arseg_lightning.models import BiSeNet18, PSPNet18
+from arseg_lightning.models import BiSeNet18, PSPNet18, SwiftNet
 from arseg_lightning.models.segmentor import SideOutputs, StagedSegmentor
 from arseg_lightning.types import Frame
 from arseg_lightning.video.live import SourceFrame
@@ -44,6 +44,10 @@ class TestAlternating(ExportedLikeAnother, ClockworkLaws):
 
 class TestPipelined2(ExportedLikeAnother, ClockworkLaws):
     mode = "pipelined2"
+
+    @staticmethod
+    def network(num_classes):
+        return SwiftNet(num_classes, width=0.125)  # one more stage, before the shallow one
 
 
 class TestPipelined3(ExportedLikeAnother, ClockworkLaws):
