@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lightning import LightningDataModule
@@ -67,7 +68,7 @@ class ClipDataModule(LightningDataModule):
         normalise: Normalisation of images.
         batch_size: Training samples a step and process.
         num_workers: Loader processes; 0 loads, and prepares what is missing, in the main one.
-        seed: Decides order and augmentation.
+        seed: Decides order and augmentation; that of ``seed_everything`` by default.
 
     Attributes:
         task: The task that the data are for, and whose needs count, where no trainer says so.
@@ -99,7 +100,7 @@ class ClipDataModule(LightningDataModule):
         normalise: Normalisation = Normalisation(),  # noqa: B008
         batch_size: int = 8,
         num_workers: int = 2,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         super().__init__()
         check_range(1, keyframe_interval=keyframe_interval, batch_size=batch_size)
@@ -131,7 +132,9 @@ class ClipDataModule(LightningDataModule):
         self.frame_cache_gib = frame_cache_gib
         self.augment = augment or ClipAugment()
         self.normalise = normalise
-        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.batch_size, self.num_workers = batch_size, num_workers
+        # Lightning leaves the seed that it has set there, for other processes too.
+        self.seed = int(os.environ.get("PL_GLOBAL_SEED", 0)) if seed is None else seed
         self.task: object = None
         self._videos: dict[str, list[LabelledVideo]] = {}
         self._first_epoch = 0

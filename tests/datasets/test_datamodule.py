@@ -228,6 +228,12 @@ def test_a_long_stream_comes_in_pieces_of_the_same_frames(store, tmp_path):
     assert [f.distance for f in frames] == [i % 4 for i in range(40)]
 
 
+def test_the_seed_is_that_of_the_run_unless_it_is_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "7")  # as seed_everything does
+    assert module(tmp_path).seed == 7
+    assert module(tmp_path, seed=3).seed == 3
+
+
 def test_a_sample_depends_on_seed_epoch_and_index_alone(store):
     def sample(epoch, index):
         dataset = module(store, augment=ClipAugment((32, 48))).train_dataloader().dataset
