@@ -35,6 +35,9 @@ from arseg_lightning.video.matching import Refinement
 
 __all__ = ["ClipDataModule"]
 
+_RUNS_SEED = "PL_GLOBAL_SEED"
+"""Where Lightning leaves the seed that it has set, for other processes too."""
+
 
 class ClipDataModule(LightningDataModule):
     """Clips for training and evaluation, with their motion cached on disk.
@@ -133,8 +136,7 @@ class ClipDataModule(LightningDataModule):
         self.augment = augment or ClipAugment()
         self.normalise = normalise
         self.batch_size, self.num_workers = batch_size, num_workers
-        # Lightning leaves the seed that it has set there, for other processes too.
-        self.seed = int(os.environ.get("PL_GLOBAL_SEED", 0)) if seed is None else seed
+        self.seed = int(os.environ.get(_RUNS_SEED, 0)) if seed is None else seed
         self.task: object = None
         self._videos: dict[str, list[LabelledVideo]] = {}
         self._first_epoch = 0
