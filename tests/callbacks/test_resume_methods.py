@@ -28,6 +28,8 @@ METHODS = {
 }
 """Data and arguments of each."""
 
+QUICK = ("VideoAdversarial", "TDNet")
+
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step")
 
 
@@ -57,7 +59,10 @@ def assert_same(folder):
     assert whole["epoch"] == EPOCHS - 1
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in METHODS],
+)
 def test_a_method_resumes_as_if_it_had_not_been_interrupted(name, folder, capsys):
     run_twice(folder, name)
     assert re.search("resuming after epoch [12] of 3", capsys.readouterr().out)

@@ -8,18 +8,10 @@ import pytest
 
 from arseg_lightning.export import export_method
 from arseg_lightning.methods import ARSeg, PerFrame
-from arseg_lightning.models import (
-    BiSeNet18,
-    EfficientNetLite0,
-    FANet18,
-    PSPNet18,
-    PSPNet18Stride8,
-    SwiftNet,
-)
 from arseg_lightning.propagation import ConvFusion, CReFF, GlobalAttention
 from tests.export.made import SETTINGS, tiny_arseg
+from tests.networks import NETWORKS
 
-NETWORKS = (PSPNet18, PSPNet18Stride8, BiSeNet18, FANet18, SwiftNet, EfficientNetLite0)
 ODD = replace(SETTINGS, size=(67, 93))
 
 

@@ -26,18 +26,11 @@ from arseg_lightning.methods import (
     VideoMethod,
     shared,
 )
-from arseg_lightning.models import (
-    BiSeNet18,
-    EfficientNetLite0,
-    FANet18,
-    PSPNet18,
-    PSPNet18Stride8,
-    SwiftNet,
-)
+from arseg_lightning.models import BiSeNet18, PSPNet18
 from arseg_lightning.models.pspnet import PSPNet18EarlyCut
 from arseg_lightning.propagation import ConvFusion, CReFF, NoFusion
+from tests.networks import NETWORKS
 
-NETWORKS = (PSPNet18, PSPNet18Stride8, BiSeNet18, FANet18, SwiftNet, EfficientNetLite0)
 ONE_BY_ONE = [Optimisations(kernels=False), Optimisations(algebra=False)]
 needs_kernels = pytest.mark.skipif(
     native.load("fused_creff") is None, reason=f"no kernels in C here: {native.status()}"
