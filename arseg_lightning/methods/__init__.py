@@ -4,6 +4,7 @@ from functools import partial
 
 from arseg_lightning.methods.accel import Accel
 from arseg_lightning.methods.arseg import ARSeg, FusionFactory, JointARSeg
+from arseg_lightning.methods.blockcopy import BlockCopy
 from arseg_lightning.methods.clock import Adaptive, Clock, CodecKeyframes, EveryL, FrameInfo
 from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.methods.dff import DFF, FlowFactory
@@ -47,6 +48,7 @@ __all__ = [
     "ARSeg",
     "Accel",
     "Adaptive",
+    "BlockCopy",
     "Clock",
     "Clockwork",
     "CodecKeyframes",

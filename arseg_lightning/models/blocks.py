@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 __all__ = [
     "AnyBatchNorm",
@@ -19,10 +22,13 @@ __all__ = [
     "UpsampleConv",
     "auxiliary_head",
     "conv_bn",
+    "on_whole_map",
     "resized",
     "scaled",
 ]
 
+
+ResultT = TypeVar("ResultT", Tensor, list[Tensor])
 
 AnyBatchNorm = _BatchNorm
 """The class of all batch norms: synchronised ones too, and those that Lightning leaves."""
@@ -175,6 +181,21 @@ def resized(x: Tensor, like: Tensor, align_corners: bool = True) -> Tensor:
     if x.shape[-2:] == size:
         return x
     return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def on_whole_map(function: Callable[[Tensor], ResultT], x: Tensor) -> ResultT:
+    """Call a function that has to see a whole map, because it pools over it.
+
+    A function like those of PyTorch, for modes that run networks on parts of maps (BlockCopy).
+
+    Args:
+        function: Gives maps of the size of ``x``, or of one pixel.
+        x: (B, C, h, w).
+    """
+    if has_torch_function_unary(x):
+        result: ResultT = handle_torch_function(on_whole_map, (x,), function, x)
+        return result
+    return function(x)
 
 
 def auxiliary_head(

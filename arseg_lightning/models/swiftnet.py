@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.blocks import resized, scaled
+from arseg_lightning.models.blocks import on_whole_map, resized, scaled
 from arseg_lightning.models.resnet import ResNet
 from arseg_lightning.models.segmentor import SideOutputs, StagedSegmentor
 from arseg_lightning.ranges import check_words
@@ -119,6 +119,9 @@ class _Pyramid(nn.Module):
         self.last = _NormConv(channels + len(_POOLED_ROWS) * level, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        return on_whole_map(self._pooled, x)
+
+    def _pooled(self, x: Tensor) -> Tensor:
         x = self.first(x)
         height, width = x.shape[-2:]
         maps: Sequence[Tensor] = [x]
