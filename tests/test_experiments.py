@@ -23,6 +23,7 @@ MODES = {
     EXPERIMENTS / "camvid" / "clockwork_modes.yaml": [1, 1, 1, None, None, None],
     EXPERIMENTS / "camvid" / "taplab_modes.yaml": [1, 12, 12, 12],
     EXPERIMENTS / "camvid" / "interbmv_modes.yaml": [1, 12, 12, 12, 12],
+    EXPERIMENTS / "camvid" / "blockcopy_modes.yaml": [1, None, None, None, None, None],
 }
 """Overlays that compare modes of a method, and the cycles of what is compared."""
 OVERLAYS = {

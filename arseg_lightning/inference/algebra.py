@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from arseg_lightning.models.blocks import AnyBatchNorm, resized
+from arseg_lightning.models.blocks import AnyBatchNorm, on_whole_map, resized
 from arseg_lightning.models.pspnet import PyramidContext
 from arseg_lightning.models.segmentor import Segmentor
 
@@ -93,9 +93,13 @@ class EarlyContext(nn.Module):
     def forward(self, deep: Tensor) -> Tensor:
         """Pool, mix and upsample."""
         mixed: Tensor = self.itself(deep)  # (B, C', h, w)
-        for pool, level in zip(self.pools, self.levels, strict=True):
-            mixed = mixed + resized(level(pool(deep)), deep, self.align_corners)
+        for level in on_whole_map(self._resized_levels, deep):
+            mixed = mixed + level
         return mixed
+
+    def _resized_levels(self, deep: Tensor) -> list[Tensor]:
+        levels = zip(self.pools, self.levels, strict=True)
+        return [resized(level(pool(deep)), deep, self.align_corners) for pool, level in levels]
 
 
 def _conv1x1(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:

@@ -72,7 +72,7 @@ class BlockCopy(VideoMethod):
     """
 
     needs = Needs(frames=3)
-    adapts = True
+    adapted = ("policy",)
     period = None
     mean_share: Tensor
 

@@ -40,7 +40,8 @@ class VideoMethod(nn.Module, ABC):
         has_own_clock: Whether the clock was chosen, instead of following the interval of the data.
         period: Frames after which the roles of a method without a clock repeat, whatever frames
             show; None if they depend on what frames show.
-        adapts: Whether :meth:`adapt` learns at test time.
+        adapted: Names of submodules that each stream learns on from (:meth:`adapt`); they may start
+            at random. Without any, :meth:`adapt` is not called.
         epoch: The epoch that is trained, from 0; the training loop sets it.
     """
 
@@ -52,7 +53,7 @@ class VideoMethod(nn.Module, ABC):
     clock: Clock | None = None
     has_own_clock: bool = False
     period: int | None = 1
-    adapts: bool = False
+    adapted: tuple[str, ...] = ()
     epoch: int = 0
 
     @abstractmethod

@@ -255,6 +255,6 @@ class Stream:
             reason = plan.reason or reason
         if output is None:
             raise ValueError(f"{self.method.name} ends a frame with {plan.role}: it has no scores")
-        if self.method.adapts:
+        if self.method.adapted:
             self.method.adapt(self._memory, plan, output, self._state)
         return output, tuple(executed), reason

@@ -15,6 +15,7 @@ from arseg_lightning.models.blocks import (
     GatedConv,
     NearestUpsampleConv,
     auxiliary_head,
+    on_whole_map,
     resized,
     scaled,
 )
@@ -152,9 +153,13 @@ class _ContextPath(nn.Module):
     def forward(self, third: Tensor, detail: Tensor) -> tuple[Tensor, Tensor]:
         fourth = self.backbone.layer4(third)  # (B, 512, H/32, W/32)
         # (B, 128, H/32, W/32) + (B, 128, 1, 1)
-        x = self.refine32(fourth) + self.pooled(fourth.mean((2, 3), keepdim=True))
+        x = self.refine32(fourth) + on_whole_map(self._mean_context, fourth)
         if self.doubles_by_repeating:
             x = F.interpolate(x, scale_factor=2, mode="nearest")
         context16 = self.up16(resized(x, third))
         x = self.refine16(third) + context16  # (B, 128, H/16, W/16)
         return self.up8(x if self.doubles_by_repeating else resized(x, detail)), context16
+
+    def _mean_context(self, fourth: Tensor) -> Tensor:
+        mean: Tensor = self.pooled(fourth.mean((2, 3), keepdim=True))
+        return mean

@@ -118,6 +118,9 @@ class ChannelGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the factors."""
+        return on_whole_map(self._factors, x)
+
+    def _factors(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.bn(self.conv(x.mean((2, 3), keepdim=True))))
 
 
@@ -171,6 +174,9 @@ class PyramidPooling(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Pool, convolve and resize."""
+        return on_whole_map(self._levels, x)
+
+    def _levels(self, x: Tensor) -> list[Tensor]:
         # A level is (B, out_channels, side, side) before it is resized.
         return [resized(level(x), x, self.align_corners) for level in self.levels]
 

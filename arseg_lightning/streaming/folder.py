@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from arseg_lightning.ranges import check_range
-from arseg_lightning.streaming.outputs import InBackground, LabelImages, Output, OverlayVideo
+from arseg_lightning.streaming.outputs import FrameLog, InBackground, LabelImages, Output, OverlayVideo
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, StreamStatistics
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.video.live import LiveMotion
@@ -19,7 +19,7 @@ __all__ = ["LiveOptions", "Watch", "segment_to_folder"]
 Watch = Callable[[StreamStatistics, int | None], object]
 """Gets the statistics after each frame, and the number of all frames if that is known."""
 
-_OUTPUTS = {"overlay": "overlay.mp4", "labels": "labels"}
+_OUTPUTS = {"overlay": "overlay.mp4", "labels": "labels", "frames": "frames.csv"}
 """File or folder of each output."""
 
 
@@ -62,7 +62,8 @@ def segment_to_folder(
         segmenter: The method.
         source: A source of :func:`open_live`.
         folder: Folder of the results.
-        outputs: ``overlay`` (``overlay.mp4``) and ``labels`` (an image a frame).
+        outputs: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame) and ``frames``
+            (``frames.csv``, a line a frame).
         motion: Source of the motion, see :meth:`Segmenter.open`.
         limit: Most frames.
         overwrite: Replace the results that are in the folder already.
@@ -78,7 +79,8 @@ def segment_to_folder(
         statistics, ended = StreamStatistics(segmenter), "complete"
         overlay = OverlayVideo(*(folder / _OUTPUTS["overlay"], segmenter.classes, opened.fps))
         labels = LabelImages(folder / _OUTPUTS["labels"], segmenter.classes)
-        known: dict[str, Output] = {"overlay": overlay, "labels": labels}
+        frames = FrameLog(folder / _OUTPUTS["frames"])
+        known: dict[str, Output] = {"overlay": overlay, "labels": labels, "frames": frames}
         writers = [known[name] for name in outputs]
         for path in older:  # images of a longer video would be taken for this one's
             for file in path.glob("[0-9]*.png") if path.is_dir() else [path]:

@@ -1,7 +1,8 @@
-"""Outputs of a stream: an overlay video, label maps as images, and a thread to write in."""
+"""Outputs of a stream: a video, images, a log of its frames, and a thread to write in."""
 
 from __future__ import annotations
 
+import csv
 from abc import ABC, abstractmethod
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ from arseg_lightning.methods import StreamResult
 from arseg_lightning.types import RGB, ClassSet
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 
-__all__ = ["InBackground", "LabelImages", "Output", "OverlayVideo", "overlay", "write_label"]
+__all__ = ["FrameLog", "InBackground", "LabelImages", "Output", "OverlayVideo", "overlay", "write_label"]
 
 _AHEAD = 4  # results that may wait to be written; then the stream waits
 _SECONDS_TO_SEEK = 2.0  # from one keyframe of the overlay to the next, where players can start
@@ -111,6 +112,41 @@ class LabelImages(Output):
     def summary(self) -> str:
         """The folder and its frames."""
         return f"{self.folder} ({self.num_frames} frames)"
+
+
+class FrameLog(Output):
+    """A table with a line a frame: what was executed, why, and how long it took.
+
+    Args:
+        path: The file, ``.csv``; a line is there as soon as its frame is done.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.num_frames = Path(path), 0
+
+    def __enter__(self) -> Self:
+        """Start the file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("w", encoding="utf-8", newline="", buffering=1)
+        self._lines = csv.writer(self._file)
+        self._lines.writerow(("frame", "seconds", "roles", "executed", "reason", "latency_ms"))
+        return self
+
+    def write(self, result: StreamResult) -> None:
+        """Write the line of a frame; ``executed`` is the share of its last step."""
+        step, frame = result.executed[-1], result.frame
+        timed = round(frame.pts_seconds, 4), result.roles, round(step.share, 4)
+        self._lines.writerow((frame.index, *timed, result.reason, round(result.latency_ms, 2)))
+        self.num_frames += 1
+
+    def __exit__(self, *exception: Any) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def summary(self) -> str:
+        """The file and its lines."""
+        return f"{self.path} ({self.num_frames} frames)"
 
 
 class OverlayVideo(Output):

@@ -57,7 +57,7 @@ def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, 
         _load(target, name, str(source), method.translate)
     if weights:
         method.after_loading()
-    loaded = [*named, *(part for part, child in method.named_children() if _is_trained(child))]
+    loaded = [*named, *method.adapted, *(part for part, child in method.named_children() if _is_trained(child))]
     random = [  # what a file brings beside parameters, batch norms' statistics, is not asked for
         parameter
         for parameter, _ in method.named_parameters()

@@ -79,7 +79,7 @@ class InParts(Toy):
 class Learning(Toy):
     """Each stream learns a bias of its own, by an optimiser in its memory."""
 
-    adapts = True
+    adapted = ("network",)
 
     def begin(self):
         bias = nn.Parameter(self.network.classifier.bias.clone())

@@ -26,6 +26,7 @@ ResultT = TypeVar("ResultT", Tensor, list[Tensor])
 _UNCUT = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d, F.avg_pool2d, F.conv_transpose2d)
 _UNCUT += (F.linear, F.layer_norm, F.group_norm, F.instance_norm, F.scaled_dot_product_attention)
 _UNCUT += (torch.mean, Tensor.mean, torch.matmul, Tensor.matmul, Tensor.flatten)
+"""Functions that look at more than a fixed neighbourhood, or that nobody has cut yet."""
 
 
 def run_on_blocks(
@@ -91,7 +92,6 @@ class _Blocks(TorchFunctionMode, ABC):
             F.max_pool2d: self._max_pool2d,
             F.interpolate: self._interpolate,
             on_whole_map: self._on_whole_map,
-            **dict.fromkeys(_UNCUT, self._refuse),
         }
 
     @abstractmethod
@@ -118,10 +118,9 @@ class _Blocks(TorchFunctionMode, ABC):
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Run a function; inside of it, this mode is off."""
-        special = self._special.get(func)
-        if special is self._refuse:
-            special(func)
-        return (special or func)(*args, **(kwargs or {}))
+        if func in _UNCUT:
+            self._refuse(func)
+        return self._special.get(func, func)(*args, **(kwargs or {}))
 
     def next_name(self) -> str:
         """Name of the next map that is kept; a network calls its layers in one order."""
