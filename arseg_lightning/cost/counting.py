@@ -17,6 +17,8 @@ ResultT = TypeVar("ResultT")
 
 _WITHOUT_PRODUCTS = (nn.Embedding, nn.EmbeddingBag, nn.LayerNorm, nn.RMSNorm)
 """Layers whose weights are looked up or scale their input: their cost is none."""
+_LOOKED_UP = ("SwinRelativePositionBias",)
+"""The same of other packages, by name."""
 
 
 @runtime_checkable
@@ -69,7 +71,8 @@ def measure(module: ModuleT, call: Callable[[ModuleT], ResultT]) -> tuple[int, R
     def leave(submodule: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         nonlocal replaced
         seen = total() - starts.pop()
-        multiplies = not isinstance(submodule, _WITHOUT_PRODUCTS) and any(
+        is_free = isinstance(submodule, _WITHOUT_PRODUCTS) or type(submodule).__name__ in _LOOKED_UP
+        multiplies = not is_free and any(
             weight.dim() > 1 for weight in submodule.parameters(recurse=False)
         )
         if isinstance(submodule, CountsMacs):

@@ -13,6 +13,7 @@ from arseg_lightning.inference.algebra import EarlyContext, fold_batch_norms
 from arseg_lightning.inference.upsample_conv import FactoredUpsampleConv
 from arseg_lightning.models.blocks import NearestUpsampleConv, UpsampleConv
 from arseg_lightning.models.pspnet import PyramidContext
+from arseg_lightning.models.query_segmentor import QuerySegmentor
 from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.native import load
 
@@ -58,11 +59,14 @@ class Optimisations:
 
 
 def replace_networks(module: nn.Module, optimisations: Optimisations) -> None:
-    """Replace all segmentation networks inside a module in eval mode, under all their names."""
+    """Replace all segmentation networks inside a module in eval mode, under all their names.
+
+    Those with queries stay: they have no feature that the changes could be compared by.
+    """
     found = {
         name: child
         for name, child in module.named_modules(remove_duplicate=False)
-        if isinstance(child, Segmentor)
+        if isinstance(child, Segmentor) and not isinstance(child, QuerySegmentor)
     }
     faster: dict[nn.Module, _InferenceNetwork] = {}
     for name, child in found.items():

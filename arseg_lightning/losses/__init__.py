@@ -5,6 +5,7 @@ from arseg_lightning.losses.segmentation import (
     OnlineHardExampleMining,
     SegmentationLoss,
 )
+from arseg_lightning.losses.set_loss import SetLoss
 from arseg_lightning.losses.similarity import FST
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "CrossEntropy",
     "OnlineHardExampleMining",
     "SegmentationLoss",
+    "SetLoss",
 ]

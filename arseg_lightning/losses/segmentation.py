@@ -16,6 +16,23 @@ __all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss"]
 
 
 class SegmentationLoss(nn.Module, ABC):
+    """A loss of a network's output.
+
+    Args:
+        ignore_index: Label value that is left out.
+    """
+
+    def __init__(self, ignore_index: int = 255) -> None:
+        super().__init__()
+        check_range(0, 255, ignore_index=ignore_index)
+        self.ignore_index = ignore_index
+
+    @abstractmethod
+    def forward(self, output: Output, label: Tensor) -> Tensor:
+        """Compute the loss for labels (B, H, W); a batch without any gives zero."""
+
+
+class _PixelLoss(SegmentationLoss):
     """A pixel loss on the main scores, plus the same on auxiliary ones, plus class presence.
 
     Args:
@@ -27,12 +44,10 @@ class SegmentationLoss(nn.Module, ABC):
     def __init__(
         self, auxiliary_weight: float = 0.4, presence_weight: float = 1.0, ignore_index: int = 255
     ) -> None:
-        super().__init__()
+        super().__init__(ignore_index)
         check_range(0, auxiliary_weight=auxiliary_weight, presence_weight=presence_weight)
-        check_range(0, 255, ignore_index=ignore_index)
         self.auxiliary_weight = auxiliary_weight
         self.presence_weight = presence_weight
-        self.ignore_index = ignore_index
 
     @abstractmethod
     def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
@@ -61,7 +76,7 @@ class SegmentationLoss(nn.Module, ABC):
         return self.pixels(losses.flatten(), (label != self.ignore_index).flatten())
 
 
-class CrossEntropy(SegmentationLoss):
+class CrossEntropy(_PixelLoss):
     """Mean cross entropy over labelled pixels: the loss of the paper's PSPNet18.
 
     Args:
@@ -75,7 +90,7 @@ class CrossEntropy(SegmentationLoss):
         return losses.sum() / valid.sum().clamp(min=1)
 
 
-class OnlineHardExampleMining(SegmentationLoss):
+class OnlineHardExampleMining(_PixelLoss):
     """Cross entropy over the hard pixels only: the loss of the paper's BiSeNet18.
 
     Pixels whose true class has a probability below ``threshold`` count; if they are fewer than

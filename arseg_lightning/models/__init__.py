@@ -6,14 +6,23 @@ from arseg_lightning.models.fanet import FANet18
 from arseg_lightning.models.hugging_face import (
     HuggingFaceSegmentor,
     hugging_face_classes,
+    hugging_face_kind,
     hugging_face_normalisation,
 )
+from arseg_lightning.models.mask2former import Mask2Former
 from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
 from arseg_lightning.models.published import load_segmentor_weights, published_fusion_weights
+from arseg_lightning.models.query_segmentor import (
+    Queries,
+    QuerySegmentor,
+    QuerySegmentorFactory,
+    class_map,
+)
 from arseg_lightning.models.resnet import ResNet
 from arseg_lightning.models.segmentor import (
     Output,
+    QueryScores,
     Segmentor,
     SegmentorFactory,
     SideOutputs,
@@ -28,11 +37,16 @@ __all__ = [
     "EfficientNetLite0Backbone",
     "FANet18",
     "HuggingFaceSegmentor",
+    "Mask2Former",
     "MultigridPSPNet",
     "Output",
     "PSPNet18",
     "PSPNet18EarlyCut",
     "PSPNet18Stride8",
+    "Queries",
+    "QueryScores",
+    "QuerySegmentor",
+    "QuerySegmentorFactory",
     "ResNet",
     "Segmentor",
     "SegmentorFactory",
@@ -40,7 +54,9 @@ __all__ = [
     "StagedSegmentor",
     "SwiftNet",
     "TorchSegBiSeNet18",
+    "class_map",
     "hugging_face_classes",
+    "hugging_face_kind",
     "hugging_face_normalisation",
     "load_segmentor_weights",
     "published_fusion_weights",

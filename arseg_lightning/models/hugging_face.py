@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,11 @@ from arseg_lightning.models.segmentor import Segmentor, SideOutputs
 from arseg_lightning.types import ClassSet
 
 __all__ = ["HuggingFaceSegmentor", "hugging_face_classes", "hugging_face_normalisation"]
+__all__ += ["hugging_face_kind", "load_network"]
+
+Kind = Literal["AutoModelForSemanticSegmentation", "AutoModelForUniversalSegmentation"]
+
+_KINDS = {"AutoModelForUniversalSegmentation": "universal"}
 
 
 class HuggingFaceSegmentor(Segmentor):
@@ -39,8 +44,9 @@ class HuggingFaceSegmentor(Segmentor):
 
     def __init__(self, num_classes: int, name: str) -> None:
         super().__init__()
-        model, self.random = _network(name)
+        model, self.random = load_network("AutoModelForSemanticSegmentation", name)
         path, classifier = _last_convolution(model, name)
+        self.is_trained = not self.random and classifier.out_channels == num_classes
         self.tap = _LastInput(classifier)
         self.feature_channels = classifier.in_channels
         if classifier.out_channels != num_classes:
@@ -86,6 +92,12 @@ def hugging_face_classes(name: str) -> ClassSet:
     return ClassSet(Path(name).name, names, tuple(map(distinct_colour, range(len(names)))))
 
 
+def hugging_face_kind(name: str) -> str:
+    """Read a network's ``model_type``."""
+    kind: str = _load("AutoConfig", name).model_type
+    return kind
+
+
 def hugging_face_normalisation(name: str) -> Normalisation:
     """Read the mean and deviation that a network was trained with; by default ImageNet's."""
     file: str | None = str(Path(name) / "preprocessor_config.json")
@@ -114,12 +126,24 @@ def _transformers() -> Any:
     return transformers
 
 
-def _network(name: str) -> tuple[Any, tuple[str, ...]]:
-    """Load a network, and the names of the weights that its file lacks."""
-    kind = "AutoModelForSemanticSegmentation"
-    if torch.empty(0).is_meta:  # to count, shapes suffice; transformers would refuse to load any
+def load_network(kind: Kind, name: str, pretrained: bool = True) -> tuple[Any, tuple[str, ...]]:
+    """Load a network, or build it by its configuration alone.
+
+    Args:
+        kind: The class of transformers that finds it.
+        name: Repository id or folder.
+        pretrained: Whether its weights are loaded.
+
+    Returns:
+        The network, and the names of the weights that its file lacks.
+
+    Raises:
+        ValueError: If it is not there, or of another kind.
+    """
+    on_meta = torch.empty(0).is_meta  # to count, shapes suffice; transformers would load none
+    if on_meta or not pretrained:
         config = _load("AutoConfig", name)
-        return getattr(_transformers(), kind).from_config(config), ()
+        return getattr(_transformers(), kind).from_config(config), () if on_meta else ("all",)
     model, found = _load(kind, name, output_loading_info=True)
     lacks = (key for key in found["missing_keys"] if not key.endswith("num_batches_tracked"))
     return model, tuple(sorted(lacks))
@@ -139,10 +163,11 @@ def _load(kind: str, name: str, **options: Any) -> Any:
             what = (f"{name} lacks a file", "give a folder that save_pretrained wrote, as it is")
         raise ValueError(f"{what[0]} ({str(error).splitlines()[0]}); {what[1]}") from error
     except ValueError as error:
-        kinds = transformers.models.auto.modeling_auto
-        known = ", ".join(sorted(kinds.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES))
+        kinds, what = transformers.models.auto.modeling_auto, _KINDS.get(kind, "semantic")
+        mapping = getattr(kinds, f"MODEL_FOR_{what.upper()}_SEGMENTATION_MAPPING_NAMES")
+        known = ", ".join(sorted(mapping))
         raise ValueError(
-            f"{name} is no semantic segmentation network of transformers "
+            f"{name} is no {what} segmentation network of transformers "
             f"({str(error).splitlines()[0][:200]}); such networks are {known}"
         ) from error
 

@@ -13,8 +13,16 @@ from torch.nn import functional as F
 
 from arseg_lightning.native import load, tensor_pointer
 
-__all__ = ["Output", "Segmentor", "SegmentorFactory", "SideOutputs", "StagedSegmentor"]
+__all__ = ["Output", "QueryScores", "Segmentor", "SegmentorFactory", "SideOutputs", "StagedSegmentor"]
 __all__ += ["resize_scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryScores:
+    """What the Q queries of a network found: of which class it is, and where."""
+
+    classes: Tensor  # logits, (B, Q, K + 1); the last one says that there is nothing
+    masks: Tensor  # logits, (B, Q, h, w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +31,13 @@ class SideOutputs:
 
     dense: tuple[Tensor, ...] = ()  # auxiliary logits, each (B, K, h, w) at its own resolution
     presence: Tensor | None = None  # logits of "this class occurs in the image", (B, K)
+    # Of each layer that learns; the last one, which gives the scores, is there at any time.
+    queries: tuple[QueryScores, ...] = ()
 
     def __add__(self, other: SideOutputs) -> SideOutputs:
         """Join the predictions of two parts of a network."""
         presence = self.presence if self.presence is not None else other.presence
-        return SideOutputs(self.dense + other.dense, presence)
+        return SideOutputs(self.dense + other.dense, presence, self.queries + other.queries)
 
     def zero(self) -> Tensor | float:
         """Zero, with zero gradients for all that made them.
@@ -35,6 +45,7 @@ class SideOutputs:
         Frames without a label train none; but several processes expect all gradients.
         """
         used = [*self.dense, *([] if self.presence is None else [self.presence])]
+        used += [tensor for each in self.queries for tensor in (each.classes, each.masks)]
         return 0.0 * torch.stack([each.sum() for each in used]).sum() if used else 0.0
 
 
@@ -104,6 +115,7 @@ class Segmentor(nn.Module, ABC):
         align_corners: How logits are resized to the image (the published networks differ).
         stages: The stages before ``feature``, in order: channels by name.
         cut: The stage that AR-Seg propagates; those after it read nothing from before it.
+        is_trained: Whether building it has loaded all its weights.
         feature_needs: Inputs of the stages after ``middle``, for Clockwork.
     """
 
@@ -114,6 +126,7 @@ class Segmentor(nn.Module, ABC):
     stages: Mapping[str, int] = MappingProxyType({})
     cut: str = "feature"
     feature_needs: tuple[str, ...] = ("image",)
+    is_trained: bool = False
 
     @property
     def num_classes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from arseg_lightning.datasets.normalisation import Normalisation
@@ -9,8 +10,10 @@ from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory, VideoMe
 from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.models import (
     HuggingFaceSegmentor,
+    Mask2Former,
     Segmentor,
     hugging_face_classes,
+    hugging_face_kind,
     hugging_face_normalisation,
 )
 from arseg_lightning.types import ClassSet
@@ -18,6 +21,10 @@ from arseg_lightning.types import ClassSet
 __all__ = ["PretrainedNetwork", "load_pretrained"]
 
 _HUB = "hf:"
+_KINDS: Mapping[str, Callable[[int, str], HuggingFaceSegmentor | Mask2Former]] = {
+    "mask2former": Mask2Former
+}
+"""Classes of networks that do not end in a 1x1 convolution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,12 @@ def load_pretrained(name: str) -> PretrainedNetwork:
         )
     source = name.removeprefix(_HUB)
     classes = hugging_face_classes(source)
-    network = HuggingFaceSegmentor(classes.num_classes, source).eval()
+    build = _KINDS.get(hugging_face_kind(source), HuggingFaceSegmentor)
+    network = build(classes.num_classes, source).eval()
     if network.random:
         raise ValueError(
             f"{source} is trained for something else: it has no weights for "
             f"{len(network.random)} parts of a segmentation network, such as {network.random[0]}; "
-            f"train it as HuggingFaceSegmentor of an experiment, or take one that is trained"
+            f"train it as {type(network).__name__} of an experiment, or take one that is trained"
         )
     return PretrainedNetwork(network, classes, hugging_face_normalisation(source))

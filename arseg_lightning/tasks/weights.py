@@ -171,7 +171,7 @@ def own_checkpoint(folder: Path) -> Path | None:
 
 def _is_trained(part: nn.Module) -> bool:
     """Whether its own arguments brought all its weights."""
-    return isinstance(part, FlowNetwork) and part.is_trained
+    return isinstance(part, FlowNetwork | Segmentor) and part.is_trained
 
 
 def _load(target: nn.Module, name: str, source: str, translate: Translate) -> None:

@@ -1,0 +1,94 @@
+"""Mask2Former of Hugging Face's transformers: masks and classes by queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from arseg_lightning.models.hugging_face import load_network
+from arseg_lightning.models.query_segmentor import Queries, QuerySegmentor
+from arseg_lightning.models.segmentor import QueryScores
+
+__all__ = ["Mask2Former"]
+
+
+class Mask2Former(QuerySegmentor):
+    """Mask2Former with a Swin transformer or a ResNet.
+
+    Its masks lie at stride 4. Trained by :class:`SetLoss`. It needs the packages transformers and
+    scipy (``arseg_lightning[hf]``).
+
+    Args:
+        num_classes: Number of classes K. Where the pretrained network has another number, the layer
+            that scores the classes of queries starts from random weights, for training.
+        name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
+        pretrained: Whether its weights are loaded; without, the folder's ``config.json`` suffices.
+
+    Attributes:
+        random: Names of its weights that the file lacks, and that start anew.
+
+    Raises:
+        ValueError: If the package transformers is missing, there is no such network, or it is no
+            Mask2Former.
+
+    Source: Cheng et al., Masked-attention Mask Transformer for Universal Image Segmentation, CVPR
+        2022; the network is that of transformers.
+    """
+
+    feature_stride = 4
+
+    def __init__(self, num_classes: int, name: str, pretrained: bool = True) -> None:
+        super().__init__(num_classes)
+        model, self.random = load_network("AutoModelForUniversalSegmentation", name, pretrained)
+        if model.config.model_type != "mask2former":
+            raise ValueError(
+                f"{name} is a {model.config.model_type}, and Mask2Former takes mask2former; run "
+                f"networks that end in a 1x1 convolution by HuggingFaceSegmentor"
+            )
+        if model.config.num_labels != num_classes:
+            model.class_predictor = nn.Linear(model.config.hidden_dim, num_classes + 1)
+            self.random = (*self.random, "class_predictor")
+        self.is_trained = not self.random
+        for parameter_name, parameter in model.named_parameters():
+            # Its norm of the last stage, which nothing reads, could not learn.
+            parameter.requires_grad_(".encoder.swin.layernorm." not in parameter_name)
+        model.criterion = None  # which has a class's weights in its state; losses are ours
+        self.model = model
+
+    @property
+    def num_queries(self) -> int:
+        """Number of queries Q."""
+        queries: int = self.model.config.num_queries
+        return queries
+
+    @property
+    def query_channels(self) -> int:
+        """Channels of the queries."""
+        channels: int = self.model.config.hidden_dim
+        return channels
+
+    def find(self, image: Tensor, with_earlier: bool = False) -> Queries:
+        """Run the network; sides of the images are multiples of 32."""
+        model: Any = self.model
+        image = image.to(model.class_predictor.weight.dtype)
+        seen = model.model(pixel_values=image, output_hidden_states=True)
+        # Of the learned queries, then of each layer: (Q, B, C) after the norm, (B, Q, h, w)
+        layers = zip(
+            seen.transformer_decoder_intermediate_states, seen.masks_queries_logits, strict=True
+        )
+        vectors, masks = zip(*layers, strict=True)
+        first = 0 if with_earlier else -1
+        scores = (
+            QueryScores(model.class_predictor(each.transpose(0, 1)), mask)
+            for each, mask in zip(vectors[first:], masks[first:], strict=True)
+        )
+        return Queries(tuple(scores), vectors[-1].transpose(0, 1))
+
+    def heads(self) -> Iterator[nn.Module]:
+        """The layers after the decoder's norm."""
+        model: Any = self.model
+        yield model.class_predictor
+        yield model.model.transformer_module.decoder.mask_predictor.mask_embedder

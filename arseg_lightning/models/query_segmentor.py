@@ -1,0 +1,124 @@
+"""Networks that find masks by queries, and the map of classes that these make."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from arseg_lightning.models.segmentor import Output, QueryScores, Segmentor, SideOutputs
+
+__all__ = ["Queries", "QuerySegmentor", "QuerySegmentorFactory", "class_map"]
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """What the queries of a network found, and the queries themselves."""
+
+    scores: tuple[QueryScores, ...]  # of each layer that learns; the last one counts
+    vectors: Tensor  # (B, Q, C), after the last layer and its norm
+
+
+class QuerySegmentor(Segmentor):
+    """A network whose Q queries find a mask and a class each.
+
+    It has no feature that a last 1x1 convolution classifies: methods that carry such a feature
+    cannot run it; those that carry scores (TapLab) or masks (MPVSS) can. A subclass implements
+    :meth:`find` and :meth:`heads`.
+
+    Args:
+        num_classes: Number of classes K.
+
+    Attributes:
+        multiple: Sides of the images that :meth:`find` takes are multiples of it.
+    """
+
+    align_corners = False
+    multiple: int = 32
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self._num_classes = num_classes
+
+    @abstractmethod
+    def find(self, image: Tensor, with_earlier: bool = False) -> Queries:
+        """Run the queries over images, (B, 3, H, W); with what earlier layers found if asked."""
+
+    @abstractmethod
+    def heads(self) -> Iterator[nn.Module]:
+        """The parts that turn queries into classes and masks."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes K."""
+        return self._num_classes
+
+    @property
+    def classifier(self) -> nn.Conv2d:  # type: ignore[override]
+        """There is none.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise self._without_feature()
+
+    @property
+    def feature_channels(self) -> int:  # type: ignore[override]
+        """There are none.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise self._without_feature()
+
+    def features_and_side(self, image: Tensor, with_side: bool) -> tuple[Tensor, SideOutputs]:
+        """Raise ValueError: there is no such feature."""
+        raise self._without_feature()
+
+    def output(self, image: Tensor, with_side: bool | None = None) -> Output:
+        """Find masks, and put the map of classes together at the size of the image."""
+        wanted = self.training if with_side is None else with_side
+        found = self.find(self.padded(image), wanted).scores
+        scores = self.scores(found[-1], image)
+        return Output(scores, self.align_corners, side=SideOutputs(queries=found))
+
+    def scores(self, found: QueryScores, image: Tensor) -> Tensor:
+        """The map of classes of images, (B, K, H, W), from masks of the padded images."""
+        height, width = image.shape[-2:]
+        padded = self.padded(image)
+        return class_map(found, (padded.shape[-2], padded.shape[-1]))[..., :height, :width]
+
+    def _without_feature(self) -> ValueError:
+        return ValueError(
+            f"{type(self).__name__} has no feature that a last 1x1 convolution classifies, and the "
+            f"method carries one; run it by PerFrame, TapLab or MPVSS"
+        )
+
+    def padded(self, image: Tensor) -> Tensor:
+        """Fill images up to multiples, at the right and below, with zeros."""
+        missing = (-side % self.multiple for side in reversed(image.shape[-2:]))
+        right, below = missing
+        return F.pad(image, (0, right, 0, below)) if right or below else image
+
+
+QuerySegmentorFactory = Callable[[int], QuerySegmentor]
+"""Builds such a network from the number of classes."""
+
+
+def class_map(found: QueryScores, size: tuple[int, int]) -> Tensor:
+    """Add up the masks of all queries, enlarged, by the probabilities of their classes.
+
+    Returns:
+        A score for each class, (B, K, *size); they do not add up to one.
+
+    Source: Cheng et al., Masked-attention Mask Transformer for Universal Image Segmentation, CVPR
+        2022, after MaskFormer's semantic inference.
+    """
+    classes = found.classes.float().softmax(-1)[..., :-1]  # (B, Q, K)
+    masks = F.interpolate(found.masks.float(), size=size, mode="bilinear", align_corners=False)
+    flat = masks.sigmoid().flatten(2)  # (B, Q, H W)
+    return torch.bmm(classes.transpose(1, 2), flat).unflatten(2, size)
