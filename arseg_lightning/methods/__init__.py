@@ -12,6 +12,7 @@ from arseg_lightning.methods.etc import ETC
 from arseg_lightning.methods.feature_propagation import FeaturePropagation
 from arseg_lightning.methods.interbmv import InterBMV
 from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFactory, VideoMethod
+from arseg_lightning.methods.mpvss import MPVSS
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
 from arseg_lightning.methods.runner import Stream
@@ -44,6 +45,7 @@ __all__ = [
     "DEFAULT_METHOD",
     "DFF",
     "ETC",
+    "MPVSS",
     "TRAINING_FREE",
     "ARSeg",
     "Accel",

@@ -57,18 +57,8 @@ class Mask2Former(QuerySegmentor):
             parameter.requires_grad_(".encoder.swin.layernorm." not in parameter_name)
         model.criterion = None  # which has a class's weights in its state; losses are ours
         self.model = model
-
-    @property
-    def num_queries(self) -> int:
-        """Number of queries Q."""
-        queries: int = self.model.config.num_queries
-        return queries
-
-    @property
-    def query_channels(self) -> int:
-        """Channels of the queries."""
-        channels: int = self.model.config.hidden_dim
-        return channels
+        self.num_queries: int = model.config.num_queries
+        self.query_channels: int = model.config.hidden_dim
 
     def find(self, image: Tensor, with_earlier: bool = False) -> Queries:
         """Run the network; sides of the images are multiples of 32."""

@@ -35,10 +35,14 @@ class QuerySegmentor(Segmentor):
 
     Attributes:
         multiple: Sides of the images that :meth:`find` takes are multiples of it.
+        num_queries: Number of queries Q.
+        query_channels: Channels of the queries.
     """
 
     align_corners = False
     multiple: int = 32
+    num_queries: int
+    query_channels: int
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
