@@ -17,8 +17,8 @@ __all__ = ["SetLoss"]
 class SetLoss(SegmentationLoss):
     """Cross entropy of classes, and of masks with their overlap, between matched queries and masks.
 
-    Each class of a label is one mask. It is the loss of transformers' Mask2Former, added up over all
-    layers that learn; it needs that package and scipy (``arseg_lightning[hf]``).
+    Each class of a label is one mask. It is the loss of transformers' Mask2Former, added up over
+    all layers that learn, and needs that package (``arseg_lightning[hf]``).
 
     Args:
         class_weight: Weight of the classes' cross entropy.
@@ -86,14 +86,12 @@ class SetLoss(SegmentationLoss):
             ],
         )
         weights = criterion.weight_dict
-        weighted = (
-            weights[name.rstrip("_0123456789")] * term for name, term in terms.items()
-        )
+        weighted = (weights[name.rstrip("_0123456789")] * term for name, term in terms.items())
         return torch.stack([*weighted]).sum()
 
     def _targets(self, label: Tensor) -> tuple[Tensor, Tensor]:
         """The masks, (N, H, W), and the classes, (N,), of a label (H, W)."""
-        classes = label.unique()
+        classes = torch.unique(label)
         classes = classes[classes != self.ignore_index]
         return (label == classes[:, None, None]).float(), classes.long()
 

@@ -38,6 +38,7 @@ __all__ = ["BlockCopy"]
 
 Policy = Literal["learned", "random", "rotating"]
 
+
 class BlockCopy(VideoMethod):
     """A network on some blocks of each frame; scores and maps of the others are earlier ones.
 
@@ -260,4 +261,3 @@ class BlockCopy(VideoMethod):
             return Output(output.logits(filled)[..., : size[0], : size[1]], output.align_corners)
         scores = output.scores[..., : size[0] // stride, : size[1] // stride]
         return Output(scores, output.align_corners)
-

@@ -21,9 +21,9 @@ __all__ = ["MPVSS"]
 class MPVSS(VideoMethod):
     """Finds masks and their classes on keyframes; on others each mask follows a flow of its own.
 
-    A small network sees the frame, the keyframe and the queries that found the masks, and gives each
-    query a flow. Masks always come from the keyframe, and are warped once. The network that finds
-    them was trained per frame; here, its heads learn on, and nothing else of it.
+    A small network sees the frame, the keyframe and the queries that found the masks, and gives
+    each query a flow. Masks always come from the keyframe, and are warped once. The network that
+    finds them was trained per frame; here, its heads learn on, and nothing else of it.
 
     Args:
         num_classes: Number of classes.

@@ -163,11 +163,11 @@ def _load(kind: str, name: str, **options: Any) -> Any:
             what = (f"{name} lacks a file", "give a folder that save_pretrained wrote, as it is")
         raise ValueError(f"{what[0]} ({str(error).splitlines()[0]}); {what[1]}") from error
     except ValueError as error:
-        kinds, what = transformers.models.auto.modeling_auto, _KINDS.get(kind, "semantic")
-        mapping = getattr(kinds, f"MODEL_FOR_{what.upper()}_SEGMENTATION_MAPPING_NAMES")
+        kinds, family = transformers.models.auto.modeling_auto, _KINDS.get(kind, "semantic")
+        mapping = getattr(kinds, f"MODEL_FOR_{family.upper()}_SEGMENTATION_MAPPING_NAMES")
         known = ", ".join(sorted(mapping))
         raise ValueError(
-            f"{name} is no {what} segmentation network of transformers "
+            f"{name} is no {family} segmentation network of transformers "
             f"({str(error).splitlines()[0][:200]}); such networks are {known}"
         ) from error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from arseg_lightning.models.hugging_face import load_network
@@ -18,8 +17,7 @@ __all__ = ["Mask2Former"]
 class Mask2Former(QuerySegmentor):
     """Mask2Former with a Swin transformer or a ResNet.
 
-    Its masks lie at stride 4. Trained by :class:`SetLoss`. It needs the packages transformers and
-    scipy (``arseg_lightning[hf]``).
+    Its masks lie at stride 4. It trains by :class:`SetLoss`.
 
     Args:
         num_classes: Number of classes K. Where the pretrained network has another number, the layer

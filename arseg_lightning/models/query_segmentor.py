@@ -125,4 +125,4 @@ def class_map(found: QueryScores, size: tuple[int, int]) -> Tensor:
     classes = found.classes.float().softmax(-1)[..., :-1]  # (B, Q, K)
     masks = F.interpolate(found.masks.float(), size=size, mode="bilinear", align_corners=False)
     flat = masks.sigmoid().flatten(2)  # (B, Q, H W)
-    return torch.bmm(classes.transpose(1, 2), flat).unflatten(2, size)
+    return torch.bmm(classes.transpose(1, 2), flat).view(len(flat), -1, *size)

@@ -13,7 +13,14 @@ from torch.nn import functional as F
 
 from arseg_lightning.native import load, tensor_pointer
 
-__all__ = ["Output", "QueryScores", "Segmentor", "SegmentorFactory", "SideOutputs", "StagedSegmentor"]
+__all__ = [
+    "Output",
+    "QueryScores",
+    "Segmentor",
+    "SegmentorFactory",
+    "SideOutputs",
+    "StagedSegmentor",
+]
 __all__ += ["resize_scores"]
 
 

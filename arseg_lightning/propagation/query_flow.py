@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -126,11 +127,12 @@ class QueryFlow(nn.Module):
         """Fuse the flow of all pixels, (B, 2, h, w), with those of the queries."""
         all_pixels = dense[:, None].expand_as(of_queries)
         both = torch.cat([all_pixels, of_queries], dim=2)  # (B, Q, 4, h, w)
-        return self.fuse(both.flatten(0, 1)).unflatten(0, of_queries.shape[:2])
+        fused: Tensor = self.fuse(both.flatten(0, 1))
+        return fused.view_as(of_queries)
 
     @torch.no_grad()
     def _start(self) -> None:
-        """Start as published, except that there is no flow, and gradients reach both of its parts."""
+        """Start as published, but without any flow, and so that both of its parts learn."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.kaiming_normal_(module.weight, a=_SLOPE, mode="fan_out")
@@ -140,10 +142,10 @@ class QueryFlow(nn.Module):
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
         for last in (self.vector[-1], self.dense.predict[-1], self.fuse):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias) if last.bias is not None else None
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
         for axis in range(2):  # the sum of both flows
-            self.fuse.weight[axis, axis :: 2, 1, 1] = 1
+            self.fuse.weight[axis, axis::2, 1, 1] = 1
 
 
 class _DenseFlow(nn.Module):
@@ -210,7 +212,7 @@ def warp_masks(masks: Tensor, flow: Tensor, convention: WarpConvention = "exact"
     """
     maps, flow = masks.flatten(0, 1)[:, None], flow.flatten(0, 1)  # (B Q, 1, h, w), (B Q, 2, …)
     if convention == "exact":
-        return warp_to(maps, flow)[:, 0].unflatten(0, masks.shape[:2])
+        return warp_to(maps, flow).view_as(masks)
     height, width = masks.shape[-2:]
     factor = width / flow.shape[-1]
     flow = factor * F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
@@ -218,13 +220,13 @@ def warp_masks(masks: Tensor, flow: Tensor, convention: WarpConvention = "exact"
     y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
     grid = torch.stack((2 * x / width - 1, 2 * y / height - 1), dim=-1)  # (B Q, h, w, 2)
     fetched = F.grid_sample(maps, grid, padding_mode="border", align_corners=True)
-    return fetched[:, 0].unflatten(0, masks.shape[:2])
+    return fetched.view_as(masks)
 
 
 def _convs(channels: Sequence[int], first_kernel: int = 3) -> nn.Sequential:
     """Convolutions of which the first halves the map, each with a leaky rectifier."""
     layers = list[nn.Module]()
-    for index, (before, after) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+    for index, (before, after) in enumerate(pairwise(channels)):
         kernel = 3 if index else first_kernel
         conv = nn.Conv2d(before, after, kernel, 1 if index else 2, kernel // 2)
         layers += [conv, nn.LeakyReLU(_SLOPE)]

@@ -9,7 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from arseg_lightning.ranges import check_range
-from arseg_lightning.streaming.outputs import FrameLog, InBackground, LabelImages, Output, OverlayVideo
+from arseg_lightning.streaming.outputs import (
+    FrameLog,
+    InBackground,
+    LabelImages,
+    Output,
+    OverlayVideo,
+)
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, StreamStatistics
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.video.live import LiveMotion

@@ -18,7 +18,15 @@ from arseg_lightning.methods import StreamResult
 from arseg_lightning.types import RGB, ClassSet
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 
-__all__ = ["FrameLog", "InBackground", "LabelImages", "Output", "OverlayVideo", "overlay", "write_label"]
+__all__ = [
+    "FrameLog",
+    "InBackground",
+    "LabelImages",
+    "Output",
+    "OverlayVideo",
+    "overlay",
+    "write_label",
+]
 
 _AHEAD = 4  # results that may wait to be written; then the stream waits
 _SECONDS_TO_SEEK = 2.0  # from one keyframe of the overlay to the next, where players can start

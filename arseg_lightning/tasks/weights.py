@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from jsonargparse import Namespace
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from arseg_lightning.models.published import (
     published_format,
     published_fusion_weights,
 )
+from arseg_lightning.models.query_segmentor import QuerySegmentor
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.propagation.flow import FlowNetwork
 
@@ -57,7 +58,8 @@ def load_weights(method: VideoMethod, weights: Mapping[str, str]) -> tuple[str, 
         _load(target, name, str(source), method.translate)
     if weights:
         method.after_loading()
-    loaded = [*named, *method.adapted, *(part for part, child in method.named_children() if _is_trained(child))]
+    trained = (part for part, child in method.named_children() if _is_trained(child))
+    loaded = [*named, *method.adapted, *trained]
     random = [  # what a file brings beside parameters, batch norms' statistics, is not asked for
         parameter
         for parameter, _ in method.named_parameters()
@@ -169,6 +171,11 @@ def own_checkpoint(folder: Path) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
+def _ends_in_a_classifier(part: nn.Module) -> TypeGuard[Segmentor]:
+    """Whether it is a network whose files have a loader of their own."""
+    return isinstance(part, Segmentor) and not isinstance(part, QuerySegmentor)
+
+
 def _is_trained(part: nn.Module) -> bool:
     """Whether its own arguments brought all its weights."""
     return isinstance(part, FlowNetwork | Segmentor) and part.is_trained
@@ -181,7 +188,7 @@ def _load(target: nn.Module, name: str, source: str, translate: Translate) -> No
         state = target.own_names(state)
     is_published = published_format(state) is not None
     prefix = "" if is_published else _prefix(target, name, path, part, state)
-    if isinstance(target, Segmentor):
+    if _ends_in_a_classifier(target):
         load_segmentor_weights(target, path, prefix=prefix)
         return
     if is_published:
@@ -215,7 +222,7 @@ def _prefix(target: nn.Module, name: str, path: str, part: str, state: Mapping[s
             f"several parts of {path} fit {name}: {', '.join(parts)}; say which, "
             f"weights.{name}={path}#{parts[0]}"
         )
-    if isinstance(target, Segmentor):  # its loader knows best what is wrong
+    if _ends_in_a_classifier(target):  # its loader knows best what is wrong
         ends = "classifier.weight"
         found = [key.removesuffix(ends) for key in state if key.endswith(f".{ends}")]
         return next((p for p in found if part in p), found[0] if found else "")

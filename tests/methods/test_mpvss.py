@@ -14,7 +14,7 @@ from arseg_lightning.methods import MPVSS, FrameInput
 from arseg_lightning.models import Mask2Former, Queries, QueryScores, QuerySegmentor
 from tests.methods.laws import MethodLaws
 from tests.models.test_mask2former import make
-from tests.parity import PARITY, assert_close, assert_same, recipe
+from tests.parity import PARITY, assert_close, recipe
 from tests.propagation.test_query_flow import MEAN, ours
 from tests.tiny import TinyNet
 
@@ -38,7 +38,9 @@ class TestMPVSS(MethodLaws):
         learned = {name for name, p in method.named_parameters() if p.requires_grad}
         heads = {id(p) for head in method.network.heads() for p in head.parameters()}
         of_network = {n for n, p in method.network.named_parameters() if id(p) in heads}
-        assert {n.removeprefix("network.") for n in learned if n.startswith("network.")} == of_network
+        assert {
+            n.removeprefix("network.") for n in learned if n.startswith("network.")
+        } == of_network
         assert not method.network.training
 
 
@@ -53,7 +55,7 @@ class Prepared(QuerySegmentor):
     def __init__(self, num_classes, numbers):
         super().__init__(num_classes)
         self.numbers = numbers
-        self.num_queries, self.query_channels = numbers["queries"].shape[0] , 256
+        self.num_queries, self.query_channels = numbers["queries"].shape[0], 256
         self.head = nn.Linear(1, 1)
 
     def find(self, image, with_earlier=False):
@@ -97,9 +99,7 @@ def test_every_frame_has_the_published_map(name):
         role = "propagate" if state else "keyframe"
         output, state = method.step(role, FrameInput(image), state)
         scores = output.logits(size)
-        assert_close(
-            scores[0, :, ::2, ::2], numbers[f"semantic_{index}"], worst=1e-4, typical=1e-5
-        )
+        assert_close(scores[0, :, ::2, ::2], numbers[f"semantic_{index}"], worst=1e-4, typical=1e-5)
         assert scores[0].argmax(0).equal(numbers[f"labels_{index}"].long())
 
 

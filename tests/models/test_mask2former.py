@@ -115,7 +115,9 @@ def test_its_loss_is_that_of_transformers(folder):
 
 def test_an_image_without_a_label_trains_nothing_and_breaks_nothing(swin):
     network = Mask2Former(11, swin).train()
-    loss = SetLoss(points=50)(network.output(torch.randn(1, 3, 32, 32)), torch.full((1, 32, 32), 255))
+    loss = SetLoss(points=50)(
+        network.output(torch.randn(1, 3, 32, 32)), torch.full((1, 32, 32), 255)
+    )
     loss.backward()
     assert loss.isfinite()
 
@@ -143,7 +145,9 @@ def test_other_classes_start_anew(swin):
 
 
 def test_what_it_cannot_be_is_said(swin, tmp_path):
-    with pytest.raises(ValueError, match=r"no feature that a last 1x1 .* PerFrame, TapLab or MPVSS"):
+    with pytest.raises(
+        ValueError, match=r"no feature that a last 1x1 .* PerFrame, TapLab or MPVSS"
+    ):
         ARSeg(11, lambda classes: Mask2Former(classes, swin))
     config = transformers.MaskFormerConfig()
     config.save_pretrained(tmp_path)
@@ -178,5 +182,3 @@ def test_predict_takes_it_by_its_folder(swin):
     method = known.method(None)
     assert isinstance(method.network, Mask2Former)
     assert known.classes.names == tuple(NAMES.values())
-
-

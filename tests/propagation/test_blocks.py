@@ -74,7 +74,9 @@ def test_a_block_sees_its_neighbours_as_they_were():
 def test_a_network_that_cannot_be_cut_is_refused_by_name():
     executed = torch.ones(1, 1, *GRID, dtype=torch.bool)
     image = torch.randn(1, 3, 96, 128)
-    with pytest.raises(ValueError, match=r"FANet18 cannot be cut into blocks: it calls .* SwiftNet"):
+    with pytest.raises(
+        ValueError, match=r"FANet18 cannot be cut into blocks: it calls .* SwiftNet"
+    ):
         run_on_blocks(network_of(FANet18), image, executed, {})
     with pytest.raises(ValueError, match=r"interpolate with .*align_corners"):
         run_on_blocks(network_of(PSPNet18Stride8Up), image, executed, {})

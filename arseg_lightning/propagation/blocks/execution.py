@@ -23,8 +23,15 @@ Margin = tuple[int, int]
 
 ResultT = TypeVar("ResultT", Tensor, list[Tensor])
 
-_UNCUT = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d, F.avg_pool2d, F.conv_transpose2d)
-_UNCUT += (F.linear, F.layer_norm, F.group_norm, F.instance_norm, F.scaled_dot_product_attention)
+_UNCUT: tuple[Any, ...] = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d, F.avg_pool2d)
+_UNCUT += (
+    F.conv_transpose2d,
+    F.linear,
+    F.layer_norm,
+    F.group_norm,
+    F.instance_norm,
+    F.scaled_dot_product_attention,
+)
 _UNCUT += (torch.mean, Tensor.mean, torch.matmul, Tensor.matmul, Tensor.flatten)
 """Functions that look at more than a fixed neighbourhood, or that nobody has cut yet."""
 
@@ -60,7 +67,7 @@ def run_on_blocks(
     Raises:
         ValueError: If the network has a layer that cannot be cut into blocks.
 
-    Source: Verelst and Tuytelaars, BlockCopy, ICCV 2021, section 3.1; details of the published code.
+    Source: Verelst and Tuytelaars, BlockCopy, ICCV 2021, section 3.1; details of its code.
     """
     kind = {"sparse": _Sparse, "dense": _Dense}[execution]
     blocks = kind(network, executed, kept, upsampling == "exact")
@@ -83,7 +90,7 @@ class _Blocks(TorchFunctionMode, ABC):
     def __init__(
         self, network: Segmentor, executed: Tensor, kept: Mapping[str, Tensor], exact: bool
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.name = type(network).__name__
         self.executed, self.kept, self.exact = executed, kept, exact
         self.left: dict[str, Tensor] = {}
@@ -281,11 +288,12 @@ class _Sparse(_Blocks):
 def _split(whole: Tensor, grid: tuple[int, ...]) -> Tensor:
     """The blocks of maps: (B, C, h, w) -> (B, rows, columns, C, h / rows, w / columns), a view."""
     rows, columns = grid
-    blocks = whole.unflatten(3, (columns, -1)).unflatten(2, (rows, -1))
+    batch, channels, height, width = whole.shape
+    blocks = whole.view(batch, channels, rows, height // rows, columns, width // columns)
     return blocks.permute(0, 2, 4, 1, 3, 5)
 
 
 def _joined(blocks: Tensor, grid: tuple[int, ...]) -> Tensor:
     """The maps of blocks that all ran: (B * rows * columns, C, h, w) -> (B, C, H, W)."""
-    apart = blocks.unflatten(0, (-1, *grid))  # (B, rows, columns, C, h, w)
+    apart = blocks.view(-1, *grid, *blocks.shape[1:])  # (B, rows, columns, C, h, w)
     return apart.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)

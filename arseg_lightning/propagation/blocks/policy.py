@@ -64,7 +64,8 @@ class PolicyNetwork(nn.Module):
     def logits(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Score the blocks by other weights, each frame by itself: norms see one at a time."""
         with without_autocast(x.device):
-            return torch.cat([functional_call(self, dict(weights), (one,)) for one in x.split(1)])
+            alone = torch.split(x, 1)
+            return torch.cat([functional_call(self, dict(weights), (one,)) for one in alone])
 
 
 def observed(image: Tensor, last_seen: Tensor, scores: Tensor, executed: Tensor) -> Tensor:
