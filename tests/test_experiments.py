@@ -64,7 +64,8 @@ def driving(folder, experiment):
     """An overlay: a synthetic driving scene and narrow networks, for one step of an experiment."""
     narrow = {"init_args": {"width": 0.125, "pretrained": None}}
     if experiment.stem.startswith("mask2former"):
-        narrow = {}  # it is tiny as it is
+        tiny = EXPERIMENTS / "camvid" / "mask2former_tiny"
+        narrow = {"init_args": {"name": str(tiny), "pretrained": False}}
     method = yaml.safe_load(experiment.read_text())["model"]["init_args"].get("method")
     names = [n for n in method["init_args"] if n.endswith(_NETWORKS)] if method else ["network"]
     networks = dict.fromkeys(names, narrow)
