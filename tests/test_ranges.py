@@ -9,6 +9,7 @@ import torch
 
 from arseg_lightning.bench import BenchSettings
 from arseg_lightning.datasets import (
+    VSPW,
     CamVid,
     Cityscapes,
     ClipAugment,
@@ -139,6 +140,7 @@ WITH_WORDS = [
     partial(StillFolder, "root", "camvid11"),
     partial(CamVid, "root", split="train"),
     partial(Cityscapes, "root", split="train"),
+    partial(VSPW, "root", split="val"),
     partial(ClipDataModule, SyntheticDriving()),
     partial(FST, CrossEntropy()),
     partial(CReFF, 8),

@@ -11,8 +11,10 @@ from arseg_lightning.datasets.needs import EvaluationNeeds, Needs
 from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.datasets.rendered import SynthiaSequences, Viper
 from arseg_lightning.datasets.synthetic.scene import SyntheticDriving
+from arseg_lightning.datasets.vspw import VSPW
 
 __all__ = [
+    "VSPW",
     "CamVid",
     "Cityscapes",
     "ClipAugment",

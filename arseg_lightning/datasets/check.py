@@ -11,6 +11,7 @@ from arseg_lightning.types import size_text
 __all__ = ["check_split"]
 
 _MOST_SAMPLED = 5  # enough to notice a wrong class set, and quick
+_MOST_NAMED = 20  # absent classes: a line or two
 
 
 def check_split(
@@ -54,8 +55,10 @@ def check_split(
     absent = [name for name, num in zip(classes.names, pixels, strict=False) if not num]
     if absent:
         rest = pixels[classes.ignore_index] / pixels.sum()
+        named = ", ".join(absent[:_MOST_NAMED])
+        if len(absent) > _MOST_NAMED:
+            named += f" and {len(absent) - _MOST_NAMED} more of {classes.num_classes} classes"
         lines.append(
-            f"no pixel of {', '.join(absent)} in {count} labels (--all: in all); {rest:.0%} is "
-            f"left out"
+            f"no pixel of {named} in {count} labels (--all: in all); {rest:.0%} is left out"
         )
     return lines
