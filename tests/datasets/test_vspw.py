@@ -118,11 +118,11 @@ def test_a_mask_of_another_size_is_refused(root):
     [
         (
             "mask/11.png",
-            r"1 of 4 files in .*origin have no mask NAME\.png in .*mask, the first 11;",
+            r"1 of 4 files in .*origin have no mask NAME\.png in .*, the first 11;",
         ),
         (
             "origin/11.jpg",
-            r"1 of 4 files in .*mask have no frame NAME\.jpg in .*origin, the first 11;",
+            r"1 of 4 files in .*mask have no frame NAME\.jpg in .*, the first 11;",
         ),
     ],
 )
