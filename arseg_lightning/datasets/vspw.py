@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -104,16 +103,15 @@ class VSPW(Layout):
         return frames, {index: labels[path.stem] for index, path in enumerate(frames)}
 
 
-def _check_pairs(origin: Path, frames: Iterable[str], mask: Path, labels: Iterable[str]) -> None:
+def _check_pairs(origin: Path, frames: set[str], mask: Path, labels: set[str]) -> None:
     """Refuse frames without label and, as motion leads from frame to frame, labels without one."""
-    without_label = sorted({*frames} - {*labels}, key=natural_key)
-    without_frame = sorted({*labels} - {*frames}, key=natural_key)
-    for missing, owners, folder, kind in (
-        (without_label, origin, mask, f"mask NAME{LABEL_SUFFIX}"),
-        (without_frame, mask, origin, "frame NAME.jpg"),
+    for folder, names, other, others, file in (
+        (origin, frames, mask, labels, f"mask NAME{LABEL_SUFFIX}"),
+        (mask, labels, origin, frames, "frame NAME.jpg"),
     ):
+        missing = sorted(names - others, key=natural_key)
         if missing:
             raise FileNotFoundError(
-                f"{len(missing)} files of {owners} have no {kind} in {folder}, the first "
-                f"{missing[0]}; every frame has its label: unpack the video again {_SEE}"
+                f"{len(missing)} of {len(names)} files in {folder} have no {file} in {other}, the "
+                f"first {missing[0]}; every frame has its label: unpack the video again {_SEE}"
             )

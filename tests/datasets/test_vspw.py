@@ -116,8 +116,14 @@ def test_a_mask_of_another_size_is_refused(root):
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("mask/11.png", r"1 files of .*origin have no mask NAME\.png in .*mask, the first 11;"),
-        ("origin/11.jpg", r"1 files of .*mask have no frame NAME\.jpg in .*origin, the first 11;"),
+        (
+            "mask/11.png",
+            r"1 of 4 files in .*origin have no mask NAME\.png in .*, the first 11;",
+        ),
+        (
+            "origin/11.jpg",
+            r"1 of 4 files in .*mask have no frame NAME\.jpg in .*, the first 11;",
+        ),
     ],
 )
 def test_frames_and_masks_go_in_pairs(root, file, message):
@@ -164,4 +170,4 @@ def test_videos_of_several_sizes_are_trained_and_tested_on(root, tmp_path):
     assert batch.images.shape[-2:] == SIZE
     tested = [frame for clip in data.test_dataloader() for frame in clip.frames]
     assert [f.name for f in tested] == [f"{v}/{t:06d}" for v in ("9_b", "1_a") for t in range(4)]
-    assert {tuple(frame.image.shape[-2:]) for frame in tested} == {SIZE, (34, 49)}
+    assert {frame.label.shape for frame in tested} == {SIZE, (34, 49)}
