@@ -22,7 +22,13 @@ from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
 from arseg_lightning.methods import StreamResult, VideoMethod
 from arseg_lightning.methods.motion_track import MotionTrack
-from arseg_lightning.metrics import TemporalConsistency, change_interval, confusion_matrix, mean_iou
+from arseg_lightning.metrics import (
+    TemporalConsistency,
+    VideoConsistency,
+    change_interval,
+    confusion_matrix,
+    mean_iou,
+)
 from arseg_lightning.tasks.evaluation import Evaluation
 from arseg_lightning.types import Motion
 
@@ -71,6 +77,8 @@ class Compared:
         blank = torch.zeros_like(self.evaluation.metric.confusion)  # (L, K, K)
         self.blocks: dict[int, Tensor] = defaultdict(blank.clone)  # the labelled ones' pixels
         self.consistency, self.latencies_ms = TemporalConsistency(num_classes), list[float]()
+        self.windows = {f"vc{frames}": VideoConsistency(frames) for frames in (8, 16)}
+        self.state_bytes = 0
         self._waiting = deque[_Shown]()
         self._warm = set[str]()
 
@@ -93,6 +101,12 @@ class Compared:
             if result.roles in self._warm:  # a role's first frame takes longer, once
                 self.latencies_ms.append(result.busy_ms)
             self._warm.add(result.roles)
+            self.state_bytes = max(self.state_bytes, self.evaluation.state_bytes)
+            for window in self.windows.values():
+                if frame.label is None or frame.streamed.restart is not None:
+                    window.restart()
+                if frame.label is not None:
+                    window.update(own, torch.from_numpy(frame.label))
             if frame.label is not None:
                 confusion = confusion_matrix(own, torch.from_numpy(frame.label), self.num_classes)
                 self.blocks[shown.block][self.evaluation.distance(frame, result)] += confusion
@@ -108,11 +122,14 @@ class Compared:
             "agreement_miou": float(mean_iou(self.agreement)),
             "agreement_pixels": int(self.agreement.diagonal().sum()) / max(pixels, 1),
             "temporal_consistency": self.consistency.miou,
+            **{name: float(window.compute()) for name, window in self.windows.items()},
             "flicker": self.consistency.flicker,
             "gmacs": self.cost.mean_over(totals.executed, totals.num_frames) / 1e9,
             "mean_ms": times.mean().item(),
             "p95_ms": np.percentile(times, 95).item(),
             "max_ms": times.max().item(),
+            "state_mb": self.state_bytes / 1e6,
+            "parameters_m": sum(part.numel() for part in method.parameters()) / 1e6,
             "frames": totals.num_frames,
             "keyframes": keyframes if method.key_roles else None,
         }

@@ -54,6 +54,11 @@ class Stream:
         self._mean, self._std = torch.tensor([normalise.mean, normalise.std], device=self.device)
         self.reset()
 
+    @property
+    def state_bytes(self) -> int:
+        """Memory of what it remembers of earlier frames, beside the networks."""
+        return sum(tensor.nbytes for tensor in self._state.values())
+
     def reset(self) -> None:
         """Forget the stream; the next frame is the first of another."""
         with no_gradients():

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-__all__ = ["change_interval", "confusion_matrix", "iou_per_class", "mean_iou"]
+__all__ = ["Absent", "change_interval", "confusion_matrix", "frequency_weighted_iou"]
+__all__ += ["iou_per_class", "mean_accuracy", "mean_iou", "pixel_accuracy"]
+
+Absent = Literal["left_out", "true", "zero"]
 
 _DRAWS = 1000
 _AT_ONCE = 2**22  # numbers
@@ -47,9 +52,40 @@ def iou_per_class(confusion: Tensor) -> Tensor:
     return hits.to(kind) / union.to(kind)
 
 
-def mean_iou(confusion: Tensor) -> Tensor:
-    """Mean over the classes that occur, (..., K, K) -> (...); NaN where nothing was counted."""
-    return torch.nanmean(iou_per_class(confusion), dim=-1)
+def mean_iou(confusion: Tensor, absent: Absent = "left_out") -> Tensor:
+    """Mean IoU over classes, (..., K, K) -> (...); NaN where nothing was counted.
+
+    Args:
+        confusion: Pixels by true and predicted class.
+        absent: Which classes count: ``left_out``, those that are true or predicted anywhere;
+            ``true``, those that are true, as in VSPW's script; ``zero``, all, as in ETC's, where a
+            class that never occurs has an IoU of 0.
+    """
+    iou = iou_per_class(confusion)
+    if absent == "zero":
+        return iou.nan_to_num(0.0).mean(-1)
+    if absent == "true":
+        iou = torch.where(confusion.sum(-1) > 0, iou, torch.nan)
+    return torch.nanmean(iou, dim=-1)
+
+
+def frequency_weighted_iou(confusion: Tensor) -> Tensor:
+    """Mean IoU weighted by how many pixels each class has, (..., K, K) -> (...)."""
+    pixels = confusion.sum(-1)  # (..., K)
+    weighted = iou_per_class(confusion).nan_to_num(0.0) * pixels
+    return weighted.sum(-1) / pixels.sum(-1)
+
+
+def pixel_accuracy(confusion: Tensor) -> Tensor:
+    """Share of pixels whose class is right, (..., K, K) -> (...)."""
+    hits = confusion.diagonal(dim1=-2, dim2=-1).sum(-1)
+    return hits / confusion.sum((-1, -2))
+
+
+def mean_accuracy(confusion: Tensor) -> Tensor:
+    """Share of right pixels of each true class, averaged, (..., K, K) -> (...)."""
+    hits = confusion.diagonal(dim1=-2, dim2=-1)
+    return torch.nanmean(hits / confusion.sum(-1), dim=-1)
 
 
 def change_interval(own: Tensor, reference: Tensor) -> tuple[float, float]:

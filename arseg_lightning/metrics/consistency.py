@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
-from arseg_lightning.metrics.confusion import confusion_matrix, mean_iou
+from arseg_lightning.metrics.confusion import Absent, confusion_matrix, mean_iou
+from arseg_lightning.ranges import check_words
 from arseg_lightning.types import Motion
 
 __all__ = ["TemporalConsistency"]
+
+Variant = Literal["masked", "vspw", "etc"]
+_ABSENT: Mapping[Variant, Absent] = {"masked": "left_out", "vspw": "true", "etc": "zero"}
 
 
 class TemporalConsistency:
     """Compares each frame's labels with those of where motion says its pixels were.
 
-    Pixels without a vector, and those that were outside the image, do not count. It needs no
-    labels, and an output that never changes is consistent: look at it beside the accuracy.
+    It needs no labels, and an output that never changes is consistent: look at it beside the
+    accuracy. The motion decides too: say where it came from.
 
     Args:
         num_classes: Number of classes K.
+        variant: ``masked``: pixels without a vector, and those that were outside the image, do not
+            count. ``vspw``: as in the published script, labels are fetched up to half a pixel away
+            from where they were, class 0 from outside, and the mean is over the classes of the
+            current frames. ``etc``: from outside, the nearest label at the border, and the mean is
+            over all classes, 0 for those that never occur.
 
     Source: Liu et al., Efficient Semantic Video Segmentation with Per-frame Inference, ECCV 2020,
-        section 4.1; Miao et al., VSPW, CVPR 2021.
-    Differs: the nearest label, where ETC's code mixes class indices; pixels that were outside are
-        left out; the frame before is led to the current one by any motion, published, the
-        current one back to it by FlowNet2 or RAFT.
+        section 4.1; Miao et al., VSPW, CVPR 2021; their scripts.
+    Differs: the nearest label, where ETC's code mixes class indices and cuts them off; the frame
+        before is led to the current one by any motion, published, the current one back to it by
+        FlowNet2 or RAFT.
     """
 
-    def __init__(self, num_classes: int) -> None:
-        self.num_classes = num_classes
+    def __init__(self, num_classes: int, variant: Variant = "masked") -> None:
+        check_words(variant=(variant, Variant))
+        self.num_classes, self.variant = num_classes, variant
         # Pixels by their class (row) and that of where they were (column)
         self.confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         self._before: NDArray[np.uint8] | None = None
@@ -44,19 +58,40 @@ class TemporalConsistency:
         before, self._before = self._before, labels
         if before is None or motion is None or before.shape != labels.shape:
             return
-        height, width = labels.shape
-        x, y = np.rint(motion.xy).astype(np.int64)  # (H, W) each
-        column, row = x + np.arange(width), y + np.arange(height)[:, None]
-        counts = motion.valid & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        moved = torch.from_numpy(before[row[counts], column[counts]])  # (N,)
+        moved, counts = self._led(before, motion)
         self.confusion += confusion_matrix(
-            moved, torch.from_numpy(labels[counts]), self.num_classes
+            torch.from_numpy(moved[counts]), torch.from_numpy(labels[counts]), self.num_classes
         )
+
+    def _led(
+        self, before: NDArray[np.uint8], motion: Motion
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """The labels that were where pixels were, and which of them count, (H, W) each."""
+        height, width = before.shape
+        x, y = motion.xy
+        if self.variant == "vspw":
+            positions = x + np.arange(width), y + np.arange(height)[:, None]
+            sides = width - 1, height - 1
+            grid = [2 * at / side - 1 for at, side in zip(positions, sides, strict=True)]
+            fetched = F.grid_sample(
+                torch.from_numpy(before)[None, None].float(),
+                torch.from_numpy(np.stack(grid, -1)[None].astype(np.float32)),
+                mode="nearest",
+                align_corners=False,
+            )
+            return fetched[0, 0].numpy().astype(np.uint8), np.ones_like(before, np.bool_)
+        column = np.rint(x).astype(np.int64) + np.arange(width)
+        row = np.rint(y).astype(np.int64) + np.arange(height)[:, None]
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        moved = before[row.clip(0, height - 1), column.clip(0, width - 1)]
+        return moved, motion.valid & inside if self.variant == "masked" else np.ones_like(inside)
 
     @property
     def miou(self) -> float:
         """Mean IoU of the labels and those led to them, over all frames; NaN if none counted."""
-        return float(mean_iou(self.confusion))
+        if not self.confusion.any():
+            return float("nan")
+        return float(mean_iou(self.confusion, _ABSENT[self.variant]))
 
     @property
     def flicker(self) -> float:

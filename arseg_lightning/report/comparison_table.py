@@ -47,14 +47,19 @@ def comparison_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     else:
         columns |= {"agrees (mIoU)": figures.agreement_miou.map(percent_text)}
     columns |= {"agrees (pixels)": figures.agreement_pixels.map(percent_text)}
-    if "temporal_consistency" in figures:
-        columns |= {"TC %": figures.temporal_consistency.map(percent_text)}
+    shares = {"VC8 %": "vc8", "VC16 %": "vc16", "TC %": "temporal_consistency"}
+    for title, name in shares.items():
+        if name in figures and figures[name].notna().any():
+            columns[title] = figures[name].map(percent_text)
     columns |= {
         "flicker": figures.flicker.map(lambda share: percent_text(share, 2)),
         "GMACs": figures.gmacs.map(gmacs_text),
     }
     for title, name in {"ms": "mean_ms", "95 %": "p95_ms", "max": "max_ms"}.items():
         columns[title] = figures[name].map("{:.1f}".format).where(figures[name].notna(), "-")
+    for title, name in {"state MB": "state_mb", "M par.": "parameters_m"}.items():
+        if name in figures:
+            columns[title] = figures[name].map("{:.3g}".format)
     columns["keyframes"] = (figures.keyframes / figures.frames).map(percent_text)
     return pd.DataFrame(columns)
 

@@ -88,6 +88,11 @@ class Evaluation:
         stream, self._stream = self._stream, None
         return [] if stream is None else self._counted(stream.finish())
 
+    @property
+    def state_bytes(self) -> int:
+        """Memory of what the stream remembers of earlier frames."""
+        return 0 if self._stream is None else self._stream.state_bytes
+
     def accuracy(self) -> Accuracy:
         """Accuracies of all processes; every process has to call this."""
         return self.metric.accuracy()

@@ -1,0 +1,164 @@
+"""Metrics of videos: what the published scripts and brute force give for the shared ones."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from arseg_lightning.metrics import (
+    BoundaryAccuracy,
+    TemporalConsistency,
+    VideoConsistency,
+    confusion_matrix,
+    frequency_weighted_iou,
+    mean_accuracy,
+    mean_iou,
+    pixel_accuracy,
+)
+from arseg_lightning.types import Motion
+from tests.parity import PARITY
+
+PREDICTORS = ("perfect", "constant", "wrong", "lagged", "noisy", "blocks")
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """Names and values of the shared videos, and their arrays."""
+    if not PARITY.is_dir():
+        pytest.skip(f"the shared videos are not at {PARITY}")
+    with np.load(PARITY / "video_metrics.npz") as stored:
+        return json.loads((PARITY / "video_metrics.json").read_text()), dict(stored)
+
+
+def same(value, expected):
+    return float(value) == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+@pytest.mark.parametrize("frames", [8, 16])
+def test_video_consistency_is_the_scripts_and_the_strict_one_is_brute_force(
+    shared, predictor, frames
+):
+    about, arrays = shared
+    strict, published = VideoConsistency(frames), VideoConsistency(frames, "vspw")
+    for name in about["videos"]:
+        predictions = torch.from_numpy(arrays[f"{name}.pred.{predictor}"])
+        for index, prediction in enumerate(predictions):
+            strict.update(prediction, torch.from_numpy(arrays[f"{name}.gt"][index]))
+            # Its files know two values without a class, which are one for us.
+            published.update(prediction, torch.from_numpy(arrays[f"{name}.raw"][index]))
+        strict.restart()
+        published.restart()
+    values = about["predictors"][predictor]
+    assert same(strict.compute(), values[f"own.vc{frames}.correct1.void0.last1"])
+    assert same(published.compute(), values[f"reference.vspw_vc{frames}"])
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+def test_accuracies_are_those_of_the_scripts(shared, predictor):
+    about, arrays = shared
+    known = about["num_classes"]
+    confusion = sum(
+        confusion_matrix(
+            torch.from_numpy(arrays[f"{name}.pred.{predictor}"]),
+            torch.from_numpy(arrays[f"{name}.gt"]),
+            known,
+        )
+        for name in about["videos"]
+    )
+    values = about["predictors"][predictor]
+    assert same(mean_iou(confusion, "true"), values["reference.miou"])
+    assert same(mean_iou(confusion), values["own.miou_union"])
+    assert same(mean_iou(confusion, "zero"), values["reference.etc_miou"])
+    assert same(frequency_weighted_iou(confusion), values["reference.fwiou"])
+    assert same(pixel_accuracy(confusion), values["reference.pixel_accuracy"])
+    assert same(mean_accuracy(confusion), values["reference.mean_accuracy"])
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+@pytest.mark.parametrize(
+    ("variant", "flow", "value"),
+    [
+        ("vspw", "exact", "reference.tc_vspw.exact"),
+        ("vspw", "fractional", "reference.tc_vspw.fractional"),
+        # At fractions of a pixel, its script mixes class indices and cuts them off.
+        ("etc", "exact", "reference.tc_etc.exact"),
+        ("etc", "fractional", "own.tc_zero_clamp.fractional"),
+        ("masked", "exact", "own.tc_union.exact"),
+        ("masked", "fractional", "own.tc_union.fractional"),
+    ],
+)
+def test_temporal_consistency_is_that_of_each_script(shared, predictor, variant, flow, value):
+    """There, the next frame is led back to each; so frames are shown the other way round."""
+    about, arrays = shared
+    meter = TemporalConsistency(about["num_classes"], variant)
+    for name in about["videos"]:
+        labels = arrays[f"{name}.pred.{predictor}"]
+        for index, field in enumerate(arrays[f"{name}.flow_{flow}"].astype(np.float32)):
+            meter.add(labels[index + 1], None)
+            meter.add(labels[index], Motion(field, np.ones(field.shape[1:], bool)))
+    assert same(meter.miou, about["predictors"][predictor][value])
+
+
+def moving(pixels):
+    label = torch.zeros(20, 40, dtype=torch.long)
+    label[:, 4 + pixels : 20 + pixels] = 1
+    return label
+
+
+def test_what_is_right_and_stays_is_consistent_and_what_stays_wrong_is_not():
+    right, stuck = VideoConsistency(4), VideoConsistency(4)
+    by_script = VideoConsistency(4, "vspw")
+    for _ in range(6):
+        right.update(moving(0), moving(0))
+        stuck.update(moving(40), moving(0))
+        by_script.update(moving(40), moving(0))
+    assert (float(right.compute()), float(by_script.compute())) == (1, 1)
+    assert float(stuck.compute()) == 24 / 40
+    assert (int(right.windows), int(by_script.windows)) == (3, 2)
+
+
+def test_no_window_spans_two_videos():
+    meter = VideoConsistency(4)
+    for _ in range(3):
+        meter.update(moving(0), moving(0))
+    meter.restart()
+    meter.update(moving(0), moving(0))
+    assert math.isnan(float(meter.compute()))
+
+
+def test_halves_of_the_videos_add_up_to_the_whole():
+    """As processes do: states are summed."""
+    generator = torch.Generator().manual_seed(0)
+    videos = torch.randint(0, 3, (2, 10, 8, 8), generator=generator)
+    labels = torch.zeros_like(videos)
+    whole, *parts = (VideoConsistency(2) for _ in range(3))
+    for index, (video, label) in enumerate(zip(videos, labels, strict=True)):
+        for meter in (whole, parts[index]):
+            for frame, truth in zip(video, label, strict=True):
+                meter.update(frame, truth)
+            meter.restart()
+    total = sum(part.total for part in parts) / sum(part.windows for part in parts)
+    assert float(total) == pytest.approx(float(whole.compute()))
+
+
+@pytest.mark.parametrize(("off", "score"), [(0, 1), (2, 1), (4, 0)])
+def test_a_border_may_be_off_by_the_tolerance(off, score):
+    meter = BoundaryAccuracy(2, tolerance=2)
+    meter.update(moving(off), moving(0))
+    assert meter.compute().tolist() == [score, score]
+
+
+def test_borders_to_what_has_no_label_do_not_count():
+    label = moving(0)
+    label[:, 10:] = 255
+    meter = BoundaryAccuracy(3, tolerance=1)
+    meter.update(moving(0), label)
+    assert meter.compute()[:2].tolist() == [1, 1]
+    assert math.isnan(meter.compute()[2])
+    # One border of two: the other one, where nothing is known, is neither true nor predicted.
+    assert meter.true.tolist() == meter.predicted.tolist() == [20, 20, 0]
