@@ -122,7 +122,6 @@ class Compared:
             "agreement_miou": float(mean_iou(self.agreement)),
             "agreement_pixels": int(self.agreement.diagonal().sum()) / max(pixels, 1),
             "temporal_consistency": self.consistency.miou,
-            **{name: float(window.compute()) for name, window in self.windows.items()},
             "flicker": self.consistency.flicker,
             "gmacs": self.cost.mean_over(totals.executed, totals.num_frames) / 1e9,
             "mean_ms": times.mean().item(),
@@ -149,6 +148,7 @@ class Compared:
             "change": own.miou_mean - other.miou_mean,
             "change_low": low,
             "change_high": high,
+            **{name: float(window.compute()) for name, window in self.windows.items()},
             "labels": sum(own.frames_at_distance),
         }
 
