@@ -1,18 +1,19 @@
-"""What docs/python.md shows runs as it stands, block after block in one namespace."""
+"""What docs/python.md and docs/metrics.md show runs as it stands, block after block."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "python.md"
+DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the advice that Lightning gives of a first run
-def test_every_block_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "least"), [("python.md", 8), ("metrics.md", 1)])
+def test_every_block_runs(name, least, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
-    assert len(blocks) >= 8
+    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCUMENTS / name).read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) >= least
     namespace = {"__name__": "document"}
     for number, block in enumerate(blocks, 1):
-        exec(compile(block, f"{DOCUMENT.name}, block {number}", "exec"), namespace)
+        exec(compile(block, f"{name}, block {number}", "exec"), namespace)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.streaming.outputs import (
+    FrameLog,
     InBackground,
     LabelImages,
     Output,
@@ -40,6 +41,16 @@ class ToFunction(Output):
 
     def write(self, result):
         self.function(result)
+
+
+def test_a_log_has_a_line_a_frame_as_soon_as_it_is_done(tmp_path):
+    with FrameLog(tmp_path / "new" / "frames.csv") as log:
+        for each in (result(0, seconds=0.0), result(1, seconds=0.5)):
+            log.write(each)
+        lines = log.path.read_text().splitlines()
+    assert lines[0] == "frame,seconds,roles,executed,reason,latency_ms"
+    assert [line.split(",")[:2] for line in lines[1:]] == [["0", "0.0"], ["1", "0.5"]]
+    assert log.summary.endswith("frames.csv (2 frames)")
 
 
 def test_an_overlay_mixes_image_and_class_colour():
