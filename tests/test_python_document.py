@@ -12,7 +12,9 @@ DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"
 @pytest.mark.parametrize(("name", "least"), [("python.md", 8), ("metrics.md", 1)])
 def test_every_block_runs(name, least, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCUMENTS / name).read_text(), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", (DOCUMENTS / name).read_text(), re.DOTALL | re.MULTILINE
+    )
     assert len(blocks) >= least
     namespace = {"__name__": "document"}
     for number, block in enumerate(blocks, 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss, SetLoss
@@ -17,6 +19,8 @@ from arseg_lightning.types import ClipBatch
 
 __all__ = ["MPVSS"]
 
+MaskMotion = Literal["learned", "none"]
+
 
 class MPVSS(VideoMethod):
     """Finds masks and their classes on keyframes; on others each mask follows a flow of its own.
@@ -31,6 +35,7 @@ class MPVSS(VideoMethod):
         layers: Attention layers of the motion network.
         heads: Its attention heads.
         width: Factor on its channels, for quick experiments.
+        motion: ``learned``; ``none`` leaves masks where they are, which motion has to beat.
         gap: Greatest distance between keyframe and labelled frame in training.
         convention: ``exact``, or ``released``, whose zero flow moves masks: see
             :func:`warp_masks`.
@@ -55,13 +60,14 @@ class MPVSS(VideoMethod):
         layers: int = 9,
         heads: int = 8,
         width: float = 1.0,
+        motion: MaskMotion = "learned",
         gap: int = 10,
         convention: WarpConvention = "exact",
         loss: SegmentationLoss | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__()
-        check_words(convention=(convention, WarpConvention))
+        check_words(convention=(convention, WarpConvention), motion=(motion, MaskMotion))
         check_range(1, layers=layers, heads=heads, gap=gap)
         built = network(num_classes)
         if not isinstance(built, QuerySegmentor):
@@ -74,15 +80,17 @@ class MPVSS(VideoMethod):
         self.freeze("network")
         for head in self.network.heads():
             head.requires_grad_(True)
-        self.flow = QueryFlow(built.query_channels, built.num_queries, layers, heads, width)
+        self.flow = None
+        if motion == "learned":
+            self.flow = QueryFlow(built.query_channels, built.num_queries, layers, heads, width)
         self.convention: WarpConvention = convention
         self.loss = loss or SetLoss()
         self.use_clock(clock)
 
     @property
     def name(self) -> str:
-        """The method."""
-        return "MPVSS"
+        """The method, and whether nothing moves."""
+        return "MPVSS" if self.flow is not None else "masks copied"
 
     def step(
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
@@ -97,18 +105,21 @@ class MPVSS(VideoMethod):
                 kept |= {f"classes_{index}": each.classes, f"masks_{index}": each.masks}
             found = queries.scores
         else:
-            flow = self.flow(image, state["keyframe"], state["queries"])  # (B, Q, 2, h / 8, w / 8)
-            layers = sum(name.startswith("masks_") for name in state)
-            found = tuple(
-                QueryScores(
-                    state[f"classes_{index}"],
-                    warp_masks(state[f"masks_{index}"], flow, self.convention),
-                )
-                for index in reversed(range(layers))
-            )
-            kept = dict(state)
+            found, kept = self._propagated(image, state), dict(state)
         scores = self.network.scores(found[-1], frame.image)
         return Output(scores, self.network.align_corners, side=SideOutputs(queries=found)), kept
+
+    def _propagated(self, image: Tensor, state: State) -> tuple[QueryScores, ...]:
+        """The masks of the keyframe, of all layers that were kept, where they are now."""
+        layers = reversed(range(sum(name.startswith("masks_") for name in state)))
+        kept = [QueryScores(state[f"classes_{i}"], state[f"masks_{i}"]) for i in layers]
+        if self.flow is None:
+            return tuple(kept)
+        flow = self.flow(image, state["keyframe"], state["queries"])  # (B, Q, 2, h / 8, w / 8)
+        return tuple(
+            QueryScores(each.classes, warp_masks(each.masks, flow, self.convention))
+            for each in kept
+        )
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Find masks on the first frame of each clip, and compare them, warped, with the last."""

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from arseg_lightning.methods import BlockCopy, FrameInfo, FrameInput, Plan
+from arseg_lightning.methods import BlockCopy, FrameInfo, FrameInput, Plan, Stream
 from arseg_lightning.models import SwiftNet, load_segmentor_weights
 from arseg_lightning.propagation.blocks import information_gain, policy_loss, rounded_up
-from tests.methods.laws import NUM_CLASSES, MethodLaws
+from tests.methods.laws import NUM_CLASSES, MethodLaws, video
 from tests.models.test_swiftnet import MEAN, STD
 from tests.parity import PARITY, assert_close, assert_same, recipe
 
@@ -27,6 +27,42 @@ class TestBlockCopy(MethodLaws):
 
     def method(self):
         return BlockCopy(NUM_CLASSES, swiftnet, block_size=32, width=8)
+
+
+@pytest.mark.parametrize("policy", ["random", "rotating"])
+def test_other_policies_run_about_their_share(policy):
+    method = BlockCopy(NUM_CLASSES, swiftnet, policy, share=0.3, block_size=32).eval()
+    shares = [r.executed[-1].share for r in Stream(method).run(video(12, (128, 160)))][1:]
+    assert 0.2 < sum(shares) / len(shares) < 0.45
+    with pytest.raises(ValueError, match=rf"nothing of BlockCopy {policy} 0.3 learns"):
+        method.losses(None)
+
+
+def test_a_stream_learns_its_own_policy_and_remembers_no_more():
+    method = BlockCopy(NUM_CLASSES, swiftnet, block_size=32, width=8, share=0.1).eval()
+    before = {name: weight.clone() for name, weight in method.policy.state_dict().items()}
+    stream = Stream(method)
+    results, sizes = [], []
+    for frame in video(40, (64, 96)):
+        results.append(stream.push(frame))
+        sizes.append(stream.state_bytes)
+    assert all(tensor.equal(before[name]) for name, tensor in method.policy.state_dict().items())
+    own = stream._memory.weights["head.2.bias"]
+    assert not own.equal(method.policy.head[2].bias)
+    assert len({*sizes[1:]}) == 1
+    shares = [result.executed[-1].share for result in results[1:]]
+    assert sum(shares[-10:]) < sum(shares[:10])  # towards a tenth
+
+
+def test_nothing_executed_is_the_frame_before():
+    method = BlockCopy(NUM_CLASSES, swiftnet, "random", share=0.0, block_size=32).eval()
+    first, *others = [*Stream(method).run(video())]
+    assert all((each.labels == first.labels).all() for each in others)
+
+
+def test_a_block_that_no_stage_fits_in_is_refused():
+    with pytest.raises(ValueError, match="block_size is a multiple of 32 pixels, got 48"):
+        BlockCopy(NUM_CLASSES, swiftnet, block_size=48)
 
 
 PARTS = {"backbone.conv1": "stem.conv", "backbone.bn1": "stem.bn"}

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from arseg_lightning.losses import SetLoss
-from arseg_lightning.methods import MPVSS, FrameInput
+from arseg_lightning.methods import MPVSS, FrameInput, Stream
 from arseg_lightning.models import Mask2Former, Queries, QueryScores, QuerySegmentor
-from tests.methods.laws import MethodLaws
+from tests.methods.laws import ExportedLikeAnother, MethodLaws, video
 from tests.models.test_mask2former import make
 from tests.parity import PARITY, assert_close, recipe
 from tests.propagation.test_query_flow import MEAN, ours
@@ -21,8 +21,9 @@ from tests.tiny import TinyNet
 pytest.importorskip("transformers", reason="the extra hf is not installed")
 
 
-class TestMPVSS(MethodLaws):
+class MPVSSLaws(MethodLaws):
     training_size = (64, 96)
+    motion = "learned"
 
     @pytest.fixture(autouse=True)
     def folder(self, tmp_path_factory):
@@ -31,8 +32,11 @@ class TestMPVSS(MethodLaws):
 
     def method(self):
         network = lambda classes: Mask2Former(classes, self.made)  # noqa: E731
-        return MPVSS(11, network, layers=3, heads=2, width=0.125, loss=SetLoss(points=50))
+        size = {"layers": 3, "heads": 2, "width": 0.125}
+        return MPVSS(11, network, motion=self.motion, loss=SetLoss(points=50), **size)
 
+
+class TestMPVSS(MPVSSLaws):
     def test_only_the_motion_and_the_heads_learn(self):
         method = self.method().train()
         learned = {name for name, p in method.named_parameters() if p.requires_grad}
@@ -42,6 +46,22 @@ class TestMPVSS(MethodLaws):
             n.removeprefix("network.") for n in learned if n.startswith("network.")
         } == of_network
         assert not method.network.training
+
+
+class TestMasksCopied(ExportedLikeAnother, MPVSSLaws):
+    motion = "none"
+
+    def test_they_stay_where_the_keyframe_had_them(self):
+        labels = [result.labels for result in Stream(self.ready()).run(video())]
+        assert all((each == labels[0]).all() for each in labels)
+
+
+def test_a_stream_remembers_a_keyframe_and_no_more(tmp_path):
+    made = make("resnet", tmp_path / "resnet")
+    method = MPVSS(11, lambda classes: Mask2Former(classes, made), layers=3, heads=2, width=0.125)
+    stream = Stream(method.eval())
+    sizes = {stream.push(frame) and stream.state_bytes for frame in video(9)}
+    assert len(sizes) == 1
 
 
 def test_a_network_without_queries_is_refused_by_name():
