@@ -2,6 +2,7 @@
 
 from arseg_lightning.models.bisenet import BiSeNet18, TorchSegBiSeNet18
 from arseg_lightning.models.efficientnet import EfficientNetLite0, EfficientNetLite0Backbone
+from arseg_lightning.models.eomt import EoMT
 from arseg_lightning.models.fanet import FANet18
 from arseg_lightning.models.hugging_face import (
     HuggingFaceSegmentor,
@@ -35,6 +36,7 @@ __all__ = [
     "BiSeNet18",
     "EfficientNetLite0",
     "EfficientNetLite0Backbone",
+    "EoMT",
     "FANet18",
     "HuggingFaceSegmentor",
     "Mask2Former",

@@ -9,6 +9,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory, VideoMethod
 from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.models import (
+    EoMT,
     HuggingFaceSegmentor,
     Mask2Former,
     Segmentor,
@@ -21,8 +22,9 @@ from arseg_lightning.types import ClassSet
 __all__ = ["PretrainedNetwork", "load_pretrained"]
 
 _HUB = "hf:"
-_KINDS: Mapping[str, Callable[[int, str], HuggingFaceSegmentor | Mask2Former]] = {
-    "mask2former": Mask2Former
+_KINDS: Mapping[str, Callable[[int, str], HuggingFaceSegmentor | Mask2Former | EoMT]] = {
+    "mask2former": Mask2Former,
+    **dict.fromkeys(("eomt", "eomt_dinov3"), EoMT),
 }
 """Classes of networks that do not end in a 1x1 convolution."""
 

@@ -1,0 +1,146 @@
+"""EoMT of Hugging Face's transformers: a plain ViT whose last blocks carry the queries too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from arseg_lightning.models.hugging_face import load_network
+from arseg_lightning.models.query_segmentor import Queries, QuerySegmentor
+from arseg_lightning.models.segmentor import QueryScores
+
+__all__ = ["EoMT"]
+
+_KINDS = ("eomt", "eomt_dinov3")
+_UNSEEN = -1e9
+"""Added to the attention of a query to patches outside of its mask."""
+
+
+class EoMT(QuerySegmentor):
+    """EoMT on DINOv2 or DINOv3, for images of any size.
+
+    Images are filled up to whole patches. DINOv2's position embeddings, which are of one square
+    size, are resized to the image's patches; DINOv3 has none. It trains by :class:`SetLoss`; the
+    attention masks of its queries, which training takes away step by step, are as in the file.
+
+    Args:
+        num_classes: Number of classes K. Where the pretrained network has another number, the layer
+            that scores the classes of queries starts from random weights, for training.
+        name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
+        pretrained: Whether its weights are loaded; without, the folder's ``config.json`` suffices.
+
+    Attributes:
+        random: Names of its weights that the file lacks, and that start anew.
+
+    Raises:
+        ValueError: If the package transformers is missing, there is no such network, or it is no
+            EoMT.
+
+    Source: Kerssies et al., Your ViT is Secretly an Image Segmentation Model, CVPR 2025; the
+        layers are those of transformers.
+    Differs: transformers takes images of the one square size alone.
+    """
+
+    def __init__(self, num_classes: int, name: str, pretrained: bool = True) -> None:
+        super().__init__(num_classes)
+        model, self.random = load_network("AutoModelForUniversalSegmentation", name, pretrained)
+        if model.config.model_type not in _KINDS:
+            raise ValueError(
+                f"{name} is a {model.config.model_type}, and EoMT takes {' or '.join(_KINDS)}; run "
+                f"a mask2former by Mask2Former"
+            )
+        if model.config.num_labels != num_classes:
+            model.class_predictor = nn.Linear(model.config.hidden_size, num_classes + 1)
+            self.random = (*self.random, "class_predictor")
+        self.is_trained = not self.random
+        model.criterion = None  # which has a class's weights in its state; losses are ours
+        self.model = model
+        self.multiple = model.config.patch_size
+        self.feature_stride = self.multiple // 2**model.config.num_upscale_blocks
+        self.num_queries: int = model.config.num_queries
+        self.query_channels: int = model.config.hidden_size
+        # How likely each of the last layers masks the attention of a query: numbers, which a graph
+        # may branch on.
+        self.masking = [1.0] * model.config.num_blocks
+        _read_masking(self)
+        self.register_load_state_dict_post_hook(_read_masking)  # type: ignore[no-untyped-call]
+
+    def find(self, image: Tensor, with_earlier: bool = False) -> Queries:
+        """Run the network; sides of the images are multiples of a patch."""
+        model: Any = self.model
+        image = image.to(model.class_predictor.weight.dtype)
+        grid = (image.shape[-2] // self.multiple, image.shape[-1] // self.multiple)
+        tokens, around = self._embedded(image, grid)
+        found, mask = list[QueryScores](), None
+        first = len(model.layers) - len(self.masking)
+        for index, layer in enumerate(model.layers):
+            if index == first:
+                queries = model.query.weight.expand(len(tokens), -1, -1)
+                tokens = torch.cat([queries, tokens], dim=1)
+            probability = self.masking[index - first] if index >= first else 0.0
+            if index >= first and (probability > 0 or with_earlier):
+                found.append(self._scores(model.layernorm(tokens), grid))
+                if probability > 0:
+                    mask = self._mask(found[-1].masks, grid, tokens, probability)
+            tokens = layer(tokens, attention_mask=mask, **around)
+        tokens = model.layernorm(tokens)
+        found = [*(found if with_earlier else ()), self._scores(tokens, grid)]
+        return Queries(tuple(found), tokens[:, : self.num_queries])
+
+    def heads(self) -> Iterator[nn.Module]:
+        """The layers after the last norm that see queries alone."""
+        model: Any = self.model
+        yield model.class_predictor
+        yield model.mask_head
+
+    def _embedded(self, image: Tensor, grid: tuple[int, int]) -> tuple[Tensor, dict[str, Any]]:
+        """Tokens of the image, (B, prefix + h w, C), and what its layers are given beside them."""
+        model: Any = self.model
+        parts = model.embeddings
+        if model.config.model_type != "eomt":
+            tokens = model.dropout(parts(image))
+            return tokens, {"position_embeddings": model.rope_embeddings(image)}
+        patches = parts.patch_embeddings(image)  # (B, h w, C)
+        positions = parts.position_embeddings.weight  # (N, C)
+        side = int(len(positions) ** 0.5)
+        if grid != (side, side):
+            square = positions.t().unflatten(1, (side, side))[None]
+            resized = F.interpolate(square, grid, mode="bicubic", align_corners=False)
+            positions = resized[0].flatten(1).t()
+        prefix = parts.cls_token, parts.register_tokens
+        before = [each.expand(len(image), -1, -1) for each in prefix]
+        return parts.dropout(torch.cat([*before, patches + positions], dim=1)), {}
+
+    def _scores(self, tokens: Tensor, grid: tuple[int, int]) -> QueryScores:
+        """Classes and masks of the queries, from normalised tokens."""
+        model: Any = self.model
+        queries = tokens[:, : self.num_queries]
+        patches = tokens[:, -grid[0] * grid[1] :].mT.unflatten(2, grid)  # (B, C, h, w)
+        finer = model.upscale_block(patches)
+        masks = torch.einsum("bqc,bchw->bqhw", model.mask_head(queries), finer)
+        return QueryScores(model.class_predictor(queries), masks)
+
+    def _mask(
+        self, masks: Tensor, grid: tuple[int, int], tokens: Tensor, probability: float
+    ) -> Tensor:
+        """What is added to attention: queries see the patches of their masks, (B, 1, T, T)."""
+        patches = grid[0] * grid[1]
+        small = F.interpolate(masks, grid, mode="bilinear", align_corners=False).flatten(2)
+        seen = small > 0  # (B, Q, h w)
+        if probability < 1:
+            seen |= torch.rand(seen.shape[:2], device=seen.device)[..., None] > probability
+        batch, number = tokens.shape[:2]
+        added = tokens.new_zeros(batch, 1, number, number)
+        added[:, 0, : self.num_queries, -patches:] = torch.where(seen, 0.0, _UNSEEN)
+        return added
+
+
+def _read_masking(network: EoMT, incompatible_keys: Any = None) -> None:
+    """Take what the weights say; no closure, so that networks can be copied."""
+    model: Any = network.model
+    if not model.attn_mask_probs.is_meta:  # which has no values, where costs are counted
+        network.masking = model.attn_mask_probs.tolist()
