@@ -119,7 +119,7 @@ class EoMT(QuerySegmentor):
         """Classes and masks of the queries, from normalised tokens."""
         model: Any = self.model
         queries = tokens[:, : self.num_queries]
-        patches = tokens[:, -grid[0] * grid[1] :].mT.unflatten(2, grid)  # (B, C, h, w)
+        patches = tokens[:, -grid[0] * grid[1] :].mT.reshape(len(tokens), -1, *grid)  # (B, C, h, w)
         finer = model.upscale_block(patches)
         masks = torch.einsum("bqc,bchw->bqhw", model.mask_head(queries), finer)
         return QueryScores(model.class_predictor(queries), masks)
