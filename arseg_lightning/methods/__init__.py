@@ -25,6 +25,7 @@ from arseg_lightning.methods.stream_frame import (
 from arseg_lightning.methods.taplab import TapLab
 from arseg_lightning.methods.tdnet import TDNet
 from arseg_lightning.methods.video_adaptation import VideoAdversarial, VideoSelfTraining
+from arseg_lightning.methods.videomt import VidEoMT
 from arseg_lightning.methods.weclick import WeClick
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
 
@@ -79,6 +80,7 @@ __all__ = [
     "StreamResult",
     "TDNet",
     "TapLab",
+    "VidEoMT",
     "VideoAdversarial",
     "VideoMethod",
     "VideoSelfTraining",

@@ -15,13 +15,13 @@ from arseg_lightning.models.segmentor import QueryScores
 
 __all__ = ["EoMT"]
 
-_KINDS = ("eomt", "eomt_dinov3")
+_KINDS = ("eomt", "eomt_dinov3", "videomt")
 _UNSEEN = -1e9
 """Added to the attention of a query to patches outside of its mask."""
 
 
 class EoMT(QuerySegmentor):
-    """EoMT on DINOv2 or DINOv3, for images of any size.
+    """EoMT on DINOv2 or DINOv3, for images of any size; also the network of a VidEoMT.
 
     Images are filled up to whole patches. DINOv2's position embeddings, which are of one square
     size, are resized to the image's patches; DINOv3 has none. It trains by :class:`SetLoss`; the
@@ -50,13 +50,16 @@ class EoMT(QuerySegmentor):
         model, self.random = load_network("AutoModelForUniversalSegmentation", name, pretrained)
         if model.config.model_type not in _KINDS:
             raise ValueError(
-                f"{name} is a {model.config.model_type}, and EoMT takes {' or '.join(_KINDS)}; run "
+                f"{name} is a {model.config.model_type}, and EoMT takes {', '.join(_KINDS)}; run "
                 f"a mask2former by Mask2Former"
             )
         if model.config.num_labels != num_classes:
             model.class_predictor = nn.Linear(model.config.hidden_size, num_classes + 1)
             self.random = (*self.random, "class_predictor")
         self.is_trained = not self.random
+        if model.config.model_type == "videomt":
+            self.method_parts = (model.query_updater,)
+            model.query_updater = None
         model.criterion = None  # which has a class's weights in its state; losses are ours
         self.model = model
         self.multiple = model.config.patch_size
@@ -69,8 +72,13 @@ class EoMT(QuerySegmentor):
         _read_masking(self)
         self.register_load_state_dict_post_hook(_read_masking)  # type: ignore[no-untyped-call]
 
-    def find(self, image: Tensor, with_earlier: bool = False) -> Queries:
-        """Run the network; sides of the images are multiples of a patch."""
+    def find(
+        self, image: Tensor, with_earlier: bool = False, added: Tensor | None = None
+    ) -> Queries:
+        """Run the network; sides of the images are multiples of a patch.
+
+        ``added`` is added to the learned queries, (B, Q, C).
+        """
         model: Any = self.model
         image = image.to(model.class_predictor.weight.dtype)
         grid = (image.shape[-2] // self.multiple, image.shape[-1] // self.multiple)
@@ -80,6 +88,7 @@ class EoMT(QuerySegmentor):
         for index, layer in enumerate(model.layers):
             if index == first:
                 queries = model.query.weight.expand(len(tokens), -1, -1)
+                queries = queries if added is None else queries + added
                 tokens = torch.cat([queries, tokens], dim=1)
             probability = self.masking[index - first] if index >= first else 0.0
             if index >= first and (probability > 0 or with_earlier):
@@ -87,9 +96,9 @@ class EoMT(QuerySegmentor):
                 if probability > 0:
                     mask = self._mask(found[-1].masks, grid, tokens, probability)
             tokens = layer(tokens, attention_mask=mask, **around)
-        tokens = model.layernorm(tokens)
+        carried, tokens = tokens[:, : self.num_queries], model.layernorm(tokens)
         found = [*(found if with_earlier else ()), self._scores(tokens, grid)]
-        return Queries(tuple(found), tokens[:, : self.num_queries])
+        return Queries(tuple(found), tokens[:, : self.num_queries], carried)
 
     def heads(self) -> Iterator[nn.Module]:
         """The layers after the last norm that see queries alone."""
@@ -101,7 +110,7 @@ class EoMT(QuerySegmentor):
         """Tokens of the image, (B, prefix + h w, C), and what its layers are given beside them."""
         model: Any = self.model
         parts = model.embeddings
-        if model.config.model_type != "eomt":
+        if model.config.model_type == "eomt_dinov3":
             tokens = model.dropout(parts(image))
             return tokens, {"position_embeddings": model.rope_embeddings(image)}
         patches = parts.patch_embeddings(image)  # (B, h w, C)
@@ -142,5 +151,7 @@ class EoMT(QuerySegmentor):
 def _read_masking(network: EoMT, incompatible_keys: Any = None) -> None:
     """Take what the weights say; no closure, so that networks can be copied."""
     model: Any = network.model
-    if not model.attn_mask_probs.is_meta:  # which has no values, where costs are counted
+    if model.config.model_type == "videomt":  # whose queries are never masked
+        network.masking = [0.0] * model.config.num_blocks
+    elif not model.attn_mask_probs.is_meta:  # which has no values, where costs are counted
         network.masking = model.attn_mask_probs.tolist()

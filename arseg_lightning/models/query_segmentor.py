@@ -21,6 +21,7 @@ class Queries:
 
     scores: tuple[QueryScores, ...]  # of each layer that learns; the last one counts
     vectors: Tensor  # (B, Q, C), after the last layer and its norm
+    carried: Tensor | None = None  # (B, Q, C), before that norm, for the next frame's queries
 
 
 class QuerySegmentor(Segmentor):

@@ -123,6 +123,7 @@ class Segmentor(nn.Module, ABC):
         stages: The stages before ``feature``, in order: channels by name.
         cut: The stage that AR-Seg propagates; those after it read nothing from before it.
         is_trained: Whether building it has loaded all its weights.
+        method_parts: Parts in the file of its weights that a method takes, and it does not use.
         feature_needs: Inputs of the stages after ``middle``, for Clockwork.
     """
 
@@ -134,6 +135,7 @@ class Segmentor(nn.Module, ABC):
     cut: str = "feature"
     feature_needs: tuple[str, ...] = ("image",)
     is_trained: bool = False
+    method_parts: tuple[nn.Module, ...] = ()
 
     @property
     def num_classes(self) -> int:

@@ -24,7 +24,7 @@ __all__ = ["PretrainedNetwork", "load_pretrained"]
 _HUB = "hf:"
 _KINDS: Mapping[str, Callable[[int, str], HuggingFaceSegmentor | Mask2Former | EoMT]] = {
     "mask2former": Mask2Former,
-    **dict.fromkeys(("eomt", "eomt_dinov3"), EoMT),
+    **dict.fromkeys(("eomt", "eomt_dinov3", "videomt"), EoMT),
 }
 """Classes of networks that do not end in a 1x1 convolution."""
 
@@ -44,7 +44,8 @@ class PretrainedNetwork:
             ValueError: If the method has parts of its own that would have to be trained.
         """
         method = (build or TRAINING_FREE[0])(self.classes.num_classes, shared(self.network)).eval()
-        known = {id(parameter) for parameter in self.network.parameters()}
+        parts = self.network, *self.network.method_parts
+        known = {id(parameter) for part in parts for parameter in part.parameters()}
         own = [name for name, p in method.named_parameters() if id(p) not in known]
         if own:
             raise ValueError(

@@ -93,7 +93,9 @@ def test_its_loss_is_that_of_transformers_and_all_of_it_learns(folder):
 
 def test_another_network_is_refused(tmp_path):
     transformers.MaskFormerConfig().save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="is a maskformer, and EoMT takes eomt or eomt_dinov3"):
+    with pytest.raises(
+        ValueError, match="is a maskformer, and EoMT takes eomt, eomt_dinov3, videomt;"
+    ):
         EoMT(11, str(tmp_path), pretrained=False)
 
 
