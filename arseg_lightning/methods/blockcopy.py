@@ -186,9 +186,9 @@ class BlockCopy(VideoMethod):
         def step(plan: Plan, frame: FrameInput, state: State) -> tuple[Output | None, State]:
             with torch.no_grad():
                 output, after = self.step(plan.role, frame, state, **plan.inputs)
-                if plan.final:
-                    self.mean_share.copy_(running_share(self.mean_share, after["executed"]))
-            if "before" in after:
+            if plan.final:
+                self.mean_share.copy_(running_share(self.mean_share, after["executed"]))
+            if plan.final and "before" in after:
                 terms.append(self._loss(self._weights(), after, self.mean_share))
             return output, after
 

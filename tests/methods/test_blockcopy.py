@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from arseg_lightning.methods import BlockCopy, FrameInfo, FrameInput, Plan, Stream
 from arseg_lightning.models import SwiftNet, load_segmentor_weights
 from arseg_lightning.propagation.blocks import information_gain, policy_loss, rounded_up
-from tests.methods.laws import NUM_CLASSES, MethodLaws, video
+from tests.methods.laws import NUM_CLASSES, MethodLaws, random_clip, video
 from tests.models.test_swiftnet import MEAN, STD
 from tests.parity import PARITY, assert_close, assert_same, recipe
 
@@ -52,6 +52,17 @@ def test_a_stream_learns_its_own_policy_and_remembers_no_more():
     assert len({*sizes[1:]}) == 1
     shares = [result.executed[-1].share for result in results[1:]]
     assert sum(shares[-10:]) < sum(shares[:10])  # towards a tenth
+
+
+def test_training_learns_once_from_each_frame_but_the_first(monkeypatch):
+    method = BlockCopy(NUM_CLASSES, swiftnet, block_size=32, width=8).train()
+    seen, loss = [], method._loss
+    monkeypatch.setattr(method, "_loss", lambda *given: seen.append(given[1]) or loss(*given))
+    clip = random_clip(method, (64, 96))
+    method.losses(clip)
+    assert len(seen) == clip.images.shape[1] - 1
+    # Each from its own scores and those of the frame before.
+    assert seen[1]["before"].equal(seen[0]["scores"])
 
 
 def test_nothing_executed_is_the_frame_before():
