@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from arseg_lightning.inference import Optimisations
+from arseg_lightning.methods import BlockCopy
 from arseg_lightning.models import BiSeNet18, FANet18, PSPNet18, PSPNet18Stride8, SwiftNet
 from arseg_lightning.propagation.blocks import run_on_blocks, sample_blocks
 
@@ -80,6 +82,13 @@ def test_a_network_that_cannot_be_cut_is_refused_by_name():
         run_on_blocks(network_of(FANet18), image, executed, {})
     with pytest.raises(ValueError, match=r"interpolate with .*align_corners"):
         run_on_blocks(network_of(PSPNet18Stride8Up), image, executed, {})
+
+
+def test_the_message_names_the_network_and_not_its_fast_form():
+    method = BlockCopy(5, lambda _: network_of(FANet18), "random", block_size=32).eval()
+    fast = method.for_inference(Optimisations())
+    with pytest.raises(ValueError, match="FANet18 cannot be cut into blocks"):
+        fast(torch.randn(1, 3, 96, 128))
 
 
 class PSPNet18Stride8Up(PSPNet18Stride8):

@@ -23,16 +23,17 @@ Margin = tuple[int, int]
 
 ResultT = TypeVar("ResultT", Tensor, list[Tensor])
 
+_SPECIAL: Mapping[Any, str] = {
+    F.conv2d: "conv2d",
+    F.max_pool2d: "max_pool2d",
+    F.interpolate: "interpolate",
+    on_whole_map: "on_whole_map",
+}
+"""Functions that look beyond a pixel, and the methods that do."""
 _UNCUT: tuple[Any, ...] = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d, F.avg_pool2d)
-_UNCUT += (
-    F.conv_transpose2d,
-    F.linear,
-    F.layer_norm,
-    F.group_norm,
-    F.instance_norm,
-    F.scaled_dot_product_attention,
-)
-_UNCUT += (torch.mean, Tensor.mean, torch.matmul, Tensor.matmul, Tensor.flatten)
+_UNCUT += (F.conv_transpose2d, F.linear, F.layer_norm, F.group_norm, F.instance_norm)
+_UNCUT += (F.scaled_dot_product_attention, torch.mean, Tensor.mean, torch.matmul, Tensor.matmul)
+_UNCUT += (Tensor.flatten,)
 """Functions that look at more than a fixed neighbourhood, or that nobody has cut yet."""
 
 
@@ -91,15 +92,10 @@ class _Blocks(TorchFunctionMode, ABC):
         self, network: Segmentor, executed: Tensor, kept: Mapping[str, Tensor], exact: bool
     ) -> None:
         super().__init__()
-        self.name = type(network).__name__
+        # One that is made for inference holds the network that users know.
+        self.name = type(getattr(network, "network", network)).__name__
         self.executed, self.kept, self.exact = executed, kept, exact
         self.left: dict[str, Tensor] = {}
-        self._special: Mapping[Any, Callable[..., Any]] = {
-            F.conv2d: self._conv2d,
-            F.max_pool2d: self._max_pool2d,
-            F.interpolate: self._interpolate,
-            on_whole_map: self._on_whole_map,
-        }
 
     @abstractmethod
     def cut(self, image: Tensor) -> Tensor:
@@ -127,13 +123,14 @@ class _Blocks(TorchFunctionMode, ABC):
         """Run a function; inside of it, this mode is off."""
         if func in _UNCUT:
             self._refuse(func)
-        return self._special.get(func, func)(*args, **(kwargs or {}))
+        name = _SPECIAL.get(func)
+        return (getattr(self, name) if name else func)(*args, **(kwargs or {}))
 
     def next_name(self) -> str:
         """Name of the next map that is kept; a network calls its layers in one order."""
         return f"map_{len(self.left):02d}"
 
-    def _conv2d(
+    def conv2d(
         self,
         x: Tensor,
         weight: Tensor,
@@ -143,20 +140,23 @@ class _Blocks(TorchFunctionMode, ABC):
         dilation: Any = 1,
         groups: int = 1,
     ) -> Tensor:
+        """Convolve; the arguments are those of PyTorch's function."""
         if tuple(weight.shape[-2:]) != (1, 1):
             x, padding = self.within_margin(x, self._margin(padding), 0.0), 0
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
-    def _max_pool2d(
+    def max_pool2d(
         self, x: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, **options: Any
     ) -> Tensor:
+        """Take maxima."""
         x = self.within_margin(x, self._margin(padding), -torch.inf)
         pooled: Tensor = F.max_pool2d(x, kernel_size, stride, 0, **options)
         return pooled
 
-    def _interpolate(
+    def interpolate(
         self, x: Tensor, size: Any = None, scale_factor: Any = None, **options: Any
     ) -> Tensor:
+        """Enlarge maps by a whole factor."""
         mode = options.get("mode", "nearest")
         if mode not in ("nearest", "bilinear") or options.get("align_corners"):
             self._refuse(F.interpolate, f"with {options}")
@@ -175,7 +175,8 @@ class _Blocks(TorchFunctionMode, ABC):
         edge = int(factor)
         return enlarged(self.within_margin(x, (1, 1), None))[..., edge:-edge, edge:-edge]
 
-    def _on_whole_map(self, function: Callable[[Tensor], ResultT], x: Tensor) -> ResultT:
+    def on_whole_map(self, function: Callable[[Tensor], ResultT], x: Tensor) -> ResultT:
+        """Bring the blocks together for a function that pools, and cut what it gives."""
         result = function(self.mixed(x))
         if isinstance(result, Tensor):
             return self.parts(result, x)
