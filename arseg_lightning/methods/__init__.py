@@ -24,6 +24,7 @@ from arseg_lightning.methods.stream_frame import (
 )
 from arseg_lightning.methods.taplab import TapLab
 from arseg_lightning.methods.tdnet import TDNet
+from arseg_lightning.methods.token_propagation import TokenPropagation
 from arseg_lightning.methods.video_adaptation import VideoAdversarial, VideoSelfTraining
 from arseg_lightning.methods.videomt import VidEoMT
 from arseg_lightning.methods.weclick import WeClick
@@ -80,6 +81,7 @@ __all__ = [
     "StreamResult",
     "TDNet",
     "TapLab",
+    "TokenPropagation",
     "VidEoMT",
     "VideoAdversarial",
     "VideoMethod",

@@ -66,6 +66,7 @@ class EoMT(QuerySegmentor):
         self.feature_stride = self.multiple // 2**model.config.num_upscale_blocks
         self.num_queries: int = model.config.num_queries
         self.query_channels: int = model.config.hidden_size
+        self.num_prefix: int = model.embeddings.num_prefix_tokens
         # How likely each of the last layers masks the attention of a query: numbers, which a graph
         # may branch on.
         self.masking = [1.0] * model.config.num_blocks
@@ -79,26 +80,57 @@ class EoMT(QuerySegmentor):
 
         ``added`` is added to the learned queries, (B, Q, C).
         """
+        return self.late(self.early(image), image, with_earlier, added)
+
+    def early(self, image: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """Run the blocks before the queries come, over all patches of images or over some.
+
+        Args:
+            image: (B, 3, H, W), whole patches.
+            chosen: Indices of patches, rows first, (B, k), which see each other alone.
+
+        Returns:
+            Tokens that are no patches, then the patches: (B, prefix + h w or k, C).
+        """
         model: Any = self.model
         image = image.to(model.class_predictor.weight.dtype)
-        grid = (image.shape[-2] // self.multiple, image.shape[-1] // self.multiple)
-        tokens, around = self._embedded(image, grid)
-        found, mask = list[QueryScores](), None
-        first = len(model.layers) - len(self.masking)
-        for index, layer in enumerate(model.layers):
-            if index == first:
-                queries = model.query.weight.expand(len(tokens), -1, -1)
-                queries = queries if added is None else queries + added
-                tokens = torch.cat([queries, tokens], dim=1)
-            probability = self.masking[index - first] if index >= first else 0.0
-            if index >= first and (probability > 0 or with_earlier):
+        tokens, around = self._embedded(image), self._around(image)
+        if chosen is not None:
+            prefix, patches = tokens[:, : self.num_prefix], tokens[:, self.num_prefix :]
+            each = chosen[..., None].expand(-1, -1, patches.shape[-1])
+            tokens = torch.cat([prefix, patches.gather(1, each)], dim=1)
+            around = {k: tuple(x[chosen][:, None] for x in v) for k, v in around.items()}
+        for layer in model.layers[: len(model.layers) - len(self.masking)]:
+            tokens = layer(tokens, **around)
+        return tokens
+
+    def late(
+        self,
+        tokens: Tensor,
+        image: Tensor,
+        with_earlier: bool = False,
+        added: Tensor | None = None,
+    ) -> Queries:
+        """Run the last blocks, which carry the queries, over the tokens of all patches."""
+        model: Any = self.model
+        grid = self.grid(image)
+        queries = model.query.weight.expand(len(tokens), -1, -1)
+        tokens = torch.cat([queries if added is None else queries + added, tokens], dim=1)
+        found, mask, around = list[QueryScores](), None, self._around(image)
+        last = model.layers[len(model.layers) - len(self.masking) :]
+        for layer, probability in zip(last, self.masking, strict=True):
+            if probability > 0 or with_earlier:
                 found.append(self._scores(model.layernorm(tokens), grid))
-                if probability > 0:
-                    mask = self._mask(found[-1].masks, grid, tokens, probability)
+            if probability > 0:
+                mask = self._mask(found[-1].masks, grid, tokens, probability)
             tokens = layer(tokens, attention_mask=mask, **around)
         carried, tokens = tokens[:, : self.num_queries], model.layernorm(tokens)
         found = [*(found if with_earlier else ()), self._scores(tokens, grid)]
         return Queries(tuple(found), tokens[:, : self.num_queries], carried)
+
+    def grid(self, image: Tensor) -> tuple[int, int]:
+        """Rows and columns of an image's patches."""
+        return image.shape[-2] // self.multiple, image.shape[-1] // self.multiple
 
     def heads(self) -> Iterator[nn.Module]:
         """The layers after the last norm that see queries alone."""
@@ -106,13 +138,21 @@ class EoMT(QuerySegmentor):
         yield model.class_predictor
         yield model.mask_head
 
-    def _embedded(self, image: Tensor, grid: tuple[int, int]) -> tuple[Tensor, dict[str, Any]]:
-        """Tokens of the image, (B, prefix + h w, C), and what its layers are given beside them."""
+    def _around(self, image: Tensor) -> dict[str, Any]:
+        """What layers are given beside the tokens: DINOv3's rotations of patches."""
         model: Any = self.model
-        parts = model.embeddings
+        if model.config.model_type != "eomt_dinov3":
+            return {}
+        rotations = model.rope_embeddings(image.to(model.class_predictor.weight.dtype))
+        return {"position_embeddings": rotations}
+
+    def _embedded(self, image: Tensor) -> Tensor:
+        """Tokens of the image, (B, prefix + h w, C)."""
+        model: Any = self.model
+        parts, grid = model.embeddings, self.grid(image)
         if model.config.model_type == "eomt_dinov3":
-            tokens = model.dropout(parts(image))
-            return tokens, {"position_embeddings": model.rope_embeddings(image)}
+            tokens: Tensor = model.dropout(parts(image))
+            return tokens
         patches = parts.patch_embeddings(image)  # (B, h w, C)
         positions = parts.position_embeddings.weight  # (N, C)
         side = int(len(positions) ** 0.5)
@@ -122,7 +162,8 @@ class EoMT(QuerySegmentor):
             positions = resized[0].flatten(1).t()
         prefix = parts.cls_token, parts.register_tokens
         before = [each.expand(len(image), -1, -1) for each in prefix]
-        return parts.dropout(torch.cat([*before, patches + positions], dim=1)), {}
+        all_tokens: Tensor = parts.dropout(torch.cat([*before, patches + positions], dim=1))
+        return all_tokens
 
     def _scores(self, tokens: Tensor, grid: tuple[int, int]) -> QueryScores:
         """Classes and masks of the queries, from normalised tokens."""

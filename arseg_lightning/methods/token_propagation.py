@@ -1,0 +1,131 @@
+"""Token propagation: a keyframe's patch tokens follow the codec's motion through a ViT."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from arseg_lightning.losses import SegmentationLoss, SetLoss
+from arseg_lightning.methods.clock import Clock
+from arseg_lightning.methods.method import Needs, VideoMethod
+from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.plan import FrameInput, State
+from arseg_lightning.models import EoMT, SegmentorFactory, SideOutputs
+from arseg_lightning.models.segmentor import Output
+from arseg_lightning.propagation import warp, warp_to
+from arseg_lightning.ranges import check_range
+from arseg_lightning.types import ClipBatch
+
+__all__ = ["TokenPropagation"]
+
+_UNKNOWN = 100.0
+"""Difference to the keyframe of a pixel that no motion leads to: more than any other."""
+
+
+class TokenPropagation(VideoMethod):
+    """An EoMT whose first blocks run on keyframes, and on the patches that changed most since.
+
+    Between keyframes, the tokens that the blocks before the queries made of the keyframe are
+    fetched along motion; those of the patches that differ most from the moved keyframe, or that no
+    motion leads to, are computed anew, from each other alone. The last blocks, which find the
+    masks, run over all of them on every frame.
+
+    Args:
+        num_classes: Number of classes.
+        network: Builds an EoMT.
+        share: Share of the patches that are computed anew.
+        carries_queries: Whether the queries of the last frame start the search in the next one, as
+            in VidEoMT; its linear layer starts at zero.
+        loss: Loss of the last frame of a training clip; the set loss by default.
+        clock: Decides when a frame becomes a keyframe; every L-th by default.
+
+    Raises:
+        ValueError: If the network is no EoMT.
+
+    Source: ours; EoMT is Kerssies et al., CVPR 2025, the motion law AR-Seg's.
+    """
+
+    needs = Needs(motion="keyframe", frames=2, spacing="keyframe")
+    roles = ("keyframe", "propagate")
+    key_roles = frozenset({"keyframe"})
+
+    def __init__(
+        self,
+        num_classes: int,
+        network: SegmentorFactory,
+        share: float = 0.25,
+        carries_queries: bool = False,
+        loss: SegmentationLoss | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__()
+        check_range(0, 1, share=share)
+        built = network(num_classes)
+        if not isinstance(built, EoMT):
+            raise ValueError(
+                f"TokenPropagation carries the tokens of an EoMT, and got {type(built).__name__}; "
+                f"use EoMT, or FeaturePropagation with networks of convolutions"
+            )
+        self.network, self.share = built, share
+        self.updater = None
+        if carries_queries:
+            self.updater = nn.Linear(built.query_channels, built.query_channels)
+            for parameter in self.updater.parameters():
+                nn.init.zeros_(parameter)
+        self.loss = loss or SetLoss()
+        self.use_clock(clock)
+
+    @property
+    def name(self) -> str:
+        """The share, and whether queries are carried too."""
+        return f"tokens {self.share:g}{' and queries' * (self.updater is not None)}"
+
+    def step(
+        self, role: str, frame: FrameInput, state: State, **inputs: Tensor
+    ) -> tuple[Output, State]:
+        """Run the whole network, or its last blocks on tokens that were carried here."""
+        image = self.network.padded(frame.image)
+        if role == "keyframe":
+            tokens = self.network.early(image)
+            state = {"key_image": image, "tokens": tokens}
+        else:
+            tokens = self._carried(image, frame, state)
+        added = None
+        if self.updater is not None and "queries" in state:
+            added = self.updater(state["queries"])
+        queries = self.network.late(tokens, image, self.training, added)
+        scores = self.network.scores(queries.scores[-1], frame.image)
+        output = Output(scores, False, side=SideOutputs(queries=queries.scores))
+        if self.updater is None:
+            return output, dict(state)
+        assert queries.carried is not None
+        return output, {**state, "queries": queries.carried}
+
+    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
+        """Run each pair as a stream, and compare the masks of its last frame with the labels."""
+        *_, output = self.unroll(clip)
+        return {"segmentation": self.loss(output, clip.labels[:, -1])}
+
+    def baselines(self) -> dict[str, VideoMethod]:
+        """Its network on every frame."""
+        return {"1x": PerFrame(0, shared(self.network))}
+
+    def _carried(self, image: Tensor, frame: FrameInput, state: State) -> Tensor:
+        """The keyframe's tokens where they are now, (B, prefix + h w, C), some computed anew."""
+        prefix, grid = self.network.num_prefix, self.network.grid(image)
+        missing = image.shape[-1] - frame.size[1], image.shape[-2] - frame.size[0]
+        motion = F.pad(frame.field(), (0, missing[0], 0, missing[1]))  # (B, 2, H, W)
+        before, patches = state["tokens"][:, :prefix], state["tokens"][:, prefix:]
+        moved = warp_to(patches.mT.unflatten(2, grid), motion).flatten(2).mT  # (B, h w, C)
+        number = round(self.share * moved.shape[1])
+        if number:
+            moved_image = warp(state["key_image"], motion)
+            differs = (image - moved_image).abs().mean(1, keepdim=True)  # (B, 1, H, W)
+            assert frame.valid is not None
+            unknown = F.pad(~frame.valid, (0, missing[0], 0, missing[1]))
+            differs = F.avg_pool2d(differs + _UNKNOWN * unknown, self.network.multiple)
+            chosen = differs.flatten(1).topk(number, dim=1).indices  # (B, k)
+            anew = self.network.early(image, chosen)[:, prefix:]
+            moved = moved.scatter(1, chosen[..., None].expand_as(anew), anew.to(moved.dtype))
+        return torch.cat([before, moved], dim=1)
