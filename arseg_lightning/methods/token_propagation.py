@@ -117,7 +117,8 @@ class TokenPropagation(VideoMethod):
         missing = image.shape[-1] - frame.size[1], image.shape[-2] - frame.size[0]
         motion = F.pad(frame.field(), (0, missing[0], 0, missing[1]))  # (B, 2, H, W)
         before, patches = state["tokens"][:, :prefix], state["tokens"][:, prefix:]
-        moved = warp_to(patches.mT.unflatten(2, grid), motion).flatten(2).mT  # (B, h w, C)
+        maps = patches.mT.reshape(len(patches), -1, *grid)  # (B, C, h, w)
+        moved = warp_to(maps, motion).flatten(2).mT  # (B, h w, C)
         number = round(self.share * moved.shape[1])
         if number:
             moved_image = warp(state["key_image"], motion)
