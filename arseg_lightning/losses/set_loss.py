@@ -45,13 +45,9 @@ class SetLoss(SegmentationLoss):
         check_range(0, class_weight=class_weight, mask_weight=mask_weight, dice_weight=dice_weight)
         check_range(0, no_object_weight=no_object_weight)
         check_range(1, points=points)
-        self.settings = {
-            "class_weight": class_weight,
-            "mask_weight": mask_weight,
-            "dice_weight": dice_weight,
-            "no_object_weight": no_object_weight,
-            "train_num_points": points,
-        }
+        self.class_weight, self.mask_weight = class_weight, mask_weight
+        self.dice_weight, self.no_object_weight = dice_weight, no_object_weight
+        self.points = points
         self._criteria: dict[int, Any] = {}
 
     def forward(self, output: Output, label: Tensor) -> Tensor:
@@ -101,11 +97,18 @@ class SetLoss(SegmentationLoss):
             from transformers import Mask2FormerConfig  # the package is an extra
             from transformers.models.mask2former.modeling_mask2former import Mask2FormerLoss
 
-            config = Mask2FormerConfig(num_labels=num_classes, **self.settings)
+            config = Mask2FormerConfig(
+                num_labels=num_classes,
+                class_weight=self.class_weight,
+                mask_weight=self.mask_weight,
+                dice_weight=self.dice_weight,
+                no_object_weight=self.no_object_weight,
+                train_num_points=self.points,
+            )
             weights = {
-                "loss_cross_entropy": config.class_weight,
-                "loss_mask": config.mask_weight,
-                "loss_dice": config.dice_weight,
+                "loss_cross_entropy": self.class_weight,
+                "loss_mask": self.mask_weight,
+                "loss_dice": self.dice_weight,
             }
             self._criteria[num_classes] = Mask2FormerLoss(config, weights)
         return self._criteria[num_classes]
