@@ -42,7 +42,9 @@ OVERLAYS = {
     EXPERIMENTS / "study" / "similarity_10.yaml": "camvid/bise18",
     EXPERIMENTS / "study" / "propagation_training.yaml": "camvid/bise18",
 }
-TRAINING = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("training", "adaptation")]
+TRAINING = [
+    EXPERIMENTS / "study" / f"{name}.yaml" for name in ("training", "tdnet_stills", "adaptation")
+]
 """Comparisons of ways of training."""
 PROPAGATION = [EXPERIMENTS / "study" / f"propagation{part}.yaml" for part in ("", "_accel")]
 
