@@ -33,7 +33,8 @@ def make(kind, folder, probability=1.0):
     config = transformers.AutoConfig.for_model(kind, id2label=NAMES, **SMALL, **KINDS[kind])
     model = transformers.AutoModelForUniversalSegmentation.from_config(config)
     model.attn_mask_probs.fill_(probability)
-    torch.nn.init.normal_(model.query.weight)
+    for weight in (model.query.weight, model.class_predictor.weight):
+        torch.nn.init.normal_(weight)  # new ones would find the same everywhere
     model.save_pretrained(folder)
     return str(folder)
 
