@@ -8,21 +8,20 @@ from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss, SetLoss
 from arseg_lightning.methods.clock import Clock
-from arseg_lightning.methods.method import Needs, VideoMethod
-from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, State
-from arseg_lightning.models import QueryScores, QuerySegmentor, SegmentorFactory, SideOutputs
+from arseg_lightning.methods.query_method import QueryMethod
+from arseg_lightning.models import QueryScores, QuerySegmentor, SegmentorFactory
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.propagation.query_flow import QueryFlow, WarpConvention, warp_masks
 from arseg_lightning.ranges import check_range, check_words
-from arseg_lightning.types import ClipBatch
 
 __all__ = ["MPVSS"]
 
 MaskMotion = Literal["learned", "none"]
 
 
-class MPVSS(VideoMethod):
+class MPVSS(QueryMethod):
     """Finds masks and their classes on keyframes; on others each mask follows a flow of its own.
 
     A small network sees the frame, the keyframe and the queries that found the masks, and gives
@@ -106,8 +105,7 @@ class MPVSS(VideoMethod):
             found = queries.scores
         else:
             found, kept = self._propagated(image, state), dict(state)
-        scores = self.network.scores(found[-1], frame.image)
-        return Output(scores, self.network.align_corners, side=SideOutputs(queries=found)), kept
+        return self.found(found, frame), kept
 
     def _propagated(self, image: Tensor, state: State) -> tuple[QueryScores, ...]:
         """The masks of the keyframe, of all layers that were kept, where they are now."""
@@ -120,12 +118,3 @@ class MPVSS(VideoMethod):
             QueryScores(each.classes, warp_masks(each.masks, flow, self.convention))
             for each in kept
         )
-
-    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
-        """Find masks on the first frame of each clip, and compare them, warped, with the last."""
-        *_, output = self.unroll(clip)
-        return {"segmentation": self.loss(output, clip.labels[:, -1])}
-
-    def baselines(self) -> dict[str, VideoMethod]:
-        """Its network on every frame."""
-        return {"1x": PerFrame(0, shared(self.network))}

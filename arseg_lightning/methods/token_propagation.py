@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from arseg_lightning.losses import SegmentationLoss, SetLoss
 from arseg_lightning.methods.clock import Clock
-from arseg_lightning.methods.method import Needs, VideoMethod
-from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, State
-from arseg_lightning.models import EoMT, SegmentorFactory, SideOutputs
+from arseg_lightning.methods.query_method import QueryMethod, zero_linear
+from arseg_lightning.models import EoMT, SegmentorFactory
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.propagation import warp, warp_to
 from arseg_lightning.ranges import check_range
-from arseg_lightning.types import ClipBatch
 
 __all__ = ["TokenPropagation"]
 
@@ -23,7 +22,7 @@ _UNKNOWN = 100.0
 """Difference to the keyframe of a pixel that no motion leads to: more than any other."""
 
 
-class TokenPropagation(VideoMethod):
+class TokenPropagation(QueryMethod):
     """An EoMT whose first blocks run on keyframes, and on the patches that changed most since.
 
     Between keyframes, the tokens that the blocks before the queries made of the keyframe are
@@ -49,6 +48,7 @@ class TokenPropagation(VideoMethod):
     needs = Needs(motion="keyframe", frames=2, spacing="keyframe")
     roles = ("keyframe", "propagate")
     key_roles = frozenset({"keyframe"})
+    network: EoMT
 
     def __init__(
         self,
@@ -70,9 +70,7 @@ class TokenPropagation(VideoMethod):
         self.network, self.share = built, share
         self.updater = None
         if carries_queries:
-            self.updater = nn.Linear(built.query_channels, built.query_channels)
-            for parameter in self.updater.parameters():
-                nn.init.zeros_(parameter)
+            self.updater = zero_linear(built.query_channels)
         self.loss = loss or SetLoss()
         self.use_clock(clock)
 
@@ -95,21 +93,11 @@ class TokenPropagation(VideoMethod):
         if self.updater is not None and "queries" in state:
             added = self.updater(state["queries"])
         queries = self.network.late(tokens, image, self.training, added)
-        scores = self.network.scores(queries.scores[-1], frame.image)
-        output = Output(scores, False, side=SideOutputs(queries=queries.scores))
+        output = self.found(queries.scores, frame)
         if self.updater is None:
             return output, dict(state)
         assert queries.carried is not None
         return output, {**state, "queries": queries.carried}
-
-    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
-        """Run each pair as a stream, and compare the masks of its last frame with the labels."""
-        *_, output = self.unroll(clip)
-        return {"segmentation": self.loss(output, clip.labels[:, -1])}
-
-    def baselines(self) -> dict[str, VideoMethod]:
-        """Its network on every frame."""
-        return {"1x": PerFrame(0, shared(self.network))}
 
     def _carried(self, image: Tensor, frame: FrameInput, state: State) -> Tensor:
         """The keyframe's tokens where they are now, (B, prefix + h w, C), some computed anew."""

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from arseg_lightning.losses import SegmentationLoss, SetLoss
 from arseg_lightning.methods.clock import Clock, FrameInfo
-from arseg_lightning.methods.method import Needs, VideoMethod
-from arseg_lightning.methods.per_frame import PerFrame, shared
+from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, Plan, State
-from arseg_lightning.models import EoMT, SegmentorFactory, SideOutputs
+from arseg_lightning.methods.query_method import QueryMethod, zero_linear
+from arseg_lightning.models import EoMT, SegmentorFactory
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.ranges import check_range
-from arseg_lightning.types import ClipBatch
 
 __all__ = ["VidEoMT"]
 
 
-class VidEoMT(VideoMethod):
+class VidEoMT(QueryMethod):
     """An EoMT whose queries of a frame are the learned ones, and what became of the last frame's.
 
     The state is the queries after the last block; a linear layer makes of them what is added to
@@ -43,6 +42,7 @@ class VidEoMT(VideoMethod):
 
     roles = ("keyframe", "frame")
     key_roles = frozenset({"keyframe"})
+    network: EoMT
 
     def __init__(
         self,
@@ -64,9 +64,7 @@ class VidEoMT(VideoMethod):
         if built.method_parts:
             [self.updater] = built.method_parts
         else:
-            self.updater = nn.Linear(built.query_channels, built.query_channels)
-            for parameter in self.updater.parameters():
-                nn.init.zeros_(parameter)
+            self.updater = zero_linear(built.query_channels)
         self.needs = Needs(frames=frames)
         self.loss = loss or SetLoss()
         if clock is not None:
@@ -90,16 +88,5 @@ class VidEoMT(VideoMethod):
         image = self.network.padded(frame.image)
         added = None if role == "keyframe" else self.updater(state["queries"])
         queries = self.network.find(image, self.training, added)
-        scores = self.network.scores(queries.scores[-1], frame.image)
-        side = SideOutputs(queries=queries.scores)
         assert queries.carried is not None
-        return Output(scores, self.network.align_corners, side=side), {"queries": queries.carried}
-
-    def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
-        """Run each clip as a stream, and compare the masks of its last frame with the labels."""
-        *_, output = self.unroll(clip)
-        return {"segmentation": self.loss(output, clip.labels[:, -1])}
-
-    def baselines(self) -> dict[str, VideoMethod]:
-        """Its network on every frame."""
-        return {"1x": PerFrame(0, shared(self.network))}
+        return self.found(queries.scores, frame), {"queries": queries.carried}

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.hugging_face import load_network
 from arseg_lightning.models.query_segmentor import Queries, QuerySegmentor
 from arseg_lightning.models.segmentor import QueryScores
 
@@ -33,9 +32,6 @@ class EoMT(QuerySegmentor):
         name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
         pretrained: Whether its weights are loaded; without, the folder's ``config.json`` suffices.
 
-    Attributes:
-        random: Names of its weights that the file lacks, and that start anew.
-
     Raises:
         ValueError: If the package transformers is missing, there is no such network, or it is no
             EoMT.
@@ -47,25 +43,13 @@ class EoMT(QuerySegmentor):
 
     def __init__(self, num_classes: int, name: str, pretrained: bool = True) -> None:
         super().__init__(num_classes)
-        model, self.random = load_network("AutoModelForUniversalSegmentation", name, pretrained)
-        if model.config.model_type not in _KINDS:
-            raise ValueError(
-                f"{name} is a {model.config.model_type}, and EoMT takes {', '.join(_KINDS)}; run "
-                f"a mask2former by Mask2Former"
-            )
-        if model.config.num_labels != num_classes:
-            model.class_predictor = nn.Linear(model.config.hidden_size, num_classes + 1)
-            self.random = (*self.random, "class_predictor")
-        self.is_trained = not self.random
+        self.take(name, pretrained, _KINDS, "hidden_size")
+        model = self.model
         if model.config.model_type == "videomt":
             self.method_parts = (model.query_updater,)
             model.query_updater = None
-        model.criterion = None  # which has a class's weights in its state; losses are ours
-        self.model = model
         self.multiple = model.config.patch_size
         self.feature_stride = self.multiple // 2**model.config.num_upscale_blocks
-        self.num_queries: int = model.config.num_queries
-        self.query_channels: int = model.config.hidden_size
         self.num_prefix: int = model.embeddings.num_prefix_tokens
         # How likely each of the last layers masks the attention of a query: numbers, which a graph
         # may branch on.
@@ -92,7 +76,7 @@ class EoMT(QuerySegmentor):
         Returns:
             Tokens that are no patches, then the patches: (B, prefix + h w or k, C).
         """
-        model: Any = self.model
+        model = self.model
         image = image.to(model.class_predictor.weight.dtype)
         tokens, around = self._embedded(image), self._around(image)
         if chosen is not None:
@@ -112,7 +96,7 @@ class EoMT(QuerySegmentor):
         added: Tensor | None = None,
     ) -> Queries:
         """Run the last blocks, which carry the queries, over the tokens of all patches."""
-        model: Any = self.model
+        model = self.model
         grid = self.grid(image)
         queries = model.query.weight.expand(len(tokens), -1, -1)
         tokens = torch.cat([queries if added is None else queries + added, tokens], dim=1)
@@ -134,13 +118,13 @@ class EoMT(QuerySegmentor):
 
     def heads(self) -> Iterator[nn.Module]:
         """The layers after the last norm that see queries alone."""
-        model: Any = self.model
+        model = self.model
         yield model.class_predictor
         yield model.mask_head
 
     def _around(self, image: Tensor) -> dict[str, Any]:
         """What layers are given beside the tokens: DINOv3's rotations of patches."""
-        model: Any = self.model
+        model = self.model
         if model.config.model_type != "eomt_dinov3":
             return {}
         rotations = model.rope_embeddings(image.to(model.class_predictor.weight.dtype))
@@ -148,7 +132,7 @@ class EoMT(QuerySegmentor):
 
     def _embedded(self, image: Tensor) -> Tensor:
         """Tokens of the image, (B, prefix + h w, C)."""
-        model: Any = self.model
+        model = self.model
         parts, grid = model.embeddings, self.grid(image)
         if model.config.model_type == "eomt_dinov3":
             tokens: Tensor = model.dropout(parts(image))
@@ -167,7 +151,7 @@ class EoMT(QuerySegmentor):
 
     def _scores(self, tokens: Tensor, grid: tuple[int, int]) -> QueryScores:
         """Classes and masks of the queries, from normalised tokens."""
-        model: Any = self.model
+        model = self.model
         queries = tokens[:, : self.num_queries]
         patches = tokens[:, -grid[0] * grid[1] :].mT.reshape(len(tokens), -1, *grid)  # (B, C, h, w)
         finer = model.upscale_block(patches)
@@ -191,7 +175,7 @@ class EoMT(QuerySegmentor):
 
 def _read_masking(network: EoMT, incompatible_keys: Any = None) -> None:
     """Take what the weights say; no closure, so that networks can be copied."""
-    model: Any = network.model
+    model = network.model
     if model.config.model_type == "videomt":  # whose queries are never masked
         network.masking = [0.0] * model.config.num_blocks
     elif not model.attn_mask_probs.is_meta:  # which has no values, where costs are counted

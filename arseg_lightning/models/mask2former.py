@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from torch import Tensor, nn
 
-from arseg_lightning.models.hugging_face import load_network
 from arseg_lightning.models.query_segmentor import Queries, QuerySegmentor
 from arseg_lightning.models.segmentor import QueryScores
 
@@ -25,9 +23,6 @@ class Mask2Former(QuerySegmentor):
         name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
         pretrained: Whether its weights are loaded; without, the folder's ``config.json`` suffices.
 
-    Attributes:
-        random: Names of its weights that the file lacks, and that start anew.
-
     Raises:
         ValueError: If the package transformers is missing, there is no such network, or it is no
             Mask2Former.
@@ -40,27 +35,14 @@ class Mask2Former(QuerySegmentor):
 
     def __init__(self, num_classes: int, name: str, pretrained: bool = True) -> None:
         super().__init__(num_classes)
-        model, self.random = load_network("AutoModelForUniversalSegmentation", name, pretrained)
-        if model.config.model_type != "mask2former":
-            raise ValueError(
-                f"{name} is a {model.config.model_type}, and Mask2Former takes mask2former; run "
-                f"networks that end in a 1x1 convolution by HuggingFaceSegmentor"
-            )
-        if model.config.num_labels != num_classes:
-            model.class_predictor = nn.Linear(model.config.hidden_dim, num_classes + 1)
-            self.random = (*self.random, "class_predictor")
-        self.is_trained = not self.random
-        for parameter_name, parameter in model.named_parameters():
+        self.take(name, pretrained, ("mask2former",), "hidden_dim")
+        for parameter_name, parameter in self.model.named_parameters():
             # Its norm of the last stage, which nothing reads, could not learn.
             parameter.requires_grad_(".encoder.swin.layernorm." not in parameter_name)
-        model.criterion = None  # which has a class's weights in its state; losses are ours
-        self.model = model
-        self.num_queries: int = model.config.num_queries
-        self.query_channels: int = model.config.hidden_dim
 
     def find(self, image: Tensor, with_earlier: bool = False) -> Queries:
         """Run the network; sides of the images are multiples of 32."""
-        model: Any = self.model
+        model = self.model
         image = image.to(model.class_predictor.weight.dtype)
         seen = model.model(pixel_values=image, output_hidden_states=True)
         # Of the learned queries, then of each layer: (Q, B, C) after the norm, (B, Q, h, w)
@@ -77,6 +59,6 @@ class Mask2Former(QuerySegmentor):
 
     def heads(self) -> Iterator[nn.Module]:
         """The layers after the decoder's norm."""
-        model: Any = self.model
+        model = self.model
         yield model.class_predictor
         yield model.model.transformer_module.decoder.mask_predictor.mask_embedder

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from arseg_lightning.models.hugging_face import load_network
 from arseg_lightning.models.segmentor import Output, QueryScores, Segmentor, SideOutputs
 
 __all__ = ["Queries", "QuerySegmentor", "QuerySegmentorFactory", "class_map"]
@@ -38,16 +40,46 @@ class QuerySegmentor(Segmentor):
         multiple: Sides of the images that :meth:`find` takes are multiples of it.
         num_queries: Number of queries Q.
         query_channels: Channels of the queries.
+        random: Names of weights that a file lacks, and that start anew.
     """
 
     align_corners = False
     multiple: int = 32
     num_queries: int
     query_channels: int
+    random: tuple[str, ...] = ()
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         self._num_classes = num_classes
+
+    def take(self, name: str, pretrained: bool, kinds: Sequence[str], channels: str) -> None:
+        """Load a network of transformers as ``model``, for these classes and without its loss.
+
+        Args:
+            name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
+            pretrained: Whether its weights are loaded.
+            kinds: Its ``model_type`` is one of them.
+            channels: What the configuration calls the channels of the queries.
+
+        Raises:
+            ValueError: If it is not there, or of another kind.
+        """
+        model, self.random = load_network("AutoModelForUniversalSegmentation", name, pretrained)
+        config = model.config
+        if config.model_type not in kinds:
+            raise ValueError(
+                f"{name} is a {config.model_type}, and {type(self).__name__} takes "
+                f"{', '.join(kinds)}; Mask2Former and EoMT are networks with queries, and those "
+                f"that end in a 1x1 convolution run by HuggingFaceSegmentor"
+            )
+        self.num_queries, self.query_channels = config.num_queries, getattr(config, channels)
+        if config.num_labels != self._num_classes:
+            model.class_predictor = nn.Linear(self.query_channels, self._num_classes + 1)
+            self.random = (*self.random, "class_predictor")
+        self.is_trained = not self.random
+        model.criterion = None  # which has a class's weights in its state; losses are ours
+        self.model: Any = model
 
     @abstractmethod
     def find(self, image: Tensor, with_earlier: bool = False) -> Queries:
@@ -94,8 +126,8 @@ class QuerySegmentor(Segmentor):
     def scores(self, found: QueryScores, image: Tensor) -> Tensor:
         """The map of classes of images, (B, K, H, W), from masks of the padded images."""
         height, width = image.shape[-2:]
-        padded = self.padded(image)
-        return class_map(found, (padded.shape[-2], padded.shape[-1]))[..., :height, :width]
+        filled = height + -height % self.multiple, width + -width % self.multiple
+        return class_map(found, filled)[..., :height, :width]
 
     def _without_feature(self) -> ValueError:
         return ValueError(

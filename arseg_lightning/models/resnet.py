@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from arseg_lightning.models.blocks import conv_bn, scaled
 from arseg_lightning.models.weight_file import load_resnet_weights
 
-__all__ = ["Depth", "Dilated", "ResNet"]
+__all__ = ["BasicBlock", "Depth", "Dilated", "ResNet"]
 
 Depth = Literal[18, 50, 101]
 Dilated = Literal["later_blocks", "all_but_first", "second_convs", "multigrid"]
@@ -79,7 +79,7 @@ class ResNet(nn.Module):
                 if is_deep:
                     blocks.append(_Bottleneck(channels, middle, stride, spread[0]))
                 else:
-                    blocks.append(_BasicBlock(channels, middle, stride, spread, slope))
+                    blocks.append(BasicBlock(channels, middle, stride, spread, slope))
                 channels = 4 * middle if is_deep else middle
             stages.append(blocks)
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
@@ -141,16 +141,16 @@ def _dilations(stage: int, block: int, dilated: Dilated) -> tuple[int, int]:
     return 1 if dilated == "second_convs" else spread, spread
 
 
-class _BasicBlock(nn.Module):
+class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut."""
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        stride: int,
-        dilations: tuple[int, int],
-        slope: float,
+        stride: int = 1,
+        dilations: tuple[int, int] = (1, 1),
+        slope: float = 0.0,
     ) -> None:
         super().__init__()
         first, second = dilations
@@ -163,6 +163,7 @@ class _BasicBlock(nn.Module):
         self.downsample = _shortcut(in_channels, out_channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve twice, and add the input."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu1(self.bn1(self.conv1(x)))  # (B, out_channels, H/stride, W/stride)
         result: Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)

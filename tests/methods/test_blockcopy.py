@@ -77,18 +77,11 @@ def test_a_block_that_no_stage_fits_in_is_refused():
 
 
 PARTS = {"backbone.conv1": "stem.conv", "backbone.bn1": "stem.bn"}
-for stage in range(3):
-    PARTS |= {
-        f"backbone.layer{stage + 1}.0.{theirs}": f"blocks.{stage}.{ours}"
-        for theirs, ours in {
-            "conv1": "first.conv",
-            "bn1": "first.bn",
-            "conv2": "second.conv",
-            "bn2": "second.bn",
-            "downsample.0": "shortcut.0",
-            "downsample.1": "shortcut.1",
-        }.items()
-    }
+PARTS |= {
+    f"backbone.layer{stage + 1}.0.{part}": f"blocks.{stage}.{part}"
+    for stage in range(3)
+    for part in ("conv1", "bn1", "conv2", "bn2", "downsample.0", "downsample.1")
+}
 for layer in range(2):
     PARTS |= {f"layers.{layer}.0": f"head.{layer}.conv", f"layers.{layer}.1": f"head.{layer}.bn"}
 PARTS["layers.2.0"] = "head.2"

@@ -10,7 +10,8 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from arseg_lightning.accelerator import without_autocast
-from arseg_lightning.models.blocks import ConvBNReLU, conv_bn
+from arseg_lightning.models.blocks import ConvBNReLU
+from arseg_lightning.models.resnet import BasicBlock
 
 __all__ = ["PolicyNetwork", "observed", "reduced", "rotating_blocks", "rounded_up"]
 __all__ += ["sample_blocks"]
@@ -44,7 +45,9 @@ class PolicyNetwork(nn.Module):
         deep = 4 * width
         self.stem = ConvBNReLU(7 + num_classes, width)
         self.blocks = nn.Sequential(
-            _Residual(width, width), _Residual(width, 2 * width, 2), _Residual(2 * width, deep, 2)
+            BasicBlock(width, width),
+            BasicBlock(width, 2 * width, stride=2),
+            BasicBlock(2 * width, deep, stride=2),
         )
         self.head = nn.Sequential(
             ConvBNReLU(deep, deep, stride=2),
@@ -86,21 +89,6 @@ def reduced(x: Tensor, grid: tuple[int, int]) -> Tensor:
     """Take the pixels that the policy sees of an image, or spread a mask of blocks to them."""
     size = _STRIDE * grid[0], _STRIDE * grid[1]
     return F.interpolate(x.float(), size, mode="nearest")
-
-
-class _Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.first = ConvBNReLU(in_channels, out_channels, stride=stride)
-        self.second = ConvBNReLU(out_channels, out_channels)
-        keeps = stride == 1 and in_channels == out_channels
-        self.shortcut = nn.Identity() if keeps else conv_bn(in_channels, out_channels, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        after = self.second.bn(self.second.conv(self.first(x)))
-        return F.relu(after + self.shortcut(x))
 
 
 def rotating_blocks(like: Tensor, index: int, share: float) -> Tensor:
