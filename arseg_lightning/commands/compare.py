@@ -39,6 +39,7 @@ def compare(
     motion: LiveMotion = "auto",
     device: str = "auto",
     limit: int | None = None,
+    detail: bool = False,
     out: Path | None = None,
     overrides: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
@@ -60,7 +61,8 @@ def compare(
         motion: See `predict`; test data have data.motion.
         device: auto, cpu, cuda, cuda:N or mps.
         limit: Most frames.
-        out: JSON file to write; a plot of the same name goes beside it.
+        detail: Whether tables over the distance to the keyframe, and of the classes, follow.
+        out: JSON file to write, with all of that; plots of the same name go beside it.
         overrides: What wins over the configuration.
     """
     check_range(1, limit=limit)
@@ -78,17 +80,44 @@ def compare(
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
         records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
     # pandas is slow to import: only commands that write tables wait for it
-    from arseg_lightning.report.comparison_table import comparison_table, plot_comparison
+    from arseg_lightning.report.comparison_table import comparison_table
     from arseg_lightning.report.table_files import markdown
 
     print(markdown(comparison_table(records)))
+    if detail:
+        _print_detail(records)
     if out is not None:
+        from arseg_lightning.report.comparison_plots import plot_comparison
+
         of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
-        content = {"methods": records, "provenance": asdict(Provenance.collect(None, of))}
+        content = {
+            "methods": records,
+            # What TC and flicker follow decides too.
+            "motion": motion if data is None or video is not None else data.store.motion_source,
+            "provenance": asdict(Provenance.collect(None, of)),
+        }
         write_atomic(out, json.dumps(content, indent=1, default=str) + "\n")
-        plot_comparison(records, out.with_suffix(".png"))
-        print(f"written to {out} and {out.with_suffix('.png')}")
+        print(
+            "written to",
+            ", ".join(map(str, [out, *plot_comparison(records, out.with_suffix(".png"))])),
+        )
     return records
+
+
+def _print_detail(records: list[dict[str, Any]]) -> None:
+    """Print each figure that has a distance, over the distance, and the IoU of each class."""
+    from arseg_lightning.report.comparison_table import classes_table, distances_table
+    from arseg_lightning.report.table_files import markdown
+
+    known = {name: None for each in records for name in each["at_distances"]}  # in their order
+    for name in known:
+        if not name.startswith("iou of ") and name != "frames":
+            title = name.replace("_", " ")
+            print(f"\n{title} (%) at each distance to the keyframe\n")
+            print(markdown(distances_table(records, name, 2 if name == "flicker" else 1)))
+    if any(name.startswith("iou of ") for name in known):
+        print("\nIoU (%) of each class, mean over the distances\n")
+        print(markdown(classes_table(records)))
 
 
 def _around(known: PretrainedNetwork, wanted: list[NetworkMethodFactory]) -> MethodSet:

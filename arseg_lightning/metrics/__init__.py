@@ -10,7 +10,7 @@ from arseg_lightning.metrics.confusion import (
     mean_iou,
     pixel_accuracy,
 )
-from arseg_lightning.metrics.consistency import TemporalConsistency
+from arseg_lightning.metrics.consistency import TemporalConsistency, was_visible
 from arseg_lightning.metrics.distance import Accuracy, DistanceAccuracy
 from arseg_lightning.metrics.video_consistency import VideoConsistency
 
@@ -27,4 +27,5 @@ __all__ = [
     "mean_accuracy",
     "mean_iou",
     "pixel_accuracy",
+    "was_visible",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -88,14 +89,16 @@ def mean_accuracy(confusion: Tensor) -> Tensor:
     return torch.nanmean(hits / confusion.sum(-1), dim=-1)
 
 
-def change_interval(own: Tensor, reference: Tensor) -> tuple[float, float]:
+def change_interval(own: Sequence[Tensor], reference: Sequence[Tensor]) -> tuple[float, float]:
     """Find the 95 % interval of a change in mean IoU over distances.
 
-    Blocks are drawn with replacement, the same ones for both systems. It says what other frames
-    of such videos would change, and nothing of another training.
+    Blocks are drawn with replacement, the same ones for both systems, and of a system with several
+    trainings these too. It says what other frames of such videos would change; of other trainings,
+    only what these few differ by, and with one each nothing.
 
     Args:
-        own: Pixels of a system by block of frames, distance, true and predicted class.
+        own: Pixels of each training of a system by block of frames, distance, true and predicted
+            class.
         reference: Those of the system that it is compared with, on the same blocks.
 
     Returns:
@@ -106,16 +109,21 @@ def change_interval(own: Tensor, reference: Tensor) -> tuple[float, float]:
         of their own.
 
     Shapes:
-        own: (N, L, K, K)   reference: (N, L', K, K)
+        own: (N, L, K, K) each   reference: (N, L', K, K) each
     """
-    number = len(own)
+    number = len(own[0])
     if number < 2:
         return float("nan"), float("nan")
     generator = torch.Generator().manual_seed(0)
     chosen = torch.randint(number, (_DRAWS, number), generator=generator)
     times = torch.zeros(_DRAWS, number, dtype=torch.float64)  # how often a block is in a draw
     times.scatter_add_(1, chosen, torch.ones_like(chosen, dtype=torch.float64))
-    changes = _means(own, times) - _means(reference, times)
+    means = []
+    for system in (own, reference):
+        drawn = torch.stack([_means(each, times) for each in system])  # (trainings, draws)
+        which = torch.randint(len(system), drawn.shape, generator=generator)
+        means.append(drawn.gather(0, which).mean(0))
+    changes = means[0] - means[1]
     low, high = torch.quantile(changes, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high
 

@@ -10,11 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from arseg_lightning.metrics.confusion import Absent, confusion_matrix, mean_iou
-from arseg_lightning.ranges import check_words
+from arseg_lightning.metrics.confusion import (
+    Absent,
+    confusion_matrix,
+    mean_iou,
+    pixel_accuracy,
+)
+from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import Motion
 
-__all__ = ["TemporalConsistency"]
+__all__ = ["TemporalConsistency", "was_visible"]
 
 Variant = Literal["masked", "vspw", "etc"]
 _ABSENT: Mapping[Variant, Absent] = {"masked": "left_out", "vspw": "true", "etc": "zero"}
@@ -33,6 +38,7 @@ class TemporalConsistency:
             from where they were, class 0 from outside, and the mean is over the classes of the
             current frames. ``etc``: from outside, the nearest label at the border, and the mean is
             over all classes, 0 for those that never occur.
+        distances: Number of distances to the keyframe that are told apart.
 
     Source: Liu et al., Efficient Semantic Video Segmentation with Per-frame Inference, ECCV 2020,
         section 4.1; Miao et al., VSPW, CVPR 2021; their scripts.
@@ -41,25 +47,37 @@ class TemporalConsistency:
         FlowNet2 or RAFT.
     """
 
-    def __init__(self, num_classes: int, variant: Variant = "masked") -> None:
+    def __init__(self, num_classes: int, variant: Variant = "masked", distances: int = 1) -> None:
         check_words(variant=(variant, Variant))
+        check_range(1, distances=distances)
         self.num_classes, self.variant = num_classes, variant
-        # Pixels by their class (row) and that of where they were (column)
-        self.confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+        # Pixels by distance, their class (row) and that of where they were (column): (L, K, K)
+        self.confusion = torch.zeros(distances, num_classes, num_classes, dtype=torch.int64)
         self._before: NDArray[np.uint8] | None = None
 
-    def add(self, labels: NDArray[np.uint8], motion: Motion | None) -> None:
+    def add(
+        self,
+        labels: NDArray[np.uint8],
+        motion: Motion | None,
+        back: Motion | None = None,
+        distance: int = 0,
+    ) -> None:
         """Count a frame.
 
         Args:
             labels: Class indices, (H, W).
             motion: Motion to the frame before; None where there is none to be followed.
+            back: Motion of the frame before to this one; if given, pixels that it does not lead
+                back to do not count: they were hidden (:func:`was_visible`).
+            distance: Distance to the keyframe at which it counts.
         """
         before, self._before = self._before, labels
         if before is None or motion is None or before.shape != labels.shape:
             return
         moved, counts = self._led(before, motion)
-        self.confusion += confusion_matrix(
+        if back is not None:
+            counts = counts & was_visible(motion, back)
+        self.confusion[distance] += confusion_matrix(
             torch.from_numpy(moved[counts]), torch.from_numpy(labels[counts]), self.num_classes
         )
 
@@ -80,10 +98,8 @@ class TemporalConsistency:
                 align_corners=False,
             )
             return fetched[0, 0].numpy().astype(np.uint8), np.ones_like(before, np.bool_)
-        column = np.rint(x).astype(np.int64) + np.arange(width)
-        row = np.rint(y).astype(np.int64) + np.arange(height)[:, None]
-        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        moved = before[row.clip(0, height - 1), column.clip(0, width - 1)]
+        place, inside = _fetched_from(motion)
+        moved = before[place]
         return moved, motion.valid & inside if self.variant == "masked" else np.ones_like(inside)
 
     @property
@@ -91,11 +107,48 @@ class TemporalConsistency:
         """Mean IoU of the labels and those led to them, over all frames; NaN if none counted."""
         if not self.confusion.any():
             return float("nan")
-        return float(mean_iou(self.confusion, _ABSENT[self.variant]))
+        return float(mean_iou(self.confusion.sum(0), _ABSENT[self.variant]))
+
+    @property
+    def miou_at_distance(self) -> list[float]:
+        """The same of each distance."""
+        return [float(each) for each in mean_iou(self.confusion, _ABSENT[self.variant])]
 
     @property
     def flicker(self) -> float:
         """Share of pixels whose label is another; NaN if none counted."""
-        counted = int(self.confusion.sum())
-        changed = counted - int(self.confusion.diagonal().sum())
-        return changed / counted if counted else float("nan")
+        return 1 - float(pixel_accuracy(self.confusion.sum(0)))
+
+    @property
+    def flicker_at_distance(self) -> list[float]:
+        """The same of each distance."""
+        return [1 - float(each) for each in pixel_accuracy(self.confusion)]
+
+
+def was_visible(motion: Motion, back: Motion) -> NDArray[np.bool_]:
+    """Say which pixels were in the image of the frame before, and not hidden there, (H, W).
+
+    Args:
+        motion: Motion to the frame before.
+        back: Motion of the frame before to the current one.
+
+    Source: the check there and back of Sundaram et al., Dense Point Trajectories by
+        GPU-accelerated Large Displacement Optical Flow, ECCV 2010.
+    """
+    place, inside = _fetched_from(motion)
+    returned = back.xy[:, place[0], place[1]]  # (2, H, W)
+    off = np.square(motion.xy + returned).sum(0)
+    length = np.square(motion.xy).sum(0) + np.square(returned).sum(0)
+    visible: NDArray[np.bool_] = inside & (off <= 0.01 * length + 0.5)
+    return visible
+
+
+def _fetched_from(
+    motion: Motion,
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]:
+    """The nearest row and column that each pixel was at, and whether they are in the image."""
+    (height, width), (x, y) = motion.size, motion.xy
+    column = np.rint(x).astype(np.int64) + np.arange(width)
+    row = np.rint(y).astype(np.int64) + np.arange(height)[:, None]
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    return (row.clip(0, height - 1), column.clip(0, width - 1)), inside

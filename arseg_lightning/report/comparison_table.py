@@ -1,4 +1,4 @@
-"""A comparison of methods on the same frames as a table and as a plot."""
+"""A comparison of methods on the same frames as tables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from arseg_lightning.report.plots import plot_pareto
-from arseg_lightning.report.table_files import gmacs_text, percent_text
+from arseg_lightning.report.table_files import gmacs_text, percent_text, percent_with_spread
 
-__all__ = ["comparison_table", "plot_comparison", "read_comparison"]
+__all__ = ["as_numbers", "classes_table", "comparison_table", "distances_table"]
+__all__ += ["read_comparison", "values_at"]
+
+_CLASS = "iou of "
 
 
 def read_comparison(path: Path) -> list[dict[str, Any]]:
@@ -36,10 +38,11 @@ def comparison_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     Args:
         records: Of each method, as :func:`arseg_lightning.bench.compare_methods` gives them.
     """
-    figures = _figures(records)
+    figures = as_numbers(records)
     columns = {"method": figures.method}
     if "miou" in figures:
-        columns |= {"mIoU %": figures.miou.map(percent_text)}
+        spread = figures.get("miou_std", pd.Series(math.nan, figures.index))
+        columns |= {"mIoU %": percent_with_spread(figures.miou, spread)}
         columns |= {"worst": figures.miou_worst.map(percent_text)}
         changes = figures[["change", "change_low", "change_high"]].to_numpy()
         texts = ["-", *(_change(*change) for change in 100 * changes[1:])]
@@ -60,23 +63,60 @@ def comparison_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     for title, name in {"state MB": "state_mb", "M par.": "parameters_m"}.items():
         if name in figures:
             columns[title] = figures[name].map("{:.3g}".format)
+    if "trainings" in figures and (figures.trainings > 1).any():
+        columns["trainings"] = figures.trainings.map("{:.0f}".format)
     columns["keyframes"] = (figures.keyframes / figures.frames).map(percent_text)
     return pd.DataFrame(columns)
 
 
-def plot_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw accuracy over the cost, or agreement with the first method where nothing has labels."""
-    figures = _figures(records)
-    title = "mIoU (%)" if "miou" in figures else f"agreement with {figures.method[0]} (mIoU, %)"
-    shown = figures.miou if "miou" in figures else figures.agreement_miou[1:]
-    rows = pd.DataFrame({"label": figures.method, "gmacs": figures.gmacs, "miou": shown})
-    plot_pareto(rows.assign(miou_std=math.nan), path, title)
+def distances_table(
+    records: Sequence[dict[str, Any]], figure: str = "miou", digits: int = 1
+) -> pd.DataFrame:
+    """Lay out a figure, in percent, of each method at each distance to the keyframe.
+
+    Args:
+        records: As for :func:`comparison_table`.
+        figure: One of ``at_distances``: ``miou``, ``pixel_accuracy``, ``frequency_weighted_iou``,
+            ``temporal_consistency``, ``flicker``, or the IoU of a class, ``iou of road``.
+        digits: Digits after the point.
+
+    Raises:
+        ValueError: If no method has such a figure.
+    """
+    known = {name for each in records for name in each["at_distances"]}
+    if figure not in known:
+        raise ValueError(f"no figure {figure!r}; there are {', '.join(sorted(known))}")
+    rows = [
+        {"method": each["method"]}
+        | {str(d): percent_text(v, digits) for d, v in enumerate(values_at(each, figure))}
+        for each in records
+        if figure in each["at_distances"]
+    ]
+    return pd.DataFrame(rows).fillna("-")
 
 
-def _figures(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """A line a method; numbers that are not known are NaN."""
+def classes_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Lay out the IoU of each class: its mean over the distances, as that of mIoU is."""
+    rows = []
+    for each in records:
+        names = [name for name in each["at_distances"] if name.startswith(_CLASS)]
+        means = (pd.Series(values_at(each, name)).mean() for name in names)
+        texts = map(percent_text, means)
+        titles = (name.removeprefix(_CLASS) for name in names)
+        rows.append({"method": each["method"]} | dict(zip(titles, texts, strict=True)))
+    return pd.DataFrame(rows)
+
+
+def values_at(record: dict[str, Any], figure: str) -> list[float]:
+    """Read a figure at each distance; NaN where it is not known."""
+    values = record["at_distances"][figure]
+    return [math.nan if value is None else float(value) for value in values]
+
+
+def as_numbers(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Lay figures out as numbers, a line a method; what is not known is NaN."""
     figures = pd.DataFrame(records)
-    numbers = figures.columns.difference(["method", "roles"])
+    numbers = figures.columns.difference(["method", "roles", "at_distances"])
     return figures.astype(dict.fromkeys(numbers, float))
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from arseg_lightning.report.bench_tables import bench_table, machine_line
 from arseg_lightning.report.collect import collect
-from arseg_lightning.report.comparison_table import comparison_table, read_comparison
+from arseg_lightning.report.comparison_table import (
+    classes_table,
+    comparison_table,
+    distances_table,
+    read_comparison,
+)
 from arseg_lightning.report.result import RunResult, read_bench
 from arseg_lightning.report.result_tables import distance_table, roles_table, study_table
 from arseg_lightning.report.rows import measurements
@@ -29,7 +35,9 @@ def with_current_tables(document: Path, tables: Mapping[str, TableKind] | None =
     A table stands directly below a marker: its kind, files relative to the document, and options.
     ``<!-- result: FILE -->`` is one test, over the distance to the keyframe; ``roles`` what its
     methods did; ``<!-- results: FILES… reference=NAME baseline=NAME rows=NAME,… -->`` a study, one
-    row for all runs that differ in the seed only; ``comparison`` what `compare` wrote; ``bench`` a
+    row for all runs that differ in the seed only; ``comparison`` what `compare` wrote,
+    ``comparison-distances`` its ``figure=NAME`` over distances (mIoU by default) and
+    ``comparison-classes`` the IoU of classes, of which ``only=METHOD,…`` shows some; ``bench`` a
     benchmark, of which ``only=FORM,…`` shows some variants; ``table`` any CSV file.
 
     Args:
@@ -90,6 +98,28 @@ def _study(
     return markdown(study_table(study_of(files, reference, baseline, rows)))
 
 
+def _records(files: list[Path], only: str = "") -> list[dict[str, Any]]:
+    records = read_comparison(_one(files))
+    names = {each["method"].replace(" ", "_").replace(",", ""): each for each in records}
+    wanted = _names(only) or list(names)
+    if unknown := set(wanted) - set(names):
+        raise ValueError(f"no method {', '.join(unknown)}; there are {', '.join(names)}")
+    return [names[name] for name in wanted]
+
+
+def _comparison(files: list[Path], only: str = "") -> str:
+    return markdown(comparison_table(_records(files, only)))
+
+
+def _distances(files: list[Path], figure: str = "miou", only: str = "") -> str:
+    digits = 2 if figure == "flicker" else 1
+    return markdown(distances_table(_records(files, only), figure, digits))
+
+
+def _classes(files: list[Path], only: str = "") -> str:
+    return markdown(classes_table(_records(files, only)))
+
+
 def _bench(files: list[Path], only: str = "") -> str:
     results = read_bench(_one(files))
     return f"*{machine_line(results)}*\n\n{markdown(bench_table(results, _names(only)), 2)}"
@@ -103,7 +133,9 @@ TABLES: dict[str, TableKind] = {
     "result": lambda files: distance_table(RunResult.read(_one(files))),
     "roles": lambda files: roles_table(RunResult.read(_one(files))),
     "results": _study,
-    "comparison": lambda files: markdown(comparison_table(read_comparison(_one(files)))),
+    "comparison": _comparison,
+    "comparison-distances": _distances,
+    "comparison-classes": _classes,
     "table": lambda files: markdown(*read_table(_one(files))),
     "bench": _bench,
 }
