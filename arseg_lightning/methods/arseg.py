@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from arseg_lightning.inference import FoldedCReFF, Optimisations, fold_creff
 from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
-from arseg_lightning.methods.clock import Clock
+from arseg_lightning.methods.clock import Clock, FrameInfo
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
-from arseg_lightning.methods.plan import FrameInput, State
+from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory, SideOutputs
 from arseg_lightning.propagation import Convention, CReFF, Fusion, warp_to
 from arseg_lightning.ranges import check_range, check_words
@@ -48,12 +49,14 @@ class ARSeg(VideoMethod):
         epochs_without_fusion: Epochs at the start in which the low-res network is trained
             alone; 50 of 100 for CamVid in the paper.
         clock: Decides when a frame becomes a keyframe; every L-th by default.
+        low_res_every: Distances to the keyframe at which the low-res network runs: multiples of
+            this; all in the paper. At the others, the keyframe's feature is warped and no more.
 
-    Source: Hu et al., CVPR 2023, sections 3.1 to 3.4.
+    Source: Hu et al., CVPR 2023, sections 3.1 to 3.4; ``low_res_every`` is ours.
     """
 
     needs = Needs(motion="keyframe", frames=2, spacing="keyframe", independent=True)
-    roles = ("keyframe", "nonkeyframe")
+    roles: tuple[str, ...] = ("keyframe", "nonkeyframe")
     key_roles = frozenset({"keyframe"})
 
     def __init__(
@@ -67,9 +70,14 @@ class ARSeg(VideoMethod):
         share_classifier: bool = True,
         epochs_without_fusion: int = 0,
         clock: Clock | None = None,
+        low_res_every: int = 1,
     ) -> None:
         super().__init__()
         self.use_clock(clock)
+        check_range(1, low_res_every=low_res_every)
+        self.low_res_every = low_res_every
+        if low_res_every > 1:
+            self.roles = (*ARSeg.roles, "warped")
         self.high_res, self.low_res = network(num_classes), network(num_classes)
         self.fusion = fusion(self.high_res.cut_channels)
         self.resolution_ratio = check_resolution_ratio(resolution_ratio)
@@ -85,8 +93,16 @@ class ARSeg(VideoMethod):
 
     @property
     def name(self) -> str:
-        """AR and the ratio: ``AR 0.5x``."""
-        return f"AR {self.resolution_ratio:g}x"
+        """AR and the ratio: ``AR 0.5x``; ``AR 0.5x / 2`` if it runs at every second distance."""
+        every = f" / {self.low_res_every}" if self.low_res_every > 1 else ""
+        return f"AR {self.resolution_ratio:g}x{every}"
+
+    def plan(self, info: FrameInfo, state: State, memory: Any) -> Plan:
+        """Make frames keyframes as the clock says, and run the low-res network on some others."""
+        reason = self.keyframe_reason(info)
+        if reason is not None:
+            return Plan("keyframe", reason=reason)
+        return Plan("warped" if info.distance % self.low_res_every else "nonkeyframe")
 
     def step(
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
@@ -96,6 +112,9 @@ class ARSeg(VideoMethod):
             network = self.high_res
             feature, side = network.run(network.cut, {"image": frame.image}, network.training)
             return self._finish(network, feature, side), {"feature": feature}
+        if role == "warped":
+            warped = warp_to(state["feature"], frame.field(), self.convention)
+            return self._finish(self.high_res, warped, SideOutputs()), state
         small = downscale(frame.image, self.resolution_ratio, self.convention)
         low, side = self.low_res.run(self.low_res.cut, {"image": small}, self.training)
         if self.folded is not None:
@@ -182,6 +201,7 @@ class JointARSeg(ARSeg):
         loss: Segmentation loss of the high-res branch and of the baseline; cross entropy by
             default.
         clock: See :class:`ARSeg`.
+        low_res_every: See :class:`ARSeg`.
     """
 
     def __init__(
@@ -193,9 +213,13 @@ class JointARSeg(ARSeg):
         objective: FST | None = None,
         loss: SegmentationLoss | None = None,
         clock: Clock | None = None,
+        low_res_every: int = 1,
     ) -> None:
         super().__init__(
-            *(num_classes, network, fusion, resolution_ratio), objective=objective, clock=clock
+            *(num_classes, network, fusion, resolution_ratio),
+            objective=objective,
+            clock=clock,
+            low_res_every=low_res_every,
         )
         self.loss = loss or CrossEntropy()
         self.frozen = ()

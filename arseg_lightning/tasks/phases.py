@@ -96,6 +96,8 @@ class LowResTask(VideoTask):
         convention: ``exact``, or ``paper`` for what the published code does differently: sampling
             of the warp, nearest vectors in training, truncated sizes.
         clock: When a frame becomes a keyframe; every L-th by default.
+        low_res_every: Distances to the keyframe at which the low-res network runs; all in the
+            paper. See :class:`ARSeg`.
         options: What else :class:`VideoTask` takes. Of ``rates``, ``fusion`` is 1 in the paper; a
             short run wants more, because Adam moves a weight by no more than the sum of its
             learning rates, and the fusion has a long way to go from its start.
@@ -114,6 +116,7 @@ class LowResTask(VideoTask):
         share_classifier: bool = True,
         convention: Convention = "exact",
         clock: Clock | None = None,
+        low_res_every: int = 1,
         **options: Any,
     ) -> None:
         files = dict(weights or {})
@@ -131,6 +134,7 @@ class LowResTask(VideoTask):
             share_classifier=share_classifier,
             epochs_without_fusion=epochs_without_fusion,
             clock=clock,
+            low_res_every=low_res_every,
         )
         low = f"{resolution_ratio:g}x"
         baseline = {low: files.pop("baseline")} if "baseline" in files else {}
@@ -156,6 +160,7 @@ class JointTask(VideoTask):
         resolution_ratio: Scale s of non-keyframes and of the baseline.
         fusion: Builds the fusion.
         clock: When a frame becomes a keyframe; every L-th by default.
+        low_res_every: See :class:`LowResTask`.
         options: What else :class:`VideoTask` takes.
     """
 
@@ -167,6 +172,7 @@ class JointTask(VideoTask):
         resolution_ratio: float = 0.5,
         fusion: FusionFactory = CReFF,
         clock: Clock | None = None,
+        low_res_every: int = 1,
         **options: Any,
     ) -> None:
         method = partial(
@@ -177,5 +183,6 @@ class JointTask(VideoTask):
             objective=objective,
             loss=loss,
             clock=clock,
+            low_res_every=low_res_every,
         )
         super().__init__(method, **options)
