@@ -18,7 +18,7 @@ from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips,
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
-from arseg_lightning.methods.motion_track import MotionTrack
+from arseg_lightning.streaming.consistency import MotionToPrevious
 
 __all__ = ["LabelledStreams", "compare_methods"]
 
@@ -59,7 +59,7 @@ def compare_methods(
     """
     found, methods, chaining = list[Compared](), compared.methods, compared.chaining
     blocks: dict[tuple[str, int], int] = {}
-    track: MotionTrack | None = None
+    follower = MotionToPrevious(chaining)
     for method in methods.values():
         method.to(device).eval()
     if (first := next(iter(methods.values()))).lookahead:
@@ -71,12 +71,7 @@ def compare_methods(
         size = frame.streamed.frame.size
         if not found:
             found = [Compared(*each, compared.classes, distances, size) for each in methods.items()]
-        motion = None
-        if track is None or frame.streamed.restart is not None:
-            track = MotionTrack(frame.streamed, "previous", False, chaining)
-        else:
-            track.take(frame.streamed)
-            motion = track.to_previous()
+        motion = follower.of(frame.streamed)
         place = frame.name.rpartition("/")[0], frame.streamed.frame.index // _BLOCK
         block = blocks.setdefault(place, len(blocks)) % _MOST_BLOCKS
         clip = EvaluationClip([frame], compared.normalise, chaining)

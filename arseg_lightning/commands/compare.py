@@ -79,43 +79,44 @@ def compare(
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
         records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
-    # pandas is slow to import: only commands that write tables wait for it
-    from arseg_lightning.report.comparison_table import comparison_table
-    from arseg_lightning.report.table_files import markdown
-
-    print(markdown(comparison_table(records)))
-    if detail:
-        _print_detail(records)
+    _show(records, detail)
     if out is not None:
-        from arseg_lightning.report.comparison_plots import plot_comparison
-
+        # What TC and flicker follow decides too.
+        followed = motion if data is None or video is not None else data.store.motion_source
         of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
-        content = {
-            "methods": records,
-            # What TC and flicker follow decides too.
-            "motion": motion if data is None or video is not None else data.store.motion_source,
-            "provenance": asdict(Provenance.collect(None, of)),
-        }
-        write_atomic(out, json.dumps(content, indent=1, default=str) + "\n")
-        print(
-            "written to",
-            ", ".join(map(str, [out, *plot_comparison(records, out.with_suffix(".png"))])),
-        )
+        _write(out, records, followed, of)
     return records
 
 
-def _print_detail(records: list[dict[str, Any]]) -> None:
-    """Print each figure that has a distance, over the distance, and the IoU of each class."""
-    from arseg_lightning.report.comparison_table import classes_table, distances_table
+def _write(out: Path, records: list[dict[str, Any]], motion: str, of: dict[str, Any]) -> None:
+    """Write the figures, with the motion that consistency follows, and plots of them."""
+    from arseg_lightning.report.comparison_plots import plot_comparison
+
+    provenance = asdict(Provenance.collect(None, of))
+    content = {"methods": records, "motion": motion, "provenance": provenance}
+    write_atomic(out, json.dumps(content, indent=1, default=str) + "\n")
+    plots = plot_comparison(records, out.with_suffix(".png"))
+    print(f"written to {', '.join(map(str, [out, *plots]))}")
+
+
+def _show(records: list[dict[str, Any]], detail: bool) -> None:
+    """Print the table; with ``detail``, also figures over the distance, and the IoU of classes."""
+    # pandas is slow to import: only commands that write tables wait for it
+    from arseg_lightning.report.comparison_table import (
+        classes_table,
+        comparison_table,
+        distances_table,
+    )
     from arseg_lightning.report.table_files import markdown
 
+    print(markdown(comparison_table(records)))
     known = {name: None for each in records for name in each["at_distances"]}  # in their order
-    for name in known:
-        if not name.startswith("iou of ") and name != "frames":
-            title = name.replace("_", " ")
-            print(f"\n{title} (%) at each distance to the keyframe\n")
+    of_classes = [name for name in known if name.startswith("iou of ")]
+    for name in [*known] if detail else []:
+        if name not in of_classes and name != "frames":
+            print(f"\n{name.replace('_', ' ')} (%) at each distance to the keyframe\n")
             print(markdown(distances_table(records, name, 2 if name == "flicker" else 1)))
-    if any(name.startswith("iou of ") for name in known):
+    if detail and of_classes:
         print("\nIoU (%) of each class, mean over the distances\n")
         print(markdown(classes_table(records)))
 

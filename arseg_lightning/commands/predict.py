@@ -37,6 +37,7 @@ def predict(
     precision: Precision = "float32",
     limit: int | None = None,
     overwrite: bool = False,
+    consistency: bool = False,
     overrides: tuple[str, ...] = (),
 ) -> StreamRecord:
     """Segment a video, images, a camera, an address or a pipe, frame by frame; Ctrl-C ends it.
@@ -58,6 +59,7 @@ def predict(
         precision: float32, bfloat16 or float16.
         limit: Most frames.
         overwrite: Replace results that are in the folder already.
+        consistency: Measure temporal consistency and flicker along the motion (docs/metrics.md).
         overrides: Settings that win over the configuration.
     """
     clock = _clock(clock, keyframe_interval)
@@ -71,7 +73,8 @@ def predict(
     else:
         segmenter = load_run(configs or [], checkpoint, overrides, clock, device, fast)
     names = [word.strip() for word in outputs.split(",") if word.strip()]
-    settings = {"motion": motion, "limit": limit, "overwrite": overwrite}
+    settings: dict[str, Any] = {"motion": motion, "limit": limit, "overwrite": overwrite}
+    settings |= {"consistency": consistency}
     record = segment_and_show(segmenter, video, output, outputs=names, live=live, **settings)
     if record.ended == "interrupted":
         sys.exit(130)  # what shells expect of a program that was ended by Ctrl-C

@@ -57,6 +57,7 @@ def segment_to_folder(
     motion: LiveMotion = "auto",
     limit: int | None = None,
     overwrite: bool = False,
+    consistency: bool = False,
     live: LiveOptions = LiveOptions(),
     watch: Watch = lambda *_: None,
 ) -> StreamRecord:
@@ -73,6 +74,7 @@ def segment_to_folder(
         motion: Source of the motion, see :meth:`Segmenter.open`.
         limit: Most frames.
         overwrite: Replace the results that are in the folder already.
+        consistency: Whether temporal consistency and flicker are measured along the motion.
         live: How the source is read.
         watch: Is called after each frame.
 
@@ -81,20 +83,18 @@ def segment_to_folder(
     """
     check_range(1, limit=limit)
     older = _older_results(folder, outputs, overwrite)
-    with segmenter.open(source, motion, **asdict(live)) as opened:
-        statistics, ended = StreamStatistics(segmenter), "complete"
+    with segmenter.open(source, motion, with_motion=consistency, **asdict(live)) as opened:
+        statistics, ended = StreamStatistics(segmenter, consistency), "complete"
         overlay = OverlayVideo(*(folder / _OUTPUTS["overlay"], segmenter.classes, opened.fps))
         labels = LabelImages(folder / _OUTPUTS["labels"], segmenter.classes)
         frames = FrameLog(folder / _OUTPUTS["frames"])
         known: dict[str, Output] = {"overlay": overlay, "labels": labels, "frames": frames}
         writers = [known[name] for name in outputs]
-        for path in older:  # images of a longer video would be taken for this one's
-            for file in path.glob("[0-9]*.png") if path.is_dir() else [path]:
-                file.unlink(missing_ok=True)
+        _remove(older)
         try:
             with ExitStack() as stack:
                 threads = [stack.enter_context(InBackground(writer)) for writer in writers]
-                for result in segmenter.results(opened, limit):
+                for result in segmenter.results(statistics.watch(opened), limit):
                     for thread in threads:
                         thread.write(result)
                     statistics.add(result)
@@ -108,6 +108,13 @@ def segment_to_folder(
         record = statistics.record(opened, writers, ended)
     record.write(folder)
     return record
+
+
+def _remove(older: Sequence[Path]) -> None:
+    """Remove older results: images of a longer video would be taken for this one's."""
+    for path in older:
+        for file in path.glob("[0-9]*.png") if path.is_dir() else [path]:
+            file.unlink(missing_ok=True)
 
 
 def _older_results(folder: Path, outputs: Sequence[str], overwrite: bool) -> list[Path]:

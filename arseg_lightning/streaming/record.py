@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -17,9 +17,10 @@ from arseg_lightning.accelerator import device_name
 from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import StreamResult
 from arseg_lightning.provenance import package_versions
+from arseg_lightning.streaming.consistency import StreamConsistency
 from arseg_lightning.streaming.outputs import Output
 from arseg_lightning.streaming.segmenter import Segmenter
-from arseg_lightning.video.live import LiveSource
+from arseg_lightning.video.live import LiveSource, SourceFrame
 
 __all__ = ["RECORD_NAME", "StreamRecord", "StreamStatistics"]
 
@@ -41,6 +42,7 @@ class StreamRecord:
     fps: float
     latency_ms: dict[str, dict[str, float]]  # by role: mean, p50, p95, max
     frames_late: int  # most later frames that came before one was segmented
+    consistency: dict[str, float] | None  # temporal consistency and flicker, if they were measured
     stage_ms: dict[str, float]  # by stage, mean of all frames
     method: str
     clock: dict[str, Any] | None  # its name and settings
@@ -75,6 +77,12 @@ class StreamRecord:
         )
         if self.frames_late:
             lines.append(f"frames wait for later ones: up to {self.frames_late}")
+        if self.consistency is not None:
+            each = {name: 100 * share for name, share in self.consistency.items()}
+            lines.append(
+                f"along the motion: TC {each['temporal_consistency']:.1f} %, flicker "
+                f"{each['flicker']:.2f} % (docs/metrics.md)"
+            )
         return "\n".join([*lines, *(f"written: {output}" for output in self.outputs)])
 
 
@@ -83,10 +91,13 @@ class StreamStatistics:
 
     Args:
         segmenter: What segments it.
+        consistency: Whether temporal consistency and flicker are measured.
     """
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: Segmenter, consistency: bool = False) -> None:
         self.segmenter = segmenter
+        number = segmenter.classes.num_classes
+        self._consistency = StreamConsistency(number, segmenter.chaining) if consistency else None
         self.num_frames = self.num_keyframes = self.frames_late = 0
         self.latency_ms = 0.0
         self._reasons: Counter[str] = Counter()
@@ -95,8 +106,14 @@ class StreamStatistics:
         self._stages: Counter[str] = Counter()
         self._start = monotonic()
 
+    def watch(self, frames: Iterable[SourceFrame]) -> Iterable[SourceFrame]:
+        """Pass the frames on that will be segmented, and follow their motion if that is needed."""
+        return frames if self._consistency is None else self._consistency.watch(frames)
+
     def add(self, result: StreamResult) -> None:
         """Count a frame."""
+        if self._consistency is not None:
+            self._consistency.add(result)
         self.num_frames += 1
         self.latency_ms = result.latency_ms
         self.frames_late = max(self.frames_late, result.frames_late)
@@ -139,6 +156,7 @@ class StreamStatistics:
             fps=self.num_frames / max(seconds, 1e-9),
             latency_ms=latencies,
             frames_late=self.frames_late,
+            consistency=None if self._consistency is None else self._consistency.figures,
             stage_ms={name: total / frames for name, total in self._stages.items()},
             method=method.name,
             clock=None if clock is None else {"name": type(clock).__name__} | vars(clock),

@@ -83,6 +83,7 @@ class Segmenter:
         source: str | Path,
         motion: LiveMotion = "auto",
         lookahead: bool = False,
+        with_motion: bool = False,
         **options: Any,
     ) -> LiveSource:
         """Open a source for :meth:`results`.
@@ -93,6 +94,7 @@ class Segmenter:
             motion: Source of the motion; ``auto`` finds none for a method that uses none.
             lookahead: Whether the method may wait for later frames of a camera, an address or a
                 pipe.
+            with_motion: Whether motion is found even if the method uses none.
             options: See :func:`open_live`.
 
         Raises:
@@ -106,7 +108,8 @@ class Segmenter:
                 f"next keyframe has come, up to {late} frames later; allow that (--live.lookahead "
                 f"true), or use a method that does not look ahead"
             )
-        wanted = None if motion == "auto" and not self.method.uses_motion else motion
+        unused = not (self.method.uses_motion or with_motion)
+        wanted = None if motion == "auto" and unused else motion
         return open_live(source, motion=wanted, **options)
 
     def results(

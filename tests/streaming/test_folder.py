@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from arseg_lightning.methods import Adaptive, EveryL, InterBMV, PerFrame
+from arseg_lightning.metrics import TemporalConsistency
+from arseg_lightning.streaming.consistency import MotionToPrevious
 from arseg_lightning.streaming.folder import LiveOptions, segment_to_folder
 from arseg_lightning.video.errors import VideoError
 from arseg_lightning.video.probe import probe
@@ -48,6 +50,21 @@ def test_the_record_says_what_was_done_with_what(video, tmp_path):
     assert {"torch", "av", "arseg_lightning"} <= set(content["versions"])
     assert content["method"] == "AR 0.5x"
     assert set(content["latency_ms"]["nonkeyframe"]) == {"frames", "mean", "p50", "p95", "max"}
+
+
+@pytest.mark.parametrize("method", [None, PerFrame(3, TinyNet), InterBMV(3, TinyNet)])
+def test_consistency_is_that_of_the_labels_along_the_motion(video, tmp_path, method):
+    own = segmenter() if method is None else segmenter(method)
+    record = segment_to_folder(own, video, tmp_path / "out", outputs=(), consistency=True)
+    meter, follower = TemporalConsistency(own.classes.num_classes), MotionToPrevious("subpixel")
+    with own.open(video, with_motion=True) as live:
+        motions = [follower.of(each) for each in live]
+    for result, motion in zip(own.stream(video), motions, strict=True):
+        meter.add(result.labels, motion)
+    assert record.consistency == {"temporal_consistency": meter.miou, "flicker": meter.flicker}
+    assert f"flicker {100 * meter.flicker:.2f} %" in record.text()
+    plain = segment_to_folder(own, video, tmp_path / "plain", outputs=())
+    assert plain.consistency is None
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
