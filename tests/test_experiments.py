@@ -40,14 +40,14 @@ OVERLAYS = {
     EXPERIMENTS / "study" / "efflite0.yaml": "camvid/efflite0",
     EXPERIMENTS / "study" / "fusion_rate_1.yaml": "camvid/bise18",
     EXPERIMENTS / "study" / "similarity_10.yaml": "camvid/bise18",
-    EXPERIMENTS / "study" / "propagation_training.yaml": "camvid/bise18",
 }
-TRAINING = [
-    EXPERIMENTS / "study" / f"{name}.yaml" for name in ("training", "tdnet_stills", "adaptation")
-]
+TRAINING = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("tdnet_stills", "adaptation")]
 """Comparisons of ways of training."""
-PROPAGATION = [EXPERIMENTS / "study" / f"propagation{part}.yaml" for part in ("", "_accel")]
-
+FIELD = EXPERIMENTS / "study" / "field"
+FIELD_SWEEPS = [FIELD / f"{name}.yaml" for name in ("networks", "methods")]
+FIELD_OVERLAYS = sorted(
+    {*FIELD.glob("*.yaml")} - {*FIELD_SWEEPS, FIELD / "base.yaml", FIELD / "compare.yaml"}
+)
 
 _QUICK = ("conv_fusion", "fst_kl", "motion_integer", "window_3", "short_360x480", "phase2")
 """Overlays that are trained in the quick tests: one of each kind."""
@@ -144,8 +144,8 @@ def test_there_are_experiments():
     others |= {
         *STUDY,
         *MODES,
-        *PROPAGATION,
         *TRAINING,
+        *FIELD.glob("*.yaml"),
         *EXPERIMENTS.glob("reproduction/arseg/*.yaml"),
     }
     assert {*EXPERIMENTS.rglob("*.yaml")} == known | parts | others
@@ -200,15 +200,20 @@ def test_an_overlay_trains(overlay, fit, phase_1):
     assert (fit(EXPERIMENTS / f"{network}_ar.yaml", overlay, **settings) / "last.ckpt").is_file()
 
 
-@pytest.mark.parametrize("path", STUDY, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*STUDY, *FIELD_SWEEPS], ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 def test_the_study_is_sweeps_over_files_that_are_there(path, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")
     monkeypatch.setenv("NETWORK", "bise18")
+    monkeypatch.setenv("RESNET18_INIT", "never-read")
     monkeypatch.chdir(EXPERIMENTS.parent)
     sweep = read_sweep(path)
     file = path.relative_to(EXPERIMENTS.parent)
-    run = f"# NETWORK=bise18 python -m arseg_lightning sweep {file} --run_dir runs/study/bise18/"
-    assert path.read_text().startswith(f"{run}{path.stem}\n")
+    head = "# python" if path in FIELD_SWEEPS else "# NETWORK=bise18 python"
+    folder = "runs/field" if path in FIELD_SWEEPS else "runs/study/bise18"
+    run = f"{head} -m arseg_lightning sweep {file} --run_dir {folder}/{path.stem}"
+    assert path.read_text().startswith(f"{run}\n")
     for drawn in choose_points(sweep, sweep.count):
         words = point_arguments(sweep.command, sweep.values(drawn), tmp_path)
         configs = [after for word, after in pairwise(words) if word == "--config"]
@@ -252,20 +257,36 @@ def test_modes_of_one_method_share_its_weights(modes):
         assert all(method.heads is own.heads for method in others)
 
 
-def test_propagation_methods_are_compared_around_one_network(monkeypatch):
+@pytest.mark.parametrize("overlay", FIELD_OVERLAYS, ids=lambda path: path.stem)
+def test_what_the_field_trains_fits_its_base(overlay, monkeypatch):
+    monkeypatch.setenv("RESNET18_INIT", "never-read")
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")
-    file, accel = PROPAGATION
-    compared = Experiment([file]).methods()
+    files = [FIELD / "base.yaml", EXPERIMENTS / "camvid" / "short_360x480.yaml", overlay]
+    assert Experiment(files).methods()
+
+
+def test_the_field_compares_what_its_sweeps_train(monkeypatch):
+    monkeypatch.setenv("CAMVID_ROOT", "nowhere")
+    compared = Experiment([FIELD / "compare.yaml"]).methods()
     assert next(iter(compared)) == "1x"
-    assert {method.cycle for name, method in compared.items() if "L = " not in name} == {
-        *(1, 2, 12),
-        None,  # TapLab BL3 looks at residuals
+    cycles = {method.cycle for name, method in compared.items() if "L = " not in name}
+    assert cycles == {1, 2, 12, None}  # None: TapLab BL3 looks at residuals, BlockCopy at frames
+    sweeps = {folder: read_sweep(FIELD / f"{folder}.yaml") for folder in ("networks", "methods")}
+    trained = {
+        f"runs/field/{folder}/{point_name(sweep, sweep.values(drawn))}/last.ckpt"
+        for folder, sweep in sweeps.items()
+        for drawn in choose_points(sweep, sweep.count)
     }
-    *_, trained = (
-        Experiment([EXPERIMENTS / "camvid" / "psp18_accel.yaml", accel]).methods().values()
-    )
-    networks = [type(compared["Accel"].get_submodule(part)) for part in _PARTS]
-    assert [type(trained.get_submodule(part)) for part in _PARTS] == networks
+    used = set()
+    for path in (FIELD / "compare.yaml", EXPERIMENTS / "study" / "tdnet_stills.yaml"):
+        model = yaml.safe_load(path.read_text())["model"]["init_args"]
+        used |= {*model["weights"].values(), *model["compare_weights"].values()}
+    for overlay in FIELD_OVERLAYS:
+        model = yaml.safe_load(overlay.read_text()).get("model", {}).get("init_args", {})
+        used |= {
+            file.replace("${seed_everything}", "0") for file in model.get("weights", {}).values()
+        }
+    assert used <= trained
 
 
 @pytest.mark.parametrize("file", TRAINING, ids=lambda path: path.stem)
@@ -275,6 +296,3 @@ def test_ways_of_training_are_compared_frame_by_frame(file, monkeypatch):
     assert next(iter(compared)) in ("1x", "source only")
     assert {method.lookahead for method in compared.values()} == {0}
     assert not any(method.uses_motion for method in compared.values())
-
-
-_PARTS = ("network", "update_network")

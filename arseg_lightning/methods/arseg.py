@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from arseg_lightning.inference import FoldedCReFF, Optimisations, fold_creff
 from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
@@ -51,8 +52,10 @@ class ARSeg(VideoMethod):
         clock: Decides when a frame becomes a keyframe; every L-th by default.
         low_res_every: Distances to the keyframe at which the low-res network runs: multiples of
             this; all in the paper. At the others, the keyframe's feature is warped and no more.
+        gate: Whether nothing is fetched where no motion leads to the keyframe: the warped feature
+            is zero there, as outside of the image. In the paper, motion is filled in.
 
-    Source: Hu et al., CVPR 2023, sections 3.1 to 3.4; ``low_res_every`` is ours.
+    Source: Hu et al., CVPR 2023, sections 3.1 to 3.4; ``low_res_every`` and ``gate`` are ours.
     """
 
     needs = Needs(motion="keyframe", frames=2, spacing="keyframe", independent=True)
@@ -71,11 +74,12 @@ class ARSeg(VideoMethod):
         epochs_without_fusion: int = 0,
         clock: Clock | None = None,
         low_res_every: int = 1,
+        gate: bool = False,
     ) -> None:
         super().__init__()
         self.use_clock(clock)
         check_range(1, low_res_every=low_res_every)
-        self.low_res_every = low_res_every
+        self.low_res_every, self.gate = low_res_every, gate
         if low_res_every > 1:
             self.roles = (*ARSeg.roles, "warped")
         self.high_res, self.low_res = network(num_classes), network(num_classes)
@@ -120,16 +124,22 @@ class ARSeg(VideoMethod):
         if self.folded is not None:
             scores = self.folded(low, state["feature"], frame.field())
             return Output(scores, self.low_res.align_corners), state
-        fused = self.fuse(low, state["feature"], frame.field())
+        fused = self.fuse(low, state["feature"], frame.field(), frame.valid)
         return self._finish(self.low_res, fused, side), state
 
-    def fuse(self, low: Tensor, key_feature: Tensor, motion: Tensor) -> Tensor:
+    def fuse(
+        self, low: Tensor, key_feature: Tensor, motion: Tensor, valid: Tensor | None = None
+    ) -> Tensor:
         """Warp the keyframe's feature to the current frame and fuse it with the low-res one.
 
         Shapes:
             low: (B, C, h', w')   key_feature, returns: (B, C, h, w)   motion: (B, 2, H, W)
+            valid: (B, 1, H, W), of motion that was not filled in
         """
         warped = warp_to(key_feature, motion, self.convention, self.training)
+        if self.gate and valid is not None:
+            size = (warped.shape[-2], warped.shape[-1])
+            warped = warped * F.interpolate(valid.to(warped.dtype), size=size, mode="area")
         fused: Tensor = self.fusion(low, warped)
         return fused
 
@@ -146,7 +156,7 @@ class ARSeg(VideoMethod):
 
         Without ``fuses``, the low-res network is trained alone.
         """
-        frame = FrameInput(clip.images[:, -1], clip.motion_of(-1))
+        frame = FrameInput.of(clip, -1)
         if fuses:
             with torch.no_grad():
                 key_feature, _ = self.high_res.run(self.high_res.cut, {"image": clip.images[:, 0]})
@@ -169,7 +179,8 @@ class ARSeg(VideoMethod):
     def rewrite(self, optimisations: Optimisations) -> None:
         """Also make fusion and classifier one, if no subclass has a fusion of its own."""
         super().rewrite(optimisations)
-        if type(self).fuse is ARSeg.fuse and type(self).step is ARSeg.step:
+        own = type(self).fuse is ARSeg.fuse and type(self).step is ARSeg.step
+        if own and not self.gate:
             self.folded = fold_creff(self.fusion, self.low_res, self.convention, optimisations)
 
     @torch.no_grad()

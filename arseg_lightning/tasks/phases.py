@@ -98,6 +98,7 @@ class LowResTask(VideoTask):
         clock: When a frame becomes a keyframe; every L-th by default.
         low_res_every: Distances to the keyframe at which the low-res network runs; all in the
             paper. See :class:`ARSeg`.
+        gate: Whether nothing is fetched where no motion leads; see :class:`ARSeg`.
         options: What else :class:`VideoTask` takes. Of ``rates``, ``fusion`` is 1 in the paper; a
             short run wants more, because Adam moves a weight by no more than the sum of its
             learning rates, and the fusion has a long way to go from its start.
@@ -117,6 +118,7 @@ class LowResTask(VideoTask):
         convention: Convention = "exact",
         clock: Clock | None = None,
         low_res_every: int = 1,
+        gate: bool = False,
         **options: Any,
     ) -> None:
         files = dict(weights or {})
@@ -135,6 +137,7 @@ class LowResTask(VideoTask):
             epochs_without_fusion=epochs_without_fusion,
             clock=clock,
             low_res_every=low_res_every,
+            gate=gate,
         )
         low = f"{resolution_ratio:g}x"
         baseline = {low: files.pop("baseline")} if "baseline" in files else {}

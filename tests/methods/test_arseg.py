@@ -46,6 +46,11 @@ class TestEverySecondDistance(ExportedLikeAnother, MethodLaws):
         pytest.skip("the law exchanges frames of two distances, which have different roles here")
 
 
+class TestGate(ExportedLikeAnother, MethodLaws):
+    def method(self):
+        return ARSeg(NUM_CLASSES, TinyNet, fusion, clock=EveryL(4), gate=True)
+
+
 @pytest.fixture
 def arseg():
     method = ARSeg(3, TinyNet, fusion).eval()
@@ -95,6 +100,17 @@ def test_at_distances_between_the_keyframe_is_warped_and_no_more(arseg):
     for own, full, warped in zip(*results, strict=True):
         like = warped if own.roles == "warped" else full
         assert own.output.scores.equal(like.output.scores)
+
+
+def test_a_gate_fetches_nothing_where_no_motion_leads(arseg):
+    clip = clip_batch()
+    key, low = arseg.high_res.features(clip.images[:, 0]), torch.rand(2, 8, 3, 4)
+    motion, valid = clip.motion_of(-1), torch.ones(2, 1, *clip.images.shape[-2:]).bool()
+    plain = arseg.fuse(low, key, motion, valid)
+    arseg.gate = True
+    assert arseg.fuse(low, key, motion, valid).equal(plain)
+    nothing = arseg.fuse(low, key, motion, torch.zeros_like(valid))
+    assert nothing.equal(arseg.fusion(low, torch.zeros_like(key)))
 
 
 def test_the_shared_classifier_is_equal_and_frozen(arseg):
