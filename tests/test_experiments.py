@@ -44,7 +44,7 @@ OVERLAYS = {
 TRAINING = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("tdnet_stills", "adaptation")]
 """Comparisons of ways of training."""
 FIELD = EXPERIMENTS / "study" / "field"
-FIELD_SWEEPS = [FIELD / f"{name}.yaml" for name in ("networks", "methods")]
+FIELD_SWEEPS = [FIELD / f"{name}.yaml" for name in ("networks", "methods", "levers")]
 FIELD_OVERLAYS = sorted(
     {*FIELD.glob("*.yaml")} - {*FIELD_SWEEPS, FIELD / "base.yaml", FIELD / "compare.yaml"}
 )

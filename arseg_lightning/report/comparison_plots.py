@@ -44,14 +44,17 @@ def plot_comparison(records: Sequence[dict[str, Any]], path: Path) -> list[Path]
     _plot_consistency(figures, shown, title, paths["consistency"])
     if figures.mean_ms.notna().any():
         _plot_latency(figures, paths["latency"])
+    # Without keyframes, frames differ over the distance, and the method does not.
+    shown_at = [0, *figures.index[1:][figures.keyframes[1:].notna()]]
     at = [
-        {f"at {d}": value for d, value in enumerate(values_at(record, "miou"))}
-        for record in records
-        if "miou" in record["at_distances"]
+        {f"at {d}": value for d, value in enumerate(values_at(records[i], "miou"))}
+        for i in shown_at
+        if "miou" in records[i]["at_distances"]
     ]
-    if len(at) == len(records) and max(map(len, at)) > 1:
+    if at and max(map(len, at)) > 1:
         paths["distance"] = path.with_stem(f"{path.stem}_distance")
-        plot_distances(rows.join(pd.DataFrame(at)), paths["distance"])
+        lines = rows.loc[shown_at].join(pd.DataFrame(at, index=shown_at))
+        plot_distances(lines, paths["distance"])
     return [path, *(each for each in paths.values() if each.exists())]
 
 
