@@ -33,6 +33,7 @@ OVERLAYS = {
     EXPERIMENTS / "camvid" / "paper.yaml": "camvid/psp18",
     EXPERIMENTS / "camvid" / "paper_creff.yaml": "camvid/psp18",
     EXPERIMENTS / "camvid" / "published.yaml": "camvid/psp18",
+    EXPERIMENTS / "camvid" / "consecutive.yaml": "camvid/bise18",
     EXPERIMENTS / "cityscapes" / "paper.yaml": "cityscapes/psp18",
     EXPERIMENTS / "cityscapes" / "published_psp18.yaml": "cityscapes/psp18",
     EXPERIMENTS / "cityscapes" / "published_bise18.yaml": "cityscapes/bise18",

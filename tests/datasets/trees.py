@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 
 SIZE = (48, 96)
@@ -43,6 +44,15 @@ def camvid_stills(root, split="train", numbers=(30, 60)):
     for number in numbers:
         save(root / split / f"Seq05VD_f{number:05d}.png", frame(number))
         save(root / f"{split}_labels" / f"Seq05VD_f{number:05d}_L.png", label)
+
+
+def camvid_run(root, numbers, split="val"):
+    """Stills of 0016E5, one class each, in the published colours."""
+    for index, number in enumerate(numbers):
+        colour = CAMVID11.palette[index % CAMVID11.num_classes]
+        save(root / split / f"0016E5_{number:05d}.png", frame(index))
+        label = np.full((*SIZE, 3), colour)
+        save(root / f"{split}_labels" / f"0016E5_{number:05d}_L.png", label)
 
 
 def camvid_recording(root, num_frames=64):
