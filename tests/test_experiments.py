@@ -35,6 +35,7 @@ OVERLAYS = {
     EXPERIMENTS / "camvid" / "published.yaml": "camvid/psp18",
     EXPERIMENTS / "camvid" / "consecutive.yaml": "camvid/bise18",
     EXPERIMENTS / "cityscapes" / "paper.yaml": "cityscapes/psp18",
+    EXPERIMENTS / "cityscapes" / "pseudo.yaml": "cityscapes/bise18",
     EXPERIMENTS / "cityscapes" / "published_psp18.yaml": "cityscapes/psp18",
     EXPERIMENTS / "cityscapes" / "published_bise18.yaml": "cityscapes/bise18",
     EXPERIMENTS / "study" / "phase2.yaml": "camvid/bise18",

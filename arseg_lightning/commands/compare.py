@@ -77,18 +77,29 @@ def compare(
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
         records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
+    tested_on = None if data is None or video is not None else data.layouts["test"]
+    if tested_on is not None and tested_on.has_other_labels:
+        records = [each | {"labels_of": tested_on.protocol} for each in records]
+    of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
+    _show(records, None if tested_on is None else tested_on.protocol, of, out)
+    return records
+
+
+def _show(
+    records: list[dict[str, Any]], data: str | None, of: dict[str, Any], out: Path | None
+) -> None:
+    """Print the figures, and write them with what they are of."""
     # pandas is slow to import: only commands that write tables wait for it
     from arseg_lightning.report.comparison_table import comparison_table, plot_comparison
     from arseg_lightning.report.table_files import markdown
 
     print(markdown(comparison_table(records)))
     if out is not None:
-        of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
-        content = {"methods": records, "provenance": asdict(Provenance.collect(None, of))}
+        provenance = asdict(Provenance.collect(None, of))
+        content = {"data": data, "methods": records, "provenance": provenance}
         write_atomic(out, json.dumps(content, indent=1, default=str) + "\n")
         plot_comparison(records, out.with_suffix(".png"))
         print(f"written to {out} and {out.with_suffix('.png')}")
-    return records
 
 
 def _around(known: PretrainedNetwork, wanted: list[NetworkMethodFactory]) -> MethodSet:

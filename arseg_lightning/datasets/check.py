@@ -48,8 +48,11 @@ def check_split(
     whole = sum(index >= past for _, index in frames)
     shown = ", ".join(size_text(size) for size in sorted(sizes))
     rates = ", ".join(sorted({f"{video.fps:g}" for video in videos}))
+    name = type(layout).__name__
+    if layout.has_other_labels:
+        name += f" ({layout.protocol})"
     lines = [
-        f"{type(layout).__name__}, labelled frames: {len(frames)} of {shown} at {rates} fps",
+        f"{name}, labelled frames: {len(frames)} of {shown} at {rates} fps",
         f"with the {past} frames before them that keyframe_interval={keyframe_interval} needs to "
         f"measure every distance: {whole}",
     ]

@@ -33,11 +33,15 @@ def read_comparison(path: Path) -> list[dict[str, Any]]:
 def comparison_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Lay figures out as text, with accuracies where frames had labels.
 
+    The data have a column where labels are not the data set's own.
+
     Args:
         records: Of each method, as :func:`arseg_lightning.bench.compare_methods` gives them.
     """
     figures = _figures(records)
     columns = {"method": figures.method}
+    if "labels_of" in figures:
+        columns |= {"data": figures.labels_of}
     if "miou" in figures:
         columns |= {"mIoU %": figures.miou.map(percent_text)}
         columns |= {"worst": figures.miou_worst.map(percent_text)}
@@ -68,6 +72,7 @@ def plot_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw accuracy over the cost, or agreement with the first method where nothing has labels."""
     figures = _figures(records)
     title = "mIoU (%)" if "miou" in figures else f"agreement with {figures.method[0]} (mIoU, %)"
+    title += f" on {figures.labels_of[0]}" if "labels_of" in figures else ""
     shown = figures.miou if "miou" in figures else figures.agreement_miou[1:]
     rows = pd.DataFrame({"label": figures.method, "gmacs": figures.gmacs, "miou": shown})
     plot_pareto(rows.assign(miou_std=math.nan), path, title)
@@ -76,7 +81,7 @@ def plot_comparison(records: Sequence[dict[str, Any]], path: Path) -> None:
 def _figures(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """A line a method; numbers that are not known are NaN."""
     figures = pd.DataFrame(records)
-    numbers = figures.columns.difference(["method", "roles"])
+    numbers = figures.columns.difference(["method", "roles", "labels_of"])
     return figures.astype(dict.fromkeys(numbers, float))
 
 

@@ -84,3 +84,11 @@ def cityscapes_snippet(root, name, split="train", ending=".png"):
         save(cityscapes_image(root, neighbour, split=split, ending=ending), frame(offset + 19))
     label = root / "gtFine" / split / name.split("_")[0] / f"{name}_gtFine_labelIds.png"
     save(label, cityscapes_label())
+
+
+def pseudo_labels(root, name, split="train", value=CAR):
+    """A network's label ids for the 30 frames around a labelled one."""
+    prefix, number = name.rsplit("_", 1)
+    for offset in range(-19, 11):
+        neighbour = f"{prefix}_{int(number) + offset:06d}"
+        save(cityscapes_image(root, neighbour, "pseudo", split), np.full(SIZE, value))
