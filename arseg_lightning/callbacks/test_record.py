@@ -38,6 +38,8 @@ class TestRecord(Callback):
         data = getattr(trainer, "datamodule", None)
         if not isinstance(pl_module, VideoTask) or not isinstance(data, ClipDataModule):
             return
+        layout = data.layouts["test"]
+        assert layout is not None  # or there had been no test
         evaluations = pl_module.evaluations
         # All processes gather; the first one writes.
         accuracies = {name: each.accuracy() for name, each in evaluations.items()}
@@ -53,7 +55,7 @@ class TestRecord(Callback):
             for name, each in evaluations.items()
         )
         result = RunResult(
-            data=data.classes.name,
+            data=layout.protocol,
             class_names=data.classes.names,
             keyframe_interval=pl_module.keyframe_interval,
             size=size,
@@ -74,7 +76,7 @@ class TestRecord(Callback):
             if isinstance(logger, WandbLogger):
                 logger.log_table("test/iou_per_class", *_iou_table(result))
                 logger.log_image("test/miou_over_distance", [str(plot_path)])
-        lines = ["", distance_table(result)]
+        lines = ["", f"tested on {result.tested_on}", "", distance_table(result)]
         if any(len(method.roles) > 1 for method in methods):
             lines += ["", roles_table(result)]
         lines += [f"result: {json_path}", f"plot:   {plot_path}"]

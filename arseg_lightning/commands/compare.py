@@ -79,22 +79,27 @@ def compare(
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
         records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
+    tested_on = None if data is None or video is not None else data.layouts["test"]
+    if tested_on is not None and tested_on.has_other_labels:
+        records = [each | {"labels_of": tested_on.protocol} for each in records]
     _show(records, detail)
     if out is not None:
-        # What TC and flicker follow decides too.
-        followed = motion if data is None or video is not None else data.store.motion_source
         of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
-        _write(out, records, followed, of)
+        about = {
+            "data": None if tested_on is None else tested_on.protocol,
+            # What TC and flicker follow decides too.
+            "motion": motion if tested_on is None or data is None else data.store.motion_source,
+            "provenance": asdict(Provenance.collect(None, of)),
+        }
+        _write(out, records, about)
     return records
 
 
-def _write(out: Path, records: list[dict[str, Any]], motion: str, of: dict[str, Any]) -> None:
-    """Write the figures, with the motion that consistency follows, and plots of them."""
+def _write(out: Path, records: list[dict[str, Any]], about: dict[str, Any]) -> None:
+    """Write the figures, with what they are about, and plots of them."""
     from arseg_lightning.report.comparison_plots import plot_comparison
 
-    provenance = asdict(Provenance.collect(None, of))
-    content = {"methods": records, "motion": motion, "provenance": provenance}
-    write_atomic(out, json.dumps(content, indent=1, default=str) + "\n")
+    write_atomic(out, json.dumps({"methods": records, **about}, indent=1, default=str) + "\n")
     plots = plot_comparison(records, out.with_suffix(".png"))
     print(f"written to {', '.join(map(str, [out, *plots]))}")
 

@@ -3,6 +3,7 @@
 from arseg_lightning.datasets.augment import ClipAugment
 from arseg_lightning.datasets.camvid import CamVid
 from arseg_lightning.datasets.cityscapes import Cityscapes
+from arseg_lightning.datasets.cityscapes_pseudo import CityscapesPseudo
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.datamodule import ClipDataModule
 from arseg_lightning.datasets.folder import FrameFolder, StillFolder, UnlabelledVideos, VideoFolder
@@ -17,6 +18,7 @@ __all__ = [
     "VSPW",
     "CamVid",
     "Cityscapes",
+    "CityscapesPseudo",
     "ClipAugment",
     "ClipDataModule",
     "EvaluationNeeds",

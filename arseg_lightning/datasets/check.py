@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from tqdm import tqdm
 
-from arseg_lightning.datasets.labelled_video import Layout
+from arseg_lightning.datasets.labelled_video import LabelledVideo, Layout
 from arseg_lightning.types import size_text
 
 __all__ = ["check_split"]
 
 _MOST_SAMPLED = 5  # enough to notice a wrong class set, and quick
 _MOST_NAMED = 20  # absent classes: a line or two
+_WINDOWS = (8, 16)  # frames of the windows of VC8 and VC16
 
 
 def check_split(
@@ -47,11 +48,15 @@ def check_split(
     whole = sum(index >= past for _, index in frames)
     shown = ", ".join(size_text(size) for size in sorted(sizes))
     rates = ", ".join(sorted({f"{video.fps:g}" for video in videos}))
+    name = type(layout).__name__
+    if layout.has_other_labels:
+        name += f" ({layout.protocol})"
     lines = [
-        f"{type(layout).__name__}, labelled frames: {len(frames)} of {shown} at {rates} fps",
+        f"{name}, labelled frames: {len(frames)} of {shown} at {rates} fps",
         f"with the {past} frames before them that keyframe_interval={keyframe_interval} needs to "
         f"measure every distance: {whole}",
     ]
+    lines += _consistency(videos)
     absent = [name for name, num in zip(classes.names, pixels, strict=False) if not num]
     if absent:
         rest = pixels[classes.ignore_index] / pixels.sum()
@@ -62,3 +67,19 @@ def check_split(
             f"no pixel of {named} in {count} labels (--all: in all); {rest:.0%} is left out"
         )
     return lines
+
+
+def _consistency(videos: list[LabelledVideo]) -> list[str]:
+    """What video consistency is measured on: windows in which every frame is labelled."""
+    runs = [run for video in videos for run in _runs(video.labelled)]
+    windows = [sum(max(run - size + 1, 0) for run in runs) for size in _WINDOWS]
+    if not windows[0]:
+        return []
+    counts = " and ".join(f"{num} of {size}" for num, size in zip(windows, _WINDOWS, strict=True))
+    return [f"windows of consecutive labels, for VC: {counts} frames; at most {max(runs)} in a row"]
+
+
+def _runs(labelled: tuple[int, ...]) -> list[int]:
+    """Lengths of the runs of neighbours among ascending frames."""
+    breaks = np.flatnonzero(np.diff(labelled) != 1) + 1
+    return [int(length) for length in np.diff([0, *breaks, len(labelled)])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from arseg_lightning.datasets.classes import class_set
 from arseg_lightning.datasets.data_files import IMAGE_SUFFIXES, one_per_name, present
@@ -13,7 +13,7 @@ from arseg_lightning.datasets.labelled_video import LabelledImages, LabelledVide
 from arseg_lightning.datasets.synthetic.still_clips import CameraPath, LabelledStill
 from arseg_lightning.ranges import check_range, check_words
 
-__all__ = ["Cityscapes"]
+__all__ = ["LONGEST_FUTURE", "LONGEST_PAST", "Cityscapes", "Split"]
 
 Split = Literal["train", "val"]
 Frames = Literal["video", "stills"]
@@ -30,7 +30,7 @@ _REMEDIES = {
     ),
 }
 _FPS = 17.0
-_LONGEST_PAST, _LONGEST_FUTURE = 19, 10  # the labelled frame is the 20th of 30
+LONGEST_PAST, LONGEST_FUTURE = 19, 10  # the labelled frame is the 20th of 30
 
 
 class Cityscapes(Layout):
@@ -56,19 +56,22 @@ class Cityscapes(Layout):
             ``cityscapes12`` from SYNTHIA), or a YAML file (see ``class_set``).
     """
 
+    _whose: ClassVar[str] = "labels"
+    """What labels of another folder are called where results are named."""
+
     def __init__(
         self,
         root: Path,
         split: Split,
         frames: Frames = "video",
-        past: int = _LONGEST_PAST,
+        past: int = LONGEST_PAST,
         future: int = 0,
         labels: Path | None = None,
         camera: CameraPath = CameraPath(),  # noqa: B008
         classes: str = "cityscapes19",
     ) -> None:
-        check_range(0, _LONGEST_PAST, past=past)  # as many as a snippet has
-        check_range(0, _LONGEST_FUTURE, future=future)
+        check_range(0, LONGEST_PAST, past=past)  # as many as a snippet has
+        check_range(0, LONGEST_FUTURE, future=future)
         check_words(split=(split, Split), frames=(frames, Frames))
         self.root = Path(root)
         self.split = split
@@ -77,6 +80,12 @@ class Cityscapes(Layout):
         self.past, self.future = (past, future) if frames == "video" else (0, 0)
         self.labels = labels and self.root / labels
         self.camera = camera
+
+    @property
+    def protocol(self) -> str:
+        """The classes, and the folder of labels that are not gtFine's."""
+        whose = "" if self.labels is None else f", {self._whose} of {self.labels.name}"
+        return f"{self.classes.name}{whose}"
 
     def videos(self) -> list[LabelledVideo]:
         """List the clips around the labelled frames, by city."""

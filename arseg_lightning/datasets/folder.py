@@ -16,6 +16,7 @@ from arseg_lightning.datasets.data_files import (
     files,
     match_labels,
     one_per_name,
+    present,
 )
 from arseg_lightning.datasets.labelled_video import (
     LabelledImages,
@@ -28,6 +29,7 @@ from arseg_lightning.datasets.synthetic.still_clips import CameraPath, LabelledS
 from arseg_lightning.ranges import check_above, check_range, check_words
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.probe import probe
+from arseg_lightning.video.timeline import read_timeline
 
 __all__ = ["FrameFolder", "StillFolder", "UnlabelledVideos", "VideoFolder", "labelled_frames"]
 
@@ -36,6 +38,8 @@ Part = Literal["all", "train", "val"]
 
 class VideoFolder(Layout):
     """Videos with masks: root/videos/NAME.mp4 and root/labels/NAME/000123.png for frame 123.
+
+    Each split has a folder of its own.
 
     Args:
         root: The folder; frames are counted from 0.
@@ -47,16 +51,44 @@ class VideoFolder(Layout):
         self.classes = class_set(classes)
 
     def videos(self) -> list[LabelledVideo]:
-        """List the videos, by name."""
+        """List the videos, by name.
+
+        Raises:
+            FileNotFoundError: If a folder is missing or empty.
+            IndexError: If a label belongs to no frame of its video.
+            ValueError: If a file's name or format is wrong, or a video cannot be read.
+        """
         paths = one_per_name(files(self.root / "videos", VIDEO_SUFFIXES, "videos"))
-        return [
-            LabelledVideoFile(path.stem, path, self._labels(path), self.classes) for path in paths
-        ]
+        return [self._video(path) for path in paths]
+
+    def _video(self, path: Path) -> LabelledVideo:
+        """A video with its labels, all of which have a frame."""
+        labels = self._labels(path)
+        video = LabelledVideoFile(path.stem, path, labels, self.classes)
+        info, last = probe(path), max(labels)
+        video.fps = info.fps
+        if last >= (info.num_frames or 0):  # a header need not be right: packets decide
+            timeline = read_timeline(path)
+            if timeline is not None and last >= len(timeline):
+                raise IndexError(
+                    f"{path} has no frame {last}; its frames are counted from 0 to "
+                    f"{len(timeline) - 1}, and {labels[last]} belongs to none: rename the labels "
+                    f"of this video (each one less, if they are counted from 1) or take it away"
+                )
+        return video
 
     def _labels(self, video: Path) -> dict[int, Path]:
         """The label files of a video, by the index of their frame."""
-        folder = self.root / "labels" / video.stem
-        return by_frame(files(folder, (LABEL_SUFFIX,), f"labels of {video.name}"))
+        folder, what = self.root / "labels" / video.stem, f"labels of {video.name}"
+        images = sorted(p for p in present(folder, what) if p.suffix.lower() in IMAGE_SUFFIXES)
+        kept = {path.stem for path in images if path.suffix.lower() == LABEL_SUFFIX}
+        for path in images:
+            if path.stem not in kept:
+                raise ValueError(
+                    f"{path} is no {LABEL_SUFFIX}, and no other format is sure to keep classes; "
+                    f"export the {what} as PNG from where they were made, or take it away"
+                )
+        return by_frame(files(folder, (LABEL_SUFFIX,), what))
 
 
 class UnlabelledVideos(Layout):

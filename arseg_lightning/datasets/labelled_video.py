@@ -74,6 +74,16 @@ class Layout(ABC):
 
     classes: ClassSet
 
+    @property
+    def protocol(self) -> str:
+        """What results on these data are named after: the classes, and labels of other origin."""
+        return self.classes.name
+
+    @property
+    def has_other_labels(self) -> bool:
+        """Whether labels are not the data set's own, so that results have to say whose they are."""
+        return self.protocol != self.classes.name
+
     @abstractmethod
     def videos(self) -> list[LabelledVideo]:
         """List the labelled videos, in a fixed order.

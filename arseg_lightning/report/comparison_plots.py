@@ -34,6 +34,7 @@ def plot_comparison(records: Sequence[dict[str, Any]], path: Path) -> list[Path]
     """
     figures = as_numbers(records)
     title = "mIoU (%)" if "miou" in figures else f"agreement with {figures.method[0]} (mIoU, %)"
+    title += f" on {figures.labels_of[0]}" if "labels_of" in figures else ""
     shown = figures.miou if "miou" in figures else figures.agreement_miou[1:]
     spread = figures.get("miou_std", pd.Series(math.nan, figures.index))
     rows = pd.DataFrame(

@@ -35,11 +35,15 @@ def read_comparison(path: Path) -> list[dict[str, Any]]:
 def comparison_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Lay figures out as text, with accuracies where frames had labels.
 
+    The data have a column where labels are not the data set's own.
+
     Args:
         records: Of each method, as :func:`arseg_lightning.bench.compare_methods` gives them.
     """
     figures = as_numbers(records)
     columns = {"method": figures.method}
+    if "labels_of" in figures:
+        columns |= {"data": figures.labels_of}
     if "miou" in figures:
         spread = figures.get("miou_std", pd.Series(math.nan, figures.index))
         columns |= {"mIoU %": percent_with_spread(figures.miou, spread)}
@@ -116,7 +120,11 @@ def values_at(record: dict[str, Any], figure: str) -> list[float]:
 def as_numbers(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Lay figures out as numbers, a line a method; what is not known is NaN."""
     figures = pd.DataFrame(records)
-    numbers = figures.columns.difference(["method", "roles", "at_distances"])
+<<<<<<< HEAD
+    numbers = figures.columns.difference(["method", "roles", "labels_of", "at_distances"])
+=======
+    numbers = figures.columns.difference(["method", "roles", "labels_of", "at_distances"])
+>>>>>>> data16
     return figures.astype(dict.fromkeys(numbers, float))
 
 

@@ -104,7 +104,10 @@ class FrameReader:
             self._open(0)
             found = self._advance(index)
         if found is None:
-            raise IndexError(f"{self.path} has no frame {index}; its frames are counted from 0")
+            raise IndexError(
+                f"{self.path} has no frame {index}; its frames are counted from 0: rename what "
+                f"belongs to it, or get the file again if it was cut off"
+            )
         return found
 
     def _advance(self, index: int) -> NumberedPicture | None:

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from arseg_lightning.datasets.classes import CAMVID11
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
 
 SIZE = (48, 96)
@@ -45,6 +46,15 @@ def camvid_stills(root, split="train", numbers=(30, 60)):
         save(root / f"{split}_labels" / f"Seq05VD_f{number:05d}_L.png", label)
 
 
+def camvid_run(root, numbers, split="val"):
+    """Stills of 0016E5, one class each, in the published colours."""
+    for index, number in enumerate(numbers):
+        colour = CAMVID11.palette[index % CAMVID11.num_classes]
+        save(root / split / f"0016E5_{number:05d}.png", frame(index))
+        label = np.full((*SIZE, 3), colour)
+        save(root / f"{split}_labels" / f"0016E5_{number:05d}_L.png", label)
+
+
 def camvid_recording(root, num_frames=64):
     """The recording that the stills are from."""
     path = root / "videos" / "0005VD.MXF"
@@ -74,3 +84,11 @@ def cityscapes_snippet(root, name, split="train", ending=".png"):
         save(cityscapes_image(root, neighbour, split=split, ending=ending), frame(offset + 19))
     label = root / "gtFine" / split / name.split("_")[0] / f"{name}_gtFine_labelIds.png"
     save(label, cityscapes_label())
+
+
+def pseudo_labels(root, name, split="train", value=CAR):
+    """A network's label ids for the 30 frames around a labelled one."""
+    prefix, number = name.rsplit("_", 1)
+    for offset in range(-19, 11):
+        neighbour = f"{prefix}_{int(number) + offset:06d}"
+        save(cityscapes_image(root, neighbour, "pseudo", split), np.full(SIZE, value))
