@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -9,9 +11,11 @@ from torch.nn import functional as F
 from arseg_lightning.cost import method_cost
 from arseg_lightning.losses import CrossEntropy, IoULoss
 from arseg_lightning.methods import FrameInput, Proposals, Stream
+from arseg_lightning.metrics import mean_iou
 from arseg_lightning.models.segmentor import Output
+from experiments.study.proposals import measure, oracle
 from tests.methods.laws import NUM_CLASSES, MethodLaws, random_clip, video
-from tests.tiny import TinyNet
+from tests.tiny import TinyNet, evaluation_clip
 
 pytest.importorskip("maxflow", reason="the extra graphical is not installed")
 pytest.importorskip("skimage", reason="the extra graphical is not installed")
@@ -148,3 +152,24 @@ def test_frames_leave_nothing_behind_and_both_steps_count():
 def test_there_is_a_proposal(number):
     with pytest.raises(ValueError, match=f"number is at least 1, got {number}"):
         made(number=number)
+
+
+def test_the_oracle_is_the_best_choice_for_all_frames():
+    confusions = torch.randint(0, 50, (4, 3, 5, 5), generator=torch.Generator().manual_seed(0))
+    every = product(range(3), repeat=4)
+    best = max(float(mean_iou(confusions[range(4), [*each]].sum(0))) for each in every)
+    found = float(mean_iou(oracle(confusions)))
+    # Single changes may end before the best; here, they do not.
+    assert found == pytest.approx(best)
+
+
+def test_the_study_shows_each_way_of_choosing():
+    clip = evaluation_clip(frames=3, labelled=(0, 2))
+    method = made(superpixels=24 * 32)
+    table = measure(method, clip.frames, clip.normalise, [0.0, 0.5])
+    assert table.frames.tolist() == [2, 2]
+    assert table.bonus.tolist() == [0.0, 0.5]
+    # Without a bonus, all proposals are the same; with one, the oracle chooses among more.
+    assert table["ranked of 4"][0] == table["least energy"][0] == table["oracle of 4"][0]
+    assert table["oracle of 4"][1] >= table["least energy"][1]
+    assert table["least energy"][0] == table["least energy"][1]
