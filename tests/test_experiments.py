@@ -164,6 +164,9 @@ def test_an_experiment_says_how_it_is_run(path):
 def test_an_experiment_trains(path, fit, phase_1, capsys):
     if path.stem.startswith("mask2former"):
         pytest.importorskip("transformers", reason="the extra hf is not installed")
+    if path.stem.endswith("_proposals"):
+        pytest.importorskip("maxflow", reason="the extra graphical is not installed")
+        pytest.importorskip("skimage", reason="the extra graphical is not installed")
     with pytest.raises(SystemExit) as stop:
         main(["fit", "--config", str(path), "--print_config"])
     assert stop.value.code == 0
@@ -173,7 +176,7 @@ def test_an_experiment_trains(path, fit, phase_1, capsys):
     elif path.stem.endswith("_ar"):
         checkpoint = phase_1(_network(path))
         fit(path, **{"model.weights.high_res": checkpoint, "model.epochs_without_fusion": 0})
-    elif path.stem.endswith(("_blockcopy", "_mpvss")):
+    elif path.stem.endswith(("_blockcopy", "_mpvss", "_proposals")):
         fit(path, **{"model.weights.network": phase_1(_network(path))})
     elif path.stem.endswith(("_weclick", "self_training")):
         fit(path, **{"model.weights.teacher": phase_1("camvid/bise18")})

@@ -28,6 +28,7 @@ LAYERS = (
     "datasets",
     "models",
     "propagation",
+    "graphical",
     "inference",
     "losses",
     "metrics",
@@ -60,10 +61,12 @@ OWNERS = {
     ),
     "pytorch_lightning": (),
     "joblib": ("parallel_jobs",),
+    "maxflow": ("graphical.packages",),
     "ray": ("parallel_jobs",),
     "optuna": ("sweep",),
     "pandas": ("report", "bench.measure", "commands.cost", "commands.compare", "commands.motion"),
     "scipy": ("datasets.clicks", "datasets.rendered"),
+    "skimage": ("graphical.packages",),
     "wandb": ("callbacks",),
 }
 """Third-party packages that only these modules may import."""

@@ -64,9 +64,15 @@ def lay_out(method: VideoMethod, size: tuple[int, int]) -> tuple[RoleCycle, dict
     """Find a method's schedule and the signatures of its roles, by running it without values.
 
     Raises:
-        ValueError: If the method has no schedule of its own, a role is never reached, or the step
-            of a role is not one function of tensors.
+        ValueError: If the method has no schedule of its own, the host takes part in it, a role is
+            never reached, or the step of a role is not one function of tensors.
     """
+    if method.host_work is not None:
+        raise ValueError(
+            f"{type(method).__name__} ({method.name}) is not exported: {method.host_work} are no "
+            f"operators on tensors, which a graph is made of; run it in Python (predict, "
+            f"arseg_lightning.streaming), or export what it is compared with (PerFrame)"
+        )
     if method.cycle is None:
         clock = "" if method.clock is None else f" (clock {type(method.clock).__name__})"
         raise ValueError(

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from arseg_lightning.models.segmentor import Output, resize_scores
 from arseg_lightning.ranges import check_above, check_range
 
-__all__ = ["CrossEntropy", "OnlineHardExampleMining", "SegmentationLoss"]
+__all__ = ["CrossEntropy", "DenseLoss", "OnlineHardExampleMining", "SegmentationLoss"]
 
 
 class SegmentationLoss(nn.Module, ABC):
@@ -32,8 +32,8 @@ class SegmentationLoss(nn.Module, ABC):
         """Compute the loss for labels (B, H, W); a batch without any gives zero."""
 
 
-class _PixelLoss(SegmentationLoss):
-    """A pixel loss on the main scores, plus the same on auxiliary ones, plus class presence.
+class DenseLoss(SegmentationLoss):
+    """A loss on the main scores, plus the same on auxiliary ones, plus class presence.
 
     Args:
         auxiliary_weight: Weight of each auxiliary score map.
@@ -50,15 +50,16 @@ class _PixelLoss(SegmentationLoss):
         self.presence_weight = presence_weight
 
     @abstractmethod
-    def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
-        """Reduce cross entropies of pixels, (N,), zero where not valid, to one number."""
+    def dense(self, logits: Tensor, label: Tensor) -> Tensor:
+        """Compute the loss of logits (B, K, H, W) for labels (B, H, W)."""
 
     def forward(self, output: Output, label: Tensor) -> Tensor:
         """Compute the loss for labels (B, H, W); a batch without any gives zero."""
         size = (label.shape[-2], label.shape[-1])
-        total = self._pixel_loss(output.logits(size), label)
+        total = self.dense(output.logits(size).float(), label)
         for logits in output.side.dense:  # (B, K, h, w), each at its own resolution
-            total = total + self.auxiliary_weight * self._pixel_loss(logits, label)
+            logits = resize_scores(logits.float(), size, True)
+            total = total + self.auxiliary_weight * self.dense(logits, label)
         if output.side.presence is not None:
             presence = output.side.presence.float()  # (B, K)
             occurs = torch.zeros_like(presence)  # 1 for the classes in each image
@@ -69,8 +70,16 @@ class _PixelLoss(SegmentationLoss):
             total = total + self.presence_weight * found
         return total
 
-    def _pixel_loss(self, logits: Tensor, label: Tensor) -> Tensor:
-        logits = resize_scores(logits.float(), (label.shape[-2], label.shape[-1]), True)
+
+class _PixelLoss(DenseLoss):
+    """A loss that is made of the cross entropy of each pixel."""
+
+    @abstractmethod
+    def pixels(self, losses: Tensor, valid: Tensor) -> Tensor:
+        """Reduce cross entropies of pixels, (N,), zero where not valid, to one number."""
+
+    def dense(self, logits: Tensor, label: Tensor) -> Tensor:
+        """Reduce the cross entropies of all labelled pixels."""
         # (B, K, H, W) and (B, H, W) -> (B, H, W)
         losses = F.cross_entropy(logits, label, ignore_index=self.ignore_index, reduction="none")
         return self.pixels(losses.flatten(), (label != self.ignore_index).flatten())

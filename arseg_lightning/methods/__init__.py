@@ -15,6 +15,7 @@ from arseg_lightning.methods.method import MethodFactory, Needs, NetworkMethodFa
 from arseg_lightning.methods.mpvss import MPVSS
 from arseg_lightning.methods.per_frame import PerFrame, shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
+from arseg_lightning.methods.proposals import Proposals
 from arseg_lightning.methods.runner import Stream
 from arseg_lightning.methods.schedule import NominalStream, RoleCycle, once_per_shape, role_cycle
 from arseg_lightning.methods.stream_frame import (
@@ -73,6 +74,7 @@ __all__ = [
     "PerFrame",
     "Plan",
     "PlannedFrame",
+    "Proposals",
     "RoleCycle",
     "SegmentorFactory",
     "State",

@@ -42,6 +42,8 @@ class VideoMethod(nn.Module, ABC):
             show; None if they depend on what frames show.
         adapted: Names of submodules that each stream learns on from (:meth:`adapt`); they may start
             at random. Without any, :meth:`adapt` is not called.
+        host_work: What of its frames the host computes between steps, and no graph can hold; such a
+            method is not exported. None if there is nothing.
         epoch: The epoch that is trained, from 0; the training loop sets it.
     """
 
@@ -54,6 +56,7 @@ class VideoMethod(nn.Module, ABC):
     has_own_clock: bool = False
     period: int | None = 1
     adapted: tuple[str, ...] = ()
+    host_work: str | None = None
     epoch: int = 0
 
     @abstractmethod

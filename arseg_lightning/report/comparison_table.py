@@ -120,11 +120,7 @@ def values_at(record: dict[str, Any], figure: str) -> list[float]:
 def as_numbers(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Lay figures out as numbers, a line a method; what is not known is NaN."""
     figures = pd.DataFrame(records)
-<<<<<<< HEAD
     numbers = figures.columns.difference(["method", "roles", "labels_of", "at_distances"])
-=======
-    numbers = figures.columns.difference(["method", "roles", "labels_of", "at_distances"])
->>>>>>> data16
     return figures.astype(dict.fromkeys(numbers, float))
 
 
