@@ -79,20 +79,23 @@ def compare(
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
         records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
-    tested_on = None if data is None or video is not None else data.layouts["test"]
-    if tested_on is not None and tested_on.has_other_labels:
-        records = [each | {"labels_of": tested_on.protocol} for each in records]
+    about = _about(data if video is None else None, motion)
+    if about.pop("other_labels"):
+        records = [each | {"labels_of": about["data"]} for each in records]
     _show(records, detail)
     if out is not None:
         of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
-        about = {
-            "data": None if tested_on is None else tested_on.protocol,
-            # What TC and flicker follow decides too.
-            "motion": motion if tested_on is None or data is None else data.store.motion_source,
-            "provenance": asdict(Provenance.collect(None, of)),
-        }
-        _write(out, records, about)
+        _write(out, records, about | {"provenance": asdict(Provenance.collect(None, of))})
     return records
+
+
+def _about(data: ClipDataModule | None, motion: str) -> dict[str, Any]:
+    """Say what was compared on, and along which motion TC and flicker are: it decides too."""
+    layout = None if data is None else data.layouts["test"]
+    if data is None or layout is None:
+        return {"data": None, "motion": motion, "other_labels": False}
+    motion = data.store.motion_source
+    return {"data": layout.protocol, "motion": motion, "other_labels": layout.has_other_labels}
 
 
 def _write(out: Path, records: list[dict[str, Any]], about: dict[str, Any]) -> None:

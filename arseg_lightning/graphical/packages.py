@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from types import ModuleType
-from typing import cast
 
 __all__ = ["check_installed", "maxflow", "segmentation"]
 
@@ -14,11 +14,7 @@ def segmentation() -> ModuleType:
     Raises:
         ValueError: If it is not installed.
     """
-    try:
-        from skimage import segmentation as module
-    except ModuleNotFoundError as error:
-        raise _missing("scikit-image") from error
-    return cast(ModuleType, module)
+    return _load("skimage.segmentation", "scikit-image")
 
 
 def maxflow() -> ModuleType:
@@ -27,11 +23,7 @@ def maxflow() -> ModuleType:
     Raises:
         ValueError: If it is not installed.
     """
-    try:
-        import maxflow as module
-    except ModuleNotFoundError as error:
-        raise _missing("PyMaxflow") from error
-    return cast(ModuleType, module)
+    return _load("maxflow", "PyMaxflow")
 
 
 def check_installed() -> None:
@@ -44,8 +36,11 @@ def check_installed() -> None:
     maxflow()
 
 
-def _missing(package: str) -> ValueError:
-    return ValueError(
-        f"superpixels and graph cuts need the package {package}: "
-        f"pip install 'arseg_lightning[graphical]'"
-    )
+def _load(module: str, package: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"superpixels and graph cuts need the package {package}: "
+            f"pip install 'arseg_lightning[graphical]'"
+        ) from error
