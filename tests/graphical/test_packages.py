@@ -13,12 +13,11 @@ from tests.tiny import TinyNet
 
 
 @pytest.mark.parametrize(
-    ("module", "package"), [("skimage", "scikit-image"), ("maxflow", "PyMaxflow")]
+    ("module", "package"), [("skimage.segmentation", "scikit-image"), ("maxflow", "PyMaxflow")]
 )
 def test_a_missing_package_is_named_with_its_remedy(module, package, monkeypatch):
     for name in ("skimage", "skimage.segmentation", "maxflow"):  # as if both were installed
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    sys.modules["skimage"].segmentation = sys.modules["skimage.segmentation"]
     monkeypatch.setitem(sys.modules, module, None)
     remedy = rf"need the package {package}: pip install 'arseg_lightning\[graphical\]'"
     with pytest.raises(ValueError, match=remedy):
