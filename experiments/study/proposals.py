@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", help="best or last of the run, or a file")
     parser.add_argument("--bonus", type=float, nargs="+", help="the run's by default")
     parser.add_argument("--frames", default=":", help="first:last of the test data")
+    parser.add_argument("--out", type=Path, help="CSV file to write")
     given, overrides = parser.parse_known_args()
     experiment = load_experiment(given.run, given.checkpoint, overrides, "proposals")
     method = experiment.task.method.eval()
@@ -119,6 +120,10 @@ def main() -> None:
     frames = islice(LabelledStreams(experiment.data), first, last)
     bonuses = given.bonus or [method.bonus]
     table = measure(method, frames, experiment.data.normalise, bonuses)
+    table.insert(0, "part", f"frames {given.frames}")
+    if given.out is not None:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(given.out, index=False)
     print(markdown(table.astype(str)))
 
 
