@@ -48,8 +48,9 @@ TRAINING = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("tdnet_stills", 
 """Comparisons of ways of training."""
 FIELD = EXPERIMENTS / "study" / "field"
 FIELD_SWEEPS = [FIELD / f"{name}.yaml" for name in ("networks", "methods", "levers")]
+FIELD_TABLES = [FIELD / "compare.yaml", FIELD / "levers_compare.yaml"]
 FIELD_OVERLAYS = sorted(
-    {*FIELD.glob("*.yaml")} - {*FIELD_SWEEPS, FIELD / "base.yaml", FIELD / "compare.yaml"}
+    {*FIELD.glob("*.yaml")} - {*FIELD_SWEEPS, *FIELD_TABLES, FIELD / "base.yaml"}
 )
 
 _QUICK = ("conv_fusion", "fst_kl", "motion_integer", "window_3", "short_360x480", "phase2")
@@ -277,14 +278,14 @@ def test_the_field_compares_what_its_sweeps_train(monkeypatch):
     assert next(iter(compared)) == "1x"
     cycles = {method.cycle for name, method in compared.items() if "L = " not in name}
     assert cycles == {1, 2, 12, None}  # None: TapLab BL3 looks at residuals, BlockCopy at frames
-    sweeps = {folder: read_sweep(FIELD / f"{folder}.yaml") for folder in ("networks", "methods")}
+    sweeps = {path.stem: read_sweep(path) for path in FIELD_SWEEPS}
     trained = {
         f"runs/field/{folder}/{point_name(sweep, sweep.values(drawn))}/last.ckpt"
         for folder, sweep in sweeps.items()
         for drawn in choose_points(sweep, sweep.count)
     }
     used = set()
-    for path in (FIELD / "compare.yaml", EXPERIMENTS / "study" / "tdnet_stills.yaml"):
+    for path in (*FIELD_TABLES, EXPERIMENTS / "study" / "tdnet_stills.yaml"):
         model = yaml.safe_load(path.read_text())["model"]["init_args"]
         used |= {*model["weights"].values(), *model["compare_weights"].values()}
     for overlay in FIELD_OVERLAYS:
