@@ -264,7 +264,18 @@ def test_modes_of_one_method_share_its_weights(modes):
         assert all(method.heads is own.heads for method in others)
 
 
-@pytest.mark.parametrize("overlay", FIELD_OVERLAYS, ids=lambda path: path.stem)
+_QUICK_FIELD = ("accel", "ar_0.5", "network_clicks", "recalibrated")
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        pytest.param(
+            path, id=path.stem, marks=[] if path.stem in _QUICK_FIELD else pytest.mark.slow
+        )
+        for path in FIELD_OVERLAYS
+    ],
+)
 def test_what_the_field_trains_fits_its_base(overlay, monkeypatch):
     monkeypatch.setenv("RESNET18_INIT", "never-read")
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")
