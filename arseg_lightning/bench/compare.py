@@ -42,7 +42,8 @@ def compare_methods(
     """Run methods side by side on the same frames.
 
     Methods whose names differ in a last `` #1``, `` #2`` only are trainings of one method: their
-    figures are means, and the interval of the change also draws which of them there are.
+    figures are means. The change is between trainings of the same number, the first where there is
+    one, and its interval also draws which of them there are.
 
     Args:
         frames: All frames of streams, in their order; a stream's first frame restarts.

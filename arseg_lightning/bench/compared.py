@@ -171,17 +171,19 @@ def figures_of(
     Args:
         name: The method's name.
         trainings: The same method, trained with several seeds: figures are their means.
-        reference: What the change of its accuracy is against.
+        reference: What the change of its accuracy is against, training by training: what was
+            trained once is compared with the first.
     """
     every = [each.figures() for each in trainings]
     figures = {key: _mean([each[key] for each in every]) for key in every[0]}
     if trainings[0].blocks:
         miou = [each["miou"] or 0.0 for each in every]
-        others = [each.evaluation.accuracy().miou_mean for each in reference]
+        paired = [reference[i % len(reference)] for i in range(len(trainings))]
+        others = [each.evaluation.accuracy().miou_mean for each in paired]
         indices = sorted(reference[0].blocks)
         low, high = change_interval(
             [each.blocks_of(indices) for each in trainings],
-            [each.blocks_of(indices) for each in reference],
+            [each.blocks_of(indices) for each in paired],
         )
         figures |= {
             "miou_std": float(np.std(miou, ddof=1)) if len(miou) > 1 else None,

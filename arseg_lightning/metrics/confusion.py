@@ -92,14 +92,15 @@ def mean_accuracy(confusion: Tensor) -> Tensor:
 def change_interval(own: Sequence[Tensor], reference: Sequence[Tensor]) -> tuple[float, float]:
     """Find the 95 % interval of a change in mean IoU over distances.
 
-    Blocks are drawn with replacement, the same ones for both systems, and of a system with several
-    trainings these too. It says what other frames of such videos would change; of other trainings,
-    only what these few differ by, and with one each nothing.
+    Blocks are drawn with replacement, the same ones for both systems, and so are pairs of their
+    trainings, if there are several. It says what other frames of such videos would change; of other
+    trainings, only what these few differ by, and with one each nothing.
 
     Args:
         own: Pixels of each training of a system by block of frames, distance, true and predicted
             class.
-        reference: Those of the system that it is compared with, on the same blocks.
+        reference: Those of the system that it is compared with, on the same blocks; the first of
+            its trainings is the first one's pair, and so on.
 
     Returns:
         Least and greatest change; NaN if there are fewer than two blocks.
@@ -118,13 +119,11 @@ def change_interval(own: Sequence[Tensor], reference: Sequence[Tensor]) -> tuple
     chosen = torch.randint(number, (_DRAWS, number), generator=generator)
     times = torch.zeros(_DRAWS, number, dtype=torch.float64)  # how often a block is in a draw
     times.scatter_add_(1, chosen, torch.ones_like(chosen, dtype=torch.float64))
-    means = []
-    for system in (own, reference):
-        drawn = torch.stack([_means(each, times) for each in system])  # (trainings, draws)
-        which = torch.randint(len(system), drawn.shape, generator=generator)
-        means.append(drawn.gather(0, which).mean(0))
-    changes = means[0] - means[1]
-    low, high = torch.quantile(changes, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    pairs = zip(own, reference, strict=True)
+    changes = torch.stack([_means(one, times) - _means(other, times) for one, other in pairs])
+    which = torch.randint(len(own), changes.shape, generator=generator)  # (trainings, draws)
+    drawn = changes.gather(0, which).mean(0)
+    low, high = torch.quantile(drawn, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high
 
 

@@ -40,14 +40,20 @@ def test_distances_that_are_missing_are_left_out():
 
 def test_trainings_that_differ_widen_it():
     own = [blocks(0.75, seed=1), blocks(0.65, seed=2)]
-    low, high = change_interval(own, [blocks(0.7)])
+    low, high = change_interval(own, 2 * [blocks(0.7)])
     single = [change_interval([each], [blocks(0.7)]) for each in own]
     assert high - low > max(top - bottom for bottom, top in single)
 
 
 def test_the_same_training_twice_says_no_more_than_once():
     once = change_interval([blocks(0.8, seed=1)], [blocks(0.7)])
-    assert change_interval(2 * [blocks(0.8, seed=1)], [blocks(0.7)]) == once
+    assert change_interval(2 * [blocks(0.8, seed=1)], 2 * [blocks(0.7)]) == once
+
+
+def test_trainings_are_compared_pair_by_pair():
+    """Each is its own reference: whichever is drawn, nothing differs."""
+    both = [blocks(0.75, seed=1), blocks(0.65, seed=2)]
+    assert change_interval(both, both) == (0, 0)
 
 
 def test_one_block_says_nothing_of_chance():
