@@ -41,7 +41,6 @@ OVERLAYS = {
     EXPERIMENTS / "study" / "phase2.yaml": "camvid/bise18",
     EXPERIMENTS / "study" / "efflite0.yaml": "camvid/efflite0",
     EXPERIMENTS / "study" / "fusion_rate_1.yaml": "camvid/bise18",
-    EXPERIMENTS / "study" / "local_prior.yaml": "camvid/bise18",
     EXPERIMENTS / "study" / "similarity_10.yaml": "camvid/bise18",
 }
 TRAINING = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("tdnet_stills", "adaptation")]

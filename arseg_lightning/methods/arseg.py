@@ -124,7 +124,8 @@ class ARSeg(VideoMethod):
         if self.folded is not None:
             scores = self.folded(low, state["feature"], frame.field())
             return Output(scores, self.low_res.align_corners), state
-        fused = self.fuse(low, state["feature"], frame.field(), frame.valid)
+        valid = [frame.valid] if self.gate else []
+        fused = self.fuse(low, state["feature"], frame.field(), *valid)
         return self._finish(self.low_res, fused, side), state
 
     def fuse(
@@ -137,7 +138,7 @@ class ARSeg(VideoMethod):
             valid: (B, 1, H, W), of motion that was not filled in
         """
         warped = warp_to(key_feature, motion, self.convention, self.training)
-        if self.gate and valid is not None:
+        if valid is not None:
             size = (warped.shape[-2], warped.shape[-1])
             warped = warped * F.interpolate(valid.to(warped.dtype), size=size, mode="area")
         fused: Tensor = self.fusion(low, warped)
