@@ -51,16 +51,17 @@ def plot_distances(rows: pd.DataFrame, path: Path, title: str = "") -> None:
     deviations = 100 * rows.reindex(columns=[f"{name}_std" for name in columns])
     for i, (label, miou) in enumerate(zip(rows.label, rows.miou, strict=True)):
         values, deviation = means.iloc[i].to_numpy(), deviations.iloc[i].to_numpy(float)
-        marker = _MARKERS[i % len(_MARKERS)]
+        turns, which = divmod(i, len(_MARKERS))
+        marker, color = _MARKERS[which], f"C{(i + turns) % 10}"
         if i >= _MOST_NAMED:
             more = f"{len(rows) - i} more" if i == _MOST_NAMED else None
             axes.plot(distances, values, color="0.8", zorder=0, label=more)
         elif not np.isnan(values).all():
-            axes.plot(distances, values, f"C{i % 10}{marker}-", markersize=5, label=label)
+            axes.plot(distances, values, f"{marker}-", color=color, markersize=5, label=label)
             low, high = values - deviation, values + deviation  # NaN draws none
-            axes.fill_between(distances, low, high, color=f"C{i % 10}", alpha=0.15)
+            axes.fill_between(distances, low, high, color=color, alpha=0.15)
         elif not math.isnan(miou):
-            axes.axhline(100 * miou, color=f"C{i % 10}", label=label)
+            axes.axhline(100 * miou, color=color, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="distance to the keyframe (frames)", ylabel="mIoU (%)", title=title)
     axes.grid(alpha=0.3)
