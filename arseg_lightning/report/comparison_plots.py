@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,10 +35,7 @@ def plot_comparison(records: Sequence[dict[str, Any]], path: Path) -> list[Path]
     title = "mIoU (%)" if "miou" in figures else f"agreement with {figures.method[0]} (mIoU, %)"
     title += f" on {figures.labels_of[0]}" if "labels_of" in figures else ""
     shown = figures.miou if "miou" in figures else figures.agreement_miou[1:]
-    spread = figures.get("miou_std", pd.Series(math.nan, figures.index))
-    rows = pd.DataFrame(
-        {"label": figures.method, "gmacs": figures.gmacs, "miou": shown, "miou_std": spread}
-    )
+    rows = figures[["gmacs", "miou_std"]].assign(label=figures.method, miou=shown)
     plot_pareto(rows, path, title)
     paths = {name: path.with_stem(f"{path.stem}_{name}") for name in ("consistency", "latency")}
     _plot_consistency(figures, shown, title, paths["consistency"])

@@ -45,8 +45,7 @@ def comparison_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     if "labels_of" in figures:
         columns |= {"data": figures.labels_of}
     if "miou" in figures:
-        spread = figures.get("miou_std", pd.Series(math.nan, figures.index))
-        columns |= {"mIoU %": percent_with_spread(figures.miou, spread)}
+        columns |= {"mIoU %": percent_with_spread(figures.miou, figures.miou_std)}
         columns |= {"worst": figures.miou_worst.map(percent_text)}
         changes = figures[["change", "change_low", "change_high"]].to_numpy()
         texts = ["-", *(_change(*change) for change in 100 * changes[1:])]
@@ -119,7 +118,8 @@ def values_at(record: dict[str, Any], figure: str) -> list[float]:
 
 def as_numbers(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Lay figures out as numbers, a line a method; what is not known is NaN."""
-    figures = pd.DataFrame(records)
+    # A training alone has no spread, and older files know of none.
+    figures = pd.DataFrame([{"miou_std": None} | record for record in records])
     numbers = figures.columns.difference(["method", "roles", "labels_of", "at_distances"])
     return figures.astype(dict.fromkeys(numbers, float))
 

@@ -137,15 +137,6 @@ def test_a_class_that_is_not_found_at_all_has_a_finite_loss():
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_batch_without_labels_gives_zero_and_no_gradient(loss):
-    logits = torch.randn(1, 2, 2, 2, requires_grad=True)
-    value = loss(output_of(logits), torch.full((1, 2, 2), 255))
-    value.backward()
-    assert float(value.detach()) == 0.0
-    assert not logits.grad.any()
-
-
-@pytest.mark.parametrize("loss", LOSSES)
 def test_auxiliary_scores_count_as_for_cross_entropy(loss):
     logits, label = batch()
     alone = float(loss(output_of(logits), label))

@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from arseg_lightning.losses import CrossEntropy, OnlineHardExampleMining
+from arseg_lightning.losses import (
+    CrossEntropy,
+    IoULoss,
+    LovaszSoftmax,
+    OnlineHardExampleMining,
+)
 from arseg_lightning.models.segmentor import Output, SideOutputs
 
 
@@ -64,7 +69,13 @@ def test_presence_is_asked_of_the_classes_in_the_image():
     assert float(loss(output_of(logits, presence=wrong), label)) > plain + 10
 
 
-@pytest.mark.parametrize("loss", [CrossEntropy(), OnlineHardExampleMining()])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *(CrossEntropy(), OnlineHardExampleMining()),
+        *(IoULoss(), IoULoss("complement"), LovaszSoftmax()),
+    ],
+)
 def test_a_batch_without_labels_gives_zero_and_finite_gradients(loss):
     logits = torch.randn(1, 2, 2, 2, requires_grad=True)
     value = loss(output_of(logits), torch.full((1, 2, 2), 255))
