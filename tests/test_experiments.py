@@ -263,23 +263,30 @@ def test_modes_of_one_method_share_its_weights(modes):
         assert all(method.heads is own.heads for method in others)
 
 
-_QUICK_FIELD = ("accel", "ar_0.5", "network_clicks", "recalibrated")
+def files_of(value):
+    """The files of a value of a sweep's ``config``, which is one or several."""
+    return value if isinstance(value, list) else [value]
+
+
+_QUICK_FIELD = ("accel", "ar_0.5+gate", "network_clicks", "etc+weight_10")
 
 
 @pytest.mark.parametrize(
-    "overlay",
+    "files",
     [
-        pytest.param(
-            path, id=path.stem, marks=[] if path.stem in _QUICK_FIELD else pytest.mark.slow
+        pytest.param(files, id=name, marks=[] if name in _QUICK_FIELD else pytest.mark.slow)
+        for sweep in FIELD_SWEEPS
+        for files in map(
+            files_of, yaml.safe_load(sweep.read_text())["parameters"]["config"]["values"]
         )
-        for path in FIELD_OVERLAYS
+        for name in ["+".join(Path(file).stem for file in files)]
     ],
 )
-def test_what_the_field_trains_fits_its_base(overlay, monkeypatch):
+def test_what_the_field_trains_fits_its_base(files, monkeypatch):
     monkeypatch.setenv("RESNET18_INIT", "never-read")
     monkeypatch.setenv("CAMVID_ROOT", "nowhere")
-    files = [FIELD / "base.yaml", EXPERIMENTS / "camvid" / "short_360x480.yaml", overlay]
-    assert Experiment(files).methods()
+    base = [FIELD / "base.yaml", EXPERIMENTS / "camvid" / "short_360x480.yaml"]
+    assert Experiment([*base, *(EXPERIMENTS.parent / file for file in files)]).methods()
 
 
 def test_the_field_compares_what_its_sweeps_train(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ class EvaluationFrame:
     name: str  # for files and messages
     # Motion of the skipped frames before it, each to the one before it; None for an I-frame.
     passed: tuple[BlockMotion | None, ...] = ()
+    repeats: bool = False  # whether several streams show the video
 
 
 class EvaluationClip:
@@ -64,6 +66,7 @@ class EvaluationClips(Dataset[EvaluationClip]):
             for start in range(0, len(clip.shown), _MOST_FRAMES)
         ]
         self.streams = [stream for stream, _ in self._pieces]
+        self._streams_of = Counter(clip.video for clip in clips)
 
     def __len__(self) -> int:
         return len(self._pieces)
@@ -97,4 +100,7 @@ class EvaluationClips(Dataset[EvaluationClip]):
         if frame in clip.scored:
             label = self.reader.labels(clip.video, (frame,), decoded.size)[0]  # (H, W)
         name = self.reader.name(clip.video, frame)
-        return EvaluationFrame(streamed, label, clip.distance(frame), name, tuple(steps[:-1]))
+        repeats = self._streams_of[clip.video] > 1
+        return EvaluationFrame(
+            streamed, label, clip.distance(frame), name, tuple(steps[:-1]), repeats
+        )

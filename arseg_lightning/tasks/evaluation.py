@@ -21,6 +21,7 @@ from arseg_lightning.methods import (
     VideoMethod,
 )
 from arseg_lightning.metrics import Accuracy, DistanceAccuracy
+from arseg_lightning.tasks.repeats import RepeatedFrames, sees_frames_alone
 from arseg_lightning.types import Frame
 from arseg_lightning.video.live.frame import SourceFrame
 
@@ -51,6 +52,7 @@ class Evaluation:
         self.metric = DistanceAccuracy(num_classes, known, num_late=MOST_WAITING * (known > 1))
         self.tally = Tally()
         self._stream: Stream | None = None
+        self._repeats = RepeatedFrames() if sees_frames_alone(method) else None
         self._waiting = deque[EvaluationFrame]()
 
     def add(self, clip: EvaluationClip) -> list[StreamResult]:
@@ -60,8 +62,17 @@ class Evaluation:
         results = []
         for frame in clip.frames:
             self._waiting.append(frame)
-            results += self._counted(push(self._stream, frame))
+            results += self._counted(self._results(self._stream, frame))
         return results
+
+    def _results(self, stream: Stream, frame: EvaluationFrame) -> list[StreamResult]:
+        if self._repeats is None or not frame.repeats:
+            return push(stream, frame)
+        known = self._repeats.find(frame)
+        if known is None:
+            (known,) = push(stream, frame)
+            self._repeats.keep(frame, known)
+        return [known]
 
     def _counted(self, results: list[StreamResult]) -> list[StreamResult]:
         """Count results, which come in the order of the frames, however long they wait."""
@@ -129,10 +140,9 @@ def evaluation_needs(methods: Iterable[VideoMethod], keyframe_interval: int) -> 
 
     def may_be_cut(method: VideoMethod) -> bool:
         clock = method.clock
-        # Without a clock, only what keeps no state at all sees the same after a cut.
-        if not method.needs.independent or clock is None:
-            return method.needs.independent and not method.key_roles
-        if not isinstance(clock, EveryL):
+        if sees_frames_alone(method):
+            return True
+        if not method.needs.independent or not isinstance(clock, EveryL):
             return False
         return clock.on_intra and clock.keyframe_interval == keyframe_interval
 

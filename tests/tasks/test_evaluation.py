@@ -179,3 +179,27 @@ def test_labels_are_counted_with_the_results_that_come_later():
     assert totals.frames == {"start": 2, "between": 12, "keyframe": 6}
     assert totals.reasons == {"start": 2, "interval": 4, "end": 2}
     assert totals.num_frames == 20
+
+
+@pytest.mark.parametrize(
+    ("make", "calls"), [(PerFrame, 6), (Remembering, 16)], ids=["per frame", "recurrent"]
+)
+def test_a_frame_of_several_streams_is_segmented_once_where_that_changes_nothing(make, calls):
+    method = (make(3, TinyNet) if make is PerFrame else make(3)).eval()
+    clip = evaluation_clip(6)
+    later = EvaluationClip(clip.frames[2:], clip.normalise, clip.chaining)
+    steps = []
+    step = method.step
+    method.step = lambda *given, **inputs: steps.append(1) or step(*given, **inputs)
+    found = []
+    for repeats in (False, True):
+        for frame in clip.frames:
+            frame.repeats = repeats
+        evaluation = Evaluation(method, 3, 4)
+        results = [each for stream in (clip, later, clip) for each in evaluation.add(stream)]
+        found.append((results, evaluation.metric.confusion, evaluation.tally, len(steps)))
+    (results, confusion, tally, every), (again, repeated, counted, total) = found
+    assert (every, total - every) == (16, calls)
+    assert all(np.array_equal(a.labels, b.labels) for a, b in zip(results, again, strict=True))
+    assert confusion.equal(repeated)
+    assert tally == counted
