@@ -1,6 +1,9 @@
-"""``python -m arseg_lightning``."""
+"""``python -m arseg_lightning``, and the program ``arseg-lightning``."""
 
-if __name__ == "__main__":  # with the imports: processes that help this one need none of them
+
+def run() -> None:
+    """Run a command, and end the process with its status: a message in place of a traceback."""
+    # The imports are here: processes that help this one need none of them
     import os
     import sys
 
@@ -19,3 +22,7 @@ if __name__ == "__main__":  # with the imports: processes that help this one nee
         sys.exit(130)
     except Exception as error:
         sys.exit(report(error))
+
+
+if __name__ == "__main__":
+    run()

@@ -11,6 +11,7 @@ from arseg_lightning.commands.clicks import clicks
 from arseg_lightning.commands.compare import compare
 from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
+from arseg_lightning.commands.examples import examples
 from arseg_lightning.commands.export import export
 from arseg_lightning.commands.motion import motion
 from arseg_lightning.commands.predict import predict
@@ -23,7 +24,7 @@ __all__ = ["COMMANDS"]
 COMMANDS: dict[str, Callable[..., Any]] = {
     function.__name__.replace("_", "-"): function
     for function in (
-        *(bench, check_data, clicks, compare, cost, encode, export),
+        *(bench, check_data, clicks, compare, cost, encode, examples, export),
         *(motion, predict, prepare, report, sweep),
     )
 }
