@@ -119,8 +119,11 @@ class _Level(nn.Module):
         query = F.normalize(self.query(x).flatten(2), dim=1)  # (B, 32, hw)
         key = F.normalize(self.key(x).flatten(2), dim=1)
         value = self.value(x).flatten(2)  # (B, C, hw)
-        # Keys meet values first, so that the work grows with hw and not with its square.
-        gathered = (value @ key.mT) @ query  # (B, C, 32) @ (B, 32, hw)
+        # Keys meet values first, so that the work grows with hw and not with its square. Values are
+        # transposed, not keys: the gradient of what is transposed has its channels last, and the
+        # batch norm behind the keys misreads that of a single image (torch 2.13, on a CPU). The
+        # values' rectifier restores the layout before it reaches their norm.
+        gathered = (key @ value.mT).mT @ query  # (B, C, 32) @ (B, 32, hw)
         mixed: Tensor = self.mix(gathered.unflatten(2, x.shape[-2:]))
         return mixed
 
