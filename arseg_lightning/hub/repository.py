@@ -14,6 +14,7 @@ from arseg_lightning.hub.layout import (
     CONFIG_NAME,
     FILES,
     OPTIONAL,
+    WEIGHTS_NAME,
     is_shared_run,
     read_shared_configuration,
     refuse_other_files,
@@ -63,6 +64,8 @@ def client() -> Any:
         ValueError: If it is not installed.
     """
     try:
+        for module in ("constants", "errors"):  # which the package does not import itself
+            import_module(f"huggingface_hub.{module}")
         return import_module("huggingface_hub")
     except ModuleNotFoundError as error:
         raise ValueError(
@@ -86,10 +89,12 @@ def download(repository: Repository) -> Path:
     """
     hub = client()
     what: dict[str, Any] = {**repository._asdict(), **_US}
-    # First the small file, by which a repository is known not to be ours.
-    with _in_plain_words(repository):
-        record = hub.hf_hub_download(filename=CONFIG_NAME, **what)
-    read_shared_configuration(Path(record), str(repository))
+    small = [name for name in FILES if name != WEIGHTS_NAME]
+    with _in_plain_words(repository):  # before weights, which may be gigabytes of another kind
+        folder = Path(hub.snapshot_download(allow_patterns=small, **what))
+    if not (folder / CONFIG_NAME).is_file():
+        raise _not_ours(repository)
+    read_shared_configuration(folder / CONFIG_NAME, str(repository))
     with _in_plain_words(repository):
         folder = Path(hub.snapshot_download(allow_patterns=list(FILES), **what))
     if not is_shared_run(folder):
@@ -181,8 +186,6 @@ def _explained(error: Exception, repository: Repository, writing: bool = False) 
             f"no repository {repository.repo_id} at {endpoint}, or it is private: check the name; "
             f"if it is private, {_LOG_IN}"
         )
-    if isinstance(error, kinds.EntryNotFoundError) and status == 404:
-        return _not_ours(repository)
     return ConnectionError(
         f"{repository} cannot be {'written' if writing else 'read'} ({told}); check the "
         f"connection to {endpoint}, or give a folder"
