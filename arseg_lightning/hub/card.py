@@ -87,13 +87,18 @@ def _title(source: str) -> str:
 
 def _what(method: VideoMethod) -> str:
     """What the class of the method says of itself, and where it is from."""
-    document = inspect.getdoc(type(method)) or type(method).__name__
-    plain = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", document).replace("``", "`")
-    source = re.search(r"^Source: (.*?)(?:\n\n|\Z)", plain, re.DOTALL | re.MULTILINE)
-    name = type(method).__name__
-    lines = [f"**{name}**: {plain.split(chr(10) * 2)[0]}"]
-    lines += [f"Source of the method: {source[1]}"] if source else []
-    return "\n\n".join(" ".join(line.split()) for line in lines)
+    documents = [_plain(kind.__doc__ or "") for kind in type(method).__mro__]
+    wanted = re.compile(r"^Source: (.*?)(?=\nDiffers:|\n\n|\Z)", re.DOTALL | re.MULTILINE)
+    source = next(filter(None, map(wanted.search, documents)), None)
+    parts = [f"**{type(method).__name__}**: {documents[0].partition(chr(10) * 2)[0]}"]
+    parts += [f"Source of the method: {source[1]}"] if source else []
+    return "\n\n".join(" ".join(part.split()) for part in parts)
+
+
+def _plain(document: str) -> str:
+    """A docstring with Markdown's code for that of reStructuredText."""
+    text = inspect.cleandoc(document)
+    return re.sub(r":\w+:`~?([^`]*)`", r"`\1`", text).replace("``", "`")
 
 
 def _facts(method: VideoMethod, data: ClipDataModule) -> dict[str, str]:
