@@ -54,6 +54,10 @@ WRONG = {
         "check-data unknown_key.yaml",
         "sweep sweep.yaml",
         "predict empty --video a.mp4 --output out",
+        "predict hf:street --video a.mp4 --output out",
+        "push run",
+        "push empty --to out",
+        "push run --to hf:me/street@v2",
         "report empty",
     ],
     "Configuration files": [

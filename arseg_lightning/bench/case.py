@@ -13,14 +13,14 @@ import torch
 
 from arseg_lightning import models
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.hub import is_on_hub
 from arseg_lightning.inference import Compile, Precision
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory, VideoMethod
 from arseg_lightning.models import Segmentor
 from arseg_lightning.ranges import check_range
-from arseg_lightning.streaming.load import recorded_run
+from arseg_lightning.streaming.run_files import find_run
 from arseg_lightning.streaming.segmenter import choose_clock
 from arseg_lightning.tasks.experiment import Experiment
-from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.chain import Chaining
 
@@ -81,8 +81,8 @@ class MethodSet:
 class BenchCase:
     """A network or an experiment at a size."""
 
-    # one of our networks or the dotted path of another; or the folder of a run or a file of
-    # configuration, whose methods and weights are taken
+    # one of our networks or the dotted path of another; or a run (its folder, or hf:USER/REPO) or a
+    # file of configuration, whose methods and weights are taken
     name: str
     size: tuple[int, int]  # height and width of the video
 
@@ -115,10 +115,9 @@ class BenchCase:
             ValueError: If there is no such network or experiment, or it has no such interval.
         """
         torch.manual_seed(0)  # the clocks of adaptive methods see what random weights say
-        path = Path(self.name)
-        if path.exists():
-            checkpoint = own_checkpoint(path) if path.is_dir() else None
-            experiment = Experiment([recorded_run(path)], weights=True, checkpoint=checkpoint)
+        if Path(self.name).exists() or is_on_hub(self.name):
+            run = find_run(self.name)
+            experiment = Experiment([run.record], run.overrides, weights=True, checkpoint=run.best)
             methods, data = experiment.methods(), experiment.data
             own = {experiment.task.method.name: methods.popitem()[1]}
             compared = MethodSet(methods, own, data.classes, data.normalise, data.store.chaining)

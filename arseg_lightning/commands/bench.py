@@ -41,7 +41,7 @@ def bench(
 
     Args:
         cases: NETWORK@HEIGHTxWIDTH, one of our networks or the dotted path of yours; or a run's
-            folder or file of configuration instead. Two of our networks by default.
+            folder, hf:USER/REPO or file of configuration instead. Two of our networks by default.
         method: Method that networks run in, AR-Seg by default, and its options, such as
             --method ARSeg --method.resolution_ratio 0.7; experiments have their own.
         keyframe_interval: L, for methods with a clock; the method's own by default.

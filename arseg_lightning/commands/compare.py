@@ -51,8 +51,8 @@ def compare(
     test data, mIoU is the mean over distances, and its change has the interval of 95 % of draws.
 
     Args:
-        configs: The folder of a run, or files of configuration; its method, its baselines and what
-            it is compared with (model.compare) are run.
+        configs: The folder of a run, hf:USER/REPO, or files of configuration; its method, its
+            baselines and what it is compared with (model.compare) are run.
         video: A video file or a folder of images instead of the test data.
         network: A pretrained network instead of a run: hf:REPOSITORY of the Hugging Face hub,
             or hf:FOLDER. Methods that need no training run around it.

@@ -33,8 +33,8 @@ def export(
     run.
 
     Args:
-        configs: The folder of a run; or files of configuration (--config A --config B), whose
-            values are overridden as in `test`: --model.weights.high_res FILE.
+        configs: The folder of a run, or hf:USER/REPO; or files of configuration (--config A
+            --config B), whose values are overridden as in `test`: --model.weights.high_res FILE.
         output: The folder to write; it appears when it is complete.
         checkpoint: best or last of the run's folder, or a run's checkpoint; the best by default.
         size: Size of the video that the graphs are for, such as 720x960 (height x width); read

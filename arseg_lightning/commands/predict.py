@@ -43,8 +43,8 @@ def predict(
     """Segment a video, images, a camera, an address or a pipe, frame by frame; Ctrl-C ends it.
 
     Args:
-        configs: The folder of a run; or files of configuration (--config A --config B), whose
-            values are overridden as in `test`: --model.weights.high_res FILE.
+        configs: The folder of a run, or hf:USER/REPO; or files of configuration (--config A
+            --config B), whose values are overridden as in `test`: --model.weights.high_res FILE.
         network: A pretrained network in a run's place: hf:REPOSITORY or hf:FOLDER (Hugging Face).
         method: The method that it runs in, by class, such as TapLab; every frame by itself if none.
         video: A video file, a folder of images, camera:0, an address (rtsp://), or - (a pipe).

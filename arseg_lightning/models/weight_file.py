@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from arseg_lightning.models.safetensors_file import SAFETENSORS_SUFFIX, read_safetensors
+
 __all__ = ["IMAGENET_RESNET18_URL", "load_efficientnet_lite0_weights", "load_matching"]
 __all__ += ["load_resnet_weights", "read_checkpoint", "read_content", "renamed"]
 
@@ -54,7 +56,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
 
 
 def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
-    """Read a PyTorch file of tensors and plain values; ``map_location`` is that of ``torch.load``.
+    """Read a PyTorch file of tensors and plain values, or the tensors of a safetensors file.
+
+    ``map_location`` is that of ``torch.load``; safetensors are read to the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -63,6 +67,8 @@ def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; give the path of a .ckpt or .pth file")
+    if path.suffix == SAFETENSORS_SUFFIX:
+        return read_safetensors(path)
     try:
         return torch.load(path, map_location=map_location, weights_only=True)
     except OSError:

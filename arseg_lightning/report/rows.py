@@ -12,12 +12,13 @@ import pandas as pd
 from arseg_lightning.report.collect import Run, without_seed
 from arseg_lightning.report.result import RunResult
 
-__all__ = ["DISTANCE", "look_up", "measurements", "own_rows", "result_rows", "rows_with_baselines"]
+__all__ = ["DISTANCE", "OF_TRAINER", "look_up", "measurements", "own_rows", "result_rows"]
+__all__ += ["rows_with_baselines"]
 
 DISTANCE = r"^at \d+$"
 """Columns of mIoU at a distance to the keyframe, such as ``at 3``."""
 
-_OF_TRAINER = (
+OF_TRAINER = (
     *("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val"),
     *("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches"),
 )
@@ -145,7 +146,7 @@ def settings(run: Run) -> str:
     found = {
         "model": config.get("model"),
         "data": config.get("data"),
-        "trainer": {key: trainer.get(key) for key in _OF_TRAINER},
+        "trainer": {key: trainer.get(key) for key in OF_TRAINER},
         "ckpt_path": config.get("ckpt_path"),
         "tested": [result.data, result.size],
         "keyframe_interval": result.keyframe_interval,

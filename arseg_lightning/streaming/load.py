@@ -12,13 +12,13 @@ from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.export import CONTRACT_NAME, OnnxMethod
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import Clock
+from arseg_lightning.streaming.run_files import find_run
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.tasks import VideoTask
 from arseg_lightning.tasks.experiment import Experiment
-from arseg_lightning.tasks.weights import own_checkpoint
 from arseg_lightning.types import ClassSet
 
-__all__ = ["load_experiment", "load_run", "recorded_run", "segmenter_of"]
+__all__ = ["load_experiment", "load_run", "segmenter_of"]
 
 
 def load_run(
@@ -32,9 +32,10 @@ def load_run(
     """Load trained networks, ready to segment a stream.
 
     Args:
-        run: The folder of a run; or files of configuration, stacked in their order, of which a
-            run's folder may be the first. A folder that ``export`` wrote for ONNX Runtime is run
-            there, on the CPU or what its installation has.
+        run: The folder of a run, or what ``push`` wrote: ``hf:USER/REPO``, ``hf:USER/REPO@REV`` or
+            a folder; or files of configuration, stacked in their order, of which a run may be the
+            first. A folder that ``export`` wrote for ONNX Runtime is run there, on the CPU or what
+            its installation has.
         checkpoint: ``best`` or ``last`` of the run, or a run's checkpoint. By default the best of
             a folder (the last if nothing was validated), and for files the weights that they name.
         overrides: Options that override the files: ``--model.resolution_ratio 0.7``.
@@ -43,6 +44,7 @@ def load_run(
         optimisations: Optimisations of the networks.
 
     Raises:
+        ConnectionError: If the run is on the hub, which cannot be reached.
         FileNotFoundError: If the run or its checkpoint is not there.
         ValueError: If they do not fit together, networks have no weights, or see
             :class:`Segmenter`.
@@ -74,20 +76,15 @@ def load_experiment(
     ``command`` is named in the message if networks have no weights; ``compared`` also builds the
     methods with files of their own that it is compared with.
     """
-    files = [recorded_run(path) for path in paths]
-    folder = paths[0] if paths[0].is_dir() else None
-    found = None if checkpoint is None else Path(checkpoint)
-    if checkpoint in ("best", "last"):
-        if folder is None:
-            raise ValueError(f"checkpoint {checkpoint!r} is one of a run's folder; give the file")
-        found = folder / f"{checkpoint}.ckpt"
-    elif checkpoint is None and folder is not None:
-        found = own_checkpoint(folder)
-        if found is None:
-            raise FileNotFoundError(
-                f"{folder} holds no checkpoint (best.ckpt or last.ckpt): was its training "
-                f"finished? Give one with --checkpoint FILE"
-            )
+    runs = [find_run(path) for path in paths]
+    found = runs[0].best if checkpoint is None else runs[0].checkpoint(checkpoint)
+    if found is None and runs[0].folder is not None:
+        raise FileNotFoundError(
+            f"{runs[0].folder} holds no checkpoint (best.ckpt or last.ckpt): was its training "
+            f"finished? Give one with --checkpoint FILE"
+        )
+    files = [run.record for run in runs]
+    overrides = [option for run in runs for option in run.overrides] + [*overrides]
     experiment = Experiment(files, overrides, weights=True, checkpoint=found, compared=compared)
     experiment.task.refuse_random_weights(command, "--checkpoint")
     return experiment
@@ -111,14 +108,3 @@ def segmenter_of(
         device=device,
         optimisations=optimisations,
     )
-
-
-def recorded_run(path: Path) -> Path:
-    """The configuration in a run's folder, or the file itself."""
-    record = path / "fit.yaml" if path.is_dir() else path
-    if not record.is_file():
-        what = f"{path} is no run: it holds no fit.yaml" if path.is_dir() else f"no file {path}"
-        raise FileNotFoundError(
-            f"{what}; give the folder that `fit` wrote (its run_dir), or files of configuration"
-        )
-    return record

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.hub import HUB_PREFIX
 from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory, VideoMethod
 from arseg_lightning.methods.per_frame import shared
 from arseg_lightning.models import (
@@ -21,7 +22,6 @@ from arseg_lightning.types import ClassSet
 
 __all__ = ["PretrainedNetwork", "load_pretrained"]
 
-_HUB = "hf:"
 _KINDS: Mapping[str, Callable[[int, str], HuggingFaceSegmentor | Mask2Former | EoMT]] = {
     "mask2former": Mask2Former,
     **dict.fromkeys(("eomt", "eomt_dinov3", "videomt"), EoMT),
@@ -67,12 +67,12 @@ def load_pretrained(name: str) -> PretrainedNetwork:
         ValueError: If it is named otherwise, not there, no semantic segmentation network, or not
             trained as one.
     """
-    if not name.startswith(_HUB):
+    if not name.startswith(HUB_PREFIX):
         raise ValueError(
             f"a pretrained network is hf:REPOSITORY or hf:FOLDER of Hugging Face, got {name!r}; "
             f"networks that you trained here are in the folder of their run: give that instead"
         )
-    source = name.removeprefix(_HUB)
+    source = name.removeprefix(HUB_PREFIX)
     classes = hugging_face_classes(source)
     build = _KINDS.get(hugging_face_kind(source), HuggingFaceSegmentor)
     network = build(classes.num_classes, source).eval()

@@ -23,6 +23,7 @@ USAGES = {
     "motion": "VIDEO --labels LABELS [options]",
     "predict": "[CONFIG ...] --video VIDEO --output OUTPUT [options]",
     "prepare": "[CONFIG ...] [options]",
+    "push": "RUN --to TO [options]",
     "report": "RUN ... [options]",
     "sweep": "FILE [options] [-- EXTRA ...]",
 }
