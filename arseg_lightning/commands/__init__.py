@@ -17,6 +17,7 @@ from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.prepare import prepare
 from arseg_lightning.commands.report import report
 from arseg_lightning.commands.sweep import sweep
+from arseg_lightning.commands.vectors import vectors
 
 __all__ = ["COMMANDS"]
 
@@ -24,7 +25,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(bench, check_data, clicks, compare, cost, encode, export),
-        *(motion, predict, prepare, report, sweep),
+        *(motion, predict, prepare, report, sweep, vectors),
     )
 }
 """By the word that follows ``python -m arseg_lightning``."""

@@ -97,16 +97,20 @@ def _is_mirrored(picture: VideoFrame) -> bool:
     return bool(a * d < b * c)
 
 
-def require_motion(info: VideoInfo) -> None:
-    """Raise :class:`NoMotionVectors` for a video whose motion vectors cannot be used."""
+def require_motion(info: VideoInfo, can_reencode: bool = True) -> None:
+    """Raise :class:`NoMotionVectors` for a video whose motion vectors cannot be used.
+
+    ``can_reencode`` says whether the command that asks has the option ``--motion reencode``.
+    """
     if obstacle := motion_obstacle(info.codec, info.quarter_turns):
-        raise NoMotionVectors(f"{info.path} {obstacle}; {motion_remedy(info.path)}")
+        remedy = motion_remedy(info.path, can_reencode)
+        raise NoMotionVectors(f"{info.path} {obstacle}; {remedy}")
 
 
-def motion_remedy(path: Path) -> str:
+def motion_remedy(path: Path, can_reencode: bool = True) -> str:
     """Advice on a video without motion vectors that can be used."""
     return (
-        f"use --motion reencode, or make a copy that has them: "
+        f"{'use --motion reencode, or ' if can_reencode else ''}make a copy that has them: "
         f"python -m arseg_lightning encode --source {path} --output COPY.mp4"
     )
 
