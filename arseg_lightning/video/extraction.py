@@ -155,7 +155,7 @@ def _own_vectors(numbered: NumberedPicture) -> NDArray[np.void]:
     """The vectors in memory of their own: the decoder's would keep the picture alive."""
     exported = None if numbered.is_copy else numbered.picture.side_data.get("MOTION_VECTORS")
     # as bytes: NumPy copies records with gaps between fields one by one, 40 times as slowly
-    return np.frombuffer(b"" if exported is None else bytearray(exported), VECTOR)
+    return np.frombuffer(bytearray() if exported is None else bytearray(exported), VECTOR)
 
 
 def _nowhere(info: VideoInfo) -> Motion:
