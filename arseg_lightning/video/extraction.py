@@ -14,6 +14,7 @@ from arseg_lightning.types import Motion
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import matched_pictures, pictures_with_vectors
 from arseg_lightning.video.keyframes import may_be_keyframe
+from arseg_lightning.video.matching import vectors_of
 from arseg_lightning.video.motion import BlockMotion
 from arseg_lightning.video.pictures import NumberedPicture, ToFrame, picture_type
 from arseg_lightning.video.probe import VideoInfo, probe, require_motion
@@ -153,9 +154,10 @@ def _is_keyframe(
 
 def _own_vectors(numbered: NumberedPicture) -> NDArray[np.void]:
     """The vectors in memory of their own: the decoder's would keep the picture alive."""
-    exported = None if numbered.is_copy else numbered.picture.side_data.get("MOTION_VECTORS")
-    # as bytes: NumPy copies records with gaps between fields one by one, 40 times as slowly
-    return np.frombuffer(bytearray() if exported is None else bytearray(exported), VECTOR)
+    if numbered.is_copy:
+        return np.zeros(0, VECTOR)
+    # as bytes: NumPy copies records with gaps field by field, 40 times as slowly
+    return vectors_of(numbered.picture).view(np.uint8).copy().view(VECTOR)
 
 
 def _nowhere(info: VideoInfo) -> Motion:

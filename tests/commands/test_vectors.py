@@ -180,7 +180,7 @@ def test_a_reader_that_has_enough_ends_it(video):
     words = f"{sys.executable} -m arseg_lightning vectors {video} --out - --kind dense | head -c 9"
     environment = os.environ | {"PYTHONWARNINGS": "error"}
     done = subprocess.run(words, shell=True, cwd=ROOT, capture_output=True, env=environment)
-    assert done.stdout == b"\x93NUMPY\x01\x00\x76"
+    assert done.stdout.startswith(b"\x93NUMPY\x01\x00")
     assert b"Error" not in done.stderr
 
 

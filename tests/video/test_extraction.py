@@ -1,8 +1,10 @@
 """The vectors of a file for other programs: the codec's, the same without pictures, and fields."""
 
+import gc
 from importlib import import_module
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -106,6 +108,19 @@ def test_vectors_are_kept_apart_from_the_decoder(stream):
     again = [frame.vectors.copy() for frame in raw_vectors(stream)]
     for frame, other in zip(frames, again, strict=True):
         np.testing.assert_array_equal(frame.vectors, other)
+
+
+def test_pictures_go_back_to_the_decoder_at_once(tmp_path):
+    """Without waiting for garbage to be collected."""
+    path = write_video(tmp_path / "clip.mp4")
+    gc.collect()
+    gc.disable()
+    try:
+        kept = list(raw_vectors(path))
+        pictures = [each for each in gc.get_objects() if type(each) is av.VideoFrame]
+    finally:
+        gc.enable()
+    assert (len(kept), pictures) == (30, [])
 
 
 def test_dense_motion_is_what_training_reads(stream, tmp_path):
