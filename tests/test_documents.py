@@ -17,6 +17,7 @@ DOCUMENTS = [
     ROOT / "docs" / "motion.md",
     ROOT / "docs" / "speed.md",
     ROOT / "docs" / "training.md",
+    ROOT / "docs" / "vectors.md",
 ]
 
 

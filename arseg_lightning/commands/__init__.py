@@ -19,6 +19,7 @@ from arseg_lightning.commands.prepare import prepare
 from arseg_lightning.commands.push import push
 from arseg_lightning.commands.report import report
 from arseg_lightning.commands.sweep import sweep
+from arseg_lightning.commands.vectors import vectors
 
 __all__ = ["COMMANDS"]
 
@@ -26,7 +27,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(bench, check_data, clicks, compare, cost, encode, examples, export),
-        *(motion, predict, prepare, push, report, sweep),
+        *(motion, predict, prepare, push, report, sweep, vectors),
     )
 }
 """By the word that follows ``python -m arseg_lightning``."""

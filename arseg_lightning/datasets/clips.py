@@ -11,15 +11,13 @@ import numpy as np
 
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.reader import ClipReader
+from arseg_lightning.video.keyframes import MOST_WAITING, may_be_keyframe
 
-__all__ = ["MOST_WAITING", "ClipSpec", "EvaluationPairs", "StreamKind", "choose_clips"]
-__all__ += ["every_distance", "every_start", "keyframes", "may_be_keyframe", "reach", "streams"]
+__all__ = ["ClipSpec", "EvaluationPairs", "StreamKind", "choose_clips"]
+__all__ += ["every_distance", "every_start", "keyframes", "reach", "streams"]
 
 EvaluationPairs = Literal["stream", "every_distance"]
 StreamKind = EvaluationPairs | Literal["every_frame", "every_start"]
-
-# Frames by which a keyframe waits for one that is no B-frame: as many as H.264 has in a row.
-MOST_WAITING = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,6 @@ def keyframes(
         if frame in starts or (is_due and may_be_keyframe(distance, keyframe_interval, is_anchor)):
             keys.append(frame)
     return keys
-
-
-def may_be_keyframe(distance: int, most_frames: int, is_anchor: bool) -> bool:
-    """Whether a frame, ``distance`` frames after the last one, may be a keyframe that is due.
-
-    Motion to B-frames is poor: the next anchor (I- or P-frame) is taken instead, unless none comes,
-    or every frame is to be one.
-    """
-    return is_anchor or most_frames == 1 or distance >= most_frames + MOST_WAITING
 
 
 def streams(

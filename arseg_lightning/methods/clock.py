@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from arseg_lightning.datasets.clips import may_be_keyframe
 from arseg_lightning.ranges import check_range
 from arseg_lightning.types import BLOCK_SIZE, Motion
+from arseg_lightning.video.keyframes import may_be_keyframe
 
 __all__ = ["Adaptive", "Clock", "CodecKeyframes", "EveryL", "FrameInfo"]
 

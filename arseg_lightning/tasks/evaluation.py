@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import distributed
 
-from arseg_lightning.datasets.clips import MOST_WAITING
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationFrame
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.distributed import is_distributed
@@ -23,6 +22,7 @@ from arseg_lightning.methods import (
 from arseg_lightning.metrics import Accuracy, DistanceAccuracy
 from arseg_lightning.tasks.repeats import RepeatedFrames, sees_frames_alone
 from arseg_lightning.types import Frame
+from arseg_lightning.video.keyframes import MOST_WAITING
 from arseg_lightning.video.live.frame import SourceFrame
 
 __all__ = ["Evaluation", "Tally", "counted_distances", "evaluation_needs", "push"]

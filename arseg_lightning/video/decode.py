@@ -1,4 +1,4 @@
-"""Turns a video file into frames, or into their picture types and motion, in one pass."""
+"""Turns a video file into frames, vectors, or picture types and motion, in one pass."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from arseg_lightning.video.pictures import (
     export_motion,
     numbered_pictures,
     picture_type,
+    skip_pixels,
 )
 from arseg_lightning.video.probe import VideoInfo, open_video, probe, require_motion
 from arseg_lightning.video.timeline import read_timeline
 
-__all__ = ["decode", "decode_motion"]
+__all__ = ["decode", "decode_motion", "matched_pictures", "pictures_with_vectors"]
 
 
 def decode(path: Path | str, *, size: tuple[int, int] | None = None) -> Iterator[Frame]:
@@ -63,19 +64,41 @@ def decode_motion(
         NoMotionVectors: If it has no motion vectors that fit.
         VideoError: As :func:`decode`.
     """
-    info, matcher = probe(Path(path)), Matcher[NumberedPicture](refinement)
+    info = probe(Path(path))
     require_motion(info)
+    for found, step in matched_pictures(info, refinement):
+        yield picture_type(found), step
+
+
+def matched_pictures(
+    info: VideoInfo, refinement: Refinement = "auto"
+) -> Iterator[tuple[NumberedPicture, BlockMotion]]:
+    """Decode a video with usable vectors into pictures and their motion, in display order."""
+    matcher = Matcher[NumberedPicture](refinement)
+    for numbered in pictures_with_vectors(info):
+        yield from matcher.push(numbered, numbered)
+    yield from matcher.flush()
+
+
+def pictures_with_vectors(info: VideoInfo, pixels: bool = True) -> Iterator[NumberedPicture]:
+    """Decode a video with usable vectors into pictures that hold them, in display order.
+
+    Args:
+        info: The video.
+        pixels: Whether the pictures are looked at, too: without, they are wrong and come sooner.
+    """
     damage = Damage(info.path)
     with open_video(info.path) as (container, stream):
         export_motion(stream)
+        # With frame threads, some P-frames between B-frames have other vectors, and others each
+        # time (FFmpeg 8).
         stream.codec_context.thread_count = 1
+        if not pixels:
+            skip_pixels(stream)
         for numbered in numbered_pictures(container, stream, read_timeline(info.path), damage):
             picture = numbered.picture
             _require_size(info, numbered.place, (picture.height, picture.width), info.size)
-            for found, step in matcher.push(numbered, numbered):
-                yield picture_type(found), step
-        for found, step in matcher.flush():
-            yield picture_type(found), step
+            yield numbered
     damage.warn()
 
 

@@ -14,6 +14,7 @@ from arseg_lightning.ranges import check_words
 from arseg_lightning.video.chain import KEPT_REFERENCES
 from arseg_lightning.video.motion import BlockMotion, Kind, matched_motion
 from arseg_lightning.video.pictures import NumberedPicture, coded
+from arseg_lightning.video.probe import side_data
 from arseg_lightning.video.vectors import VECTOR, Candidates, Luma
 
 __all__ = ["Matcher", "Refinement", "luma_of", "vectors_of"]
@@ -164,7 +165,7 @@ def _note(numbered: NumberedPicture, item: ItemT) -> _Waiting[ItemT]:
 
 def vectors_of(picture: VideoFrame) -> NDArray[np.void]:
     """The vectors that were decoded with a picture, in the decoder's memory."""
-    exported = picture.side_data.get("MOTION_VECTORS")
+    exported = side_data(picture, "MOTION_VECTORS")
     return np.zeros(0, VECTOR) if exported is None else exported.to_ndarray()
 
 

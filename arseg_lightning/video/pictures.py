@@ -29,7 +29,7 @@ from arseg_lightning.video.probe import (
 from arseg_lightning.video.timeline import Timeline
 
 __all__ = ["Coded", "NumberedPicture", "ToFrame", "coded", "decoded", "export_motion"]
-__all__ += ["numbered_pictures", "picture_type"]
+__all__ += ["numbered_pictures", "picture_type", "skip_pixels"]
 
 _START_CODE = b"\0\0\1"
 _SLICES = (1, 2, 5)  # types of the units of H.264 that hold pictures
@@ -56,6 +56,15 @@ class NumberedPicture(NamedTuple):
 def export_motion(stream: VideoStream) -> None:
     """Ask a decoder for motion vectors."""
     stream.codec_context.options |= {"flags2": "+export_mvs"}
+
+
+def skip_pixels(stream: VideoStream) -> None:
+    """Let a decoder leave out what vectors do not depend on; its pictures are wrong then.
+
+    That is the loop filter of H.264 and the inverse transform of MPEG. Not ``lowres``, which halves
+    the time of MPEG once more: it makes the decoder silent about damage.
+    """
+    stream.codec_context.options |= {"skip_loop_filter": "all", "skip_idct": "all"}
 
 
 def coded(picture: VideoFrame) -> Coded | None:

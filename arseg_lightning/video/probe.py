@@ -7,12 +7,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideDataContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -21,7 +22,7 @@ from arseg_lightning.video.errors import NoMotionVectors, NotAVideo, VideoError
 
 __all__ = ["MOTION_CODECS", "VideoInfo", "codec_name", "file_name", "frame_rate"]
 __all__ += ["motion_obstacle", "motion_remedy", "open_video", "packets", "probe"]
-__all__ += ["quarter_turns", "require_motion", "video_stream"]
+__all__ += ["quarter_turns", "require_motion", "side_data", "video_stream"]
 
 MOTION_CODECS = frozenset({"flv1", "h264", "mpeg1video", "mpeg2video", "mpeg4"})
 """Codecs whose decoder in FFmpeg exports motion vectors; HEVC, VP8, VP9 and AV1 do not."""
@@ -90,23 +91,35 @@ def quarter_turns(picture: VideoFrame) -> int:
 
 def _is_mirrored(picture: VideoFrame) -> bool:
     """Whether the display matrix of a picture swaps its sides: turns keep them."""
-    found = picture.side_data.get("DISPLAYMATRIX")
-    if not isinstance(found, SideData):
+    found = side_data(picture, "DISPLAYMATRIX")
+    if found is None:
         return False
     a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].astype(float)
     return bool(a * d < b * c)
 
 
-def require_motion(info: VideoInfo) -> None:
-    """Raise :class:`NoMotionVectors` for a video whose motion vectors cannot be used."""
+def side_data(picture: VideoFrame, kind: str) -> Any:
+    """What was decoded beside a picture, of one kind; None if there is none."""
+    # `picture.side_data` refers to the picture and the picture to it: it would stay in memory until
+    # garbage is collected, and the decoder take new memory for the next (a sixth of the time)
+    container: Any = SideDataContainer  # its types lack the constructor
+    return container(picture).get(kind)
+
+
+def require_motion(info: VideoInfo, can_reencode: bool = True) -> None:
+    """Raise :class:`NoMotionVectors` for a video whose motion vectors cannot be used.
+
+    ``can_reencode`` says whether the command that asks has the option ``--motion reencode``.
+    """
     if obstacle := motion_obstacle(info.codec, info.quarter_turns):
-        raise NoMotionVectors(f"{info.path} {obstacle}; {motion_remedy(info.path)}")
+        remedy = motion_remedy(info.path, can_reencode)
+        raise NoMotionVectors(f"{info.path} {obstacle}; {remedy}")
 
 
-def motion_remedy(path: Path) -> str:
+def motion_remedy(path: Path, can_reencode: bool = True) -> str:
     """Advice on a video without motion vectors that can be used."""
     return (
-        f"use --motion reencode, or make a copy that has them: "
+        f"{'use --motion reencode, or ' if can_reencode else ''}make a copy that has them: "
         f"python -m arseg_lightning encode --source {path} --output COPY.mp4"
     )
 

@@ -46,14 +46,15 @@ class Timeline:
         """The frame that is shown at a time; None if there is none."""
         if pts is None:
             return None
-        index = int(np.searchsorted(self.pts, pts))
+        index = int(self.pts.searchsorted(pts))
         return index if index < len(self) and self.pts[index] == pts else None
 
     def seconds(self, index: int) -> float:
         """Time of a frame after the first one; beyond the last one it goes by the frame rate."""
         known = min(index, len(self) - 1)
-        ticks = Fraction(int(self.pts[known] - self.pts[0]))
-        return float(ticks * self.time_base) + float((index - known) * self.interval)
+        ticks, unit = int(self.pts[known] - self.pts[0]), self.time_base
+        seconds = ticks * unit.numerator / unit.denominator  # as exact as a Fraction, and faster
+        return seconds + float((index - known) * self.interval) if index > known else seconds
 
     def keyframe_before(self, index: int) -> int:
         """The last frame, up to this one, at which decoding can start; the first at worst."""
