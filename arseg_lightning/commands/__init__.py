@@ -12,6 +12,7 @@ from arseg_lightning.commands.compare import compare
 from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.export import export
+from arseg_lightning.commands.labels import labels
 from arseg_lightning.commands.motion import motion
 from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.prepare import prepare
@@ -24,7 +25,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(bench, check_data, clicks, compare, cost, encode, export),
-        *(motion, predict, prepare, report, sweep),
+        *(labels, motion, predict, prepare, report, sweep),
     )
 }
 """By the word that follows ``python -m arseg_lightning``."""
