@@ -50,8 +50,7 @@ def predict(
         network: A pretrained network in a run's place: hf:REPOSITORY or hf:FOLDER (Hugging Face).
         method: The method that it runs in, by class, such as TapLab; every frame by itself if none.
         video: A video file, a folder of images, camera:0, an address (rtsp://), or - (a pipe).
-        output: Folder of the results: overlay.mp4, labels/ and the statistics, predict.json; or -
-            (standard output): a video for the next program, while it grows.
+        output: Folder of the results: overlay.mp4, labels/, predict.json; or - (standard output).
         checkpoint: best or last of the run, or a run's checkpoint; the best by default.
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
         clock: Another choice of keyframes: CodecKeyframes or Adaptive (--clock.max_interval 30).
@@ -67,19 +66,14 @@ def predict(
         overrides: Settings that win over the configuration.
     """
     settings: dict[str, Any] = {"motion": motion, "limit": limit, "consistency": consistency}
-    if outputs is not None:
-        settings["outputs"] = [word.strip() for word in outputs.split(",") if word.strip()]
+    settings |= _named(outputs)
     with ExitStack() as stack:
-        target: Path | int = output
-        if str(output) == "-":
-            target = stack.enter_context(claimed_standard_output())
-        else:
-            settings["overwrite"] = overwrite
+        is_pipe = str(output) == "-"
+        target = stack.enter_context(claimed_standard_output()) if is_pipe else output
+        settings |= {} if is_pipe else {"overwrite": overwrite}
         clock, fast = _clock(clock, keyframe_interval), Optimisations(precision=precision)
         if network is not None and not configs:
-            known = load_pretrained(network)
-            parts = known.method(method), known.classes, known.normalise
-            segmenter = Segmenter(*parts, clock=clock, device=device, optimisations=fast)
+            segmenter = _pretrained(network, method, clock, device, fast)
         elif network is not None or method is not None:
             raise ValueError("give a run, which has its method, or --network and --method")
         else:
@@ -88,6 +82,25 @@ def predict(
     if record.ended == "interrupted":
         sys.exit(130)  # what shells expect of a program that was ended by Ctrl-C
     return record
+
+
+def _named(outputs: str | None) -> dict[str, Any]:
+    """The outputs, if any are named: each target has its own by default."""
+    if outputs is None:
+        return {}
+    return {"outputs": [word.strip() for word in outputs.split(",") if word.strip()]}
+
+
+def _pretrained(
+    network: str,
+    method: NetworkMethodFactory | None,
+    clock: Clock | None,
+    device: str,
+    fast: Optimisations,
+) -> Segmenter:
+    known = load_pretrained(network)
+    parts = known.method(method), known.classes, known.normalise
+    return Segmenter(*parts, clock=clock, device=device, optimisations=fast)
 
 
 def _clock(clock: Clock | None, keyframe_interval: int | None) -> Clock | None:

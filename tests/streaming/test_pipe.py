@@ -5,12 +5,14 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
 from arseg_lightning.methods import EveryL
+from arseg_lightning.streaming import load_run
 from arseg_lightning.streaming.pipe import (
     PipedLabels,
     PipedOverlay,
@@ -19,7 +21,7 @@ from arseg_lightning.streaming.pipe import (
 )
 from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import PipeClosed
-from tests.streaming.made import CLASSES, result, segmenter
+from tests.streaming.made import CLASSES, result, segmenter, write_run
 from tests.video.small_videos import write_video
 
 
@@ -146,38 +148,39 @@ def test_a_terminal_is_no_pipe(monkeypatch):
         pytest.fail("it was claimed")
 
 
-COMMAND = """
-import sys
-from arseg_lightning.cli import main
-from tests.streaming.made import segmenter
-import arseg_lightning.commands.predict as module
-module.load_run = lambda *_, **__: (print("loading"), segmenter())[1]
-main(["predict", "run", "--video", sys.argv[1], "--output", "-", *sys.argv[2:]])
-"""
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("run"))
+
+
+def started(run, video, *words):
+    command = ["predict", run, "--video", video, "--output", "-", *words]
+    return subprocess.Popen(
+        [sys.executable, "-m", "arseg_lightning", *map(str, command)],
+        cwd=Path(__file__).resolve().parents[2],
+        env=os.environ | {"ARSEG_LIGHTNING_TRUST": "tests"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["--outputs", "labels"], ["--outputs", "overlay"], []])
-def test_the_commands_standard_output_is_a_video_and_nothing_else(video, words):
-    command = [sys.executable, "-c", COMMAND, str(video), *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+def test_the_commands_standard_output_is_a_video_and_nothing_else(run, video):
+    with started(run, video, "--outputs", "labels") as process:
         with av.open(process.stdout) as container:
-            frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+            labels = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
         said = process.stderr.read().decode()
-    assert (process.returncode, len(frames)) == (0, 12)
-    assert "loading" in said
+    assert (process.returncode, len(labels)) == (0, 12), said
     assert "12 frames in " in said
     assert "written: standard output (12 frames)" in said
-    if words[1:] == ["labels"]:
-        expected = [each.labels for each in segmenter().stream(video)]
-        np.testing.assert_array_equal(frames, expected)
+    expected = [each.labels for each in load_run(run, device="cpu").stream(video)]
+    np.testing.assert_array_equal(labels, expected)
 
 
 @pytest.mark.slow
-def test_a_command_whose_reader_goes_away_ends_cleanly(tmp_path):
+def test_a_command_whose_reader_goes_away_ends_cleanly(run, tmp_path):
     video = write_video(tmp_path / "long.mp4", 400)
-    command = [sys.executable, "-c", COMMAND, str(video)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with started(run, video) as process:
         process.stdout.read(100)
         process.stdout.close()
         said = process.stderr.read().decode()
