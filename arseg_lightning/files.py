@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import is_dataclass
 from pathlib import Path
+from shutil import rmtree
 from types import NoneType
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from filelock import FileLock, Timeout
 
 __all__ = ["CANNOT_WRITE", "FileLock", "LockedElsewhere", "building", "from_json", "lock_file"]
-__all__ += ["natural_key", "partial_path", "remedy_for", "replacing", "write_atomic"]
+__all__ += ["natural_key", "new_folder", "partial_path", "remedy_for", "replacing", "write_atomic"]
 
 CANNOT_WRITE = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
@@ -65,6 +66,24 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # it is gone if all went well; the folder may be what failed
             partial.unlink()
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a writer a temporary folder to fill, which gets its name when the block has ended well.
+
+    If the block fails, nothing of it is left.
+
+    Raises:
+        OSError: If it cannot be written, or there is something of that name.
+    """
+    partial = partial_path(path)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        partial.rename(path)
+    finally:
+        rmtree(partial, ignore_errors=True)
 
 
 def write_atomic(path: Path, content: str | bytes | memoryview) -> None:

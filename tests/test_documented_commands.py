@@ -25,7 +25,7 @@ def commands(document):
     variables = dict(re.findall(r'^(\w+)="(.*?)"', text, re.MULTILINE | re.DOTALL))
     for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
-            found = re.search(r"-m arseg_lightning\s+(.*)", line)
+            found = re.search(r"-m arseg_lightning\s+(.*?)(?: \| |$)", line)
             if found and "my_" not in line:  # files that a reader writes
                 yield shlex.split(Template(found[1]).safe_substitute(variables), comments=True)
 

@@ -13,6 +13,7 @@ from arseg_lightning.commands.cost import cost
 from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.examples import examples
 from arseg_lightning.commands.export import export
+from arseg_lightning.commands.labels import labels
 from arseg_lightning.commands.motion import motion
 from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.prepare import prepare
@@ -27,7 +28,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(bench, check_data, clicks, compare, cost, encode, examples, export),
-        *(motion, predict, prepare, push, report, sweep, vectors),
+        *(labels, motion, predict, prepare, push, report, sweep, vectors),
     )
 }
 """By the word that follows ``python -m arseg_lightning``."""

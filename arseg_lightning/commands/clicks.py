@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shutil import rmtree
 
 import numpy as np
 from PIL import Image
@@ -20,7 +19,7 @@ from arseg_lightning.datasets.clicks import (
 )
 from arseg_lightning.datasets.data_files import IMAGE_SUFFIXES, LABEL_SUFFIX, files
 from arseg_lightning.datasets.labels import read_label
-from arseg_lightning.files import partial_path
+from arseg_lightning.files import new_folder
 from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.images import image_size
@@ -95,18 +94,13 @@ def clicks(
 
 def _write(out: Path, found: Clicks, sizes: Sizes, classes: ClassSet) -> None:
     """Write a label a name; the folder appears when it is complete."""
-    folder = partial_path(out)
-    folder.mkdir(parents=True)
-    try:
+    with new_folder(out) as folder:
         for name, each in found.items():
             try:
                 values = click_label(each, sizes[name], classes)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
             Image.fromarray(values).save(folder / f"{name}{LABEL_SUFFIX}")
-        folder.rename(out)
-    finally:
-        rmtree(folder, ignore_errors=True)
 
 
 def _custom(found: Clicks, images: Path, csv: Path) -> tuple[Clicks, Sizes]:

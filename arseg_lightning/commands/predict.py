@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from arseg_lightning.inference import Optimisations, Precision
 from arseg_lightning.methods import Clock, EveryL, NetworkMethodFactory
 from arseg_lightning.streaming import Segmenter, load_run
 from arseg_lightning.streaming.folder import LiveOptions, segment_to_folder
+from arseg_lightning.streaming.pipe import claimed_standard_output, segment_to_pipe
 from arseg_lightning.streaming.pretrained import load_pretrained
 from arseg_lightning.streaming.record import StreamRecord, StreamStatistics
 from arseg_lightning.video.live import LiveMotion
@@ -32,7 +34,7 @@ def predict(
     clock: Clock | None = None,
     motion: LiveMotion = "auto",
     live: LiveOptions = LiveOptions(),  # noqa: B008
-    outputs: str = "overlay,labels",
+    outputs: str | None = None,
     device: str = "auto",
     precision: Precision = "float32",
     limit: int | None = None,
@@ -48,13 +50,14 @@ def predict(
         network: A pretrained network in a run's place: hf:REPOSITORY or hf:FOLDER (Hugging Face).
         method: The method that it runs in, by class, such as TapLab; every frame by itself if none.
         video: A video file, a folder of images, camera:0, an address (rtsp://), or - (a pipe).
-        output: Folder of the results: overlay.mp4, labels/ and the statistics, predict.json.
+        output: Folder of the results: overlay.mp4, labels/, predict.json; or - (standard output).
         checkpoint: best or last of the run, or a run's checkpoint; the best by default.
         keyframe_interval: Frames from one keyframe to the next; by default the experiment's.
         clock: Another choice of keyframes: CodecKeyframes or Adaptive (--clock.max_interval 30).
         motion: codec (its own or a refusal), reencode (on the fly), or auto (none if unused).
         live: How a camera or an address is read.
-        outputs: What is written, of overlay, labels and frames (a table), with commas.
+        outputs: What is written, of overlay, labels, frames (a table) and cityscapes (files for its
+            evaluation server), with commas; overlay,labels by default. To -, overlay or labels.
         device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         precision: float32, bfloat16 or float16.
         limit: Most frames.
@@ -62,23 +65,42 @@ def predict(
         consistency: Measure temporal consistency and flicker along the motion (docs/metrics.md).
         overrides: Settings that win over the configuration.
     """
-    clock = _clock(clock, keyframe_interval)
-    fast = Optimisations(precision=precision)
-    if network is not None and not configs:
-        known = load_pretrained(network)
-        parts = known.method(method), known.classes, known.normalise
-        segmenter = Segmenter(*parts, clock=clock, device=device, optimisations=fast)
-    elif network is not None or method is not None:
-        raise ValueError("give a run, which has its method, or --network and --method")
-    else:
-        segmenter = load_run(configs or [], checkpoint, overrides, clock, device, fast)
-    names = [word.strip() for word in outputs.split(",") if word.strip()]
-    settings: dict[str, Any] = {"motion": motion, "limit": limit, "overwrite": overwrite}
-    settings |= {"consistency": consistency}
-    record = segment_and_show(segmenter, video, output, outputs=names, live=live, **settings)
+    settings: dict[str, Any] = {"motion": motion, "limit": limit, "consistency": consistency}
+    settings |= _named(outputs)
+    with ExitStack() as stack:
+        is_pipe = str(output) == "-"
+        target = stack.enter_context(claimed_standard_output()) if is_pipe else output
+        settings |= {} if is_pipe else {"overwrite": overwrite}
+        clock, fast = _clock(clock, keyframe_interval), Optimisations(precision=precision)
+        if network is not None and not configs:
+            segmenter = _pretrained(network, method, clock, device, fast)
+        elif network is not None or method is not None:
+            raise ValueError("give a run, which has its method, or --network and --method")
+        else:
+            segmenter = load_run(configs or [], checkpoint, overrides, clock, device, fast)
+        record = segment_and_show(segmenter, video, target, live=live, **settings)
     if record.ended == "interrupted":
         sys.exit(130)  # what shells expect of a program that was ended by Ctrl-C
     return record
+
+
+def _named(outputs: str | None) -> dict[str, Any]:
+    """The outputs, if any are named: each target has its own by default."""
+    if outputs is None:
+        return {}
+    return {"outputs": [word.strip() for word in outputs.split(",") if word.strip()]}
+
+
+def _pretrained(
+    network: str,
+    method: NetworkMethodFactory | None,
+    clock: Clock | None,
+    device: str,
+    fast: Optimisations,
+) -> Segmenter:
+    known = load_pretrained(network)
+    parts = known.method(method), known.classes, known.normalise
+    return Segmenter(*parts, clock=clock, device=device, optimisations=fast)
 
 
 def _clock(clock: Clock | None, keyframe_interval: int | None) -> Clock | None:
@@ -90,11 +112,11 @@ def _clock(clock: Clock | None, keyframe_interval: int | None) -> Clock | None:
 
 
 def segment_and_show(
-    segmenter: Segmenter, source: str | Path, folder: Path, **settings: Any
+    segmenter: Segmenter, source: str | Path, target: Path | int, **settings: Any
 ) -> StreamRecord:
-    """Segment a source into a folder; print the progress and the result.
+    """Segment a source into a folder or the pipe of a number; print the progress and the result.
 
-    The settings are those of :func:`segment_to_folder`.
+    The settings are those of :func:`segment_to_folder` or :func:`segment_to_pipe`.
     """
     seconds = 1.0 if sys.stderr.isatty() else 10.0  # a log gets a line now and then
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
@@ -106,7 +128,10 @@ def segment_and_show(
             bar.update()
 
         try:
-            record = segment_to_folder(segmenter, source, folder, watch=show, **settings)
+            if isinstance(target, int):
+                record = segment_to_pipe(segmenter, source, target, watch=show, **settings)
+            else:
+                record = segment_to_folder(segmenter, source, target, watch=show, **settings)
         finally:
             signal.signal(signal.SIGTERM, before)
     print(record.text(), flush=True)

@@ -1,4 +1,4 @@
-"""Class sets: names, colours and label values, from YAML files."""
+"""Class sets: names, colours and label values, from files."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
+from arseg_lightning.datasets.class_files import read_class_file
 from arseg_lightning.types import RGB, ClassSet
 
-__all__ = ["CAMVID11", "CAMVID12", "CITYSCAPES19", "DRIVING9", "class_set", "distinct_colour"]
+__all__ = ["CAMVID11", "CAMVID12", "CITYSCAPES19", "DRIVING9", "class_set", "class_set_of"]
+__all__ += ["distinct_colour"]
 
 _KNOWN = {path.stem: path for path in Path(__file__).with_name("class_sets").glob("*.yaml")}
 _KEYS = (
     *("names", "palette", "void_values", "void_colours"),
     *("colour_coded", "merged_values", "merged_colours"),
 )
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times faster
 _MOST_CLASSES = 255  # as labels are bytes, and 255 is left out
 _MOST_VALUE = 65535  # of label files with 16 bits
 _VALUES = f"a list of whole numbers from 0 to {_MOST_VALUE}"
@@ -25,9 +24,9 @@ _COLOURS = "a list of colours [R, G, B], each from 0 to 255 and none twice"
 
 
 def class_set(name: str) -> ClassSet:
-    """Find a class set by its name, or read a custom one from a YAML file.
+    """Find a class set by its name, or read a custom one from a YAML, JSON or CSV file.
 
-    A file looks like this (colours are optional; labels are single-channel images then)::
+    A YAML file looks like this (colours are optional; labels are single-channel images then)::
 
         names: [background, boat, buoy]  # or, by the values of the files, {0: background, 5: boat}
         palette: [[0, 0, 0], [255, 0, 0], [0, 255, 0]]
@@ -37,8 +36,13 @@ def class_set(name: str) -> ClassSet:
         merged_colours: {boat: [[128, 0, 0], [64, 0, 0]]}  # further colours of a class
         merged_values: {boat: [6, 7]}  # further values of a class
 
+    A JSON file has the same keys. A CSV file has a line a class, under the columns ``name``, and
+    any of ``value``, ``colour`` (or ``r``, ``g``, ``b``) and ``evaluated``: what is not evaluated
+    is void, a name that comes again has a further value or colour. Where there are colours and no
+    values, labels are coloured; where there is neither, values count the lines from 0.
+
     Args:
-        name: Such as ``camvid11``, ``camvid12`` or ``cityscapes19``, or a YAML file's path.
+        name: Such as ``camvid11``, ``camvid12`` or ``cityscapes19``, or a file's path.
 
     Raises:
         ValueError: If there is no such set or file, or a key, a type or a value in the file is
@@ -47,23 +51,24 @@ def class_set(name: str) -> ClassSet:
     path = _KNOWN.get(name, Path(name))
     if not path.is_file():
         raise ValueError(
-            f"no class set {name!r}: use one of {sorted(_KNOWN)}, or the path of a YAML file "
-            f"with the keys names and (optional) {', '.join(_KEYS[1:])}"
+            f"no class set {name!r}: use one of {sorted(_KNOWN)}, or the path of a YAML file (or "
+            f"JSON, CSV) with the keys names and (optional) {', '.join(_KEYS[1:])}"
         )
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML file: {error}") from error
+    content = read_class_file(path)
     if not isinstance(content, dict) or not content.get("names"):
         raise ValueError(f"{path} should hold a list of class names under the key 'names'")
     try:
-        return _from_content(path.stem, content)
+        return class_set_of(path.stem, content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _from_content(name: str, content: dict[Any, Any]) -> ClassSet:
-    """Build a class set from a file's content; each error names key, value and rule."""
+def class_set_of(name: str, content: dict[Any, Any]) -> ClassSet:
+    """Build a class set from a file's content.
+
+    Raises:
+        ValueError: If a key, a type or a value is wrong; the message names key and rule.
+    """
 
     def require(is_right: bool, key: str, rule: str) -> None:
         if not is_right:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from arseg_lightning.datasets.labels import class_values
 from arseg_lightning.files import write_atomic
 from arseg_lightning.types import ClassSet, size_text
 
@@ -80,16 +81,15 @@ def click_label(
     Raises:
         ValueError: If a click is outside of the image.
     """
-    values = {index: value for value, index in classes.file_values.items()}
-    largest = max([classes.ignore_index, *classes.file_values])
-    label = np.full(size, classes.ignore_index, np.uint8 if largest < 256 else np.uint16)
+    values, void = class_values(classes)
+    label = np.full(size, void, np.uint8 if max(void, *values) < 256 else np.uint16)
     for click in clicks:
         if not (0 <= click.y < size[0] and 0 <= click.x < size[1]):
             raise ValueError(
                 f"the click at x={click.x}, y={click.y} is outside of an image of "
                 f"{size_text(size)} (height x width); columns and rows are counted from 0"
             )
-        label[click.y, click.x] = values.get(click.label, click.label)
+        label[click.y, click.x] = values[click.label]
     return label
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arseg_lightning.datasets.lookup import colour_codes, look_up
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.images import opened_image, wide_colours
 
-__all__ = ["read_label"]
+__all__ = ["class_values", "read_label"]
 
 # Pillow's names of formats that lose values; WebP has a form that does not.
 _LOSSY = ("JPEG", "MPO")
@@ -61,6 +62,20 @@ def read_label(
     return _from_indices(path, pixels, classes)
 
 
+def class_values(classes: ClassSet) -> tuple[list[int], int]:
+    """Values of single-channel label files: one for each class, and one that is left out."""
+    # Of several values of a class, the first is its own.
+    first = {index: value for value, index in reversed(classes.file_values.items())}
+    values = [first.get(index, index) for index in range(classes.num_classes)]
+    void = [each for each in (classes.ignore_index, *classes.void_values) if each not in values]
+    if not void:
+        raise ValueError(
+            f"{classes.name} has a class of the value {classes.ignore_index}, and no other value "
+            f"to leave out; list one under its void_values"
+        )
+    return values, void[0]
+
+
 def _holds_colours(image: Image.Image, classes: ClassSet) -> bool:
     """Whether a palette image spells classes by the colours of its palette."""
     if image.mode != "P" or not classes.file_colours:
@@ -99,15 +114,13 @@ def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> N
             f"{path} is an RGB image, but {classes.name} spells labels as single-channel class "
             f"indices; convert it, or set colour_coded in the class set's file"
         )
-    weights = np.array([65536, 256, 1], np.int32)
-    codes = pixels.astype(np.int32) @ weights  # (H, W), colours as numbers of 24 bits
+    codes = colour_codes(pixels)
     void = dict.fromkeys(classes.void_colours, classes.ignore_index)
-    known = {int(weights @ rgb): index for rgb, index in (void | classes.file_colours).items()}
-    # Sorted, so that all pixels are looked up by one bisection.
-    order = np.array(sorted(known), np.int32)
-    indices = np.array([known[code] for code in order.tolist()], np.uint8)
-    found = np.searchsorted(order, codes).clip(max=len(order) - 1)
-    hit = order[found] == codes
+    known = {
+        (red << 16) + (green << 8) + blue: index
+        for (red, green, blue), index in (void | classes.file_colours).items()
+    }
+    indices, hit = look_up(codes, known)
     share = 1 - float(hit.mean())
     if share > _MOST_UNKNOWN:
         values, counts = np.unique(codes[~hit], return_counts=True)
@@ -118,4 +131,4 @@ def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> N
             f"{shown}; is it a label file, and is {classes.name} its class set? What "
             f"is to be left out belongs under void_colours"
         )
-    return np.where(hit, indices[found], classes.ignore_index).astype(np.uint8)
+    return np.where(hit, indices, classes.ignore_index).astype(np.uint8)

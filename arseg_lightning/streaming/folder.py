@@ -18,14 +18,20 @@ from arseg_lightning.streaming.outputs import (
 )
 from arseg_lightning.streaming.record import RECORD_NAME, StreamRecord, StreamStatistics
 from arseg_lightning.streaming.segmenter import Segmenter
-from arseg_lightning.video.live import LiveMotion
+from arseg_lightning.streaming.submission import ENDING, CityscapesLabels
+from arseg_lightning.video.live import LiveMotion, LiveSource
 
-__all__ = ["LiveOptions", "Watch", "segment_to_folder"]
+__all__ = ["LiveOptions", "Watch", "segment_to_folder", "write_results"]
 
 Watch = Callable[[StreamStatistics, int | None], object]
 """Gets the statistics after each frame, and the number of all frames if that is known."""
 
-_OUTPUTS = {"overlay": "overlay.mp4", "labels": "labels", "frames": "frames.csv"}
+_OUTPUTS = {
+    "overlay": "overlay.mp4",
+    "labels": "labels",
+    "frames": "frames.csv",
+    "cityscapes": "cityscapes",
+}
 """File or folder of each output."""
 
 
@@ -69,8 +75,8 @@ def segment_to_folder(
         segmenter: The method.
         source: A source of :func:`open_live`.
         folder: Folder of the results.
-        outputs: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame) and ``frames``
-            (``frames.csv``, a line a frame).
+        outputs: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame), ``frames``
+            (``frames.csv``, a line a frame) and ``cityscapes`` (files for its evaluation server).
         motion: Source of the motion, see :meth:`Segmenter.open`.
         limit: Most frames.
         overwrite: Replace the results that are in the folder already.
@@ -84,23 +90,18 @@ def segment_to_folder(
     check_range(1, limit=limit)
     older = _older_results(folder, outputs, overwrite)
     with segmenter.open(source, motion, with_motion=consistency, **asdict(live)) as opened:
-        statistics, ended = StreamStatistics(segmenter, consistency), "complete"
-        overlay = OverlayVideo(*(folder / _OUTPUTS["overlay"], segmenter.classes, opened.fps))
-        labels = LabelImages(folder / _OUTPUTS["labels"], segmenter.classes)
-        frames = FrameLog(folder / _OUTPUTS["frames"])
-        known: dict[str, Output] = {"overlay": overlay, "labels": labels, "frames": frames}
-        writers = [known[name] for name in outputs]
+        statistics = StreamStatistics(segmenter, consistency)
+        classes, paths = segmenter.classes, {name: folder / end for name, end in _OUTPUTS.items()}
+        known: dict[str, Callable[[], Output]] = {
+            "overlay": lambda: OverlayVideo(paths["overlay"], classes, opened.fps),
+            "labels": lambda: LabelImages(paths["labels"], classes),
+            "frames": lambda: FrameLog(paths["frames"]),
+            "cityscapes": lambda: CityscapesLabels(paths["cityscapes"], classes, source),
+        }
+        writers = [known[name]() for name in outputs]
         _remove(older)
         try:
-            with ExitStack() as stack:
-                threads = [stack.enter_context(InBackground(writer)) for writer in writers]
-                for result in segmenter.results(statistics.watch(opened), limit):
-                    for thread in threads:
-                        thread.write(result)
-                    statistics.add(result)
-                    watch(statistics, opened.num_frames)
-        except KeyboardInterrupt:
-            ended = "interrupted"
+            ended = write_results(segmenter, opened, writers, statistics, limit, watch)
         except Exception as error:
             with suppress(OSError):  # it may be what ended the stream
                 statistics.record(opened, writers, str(error)).write(folder)
@@ -110,10 +111,33 @@ def segment_to_folder(
     return record
 
 
+def write_results(
+    segmenter: Segmenter,
+    opened: LiveSource,
+    writers: Sequence[Output],
+    statistics: StreamStatistics,
+    limit: int | None,
+    watch: Watch,
+) -> str:
+    """Segment an open source and write the results, until its end or Ctrl-C; tells which."""
+    try:
+        with ExitStack() as stack:
+            threads = [stack.enter_context(InBackground(writer)) for writer in writers]
+            for result in segmenter.results(statistics.watch(opened), limit):
+                for thread in threads:
+                    thread.write(result)
+                statistics.add(result)
+                watch(statistics, opened.num_frames)
+    except KeyboardInterrupt:
+        return "interrupted"
+    return "complete"
+
+
 def _remove(older: Sequence[Path]) -> None:
     """Remove older results: images of a longer video would be taken for this one's."""
     for path in older:
-        for file in path.glob("[0-9]*.png") if path.is_dir() else [path]:
+        pattern = f"*{ENDING}" if path.name == _OUTPUTS["cityscapes"] else "[0-9]*.png"
+        for file in path.glob(pattern) if path.is_dir() else [path]:
             file.unlink(missing_ok=True)
 
 

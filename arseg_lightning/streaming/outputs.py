@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,9 @@ __all__ = [
     "LabelImages",
     "Output",
     "OverlayVideo",
+    "VideoOutput",
     "overlay",
+    "overlay_settings",
     "write_label",
 ]
 
@@ -157,47 +159,55 @@ class FrameLog(Output):
         return f"{self.path} ({self.num_frames} frames)"
 
 
-class OverlayVideo(Output):
+class FrameWriter(Protocol):
+    """What a video is written with: to a file or a pipe."""
+
+    num_frames: int
+
+    def __enter__(self) -> Self: ...
+
+    def write(self, image: NDArray[np.uint8], pts_seconds: float | None = None) -> None:
+        """Append a frame."""
+
+    def __exit__(self, *exception: Any) -> None: ...
+
+
+class VideoOutput(Output):
     """A video of as many frames as the input, each shown when the input's is.
 
-    What was written is a valid video whatever ends it: an exception, Ctrl-C or a full disk. Frames
-    of another size than the first one's are scaled to it.
+    Frames of another size than the first one's are scaled to it.
 
     Args:
-        path: The video, ``.mp4``.
-        classes: The classes.
+        writer: Writes it.
+        target: What a summary calls it.
         fps: Frames per second, about.
-
-    Raises:
-        CannotWrite: If the file cannot be written.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        classes: ClassSet,
-        fps: float = 25.0,
-    ) -> None:
-        interval = max(1, round(_SECONDS_TO_SEEK * fps))
-        settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
-        self.writer = VideoWriter(path, settings, keeps_partial=True)
-        self.classes = classes
+    resampling = Image.Resampling.BICUBIC
+
+    def __init__(self, writer: FrameWriter, target: str, fps: float) -> None:
+        self.writer, self.target = writer, target
         self._size: tuple[int, int] | None = None
         self._frame_seconds = 1.0 / fps
-        # Seconds from input to overlay, the earliest time of the next frame, and its default.
+        # Seconds from input to output, the earliest time of the next frame, and its default.
         self._offset = self._earliest = self._next = 0.0
 
+    @abstractmethod
+    def picture(self, result: StreamResult) -> NDArray[np.uint8]:
+        """What is shown of a result, (H, W, 3) or (H, W)."""
+
     def __enter__(self) -> Self:
-        """Create the file."""
+        """Create it."""
         self.writer.__enter__()
         return self
 
     def write(self, result: StreamResult) -> None:
         """Draw a frame."""
-        image = overlay(result.frame.image, result.labels, self.classes)
+        image = self.picture(result)
         self._size = self._size or result.frame.size
         if result.frame.size != self._size:
-            image = np.asarray(Image.fromarray(image).resize(self._size[::-1]))
+            scaled = Image.fromarray(image).resize(self._size[::-1], self.resampling)
+            image = np.asarray(scaled)
         # Times as they are while they grow; where they jump back, they continue by a frame.
         shown = result.frame.pts_seconds + self._offset
         if shown < self._earliest:
@@ -211,8 +221,39 @@ class OverlayVideo(Output):
 
     @property
     def summary(self) -> str:
-        """The file and its frames."""
-        return f"{self.writer.path} ({self.writer.num_frames} frames)"
+        """Where it is, and its frames."""
+        return f"{self.target} ({self.writer.num_frames} frames)"
+
+
+class OverlayVideo(VideoOutput):
+    """An overlay in a file.
+
+    What was written is a valid video whatever ends it: an exception, Ctrl-C or a full disk.
+
+    Args:
+        path: The video, ``.mp4``.
+        classes: The classes.
+        fps: Frames per second, about.
+
+    Raises:
+        CannotWrite: If the file cannot be written.
+    """
+
+    def __init__(self, path: Path, classes: ClassSet, fps: float = 25.0) -> None:
+        super().__init__(
+            VideoWriter(path, overlay_settings(fps), keeps_partial=True), str(path), fps
+        )
+        self.classes = classes
+
+    def picture(self, result: StreamResult) -> NDArray[np.uint8]:
+        """The frame, in the colours of its classes."""
+        return overlay(result.frame.image, result.labels, self.classes)
+
+
+def overlay_settings(fps: float) -> EncodeSettings:
+    """How overlays are encoded: quickly, and with keyframes for players to start at."""
+    interval = max(1, round(_SECONDS_TO_SEEK * fps))
+    return EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
 
 
 def overlay(

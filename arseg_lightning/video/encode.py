@@ -25,7 +25,7 @@ from arseg_lightning.video.decode import decode
 from arseg_lightning.video.errors import CannotWrite, VideoError
 from arseg_lightning.video.probe import file_name, probe
 
-__all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "reencode"]
+__all__ = ["EncodeSettings", "Progress", "VideoWriter", "encode_frames", "h264_stream", "reencode"]
 
 Progress = Callable[[int, int | None], None]
 """Is told how many frames are done, and of how many if that is known."""
@@ -220,16 +220,7 @@ class VideoWriter:
         container = av.open(file_name(self._partial), "w", options=options)
         # The same frames give the same bytes: Matroska writes random identifiers otherwise.
         container.flags |= cast(int, Flags.bitexact.value)
-        settings = self.settings
-        stream = container.add_stream("libx264", settings.frame_rate, settings.options)
-        stream.height, stream.width = height, width
-        stream.pix_fmt = "yuv444p" if height % 2 or width % 2 else "yuv420p"
-        context = stream.codec_context
-        context.thread_count, context.time_base = settings.threads, self._time_base
-        context.colorspace, context.color_range = _BT601, _LIMITED
-        if settings.bitrate_bps is not None:
-            context.bit_rate = settings.bitrate_bps
-        return container, stream
+        return container, h264_stream(container, self.settings, (height, width), self._time_base)
 
     @contextmanager
     def _naming_errors(self) -> Iterator[None]:
@@ -240,6 +231,24 @@ class VideoWriter:
             remedy = remedy_for(error, "check its folder, its ending and the settings")
             reason = getattr(error, "strerror", None) or error
             raise CannotWrite(f"{self.path} cannot be written ({reason}); {remedy}") from error
+
+
+def h264_stream(
+    container: OutputContainer,
+    settings: EncodeSettings,
+    size: tuple[int, int],
+    time_base: Fraction,
+) -> VideoStream:
+    """Add a stream of H.264 to a container; frames of odd size keep it, with full colours."""
+    stream = container.add_stream("libx264", settings.frame_rate, settings.options)
+    stream.height, stream.width = height, width = size
+    stream.pix_fmt = "yuv444p" if height % 2 or width % 2 else "yuv420p"
+    context = stream.codec_context
+    context.thread_count, context.time_base = settings.threads, time_base
+    context.colorspace, context.color_range = _BT601, _LIMITED
+    if settings.bitrate_bps is not None:
+        context.bit_rate = settings.bitrate_bps
+    return stream
 
 
 def encode_frames(

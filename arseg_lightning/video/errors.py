@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CannotWrite", "NoMotionVectors", "NotAVideo", "SourceUnavailable"]
+__all__ = ["CannotWrite", "NoMotionVectors", "NotAVideo", "PipeClosed", "SourceUnavailable"]
 __all__ += ["VideoDamageWarning", "VideoError"]
 
 
@@ -24,6 +24,10 @@ class NoMotionVectors(VideoError):
 
 class CannotWrite(VideoError, OSError):
     """A video or its motion could not be written."""
+
+
+class PipeClosed(VideoError, OSError):
+    """Whoever read a pipe does not read it any more."""
 
 
 class VideoDamageWarning(UserWarning):

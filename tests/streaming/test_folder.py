@@ -115,7 +115,10 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_source_is_opened(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"outputs": ("overlay", "movie")}, "outputs are of overlay, labels, frames, got 'movie'"),
+        (
+            {"outputs": ("overlay", "movie")},
+            "outputs are of overlay, labels, frames, cityscapes, got 'movie'",
+        ),
         ({"limit": 0}, "limit is at least 1, got 0"),
         ({"live": LiveOptions(fps=0.0)}, "fps is a finite number above 0, got 0.0"),
     ],
