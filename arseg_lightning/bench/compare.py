@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from arseg_lightning.bench.case import MethodSet
-from arseg_lightning.bench.compared import Compared, Shown, figures_of
+from arseg_lightning.bench.compared import Compared, Labelled, Shown, figures_of
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.clips import choose_clips
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, EvaluationFrame
@@ -38,6 +38,7 @@ def compare_methods(
     distances: int = 1,
     device: torch.device = torch.device("cpu"),  # noqa: B008
     done: Callable[[], object] = lambda: None,
+    labelled: Labelled = lambda *_: None,
 ) -> list[dict[str, Any]]:
     """Run methods side by side on the same frames.
 
@@ -51,6 +52,7 @@ def compare_methods(
         distances: At how many distances methods without a clock are counted.
         device: Where they run.
         done: Called after each frame.
+        labelled: Called with each labelled frame, the name of each method and its result.
 
     Returns:
         The figures of each method by name; accuracies where frames have labels.
@@ -71,7 +73,8 @@ def compare_methods(
     for frame in frames:
         size = frame.streamed.frame.size
         if not found:
-            found = [Compared(*each, compared.classes, distances, size) for each in methods.items()]
+            given = compared.classes, distances, size, labelled
+            found = [Compared(*each, *given) for each in methods.items()]
         motion = follower.of(frame.streamed)
         place = frame.name.rpartition("/")[0], frame.streamed.frame.index // _BLOCK
         block = blocks.setdefault(place, len(blocks)) % _MOST_BLOCKS

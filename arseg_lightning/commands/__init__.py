@@ -16,6 +16,7 @@ from arseg_lightning.commands.motion import motion
 from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.prepare import prepare
 from arseg_lightning.commands.report import report
+from arseg_lightning.commands.show_motion import show_motion
 from arseg_lightning.commands.sweep import sweep
 
 __all__ = ["COMMANDS"]
@@ -24,7 +25,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(bench, check_data, clicks, compare, cost, encode, export),
-        *(motion, predict, prepare, report, sweep),
+        *(motion, predict, prepare, report, show_motion, sweep),
     )
 }
 """By the word that follows ``python -m arseg_lightning``."""

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from arseg_lightning.accelerator import choose_device
 from arseg_lightning.bench import LabelledStreams, MethodSet, compare_methods
+from arseg_lightning.bench.error_maps import MOST_ERROR_MAPS, WorstFrames
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.evaluation import EvaluationFrame
 from arseg_lightning.files import write_atomic
@@ -41,6 +42,7 @@ def compare(
     limit: int | None = None,
     detail: bool = False,
     out: Path | None = None,
+    error_maps: int = 0,
     overrides: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
     """Run several methods side by side on the same frames, and show how good and fast they are.
@@ -63,9 +65,12 @@ def compare(
         limit: Most frames.
         detail: Whether tables over the distance to the keyframe, and of the classes, follow.
         out: JSON file to write, with all of that; plots of the same name go beside it.
+        error_maps: How many of the frames on which a method is most wrong are drawn (labelled data
+            only): frame, label, prediction and errors, in a folder of the JSON file's name.
         overrides: What wins over the configuration.
     """
     check_range(1, limit=limit)
+    _check_error_maps(error_maps, video, out)
     on = choose_device(device)
     if network is None:
         compared, data = _of_run(configs, methods, checkpoint, overrides)
@@ -78,7 +83,10 @@ def compare(
         tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
-        records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
+        worst = WorstFrames(compared.classes, error_maps) if error_maps else None
+        watch = {} if worst is None else {"labelled": worst.add}
+        shown = islice(frames, limit)
+        records = compare_methods(shown, compared, distances, on, bar.update, **watch)
     about = _about(data if video is None else None, motion)
     if about.pop("other_labels"):
         records = [each | {"labels_of": about["data"]} for each in records]
@@ -86,7 +94,20 @@ def compare(
     if out is not None:
         of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
         _write(out, records, about | {"provenance": asdict(Provenance.collect(None, of))})
+        if worst is not None:
+            sheets = worst.write(out.with_name(f"{out.stem}_errors"))
+            print(f"error maps: {', '.join(map(str, sheets))}")
     return records
+
+
+def _check_error_maps(number: int, video: str | None, out: Path | None) -> None:
+    """Refuse error maps without labels, or without a place, before anything is computed."""
+    check_range(0, MOST_ERROR_MAPS, error_maps=number)
+    if number and (video is not None or out is None):
+        raise ValueError(
+            f"--error_maps {number} are drawn on labelled test data, into a folder beside --out: "
+            f"give --out FILE.json, and no --video"
+        )
 
 
 def _about(data: ClipDataModule | None, motion: str) -> dict[str, Any]:

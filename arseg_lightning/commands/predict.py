@@ -54,7 +54,7 @@ def predict(
         clock: Another choice of keyframes: CodecKeyframes or Adaptive (--clock.max_interval 30).
         motion: codec (its own or a refusal), reencode (on the fly), or auto (none if unused).
         live: How a camera or an address is read.
-        outputs: What is written, of overlay, labels and frames (a table), with commas.
+        outputs: What is written, of overlay, labels and frames (a table, a plot), with commas.
         device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         precision: float32, bfloat16 or float16.
         limit: Most frames.

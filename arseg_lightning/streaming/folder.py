@@ -28,6 +28,9 @@ Watch = Callable[[StreamStatistics, int | None], object]
 _OUTPUTS = {"overlay": "overlay.mp4", "labels": "labels", "frames": "frames.csv"}
 """File or folder of each output."""
 
+_PLOT = "frames.png"
+"""What goes beside ``frames.csv``, at the end."""
+
 
 @dataclass(frozen=True)
 class LiveOptions:
@@ -70,7 +73,7 @@ def segment_to_folder(
         source: A source of :func:`open_live`.
         folder: Folder of the results.
         outputs: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame) and ``frames``
-            (``frames.csv``, a line a frame).
+            (``frames.csv``, a line a frame, and a plot of it, ``frames.png``).
         motion: Source of the motion, see :meth:`Segmenter.open`.
         limit: Most frames.
         overwrite: Replace the results that are in the folder already.
@@ -107,6 +110,11 @@ def segment_to_folder(
             raise
         record = statistics.record(opened, writers, ended)
     record.write(folder)
+    if "frames" in outputs:
+        # matplotlib is slow to import: only those who ask for frames wait for it
+        from arseg_lightning.report.stream_plot import plot_frames
+
+        plot_frames(frames.path, folder / _PLOT)
     return record
 
 
@@ -124,7 +132,7 @@ def _older_results(folder: Path, outputs: Sequence[str], overwrite: bool) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):  # it takes files
         pass
-    paths = [folder / name for name in (RECORD_NAME, *_OUTPUTS.values())]
+    paths = [folder / name for name in (RECORD_NAME, *_OUTPUTS.values(), _PLOT)]
     present = [path for path in paths if path.exists()]
     if present and not overwrite:
         raise FileExistsError(

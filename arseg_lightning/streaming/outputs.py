@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arseg_lightning.drawing.labels import overlay, palette_table
 from arseg_lightning.files import replacing
 from arseg_lightning.methods import StreamResult
-from arseg_lightning.types import RGB, ClassSet
-from arseg_lightning.video.encode import EncodeSettings, VideoWriter
+from arseg_lightning.types import ClassSet
+from arseg_lightning.video.timed_video import TimedVideo
 
 __all__ = [
     "FrameLog",
@@ -24,13 +25,10 @@ __all__ = [
     "LabelImages",
     "Output",
     "OverlayVideo",
-    "overlay",
     "write_label",
 ]
 
 _AHEAD = 4  # results that may wait to be written; then the stream waits
-_SECONDS_TO_SEEK = 2.0  # from one keyframe of the overlay to the next, where players can start
-_SHORTEST = 1e-4  # seconds between two frames that a video file can tell apart
 
 
 class Output(ABC):
@@ -178,69 +176,32 @@ class OverlayVideo(Output):
         classes: ClassSet,
         fps: float = 25.0,
     ) -> None:
-        interval = max(1, round(_SECONDS_TO_SEEK * fps))
-        settings = EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
-        self.writer = VideoWriter(path, settings, keeps_partial=True)
+        self.video = TimedVideo(path, fps)
         self.classes = classes
-        self._size: tuple[int, int] | None = None
-        self._frame_seconds = 1.0 / fps
-        # Seconds from input to overlay, the earliest time of the next frame, and its default.
-        self._offset = self._earliest = self._next = 0.0
 
     def __enter__(self) -> Self:
         """Create the file."""
-        self.writer.__enter__()
+        self.video.__enter__()
         return self
 
     def write(self, result: StreamResult) -> None:
         """Draw a frame."""
         image = overlay(result.frame.image, result.labels, self.classes)
-        self._size = self._size or result.frame.size
-        if result.frame.size != self._size:
-            image = np.asarray(Image.fromarray(image).resize(self._size[::-1]))
-        # Times as they are while they grow; where they jump back, they continue by a frame.
-        shown = result.frame.pts_seconds + self._offset
-        if shown < self._earliest:
-            shown, self._offset = self._next, self._next - result.frame.pts_seconds
-        self._earliest, self._next = shown + _SHORTEST, shown + self._frame_seconds
-        self.writer.write(image, shown)
+        self.video.write(image, result.frame.pts_seconds)
 
     def __exit__(self, *exception: Any) -> None:
         """Finish the video."""
-        self.writer.__exit__(*exception)
+        self.video.__exit__(*exception)
 
     @property
     def summary(self) -> str:
         """The file and its frames."""
-        return f"{self.writer.path} ({self.writer.num_frames} frames)"
-
-
-def overlay(
-    image: NDArray[np.uint8], label: NDArray[np.uint8], classes: ClassSet, opacity: float = 0.5
-) -> NDArray[np.uint8]:
-    """Blend the colours of the classes into an image.
-
-    Shapes:
-        image: (H, W, 3)   label: (H, W), class indices   returns: (H, W, 3)
-    """
-    weight = round(256 * opacity)  # in 256ths: whole numbers of 16 bits suffice
-    colours = _palette(classes.palette).astype(np.uint16) * np.uint16(weight) + np.uint16(127)
-    mixed = image * np.uint16(256 - weight)
-    mixed += colours.take(label, axis=0)
-    mixed >>= 8
-    return mixed.astype(np.uint8)
+        return f"{self.video.path} ({self.video.num_frames} frames)"
 
 
 def write_label(label: NDArray[np.uint8], classes: ClassSet, path: Path) -> None:
     """Write class indices, (H, W), as a PNG that viewers show in the colours of the classes."""
     image = Image.fromarray(label)
-    image.putpalette(_palette(classes.palette).reshape(-1).tolist())
+    image.putpalette(palette_table(classes.palette).reshape(-1).tolist())
     # Large areas of one value become small at the lowest effort, in a third of the time.
     image.save(path, compress_level=1)
-
-
-def _palette(colours: tuple[RGB, ...]) -> NDArray[np.uint8]:
-    """A colour for each uint8 value, (256, 3); black beyond the classes."""
-    table = np.zeros((256, 3), np.uint8)
-    table[: len(colours)] = colours
-    return table
