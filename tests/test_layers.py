@@ -24,6 +24,7 @@ LAYERS = (
     "native",
     "provenance",
     "video",
+    "drawing",
     "parallel_jobs",
     "datasets",
     "models",
@@ -53,6 +54,7 @@ OWNERS = {
     "albumentations": ("datasets.augment",),
     "cv2": (),
     "filelock": ("files",),
+    "jinja2": ("report",),
     "onnx": ("export",),
     "onnxruntime": ("export",),
     "lightning": (
@@ -61,6 +63,7 @@ OWNERS = {
     ),
     "pytorch_lightning": (),
     "joblib": ("parallel_jobs",),
+    "matplotlib": ("report",),
     "maxflow": ("graphical.packages",),
     "ray": ("parallel_jobs",),
     "optuna": ("sweep",),
@@ -75,6 +78,7 @@ FORBIDDEN = {
     "types": ("torch",),
     "native": ("torch", "lightning"),
     "video": ("torch", "lightning", "torchmetrics"),
+    "drawing": ("torch", "lightning", "matplotlib"),
 }
 """Third-party packages that these layers may not import, except for type annotations."""
 
