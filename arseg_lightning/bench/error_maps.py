@@ -44,14 +44,14 @@ class WorstFrames:
 
     Args:
         classes: The classes.
-        most: Frames to keep of each method.
+        most: Frames to keep of each method; 0 keeps and draws none.
 
     Raises:
         ValueError: If that is more than 200.
     """
 
     def __init__(self, classes: ClassSet, most: int) -> None:
-        check_range(1, MOST_ERROR_MAPS, error_maps=most)
+        check_range(0, MOST_ERROR_MAPS, error_maps=most)
         self.classes, self.most = classes, most
         self._kept: dict[str, dict[tuple[str, int], _Picture]] = {}  # by method and place
 
@@ -67,7 +67,7 @@ class WorstFrames:
             distance: To the keyframe, in frames.
         """
         label = frame.label
-        if label is None:
+        if label is None or not self.most:
             return
         kinds = error_kinds(label, labels, self.classes.ignore_index)
         counted = np.count_nonzero(kinds)
@@ -96,9 +96,7 @@ class WorstFrames:
         found: tuple[float, int],
     ) -> _Picture:
         wrong, distance = found
-        title = (
-            f"{100 * wrong:.1f} % wrong   {frame.name}   {method}, {distance} after its keyframe"
-        )
+        title = f"{100 * wrong:.1f} % wrong   {frame.name}   {method}, distance {distance}"
         confused = most_confused(label, labels, self.classes)
         mistakes = ",   ".join(f"{100 * s:.1f} % {a} taken for {b}" for a, b, s in confused)
         image = error_picture(

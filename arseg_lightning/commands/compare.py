@@ -78,25 +78,21 @@ def compare(
         raise ValueError(f"--network {network} takes a run's place: give --video FILE, and no run")
     else:
         compared, data = _around(load_pretrained(network), methods), None
+    worst = WorstFrames(compared.classes, error_maps)
     with (
         _frames(video, motion, compared, data) as (frames, distances),
         tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
-        worst = WorstFrames(compared.classes, error_maps) if error_maps else None
-        watch = {} if worst is None else {"labelled": worst.add}
-        shown = islice(frames, limit)
-        records = compare_methods(shown, compared, distances, on, bar.update, **watch)
+        given = islice(frames, limit), compared, distances, on, bar.update
+        records = compare_methods(*given, worst.add)
     about = _about(data if video is None else None, motion)
     if about.pop("other_labels"):
         records = [each | {"labels_of": about["data"]} for each in records]
     _show(records, detail)
     if out is not None:
         of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
-        _write(out, records, about | {"provenance": asdict(Provenance.collect(None, of))})
-        if worst is not None:
-            sheets = worst.write(out.with_name(f"{out.stem}_errors"))
-            print(f"error maps: {', '.join(map(str, sheets))}")
+        _write(out, records, about | {"provenance": asdict(Provenance.collect(None, of))}, worst)
     return records
 
 
@@ -119,13 +115,16 @@ def _about(data: ClipDataModule | None, motion: str) -> dict[str, Any]:
     return {"data": layout.protocol, "motion": motion, "other_labels": layout.has_other_labels}
 
 
-def _write(out: Path, records: list[dict[str, Any]], about: dict[str, Any]) -> None:
-    """Write the figures, with what they are about, and plots of them."""
+def _write(
+    out: Path, records: list[dict[str, Any]], about: dict[str, Any], worst: WorstFrames
+) -> None:
+    """Write the figures, with what they are about, plots of them, and error maps."""
     from arseg_lightning.report.comparison_plots import plot_comparison
 
     write_atomic(out, json.dumps({"methods": records, **about}, indent=1, default=str) + "\n")
     plots = plot_comparison(records, out.with_suffix(".png"))
-    print(f"written to {', '.join(map(str, [out, *plots]))}")
+    sheets = worst.write(out.with_name(f"{out.stem}_errors"))
+    print(f"written to {', '.join(map(str, [out, *plots, *sheets]))}")
 
 
 def _show(records: list[dict[str, Any]], detail: bool) -> None:

@@ -54,7 +54,7 @@ def draw_errors(image: NDArray[np.uint8], kinds: NDArray[np.uint8]) -> NDArray[n
         image: (H, W, 3)   kinds: (H, W), of :func:`error_kinds`   returns: (H, W, 3)
     """
     grey = image.mean(-1, keepdims=True).astype(np.uint8).repeat(3, -1)
-    drawn = grey // 2 + 64
+    drawn: NDArray[np.uint8] = grey // 2 + np.uint8(64)
     wrong = kinds == ErrorKind.WRONG
     drawn[wrong] = (0.25 * grey[wrong] + 0.75 * np.array(_WRONG)).astype(np.uint8)
     drawn[kinds == ErrorKind.IGNORED] = _IGNORED
@@ -69,7 +69,7 @@ def most_confused(
     wrong = kinds == ErrorKind.WRONG
     pairs = label[wrong].astype(np.intp) * 256 + prediction[wrong]
     counts = np.bincount(pairs, minlength=1)
-    counted = max(np.count_nonzero(kinds), 1)
+    counted = max(int(np.count_nonzero(kinds)), 1)
     chosen = [pair for pair in counts.argsort()[::-1][:most] if counts[pair]]
     names = classes.names
     return [(names[p // 256], names[p % 256], float(counts[p]) / counted) for p in chosen]

@@ -66,7 +66,8 @@ def motion_colours(xy: NDArray[np.float32], scale: float) -> NDArray[np.uint8]:
     hue = (1 - weight) * wheel[lower] + weight * wheel[(lower + 1) % len(wheel)]  # (H, W, 3)
     length = (np.hypot(x, y) / scale)[..., None]
     colour = np.where(length <= 1, 1 - length * (1 - hue), _TOO_FAR * hue)
-    return np.floor(255 * colour).astype(np.uint8)
+    colours: NDArray[np.uint8] = np.floor(255 * colour).astype(np.uint8)
+    return colours
 
 
 class MotionScale:

@@ -127,8 +127,7 @@ def _draw_roles(axes: Axes, stream: _Stream) -> None:
     for colour, (name, shares) in zip(_cycle(len(stream.roles)), stream.roles.items(), strict=True):
         above = below + shares
         label = f"{name} {100 * shares.mean():.0f} %"
-        edges = {"baseline": below, "fill": True, "color": colour, "label": label}
-        axes.stairs(above, stream.times, **edges)
+        axes.stairs(above, stream.times, baseline=below, fill=True, color=colour, label=label)
         below = above
     axes.set(ylim=(0, 1), yticks=[], ylabel="roles")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=6, fontsize="small", frameon=False)

@@ -88,9 +88,10 @@ def segment_to_folder(
     older = _older_results(folder, outputs, overwrite)
     with segmenter.open(source, motion, with_motion=consistency, **asdict(live)) as opened:
         statistics, ended = StreamStatistics(segmenter, consistency), "complete"
-        overlay = OverlayVideo(*(folder / _OUTPUTS["overlay"], segmenter.classes, opened.fps))
-        labels = LabelImages(folder / _OUTPUTS["labels"], segmenter.classes)
-        frames = FrameLog(folder / _OUTPUTS["frames"])
+        paths = {name: folder / file for name, file in _OUTPUTS.items()}
+        overlay = OverlayVideo(paths["overlay"], segmenter.classes, opened.fps)
+        labels = LabelImages(paths["labels"], segmenter.classes)
+        frames = FrameLog(paths["frames"])
         known: dict[str, Output] = {"overlay": overlay, "labels": labels, "frames": frames}
         writers = [known[name] for name in outputs]
         _remove(older)
@@ -110,12 +111,17 @@ def segment_to_folder(
             raise
         record = statistics.record(opened, writers, ended)
     record.write(folder)
-    if "frames" in outputs:
-        # matplotlib is slow to import: only those who ask for frames wait for it
-        from arseg_lightning.report.stream_plot import plot_frames
-
-        plot_frames(frames.path, folder / _PLOT)
+    if frames in writers:
+        _plot(frames)
     return record
+
+
+def _plot(frames: FrameLog) -> None:
+    """Draw the table of frames."""
+    # matplotlib is slow to import: only those who ask for frames wait for it
+    from arseg_lightning.report.stream_plot import plot_frames
+
+    plot_frames(frames.path, frames.path.with_name(_PLOT))
 
 
 def _remove(older: Sequence[Path]) -> None:
