@@ -23,7 +23,7 @@ from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.ranges import check_range
 from arseg_lightning.streaming.load import load_experiment
-from arseg_lightning.streaming.pretrained import PretrainedNetwork, load_pretrained
+from arseg_lightning.streaming.pretrained import load_pretrained
 from arseg_lightning.tasks.evaluation import counted_distances
 from arseg_lightning.video.live import LiveMotion, open_live
 
@@ -70,22 +70,23 @@ def compare(
         overrides: What wins over the configuration.
     """
     check_range(1, limit=limit)
+    if network is not None and (configs or video is None):
+        raise ValueError(f"--network {network} takes a run's place: give --video FILE, and no run")
     _check_error_maps(error_maps, video, out)
     on = choose_device(device)
+    data = None
     if network is None:
         compared, data = _of_run(configs, methods, checkpoint, overrides)
-    elif configs or video is None:
-        raise ValueError(f"--network {network} takes a run's place: give --video FILE, and no run")
     else:
-        compared, data = _around(load_pretrained(network), methods), None
+        compared = _around(network, methods)
     worst = WorstFrames(compared.classes, error_maps)
     with (
         _frames(video, motion, compared, data) as (frames, distances),
         tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
     ):
         bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
-        given = islice(frames, limit), compared, distances, on, bar.update
-        records = compare_methods(*given, worst.add)
+        shown = islice(frames, limit)
+        records = compare_methods(shown, compared, distances, on, bar.update, worst.add)
     about = _about(data if video is None else None, motion)
     if about.pop("other_labels"):
         records = [each | {"labels_of": about["data"]} for each in records]
@@ -149,8 +150,9 @@ def _show(records: list[dict[str, Any]], detail: bool) -> None:
         print(markdown(classes_table(records)))
 
 
-def _around(known: PretrainedNetwork, wanted: list[NetworkMethodFactory]) -> MethodSet:
+def _around(network: str, wanted: list[NetworkMethodFactory]) -> MethodSet:
     """Build methods around a pretrained network, every frame by itself first."""
+    known = load_pretrained(network)
     reference, *built = map(known.method, [None, *(wanted or TRAINING_FREE)])
     own = {each.name: each for each in built}
     return MethodSet({reference.name: reference}, own, known.classes, known.normalise)

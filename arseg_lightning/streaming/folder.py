@@ -88,12 +88,7 @@ def segment_to_folder(
     older = _older_results(folder, outputs, overwrite)
     with segmenter.open(source, motion, with_motion=consistency, **asdict(live)) as opened:
         statistics, ended = StreamStatistics(segmenter, consistency), "complete"
-        paths = {name: folder / file for name, file in _OUTPUTS.items()}
-        overlay = OverlayVideo(paths["overlay"], segmenter.classes, opened.fps)
-        labels = LabelImages(paths["labels"], segmenter.classes)
-        frames = FrameLog(paths["frames"])
-        known: dict[str, Output] = {"overlay": overlay, "labels": labels, "frames": frames}
-        writers = [known[name] for name in outputs]
+        writers = [_writer(name, folder, segmenter, opened.fps) for name in outputs]
         _remove(older)
         try:
             with ExitStack() as stack:
@@ -111,17 +106,20 @@ def segment_to_folder(
             raise
         record = statistics.record(opened, writers, ended)
     record.write(folder)
-    if frames in writers:
-        _plot(frames)
+    if "frames" in outputs:
+        # matplotlib is slow to import: only those who ask for frames wait for it
+        from arseg_lightning.report.stream_plot import plot_frames
+
+        plot_frames(folder / _OUTPUTS["frames"], folder / _PLOT)
     return record
 
 
-def _plot(frames: FrameLog) -> None:
-    """Draw the table of frames."""
-    # matplotlib is slow to import: only those who ask for frames wait for it
-    from arseg_lightning.report.stream_plot import plot_frames
-
-    plot_frames(frames.path, frames.path.with_name(_PLOT))
+def _writer(name: str, folder: Path, segmenter: Segmenter, fps: float) -> Output:
+    """The output of a name."""
+    path = folder / _OUTPUTS[name]
+    if name == "overlay":
+        return OverlayVideo(path, segmenter.classes, fps)
+    return LabelImages(path, segmenter.classes) if name == "labels" else FrameLog(path)
 
 
 def _remove(older: Sequence[Path]) -> None:
