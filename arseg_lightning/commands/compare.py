@@ -74,17 +74,12 @@ def compare(
         raise ValueError(f"--network {network} takes a run's place: give --video FILE, and no run")
     _check_error_maps(error_maps, video, out)
     on = choose_device(device)
-    data = None
     if network is None:
         compared, data = _of_run(configs, methods, checkpoint, overrides)
     else:
-        compared = _around(network, methods)
+        compared, data = _around(network, methods), None
     worst = WorstFrames(compared.classes, error_maps)
-    with (
-        _frames(video, motion, compared, data) as (frames, distances),
-        tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
-    ):
-        bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
+    with _frames(video, motion, compared, data) as (frames, distances), _bar(frames) as bar:
         shown = islice(frames, limit)
         records = compare_methods(shown, compared, distances, on, bar.update, worst.add)
     about = _about(data if video is None else None, motion)
@@ -95,6 +90,12 @@ def compare(
         of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
         _write(out, records, about | {"provenance": asdict(Provenance.collect(None, of))}, worst)
     return records
+
+
+def _bar(frames: Iterable[EvaluationFrame]) -> tqdm[None]:
+    """A bar of as many frames as there are, if that is known."""
+    total = len(frames) if isinstance(frames, LabelledStreams) else None
+    return tqdm(total=total, unit=" frames", disable=not sys.stderr.isatty(), leave=False)
 
 
 def _check_error_maps(number: int, video: str | None, out: Path | None) -> None:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from arseg_lightning.drawing import MotionKind, MotionScale, motion_picture
 from arseg_lightning.files import replacing
-from arseg_lightning.ranges import check_range
+from arseg_lightning.ranges import check_range, check_words
 from arseg_lightning.streaming.motion_frames import motion_frames
 from arseg_lightning.video.live import LiveMotion, open_live
 from arseg_lightning.video.timed_video import TimedVideo
@@ -55,6 +55,7 @@ def show_motion(
     Returns:
         The video or the folder.
     """
+    check_words(kind=(kind, MotionKind))
     check_range(1, limit=limit, keyframe_interval=keyframe_interval)
     scales, interrupted = MotionScale(scale), False
     target_of = _target(output, overwrite)

@@ -16,7 +16,6 @@ from markupsafe import Markup
 
 from arseg_lightning.files import write_atomic
 from arseg_lightning.report.collect import Run
-from arseg_lightning.report.plots import plot_result
 from arseg_lightning.report.result_tables import class_figures, distance_figures, roles_figures
 from arseg_lightning.report.training_curves import find_log, plot_training
 
@@ -127,7 +126,7 @@ def _section(run: Run, folder: Path, problems: list[str]) -> _RunSection:
 
 
 def _pictures(run: Run, folder: Path, problems: list[str]) -> Iterator[Shown]:
-    """Pictures of a run: its curves, its accuracy, and those that lie in its folder."""
+    """Pictures of a run: its curves, and those that lie in its folder, as `test` left them."""
     folder.mkdir()
     home = run.path.parent
     has_folder = run.path.stem.startswith("result")  # others may share a folder
@@ -138,11 +137,8 @@ def _pictures(run: Run, folder: Path, problems: list[str]) -> Iterator[Shown]:
     except ValueError as error:
         problems.append(str(error))
     there = [*sorted(home.glob("*.png")), *sorted(home.glob("*/frames.png"))] if has_folder else []
-    if not any(path.name == "miou_over_distance.png" for path in there):
-        plot_result(run.result, folder / "miou_over_distance.png")
-        yield Shown("mIoU over distance", folder / "miou_over_distance.png")
     for path in there:
-        if path.stat().st_size <= _MOST_BYTES and path.open("rb").read(len(_PNG)) == _PNG:
+        if path.stat().st_size <= _MOST_BYTES and path.read_bytes().startswith(_PNG):
             yield Shown(str(path.relative_to(home).with_suffix("")).replace("_", " "), path)
         else:
             problems.append(f"{path} is no PNG of at most {_MOST_BYTES >> 20} MB, left out")

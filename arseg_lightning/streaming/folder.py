@@ -107,8 +107,7 @@ def segment_to_folder(
         record = statistics.record(opened, writers, ended)
     record.write(folder)
     if "frames" in outputs:
-        # matplotlib is slow to import: only those who ask for frames wait for it
-        from arseg_lightning.report.stream_plot import plot_frames
+        from arseg_lightning.report.stream_plot import plot_frames  # matplotlib is slow to import
 
         plot_frames(folder / _OUTPUTS["frames"], folder / _PLOT)
     return record
