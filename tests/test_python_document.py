@@ -1,4 +1,4 @@
-"""What docs/python.md and docs/metrics.md show runs as it stands, block after block."""
+"""What some documents show in Python runs as it stands, block after block."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,9 @@ DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the advice that Lightning gives of a first run
-@pytest.mark.parametrize(("name", "least"), [("python.md", 8), ("metrics.md", 1)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("python.md", 8), ("metrics.md", 1), ("pictures.md", 1)]
+)
 def test_every_block_runs(name, least, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(
