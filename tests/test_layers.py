@@ -24,6 +24,7 @@ LAYERS = (
     "native",
     "provenance",
     "video",
+    "drawing",
     "parallel_jobs",
     "datasets",
     "models",
@@ -54,6 +55,7 @@ OWNERS = {
     "albumentations": ("datasets.augment",),
     "cv2": (),
     "filelock": ("files",),
+    "jinja2": ("report",),
     "onnx": ("export",),
     "onnxruntime": ("export",),
     "lightning": (
@@ -64,6 +66,7 @@ OWNERS = {
     "huggingface_hub": ("hub.repository",),
     "safetensors": ("models.safetensors_file",),
     "joblib": ("parallel_jobs",),
+    "matplotlib": ("report",),
     "maxflow": ("graphical.packages",),
     "ray": ("parallel_jobs",),
     "optuna": ("sweep",),
@@ -78,6 +81,7 @@ FORBIDDEN = {
     "types": ("torch",),
     "native": ("torch", "lightning"),
     "video": ("torch", "lightning", "torchmetrics"),
+    "drawing": ("torch", "lightning", "matplotlib"),
 }
 """Third-party packages that these layers may not import, except for type annotations."""
 

@@ -1,4 +1,4 @@
-"""What docs/python.md, metrics.md and vectors.md show runs as it stands, block after block."""
+"""What some documents show in Python runs as it stands, block after block."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,8 @@ DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the advice that Lightning gives of a first run
 @pytest.mark.parametrize(
-    ("name", "least"), [("python.md", 8), ("metrics.md", 1), ("vectors.md", 4)]
+    ("name", "least"),
+    [("python.md", 8), ("metrics.md", 1), ("vectors.md", 4), ("pictures.md", 1)],
 )
 def test_every_block_runs(name, least, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

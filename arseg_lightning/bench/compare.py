@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from arseg_lightning.bench.case import MethodSet
-from arseg_lightning.bench.compared import Compared, Shown, figures_of
+from arseg_lightning.bench.compared import Compared, Labelled, Shown, figures_of
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.clips import choose_clips
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, EvaluationFrame
 from arseg_lightning.datasets.needs import EvaluationNeeds
 from arseg_lightning.datasets.preparation import prepare_missing
 from arseg_lightning.datasets.reader import ClipReader
+from arseg_lightning.methods import VideoMethod
 from arseg_lightning.streaming.consistency import MotionToPrevious
 
 __all__ = ["LabelledStreams", "compare_methods"]
@@ -38,6 +39,7 @@ def compare_methods(
     distances: int = 1,
     device: torch.device = torch.device("cpu"),  # noqa: B008
     done: Callable[[], object] = lambda: None,
+    labelled: Labelled = lambda *_: None,
 ) -> list[dict[str, Any]]:
     """Run methods side by side on the same frames.
 
@@ -51,6 +53,7 @@ def compare_methods(
         distances: At how many distances methods without a clock are counted.
         device: Where they run.
         done: Called after each frame.
+        labelled: Called with each labelled frame, the name of each method and its result.
 
     Returns:
         The figures of each method by name; accuracies where frames have labels.
@@ -63,15 +66,14 @@ def compare_methods(
     follower = MotionToPrevious(chaining)
     for method in methods.values():
         method.to(device).eval()
-    if (first := next(iter(methods.values()))).lookahead:
-        raise ValueError(
-            f"{first.name} waits for later frames, and the others are compared with its labels as "
-            f"they come; put a method first that does not, such as PerFrame"
-        )
+    _check_first(next(iter(methods.values())))
     for frame in frames:
         size = frame.streamed.frame.size
         if not found:
-            found = [Compared(*each, compared.classes, distances, size) for each in methods.items()]
+            found = [
+                Compared(name, method, compared.classes, distances, size, labelled)
+                for name, method in methods.items()
+            ]
         motion = follower.of(frame.streamed)
         place = frame.name.rpartition("/")[0], frame.streamed.frame.index // _BLOCK
         block = blocks.setdefault(place, len(blocks)) % _MOST_BLOCKS
@@ -90,6 +92,15 @@ def compare_methods(
         trainings.setdefault(_SEED.sub("", each.name), []).append(each)
     against = next(iter(trainings.values()))
     return [figures_of(name, several, against) for name, several in trainings.items()]
+
+
+def _check_first(method: VideoMethod) -> None:
+    """Refuse a first method whose labels come late."""
+    if method.lookahead:
+        raise ValueError(
+            f"{method.name} waits for later frames, and the others are compared with its labels as "
+            f"they come; put a method first that does not, such as PerFrame"
+        )
 
 
 class LabelledStreams:

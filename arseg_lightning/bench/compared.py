@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,10 @@ from arseg_lightning.metrics import (
 from arseg_lightning.tasks.evaluation import Evaluation
 from arseg_lightning.types import ClassSet, Motion
 
-__all__ = ["Compared", "Shown", "figures_of"]
+__all__ = ["Compared", "Labelled", "Shown", "figures_of"]
+
+Labelled = Callable[[str, EvaluationFrame, NDArray[np.uint8], int], object]
+"""Is told a method's name, a frame with a label, the method's labels, (H, W), and the distance."""
 
 
 class Shown(NamedTuple):
@@ -49,6 +52,7 @@ class Compared:
         classes: The classes.
         distances: As for :class:`arseg_lightning.tasks.evaluation.Evaluation`.
         size: Height and width of the frames.
+        labelled: Called with each labelled frame.
     """
 
     def __init__(
@@ -58,8 +62,9 @@ class Compared:
         classes: ClassSet,
         distances: int,
         size: tuple[int, int],
+        labelled: Labelled = lambda *_: None,
     ) -> None:
-        self.name, self.classes = name, classes
+        self.name, self.classes, self.labelled = name, classes, labelled
         number = classes.num_classes
         self.cost = method_cost(method, size)
         self.evaluation = Evaluation(method, number, distances)
@@ -104,6 +109,7 @@ class Compared:
             if frame.label is not None:
                 confusion = confusion_matrix(own, torch.from_numpy(frame.label), number)
                 self.blocks[shown.block][distance] += confusion
+                self.labelled(self.name, frame, result.labels, distance)
         return results
 
     def figures(self) -> dict[str, float | None]:

@@ -19,6 +19,7 @@ from arseg_lightning.commands.predict import predict
 from arseg_lightning.commands.prepare import prepare
 from arseg_lightning.commands.push import push
 from arseg_lightning.commands.report import report
+from arseg_lightning.commands.show_motion import show_motion
 from arseg_lightning.commands.sweep import sweep
 from arseg_lightning.commands.vectors import vectors
 
@@ -28,7 +29,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(bench, check_data, clicks, compare, cost, encode, examples, export),
-        *(labels, motion, predict, prepare, push, report, sweep, vectors),
+        *(labels, motion, predict, prepare, push, report, show_motion, sweep),
+        *(vectors,),
     )
 }
 """By the word that follows ``python -m arseg_lightning``."""

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from arseg_lightning.accelerator import choose_device
 from arseg_lightning.bench import LabelledStreams, MethodSet, compare_methods
+from arseg_lightning.bench.error_maps import MOST_ERROR_MAPS, WorstFrames
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.evaluation import EvaluationFrame
 from arseg_lightning.files import write_atomic
@@ -22,7 +23,7 @@ from arseg_lightning.methods import TRAINING_FREE, NetworkMethodFactory
 from arseg_lightning.provenance import Provenance
 from arseg_lightning.ranges import check_range
 from arseg_lightning.streaming.load import load_experiment
-from arseg_lightning.streaming.pretrained import PretrainedNetwork, load_pretrained
+from arseg_lightning.streaming.pretrained import load_pretrained
 from arseg_lightning.tasks.evaluation import counted_distances
 from arseg_lightning.video.live import LiveMotion, open_live
 
@@ -41,6 +42,7 @@ def compare(
     limit: int | None = None,
     detail: bool = False,
     out: Path | None = None,
+    error_maps: int = 0,
     overrides: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
     """Run several methods side by side on the same frames, and show how good and fast they are.
@@ -63,30 +65,47 @@ def compare(
         limit: Most frames.
         detail: Whether tables over the distance to the keyframe, and of the classes, follow.
         out: JSON file to write, with all of that; plots of the same name go beside it.
+        error_maps: How many of the frames on which a method is most wrong are drawn (labelled data
+            only): frame, label, prediction and errors, in a folder of the JSON file's name.
         overrides: What wins over the configuration.
     """
     check_range(1, limit=limit)
+    if network is not None and (configs or video is None):
+        raise ValueError(f"--network {network} takes a run's place: give --video FILE, and no run")
+    _check_error_maps(error_maps, video, out)
     on = choose_device(device)
     if network is None:
         compared, data = _of_run(configs, methods, checkpoint, overrides)
-    elif configs or video is None:
-        raise ValueError(f"--network {network} takes a run's place: give --video FILE, and no run")
     else:
-        compared, data = _around(load_pretrained(network), methods), None
-    with (
-        _frames(video, motion, compared, data) as (frames, distances),
-        tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar,
-    ):
-        bar.total = len(frames) if isinstance(frames, LabelledStreams) else None
-        records = compare_methods(islice(frames, limit), compared, distances, on, bar.update)
+        compared, data = _around(network, methods), None
+    worst = WorstFrames(compared.classes, error_maps)
+    with _frames(video, motion, compared, data) as (frames, distances), _bar(frames) as bar:
+        shown = islice(frames, limit)
+        records = compare_methods(shown, compared, distances, on, bar.update, worst.add)
     about = _about(data if video is None else None, motion)
     if about.pop("other_labels"):
         records = [each | {"labels_of": about["data"]} for each in records]
     _show(records, detail)
     if out is not None:
         of = {"configs": configs, "network": network, "video": video, "overrides": overrides}
-        _write(out, records, about | {"provenance": asdict(Provenance.collect(None, of))})
+        _write(out, records, about | {"provenance": asdict(Provenance.collect(None, of))}, worst)
     return records
+
+
+def _bar(frames: Iterable[EvaluationFrame]) -> tqdm[None]:
+    """A bar of as many frames as there are, if that is known."""
+    total = len(frames) if isinstance(frames, LabelledStreams) else None
+    return tqdm(total=total, unit=" frames", disable=not sys.stderr.isatty(), leave=False)
+
+
+def _check_error_maps(number: int, video: str | None, out: Path | None) -> None:
+    """Refuse error maps without labels, or without a place, before anything is computed."""
+    check_range(0, MOST_ERROR_MAPS, error_maps=number)
+    if number and (video is not None or out is None):
+        raise ValueError(
+            f"--error_maps {number} are drawn on labelled test data, into a folder beside --out: "
+            f"give --out FILE.json, and no --video"
+        )
 
 
 def _about(data: ClipDataModule | None, motion: str) -> dict[str, Any]:
@@ -98,13 +117,16 @@ def _about(data: ClipDataModule | None, motion: str) -> dict[str, Any]:
     return {"data": layout.protocol, "motion": motion, "other_labels": layout.has_other_labels}
 
 
-def _write(out: Path, records: list[dict[str, Any]], about: dict[str, Any]) -> None:
-    """Write the figures, with what they are about, and plots of them."""
+def _write(
+    out: Path, records: list[dict[str, Any]], about: dict[str, Any], worst: WorstFrames
+) -> None:
+    """Write the figures, with what they are about, plots of them, and error maps."""
     from arseg_lightning.report.comparison_plots import plot_comparison
 
     write_atomic(out, json.dumps({"methods": records, **about}, indent=1, default=str) + "\n")
     plots = plot_comparison(records, out.with_suffix(".png"))
-    print(f"written to {', '.join(map(str, [out, *plots]))}")
+    sheets = worst.write(out.with_name(f"{out.stem}_errors"))
+    print(f"written to {', '.join(map(str, [out, *plots, *sheets]))}")
 
 
 def _show(records: list[dict[str, Any]], detail: bool) -> None:
@@ -129,8 +151,9 @@ def _show(records: list[dict[str, Any]], detail: bool) -> None:
         print(markdown(classes_table(records)))
 
 
-def _around(known: PretrainedNetwork, wanted: list[NetworkMethodFactory]) -> MethodSet:
+def _around(network: str, wanted: list[NetworkMethodFactory]) -> MethodSet:
     """Build methods around a pretrained network, every frame by itself first."""
+    known = load_pretrained(network)
     reference, *built = map(known.method, [None, *(wanted or TRAINING_FREE)])
     own = {each.name: each for each in built}
     return MethodSet({reference.name: reference}, own, known.classes, known.normalise)

@@ -21,7 +21,8 @@ def report(
     Args:
         runs: Folders of runs, of sweeps or of anything that holds them, and result files; they come
             first and need no name: report runs/a runs/b.
-        out: Folder of the report: report.md, tables as CSV, plots as PNG.
+        out: Folder of the report: report.md, tables as CSV, plots as PNG; and report.html, which
+            shows all of it and each run, with its losses and classes, in one file.
         reference: Name of the row that the others on its data and of its network are compared with.
         baseline: Name of the row of the s x baseline.
 
@@ -43,5 +44,5 @@ def report(
     print(markdown(results_table(rows_with_baselines(measured)), 2))
     for problem in found.problems:
         print(problem)
-    print(f"report: {document}")
+    print(f"report: {document}, {document.with_suffix('.html')}")
     return document

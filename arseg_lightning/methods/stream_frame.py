@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -16,7 +17,7 @@ from arseg_lightning.methods.plan import FrameInput, Plan
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import Frame
 
-__all__ = ["Executed", "PlannedFrame", "Stopwatch", "StreamResult"]
+__all__ = ["Executed", "PlannedFrame", "Stopwatch", "StreamResult", "kind_of_reason"]
 
 
 class Stopwatch:
@@ -114,3 +115,8 @@ class StreamResult:
     def roles(self) -> str:
         """The roles of all steps, joined by ``+``."""
         return "+".join(each.role for each in self.executed)
+
+
+def kind_of_reason(reason: str) -> str:
+    """A reason without its numbers: "reconnected after 3.2 s" is of one kind with the others."""
+    return re.split(" after | from ", reason)[0]

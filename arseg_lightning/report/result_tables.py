@@ -16,11 +16,17 @@ from arseg_lightning.report.table_files import (
     share_text,
 )
 
-__all__ = ["distance_table", "results_table", "roles_table", "study_table"]
+__all__ = ["class_figures", "distance_figures", "distance_table", "results_table"]
+__all__ += ["roles_figures", "roles_table", "study_table"]
 
 
 def distance_table(result: RunResult) -> str:
-    """Lay out mIoU over distance, its mean, minimum and pooled value, and cost, as Markdown.
+    """Lay :func:`distance_figures` out as Markdown."""
+    return markdown(distance_figures(result))
+
+
+def distance_figures(result: RunResult) -> pd.DataFrame:
+    """Lay out mIoU over distance, its mean, minimum and pooled value, and cost.
 
     Methods without distances have a value for all frames only.
     """
@@ -36,10 +42,25 @@ def distance_table(result: RunResult) -> str:
     table.insert(0, "mIoU % at distance" if not distances.empty else "mIoU %", rows.method)
     table["GMACs"] = rows.gmacs.map(gmacs_text)
     table["cost"] = (rows.gmacs / result.full_gmacs).map(share_text)
-    return markdown(table)
+    return table
+
+
+def class_figures(result: RunResult) -> pd.DataFrame:
+    """Lay out the IoU of each class, in percent and over all distances, by each method."""
+    columns = {
+        method.name: [percent_text(share) for share in method.accuracy.iou_per_class]
+        for method in result.methods
+        if method.accuracy.iou_per_class
+    }
+    return pd.DataFrame({"IoU %": list(result.class_names)} | columns)
 
 
 def roles_table(result: RunResult) -> str:
+    """Lay :func:`roles_figures` out as Markdown."""
+    return markdown(roles_figures(result), num_names=2)
+
+
+def roles_figures(result: RunResult) -> pd.DataFrame:
     """Lay out what each method did: the share of frames that ran each role, and its cost."""
     rows = []
     for method in result.methods:
@@ -57,7 +78,7 @@ def roles_table(result: RunResult) -> str:
                 "cost": share_text(method.mean_gmacs / result.full_gmacs),
             }
         )
-    return markdown(pd.DataFrame(rows), num_names=2)
+    return pd.DataFrame(rows)
 
 
 def results_table(rows: pd.DataFrame, with_distances: bool = False) -> pd.DataFrame:

@@ -34,6 +34,9 @@ _OUTPUTS = {
 }
 """File or folder of each output."""
 
+_PLOT = "frames.png"
+"""What goes beside ``frames.csv``, at the end."""
+
 
 @dataclass(frozen=True)
 class LiveOptions:
@@ -76,7 +79,7 @@ def segment_to_folder(
         source: A source of :func:`open_live`.
         folder: Folder of the results.
         outputs: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame), ``frames``
-            (``frames.csv``, a line a frame) and ``cityscapes`` (files for its evaluation server).
+            (``frames.csv``, a line a frame, and ``frames.png``) and ``cityscapes`` (files for its evaluation server).
         motion: Source of the motion, see :meth:`Segmenter.open`.
         limit: Most frames.
         overwrite: Replace the results that are in the folder already.
@@ -108,6 +111,10 @@ def segment_to_folder(
             raise
         record = statistics.record(opened, writers, ended)
     record.write(folder)
+    if "frames" in outputs:
+        from arseg_lightning.report.stream_plot import plot_frames  # matplotlib is slow to import
+
+        plot_frames(folder / _OUTPUTS["frames"], folder / _PLOT)
     return record
 
 
@@ -148,7 +155,7 @@ def _older_results(folder: Path, outputs: Sequence[str], overwrite: bool) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):  # it takes files
         pass
-    paths = [folder / name for name in (RECORD_NAME, *_OUTPUTS.values())]
+    paths = [folder / name for name in (RECORD_NAME, *_OUTPUTS.values(), _PLOT)]
     present = [path for path in paths if path.exists()]
     if present and not overwrite:
         raise FileExistsError(

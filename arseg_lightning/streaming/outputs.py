@@ -7,16 +7,17 @@ from abc import ABC, abstractmethod
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arseg_lightning.drawing.labels import overlay, palette_table
 from arseg_lightning.files import replacing
 from arseg_lightning.methods import StreamResult
-from arseg_lightning.types import RGB, ClassSet
-from arseg_lightning.video.encode import EncodeSettings, VideoWriter
+from arseg_lightning.types import ClassSet
+from arseg_lightning.video.timed_video import TimedVideo, video_file
 
 __all__ = [
     "FrameLog",
@@ -25,14 +26,10 @@ __all__ = [
     "Output",
     "OverlayVideo",
     "VideoOutput",
-    "overlay",
-    "overlay_settings",
     "write_label",
 ]
 
 _AHEAD = 4  # results that may wait to be written; then the stream waits
-_SECONDS_TO_SEEK = 2.0  # from one keyframe of the overlay to the next, where players can start
-_SHORTEST = 1e-4  # seconds between two frames that a video file can tell apart
 
 
 class Output(ABC):
@@ -159,38 +156,16 @@ class FrameLog(Output):
         return f"{self.path} ({self.num_frames} frames)"
 
 
-class FrameWriter(Protocol):
-    """What a video is written with: to a file or a pipe."""
-
-    num_frames: int
-
-    def __enter__(self) -> Self: ...
-
-    def write(self, image: NDArray[np.uint8], pts_seconds: float | None = None) -> None:
-        """Append a frame."""
-
-    def __exit__(self, *exception: Any) -> None: ...
-
-
 class VideoOutput(Output):
     """A video of as many frames as the input, each shown when the input's is.
 
-    Frames of another size than the first one's are scaled to it.
-
     Args:
-        writer: Writes it.
+        video: Writes it.
         target: What a summary calls it.
-        fps: Frames per second, about.
     """
 
-    resampling = Image.Resampling.BICUBIC
-
-    def __init__(self, writer: FrameWriter, target: str, fps: float) -> None:
-        self.writer, self.target = writer, target
-        self._size: tuple[int, int] | None = None
-        self._frame_seconds = 1.0 / fps
-        # Seconds from input to output, the earliest time of the next frame, and its default.
-        self._offset = self._earliest = self._next = 0.0
+    def __init__(self, video: TimedVideo, target: str) -> None:
+        self.video, self.target = video, target
 
     @abstractmethod
     def picture(self, result: StreamResult) -> NDArray[np.uint8]:
@@ -198,31 +173,21 @@ class VideoOutput(Output):
 
     def __enter__(self) -> Self:
         """Create it."""
-        self.writer.__enter__()
+        self.video.__enter__()
         return self
 
     def write(self, result: StreamResult) -> None:
         """Draw a frame."""
-        image = self.picture(result)
-        self._size = self._size or result.frame.size
-        if result.frame.size != self._size:
-            scaled = Image.fromarray(image).resize(self._size[::-1], self.resampling)
-            image = np.asarray(scaled)
-        # Times as they are while they grow; where they jump back, they continue by a frame.
-        shown = result.frame.pts_seconds + self._offset
-        if shown < self._earliest:
-            shown, self._offset = self._next, self._next - result.frame.pts_seconds
-        self._earliest, self._next = shown + _SHORTEST, shown + self._frame_seconds
-        self.writer.write(image, shown)
+        self.video.write(self.picture(result), result.frame.pts_seconds)
 
     def __exit__(self, *exception: Any) -> None:
         """Finish the video."""
-        self.writer.__exit__(*exception)
+        self.video.__exit__(*exception)
 
     @property
     def summary(self) -> str:
         """Where it is, and its frames."""
-        return f"{self.target} ({self.writer.num_frames} frames)"
+        return f"{self.target} ({self.video.num_frames} frames)"
 
 
 class OverlayVideo(VideoOutput):
@@ -240,9 +205,7 @@ class OverlayVideo(VideoOutput):
     """
 
     def __init__(self, path: Path, classes: ClassSet, fps: float = 25.0) -> None:
-        super().__init__(
-            VideoWriter(path, overlay_settings(fps), keeps_partial=True), str(path), fps
-        )
+        super().__init__(video_file(path, fps), str(path))
         self.classes = classes
 
     def picture(self, result: StreamResult) -> NDArray[np.uint8]:
@@ -250,38 +213,9 @@ class OverlayVideo(VideoOutput):
         return overlay(result.frame.image, result.labels, self.classes)
 
 
-def overlay_settings(fps: float) -> EncodeSettings:
-    """How overlays are encoded: quickly, and with keyframes for players to start at."""
-    interval = max(1, round(_SECONDS_TO_SEEK * fps))
-    return EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
-
-
-def overlay(
-    image: NDArray[np.uint8], label: NDArray[np.uint8], classes: ClassSet, opacity: float = 0.5
-) -> NDArray[np.uint8]:
-    """Blend the colours of the classes into an image.
-
-    Shapes:
-        image: (H, W, 3)   label: (H, W), class indices   returns: (H, W, 3)
-    """
-    weight = round(256 * opacity)  # in 256ths: whole numbers of 16 bits suffice
-    colours = _palette(classes.palette).astype(np.uint16) * np.uint16(weight) + np.uint16(127)
-    mixed = image * np.uint16(256 - weight)
-    mixed += colours.take(label, axis=0)
-    mixed >>= 8
-    return mixed.astype(np.uint8)
-
-
 def write_label(label: NDArray[np.uint8], classes: ClassSet, path: Path) -> None:
     """Write class indices, (H, W), as a PNG that viewers show in the colours of the classes."""
     image = Image.fromarray(label)
-    image.putpalette(_palette(classes.palette).reshape(-1).tolist())
+    image.putpalette(palette_table(classes.palette).reshape(-1).tolist())
     # Large areas of one value become small at the lowest effort, in a third of the time.
     image.save(path, compress_level=1)
-
-
-def _palette(colours: tuple[RGB, ...]) -> NDArray[np.uint8]:
-    """A colour for each uint8 value, (256, 3); black beyond the classes."""
-    table = np.zeros((256, 3), np.uint8)
-    table[: len(colours)] = colours
-    return table

@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arseg_lightning.drawing import overlay
 from arseg_lightning.methods import StreamResult
 from arseg_lightning.ranges import check_range
 from arseg_lightning.streaming.folder import LiveOptions, Watch, write_results
-from arseg_lightning.streaming.outputs import VideoOutput, overlay, overlay_settings
+from arseg_lightning.streaming.outputs import VideoOutput
 from arseg_lightning.streaming.record import StreamRecord, StreamStatistics
 from arseg_lightning.streaming.segmenter import Segmenter
 from arseg_lightning.types import ClassSet
 from arseg_lightning.video.errors import PipeClosed
 from arseg_lightning.video.live import LiveMotion
 from arseg_lightning.video.pipe import PipeWriter
+from arseg_lightning.video.timed_video import TimedVideo, video_settings
 
 __all__ = ["claimed_standard_output", "segment_to_pipe"]
 
@@ -39,7 +41,8 @@ class PipedOverlay(VideoOutput):
     """
 
     def __init__(self, descriptor: int, classes: ClassSet, fps: float) -> None:
-        super().__init__(PipeWriter(descriptor, "images", overlay_settings(fps)), _TARGET, fps)
+        writer = PipeWriter(descriptor, "images", video_settings(fps))
+        super().__init__(TimedVideo(writer, fps), _TARGET)
         self.classes = classes
 
     def picture(self, result: StreamResult) -> NDArray[np.uint8]:
@@ -55,10 +58,9 @@ class PipedLabels(VideoOutput):
         fps: Frames per second, about.
     """
 
-    resampling = Image.Resampling.NEAREST
-
     def __init__(self, descriptor: int, fps: float) -> None:
-        super().__init__(PipeWriter(descriptor, "values", overlay_settings(fps)), _TARGET, fps)
+        writer = PipeWriter(descriptor, "values", video_settings(fps))
+        super().__init__(TimedVideo(writer, fps, Image.Resampling.NEAREST), _TARGET)
 
     def picture(self, result: StreamResult) -> NDArray[np.uint8]:
         """The label map."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from arseg_lightning.accelerator import device_name
 from arseg_lightning.files import write_atomic
 from arseg_lightning.methods import StreamResult
+from arseg_lightning.methods.stream_frame import kind_of_reason
 from arseg_lightning.provenance import package_versions
 from arseg_lightning.streaming.consistency import StreamConsistency
 from arseg_lightning.streaming.outputs import Output
@@ -119,8 +119,7 @@ class StreamStatistics:
         self.frames_late = max(self.frames_late, result.frames_late)
         self.num_keyframes += result.is_keyframe
         if result.reason is not None:
-            # Without its numbers: "reconnected after 3.2 s" is counted with the others.
-            self._reasons[re.split(" after | from ", result.reason)[0]] += 1
+            self._reasons[kind_of_reason(result.reason)] += 1
         for name in ("all", result.roles):
             # Of three digits, so that there are few different ones in a stream without an end.
             self._latencies[name][float(f"{result.latency_ms:.3g}")] += 1

@@ -43,7 +43,8 @@ def run(tmp_path_factory):
 @pytest.mark.parametrize("pairs", ["stream", "every_distance"])
 def test_accuracies_are_those_of_test(run, pairs, tmp_path, capsys):
     out = tmp_path / "compare.json"
-    main(["compare", str(run), "--out", str(out), "--data.test_pairs", pairs])
+    flags = ["--out", str(out), "--data.test_pairs", pairs, "--error_maps", "1"]
+    main(["compare", str(run), *flags])
     records = json.loads(out.read_text())["methods"]
     flags = ["--ckpt_path", str(run / "best.ckpt"), "--run_dir", str(tmp_path / "test")]
     main(["test", "--config", str(run / "fit.yaml"), *flags, "--data.test_pairs", pairs])
@@ -62,6 +63,9 @@ def test_accuracies_are_those_of_test(run, pairs, tmp_path, capsys):
     assert "| mIoU %" in text
     assert " against 1x |" in text
     assert out.with_suffix(".png").stat().st_size > 1000
+    for folder in ("1x", "TapLab", "other", "motion_only"):
+        names = sorted(path.name for path in (tmp_path / "compare_errors" / folder).iterdir())
+        assert [name[:4] for name in names] == ["001_", "cont"]
 
 
 def test_few_frames_may_be_enough(run, capsys):
@@ -74,6 +78,7 @@ def test_few_frames_may_be_enough(run, capsys):
     ("flags", "message"),
     [
         (["--method", "TapLab"], "add others as model.compare, not --method"),
+        (["--error_maps", "2"], "give --out FILE.json, and no --video"),
         (["--motion", "codec"], "--motion codec is for --video; test data have --data.motion"),
         (["--network", "hf:somewhere"], "--network hf:somewhere takes a run's place"),
         (["--data.test", "null", "--data.val", json.dumps(VIDEOS)], "no test data: set data.test"),

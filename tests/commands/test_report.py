@@ -17,7 +17,9 @@ def test_the_command_is_on_the_command_line(tmp_path, capsys):
         tmp_path / "b" / "result.json"
     )
     main(["report", *map(str, folders), "--out", str(tmp_path / "out"), "--reference", "conv"])
-    assert f"report: {tmp_path}/out/report.md" in capsys.readouterr().out
+    assert (
+        f"report: {tmp_path}/out/report.md, {tmp_path}/out/report.html" in capsys.readouterr().out
+    )
     assert "## Against conv" in (tmp_path / "out" / "report.md").read_text()
 
 
@@ -31,7 +33,7 @@ def test_tables_plots_and_what_is_left_out_are_written(tmp_path, capsys):
         assert title in text
     assert "result.json is no result file" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "report.md", "results.csv",
+        "report.md", "report.html", "results.csv",
         "pareto_camvid11_48x64.png", "distances_camvid11_48x64.png",
     }  # fmt: skip
     with (tmp_path / "out" / "results.csv").open() as file:

@@ -36,6 +36,18 @@ def test_a_folder_holds_what_the_stream_gave(video, tmp_path):
     assert (record.ended, record.frames, record.keyframes) == ("complete", 12, 3)
 
 
+def test_a_table_of_frames_has_a_plot_and_both_are_replaced_together(video, tmp_path):
+    own = segmenter()
+    segment_to_folder(own, video, tmp_path, outputs=("frames",))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "frames.csv",
+        "frames.png",
+        "predict.json",
+    }
+    segment_to_folder(own, video, tmp_path, outputs=(), overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["predict.json"]
+
+
 def test_the_record_says_what_was_done_with_what(video, tmp_path):
     segment_to_folder(segmenter(clock=Adaptive(2, 9)), video, tmp_path, outputs=())
     content = json.loads((tmp_path / "predict.json").read_text())
