@@ -1,4 +1,4 @@
-"""Takes the configurations in experiments/ into the package; setup.cfg and pyproject.toml say the rest."""
+"""Takes the configurations in experiments/ into the package; setup.cfg says the rest."""
 
 from setuptools import find_packages, setup
 

@@ -56,8 +56,8 @@ def predict(
         clock: Another choice of keyframes: CodecKeyframes or Adaptive (--clock.max_interval 30).
         motion: codec (its own or a refusal), reencode (on the fly), or auto (none if unused).
         live: How a camera or an address is read.
-        outputs: What is written, of overlay, labels, frames (a table, a plot) and cityscapes (for its
-            evaluation server), with commas; overlay,labels by default. To -, overlay or labels.
+        outputs: What is written, of overlay, labels, frames (a table, a plot) and cityscapes (for
+            its evaluation server), with commas; overlay,labels by default. To -, overlay or labels.
         device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         precision: float32, bfloat16 or float16.
         limit: Most frames.

@@ -79,7 +79,8 @@ def segment_to_folder(
         source: A source of :func:`open_live`.
         folder: Folder of the results.
         outputs: ``overlay`` (``overlay.mp4``), ``labels`` (an image a frame), ``frames``
-            (``frames.csv``, a line a frame, and ``frames.png``) and ``cityscapes`` (files for its evaluation server).
+            (``frames.csv``, a line a frame, and ``frames.png``) and ``cityscapes`` (files for its
+            evaluation server).
         motion: Source of the motion, see :meth:`Segmenter.open`.
         limit: Most frames.
         overwrite: Replace the results that are in the folder already.
