@@ -172,7 +172,7 @@ def test_parts_of_other_documents_are_included(places):
 @pytest.mark.slow
 @pytest.mark.skipif(
     not all(map(importlib.util.find_spec, ("mkdocs", "material", "mkdocstrings"))),
-    reason='MkDocs is not installed (pip install -e ".[docs]"); .ci/run builds in its own environment',
+    reason="MkDocs is not installed (the extra docs); .ci/run builds in its own environment",
 )
 def test_the_site_builds_without_a_warning(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
