@@ -19,13 +19,17 @@ USAGES = {
     "cost": "CONFIG ... [options]",
     "check-data": "CONFIG ... [options]",
     "encode": "SOURCE --output OUTPUT [options]",
+    "examples": "[OUT] [options]",
     "export": "CONFIG ... --output OUTPUT [options]",
+    "labels": "SOURCE --out OUT [options]",
     "motion": "VIDEO --labels LABELS [options]",
     "predict": "[CONFIG ...] --video VIDEO --output OUTPUT [options]",
     "prepare": "[CONFIG ...] [options]",
     "push": "RUN --to TO [options]",
     "report": "RUN ... [options]",
+    "show-motion": "VIDEO --output OUTPUT [options]",
     "sweep": "FILE [options] [-- EXTRA ...]",
+    "vectors": "VIDEO --out OUT [options]",
 }
 
 
