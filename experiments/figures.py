@@ -4,6 +4,7 @@
     python -m experiments.figures lookahead           # the same from the keyframes on both sides
     python -m experiments.figures roles               # what each method computes on each frame
     python -m experiments.figures arseg runs/quickstart
+    python -m experiments.figures overlay runs/quickstart
 
 They show a synthetic driving scene that no experiment trains on, encoded as any other video.
 """
@@ -14,11 +15,13 @@ import argparse
 import tempfile
 from collections.abc import Mapping
 from functools import partial
+from io import BytesIO
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import PIL.Image
 import torch
 from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
@@ -28,7 +31,7 @@ from arseg_lightning import methods
 from arseg_lightning.cost import method_cost
 from arseg_lightning.cost.counting import on_meta
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
-from arseg_lightning.methods import FeaturePropagation, NominalStream, VideoMethod, shared
+from arseg_lightning.methods import FeaturePropagation, NominalStream, Stream, VideoMethod, shared
 from arseg_lightning.models import BiSeNet18
 from arseg_lightning.propagation.warp import invert_motion
 from arseg_lightning.report.motion_quality import warp_label
@@ -39,7 +42,7 @@ from arseg_lightning.video.encode import EncodeSettings, encode_frames
 from arseg_lightning.video.live import open_live
 from arseg_lightning.video.live.frame import SourceFrame
 
-__all__ = ["draw_arseg", "draw_lookahead", "draw_propagation", "draw_roles"]
+__all__ = ["draw_arseg", "draw_lookahead", "draw_overlay", "draw_propagation", "draw_roles"]
 
 Image = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
@@ -123,11 +126,10 @@ def draw_arseg(path: Path, run: Path) -> None:
     alone = FeaturePropagation(0, shared(method.high_res)).eval()
     alone.use_clock(method.clock)
     low = method.baselines()["0.5x"].eval()
-    found = {
-        name: segmenter.session().__class__(each, segmenter.normalise).run(scene.frames)
+    labels = {
+        name: [result.labels for result in Stream(each, segmenter.normalise).run(scene.frames)]
         for name, each in {"key": alone, "low": low, "ar": method}.items()
     }
-    labels = {name: [result.labels for result in results] for name, results in found.items()}
     small = image[::2, ::2].repeat(2, 0).repeat(2, 1)
     key, half, result = (labels[name][_DISTANCE] for name in ("key", "low", "ar"))
     shown = {
@@ -139,6 +141,17 @@ def draw_arseg(path: Path, run: Path) -> None:
         f"AR-Seg fuses both: {_right(result, truth)}": _overlay(image, result),
     }
     _draw(shown, path, columns=3, motion=motion, at=2)
+
+
+def draw_overlay(path: Path, run: Path) -> None:
+    """Draw what `predict` shows of a keyframe and of two frames after it."""
+    scene, segmenter = _decoded(), load_run(run, device="cpu")
+    results = list(Stream(segmenter.method, segmenter.normalise).run(scene.frames))
+    shown = {
+        f"frame {index}: {results[index].role}": _overlay(scene.image(index), results[index].labels)
+        for index in (0, 6, _DISTANCE)
+    }
+    _draw(shown, path, columns=3)
 
 
 def draw_roles(path: Path) -> None:
@@ -170,7 +183,7 @@ def draw_roles(path: Path) -> None:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7, frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
     rows[-1].set_xlabel("frame")
-    figure.savefig(path, dpi=110)
+    _save(figure, path, dpi=110)
 
 
 def _heights(
@@ -232,18 +245,36 @@ def _draw(
             y, x = np.mgrid[8 : image.shape[0] : 16, 8 : image.shape[1] : 16]
             to = motion.xy[:, y, x]
             axes.quiver(x, y, *to, angles="xy", scale_units="xy", scale=1, width=0.003)
-    figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
+    _save(figure, path, dpi=100)
 
+
+def _save(figure: Figure, path: Path, dpi: int) -> None:
+    """Write a figure in 256 colours, which makes it a third as large."""
+    written = BytesIO()
+    figure.savefig(written, dpi=dpi)
+    with PIL.Image.open(written) as image:
+        image.convert("RGB").quantize(256).save(path, optimize=True)
+
+
+_ALONE = {
+    "propagation": ("feature_propagation.png", draw_propagation),
+    "lookahead": ("interbmv.png", draw_lookahead),
+    "roles": ("roles.png", draw_roles),
+}
+_OF_A_RUN = {
+    "arseg": ("arseg.png", draw_arseg),
+    "overlay": ("segment_my_video.png", draw_overlay),
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("figure", choices=["propagation", "lookahead", "roles", "arseg"])
-    parser.add_argument("run", nargs="?", type=Path, help="a run of the quickstart, for arseg")
+    parser.add_argument("figure", choices=[*_ALONE, *_OF_A_RUN])
+    parser.add_argument("run", nargs="?", type=Path, default=Path("runs/quickstart"))
     chosen = parser.parse_args()
     _FOLDER.mkdir(exist_ok=True)
-    if chosen.figure == "arseg":
-        draw_arseg(_FOLDER / "arseg.png", chosen.run or Path("runs/quickstart"))
+    if chosen.figure in _ALONE:
+        name, draw = _ALONE[chosen.figure]
+        draw(_FOLDER / name)
     else:
-        names = {"propagation": "feature_propagation", "lookahead": "interbmv", "roles": "roles"}
-        draw = {"propagation": draw_propagation, "lookahead": draw_lookahead, "roles": draw_roles}
-        draw[chosen.figure](_FOLDER / f"{names[chosen.figure]}.png")
+        name, draw_run = _OF_A_RUN[chosen.figure]
+        draw_run(_FOLDER / name, chosen.run)

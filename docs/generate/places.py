@@ -28,6 +28,7 @@ _LANGUAGES |= dict.fromkeys((".yaml", ".yml", ".cff"), "yaml")
 _FENCE = re.compile(r"^( *)(```+|~~~+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?P<text>!?\[(?:[^\[\]]|\[[^\]]*\])*\])\((?P<target>[^()\s]+)\)")
 _INCLUDE = re.compile(r"^<!-- include: (?P<file>\S+) (?P<part>\w+) -->$", re.MULTILINE)
+_REPOSITORY = re.compile(r"<!-- repository -->.*?<!-- /repository -->\n*", re.DOTALL)
 _COMMENT = re.compile(r"^<!--.*?-->\n?", re.MULTILINE | re.DOTALL)
 
 
@@ -72,10 +73,13 @@ class Links:
     def followed(self, text: str, origin: Path) -> str:
         """Give a document's text with its links, without comments; code is left alone.
 
+        What stands between ``<!-- repository -->`` and ``<!-- /repository -->`` is not for the site.
+
         Args:
             text: Markdown, whose links are relative to its file.
             origin: That file.
         """
+        text = _REPOSITORY.sub("", text)
         parts, end = [], 0
         for fence in _FENCE.finditer(text):
             parts += [self._prose(text[end : fence.start()], origin), fence[0]]
