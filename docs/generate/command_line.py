@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,15 +75,33 @@ def _options(function: Any, said: dict[str, str]) -> Iterator[str]:
     for each in _parameters(function):
         flag = _singular(each.name) if _is_list(each) else each.name
         name = f"`{flag.upper()}`" if each is first else f"`--{flag}`"
-        default = "required" if each.required else f"`{each.default}`"
-        default = "" if str(each.default) in ("None", "()") else default
         description = " ".join(said.get(each.name, "").split()).replace("|", "\\|")
-        yield f"| {name} | {description} | {default} |"
+        yield f"| {name} | {description} | {_default(each)} |"
+
+
+def _default(parameter: Any) -> str:
+    """What an option is without being given; where it is an object, the class of its options."""
+    if parameter.required:
+        return "required"
+    text = str(parameter.default)
+    if path := re.fullmatch(r"Path\([\"'](.*)[\"']\)", text):
+        return f"`{path[1]}`"
+    if called := re.match(r"(\w+)\(", text):
+        of = parameter.annotation.canonical_path
+        return f'<autoref identifier="{of}" optional><code>{called[1]}</code></autoref>'
+    try:
+        value = ast.literal_eval(text)
+    except ValueError:  # a constant's name
+        return f"`{text}`"
+    if value is None or value in ((), [], ""):
+        return ""
+    words = value if isinstance(value, list | tuple) else [value]
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def _is_list(parameter: Any) -> bool:
-    return str(parameter.annotation).startswith(("list[", "tuple["))
+    return str(parameter.annotation).startswith("list[")
 
 
 def _singular(name: str) -> str:
-    return {"entries": "entry"}.get(name, name.removesuffix("s"))
+    return name.removesuffix("s")
