@@ -28,6 +28,9 @@ _LOADED = re.compile(
 )
 """What a browser loads from another host by itself; links that are clicked are none."""
 
+_NOT_SEARCHED = "---\nsearch: {exclude: true}\n---\n\n"
+"""Stands before a page that shows a file: a search finds the pages that lead to it."""
+
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Make anchors as repository pages do: ``Weights & Biases`` is ``weights--biases``."""
@@ -86,7 +89,7 @@ def _files_shown(waiting: dict[Path, str], config: MkDocsConfig) -> Iterator[Fil
                 text = shown(path)
                 if path.is_dir():
                     text = Links(place, waiting.__setitem__).followed(text, path / "index.md")
-                yield File.generated(config, place, content=text, **more)
+                yield File.generated(config, place, content=_NOT_SEARCHED + text, **more)
             else:
                 yield File.generated(config, place, abs_src_path=str(path), **more)
 
