@@ -87,6 +87,11 @@ class Motion:
         """The motion of a frame to itself."""
         return cls(np.zeros((2, height, width), np.float32), np.ones((height, width), np.bool_))
 
+    @classmethod
+    def nowhere(cls, height: int, width: int) -> Motion:
+        """The motion of a frame that nothing predicts: zero, and nowhere valid."""
+        return cls(np.zeros((2, height, width), np.float32), np.zeros((height, width), np.bool_))
+
 
 @dataclass(slots=True)
 class Clip:

@@ -23,11 +23,8 @@ from arseg_lightning.streaming.consistency import MotionToPrevious
 
 __all__ = ["LabelledStreams", "compare_methods"]
 
-_BLOCK = 6
-"""Frames in a row that count as one for chance: neighbours are alike."""
-
 _MOST_BLOCKS = 64
-"""Of more, several are counted together: each is a matrix of the classes for each distance."""
+"""Of more blocks, several are counted together: each has a matrix of the classes a distance."""
 
 _SEED = re.compile(r" #\d+$")
 """How the name of a method ends that was trained several times."""
@@ -75,8 +72,7 @@ def compare_methods(
                 for name, method in methods.items()
             ]
         motion = follower.of(frame.streamed)
-        place = frame.name.rpartition("/")[0], frame.streamed.frame.index // _BLOCK
-        block = blocks.setdefault(place, len(blocks)) % _MOST_BLOCKS
+        block = blocks.setdefault(frame.block, len(blocks)) % _MOST_BLOCKS
         clip = EvaluationClip([frame], compared.normalise, chaining)
         reference: NDArray[np.uint8] | None = None
         for each in found:

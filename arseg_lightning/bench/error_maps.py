@@ -23,7 +23,6 @@ __all__ = ["MOST_ERROR_MAPS", "WorstFrames"]
 MOST_ERROR_MAPS = 200
 """Pictures of a method, about 1 MB each in memory."""
 
-_ALIKE = 6  # frames in a row
 _ON_SHEET, _COLUMNS, _SHEET_WIDTH = 24, 2, 960
 
 
@@ -75,7 +74,7 @@ class WorstFrames:
             return
         wrong = np.count_nonzero(kinds == ErrorKind.WRONG) / counted
         kept = self._kept.setdefault(method, {})
-        place = frame.name.rpartition("/")[0], frame.streamed.frame.index // _ALIKE
+        place = frame.block
         others = {key: each.wrong for key, each in kept.items() if key != place}
         if place in kept and kept[place].wrong >= wrong:
             return

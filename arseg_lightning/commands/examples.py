@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from importlib import import_module
 from pathlib import Path
 
-from arseg_lightning.files import partial_path
+from arseg_lightning.files import new_folder
 
 __all__ = ["examples"]
 
@@ -28,18 +27,14 @@ def examples(out: Path = Path("experiments")) -> Path:
     """
     if out.exists():
         raise FileExistsError(f"{out} is there already; name another folder with --out")
-    home, partial = _home(), partial_path(out)
-    try:
-        shutil.copytree(home, partial, ignore=_not_for_users)
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with new_folder(out) as folder:
+        shutil.copytree(_home(), folder, ignore=_not_for_users, dirs_exist_ok=True)
     print(f"written to {out}: start with fit --config {out / 'quickstart.yaml'}")
     return out
 
 
 def _home() -> Path:
     """Where the experiments are: in the installed package, or beside it in a checkout."""
-    package = Path(import_module("arseg_lightning").__file__ or "").parent
+    package = Path(__file__).parents[1]
     inside = package / "experiments"
     return inside if inside.is_dir() else package.parent / "experiments"

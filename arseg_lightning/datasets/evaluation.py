@@ -19,6 +19,7 @@ from arseg_lightning.video.motion import BlockMotion
 
 __all__ = ["EvaluationClip", "EvaluationClips", "EvaluationFrame"]
 
+_ALIKE = 6  # frames in a row that count as one for chance, or for the eye
 # Of the images decoded last: what all pairs of a frame need, up to 85 of them in 1080p.
 _KEPT_BYTES = 256 * 2**20
 _MOST_FRAMES = 16  # of a stream, in one piece
@@ -35,6 +36,16 @@ class EvaluationFrame:
     # Motion of the skipped frames before it, each to the one before it; None for an I-frame.
     passed: tuple[BlockMotion | None, ...] = ()
     repeats: bool = False  # whether several streams show the video
+
+    @property
+    def video(self) -> str:
+        """Its video, as names of frames begin."""
+        return self.name.rpartition("/")[0]
+
+    @property
+    def block(self) -> tuple[str, int]:
+        """The six frames in a row that it belongs to: neighbours are alike."""
+        return self.video, self.streamed.frame.index // _ALIKE
 
 
 class EvaluationClip:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from arseg_lightning.datasets.lookup import colour_codes, look_up
+from arseg_lightning.datasets.lookup import colour_code, colour_codes, look_up
 from arseg_lightning.types import ClassSet, size_text
 from arseg_lightning.video.images import opened_image, wide_colours
 
@@ -116,10 +116,7 @@ def _from_colours(path: Path, pixels: NDArray[np.uint8], classes: ClassSet) -> N
         )
     codes = colour_codes(pixels)
     void = dict.fromkeys(classes.void_colours, classes.ignore_index)
-    known = {
-        (red << 16) + (green << 8) + blue: index
-        for (red, green, blue), index in (void | classes.file_colours).items()
-    }
+    known = {colour_code(colour): index for colour, index in (void | classes.file_colours).items()}
     indices, hit = look_up(codes, known)
     share = 1 - float(hit.mean())
     if share > _MOST_UNKNOWN:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["colour_codes", "look_up"]
+from arseg_lightning.types import RGB
+
+__all__ = ["colour_code", "colour_codes", "look_up"]
+
+
+def colour_code(colour: RGB) -> int:
+    """One colour, as :func:`colour_codes` spells it."""
+    red, green, blue = colour
+    return (red << 16) + (green << 8) + blue
 
 
 def colour_codes(colours: NDArray[np.uint8]) -> NDArray[np.int32]:

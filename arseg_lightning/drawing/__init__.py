@@ -9,10 +9,10 @@ from arseg_lightning.drawing.errors import (
 )
 from arseg_lightning.drawing.labels import class_legend, overlay, palette_table
 from arseg_lightning.drawing.marks import BlockKind, block_kinds, draw_arrows, mark_blocks
-from arseg_lightning.drawing.motion_picture import MotionFrame, MotionKind, motion_picture
+from arseg_lightning.drawing.motion_picture import MotionKind, ShownMotion, motion_picture
 from arseg_lightning.drawing.wheel import MotionScale, colour_wheel, motion_colours, wheel_legend
 
-__all__ = ["BlockKind", "ErrorKind", "MotionFrame", "MotionKind", "MotionScale", "block_kinds"]
+__all__ = ["BlockKind", "ErrorKind", "MotionKind", "MotionScale", "ShownMotion", "block_kinds"]
 __all__ += ["class_legend"]
 __all__ += ["colour_wheel", "draw_arrows", "draw_errors", "error_kinds", "error_picture"]
 __all__ += ["mark_blocks", "most_confused", "motion_colours", "motion_picture", "overlay"]

@@ -24,7 +24,7 @@ from arseg_lightning.drawing.wheel import motion_colours, wheel_legend
 from arseg_lightning.ranges import check_words
 from arseg_lightning.types import Frame, Motion
 
-__all__ = ["MotionFrame", "MotionKind", "motion_picture"]
+__all__ = ["MotionKind", "ShownMotion", "motion_picture"]
 
 MotionKind = Literal["arrows", "wheel", "both"]
 """Arrows on the picture, colours of the wheel, or both side by side."""
@@ -37,7 +37,7 @@ _KINDS = {BlockKind.NO_VECTOR: "no vector", BlockKind.UNLIKE: "vector to nothing
 
 
 @dataclass(frozen=True, slots=True)
-class MotionFrame:
+class ShownMotion:
     """A frame with the motion that is drawn of it.
 
     Args:
@@ -60,7 +60,7 @@ class MotionFrame:
 
 
 def motion_picture(
-    shown: MotionFrame, kind: MotionKind = "both", scale: float = 10.0
+    shown: ShownMotion, kind: MotionKind = "both", scale: float = 10.0
 ) -> NDArray[np.uint8]:
     """Draw a frame's motion, with its number, time, type and a legend below.
 
@@ -92,7 +92,7 @@ def motion_picture(
     return np.concatenate([above, _bar(above.shape[1], shown, None if kind == "arrows" else scale)])
 
 
-def _with_badge(picture: NDArray[np.uint8], shown: MotionFrame) -> NDArray[np.uint8]:
+def _with_badge(picture: NDArray[np.uint8], shown: ShownMotion) -> NDArray[np.uint8]:
     """Write the picture's type, and whether it is a keyframe, into the corner."""
     text = shown.frame.picture_type + (" keyframe" if shown.keyframe is not None else "")
     fill, ink = (_BADGE, INK) if shown.keyframe is None else (_KEY_BADGE, _BADGE)
@@ -103,7 +103,7 @@ def _with_badge(picture: NDArray[np.uint8], shown: MotionFrame) -> NDArray[np.ui
     return np.asarray(image)
 
 
-def _bar(width: int, shown: MotionFrame, scale: float | None) -> NDArray[np.uint8]:
+def _bar(width: int, shown: ShownMotion, scale: float | None) -> NDArray[np.uint8]:
     """What is to be known about the picture, and its legend."""
     frame = shown.frame
     title = f"frame {frame.index}   {frame.pts_seconds:.2f} s   {frame.picture_type}-frame"
@@ -121,7 +121,7 @@ def _bar(width: int, shown: MotionFrame, scale: float | None) -> NDArray[np.uint
     return np.asarray(bar)
 
 
-def _paste_kinds(bar: Image.Image, shown: MotionFrame) -> None:
+def _paste_kinds(bar: Image.Image, shown: ShownMotion) -> None:
     """The two hatchings, with their shares of the picture."""
     left, letters, draw = 8, font(13), ImageDraw.Draw(bar)
     for kind in HATCHING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from arseg_lightning.drawing import MotionFrame, block_kinds
+from arseg_lightning.drawing import ShownMotion, block_kinds
 from arseg_lightning.methods import EveryL
 from arseg_lightning.methods.clock import FrameInfo
 from arseg_lightning.methods.motion_track import MotionTrack
@@ -17,7 +17,7 @@ __all__ = ["motion_frames"]
 
 def motion_frames(
     frames: Iterable[SourceFrame], keyframe_interval: int | None = None
-) -> Iterator[MotionFrame]:
+) -> Iterator[ShownMotion]:
     """Follow the motion of a stream, as methods do.
 
     Args:
@@ -41,15 +41,14 @@ class _ToPrevious:
         self._motion = MotionToPrevious("subpixel")
         self._before = 0
 
-    def of(self, streamed: SourceFrame) -> MotionFrame:
+    def of(self, streamed: SourceFrame) -> ShownMotion:
         """The next frame with its motion; all of an I-frame has no vector."""
         frame, motion = streamed.frame, self._motion.of(streamed)
         leads_to, self._before = f"frame {self._before}, the one before", frame.index
         reason = streamed.restart or ("I-frame" if frame.picture_type == "I" else None)
         if motion is None or streamed.step is None:
-            motion, leads_to = Motion.zero(*frame.size), "no frame: nothing predicts this one"
-            motion.valid[:] = False
-        return MotionFrame(frame, motion, block_kinds(streamed.step, motion), leads_to, reason)
+            motion, leads_to = Motion.nowhere(*frame.size), "no frame: nothing predicts this one"
+        return ShownMotion(frame, motion, block_kinds(streamed.step, motion), leads_to, reason)
 
 
 class _ToKeyframe:
@@ -60,7 +59,7 @@ class _ToKeyframe:
         self._track: MotionTrack | None = None
         self._keyframe = self._distance = 0
 
-    def of(self, streamed: SourceFrame) -> MotionFrame:
+    def of(self, streamed: SourceFrame) -> ShownMotion:
         """The next frame with its motion; keyframes rest."""
         frame, reason = streamed.frame, streamed.restart
         if self._track is None or reason is not None:
@@ -76,7 +75,7 @@ class _ToKeyframe:
         else:
             motion = self._track.to_keyframe()
             leads_to = f"keyframe {self._keyframe}, {self._distance} frames before"
-        return MotionFrame(frame, motion, block_kinds(None, motion), leads_to, reason)
+        return ShownMotion(frame, motion, block_kinds(None, motion), leads_to, reason)
 
     def _reason(self, streamed: SourceFrame) -> str | None:
         """Why the next frame is a keyframe."""

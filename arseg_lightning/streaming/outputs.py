@@ -162,14 +162,11 @@ class VideoOutput(Output):
     Args:
         video: Writes it.
         target: What a summary calls it.
+        classes: Those whose colours are laid over the frames; None writes the labels as they are.
     """
 
-    def __init__(self, video: TimedVideo, target: str) -> None:
-        self.video, self.target = video, target
-
-    @abstractmethod
-    def picture(self, result: StreamResult) -> NDArray[np.uint8]:
-        """What is shown of a result, (H, W, 3) or (H, W)."""
+    def __init__(self, video: TimedVideo, target: str, classes: ClassSet | None) -> None:
+        self.video, self.target, self.classes = video, target, classes
 
     def __enter__(self) -> Self:
         """Create it."""
@@ -178,7 +175,10 @@ class VideoOutput(Output):
 
     def write(self, result: StreamResult) -> None:
         """Draw a frame."""
-        self.video.write(self.picture(result), result.frame.pts_seconds)
+        image, classes = result.labels, self.classes
+        if classes is not None:
+            image = overlay(result.frame.image, image, classes)
+        self.video.write(image, result.frame.pts_seconds)
 
     def __exit__(self, *exception: Any) -> None:
         """Finish the video."""
@@ -205,12 +205,7 @@ class OverlayVideo(VideoOutput):
     """
 
     def __init__(self, path: Path, classes: ClassSet, fps: float = 25.0) -> None:
-        super().__init__(video_file(path, fps), str(path))
-        self.classes = classes
-
-    def picture(self, result: StreamResult) -> NDArray[np.uint8]:
-        """The frame, in the colours of its classes."""
-        return overlay(result.frame.image, result.labels, self.classes)
+        super().__init__(video_file(path, fps), str(path), classes)
 
 
 def write_label(label: NDArray[np.uint8], classes: ClassSet, path: Path) -> None:

@@ -9,12 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from arseg_lightning.drawing import overlay
-from arseg_lightning.methods import StreamResult
 from arseg_lightning.ranges import check_range
 from arseg_lightning.streaming.folder import LiveOptions, Watch, write_results
 from arseg_lightning.streaming.outputs import VideoOutput
@@ -42,12 +38,7 @@ class PipedOverlay(VideoOutput):
 
     def __init__(self, descriptor: int, classes: ClassSet, fps: float) -> None:
         writer = PipeWriter(descriptor, "images", video_settings(fps))
-        super().__init__(TimedVideo(writer, fps), _TARGET)
-        self.classes = classes
-
-    def picture(self, result: StreamResult) -> NDArray[np.uint8]:
-        """The frame, in the colours of its classes."""
-        return overlay(result.frame.image, result.labels, self.classes)
+        super().__init__(TimedVideo(writer, fps), _TARGET, classes)
 
 
 class PipedLabels(VideoOutput):
@@ -60,11 +51,7 @@ class PipedLabels(VideoOutput):
 
     def __init__(self, descriptor: int, fps: float) -> None:
         writer = PipeWriter(descriptor, "values", video_settings(fps))
-        super().__init__(TimedVideo(writer, fps, Image.Resampling.NEAREST), _TARGET)
-
-    def picture(self, result: StreamResult) -> NDArray[np.uint8]:
-        """The label map."""
-        return result.labels
+        super().__init__(TimedVideo(writer, fps, Image.Resampling.NEAREST), _TARGET, None)
 
 
 def segment_to_pipe(

@@ -32,9 +32,8 @@ class RepeatedFrames:
 
     def find(self, frame: EvaluationFrame) -> StreamResult | None:
         """What was said of a frame; None if it was not seen."""
-        video = frame.name.rpartition("/")[0]
-        if video != self._video:
-            self._video, self._results, self._bytes = video, {}, 0
+        if frame.video != self._video:
+            self._video, self._results, self._bytes = frame.video, {}, 0
         return self._results.get(frame.streamed.frame.index)
 
     def keep(self, frame: EvaluationFrame, result: StreamResult) -> None:

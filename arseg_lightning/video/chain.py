@@ -110,9 +110,7 @@ class MotionChain:
     def _to_anchor(self, frame: int) -> Motion:
         """The motion of a frame to the one that fields lead to; nowhere valid if none is known."""
         if not self.knows(frame):
-            nowhere = Motion.zero(*self.size)
-            nowhere.valid[:] = False
-            return nowhere
+            return Motion.nowhere(*self.size)
         if frame not in self._fields:
             self._compose(frame)
         return self._composition.motion(self._fields[frame])

@@ -105,7 +105,7 @@ def dense_motion(path: Path | str) -> Iterator[MotionFrame]:
             chain.restart(place - 1, step)
             chain.push(step)
             reference = None if picture_type(numbered) == "I" else place - 1
-        motion = chain.motion(place) if reference is not None else _nowhere(info)
+        motion = chain.motion(place) if reference is not None else Motion.nowhere(*info.size)
         yield _motion_frame(numbered, reference, motion)
 
 
@@ -158,12 +158,6 @@ def _own_vectors(numbered: NumberedPicture) -> NDArray[np.void]:
         return np.zeros(0, VECTOR)
     # as bytes: NumPy copies records with gaps field by field, 40 times as slowly
     return vectors_of(numbered.picture).view(np.uint8).copy().view(VECTOR)
-
-
-def _nowhere(info: VideoInfo) -> Motion:
-    motion = Motion.zero(*info.size)
-    motion.valid[:] = False
-    return motion
 
 
 def _motion_frame(numbered: NumberedPicture, reference: int | None, motion: Motion) -> MotionFrame:

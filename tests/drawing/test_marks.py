@@ -7,7 +7,7 @@ import pytest
 
 from arseg_lightning.drawing import (
     BlockKind,
-    MotionFrame,
+    ShownMotion,
     block_kinds,
     draw_arrows,
     mark_blocks,
@@ -73,7 +73,7 @@ def test_no_arrow_starts_where_motion_is_unknown():
 @pytest.mark.parametrize(("kind", "width"), [("arrows", 480), ("wheel", 480), ("both", 964)])
 def test_a_picture_has_both_with_a_legend_below(kind, width):
     field = motion(x=5, unknown=BLOCK)
-    shown = MotionFrame(Frame(3, 0.1, "P", GREY), field, block_kinds(None, field), "frame 2")
+    shown = ShownMotion(Frame(3, 0.1, "P", GREY), field, block_kinds(None, field), "frame 2")
     picture = motion_picture(shown, kind, 5.0)
     assert picture.shape[1] == width
     assert picture.shape[0] % 2 == 0
@@ -84,6 +84,6 @@ def test_a_picture_has_both_with_a_legend_below(kind, width):
 
 
 def test_another_kind_is_refused():
-    shown = MotionFrame(Frame(0, 0.0, "I", GREY), motion(), np.zeros(SIZE, np.uint8), "nothing")
+    shown = ShownMotion(Frame(0, 0.0, "I", GREY), motion(), np.zeros(SIZE, np.uint8), "nothing")
     with pytest.raises(ValueError, match="kind is one of arrows, wheel, both, got 'colour'"):
         motion_picture(shown, "colour")

@@ -17,7 +17,7 @@ from arseg_lightning.datasets.label_sources.source import (
     in_folder,
     label_names,
 )
-from arseg_lightning.datasets.lookup import colour_codes, look_up
+from arseg_lightning.datasets.lookup import colour_code, colour_codes, look_up
 from arseg_lightning.types import RGB
 
 __all__ = ["LABEL_MAP", "CvatMasks"]
@@ -58,10 +58,8 @@ class CvatMasks(LabelSource):
         )
         self._masks = dict(zip(names, found, strict=True))
         self._codes = {
-            (red << 16) + (green << 8) + blue: index
-            for index, (red, green, blue) in enumerate(
-                each.colour or (0, 0, 0) for each in self.categories
-            )
+            colour_code(each.colour or (0, 0, 0)): index
+            for index, each in enumerate(self.categories)
         }
 
     def __len__(self) -> int:
