@@ -185,9 +185,10 @@ def test_losses_and_gradients_are_the_published_ones(training, monkeypatch):
         method.zero_grad()
         total.backward()
         for name, norm in gradient_norms(method, turn).items():
-            torch.testing.assert_close(
-                norm, published[f"gradnorm_{turn}.{name}"], rtol=1e-3, atol=0
-            )
+            stored = published[f"gradnorm_{turn}.{name}"]
+            # Of the smallest ones, float64 moves ours by 3e-3: the stored are no more exact.
+            tolerance = 1e-3 if stored < 0.01 else 1e-4
+            torch.testing.assert_close(norm, stored, rtol=tolerance, atol=0)
 
 
 def gradient_norms(method, turn):
