@@ -20,7 +20,7 @@ class Needs:
         motion: Where the motion field of a frame leads: to the last frame of a key role
             (``keyframe``) or to the frame before it (``previous``); None if no motion is used.
             In a training clip, the keyframe is the first frame.
-        training_motion: The same for training clips alone, of a method that runs without motion.
+        training_motion: The same for training clips, where it is another than in streams.
         frames: Frames of a training clip.
         frames_after: Those of them that come after the labelled one, which is else the last.
         spacing: Distance from frame to frame in a training clip: ``consecutive``; ``keyframe``,
@@ -50,7 +50,7 @@ class Needs:
     @property
     def clip_motion(self) -> Literal["keyframe", "previous"] | None:
         """Where motion leads in a training clip; in one of a single frame, nowhere."""
-        return None if self.is_still else self.motion or self.training_motion
+        return None if self.is_still else self.training_motion or self.motion
 
 
 @dataclass(frozen=True, slots=True)

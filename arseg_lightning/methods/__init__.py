@@ -18,6 +18,7 @@ from arseg_lightning.methods.plan import FrameInput, Plan, State, StepFunction
 from arseg_lightning.methods.proposals import Proposals
 from arseg_lightning.methods.runner import Stream
 from arseg_lightning.methods.schedule import NominalStream, RoleCycle, once_per_shape, role_cycle
+from arseg_lightning.methods.smoothed import Smoothed
 from arseg_lightning.methods.stream_frame import (
     Executed,
     PlannedFrame,
@@ -77,6 +78,7 @@ __all__ = [
     "Proposals",
     "RoleCycle",
     "SegmentorFactory",
+    "Smoothed",
     "State",
     "StepFunction",
     "Stream",
