@@ -10,9 +10,10 @@ from torch import Tensor
 
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods.clock import FrameInfo
-from arseg_lightning.methods.method import MethodFactory, VideoMethod
+from arseg_lightning.methods.method import NetworkMethodFactory, VideoMethod
+from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, Plan, State
-from arseg_lightning.models.segmentor import Output
+from arseg_lightning.models.segmentor import Output, SegmentorFactory
 from arseg_lightning.propagation import warp_to
 from arseg_lightning.ranges import check_range
 from arseg_lightning.types import ClipBatch
@@ -33,7 +34,8 @@ class Smoothed(VideoMethod):
 
     Args:
         num_classes: Number of classes.
-        method: Builds the method inside.
+        network: Builds the network of the method inside.
+        method: Builds the method inside; a network on every frame by default.
         share: Weight of what is carried, in [0, 1); frames count by its powers.
 
     Raises:
@@ -43,13 +45,19 @@ class Smoothed(VideoMethod):
     Source: ours: an exponential moving average along motion.
     """
 
-    def __init__(self, num_classes: int, method: MethodFactory, share: float = 0.5) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        network: SegmentorFactory,
+        method: NetworkMethodFactory = PerFrame,
+        share: float = 0.5,
+    ) -> None:
         super().__init__()
         check_range(0, 1, share=share)
         if share == 1:
             raise ValueError("share is below 1: with 1, the scores of the first frame would stay")
         self.share = share
-        self.method = method(num_classes)
+        self.method = method(num_classes, network)
         inside, starts = self.method, [*(self.method.key_roles or self.method.roles)]
         if inside.needs.lookahead or inside.adapted or len(starts) > 1:
             raise ValueError(

@@ -13,7 +13,6 @@ from arseg_lightning.methods import (
     FeaturePropagation,
     FrameInput,
     InterBMV,
-    PerFrame,
     Smoothed,
     Stream,
     TapLab,
@@ -30,12 +29,12 @@ from tests.methods.laws import (
 )
 from tests.tiny import TinyNet
 
-ARSEG = partial(ARSeg, network=TinyNet, clock=EveryL(3))
+ARSEG = partial(ARSeg, clock=EveryL(3))
 
 
 class TestSmoothedFrames(PerFrameLaws, MethodLaws):
     def method(self):
-        return Smoothed(NUM_CLASSES, partial(PerFrame, network=TinyNet))
+        return Smoothed(NUM_CLASSES, TinyNet)
 
     def trained(self, method, clip):
         return super().trained(method.method, clip)
@@ -55,19 +54,19 @@ class TrainedInside(ExportedLikeAnother, MethodLaws):
 
 class TestSmoothedARSeg(TrainedInside):
     def method(self):
-        return Smoothed(NUM_CLASSES, ARSEG)
+        return Smoothed(NUM_CLASSES, TinyNet, ARSEG)
 
 
 class TestSmoothedPropagation(TrainedInside):
     def method(self):
-        inside = partial(FeaturePropagation, network=TinyNet, clock=EveryL(3))
-        return Smoothed(NUM_CLASSES, inside, share=0.3)
+        inside = partial(FeaturePropagation, clock=EveryL(3))
+        return Smoothed(NUM_CLASSES, TinyNet, inside, share=0.3)
 
 
-@pytest.mark.parametrize("make", [ARSEG, partial(TapLab, network=TinyNet, clock=EveryL(3))])
+@pytest.mark.parametrize("make", [ARSEG, partial(TapLab, clock=EveryL(3))])
 def test_without_a_share_it_is_the_method_inside(make):
     torch.manual_seed(0)
-    method = Smoothed(NUM_CLASSES, make, share=0).eval()
+    method = Smoothed(NUM_CLASSES, TinyNet, make, share=0).eval()
     frames = video()
     pairs = zip(Stream(method).run(frames), Stream(method.method).run(frames), strict=True)
     for ours, inside in pairs:
@@ -77,7 +76,7 @@ def test_without_a_share_it_is_the_method_inside(make):
 
 @torch.no_grad()
 def test_a_frame_is_the_mean_of_its_scores_and_the_carried_ones_where_motion_is_known():
-    method = Smoothed(3, partial(PerFrame, network=TinyNet), share=0.25).eval()
+    method = Smoothed(3, TinyNet, share=0.25).eval()
     images, motion = torch.randn(2, 1, 3, 24, 32), torch.randint(-8, 9, (1, 2, 24, 32)).float()
     valid = torch.ones(1, 1, 24, 32, dtype=torch.bool)
     valid[..., 16:] = False
@@ -94,10 +93,10 @@ def test_a_frame_is_the_mean_of_its_scores_and_the_carried_ones_where_motion_is_
 @pytest.mark.parametrize("make", [InterBMV, TDNet])
 def test_what_has_no_frame_before_is_refused_by_name(make):
     with pytest.raises(ValueError, match=" cannot be smoothed: it waits"):
-        Smoothed(3, partial(make, network=TinyNet))
+        Smoothed(3, TinyNet, make)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, 1.5])
 def test_shares_from_0_to_below_1(share):
     with pytest.raises(ValueError, match="share"):
-        Smoothed(3, partial(PerFrame, network=TinyNet), share=share)
+        Smoothed(3, TinyNet, share=share)
