@@ -67,7 +67,7 @@ class FoldedCReFF(nn.Module):
     def __init__(self, fusion: CReFF, classifier: nn.Conv2d, convention: Convention) -> None:
         super().__init__()
         self.query, self.key, self.value = fusion.query, fusion.key, fusion.value
-        self.attention = fusion.attention
+        self.attention, self.gain = fusion.attention, fusion.gain
         self.direct_connection = fusion.direct_connection
         self.convention: Convention = convention
         self.classifier = classifier
@@ -90,7 +90,8 @@ class FoldedCReFF(nn.Module):
     def low_scores(self, low: Tensor) -> Tensor:
         """The low-res feature's own contribution: its class scores, or the bias alone."""
         if self.direct_connection:
-            scores: Tensor = self.classifier(low)
+            added = low if self.gain is None else low * self.gain.to(low.dtype)
+            scores: Tensor = self.classifier(added)
             return scores
         shape = (low.shape[0], self.classifier.out_channels, *low.shape[-2:])
         if self.classifier.bias is None:

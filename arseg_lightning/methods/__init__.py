@@ -39,6 +39,7 @@ TRAINING_FREE: tuple[NetworkMethodFactory, ...] = (
     PerFrame,
     partial(PerFrame, resolution_ratio=0.5),
     FeaturePropagation,
+    partial(Smoothed, method=FeaturePropagation),
     partial(TapLab, correction="window"),
     TapLab,
     InterBMV,

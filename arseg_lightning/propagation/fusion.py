@@ -56,12 +56,16 @@ class CReFF(Fusion):
             favours near pixels; None in the paper. Attention that has not learned yet blurs the
             propagated feature; a prior keeps it sharp, which short trainings need.
         direct_connection: Whether the upsampled low-res feature is added to the attended one.
+        low_res_gain: Factor of the low-res feature that is added, learned for each channel from
+            here on; None in the paper: 1, and not learned. With a small one, a training starts
+            from the keyframe's feature, carried by motion, and learns where that is wrong.
 
     Raises:
-        ValueError: If ``window`` is not odd and positive, or ``prior_sigma`` is not positive.
+        ValueError: If ``window`` is not odd and positive, ``prior_sigma`` is not positive, or
+            ``low_res_gain`` is not in [0, 1] or has no direct connection.
 
     Source: Hu et al., CVPR 2023 (AR-Seg), CReFF; checked against the official code's numbers.
-        The prior is ours.
+        The prior and the gain are ours.
     """
 
     def __init__(
@@ -73,14 +77,25 @@ class CReFF(Fusion):
         projection: Projection = "depthwise",
         direct_connection: bool = True,
         prior_sigma: float | None = None,
+        low_res_gain: float | None = None,
     ) -> None:
         super().__init__()
         check_words(start=(start, Start), projection=(projection, Projection))
+        self.gain = None
+        if low_res_gain is not None:
+            check_range(0, 1, low_res_gain=low_res_gain)
+            if not direct_connection:
+                raise ValueError(
+                    f"low_res_gain {low_res_gain} is a factor of the low-res feature that is "
+                    f"added, and direct_connection is off; leave one of the two out"
+                )
+            self.gain = nn.Parameter(torch.full((channels, 1, 1), low_res_gain))
         self.query, self.key, self.value = (_projection(channels, projection) for _ in range(3))
         self.direct_connection = direct_connection
         self.attention = WindowAttention(window, zero_padding, prior_sigma)
         if start == "mean":
             found = 0.5 if direct_connection else 1.0
+            found = found if low_res_gain is None else 1 - low_res_gain
             scales = {self.query: 1 / math.sqrt(channels), self.key: 1.0, self.value: found}
             for conv, scale in scales.items():
                 nn.init.dirac_(conv.weight, groups=conv.groups)  # the identity
@@ -93,7 +108,11 @@ class CReFF(Fusion):
         attended: Tensor = self.attention(
             self.query(upsampled), self.key(warped), self.value(warped)
         )
-        return upsampled + attended if self.direct_connection else attended
+        return attended + self.added(upsampled) if self.direct_connection else attended
+
+    def added(self, low: Tensor) -> Tensor:
+        """Scale the low-res feature, (B, C, h, w), as it is added."""
+        return low if self.gain is None else low * self.gain.to(low.dtype)
 
 
 class NoFusion(Fusion):
