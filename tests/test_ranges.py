@@ -24,7 +24,7 @@ from arseg_lightning.datasets.synthetic.scene import DrivingScene
 from arseg_lightning.datasets.synthetic.still_clips import CameraPath
 from arseg_lightning.datasets.training_clips import ClipSpans
 from arseg_lightning.losses import FST, CrossEntropy, OnlineHardExampleMining
-from arseg_lightning.methods import ARSeg, FeaturePropagation, PerFrame
+from arseg_lightning.methods import ARSeg, FeaturePropagation, PerFrame, Smoothed
 from arseg_lightning.methods.clock import Adaptive, CodecKeyframes, EveryL
 from arseg_lightning.methods.clockwork import Clockwork
 from arseg_lightning.models import BiSeNet18, EfficientNetLite0, PSPNet18
@@ -97,6 +97,7 @@ TABLE = [
     (Adaptive, "motion_energy", SHARE),
     (Adaptive, "scene_cut", SHARE),
     (partial(PerFrame, 3, TinyNet), "resolution_ratio", RATIO),
+    (partial(Smoothed, 3, TinyNet), "share", ((0.0, 0.5), (-0.1, 1.0, 1.5, *NO_FINITE))),
     (ARSEG, "resolution_ratio", RATIO),
     (ARSEG, "epochs_without_fusion", INDEX),
     (partial(Clockwork, 3, BiSeNet18), "threshold", SHARE),
@@ -105,6 +106,7 @@ TABLE = [
     (partial(EfficientNetLite0, 3), "width", ((0.25, 2.0), (-1.0, 0.0, *NO_FINITE))),
     (partial(CReFF, 8), "window", ((1, 7), (-1, 0, 2))),
     (partial(CReFF, 8), "prior_sigma", ((0.1, None), (-1.0, 0.0, *NO_FINITE))),
+    (partial(CReFF, 8), "low_res_gain", ((0.0, 0.1, 1.0, None), (-0.1, 1.1, *NO_FINITE))),
     (partial(GlobalAttention, 8), "reduction", ((1.0, 32.0), (0.0, 0.5, -1.0, *NO_FINITE))),
     (BenchSettings, "keyframe_interval", ((2, None), (-1, 0, 1))),
     (BenchSettings, "num_classes", COUNT),

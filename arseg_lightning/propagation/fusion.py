@@ -89,7 +89,7 @@ class CReFF(Fusion):
                     f"low_res_gain {low_res_gain} is a factor of the low-res feature that is "
                     f"added, and direct_connection is off; leave one of the two out"
                 )
-            self.gain = nn.Parameter(torch.full((channels, 1, 1), low_res_gain))
+            self.gain = nn.Parameter(torch.full((channels, 1, 1), float(low_res_gain)))
         self.query, self.key, self.value = (_projection(channels, projection) for _ in range(3))
         self.direct_connection = direct_connection
         self.attention = WindowAttention(window, zero_padding, prior_sigma)

@@ -28,7 +28,15 @@ def test_methods_that_need_no_training_are_compared(network, clip, tmp_path, cap
     out = tmp_path / "compare.json"
     main(["compare", "--video", clip, "--network", network, "--out", str(out)])
     methods = json.loads(out.read_text())["methods"]
-    names = ["1x", "0.5x", "motion only", "motion only, smoothed", "TapLab BL2", "TapLab BL3", "Inter-BMV (mean)"]
+    names = [
+        "1x",
+        "0.5x",
+        "motion only",
+        "motion only, smoothed",
+        "TapLab BL2",
+        "TapLab BL3",
+        "Inter-BMV (mean)",
+    ]
     assert [each["method"] for each in methods] == names
     assert methods[0]["agreement_pixels"] == 1
     assert {each["frames"] for each in methods} == {6}

@@ -26,7 +26,10 @@ def test_it_segments_a_video_in_methods_that_need_no_training(segformer, method,
     flags = ["--output", str(tmp_path / "out"), "--outputs", "labels", "--method", method]
     main(["predict", "--network", f"hf:{segformer}", "--video", str(video), *flags])
     record = json.loads((tmp_path / "out" / "predict.json").read_text())
-    assert (record["frames"], record["keyframes"]) == (4, None if method in ("PerFrame", "Smoothed") else 1)
+    assert (record["frames"], record["keyframes"]) == (
+        4,
+        None if method in ("PerFrame", "Smoothed") else 1,
+    )
     assert len([*(tmp_path / "out" / "labels").glob("*.png")]) == 4
 
 

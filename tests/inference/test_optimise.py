@@ -121,6 +121,7 @@ def test_each_by_itself_leaves_the_output_as_it_is(network, optimisations):
         {"fusion_arguments": {"window": 11, "prior_sigma": 0.7}},
         {"fusion_arguments": {"window": 13}},
         {"fusion_arguments": {"direct_connection": False}},
+        {"fusion_arguments": {"low_res_gain": 0.3}},
         {"fusion_arguments": {"projection": "full"}},
         {"fusion": ConvFusion},
         {"fusion": NoFusion, "ratio": 1.0},

@@ -94,9 +94,3 @@ def test_a_frame_is_the_mean_of_its_scores_and_the_carried_ones_where_motion_is_
 def test_what_has_no_frame_before_is_refused_by_name(make):
     with pytest.raises(ValueError, match=" cannot be smoothed: it waits"):
         Smoothed(3, TinyNet, make)
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.0, 1.5])
-def test_shares_from_0_to_below_1(share):
-    with pytest.raises(ValueError, match="share"):
-        Smoothed(3, TinyNet, share=share)

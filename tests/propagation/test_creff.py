@@ -60,6 +60,33 @@ def test_at_the_start_half_of_a_uniform_keyframe_is_added():
     torch.testing.assert_close(fused, upsample(low, warped) + 0.5 * warped)
 
 
+def test_a_gain_of_zero_starts_as_the_keyframe_and_learns_what_is_added():
+    low, _ = features()
+    warped = torch.randn(2, 6, 1, 1).expand(2, 6, 10, 13)
+    fusion = CReFF(6, window=3, zero_padding=False, low_res_gain=0)
+    fused = fusion(low, warped)
+    torch.testing.assert_close(fused, warped.contiguous())
+    fused.square().sum().backward()
+    assert fusion.gain.grad.abs().min() > 0
+
+
+def test_a_gain_scales_each_channel_of_what_is_added():
+    low, warped = features()
+    fusion, plain = CReFF(6, low_res_gain=0.25), CReFF(6)
+    with torch.no_grad():
+        fusion.gain[2] = 3.0
+        plain.value.weight.copy_(fusion.value.weight)
+    added = fusion(low, warped) - plain(low, warped) + upsample(low, warped)
+    expected = 0.25 * upsample(low, warped)
+    expected[:, 2] *= 12
+    torch.testing.assert_close(added, expected)
+
+
+def test_a_gain_without_what_it_is_of_is_refused():
+    with pytest.raises(ValueError, match=r"low_res_gain 0\.1 is a factor"):
+        CReFF(8, low_res_gain=0.1, direct_connection=False)
+
+
 @pytest.mark.parametrize(
     ("channels", "size", "gmacs"),
     [(64, (720, 960), 5.5296), (256, (90, 120), 0.3456), (512, (128, 256), 2.0972)],
