@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from arseg_lightning.inference import FoldedCReFF, Optimisations, fold_creff
 from arseg_lightning.losses import FST, CrossEntropy, SegmentationLoss
 from arseg_lightning.methods.clock import Clock, FrameInfo
+from arseg_lightning.methods.feature_propagation import FeaturePropagation
 from arseg_lightning.methods.method import Needs, VideoMethod
 from arseg_lightning.methods.per_frame import PerFrame, check_resolution_ratio, downscale, shared
 from arseg_lightning.methods.plan import FrameInput, Plan, State
@@ -174,8 +175,10 @@ class ARSeg(VideoMethod):
         return losses
 
     def baselines(self) -> dict[str, VideoMethod]:
-        """The high-res branch on every frame."""
-        return {"1x": PerFrame(0, shared(self.high_res))}
+        """The high-res branch on every frame, and on keyframes with motion alone between them."""
+        network, clock = shared(self.high_res), self.clock
+        moved = FeaturePropagation(0, network, self.convention, clock=clock)
+        return {"1x": PerFrame(0, network), moved.name: moved}
 
     def rewrite(self, optimisations: Optimisations) -> None:
         """Also make fusion and classifier one, if no subclass has a fusion of its own."""
@@ -254,5 +257,5 @@ class JointARSeg(ARSeg):
         self.after_loading()
 
     def baselines(self) -> dict[str, VideoMethod]:
-        """The high-res branch on every frame, and the s x baseline."""
+        """Those of AR-Seg, and the s x baseline."""
         return super().baselines() | {self.low_res_alone.name: self.low_res_alone}

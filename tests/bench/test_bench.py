@@ -44,18 +44,19 @@ def test_a_small_run_measures_every_variant(tmp_path):
     (measured,) = bench([CASE], settings, told.append)
     assert measured.keyframe_interval == 3
     assert [v.label for v in measured.methods] == [
-        *("1x, plain PyTorch", "AR 0.5x, plain PyTorch", "1x, float32", "AR 0.5x, float32"),
-        *("1x, bfloat16", "AR 0.5x, bfloat16"),
+        f"{method}, {variant}"
+        for variant in ("plain PyTorch", "float32", "bfloat16")
+        for method in ("1x", "motion only", "AR 0.5x")
     ]
     for each in measured.methods:
         assert each.speed.mean_ms > 0
         assert each.speed.p50_ms <= each.speed.p95_ms <= each.speed.max_ms
-    own = measured.methods[3]
+    full, _, own = measured.methods[3:6]
     key, other = (own.speed.frames[role] for role in ("keyframe", "nonkeyframe"))
     assert other.frequency == pytest.approx(2 / 3)
     assert key.is_keyframe
     assert own.mean_gmacs == pytest.approx((key.gmacs + 2 * other.gmacs) / 3)
-    assert own.mean_gmacs < measured.methods[2].mean_gmacs
+    assert own.mean_gmacs < full.mean_gmacs
     assert told[1].endswith("making the clip")
     assert measured.provenance.config["native"] == native.status()
     write_bench([measured], tmp_path / "bench.json")
@@ -112,7 +113,9 @@ def test_exported_graphs_run_on_onnx_runtime():
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     found = run(ARSeg, keyframe_interval=2, backends=("onnxruntime",))
-    assert [*found][2:] == ["1x, float32, ONNX Runtime", "AR 0.5x, float32, ONNX Runtime"]
+    assert [*found][3:] == [
+        f"{method}, float32, ONNX Runtime" for method in ("1x", "motion only", "AR 0.5x")
+    ]
     assert found["AR 0.5x, float32, ONNX Runtime"].speed.frames.keys() == {
         "keyframe",
         "nonkeyframe",
@@ -123,14 +126,14 @@ def test_an_experiment_brings_its_methods_and_its_weights(tmp_path):
     folder = write_run(tmp_path)
     case = BenchCase.parse(f"{folder}@48x64")
     compared = case.build(BenchSettings())
-    assert [*compared.baselines] == ["1x", "0.5x"]
+    assert [*compared.baselines] == ["1x", "motion only", "0.5x"]
     (own,) = compared.own.values()
     assert own.clock.keyframe_interval == 4
     weights = torch.load(folder / "best.ckpt")["state_dict"]
     assert own.high_res.classifier.weight.equal(weights["method.high_res.classifier.weight"])
     assert compared.classes.num_classes == 9
     (result,) = bench([case], BenchSettings(repeats=1), lambda _: None)
-    assert [v.kind for v in result.methods] == ["baseline", "baseline", "own"] * 2
+    assert [v.kind for v in result.methods] == ["baseline", "baseline", "baseline", "own"] * 2
 
 
 def test_an_interval_is_for_methods_with_a_clock():
@@ -161,7 +164,7 @@ def test_a_case_that_says_no_size_is_refused(text):
 def test_cases_name_networks():
     case = BenchCase.parse("BiSeNet18@720x960")
     assert case == BenchCase("BiSeNet18", (720, 960))
-    assert [*case.build(BenchSettings()).methods] == ["1x", "AR 0.5x"]
+    assert [*case.build(BenchSettings()).methods] == ["1x", "motion only", "AR 0.5x"]
     for wrong, message in (
         ("Missing", "no network 'Missing'"),
         ("torch.nn.Conv2d", "no Segmentor"),

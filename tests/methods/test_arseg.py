@@ -175,9 +175,13 @@ def test_joint_training_goes_on_with_one_classifier():
     assert method.low_res.classifier.weight.equal(method.high_res.classifier.weight)
 
 
-def test_it_is_compared_with_full_and_low_resolution():
-    assert list(ARSeg(3, TinyNet, fusion).baselines()) == ["1x"]
-    assert list(JointARSeg(3, TinyNet, fusion).baselines()) == ["1x", "0.5x"]
+def test_it_is_compared_with_full_and_low_resolution_and_motion_alone():
+    own = ARSeg(3, TinyNet, fusion, clock=EveryL(4))
+    assert list(own.baselines()) == ["1x", "motion only"]
+    moved = own.baselines()["motion only"]
+    assert moved.network is own.high_res
+    assert moved.clock is own.clock
+    assert list(JointARSeg(3, TinyNet, fusion).baselines()) == ["1x", "motion only", "0.5x"]
 
 
 def test_fst_is_a_weighted_part_of_the_losses():

@@ -272,7 +272,7 @@ def test_images_of_streams_have_the_precision_of_the_networks(run):
     task = JointTask.from_run(run / "run")
     trainer = small_trainer(precision="bf16-true")
     trainer.test(task, data(run), verbose=False)
-    assert [*task.evaluations] == ["1x", "0.5x", "AR 0.5x"]
+    assert [*task.evaluations] == ["1x", "motion only", "0.5x", "AR 0.5x"]
     for evaluation in task.evaluations.values():
         cost = method_cost(evaluation.method, (48, 64))  # what a run's result says
         assert cost.mean_gmacs > 0

@@ -141,9 +141,9 @@ def test_joint_training_ends_with_one_classifier(tmp_path):
 
 def test_all_systems_are_compared_and_the_own_one_comes_last(phase1, tmp_path):
     task = low_res_task(phase1[0], weights={"baseline": phase1[0]})
-    assert list(task.methods()) == ["1x", "0.5x", "AR 0.5x"]
+    assert list(task.methods()) == ["1x", "motion only", "0.5x", "AR 0.5x"]
     joint = JointTask(TinyNet, CrossEntropy(), FST(CrossEntropy()), num_classes=3, fusion=fusion)
-    assert list(joint.methods()) == ["1x", "0.5x", "AR 0.5x"]
+    assert list(joint.methods()) == ["1x", "motion only", "0.5x", "AR 0.5x"]
 
 
 def test_the_baseline_is_neither_trained_nor_saved(phase1):

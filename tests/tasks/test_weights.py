@@ -66,7 +66,7 @@ def run(command, task, tmp_path):
 def test_published_files_are_evaluated_without_a_run(files, tmp_path):
     task = low_res_task(files["HR"], files["AR"], baseline=files["LR"])
     run("test", task, tmp_path)
-    assert list(task.methods()) == ["1x", "0.5x", "AR 0.5x"]
+    assert list(task.methods()) == ["1x", "motion only", "0.5x", "AR 0.5x"]
 
 
 @pytest.mark.parametrize(("ratio", "folder"), [(1.0, "HR"), (0.5, "LR"), (0.5, "AR"), (1.0, "LR")])
