@@ -96,10 +96,10 @@ def undecided(joint_run):
 def test_one_command_trains_compares_and_shows(joint_run, capsys):
     run = joint_run / "run"
     result = RunResult.read(run / "result.json")
-    assert [system.name for system in result.methods] == ["1x", "0.5x", "AR 0.5x"]
+    assert [system.name for system in result.methods] == ["1x", "motion only", "0.5x", "AR 0.5x"]
     assert result.num_samples == 8
-    assert result.methods[2].mean_gmacs < result.methods[0].mean_gmacs
-    assert result.methods[2].accuracy.frames_at_distance == (2, 2, 2, 2)
+    assert result.methods[-1].mean_gmacs < result.methods[0].mean_gmacs
+    assert result.methods[-1].accuracy.frames_at_distance == (2, 2, 2, 2)
     assert (run / "miou_over_distance.png").stat().st_size > 10_000
     assert probe(run / "predict" / "overlay.mp4").num_frames == 8
     assert len(list((run / "predict" / "labels").glob("*.png"))) == 8
@@ -145,7 +145,8 @@ def test_the_configuration_decides_and_the_checkpoint_brings_weights(
     folder = joint_run / f"changed_{ratio}_{interval}"
     cli = main(["test", "--config", config, *flags, str(folder), *changed])
     result = RunResult.read(folder / "result.json")
-    assert [system.name for system in result.methods] == ["1x", f"{ratio:g}x", f"AR {ratio:g}x"]
+    names = ["1x", "motion only", f"{ratio:g}x", f"AR {ratio:g}x"]
+    assert [system.name for system in result.methods] == names
     assert result.keyframe_interval == interval
     own = result.methods[-1]
     by_hand = accuracy_by_hand(checkpoint, cli.datamodule, ratio, interval)

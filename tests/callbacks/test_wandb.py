@@ -118,10 +118,10 @@ def test_test_leaves_its_tables_and_its_plot(finished):
     (path,) = finished[0].glob("wandb/offline-run-*/files/media/table/test/iou_per_class*.json")
     table = json.loads(path.read_text())
     result = RunResult.read(finished[0] / "result.json")
-    assert table["columns"] == ["class", "1x", "0.5x", "AR 0.5x"]
+    assert table["columns"] == ["class", "1x", "motion only", "0.5x", "AR 0.5x"]
     assert [row[0] for row in table["data"]] == list(result.class_names)
-    own = [value for value in result.methods[2].accuracy.iou_per_class if value == value]
-    assert [row[3] for row in table["data"] if row[3] is not None] == pytest.approx(own, abs=1e-6)
+    own = [value for value in result.methods[-1].accuracy.iou_per_class if value == value]
+    assert [row[-1] for row in table["data"] if row[-1] is not None] == pytest.approx(own, abs=1e-6)
     (plot,) = finished[0].glob("wandb/offline-run-*/files/media/images/test/miou_over_distance*")
     assert plot.read_bytes() == (finished[0] / "miou_over_distance.png").read_bytes()
 

@@ -21,8 +21,9 @@ def records(table):
 
 
 def test_ones_own_experiment_is_counted_without_data_or_weights():
-    first, own = records(cost(configs=[BISE], size="720x960"))
+    first, moved, own = records(cost(configs=[BISE], size="720x960"))
     assert (first["method"], first["roles (GMACs)"]) == ("1x", "frame=39.12")
+    assert (moved["method"], moved["of 1x"]) == ("motion only", "8.4%")
     assert own == {
         "method": "AR 0.5x",
         "roles (GMACs)": "keyframe=39.12, nonkeyframe=10.3",
