@@ -2,6 +2,7 @@
 
 from arseg_lightning.export.contract import CONTRACT_NAME, Contract, ExportFormat, read_contract
 from arseg_lightning.export.export import ExportSettings, export_method
+from arseg_lightning.export.int8 import Int8Settings
 from arseg_lightning.export.onnx_method import OnnxMethod
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Contract",
     "ExportFormat",
     "ExportSettings",
+    "Int8Settings",
     "OnnxMethod",
     "export_method",
     "read_contract",

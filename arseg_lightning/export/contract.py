@@ -15,7 +15,7 @@ from arseg_lightning.types import RGB
 from arseg_lightning.video.chain import Chaining
 
 __all__ = ["CONTRACT_NAME", "Agreement", "Contract", "ExportFormat", "GraphContract"]
-__all__ += ["read_contract"]
+__all__ += ["Quantisation", "read_contract"]
 
 CONTRACT_NAME = "contract.json"
 
@@ -35,6 +35,20 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantisation:
+    """How graphs became int8, and what that changed on frames that did not calibrate them."""
+
+    video: str  # name of the file or folder
+    calibration_frames: int  # of its start, on which ranges were taken
+    checked_frames: int  # those after them
+    convolutions: dict[str, tuple[int, int]]  # by role: how many are int8, and of how many
+    equal_labels: float  # share of the pixels with the same class as in float
+    equal_labels_worst: float  # that of the worst frame
+    labelled_frames: int  # of those checked
+    miou: tuple[float, float] | None  # in float and in int8; None without labels
+
+
+@dataclass(frozen=True, slots=True)
 class GraphContract:
     """The graph of a role."""
 
@@ -42,7 +56,8 @@ class GraphContract:
     align_corners: bool | None  # how scores get the size of the image; None without scores
     inputs: tuple[str, ...]  # names, in order
     outputs: tuple[str, ...]  # names, in order
-    agreement: Agreement | None  # when it was exported; None without scores
+    # of the graph in float, when it was exported; None without scores
+    agreement: Agreement | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,7 @@ class Contract:
     # motion leads to them
     lookahead: bool
     versions: dict[str, str]  # of the packages that made the files
+    quantisation: Quantisation | None = None  # None for graphs in float
 
     def write(self, folder: Path) -> None:
         """Write the contract into a folder."""

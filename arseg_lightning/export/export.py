@@ -14,6 +14,7 @@ from arseg_lightning.datasets.normalisation import Normalisation
 from arseg_lightning.export.check import Runner, agreements, require_equal
 from arseg_lightning.export.contract import Contract, ExportFormat, GraphContract
 from arseg_lightning.export.graphs import RoleGraph
+from arseg_lightning.export.int8 import Int8Settings, quantised
 from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
 from arseg_lightning.export.signature import lay_out
 from arseg_lightning.inference import Optimisations
@@ -34,6 +35,15 @@ class ExportSettings:
     normalise: Normalisation = field(default_factory=Normalisation)  # that they were trained with
     chaining: Chaining = "subpixel"  # how motion is composed over frames
     format: ExportFormat = "onnx"
+    int8: Int8Settings | None = None  # how convolutions become int8; None leaves them in float
+
+    def __post_init__(self) -> None:
+        """Refuse int8 where ONNX Runtime does not run it."""
+        if self.int8 is not None and self.format != "onnx":
+            raise ValueError(
+                f"graphs in int8 are for ONNX Runtime, got format {self.format}; leave out "
+                f"--format or --int8"
+            )
 
 
 def export_method(
@@ -50,16 +60,22 @@ def export_method(
     Raises:
         FileExistsError: If the folder is there already.
         ValueError: If the roles depend on what frames show, a step cannot be a graph, a package is
-            missing, or a graph does not agree with the method.
+            missing, a graph does not agree with the method, or int8 changes too much.
     """
     if folder.exists() and not overwrite:
         raise FileExistsError(f"{folder} exists; add --overwrite true to replace it")
+    if settings.int8 is not None:
+        settings.int8.check_video(settings.size)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         made = Path(temporary) / "export"
         made.mkdir()
         try:
-            contract = _export(method, made, settings)
+            contract, graphs = _export(method, made, settings)
+            if settings.int8 is not None:
+                exact, made = made, Path(temporary) / "int8"
+                parts = settings.int8, settings.classes
+                contract = quantised(contract, graphs, exact, made, *parts)
         finally:
             # torch's tracer makes a subclass of every module's class. Until they are collected, a
             # configuration that is parsed in this process finds two classes of each name.
@@ -77,12 +93,14 @@ _ALGEBRA = Optimisations(kernels=False)
 _ENDINGS: dict[ExportFormat, str] = {"onnx": "onnx", "torch": "pt2"}
 
 
-def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Contract:
+def _export(
+    method: VideoMethod, folder: Path, settings: ExportSettings
+) -> tuple[Contract, dict[str, RoleGraph]]:
     """Write and check the graphs."""
     cycle, signatures = lay_out(method, settings.size)
     traced = method.for_inference(_ALGEBRA)  # a copy
     graphs = {
-        role: RoleGraph(traced, role, signature, settings.normalise)
+        role: RoleGraph(traced, role, signature, settings.normalise, settings.int8 is not None)
         for role, signature in signatures.items()
     }
     files = {role: f"{role}.{_ENDINGS[settings.format]}" for role in graphs}
@@ -105,7 +123,7 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
         )
         for role, graph in graphs.items()
     }
-    return Contract(
+    contract = Contract(
         method=type(method).__name__,
         name=method.name,
         format=settings.format,
@@ -122,6 +140,7 @@ def _export(method: VideoMethod, folder: Path, settings: ExportSettings) -> Cont
         versions=versions,
         lookahead=method.needs.lookahead,
     )
+    return contract, graphs
 
 
 def _write(graph: RoleGraph, path: Path, settings: ExportSettings) -> Runner:
