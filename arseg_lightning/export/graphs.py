@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -42,8 +40,7 @@ class RoleGraph(nn.Module):
     ) -> None:
         super().__init__()
         self.method, self.role = method, role
-        self.signature = signature
-        self.normalise = partial(_convolved if for_int8 else normalised, normalise=normalise)
+        self.signature, self.normalise, self.for_int8 = signature, normalise, for_int8
         self.inputs, self.outputs = signature.inputs, tuple(signature.results)
         self.size = FrameInput(**signature.frame).size
         self.eval()
@@ -52,7 +49,8 @@ class RoleGraph(nn.Module):
         """Take the step; inputs that it does not read are zeros, which leave no trace."""
         given = dict(zip(self.inputs, tensors, strict=True))
         if "image" in given:  # uint8 (B, H, W, 3) -> float32 (B, 3, H, W)
-            given["image"] = self.normalise(given["image"])
+            make = _convolved if self.for_int8 else normalised
+            given["image"] = make(given["image"], self.normalise)
         of_frame, state, planned = (
             {name: given[name] if name in given else _zeros(like) for name, like in part.items()}
             for part in (self.signature.frame, self.signature.state, self.signature.planned)

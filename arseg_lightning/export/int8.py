@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from arseg_lightning.datasets.folder import labelled_frames
 from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.export.contract import Contract, Quantisation
 from arseg_lightning.export.graphs import RoleGraph
@@ -20,8 +21,7 @@ from arseg_lightning.methods import Stream
 from arseg_lightning.metrics import confusion_matrix, mean_iou
 from arseg_lightning.ranges import check_range
 from arseg_lightning.types import ClassSet, size_text
-from arseg_lightning.video.images import image_files
-from arseg_lightning.video.live import LiveSource, SourceFrame, open_live
+from arseg_lightning.video.live import LiveMotion, LiveSource, SourceFrame, open_live
 
 __all__ = ["Int8Settings", "quantised"]
 
@@ -97,7 +97,7 @@ def quantised(
     contract.write(source)
     target.mkdir()
     exact = OnnxMethod(source)
-    motion = "auto" if exact.uses_motion else None
+    motion: LiveMotion | None = "auto" if exact.uses_motion else None
     with open_live(settings.video, motion=motion) as live:
         samples = _record(exact, live, source, settings)
         counts = {
@@ -172,27 +172,27 @@ def _compare(
 class _Labels:
     """Confusion of both with the labels that there are.
 
-    A label has the name of its image, or, of a video, the number of its frame (``000012.png``).
+    A label has the name of its image, as in data sets, or, of a video, the number of its frame
+    (``000012.png``), as ``predict`` writes them.
     """
 
     def __init__(self, settings: Int8Settings, classes: ClassSet) -> None:
-        self.folder, self.classes = settings.labels, classes
-        self.names: list[str] | None = None
-        if settings.video.is_dir():
-            self.names = [path.stem for path in image_files(settings.video)]
+        self.classes, self.paths = classes, dict[int, Path]()
+        if settings.labels is not None and settings.video.is_dir():
+            _, self.paths = labelled_frames(settings.video, settings.labels)
+        elif settings.labels is not None:
+            numbered = (path for path in settings.labels.glob("*.png") if path.stem.isdigit())
+            self.paths = {int(path.stem): path for path in numbered}
         count = classes.num_classes
         self.confusions = torch.zeros(2, count, count, dtype=torch.long)
         self.num_frames = 0
 
     def add(self, index: int, *found: NDArray[np.uint8]) -> None:
         """Count a frame, if it has a label."""
-        if self.folder is None:
+        if index not in self.paths:
             return
-        name = f"{index:06d}" if self.names is None else self.names[index]
-        path = self.folder / f"{name}.png"
-        if not path.is_file():
-            return
-        label = torch.from_numpy(read_label(path, self.classes, found[0].shape))
+        size = (found[0].shape[0], found[0].shape[1])
+        label = torch.from_numpy(read_label(self.paths[index], self.classes, size))
         known = self.classes.num_classes, self.classes.ignore_index
         for confusion, labels in zip(self.confusions, found, strict=True):
             confusion += confusion_matrix(torch.from_numpy(labels), label, *known)
