@@ -72,6 +72,12 @@ def export(
         int8=quantised,
     )
     contract = export_method(experiment.task.method, output, settings, overwrite)
+    _show(contract, output)
+    return contract
+
+
+def _show(contract: Contract, output: Path) -> None:
+    """Print files and agreement."""
     for role, graph in contract.graphs.items():
         path = output / graph.file
         print(f"{role}: {path} ({path.stat().st_size / 1e6:.1f} MB)")
@@ -83,7 +89,6 @@ def export(
     if (found := contract.quantisation) is not None:
         print(_int8_line(found))
     print(f"inputs, outputs and the schedule of the graphs: {output / CONTRACT_NAME}")
-    return contract
 
 
 def _int8(

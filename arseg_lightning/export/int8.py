@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from arseg_lightning.datasets.data_files import LABEL_SUFFIX, by_frame, files
 from arseg_lightning.datasets.folder import labelled_frames
 from arseg_lightning.datasets.labels import read_label
 from arseg_lightning.export.contract import Contract, Quantisation
@@ -181,8 +182,7 @@ class _Labels:
         if settings.labels is not None and settings.video.is_dir():
             _, self.paths = labelled_frames(settings.video, settings.labels)
         elif settings.labels is not None:
-            numbered = (path for path in settings.labels.glob("*.png") if path.stem.isdigit())
-            self.paths = {int(path.stem): path for path in numbered}
+            self.paths = by_frame(files(settings.labels, (LABEL_SUFFIX,), "labels"))
         count = classes.num_classes
         self.confusions = torch.zeros(2, count, count, dtype=torch.long)
         self.num_frames = 0

@@ -121,6 +121,7 @@ def test_labels_decide_by_mean_iou(exported, video, tmp_path, most_lost):
 def test_what_cannot_be_held_to_float_is_refused(exported, video, tmp_path, changes, message):
     if "labels" in changes:
         changes = {"labels": tmp_path}
+        Image.fromarray(np.zeros(SIZE, np.uint8)).save(tmp_path / "000003.png")  # not checked
     int8 = replace(Int8Settings(video, frames=8), **changes)
     with pytest.raises(ValueError, match=message):
         make_int8(exported, tmp_path / "out", int8)
