@@ -12,7 +12,7 @@ from arseg_lightning.models import QueryScores, QuerySegmentor, SideOutputs
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.types import ClipBatch
 
-__all__ = ["QueryMethod", "zero_linear"]
+__all__ = ["QueryMethod", "carried_queries"]
 
 
 class QueryMethod(VideoMethod):
@@ -39,9 +39,15 @@ class QueryMethod(VideoMethod):
         return {"1x": PerFrame(0, shared(self.network))}
 
 
-def zero_linear(channels: int) -> nn.Linear:
-    """A linear layer that gives zeros until it has learned."""
-    layer = nn.Linear(channels, channels)
+def carried_queries(network: QuerySegmentor) -> nn.Module:
+    """The linear layer that makes, of a frame's queries, what is added to those of the next.
+
+    It is that of the network's file, as a VidEoMT has it, or gives zeros until it has learned.
+    """
+    if network.method_parts:
+        [layer] = network.method_parts
+        return layer
+    layer = nn.Linear(network.query_channels, network.query_channels)
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -10,8 +10,9 @@ from arseg_lightning.losses import SegmentationLoss, SetLoss
 from arseg_lightning.methods.clock import Clock
 from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, State
-from arseg_lightning.methods.query_method import QueryMethod, zero_linear
+from arseg_lightning.methods.query_method import QueryMethod, carried_queries
 from arseg_lightning.models import EoMT, SegmentorFactory
+from arseg_lightning.models.eomt import Patches
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.propagation import warp, warp_to
 from arseg_lightning.ranges import check_range
@@ -35,7 +36,7 @@ class TokenPropagation(QueryMethod):
         network: Builds an EoMT.
         share: Share of the patches that are computed anew.
         carries_queries: Whether the queries of the last frame start the search in the next one, as
-            in VidEoMT; its linear layer starts at zero.
+            in VidEoMT; its linear layer starts at zero, unless the network's file brings one.
         loss: Loss of the last frame of a training clip; the set loss by default.
         clock: Decides when a frame becomes a keyframe; every L-th by default.
 
@@ -70,7 +71,7 @@ class TokenPropagation(QueryMethod):
         self.network, self.share = built, share
         self.updater = None
         if carries_queries:
-            self.updater = zero_linear(built.query_channels)
+            self.updater = carried_queries(built)
         self.loss = loss or SetLoss()
         self.use_clock(clock)
 
@@ -83,29 +84,29 @@ class TokenPropagation(QueryMethod):
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
     ) -> tuple[Output, State]:
         """Run the whole network, or its last blocks on tokens that were carried here."""
-        image = self.network.padded(frame.image)
+        patches = self.network.patches(self.network.padded(frame.image))
         if role == "keyframe":
-            tokens = self.network.early(image)
-            state = {"key_image": image, "tokens": tokens}
+            tokens = self.network.early(patches)
+            state = {"key_image": patches.image, "tokens": tokens}
         else:
-            tokens = self._carried(image, frame, state)
+            tokens = self._carried(patches, frame, state)
         added = None
         if self.updater is not None and "queries" in state:
             added = self.updater(state["queries"])
-        queries = self.network.late(tokens, image, self.training, added)
+        queries = self.network.late(tokens, patches, self.training, added)
         output = self.found(queries.scores, frame)
         if self.updater is None:
             return output, dict(state)
         assert queries.carried is not None
         return output, {**state, "queries": queries.carried}
 
-    def _carried(self, image: Tensor, frame: FrameInput, state: State) -> Tensor:
+    def _carried(self, now: Patches, frame: FrameInput, state: State) -> Tensor:
         """The keyframe's tokens where they are now, (B, prefix + h w, C), some computed anew."""
-        prefix, grid = self.network.num_prefix, self.network.grid(image)
+        prefix, image = self.network.num_prefix, now.image
         missing = image.shape[-1] - frame.size[1], image.shape[-2] - frame.size[0]
         motion = F.pad(frame.field(), (0, missing[0], 0, missing[1]))  # (B, 2, H, W)
         before, patches = state["tokens"][:, :prefix], state["tokens"][:, prefix:]
-        maps = patches.mT.reshape(len(patches), -1, *grid)  # (B, C, h, w)
+        maps = patches.mT.reshape(len(patches), -1, *now.grid)  # (B, C, h, w)
         moved = warp_to(maps, motion).flatten(2).mT  # (B, h w, C)
         number = round(self.share * moved.shape[1])
         if number:
@@ -115,6 +116,6 @@ class TokenPropagation(QueryMethod):
             unknown = F.pad(~frame.valid, (0, missing[0], 0, missing[1]))
             differs = F.avg_pool2d(differs + _UNKNOWN * unknown, self.network.multiple)
             chosen = differs.flatten(1).topk(number, dim=1).indices  # (B, k)
-            anew = self.network.early(image, chosen)[:, prefix:]
+            anew = self.network.early(now, chosen)[:, prefix:]
             moved = moved.scatter(1, chosen[..., None].expand_as(anew), anew.to(moved.dtype))
         return torch.cat([before, moved], dim=1)

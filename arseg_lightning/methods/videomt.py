@@ -10,7 +10,7 @@ from arseg_lightning.losses import SegmentationLoss, SetLoss
 from arseg_lightning.methods.clock import Clock, FrameInfo
 from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, Plan, State
-from arseg_lightning.methods.query_method import QueryMethod, zero_linear
+from arseg_lightning.methods.query_method import QueryMethod, carried_queries
 from arseg_lightning.models import EoMT, SegmentorFactory
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.ranges import check_range
@@ -61,10 +61,7 @@ class VidEoMT(QueryMethod):
                 f"EoMT, or MPVSS with other networks that have queries"
             )
         self.network = built
-        if built.method_parts:
-            [self.updater] = built.method_parts
-        else:
-            self.updater = zero_linear(built.query_channels)
+        self.updater = carried_queries(built)
         self.needs = Needs(frames=frames)
         self.loss = loss or SetLoss()
         if clock is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,19 @@ from torch.nn import functional as F
 from arseg_lightning.models.query_segmentor import Queries, QuerySegmentor
 from arseg_lightning.models.segmentor import QueryScores
 
-__all__ = ["EoMT"]
+__all__ = ["EoMT", "Patches"]
 
 _KINDS = ("eomt", "eomt_dinov3", "videomt")
 _UNSEEN = -1e9
 """Added to the attention of a query to patches outside of its mask."""
+
+
+class Patches(NamedTuple):
+    """An image as the blocks see it, made once a frame."""
+
+    image: Tensor  # (B, 3, H, W), whole patches
+    grid: tuple[int, int]  # rows and columns of patches
+    around: Mapping[str, Any]  # what blocks are given beside tokens: DINOv3's rotations
 
 
 class EoMT(QuerySegmentor):
@@ -64,25 +72,32 @@ class EoMT(QuerySegmentor):
 
         ``added`` is added to the learned queries, (B, Q, C).
         """
-        return self.late(self.early(image), image, with_earlier, added)
+        patches = self.patches(image)
+        return self.late(self.early(patches), patches, with_earlier, added)
 
-    def early(self, image: Tensor, chosen: Tensor | None = None) -> Tensor:
+    def patches(self, image: Tensor) -> Patches:
+        """Prepare images, (B, 3, H, W), of whole patches."""
+        model = self.model
+        image = image.to(model.class_predictor.weight.dtype)
+        grid = image.shape[-2] // self.multiple, image.shape[-1] // self.multiple
+        if model.config.model_type != "eomt_dinov3":
+            return Patches(image, grid, {})
+        # In training, these are drawn at random: all blocks have to see the same.
+        return Patches(image, grid, {"position_embeddings": model.rope_embeddings(image)})
+
+    def early(self, patches: Patches, chosen: Tensor | None = None) -> Tensor:
         """Run the blocks before the queries come, over all patches of images or over some.
 
         Args:
-            image: (B, 3, H, W), whole patches.
+            patches: The images.
             chosen: Indices of patches, rows first, (B, k), which see each other alone.
 
         Returns:
             Tokens that are no patches, then the patches: (B, prefix + h w or k, C).
         """
-        model = self.model
-        image = image.to(model.class_predictor.weight.dtype)
-        tokens, around = self._embedded(image), self._around(image)
+        model, around = self.model, patches.around
+        tokens = self._embedded(patches, chosen)
         if chosen is not None:
-            prefix, patches = tokens[:, : self.num_prefix], tokens[:, self.num_prefix :]
-            each = chosen[..., None].expand(-1, -1, patches.shape[-1])
-            tokens = torch.cat([prefix, patches.gather(1, each)], dim=1)
             around = {k: tuple(x[chosen][:, None] for x in v) for k, v in around.items()}
         for layer in model.layers[: len(model.layers) - len(self.masking)]:
             tokens = layer(tokens, **around)
@@ -91,30 +106,25 @@ class EoMT(QuerySegmentor):
     def late(
         self,
         tokens: Tensor,
-        image: Tensor,
+        patches: Patches,
         with_earlier: bool = False,
         added: Tensor | None = None,
     ) -> Queries:
         """Run the last blocks, which carry the queries, over the tokens of all patches."""
-        model = self.model
-        grid = self.grid(image)
+        model, grid = self.model, patches.grid
         queries = model.query.weight.expand(len(tokens), -1, -1)
         tokens = torch.cat([queries if added is None else queries + added, tokens], dim=1)
-        found, mask, around = list[QueryScores](), None, self._around(image)
+        found, mask = list[QueryScores](), None
         last = model.layers[len(model.layers) - len(self.masking) :]
         for layer, probability in zip(last, self.masking, strict=True):
             if probability > 0 or with_earlier:
                 found.append(self._scores(model.layernorm(tokens), grid))
             if probability > 0:
                 mask = self._mask(found[-1].masks, grid, tokens, probability)
-            tokens = layer(tokens, attention_mask=mask, **around)
+            tokens = layer(tokens, attention_mask=mask, **patches.around)
         carried, tokens = tokens[:, : self.num_queries], model.layernorm(tokens)
         found = [*(found if with_earlier else ()), self._scores(tokens, grid)]
         return Queries(tuple(found), tokens[:, : self.num_queries], carried)
-
-    def grid(self, image: Tensor) -> tuple[int, int]:
-        """Rows and columns of an image's patches."""
-        return image.shape[-2] // self.multiple, image.shape[-1] // self.multiple
 
     def heads(self) -> Iterator[nn.Module]:
         """The layers after the last norm that see queries alone."""
@@ -122,32 +132,38 @@ class EoMT(QuerySegmentor):
         yield model.class_predictor
         yield model.mask_head
 
-    def _around(self, image: Tensor) -> dict[str, Any]:
-        """What layers are given beside the tokens: DINOv3's rotations of patches."""
-        model = self.model
-        if model.config.model_type != "eomt_dinov3":
-            return {}
-        rotations = model.rope_embeddings(image.to(model.class_predictor.weight.dtype))
-        return {"position_embeddings": rotations}
-
-    def _embedded(self, image: Tensor) -> Tensor:
-        """Tokens of the image, (B, prefix + h w, C)."""
-        model = self.model
-        parts, grid = model.embeddings, self.grid(image)
-        if model.config.model_type == "eomt_dinov3":
-            tokens: Tensor = model.dropout(parts(image))
-            return tokens
-        patches = parts.patch_embeddings(image)  # (B, h w, C)
-        positions = parts.position_embeddings.weight  # (N, C)
-        side = int(len(positions) ** 0.5)
-        if grid != (side, side):
-            square = positions.t().unflatten(1, (side, side))[None]
-            resized = F.interpolate(square, grid, mode="bicubic", align_corners=False)
-            positions = resized[0].flatten(1).t()
+    def _embedded(self, patches: Patches, chosen: Tensor | None) -> Tensor:
+        """Tokens of images, of all patches or of those that are chosen, (B, prefix + k, C)."""
+        parts, image = self.model.embeddings, patches.image
+        embed = getattr(parts.patch_embeddings, "projection", parts.patch_embeddings)
+        if chosen is None:
+            tokens = embed(image).flatten(2).mT  # (B, h w, C)
+        else:
+            # A convolution without overlap: each patch is an image of its own.
+            side = self.multiple
+            pixels = image.unflatten(3, (-1, side)).unflatten(2, (-1, side))  # (B, 3, h, p, w, p)
+            pixels = pixels.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)  # (B, h w, 3, p, p)
+            each = torch.arange(len(image), device=image.device)[:, None]
+            tokens = embed(pixels[each, chosen].flatten(0, 1)).unflatten(0, chosen.shape)
+            tokens = tokens.flatten(2)  # (B, k, C)
+        if hasattr(parts, "position_embeddings"):
+            positions = self._positions(patches.grid)
+            tokens = tokens + (positions if chosen is None else positions[chosen])
         prefix = parts.cls_token, parts.register_tokens
         before = [each.expand(len(image), -1, -1) for each in prefix]
-        all_tokens: Tensor = parts.dropout(torch.cat([*before, patches + positions], dim=1))
+        dropout = self.model.dropout if hasattr(self.model, "dropout") else parts.dropout
+        all_tokens: Tensor = dropout(torch.cat([*before, tokens], dim=1))
         return all_tokens
+
+    def _positions(self, grid: tuple[int, int]) -> Tensor:
+        """DINOv2's position embeddings, which are of one square size, for a grid, (h w, C)."""
+        positions: Tensor = self.model.embeddings.position_embeddings.weight  # (N, C)
+        side = int(len(positions) ** 0.5)
+        if grid == (side, side):
+            return positions
+        square = positions.t().unflatten(1, (side, side))[None]
+        resized = F.interpolate(square, grid, mode="bicubic", align_corners=False)
+        return resized[0].flatten(1).t()
 
     def _scores(self, tokens: Tensor, grid: tuple[int, int]) -> QueryScores:
         """Classes and masks of the queries, from normalised tokens."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from arseg_lightning.cost import method_cost
 from arseg_lightning.losses import SetLoss
-from arseg_lightning.methods import FrameInput, TokenPropagation
+from arseg_lightning.methods import FrameInput, TokenPropagation, VidEoMT
 from arseg_lightning.models import EoMT
+from arseg_lightning.streaming.pretrained import load_pretrained
 from tests.methods.laws import ExportedLikeAnother, MethodLaws, assert_same
+from tests.methods.test_videomt import make_videomt
 from tests.models.test_eomt import make
 from tests.tiny import TinyNet
 
@@ -45,8 +49,9 @@ class TestTokens(TokenLaws):
         still, other = torch.randn(2, 1, 3, 48, 64)
         _, state = method.step("keyframe", method.still(still), {})
         prefix = method.network.num_prefix
-        tokens = method._carried(other, method.still(other), state)
-        assert_same(tokens[:, prefix:], method.network.early(other)[:, prefix:])
+        patches = method.network.patches(other)
+        tokens = method._carried(patches, method.still(other), state)
+        assert_same(tokens[:, prefix:], method.network.early(patches)[:, prefix:])
         assert tokens[:, :prefix].equal(state["tokens"][:, :prefix])  # of the image as a whole
 
     @torch.no_grad()
@@ -57,15 +62,38 @@ class TestTokens(TokenLaws):
         valid = torch.ones(1, 1, 48, 64, dtype=torch.bool)
         valid[..., 8:16, 16:24] = False  # the patch in the second row and the third column
         frame = FrameInput(other, torch.zeros(1, 2, 48, 64), valid)
-        image = method.network.padded(other)
         prefix = method.network.num_prefix
-        moved = method._carried(image, frame, state)[0, prefix:]
+        moved = method._carried(method.network.patches(other), frame, state)[0, prefix:]
         changed = (moved != state["tokens"][0, prefix:]).any(1).nonzero()[:, 0]
         assert changed.tolist() == [8 + 2]
 
     def test_its_share_is_in_the_cost(self):
         cheap, dear = (method_cost(self.method(share), (48, 64)).role_gmacs for share in (0, 0.5))
         assert cheap["propagate"] < dear["propagate"] < dear["keyframe"]
+
+    def test_patches_that_are_not_chosen_are_not_embedded(self):
+        method = self.method()
+        embedding = method.network.model.embeddings.patch_embeddings
+        embedding = getattr(embedding, "projection", embedding)
+        images = []
+        embedding.register_forward_pre_hook(lambda _, inputs: images.append(inputs[0].shape))
+        patches = method.network.patches(torch.randn(2, 3, 48, 64))
+        method.network.early(patches, torch.tensor([[3, 1, 7], [0, 1, 2]]))
+        assert images == [(6, 3, 8, 8)]
+
+
+@torch.no_grad()
+def test_queries_are_carried_as_the_file_of_a_videomt_says(tmp_path):
+    trained = make_videomt(tmp_path).query_updater.weight
+    build = partial(TokenPropagation, share=1.0, carries_queries=True)
+    ours = load_pretrained(f"hf:{tmp_path}").method(build)  # which refuses new weights
+    assert ours.updater.weight.equal(trained)
+    theirs = load_pretrained(f"hf:{tmp_path}").method(VidEoMT)
+    still = ours.still(torch.randn(1, 3, 48, 48))
+    states = [each.step("keyframe", still, {})[1]["queries"] for each in (ours, theirs)]
+    assert_same(*states)
+    without = load_pretrained(f"hf:{tmp_path}").method(TokenPropagation)
+    assert without.updater is None
 
 
 class TestTokensAndQueries(ExportedLikeAnother, TokenLaws):

@@ -49,14 +49,20 @@ class TestVidEoMTWithResets(ExportedLikeAnother, VidEoMTLaws):
     clock = EveryL(3)
 
 
-@torch.no_grad()
-def test_a_stream_gives_what_transformers_gives_for_the_clip(tmp_path):
+def make_videomt(folder):
+    """A small VidEoMT with random weights, and what ``save_pretrained`` writes of it."""
     torch.manual_seed(0)
     config = transformers.AutoConfig.for_model("videomt", id2label=NAMES, **SMALL)
     model = transformers.AutoModelForUniversalSegmentation.from_config(config).eval()
     torch.nn.init.normal_(model.query.weight)
     torch.nn.init.normal_(model.query_updater.weight, std=0.5)
-    model.save_pretrained(tmp_path)
+    model.save_pretrained(folder)
+    return model
+
+
+@torch.no_grad()
+def test_a_stream_gives_what_transformers_gives_for_the_clip(tmp_path):
+    model = make_videomt(tmp_path)
     clip = torch.randn(2, 4, 3, 48, 48)
     expected = model(pixel_values_videos=clip)
     masks = expected.masks_queries_logits.unflatten(0, (4, 2))  # frames, then batch

@@ -73,6 +73,15 @@ def test_any_size_gives_scores_of_that_size(folder):
         assert network.output(torch.randn(1, 3, *size)).scores.shape == (1, 11, *size)
 
 
+def test_positions_are_drawn_once_an_image(tmp_path):
+    """In training, DINOv3 moves them at random, and all blocks see the same."""
+    network = EoMT(11, make("eomt_dinov3", tmp_path)).train()
+    drawn = []
+    network.model.rope_embeddings.register_forward_hook(lambda *_: drawn.append(1))
+    network.find(torch.randn(1, 3, 48, 48))
+    assert drawn == [1]
+
+
 def test_its_loss_is_that_of_transformers_and_all_of_it_learns(folder):
     model, network = theirs(folder).train(), EoMT(11, folder).train()
     image, label = torch.randn(2, 3, 48, 48), torch.randint(0, 11, (2, 48, 48))
