@@ -61,6 +61,8 @@ class SetLoss(SegmentationLoss):
                 "SetLoss compares the queries of a network in training, and the output has none; "
                 "use it with Mask2Former, or CrossEntropy with a network that scores pixels"
             )
+        windows = output.side.windows
+        label = label if windows is None else windows.cut_labels(label)
         return self.of_queries(output.side.queries, label)
 
     def of_queries(self, found: tuple[QueryScores, ...], label: Tensor) -> Tensor:

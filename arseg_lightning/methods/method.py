@@ -15,7 +15,7 @@ from arseg_lightning.inference import Optimisations, replace_networks
 from arseg_lightning.methods.clock import Clock, EveryL, FrameInfo
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.methods.schedule import NominalStream
-from arseg_lightning.models.segmentor import Output, SegmentorFactory
+from arseg_lightning.models.segmentor import Output, Segmentor, SegmentorFactory
 from arseg_lightning.propagation.flow import FlowNetwork
 from arseg_lightning.types import ClipBatch
 
@@ -97,6 +97,15 @@ class VideoMethod(nn.Module, ABC):
 
     def after_step(self) -> None:
         """Called after each step of the optimiser."""
+
+    def follow_training(self, progress: float) -> None:
+        """Called with the part of the training that is done, at its start and after each step.
+
+        Networks that train hear it.
+        """
+        for part in self.modules():
+            if isinstance(part, Segmentor) and part.training:
+                part.follow_training(progress)
 
     def after_loading(self) -> None:
         """Called after weights were loaded into submodules."""

@@ -74,7 +74,7 @@ class MPVSS(QueryMethod):
                 f"MPVSS warps the masks of queries, and {type(built).__name__} has none; use "
                 f"Mask2Former, or FeaturePropagation, DFF or TapLab with this network"
             )
-        self.network = built
+        self.use_network(built)
         self.needs = Needs(frames=2, spacing=(1, gap))
         self.freeze("network")
         for head in self.network.heads():

@@ -24,6 +24,20 @@ class QueryMethod(VideoMethod):
     network: QuerySegmentor
     loss: SegmentationLoss
 
+    def use_network(self, network: QuerySegmentor) -> None:
+        """Take the network.
+
+        Raises:
+            ValueError: If it sees images in windows: there is no way to find queries in those here.
+        """
+        if network.window is not None:
+            raise ValueError(
+                f"{type(self).__name__} carries what queries found in the whole image, and this "
+                f"{type(network).__name__} sees windows of it; leave windows out, or run it by "
+                f"PerFrame or TapLab"
+            )
+        self.network = network
+
     def found(self, scores: tuple[QueryScores, ...], frame: FrameInput) -> Output:
         """The output of a frame, from what each layer's queries found."""
         whole = self.network.scores(scores[-1], frame.image)

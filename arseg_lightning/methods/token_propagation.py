@@ -12,7 +12,7 @@ from arseg_lightning.methods.method import Needs
 from arseg_lightning.methods.plan import FrameInput, State
 from arseg_lightning.methods.query_method import QueryMethod, carried_queries
 from arseg_lightning.models import EoMT, SegmentorFactory
-from arseg_lightning.models.eomt import Patches
+from arseg_lightning.models.eomt_patches import Patches
 from arseg_lightning.models.segmentor import Output
 from arseg_lightning.propagation import warp, warp_to
 from arseg_lightning.ranges import check_range
@@ -68,8 +68,8 @@ class TokenPropagation(QueryMethod):
                 f"TokenPropagation carries the tokens of an EoMT, and got {type(built).__name__}; "
                 f"use EoMT, or FeaturePropagation with networks of convolutions"
             )
-        self.network, self.share = built, share
-        self.updater = None
+        self.use_network(built)
+        self.share, self.updater = share, None
         if carries_queries:
             self.updater = carried_queries(built)
         self.loss = loss or SetLoss()

@@ -60,7 +60,7 @@ class VidEoMT(QueryMethod):
                 f"VidEoMT carries the queries of an EoMT, and got {type(built).__name__}; use "
                 f"EoMT, or MPVSS with other networks that have queries"
             )
-        self.network = built
+        self.use_network(built)
         self.updater = carried_queries(built)
         self.needs = Needs(frames=frames)
         self.loss = loss or SetLoss()

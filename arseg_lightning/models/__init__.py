@@ -11,6 +11,7 @@ from arseg_lightning.models.hugging_face import (
     hugging_face_normalisation,
 )
 from arseg_lightning.models.mask2former import Mask2Former
+from arseg_lightning.models.mask_annealing import MaskAnnealing
 from arseg_lightning.models.multigrid_pspnet import MultigridPSPNet
 from arseg_lightning.models.pspnet import PSPNet18, PSPNet18EarlyCut, PSPNet18Stride8
 from arseg_lightning.models.published import load_segmentor_weights, published_fusion_weights
@@ -40,6 +41,7 @@ __all__ = [
     "FANet18",
     "HuggingFaceSegmentor",
     "Mask2Former",
+    "MaskAnnealing",
     "MultigridPSPNet",
     "Output",
     "PSPNet18",

@@ -2,54 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arseg_lightning.models.query_segmentor import Queries, QuerySegmentor
-from arseg_lightning.models.segmentor import QueryScores
+from arseg_lightning.models.eomt_patches import Patches, embedded
+from arseg_lightning.models.mask_annealing import MaskAnnealing
+from arseg_lightning.models.query_segmentor import Queries, QuerySegmentor, class_map
+from arseg_lightning.models.segmentor import Output, QueryScores, SideOutputs
+from arseg_lightning.models.windows import Windows
 
-__all__ = ["EoMT", "Patches"]
+__all__ = ["EoMT"]
 
 _KINDS = ("eomt", "eomt_dinov3", "videomt")
 _UNSEEN = -1e9
 """Added to the attention of a query to patches outside of its mask."""
 
 
-class Patches(NamedTuple):
-    """An image as the blocks see it, made once a frame."""
-
-    image: Tensor  # (B, 3, H, W), whole patches
-    grid: tuple[int, int]  # rows and columns of patches
-    around: Mapping[str, Any]  # what blocks are given beside tokens: DINOv3's rotations
-
-
 class EoMT(QuerySegmentor):
     """EoMT on DINOv2 or DINOv3, for images of any size; also the network of a VidEoMT.
 
     Images are filled up to whole patches. DINOv2's position embeddings, which are of one square
-    size, are resized to the image's patches; DINOv3 has none. It trains by :class:`SetLoss`; the
-    attention masks of its queries, which training takes away step by step, are as in the file.
+    size, are resized to the image's patches; DINOv3 has none. It trains by :class:`SetLoss`.
 
     Args:
         num_classes: Number of classes K. Where the pretrained network has another number, the layer
             that scores the classes of queries starts from random weights, for training.
         name: Repository id on the hub, or a folder that ``save_pretrained`` wrote.
         pretrained: Whether its weights are loaded; without, the folder's ``config.json`` suffices.
+        windows: Whether images are segmented in overlapping squares of the size that the file
+            names, as the authors do, and not as a whole. Training sees its crops as they are: let
+            them be squares of that size.
+        annealing: How training takes the attention masks of the queries away; without, each block
+            masks as the file says.
 
     Raises:
-        ValueError: If the package transformers is missing, there is no such network, or it is no
-            EoMT.
+        ValueError: If the package transformers is missing, there is no such network, it is no
+            EoMT, or it cannot do what is asked.
 
     Source: Kerssies et al., Your ViT is Secretly an Image Segmentation Model, CVPR 2025; the
         layers are those of transformers.
-    Differs: transformers takes images of the one square size alone.
+    Differs: transformers takes images of the one square size alone. A block that masks some queries
+        at random in training does so, in evaluation, with all if they are the half or more, and
+        with none otherwise; and one that masks none takes no masks over from the block before.
     """
 
-    def __init__(self, num_classes: int, name: str, pretrained: bool = True) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        name: str,
+        pretrained: bool = True,
+        windows: bool = False,
+        annealing: MaskAnnealing | None = None,
+    ) -> None:
         super().__init__(num_classes)
         self.take(name, pretrained, _KINDS, "hidden_size")
         model = self.model
@@ -61,9 +69,33 @@ class EoMT(QuerySegmentor):
         self.num_prefix: int = model.embeddings.num_prefix_tokens
         # How likely each of the last layers masks the attention of a query: numbers, which a graph
         # may branch on.
-        self.masking = [1.0] * model.config.num_blocks
+        self.masking = [1.0 if annealing is None else 0.0] * model.config.num_blocks
+        self.annealing = annealing
+        if windows:
+            self.window = _window(model.config, name)
+        if annealing is not None and model.config.model_type == "videomt":
+            raise ValueError(
+                f"{name} is a videomt, whose queries are never masked; leave annealing out"
+            )
         _read_masking(self)
         self.register_load_state_dict_post_hook(_read_masking)  # type: ignore[no-untyped-call]
+
+    def output(self, image: Tensor, with_side: bool | None = None) -> Output:
+        """Put the map of classes together, of the whole image or of its windows."""
+        in_training = self.training if with_side is None else with_side
+        if self.window is None or in_training:
+            return super().output(image, with_side)
+        windows = Windows.over((image.shape[-2], image.shape[-1]), self.window)
+        found = self.find(windows.cut(image)).scores
+        maps = class_map(found[-1], (self.window, self.window))  # (n B, K, side, side)
+        side = SideOutputs(queries=found, windows=windows)
+        return Output(windows.average(maps), self.align_corners, side=side)
+
+    def follow_training(self, progress: float) -> None:
+        """Mask the attention of queries less and less, if they are annealed."""
+        if self.annealing is not None:
+            self.masking = self.annealing.probabilities(progress, len(self.masking))
+            self.model.attn_mask_probs.copy_(torch.tensor(self.masking))
 
     def find(
         self, image: Tensor, with_earlier: bool = False, added: Tensor | None = None
@@ -77,13 +109,7 @@ class EoMT(QuerySegmentor):
 
     def patches(self, image: Tensor) -> Patches:
         """Prepare images, (B, 3, H, W), of whole patches."""
-        model = self.model
-        image = image.to(model.class_predictor.weight.dtype)
-        grid = image.shape[-2] // self.multiple, image.shape[-1] // self.multiple
-        if model.config.model_type != "eomt_dinov3":
-            return Patches(image, grid, {})
-        # In training, these are drawn at random: all blocks have to see the same.
-        return Patches(image, grid, {"position_embeddings": model.rope_embeddings(image)})
+        return Patches.of(self.model, image.to(self.model.class_predictor.weight.dtype))
 
     def early(self, patches: Patches, chosen: Tensor | None = None) -> Tensor:
         """Run the blocks before the queries come, over all patches of images or over some.
@@ -95,10 +121,9 @@ class EoMT(QuerySegmentor):
         Returns:
             Tokens that are no patches, then the patches: (B, prefix + h w or k, C).
         """
-        model, around = self.model, patches.around
-        tokens = self._embedded(patches, chosen)
-        if chosen is not None:
-            around = {k: tuple(x[chosen][:, None] for x in v) for k, v in around.items()}
+        model = self.model
+        tokens = embedded(model, patches, chosen)
+        around = patches.around if chosen is None else patches.around_some(chosen)
         for layer in model.layers[: len(model.layers) - len(self.masking)]:
             tokens = layer(tokens, **around)
         return tokens
@@ -114,9 +139,10 @@ class EoMT(QuerySegmentor):
         model, grid = self.model, patches.grid
         queries = model.query.weight.expand(len(tokens), -1, -1)
         tokens = torch.cat([queries if added is None else queries + added, tokens], dim=1)
-        found, mask = list[QueryScores](), None
+        found = list[QueryScores]()
         last = model.layers[len(model.layers) - len(self.masking) :]
-        for layer, probability in zip(last, self.masking, strict=True):
+        for layer, each in zip(last, self.masking, strict=True):
+            probability, mask = each if self.training else float(each >= 0.5), None
             if probability > 0 or with_earlier:
                 found.append(self._scores(model.layernorm(tokens), grid))
             if probability > 0:
@@ -131,39 +157,6 @@ class EoMT(QuerySegmentor):
         model = self.model
         yield model.class_predictor
         yield model.mask_head
-
-    def _embedded(self, patches: Patches, chosen: Tensor | None) -> Tensor:
-        """Tokens of images, of all patches or of those that are chosen, (B, prefix + k, C)."""
-        parts, image = self.model.embeddings, patches.image
-        embed = getattr(parts.patch_embeddings, "projection", parts.patch_embeddings)
-        if chosen is None:
-            tokens = embed(image).flatten(2).mT  # (B, h w, C)
-        else:
-            # A convolution without overlap: each patch is an image of its own.
-            side = self.multiple
-            pixels = image.unflatten(3, (-1, side)).unflatten(2, (-1, side))  # (B, 3, h, p, w, p)
-            pixels = pixels.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)  # (B, h w, 3, p, p)
-            each = torch.arange(len(image), device=image.device)[:, None]
-            tokens = embed(pixels[each, chosen].flatten(0, 1)).unflatten(0, chosen.shape)
-            tokens = tokens.flatten(2)  # (B, k, C)
-        if hasattr(parts, "position_embeddings"):
-            positions = self._positions(patches.grid)
-            tokens = tokens + (positions if chosen is None else positions[chosen])
-        prefix = parts.cls_token, parts.register_tokens
-        before = [each.expand(len(image), -1, -1) for each in prefix]
-        dropout = self.model.dropout if hasattr(self.model, "dropout") else parts.dropout
-        all_tokens: Tensor = dropout(torch.cat([*before, tokens], dim=1))
-        return all_tokens
-
-    def _positions(self, grid: tuple[int, int]) -> Tensor:
-        """DINOv2's position embeddings, which are of one square size, for a grid, (h w, C)."""
-        positions: Tensor = self.model.embeddings.position_embeddings.weight  # (N, C)
-        side = int(len(positions) ** 0.5)
-        if grid == (side, side):
-            return positions
-        square = positions.t().unflatten(1, (side, side))[None]
-        resized = F.interpolate(square, grid, mode="bicubic", align_corners=False)
-        return resized[0].flatten(1).t()
 
     def _scores(self, tokens: Tensor, grid: tuple[int, int]) -> QueryScores:
         """Classes and masks of the queries, from normalised tokens."""
@@ -187,6 +180,17 @@ class EoMT(QuerySegmentor):
         added = tokens.new_zeros(batch, 1, number, number)
         added[:, 0, : self.num_queries, -patches:] = torch.where(seen, 0.0, _UNSEEN)
         return added
+
+
+def _window(config: Any, name: str) -> int:
+    """Side of the squares that a network was made for."""
+    side, patch = config.image_size, config.patch_size
+    if not isinstance(side, int) or side % patch:
+        raise ValueError(
+            f"windows are squares of whole patches, and {name} is made for images of {side} with "
+            f"patches of {patch} pixels; leave windows out, and images are segmented as a whole"
+        )
+    return side
 
 
 def _read_masking(network: EoMT, incompatible_keys: Any = None) -> None:

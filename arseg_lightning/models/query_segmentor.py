@@ -41,6 +41,8 @@ class QuerySegmentor(Segmentor):
         num_queries: Number of queries Q.
         query_channels: Channels of the queries.
         random: Names of weights that a file lacks, and that start anew.
+        window: Side of the squares in which :meth:`output` runs; None if it sees whole images, as
+            :meth:`find` always does.
     """
 
     align_corners = False
@@ -48,6 +50,7 @@ class QuerySegmentor(Segmentor):
     num_queries: int
     query_channels: int
     random: tuple[str, ...] = ()
+    window: int | None = None
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()

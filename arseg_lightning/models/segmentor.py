@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from arseg_lightning.models.windows import Windows
 from arseg_lightning.native import load, tensor_pointer
 
 __all__ = [
@@ -40,11 +41,13 @@ class SideOutputs:
     presence: Tensor | None = None  # logits of "this class occurs in the image", (B, K)
     # Of each layer that learns; the last one, which gives the scores, is there at any time.
     queries: tuple[QueryScores, ...] = ()
+    windows: Windows | None = None  # those that the queries saw, if they did not see whole images
 
     def __add__(self, other: SideOutputs) -> SideOutputs:
         """Join the predictions of two parts of a network."""
         presence = self.presence if self.presence is not None else other.presence
-        return SideOutputs(self.dense + other.dense, presence, self.queries + other.queries)
+        queries, windows = self.queries + other.queries, self.windows or other.windows
+        return SideOutputs(self.dense + other.dense, presence, queries, windows)
 
     def zero(self) -> Tensor | float:
         """Zero, with zero gradients for all that made them.
@@ -207,6 +210,9 @@ class Segmentor(nn.Module, ABC):
     ) -> tuple[Tensor, SideOutputs]:
         """Compute a single stage from the image and the stages before it; here, the only one."""
         return self.features_and_side(values["image"], with_side)
+
+    def follow_training(self, progress: float) -> None:
+        """Change with the training, of which a part is done, from 0 to 1; by default, do not."""
 
 
 class StagedSegmentor(Segmentor):

@@ -176,6 +176,7 @@ class VideoTask(MethodModule):
     def on_train_start(self) -> None:
         """Allow validation while training."""
         self.untrained = ()  # their weights are learned, whatever they start from
+        self._tell_progress()
 
     def on_train_epoch_start(self) -> None:
         """Tell the method the epoch."""
@@ -193,7 +194,13 @@ class VideoTask(MethodModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Let the method do what follows a step of the optimiser."""
+        self._tell_progress()
         self.method.after_step()
+
+    def _tell_progress(self) -> None:
+        """Tell the method the part of the training that is done; one without an end never is."""
+        total = max(1, self.trainer.estimated_stepping_batches)
+        self.method.follow_training(min(1.0, self.trainer.global_step / total))
 
     def log_loss(self, name: str, loss: Tensor, prog_bar: bool = False) -> None:
         """Log a training loss: the mean over all processes at the steps of loggers.

@@ -27,12 +27,13 @@ SMALL = {
 KINDS = {"eomt": {}, "eomt_dinov3": {"intermediate_size": 64}}
 
 
-def make(kind, folder, probability=1.0):
+def make(kind, folder, probability=1.0, **changes):
     """What ``save_pretrained`` writes of a small network with random weights."""
     torch.manual_seed(0)
-    config = transformers.AutoConfig.for_model(kind, id2label=NAMES, **SMALL, **KINDS[kind])
+    sizes = SMALL | KINDS[kind] | changes
+    config = transformers.AutoConfig.for_model(kind, id2label=NAMES, **sizes)
     model = transformers.AutoModelForUniversalSegmentation.from_config(config)
-    model.attn_mask_probs.fill_(probability)
+    model.attn_mask_probs.copy_(torch.tensor(probability))
     for weight in (model.query.weight, model.class_predictor.weight):
         torch.nn.init.normal_(weight)  # new ones would find the same everywhere
     model.save_pretrained(folder)
