@@ -43,6 +43,9 @@ OVERLAYS = {
     EXPERIMENTS / "study" / "fusion_rate_1.yaml": "camvid/bise18",
     EXPERIMENTS / "study" / "similarity_10.yaml": "camvid/bise18",
 }
+OF_TRANSFORMERS = ("mask2former", "eomt")
+"""Starts of the names of experiments with networks of that package."""
+EOMT = EXPERIMENTS / "study" / "eomt.yaml"
 TRAINING = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("tdnet_stills", "adaptation")]
 """Comparisons of ways of training."""
 FIELD = EXPERIMENTS / "study" / "field"
@@ -69,8 +72,8 @@ STUDY = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("networks", "parts"
 def driving(folder, experiment):
     """An overlay: a synthetic driving scene and narrow networks, for one step of an experiment."""
     narrow = {"init_args": {"width": 0.125, "pretrained": None}}
-    if experiment.stem.startswith("mask2former"):
-        tiny = EXPERIMENTS / "camvid" / "mask2former_tiny"
+    if experiment.stem.startswith(OF_TRANSFORMERS):
+        tiny = EXPERIMENTS / "camvid" / f"{experiment.stem.split('_')[0]}_tiny"
         narrow = {"init_args": {"name": str(tiny), "pretrained": False}}
     method = yaml.safe_load(experiment.read_text())["model"]["init_args"].get("method")
     names = [n for n in method["init_args"] if n.endswith(_NETWORKS)] if method else ["network"]
@@ -148,6 +151,7 @@ def test_there_are_experiments():
         *STUDY,
         *MODES,
         *TRAINING,
+        EOMT,
         *FIELD.glob("*.yaml"),
         *EXPERIMENTS.glob("reproduction/arseg/*.yaml"),
     }
@@ -163,7 +167,7 @@ def test_an_experiment_says_how_it_is_run(path):
 
 @pytest.mark.parametrize("path", WHOLE, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_an_experiment_trains(path, fit, phase_1, capsys):
-    if path.stem.startswith("mask2former"):
+    if path.stem.startswith(OF_TRANSFORMERS):
         pytest.importorskip("transformers", reason="the extra hf is not installed")
     if path.stem.endswith("_proposals"):
         pytest.importorskip("maxflow", reason="the extra graphical is not installed")
@@ -177,7 +181,7 @@ def test_an_experiment_trains(path, fit, phase_1, capsys):
     elif path.stem.endswith("_ar"):
         checkpoint = phase_1(_network(path))
         fit(path, **{"model.weights.high_res": checkpoint, "model.epochs_without_fusion": 0})
-    elif path.stem.endswith(("_blockcopy", "_mpvss", "_proposals")):
+    elif path.stem.endswith(("_blockcopy", "_mpvss", "_proposals", "_videomt", "_tokens")):
         fit(path, **{"model.weights.network": phase_1(_network(path))})
     elif path.stem.endswith(("_weclick", "self_training")):
         fit(path, **{"model.weights.teacher": phase_1("camvid/bise18")})
@@ -320,3 +324,21 @@ def test_ways_of_training_are_compared_frame_by_frame(file, monkeypatch):
     assert next(iter(compared)) in ("1x", "source only")
     assert {method.lookahead for method in compared.values()} == {0}
     assert not any(method.uses_motion for method in compared.values())
+
+
+def test_methods_around_an_eomt_share_it_and_run_it_in_their_ways(monkeypatch):
+    pytest.importorskip("transformers", reason="the extra hf is not installed")
+    monkeypatch.setenv("CAMVID_ROOT", "nowhere")
+    monkeypatch.chdir(EXPERIMENTS.parent)
+    compared = Experiment([EOMT]).methods()
+    assert next(iter(compared)) == "1x"
+    own, windows = compared["1x"].network, compared["in windows"].network
+    assert (own.window, windows.window) == (None, 320)
+    assert windows.model is own.model
+    assert compared["tokens 0.5"].network is own
+    shares = [method.share for name, method in compared.items() if name.startswith("tokens")]
+    assert sorted(set(shares)) == [0.0, 0.1, 0.25, 0.5, 1.0]
+    model = yaml.safe_load(EOMT.read_text())["model"]["init_args"]
+    used = {*model["weights"].values(), *model["compare_weights"].values()}
+    commands = (EXPERIMENTS / "README.md").read_text()
+    assert all(f"--run_dir $RUNS/{Path(file).parent.name}" in commands for file in used)

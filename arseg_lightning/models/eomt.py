@@ -67,8 +67,6 @@ class EoMT(QuerySegmentor):
         self.multiple = model.config.patch_size
         self.feature_stride = self.multiple // 2**model.config.num_upscale_blocks
         self.num_prefix: int = model.embeddings.num_prefix_tokens
-        # How likely each of the last layers masks the attention of a query: numbers, which a graph
-        # may branch on.
         self.masking = [1.0 if annealing is None else 0.0] * model.config.num_blocks
         self.annealing = annealing
         if windows:
@@ -79,6 +77,19 @@ class EoMT(QuerySegmentor):
             )
         _read_masking(self)
         self.register_load_state_dict_post_hook(_read_masking)  # type: ignore[no-untyped-call]
+
+    @property
+    def masking(self) -> list[float]:
+        """How likely each of the last blocks masks the attention of a query.
+
+        Numbers, which a graph may branch on, beside the weights, which networks may share.
+        """
+        known: list[float] = self.model.masking
+        return known
+
+    @masking.setter
+    def masking(self, probabilities: list[float]) -> None:
+        self.model.masking = probabilities
 
     def output(self, image: Tensor, with_side: bool | None = None) -> Output:
         """Put the map of classes together, of the whole image or of its windows."""

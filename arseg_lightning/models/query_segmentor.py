@@ -84,6 +84,13 @@ class QuerySegmentor(Segmentor):
         model.criterion = None  # which has a class's weights in its state; losses are ours
         self.model: Any = model
 
+    def sharing(self, other: QuerySegmentor) -> QuerySegmentor:
+        """The network with the weights of another of its shapes: that one, if it runs alike."""
+        if self.window == other.window:
+            return other
+        self.model, self.is_trained = other.model, other.is_trained
+        return self
+
     @abstractmethod
     def find(self, image: Tensor, with_earlier: bool = False) -> Queries:
         """Run the queries over images, (B, 3, H, W); with what earlier layers found if asked."""

@@ -97,7 +97,7 @@ def build_compared(
             if _is_trained(child):
                 continue
             if part in shared and state and _shapes(shared[part].state_dict()) == _shapes(state):
-                setattr(other, part, shared[part])
+                setattr(other, part, _sharing(child, shared[part]))
             elif not all(tensor.is_meta for tensor in state.values()):  # to count, shapes suffice
                 raise ValueError(
                     f"compare.{name} has a part {part!r} that {own.name} has not (or in other "
@@ -179,6 +179,13 @@ def _ends_in_a_classifier(part: nn.Module) -> TypeGuard[Segmentor]:
 def _is_trained(part: nn.Module) -> bool:
     """Whether its own arguments brought all its weights."""
     return isinstance(part, FlowNetwork | Segmentor) and part.is_trained
+
+
+def _sharing(part: nn.Module, other: nn.Module) -> nn.Module:
+    """A part with the very weights of another, whose shapes are its own."""
+    if isinstance(part, QuerySegmentor) and isinstance(other, QuerySegmentor):
+        return part.sharing(other)
+    return other
 
 
 def _load(target: nn.Module, name: str, source: str, translate: Translate) -> None:

@@ -121,6 +121,16 @@ def test_the_loss_compares_windows_with_the_labels_there(network):
     assert loss(output, label).equal(expected)
 
 
+def test_windows_of_a_network_share_its_weights_and_masks(folder, tmp_path):
+    own = EoMT(11, make("eomt", tmp_path, 1.0))
+    windows = EoMT(11, folder, windows=True).sharing(own)
+    assert windows.window == SIDE
+    assert windows.model is own.model
+    own.load_state_dict(EoMT(11, folder).state_dict())
+    assert windows.masking == own.masking == [0.0, 0.0]
+    assert EoMT(11, folder).sharing(own) is own
+
+
 @pytest.mark.parametrize("method", [VidEoMT, TokenPropagation, MPVSS])
 def test_methods_that_carry_queries_refuse_windows_by_name(method, network):
     message = f"{method.__name__} carries what queries found in the whole image"
