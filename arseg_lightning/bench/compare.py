@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from arseg_lightning.bench.case import MethodSet
-from arseg_lightning.bench.compared import Compared, Labelled, Shown, figures_of
+from arseg_lightning.bench.compared import Compared, Labelled, Seen, Shown, figures_of
 from arseg_lightning.datasets import ClipDataModule
 from arseg_lightning.datasets.clips import choose_clips
 from arseg_lightning.datasets.evaluation import EvaluationClip, EvaluationClips, EvaluationFrame
@@ -37,6 +37,7 @@ def compare_methods(
     device: torch.device = torch.device("cpu"),  # noqa: B008
     done: Callable[[], object] = lambda: None,
     labelled: Labelled = lambda *_: None,
+    seen: Seen = lambda *_: None,
 ) -> list[dict[str, Any]]:
     """Run methods side by side on the same frames.
 
@@ -51,6 +52,7 @@ def compare_methods(
         device: Where they run.
         done: Called after each frame.
         labelled: Called with each labelled frame, the name of each method and its result.
+        seen: Called with the name of each method and each of its results.
 
     Returns:
         The figures of each method by name; accuracies where frames have labels.
@@ -68,7 +70,7 @@ def compare_methods(
         size = frame.streamed.frame.size
         if not found:
             found = [
-                Compared(name, method, compared.classes, distances, size, labelled)
+                Compared(name, method, compared.classes, distances, size, labelled, seen)
                 for name, method in methods.items()
             ]
         motion = follower.of(frame.streamed)

@@ -28,10 +28,13 @@ from arseg_lightning.metrics import (
 from arseg_lightning.tasks.evaluation import Evaluation
 from arseg_lightning.types import ClassSet, Motion
 
-__all__ = ["Compared", "Labelled", "Shown", "figures_of"]
+__all__ = ["Compared", "Labelled", "Seen", "Shown", "figures_of"]
 
 Labelled = Callable[[str, EvaluationFrame, NDArray[np.uint8], int], object]
 """Is told a method's name, a frame with a label, the method's labels, (H, W), and the distance."""
+
+Seen = Callable[[str, StreamResult], object]
+"""Is told a method's name and each of its results, in the order of the frames."""
 
 
 class Shown(NamedTuple):
@@ -53,6 +56,7 @@ class Compared:
         distances: As for :class:`arseg_lightning.tasks.evaluation.Evaluation`.
         size: Height and width of the frames.
         labelled: Called with each labelled frame.
+        seen: Called with each result.
     """
 
     def __init__(
@@ -63,8 +67,9 @@ class Compared:
         distances: int,
         size: tuple[int, int],
         labelled: Labelled = lambda *_: None,
+        seen: Seen = lambda *_: None,
     ) -> None:
-        self.name, self.classes, self.labelled = name, classes, labelled
+        self.name, self.classes, self.labelled, self.seen = name, classes, labelled, seen
         number = classes.num_classes
         self.cost = method_cost(method, size)
         self.evaluation = Evaluation(method, number, distances)
@@ -100,6 +105,7 @@ class Compared:
             if result.roles in self._warm:  # a role's first frame takes longer, once
                 self.latencies_ms.append(result.busy_ms)
             self._warm.add(result.roles)
+            self.seen(self.name, result)
             self.state_bytes = max(self.state_bytes, self.evaluation.state_bytes)
             for window in self.windows.values():
                 if frame.label is None or frame.streamed.restart is not None:

@@ -10,6 +10,7 @@ from arseg_lightning.commands.check_data import check_data
 from arseg_lightning.commands.clicks import clicks
 from arseg_lightning.commands.compare import compare
 from arseg_lightning.commands.cost import cost
+from arseg_lightning.commands.demo import demo
 from arseg_lightning.commands.encode import encode
 from arseg_lightning.commands.examples import examples
 from arseg_lightning.commands.export import export
@@ -28,8 +29,8 @@ __all__ = ["COMMANDS"]
 COMMANDS: dict[str, Callable[..., Any]] = {
     function.__name__.replace("_", "-"): function
     for function in (
-        *(bench, check_data, clicks, compare, cost, encode, examples, export),
-        *(labels, motion, predict, prepare, push, report, show_motion, sweep),
+        *(bench, check_data, clicks, compare, cost, demo, encode, examples),
+        *(export, labels, motion, predict, prepare, push, report, show_motion, sweep),
         *(vectors,),
     )
 }

@@ -154,9 +154,8 @@ def _show(records: list[dict[str, Any]], detail: bool) -> None:
 def _around(network: str, wanted: list[NetworkMethodFactory]) -> MethodSet:
     """Build methods around a pretrained network, every frame by itself first."""
     known = load_pretrained(network)
-    reference, *built = map(known.method, [None, *(wanted or TRAINING_FREE)])
-    own = {each.name: each for each in built}
-    return MethodSet({reference.name: reference}, own, known.classes, known.normalise)
+    own = known.methods(wanted or TRAINING_FREE)
+    return MethodSet({}, own, known.classes, known.normalise)
 
 
 def _of_run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from arseg_lightning.datasets.normalisation import Normalisation
@@ -54,6 +54,13 @@ class PretrainedNetwork:
                 f"`compare` without --method shows what needs no training"
             )
         return method
+
+    def methods(
+        self, builds: Iterable[NetworkMethodFactory] = TRAINING_FREE
+    ) -> dict[str, VideoMethod]:
+        """Put methods around it, by name; one for every frame by itself comes first."""
+        built = map(self.method, (None, *builds))
+        return {each.name: each for each in built}
 
 
 def load_pretrained(name: str) -> PretrainedNetwork:

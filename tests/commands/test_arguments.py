@@ -18,6 +18,7 @@ USAGES = {
     "compare": "[CONFIG ...] [options]",
     "cost": "CONFIG ... [options]",
     "check-data": "CONFIG ... [options]",
+    "demo": "[RUN ...] [options]",
     "encode": "SOURCE --output OUTPUT [options]",
     "examples": "[OUT] [options]",
     "export": "CONFIG ... --output OUTPUT [options]",
