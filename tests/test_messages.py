@@ -55,6 +55,8 @@ WRONG = {
         "sweep sweep.yaml",
         "predict empty --video a.mp4 --output out",
         "predict hf:street --video a.mp4 --output out",
+        "demo empty",
+        "demo --network runs/quickstart",
         "push run",
         "push empty --to out",
         "push run --to hf:me/street@v2",

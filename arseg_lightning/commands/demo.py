@@ -43,9 +43,9 @@ def demo(
 
     check_range(1, 65535, port=port)
     on, limits = choose_device(device), UploadLimits(max_seconds, max_megabytes)
+    choices = find_choices(runs or [], networks)
     load_gradio()
     check_port(port)
-    choices = find_choices(runs or [], networks)
     if runs or networks:
         load_choice(choices[0])  # a mistake is named before the page is there
     with served(choices, port, limits, on) as page, suppress(KeyboardInterrupt):

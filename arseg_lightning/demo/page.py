@@ -89,7 +89,8 @@ def _choices(gr: Any, actions: Actions) -> _Choices:
         network=gr.Dropdown(names, value=names[0] if names else None, label="Network"),
         source=gr.Radio([_SAMPLE, _UPLOAD], value=_SAMPLE, label="Video"),
         upload=gr.File(
-            label=f"At most {limits.max_seconds:g} s, {limits.max_megabytes:g} MB",
+            label=f"Up to {limits.max_seconds:g} s (--max_seconds), "
+            f"{limits.max_megabytes:g} MB (--max_megabytes)",
             height=120,
             visible=False,
         ),

@@ -59,7 +59,7 @@ def timeline(made: Comparison, index: int) -> str:
     counts = [sum(each.is_keyframe for each in side) for side in made.sides]
     names = made.request.left, made.request.right
     said = ", ".join(
-        f"{escape(name)} {count or 'none'}" for name, count in zip(names, counts, strict=True)
+        f"{escape(name)}: {count or 'none'}" for name, count in zip(names, counts, strict=True)
     )
     return (
         f'<div class="timeline"><svg viewBox="0 0 {width} 26" preserveAspectRatio="none" '

@@ -78,7 +78,7 @@ def test_bad_uploads_get_a_message_and_the_page_stays_usable(page, tmp_path):
     for file, words in (
         (text, "notes.mp4 is not a video that can be read"),
         (long, "long.mp4 lasts 2.0 s, and a video here at most 1"),
-        (large, "exceeds"),
+        (large, "exceed the maximum allowed size of"),  # Gradio, before it is sent
     ):
         place.set_input_files(file)
         page.get_by_text(words).first.wait_for(timeout=30_000)
