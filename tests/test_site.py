@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -21,6 +22,15 @@ MARKDOWN = [
     for path in sorted((ROOT / folder).glob("*.md"))
 ]
 MOST_BYTES = 220_000  # of a figure
+
+
+@pytest.fixture
+def notebook_page(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "generate"))
+    import notebook_pages
+
+    yield notebook_pages.notebook_page
+    sys.modules.pop("notebook_pages")
 
 
 @pytest.fixture
@@ -167,6 +177,26 @@ def test_parts_of_other_documents_are_included(places):
         ValueError, match=r"methods\.md includes nothing of .*README\.md, which has no"
     ):
         places.included("<!-- include: ../README.md nothing -->", page, links)
+
+
+def test_a_notebook_is_a_page_of_its_text_code_and_outputs(notebook_page):
+    html = '<table border="1" class="dataframe"><tr><td>1</td></tr></table>'
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": ["a\n", "b\n"]},
+        {"output_type": "execute_result", "data": {"text/html": [html], "text/plain": ["x"]}},
+        {"output_type": "display_data", "data": {"image/png": "QUJD\n", "text/plain": ["<F>"]}},
+    ]
+    cells = [
+        {"cell_type": "markdown", "source": ["# A\n", "b"]},
+        {"cell_type": "code", "source": ["f()"], "outputs": outputs},
+    ]
+    assert notebook_page(json.dumps({"cells": cells})).split("\n\n") == [
+        "# A\nb",
+        "```python\nf()\n```",
+        "```text\na\nb\n```",
+        "<table><tr><td>1</td></tr></table>",
+        "![](data:image/png;base64,QUJD)\n",
+    ]
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from command_line import commands_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files, InclusionLevel
+from notebook_pages import notebook_page
 from places import DOCUMENTS, ROOT, Links, included, shown
 from pymdownx.slugs import slugify
 from reference import Reference
@@ -56,7 +57,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     waiting = dict[Path, str]()
     for file in files.documentation_pages():
         source = Path(file.abs_src_path) if file.abs_src_path else None
-        if source is not None and source.suffix == ".md":
+        if source is not None and source.suffix in (".md", ".ipynb"):
             links = Links(file.src_uri, waiting.__setitem__)
             file.content_string = _followed(source, links)
     for file in _files_shown(waiting, config):
@@ -74,7 +75,8 @@ def on_post_build(*, config: MkDocsConfig) -> None:
 
 
 def _followed(source: Path, links: Links) -> str:
-    text = links.followed(source.read_text(encoding="utf-8"), source)
+    text = source.read_text(encoding="utf-8")
+    text = links.followed(notebook_page(text) if source.suffix == ".ipynb" else text, source)
     return included(text, source, links)
 
 

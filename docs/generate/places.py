@@ -20,6 +20,10 @@ DOCUMENTS = {
     "data/README.md": "data.md",
 }
 """Markdown files outside of docs/ and their pages. The README's parts are included by pages."""
+DOCUMENTS |= {
+    f"notebooks/{path.name}": f"notebooks/{path.stem}.md"
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+}
 
 _SHOWN = ("", ".cff", ".csv", ".json", ".md", ".py", ".sh", ".toml", ".yaml", ".yml")
 _LANGUAGES = {".py": "python", ".json": "json", ".toml": "toml", ".sh": "bash"}
