@@ -16,8 +16,8 @@ MOST_BYTES = 400_000
 SMALL = {
     "motion": {},
     "own_method": {"NUM_DRIVES": 2, "EPOCHS": 1, "NUM_FRAMES": 14},
-    "own_stills": {"NUM_STILLS": 10, "EPOCHS": 1, "NUM_FRAMES": 13},
-    "compare": {"NUM_DRIVES": 2, "EPOCHS": 1, "NUM_FRAMES": 13},
+    "own_stills": {"NUM_STILLS": 10, "EPOCHS": 1, "NUM_FRAMES": 12},
+    "compare": {"NUM_DRIVES": 2, "EPOCHS": 1, "NUM_FRAMES": 13, "INTERVALS": (12,)},
 }
 """What the first code cell says, made smaller: the notebooks run in seconds, and learn nothing."""
 
@@ -37,9 +37,10 @@ def names_after(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def names_after(path, given=None):
-        for cell, outputs, names in run(read(path), path.name, given):
+        ran = list(run(read(path), path.name, given))
+        for cell, outputs, _ in ran:
             assert kinds(outputs) == kinds(cell["outputs"]), "".join(cell["source"])
-        return names
+        return ran[-1][2]
 
     return names_after
 
@@ -76,7 +77,7 @@ def check_compare(names):
     assert table["agrees %"].iloc[0] == 100
     for family in names["families"]:
         costs = table["cost %"][table.index.str.startswith(family)]
-        assert len(costs) == 4
+        assert len(costs) == len(names["INTERVALS"])
         assert (costs.diff()[1:] < 0).all()
 
 
@@ -92,7 +93,7 @@ def test_it_runs_and_holds_what_it_says(path, names_after):
 @pytest.mark.slow
 def test_looking_again_helps_where_motion_is_not_known(names_after):
     rows = names_after(ROOT / "notebooks" / "own_method.ipynb")["rows"]
-    unknown = {name: row["agrees % where motion is not known"] for name, row in rows.items()}
+    unknown = {name: row["agrees % (no motion)"] for name, row in rows.items()}
     assert unknown["look again"] > unknown["motion only"]
 
 
@@ -104,10 +105,12 @@ def test_ar_seg_learns_from_stills_more_than_half_resolution_does(names_after):
 
 @pytest.mark.slow
 def test_warped_features_agree_more_than_half_resolution_at_less_cost(names_after):
-    table = names_after(ROOT / "notebooks" / "compare.ipynb")["table"]
+    names = names_after(ROOT / "notebooks" / "compare.ipynb")
+    check_compare(names)
+    table = names["table"]
     warped, half = table.loc["motion only, L = 8"], table.loc["half resolution"]
     assert warped["agrees %"] > half["agrees %"]
-    assert warped["cost %"] < half["cost %"]
+    assert warped["cost %"] < half["cost %"] / 2
 
 
 @every
@@ -119,7 +122,9 @@ def test_its_outputs_are_kept_and_of_no_machine(path):
     outputs = [each for cell in code_cells(notebook) for each in cell["outputs"]]
     assert any("image/png" in each.get("data", ()) for each in outputs)
     assert {each.get("name", "stdout") for each in outputs} == {"stdout"}
-    text = json.dumps([each.get("text", each.get("data", {}).get("text/plain")) for each in outputs])
+    text = json.dumps(
+        [each.get("text", each.get("data", {}).get("text/plain")) for each in outputs]
+    )
     assert not re.search(r"/tmp|/home|/Users|/work|Traceback|Warning|%\||\\r", text)
 
 

@@ -19,11 +19,11 @@ DOCUMENTS = {
     "experiments/README.md": "results.md",
     "data/README.md": "data.md",
 }
-"""Markdown files outside of docs/ and their pages. The README's parts are included by pages."""
 DOCUMENTS |= {
     f"notebooks/{path.name}": f"notebooks/{path.stem}.md"
     for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
 }
+"""Files outside of docs/ that are pages, and their places. The README's parts are included."""
 
 _SHOWN = ("", ".cff", ".csv", ".json", ".md", ".py", ".sh", ".toml", ".yaml", ".yml")
 _LANGUAGES = {".py": "python", ".json": "json", ".toml": "toml", ".sh": "bash"}
