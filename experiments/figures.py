@@ -31,7 +31,7 @@ from arseg_lightning import methods
 from arseg_lightning.cost import method_cost
 from arseg_lightning.cost.counting import on_meta
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
-from arseg_lightning.methods import FeaturePropagation, NominalStream, Stream, VideoMethod, shared
+from arseg_lightning.methods import EveryL, NominalStream, Stream, VideoMethod
 from arseg_lightning.models import BiSeNet18
 from arseg_lightning.propagation.warp import invert_motion
 from arseg_lightning.report.motion_quality import warp_label
@@ -122,21 +122,22 @@ def draw_arseg(path: Path, run: Path) -> None:
     scene, truth = _decoded(), _SCENE.label(_DISTANCE)
     segmenter = load_run(run, device="cpu")
     method = segmenter.method
+    method.use_clock(EveryL(_DISTANCE + 1))  # whatever it was trained at
+    ratio = method.resolution_ratio
     image, motion = scene.image(_DISTANCE), scene.motions[_DISTANCE]
-    alone = FeaturePropagation(0, shared(method.high_res)).eval()
-    alone.use_clock(method.clock)
-    low = method.baselines()["0.5x"].eval()
+    alone, low = (method.baselines()[name].eval() for name in ("motion only", f"{ratio:g}x"))
     labels = {
         name: [result.labels for result in Stream(each, segmenter.normalise).run(scene.frames)]
         for name, each in {"key": alone, "low": low, "ar": method}.items()
     }
-    small = image[::2, ::2].repeat(2, 0).repeat(2, 1)
-    key, half, result = (labels[name][_DISTANCE] for name in ("key", "low", "ar"))
+    rows, columns = ((np.arange(n) * ratio // 1 / ratio).astype(int) for n in image.shape[:2])
+    small = image[rows[:, None], columns]
+    key, reduced, result = (labels[name][_DISTANCE] for name in ("key", "low", "ar"))
     shown = {
         "keyframe, at full resolution": _overlay(scene.image(0), labels["ar"][0]),
-        f"frame {_DISTANCE}, at half resolution": small,
+        f"frame {_DISTANCE}, at {ratio:g} of it": small,
         "its motion to the keyframe": _arrows(motion),
-        f"0.5x network alone: {_right(half, truth)}": _overlay(image, half),
+        f"{ratio:g}x network alone: {_right(reduced, truth)}": _overlay(image, reduced),
         f"keyframe's feature, warped: {_right(key, truth)}": _overlay(image, key),
         f"AR-Seg fuses both: {_right(result, truth)}": _overlay(image, result),
     }
