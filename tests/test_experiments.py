@@ -31,6 +31,7 @@ OVERLAYS = {
     **dict.fromkeys(ABLATIONS, "camvid/psp18"),
     EXPERIMENTS / "camvid" / "short_360x480.yaml": "camvid/bise18",
     EXPERIMENTS / "camvid" / "paper.yaml": "camvid/psp18",
+    EXPERIMENTS / "camvid" / "third.yaml": "camvid/bise18",
     EXPERIMENTS / "camvid" / "paper_creff.yaml": "camvid/psp18",
     EXPERIMENTS / "camvid" / "published.yaml": "camvid/psp18",
     EXPERIMENTS / "camvid" / "consecutive.yaml": "camvid/bise18",

@@ -142,7 +142,7 @@ def logged(folder, task, count):
 @pytest.mark.parametrize("pairs", PAIRS)
 def test_seven_samples_on_two_processes_count_as_on_one(runs, pairs):
     one = kept(runs, f"{pairs}-1-0")
-    assert list(one) == ["1x", "0.5x", "AR 0.5x"]
+    assert list(one) == ["1x", "motion only", "0.5x", "AR 0.5x"]
     assert int(one["1x"]["frames"].sum()) == {"stream": 14, "every_distance": 26}[pairs]
     for rank in range(2):
         two = kept(runs, f"{pairs}-2-{rank}")

@@ -79,7 +79,7 @@ def test_published_files_are_tested_and_predict_a_video(data, small, capsys):
     assert cli.model.method.convention == "paper"
     assert cli.datamodule.store.chaining == "integer"
     result = RunResult.read(data / "run" / "result.json")
-    assert [system.name for system in result.methods] == ["1x", "AR 0.5x"]
+    assert [system.name for system in result.methods] == ["1x", "motion only", "AR 0.5x"]
     assert result.methods[1].accuracy.frames_at_distance == (1, 1, 1)
     video = next((data / "store" / "videos").glob("*.mp4"))
     files = [flag for config in CAMVID for flag in ("--config", str(EXPERIMENTS / config))]
@@ -150,7 +150,7 @@ def test_the_authors_files_give_the_authors_numbers(published: Published, data):
     if published.name.startswith("cityscapes"):
         flags |= {f"data.{split}.frames": "stills" for split in ("train", "val", "test")}
     cli = command("test", data, *OVERLAYS[published.name], **flags)
-    assert len(RunResult.read(data / "run" / "result.json").methods) == 2
+    assert len(RunResult.read(data / "run" / "result.json").methods) == 3
     assert_authors_numbers(cli.model.method.eval(), published)
 
 

@@ -25,6 +25,7 @@ ABLATIONS = {
     "conv_fusion": 143.50,
     "no_direct_connection": 101.84,
     "local_prior": 101.84,
+    "carried_start": 101.84,
     "gate": 101.84,
     "low_res_every_2": 60.57,
     "before_task": 221.98,

@@ -13,9 +13,10 @@ from arseg_lightning.methods import MPVSS, PerFrame, TokenPropagation, VidEoMT
 from arseg_lightning.models import EoMT, Output, SideOutputs, class_map
 from arseg_lightning.models.windows import Windows
 from tests.methods.laws import ExportedLikeAnother, assert_same
-from tests.models.test_eomt import EoMTLaws, make, theirs
 
 transformers = pytest.importorskip("transformers", reason="the extra hf is not installed")
+
+from tests.models.test_eomt import EoMTLaws, make, theirs  # noqa: E402 (it skips, too)
 
 SIDE = 48
 

@@ -14,11 +14,12 @@ from arseg_lightning.methods import MPVSS
 from arseg_lightning.models import EoMT, MaskAnnealing
 from arseg_lightning.tasks import PerFrameTask
 from tests.methods.laws import assert_same
-from tests.methods.test_videomt import make_videomt
-from tests.models.test_eomt import KINDS, make, theirs
 from tests.tiny import clip_batch, small_trainer
 
 transformers = pytest.importorskip("transformers", reason="the extra hf is not installed")
+
+from tests.methods.test_videomt import make_videomt  # noqa: E402 (it skips, too)
+from tests.models.test_eomt import KINDS, make, theirs  # noqa: E402
 
 
 @pytest.fixture(scope="module")
