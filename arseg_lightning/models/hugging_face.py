@@ -146,7 +146,8 @@ def load_network(kind: Kind, name: str, pretrained: bool = True) -> tuple[Any, t
         return getattr(_transformers(), kind).from_config(config), () if on_meta else ("all",)
     model, found = _load(kind, name, output_loading_info=True)
     lacks = (key for key in found["missing_keys"] if not key.endswith("num_batches_tracked"))
-    return model, tuple(sorted(lacks))
+    # It comes in eval mode, and Lightning trains each module in the mode that it finds.
+    return model.train(), tuple(sorted(lacks))
 
 
 def _load(kind: str, name: str, **options: Any) -> Any:

@@ -73,6 +73,10 @@ def test_the_stride_is_that_of_the_feature(network):
     assert network.features(torch.zeros(1, 3, 128, 128)).shape[-2:] == (side, side)
 
 
+def test_all_of_a_new_network_trains_as_any_module_does(folder):
+    assert all(part.training for part in HuggingFaceSegmentor(11, str(folder)).modules())
+
+
 def test_every_parameter_learns(segformer):
     network = HuggingFaceSegmentor(11, segformer).train()
     network.output(torch.randn(2, 3, 64, 64)).scores.square().mean().backward()
