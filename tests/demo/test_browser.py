@@ -74,6 +74,8 @@ def test_bad_uploads_get_a_message_and_the_page_stays_usable(page, tmp_path):
     large = tmp_path / "large.mp4"
     large.write_bytes(bytes(2_000_000))
     page.get_by_label("my own").check()
+    page.get_by_role("button", name="Run", exact=True).click(timeout=60_000)
+    page.get_by_text("no video was uploaded yet").wait_for(timeout=30_000)
     place = page.locator("input[type=file]")
     for file, words in (
         (text, "notes.mp4 is not a video that can be read"),
