@@ -104,8 +104,13 @@ def syntax_tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imports(path: Path, at_runtime: bool = False) -> Iterator[tuple[int, str]]:
+@cache
+def imports(path: Path, at_runtime: bool = False) -> tuple[tuple[int, str], ...]:
     """Line and full name of everything that a file imports, at any depth."""
+    return tuple(_imports(path, at_runtime))
+
+
+def _imports(path: Path, at_runtime: bool) -> Iterator[tuple[int, str]]:
     tree = syntax_tree(path)
     typing_only = set(_under_type_checking(tree)) if at_runtime else set()
     for node in ast.walk(tree):
