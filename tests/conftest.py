@@ -1,5 +1,6 @@
 """What holds for every test: no network, no account, no window, few threads."""
 
+import gc
 import os
 from functools import lru_cache
 
@@ -14,6 +15,17 @@ import torch
 
 from arseg_lightning.datasets.synthetic import scene
 from tests.parity import published  # noqa: F401 (a fixture)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Look for garbage only among what tests make: looking at all that is imported takes long."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
