@@ -85,21 +85,20 @@ def build_page(gr: Any, actions: Actions) -> Any:
 
 def _choices(gr: Any, actions: Actions) -> _Choices:
     names, limits = [each.source for each in actions.choices], actions.limits
-    return _Choices(
-        network=gr.Dropdown(names, value=names[0] if names else None, label="Network"),
-        source=gr.Radio([_SAMPLE, _UPLOAD], value=_SAMPLE, label="Video"),
-        upload=gr.File(
-            label=f"Up to {limits.max_seconds:g} s (--max_seconds), "
-            f"{limits.max_megabytes:g} MB (--max_megabytes)",
-            height=120,
-            visible=False,
-        ),
-        left=gr.Dropdown([], label="Left"),
-        right=gr.Dropdown([], label="Right"),
-        interval=gr.Slider(1, 30, 12, step=1, label="Keyframe interval"),
-        run=gr.Button("Run", variant="primary", interactive=False),
-        stop=gr.Button("Stop, show what is done", visible=False),
+    network = gr.Dropdown(names, value=names[0] if names else None, label="Network")
+    source = gr.Radio([_SAMPLE, _UPLOAD], value=_SAMPLE, label="Video")
+    upload = gr.File(
+        label=f"Up to {limits.max_seconds:g} s (--max_seconds), "
+        f"{limits.max_megabytes:g} MB (--max_megabytes)",
+        height=120,
+        visible=False,
     )
+    left, right = gr.Dropdown([], label="Left"), gr.Dropdown([], label="Right")
+    interval = gr.Slider(1, 30, 12, step=1, label="Keyframe interval")
+    with gr.Row():
+        run = gr.Button("Run", variant="primary", interactive=False, scale=2, min_width=100)
+        stop = gr.Button("Stop", min_width=60)
+    return _Choices(network, source, upload, left, right, interval, run, stop)
 
 
 def _results(gr: Any) -> _Results:
@@ -176,14 +175,10 @@ def _connect_run(gr: Any, actions: Actions, choices: _Choices, results: _Results
     run.__defaults__ = (None, gr.Progress())
     given = [choices.network, choices.source, choices.upload]
     given += [choices.left, choices.right, choices.interval]
-    waiting = [choices.run, choices.stop]
-    started = choices.run.click(
-        lambda: (gr.Button(interactive=False), gr.Button(visible=True)), None, waiting
-    )
-    ended = started.then(
+    # While it runs, Gradio takes no second click. One event, as none follows one that failed
+    choices.run.click(
         _told(gr, run), given, shown, concurrency_limit=1, show_progress_on=results.frame
     )
-    ended.then(lambda: (gr.Button(interactive=True), gr.Button(visible=False)), None, waiting)
 
     def stop(request: Any) -> None:
         actions.stop(str(request.session_hash))
