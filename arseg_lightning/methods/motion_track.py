@@ -15,7 +15,7 @@ from arseg_lightning.video.chain import Chaining, MotionChain
 from arseg_lightning.video.live.frame import SourceFrame
 from arseg_lightning.video.motion import BlockMotion
 
-__all__ = ["MotionTrack", "residual"]
+__all__ = ["MotionTrack", "motion_tensors", "residual"]
 
 
 class MotionTrack:
@@ -113,7 +113,7 @@ class MotionTrack:
         chain.restart(frames[position])
         for step in steps[position:]:
             chain.push(step)
-        return _tensors(chain.motion(self._index), device)
+        return motion_tensors(chain.motion(self._index), device)
 
     def end_interval(self) -> None:
         """Make the current frame the last keyframe for :meth:`later_field`."""
@@ -141,7 +141,7 @@ class MotionTrack:
         if self._is_first or (is_keyframe and self.wanted == "keyframe"):
             return _no_motion(size, device)
         motion = self.to_keyframe() if self.wanted == "keyframe" else self.to_previous()
-        return _tensors(motion, device)
+        return motion_tensors(motion, device)
 
 
 def _no_motion(size: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -150,7 +150,7 @@ def _no_motion(size: tuple[int, int], device: torch.device) -> tuple[Tensor, Ten
     return zero.expand(1, 2, *size), one.expand(1, 1, *size)
 
 
-def _tensors(motion: Motion, device: torch.device) -> tuple[Tensor, Tensor]:
+def motion_tensors(motion: Motion, device: torch.device) -> tuple[Tensor, Tensor]:
     """A motion as steps are given it: (1, 2, H, W), and where it is valid, (1, 1, H, W)."""
     xy, valid = torch.from_numpy(motion.xy)[None], torch.from_numpy(motion.valid)[None, None]
     return xy.to(device), valid.to(device)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from arseg_lightning.inference import Optimisations
-from arseg_lightning.methods.clock import FrameInfo
+from arseg_lightning.methods.clock import Clock, FrameInfo
 from arseg_lightning.methods.method import NetworkMethodFactory, VideoMethod
+from arseg_lightning.methods.motion_track import motion_tensors
 from arseg_lightning.methods.per_frame import PerFrame
 from arseg_lightning.methods.plan import FrameInput, Plan, State
 from arseg_lightning.models.segmentor import Output, SegmentorFactory
@@ -22,6 +23,7 @@ __all__ = ["Smoothed"]
 
 _START = "start"
 _KEPT = "smoothed_scores"
+_TO_KEYFRAME = "key_motion", "key_valid"  # (B, 2, H, W), (B, 1, H, W)
 
 
 class Smoothed(VideoMethod):
@@ -75,8 +77,7 @@ class Smoothed(VideoMethod):
             training_motion=inside.needs.clip_motion,
             independent=False,
         )
-        self.clock, self.has_own_clock = inside.clock, inside.has_own_clock
-        self.period, self.host_work = inside.period, inside.host_work
+        self.host_work = inside.host_work
 
     @property
     def name(self) -> str:
@@ -93,10 +94,18 @@ class Smoothed(VideoMethod):
         """That of the method inside."""
         return self.method.cycle
 
+    @property
+    def clock(self) -> Clock | None:  # type: ignore[override]
+        """That of the method inside."""
+        return self.method.clock
+
+    def use_clock(self, clock: Clock | None) -> None:
+        """Choose the clock of the method inside."""
+        self.method.use_clock(clock)
+
     def follow_interval(self, keyframe_interval: int) -> None:
         """Have the method inside follow it."""
         self.method.follow_interval(keyframe_interval)
-        self.clock = self.method.clock
 
     def begin(self) -> Any:
         """Begin the method inside."""
@@ -107,9 +116,8 @@ class Smoothed(VideoMethod):
         plan = self.method.plan(info, _inside(state), memory)
         inputs = dict(plan.inputs)
         if self.method.needs.motion == "keyframe" and plan.role not in self.method.key_roles:
-            motion = info.motion
-            inputs["key_motion"] = torch.from_numpy(motion.xy)[None]  # (1, 2, H, W)
-            inputs["key_valid"] = torch.from_numpy(motion.valid)[None, None]  # (1, 1, H, W)
+            found = motion_tensors(info.motion, torch.device("cpu"))
+            inputs |= dict(zip(_TO_KEYFRAME, found, strict=True))
         role = plan.role if info.start is None else _START
         return replace(plan, role=role, inputs=inputs)
 
@@ -117,7 +125,7 @@ class Smoothed(VideoMethod):
         self, role: str, frame: FrameInput, state: State, **inputs: Tensor
     ) -> tuple[Output | None, State]:
         """Take the step inside, and average its scores; they are left to the next frame."""
-        given = {name: value for name, value in inputs.items() if not name.startswith("key_")}
+        given = {name: value for name, value in inputs.items() if name not in _TO_KEYFRAME}
         inside = self._first if role == _START else role
         output, after = self.method.step(
             inside, self._frame_inside(frame, inputs), _inside(state), **given
@@ -152,19 +160,14 @@ class Smoothed(VideoMethod):
 
     def _frame_inside(self, frame: FrameInput, inputs: dict[str, Tensor]) -> FrameInput:
         """A frame with the motion that the method inside needs."""
-        needs = self.method.needs.motion
-        if needs == "previous":
+        if self.method.needs.motion == "previous":
             return frame
-        if needs is None:
-            return FrameInput(frame.image)
-        if "key_motion" not in inputs:  # of a keyframe
-            return FrameInput(frame.image, torch.zeros_like(frame.field()), frame.valid)
-        batch, device = len(frame.image), frame.image.device
-        motion, valid = (
-            inputs[name].to(device).expand(batch, -1, -1, -1)
-            for name in ("key_motion", "key_valid")
+        image, given = frame.image, [inputs[name] for name in _TO_KEYFRAME if name in inputs]
+        if not given:  # a keyframe, or motion is not needed
+            return self.method.still(image)
+        return FrameInput(
+            image, *(x.to(image.device).expand(len(image), -1, -1, -1) for x in given)
         )
-        return FrameInput(frame.image, motion, valid)
 
     def _average(self, scores: Tensor, frame: FrameInput, before: Tensor) -> Tensor:
         """Average scores with those of the frame before, (B, K, h, w) each."""

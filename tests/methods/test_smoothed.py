@@ -74,6 +74,15 @@ def test_without_a_share_it_is_the_method_inside(make):
         assert ours.is_keyframe == inside.is_keyframe
 
 
+def test_a_clock_that_is_chosen_is_that_of_the_method_inside():
+    method = Smoothed(NUM_CLASSES, TinyNet, FeaturePropagation).eval()
+    method.follow_interval(3)
+    assert [result.is_keyframe for result in Stream(method).run(video())] == [1, 0, 0, 1, 0]
+    method.use_clock(EveryL(2))
+    method.follow_interval(3)
+    assert [result.is_keyframe for result in Stream(method).run(video())] == [1, 0, 1, 0, 1]
+
+
 @torch.no_grad()
 def test_a_frame_is_the_mean_of_its_scores_and_the_carried_ones_where_motion_is_known():
     method = Smoothed(3, TinyNet, share=0.25).eval()
