@@ -11,7 +11,7 @@ from arseg_lightning.inference.optimisations import Optimisations
 from arseg_lightning.models.segmentor import Segmentor
 from arseg_lightning.native import load, tensor_pointer
 from arseg_lightning.propagation import Convention, CReFF, Fusion, motion_to_grid, warp_to
-from arseg_lightning.propagation.fusion import upsample
+from arseg_lightning.propagation.fusion import scaled, upsample
 
 __all__ = ["FoldedCReFF", "FusedCReFF", "fold_creff"]
 
@@ -90,8 +90,7 @@ class FoldedCReFF(nn.Module):
     def low_scores(self, low: Tensor) -> Tensor:
         """The low-res feature's own contribution: its class scores, or the bias alone."""
         if self.direct_connection:
-            added = low if self.gain is None else low * self.gain.to(low.dtype)
-            scores: Tensor = self.classifier(added)
+            scores: Tensor = self.classifier(scaled(low, self.gain))
             return scores
         shape = (low.shape[0], self.classifier.out_channels, *low.shape[-2:])
         if self.classifier.bias is None:

@@ -176,9 +176,9 @@ class ARSeg(VideoMethod):
 
     def baselines(self) -> dict[str, VideoMethod]:
         """The high-res branch on every frame, and on keyframes with motion alone between them."""
-        network, clock = shared(self.high_res), self.clock
-        moved = FeaturePropagation(0, network, self.convention, clock=clock)
-        return {"1x": PerFrame(0, network), moved.name: moved}
+        network = shared(self.high_res)
+        moved = FeaturePropagation(0, network, self.convention, clock=self.clock)
+        return moved.baselines() | {moved.name: moved}
 
     def rewrite(self, optimisations: Optimisations) -> None:
         """Also make fusion and classifier one, if no subclass has a fusion of its own."""

@@ -14,7 +14,7 @@ from arseg_lightning.propagation.window_attention import WindowAttention
 from arseg_lightning.ranges import check_range, check_words
 
 __all__ = ["CReFF", "ConvFusion", "Fusion", "GlobalAttention", "NoFusion", "Projection", "Start"]
-__all__ += ["upsample"]
+__all__ += ["scaled", "upsample"]
 
 Projection = Literal["depthwise", "full"]
 Start = Literal["mean", "paper"]
@@ -108,11 +108,7 @@ class CReFF(Fusion):
         attended: Tensor = self.attention(
             self.query(upsampled), self.key(warped), self.value(warped)
         )
-        return attended + self.added(upsampled) if self.direct_connection else attended
-
-    def added(self, low: Tensor) -> Tensor:
-        """Scale the low-res feature, (B, C, h, w), as it is added."""
-        return low if self.gain is None else low * self.gain.to(low.dtype)
+        return attended + scaled(upsampled, self.gain) if self.direct_connection else attended
 
 
 class NoFusion(Fusion):
@@ -193,6 +189,11 @@ class GlobalAttention(Fusion):
         query, key, value = (x.flatten(2).mT for x in (self.query(upsampled), key, value))
         attended = F.scaled_dot_product_attention(query, key, value)  # (B, HW, C)
         return upsampled + attended.mT.reshape(upsampled.shape)
+
+
+def scaled(feature: Tensor, gain: Tensor | None) -> Tensor:
+    """Scale each channel of a feature, (B, C, h, w), by a gain, (C, 1, 1), if there is one."""
+    return feature if gain is None else feature * gain.to(feature.dtype)
 
 
 def upsample(low: Tensor, like: Tensor) -> Tensor:
