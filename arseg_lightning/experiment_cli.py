@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import yaml  # type: ignore[import-untyped]
 from lightning import Trainer
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback
@@ -96,6 +97,7 @@ class ExperimentCLI(LightningCLI):
         record = self._parser(self.subcommand).dump(
             options, skip_none=False, skip_link_targets=False, skip_validation=True
         )
+        self.config_dump = yaml.safe_load(record)  # Lightning's, which takes as long again
         before = None
         if self.subcommand == "fit":
             is_told = is_told or (checkpoint != "" and self._folder.holds(checkpoint))
