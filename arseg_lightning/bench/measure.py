@@ -25,7 +25,7 @@ from arseg_lightning.types import size_text
 from arseg_lightning.video.encode import EncodeSettings, VideoWriter
 from arseg_lightning.video.live import SourceFrame, open_live
 
-__all__ = ["bench"]
+__all__ = ["bench", "made_clip"]
 
 _LEAST_FRAMES = 12  # of a clip: opening a shorter one takes longer than decoding it
 _WARM_UP = 3  # at least so many frames warm up
@@ -77,7 +77,7 @@ def _measure(
     runners = [_Runner(each, compared) for each in variants(compared, case.size, settings)]
     progress(f"{name}: making the clip")
     length = max(_LEAST_FRAMES, *(runner.num_frames + runner.lookahead for runner in runners))
-    frames, decode_ms = _clip(case.size, length)
+    frames, decode_ms = made_clip(case.size, length)
     for runner in runners:
         progress(f"{name}: warming up {runner.title}")
         runner.warm_up(frames)
@@ -180,7 +180,7 @@ class _Runner:
         return islice(results, self.num_frames)
 
 
-def _clip(size: tuple[int, int], num_frames: int) -> tuple[list[SourceFrame], float]:
+def made_clip(size: tuple[int, int], num_frames: int) -> tuple[list[SourceFrame], float]:
     """Encode a synthetic driving scene, and decode it with its motion: in so many ms a frame."""
     scene = DrivingScene(height=size[0], width=size[1], num_frames=num_frames)
     with tempfile.TemporaryDirectory() as folder:
