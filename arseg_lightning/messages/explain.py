@@ -6,6 +6,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -36,6 +37,8 @@ def explain(parser: ArgumentParser, cause: Cause) -> str:
     if cause.kind == "type":
         return f"{path}: {_wrong_type(cause)}"
     reason = str(cause.error).strip().removeprefix("argument ")
+    if "does not exist" in reason and "experiments/" in reason and not Path("experiments").exists():
+        reason += "; the command `examples` writes the folder experiments, as the package has it"
     return f"{path}: {reason}" if path else f"{reason}; {more}"
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from arseg_lightning.cli import main
 from arseg_lightning.commands.examples import examples
+from arseg_lightning.messages import CommandError
 from arseg_lightning.tasks.experiment import Experiment
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
@@ -35,3 +37,9 @@ def test_nothing_is_overwritten(written):
     with pytest.raises(FileExistsError, match="mine is there already; name another folder"):
         examples(written)
     assert [path.name for path in written.parent.iterdir()] == ["mine"]
+
+
+def test_an_experiment_where_there_is_no_such_folder_names_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CommandError, match="`examples` writes the folder experiments"):
+        main(["fit", "--config", "experiments/quickstart.yaml"])
