@@ -101,4 +101,4 @@ def video_file(path: Path, fps: float = 25.0) -> TimedVideo:
 def video_settings(fps: float) -> EncodeSettings:
     """How videos to look at are encoded: quickly, and with keyframes for players to start at."""
     interval = max(1, round(_SECONDS_TO_SEEK * fps))
-    return EncodeSettings(keyframe_interval=interval, preset="veryfast", fps=fps)
+    return EncodeSettings(keyframe_interval=interval, preset="superfast", fps=fps)
