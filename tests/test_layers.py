@@ -60,6 +60,7 @@ OWNERS = {
     "jinja2": ("report",),
     "onnx": ("export",),
     "onnxruntime": ("export",),
+    "openvino": ("export",),
     "lightning": (
         *("datasets.datamodule", "datasets.trainer_state"),
         *("tasks", "callbacks", "experiment_cli", "cli"),

@@ -13,6 +13,7 @@ import torch
 
 from arseg_lightning import models
 from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.export import Runtime
 from arseg_lightning.hub import is_on_hub
 from arseg_lightning.inference import Compile, Precision
 from arseg_lightning.methods import DEFAULT_METHOD, EveryL, NetworkMethodFactory, VideoMethod
@@ -27,7 +28,7 @@ from arseg_lightning.video.chain import Chaining
 __all__ = ["Backend", "BenchCase", "BenchSettings", "MethodSet"]
 
 
-Backend = Literal["torch", "onnxruntime"]
+Backend = Literal["torch", Runtime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class BenchSettings:
     num_classes: int = 11  # K
     # in what the optimised variants compute, one variant each
     precisions: tuple[Precision, ...] = ("float32",)
-    # who runs them; ONNX Runtime computes in float32 on a CPU
+    # who runs them; ONNX Runtime and OpenVINO compute in float32 on a CPU
     backends: tuple[Backend, ...] = ("torch",)
     compile: Compile = "no"  # mode of ``torch.compile`` for the optimised variants
     device: str = "auto"  # see :func:`arseg_lightning.accelerator.choose_device`

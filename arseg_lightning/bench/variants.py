@@ -6,6 +6,7 @@ import copy
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from arseg_lightning.accelerator import choose_device
 from arseg_lightning.bench.case import BenchSettings, MethodSet
 from arseg_lightning.cost import MethodCost, method_cost
 from arseg_lightning.cost.counting import on_meta
-from arseg_lightning.export import ExportSettings, OnnxMethod, export_method
+from arseg_lightning.export import ExportSettings, OnnxMethod, Runtime, export_method
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import FrameInput, Output, RoleCycle, State, VideoMethod, role_cycle
 
@@ -65,15 +66,26 @@ def variants(
             if settings.compile != "no":  # what is compiled cannot be counted
                 fast = method.for_inference(replace(wanted, compile=settings.compile))
             yield variant(name, precision, countable, fast)
-    exported_for = ExportSettings(size, compared.classes, compared.normalise, compared.chaining)
-    for name, method in compared.methods.items() if "onnxruntime" in settings.backends else ():
+    wanted_runtimes = [each for each in settings.backends if each != "torch"]
+    for runtime, (name, method) in product(wanted_runtimes, compared.methods.items()):
         countable = copy.deepcopy(method).to("cpu").for_inference(_FOR_ONNX)
-        with tempfile.TemporaryDirectory() as folder:
-            export_method(countable, Path(folder) / "export", exported_for)
-            exported = OnnxMethod(Path(folder) / "export")  # reads the files before they go
-        if exported.clock is not None:
-            exported.clock = countable.clock
-        yield variant(name, "onnxruntime", countable, exported)
+        yield variant(name, runtime, countable, _exported(countable, compared, size, runtime))
+
+
+def _exported(
+    method: VideoMethod, compared: MethodSet, size: tuple[int, int], runtime: Runtime
+) -> OnnxMethod:
+    """A method as graphs on a runtime."""
+    settings = ExportSettings(
+        *(size, compared.classes, compared.normalise, compared.chaining), runtime=runtime
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        export_method(method, Path(folder) / "export", settings)
+        # reads the files before they go
+        exported = OnnxMethod(Path(folder) / "export", runtime=runtime)
+    if exported.clock is not None:
+        exported.clock = method.clock
+    return exported
 
 
 def plain_form(method: VideoMethod) -> VideoMethod:

@@ -46,7 +46,7 @@ def bench(
             --method ARSeg --method.resolution_ratio 0.7; experiments have their own.
         keyframe_interval: L, for methods with a clock; the method's own by default.
         precisions: In what the optimised variants compute.
-        backends: torch, and onnxruntime (float32, on the CPU).
+        backends: torch, onnxruntime and openvino (float32, on the CPU).
         compile: Mode of torch.compile for the optimised variants.
         device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         threads: Threads on the CPU; all cores by default.

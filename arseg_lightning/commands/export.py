@@ -10,6 +10,7 @@ from arseg_lightning.export import (
     ExportFormat,
     ExportSettings,
     Int8Settings,
+    Runtime,
     export_method,
 )
 from arseg_lightning.export.contract import Quantisation
@@ -25,6 +26,7 @@ def export(
     checkpoint: str | None = None,
     size: str | None = None,
     format: ExportFormat = "onnx",
+    runtime: Runtime = "onnxruntime",
     int8: bool = False,
     calibrate: Path | None = None,
     calibrate_frames: int = 64,
@@ -48,6 +50,7 @@ def export(
         size: Size of the video that the graphs are for, such as 720x960 (height x width); read
             from the test data by default.
         format: onnx, or torch for programs of torch.export.
+        runtime: On which ONNX graphs are proven equal: onnxruntime, or openvino.
         int8: Make the networks' convolutions int8; fusion, scores and the rest stay in float.
         calibrate: A video of that size, or a folder of its frames, such as the graphs will see.
         calibrate_frames: Of so many frames, ranges are taken; as many after them are checked.
@@ -69,6 +72,7 @@ def export(
         normalise=experiment.data.normalise,
         chaining=experiment.data.store.chaining,
         format=format,
+        runtime=runtime,
         int8=quantised,
     )
     contract = export_method(experiment.task.method, output, settings, overwrite)

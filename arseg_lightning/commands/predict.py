@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from arseg_lightning.export import Runtime
 from arseg_lightning.inference import Optimisations, Precision
 from arseg_lightning.methods import Clock, EveryL, NetworkMethodFactory
 from arseg_lightning.streaming import Segmenter, load_run
@@ -37,6 +38,7 @@ def predict(
     outputs: str | None = None,
     device: str = "auto",
     precision: Precision = "float32",
+    runtime: Runtime | None = None,
     limit: int | None = None,
     overwrite: bool = False,
     consistency: bool = False,
@@ -60,24 +62,23 @@ def predict(
             its evaluation server), with commas; overlay,labels by default. To -, overlay or labels.
         device: auto, cpu, cuda, cuda:N or mps (Apple's GPU).
         precision: float32, bfloat16 or float16.
+        runtime: Of an exported folder: onnxruntime (the default) or openvino.
         limit: Most frames.
         overwrite: Replace results that are in the folder already.
         consistency: Measure temporal consistency and flicker along the motion (docs/metrics.md).
         overrides: Settings that win over the configuration.
     """
     settings: dict[str, Any] = {"motion": motion, "limit": limit, "consistency": consistency}
-    settings |= _named(outputs)
     with ExitStack() as stack:
         is_pipe = str(output) == "-"
         target = stack.enter_context(claimed_standard_output()) if is_pipe else output
-        settings |= {} if is_pipe else {"overwrite": overwrite}
+        settings |= _named(outputs) | ({} if is_pipe else {"overwrite": overwrite})
         clock, fast = _clock(clock, keyframe_interval), Optimisations(precision=precision)
-        if network is not None and not configs:
+        _check_source(configs, network, method, runtime)
+        if network is not None:
             segmenter = _pretrained(network, method, clock, device, fast)
-        elif network is not None or method is not None:
-            raise ValueError("give a run, which has its method, or --network and --method")
         else:
-            segmenter = load_run(configs or [], checkpoint, overrides, clock, device, fast)
+            segmenter = load_run(configs or [], checkpoint, overrides, clock, device, fast, runtime)
         record = segment_and_show(segmenter, video, target, live=live, **settings)
     if record.ended == "interrupted":
         sys.exit(130)  # what shells expect of a program that was ended by Ctrl-C
@@ -89,6 +90,18 @@ def _named(outputs: str | None) -> dict[str, Any]:
     if outputs is None:
         return {}
     return {"outputs": [word.strip() for word in outputs.split(",") if word.strip()]}
+
+
+def _check_source(
+    configs: list[Path] | None,
+    network: str | None,
+    method: NetworkMethodFactory | None,
+    runtime: Runtime | None,
+) -> None:
+    if network is not None and runtime is not None:
+        raise ValueError("--runtime is for an exported folder, and --network gives none")
+    if (network is not None and configs) or (network is None and method is not None):
+        raise ValueError("give a run, which has its method, or --network and --method")
 
 
 def _pretrained(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from arseg_lightning.export.contract import Agreement
 from arseg_lightning.export.graphs import RoleGraph, normalised
+from arseg_lightning.export.runtime import Runner
 from arseg_lightning.export.signature import named_results, next_state
 from arseg_lightning.methods import (
     FrameInput,
@@ -22,16 +23,13 @@ from arseg_lightning.methods import (
     VideoMethod,
 )
 
-__all__ = ["EQUAL_LABELS", "SCORE_TOLERANCE", "Runner", "agreements", "examples", "require_equal"]
+__all__ = ["EQUAL_LABELS", "SCORE_TOLERANCE", "agreements", "examples", "require_equal"]
 
 EQUAL_LABELS = 0.9999
 """Share of the pixels that need the same class: rounding may decide between equal scores."""
 
 SCORE_TOLERANCE = 1e-3
 """Greatest difference of a score, as a share of the greatest score."""
-
-Runner = Callable[..., tuple[Tensor, ...]]
-"""Runs an exported graph: its inputs in order to its outputs in order."""
 
 _BLOCK = 16
 """Side of a codec's blocks."""
@@ -110,7 +108,7 @@ def require_equal(agreed: Mapping[str, Agreement]) -> None:
                 f"the exported {role} graph does not agree with the method: "
                 f"{each.equal_labels:.4%} of the labels are equal ({EQUAL_LABELS:.2%} needed), "
                 f"scores differ by up to {each.scores_difference:.3g} ({allowed:.3g} allowed); "
-                f"nothing was written; another version of torch or onnxruntime may help"
+                f"nothing was written; another version of torch or of the runtime may help"
             )
 
 

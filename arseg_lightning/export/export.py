@@ -11,11 +11,12 @@ from pathlib import Path
 import torch
 
 from arseg_lightning.datasets.normalisation import Normalisation
-from arseg_lightning.export.check import Runner, agreements, require_equal
+from arseg_lightning.export.check import agreements, require_equal
 from arseg_lightning.export.contract import Contract, ExportFormat, GraphContract
 from arseg_lightning.export.graphs import RoleGraph
 from arseg_lightning.export.int8 import Int8Settings, quantised
-from arseg_lightning.export.onnx_file import OPSET, OnnxGraph, write_onnx
+from arseg_lightning.export.onnx_file import OPSET, write_onnx
+from arseg_lightning.export.runtime import DEFAULT_RUNTIME, Runner, Runtime, open_graph
 from arseg_lightning.export.signature import lay_out
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import VideoMethod
@@ -36,13 +37,19 @@ class ExportSettings:
     chaining: Chaining = "subpixel"  # how motion is composed over frames
     format: ExportFormat = "onnx"
     int8: Int8Settings | None = None  # how convolutions become int8; None leaves them in float
+    runtime: Runtime = DEFAULT_RUNTIME  # on which ONNX files are proven equal
 
     def __post_init__(self) -> None:
-        """Refuse int8 where ONNX Runtime does not run it."""
+        """Refuse what is for ONNX files where none are written."""
         if self.int8 is not None and self.format != "onnx":
             raise ValueError(
                 f"graphs in int8 are for ONNX Runtime, got format {self.format}; leave out "
                 f"--format or --int8"
+            )
+        if self.runtime != DEFAULT_RUNTIME and self.format != "onnx":
+            raise ValueError(
+                f"{self.runtime} runs ONNX files, got format {self.format}; leave out --format or "
+                f"--runtime"
             )
 
 
@@ -74,7 +81,7 @@ def export_method(
             contract, graphs = _export(method, made, settings)
             if settings.int8 is not None:
                 exact, made = made, Path(temporary) / "int8"
-                parts = settings.int8, settings.classes
+                parts = settings.int8, settings.classes, settings.runtime
                 contract = quantised(contract, graphs, exact, made, *parts)
         finally:
             # torch's tracer makes a subclass of every module's class. Until they are collected, a
@@ -111,7 +118,7 @@ def _export(
     require_equal(agreed)  # before anything is seen under the folder's name
     versions = package_versions("torch")
     if settings.format == "onnx":
-        packages = ("onnx", "onnxscript", "onnxruntime")
+        packages = ("onnx", "onnxscript", settings.runtime)
         versions |= package_versions(*packages) | {"opset": str(OPSET)}
     parts = {
         role: GraphContract(
@@ -150,7 +157,7 @@ def _write(graph: RoleGraph, path: Path, settings: ExportSettings) -> Runner:
             program = torch.export.export(graph, graph.example(), strict=False)
             if settings.format == "onnx":
                 write_onnx(program, graph, path)
-                return OnnxGraph(path)
+                return open_graph(path, settings.runtime)
             torch.export.save(program, path)
             return torch.export.load(path).module()
     except RuntimeError as error:

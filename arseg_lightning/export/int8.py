@@ -18,6 +18,7 @@ from arseg_lightning.export.contract import Contract, Quantisation
 from arseg_lightning.export.graphs import RoleGraph
 from arseg_lightning.export.onnx_method import OnnxMethod
 from arseg_lightning.export.quantisation import Recorder, network_weights, quantise
+from arseg_lightning.export.runtime import DEFAULT_RUNTIME, Runtime
 from arseg_lightning.methods import Stream
 from arseg_lightning.metrics import confusion_matrix, mean_iou
 from arseg_lightning.ranges import check_range
@@ -81,6 +82,7 @@ def quantised(
     target: Path,
     settings: Int8Settings,
     classes: ClassSet,
+    runtime: Runtime = DEFAULT_RUNTIME,
 ) -> Contract:
     """Write the graphs of a folder in int8 to another, if they agree with those in float.
 
@@ -91,6 +93,7 @@ def quantised(
         target: The folder to write; it is made.
         settings: How they are calibrated and checked.
         classes: Classes of the labels.
+        runtime: Who runs both where they are compared; ONNX Runtime calibrates.
 
     Raises:
         ValueError: If nothing can be quantised or checked, or too much changes.
@@ -117,7 +120,8 @@ def quantised(
         frames = list(islice(live, settings.frames))
     if not frames:
         settings.require_more(settings.frames)
-    found = _compare(OnnxMethod(source), OnnxMethod(target), frames, settings, classes)
+    before, after = (OnnxMethod(folder, runtime=runtime) for folder in (source, target))
+    found = _compare(before, after, frames, settings, classes)
     _require_alike(found, settings)
     return replace(contract, quantisation=replace(found, convolutions=counts))
 

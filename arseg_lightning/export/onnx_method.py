@@ -1,4 +1,4 @@
-"""A video method whose steps are exported graphs on ONNX Runtime."""
+"""A video method whose steps are exported ONNX graphs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from arseg_lightning.export.contract import read_contract
-from arseg_lightning.export.onnx_file import CPU, OnnxGraph
+from arseg_lightning.export.onnx_file import CPU
+from arseg_lightning.export.runtime import DEFAULT_RUNTIME, Runtime, open_graph
 from arseg_lightning.export.signature import FRAME, next_state
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import (
@@ -27,7 +28,7 @@ __all__ = ["OnnxMethod"]
 
 
 class OnnxMethod(VideoMethod):
-    """A method whose steps are computed by ONNX Runtime.
+    """A method whose steps are computed by ONNX Runtime, or OpenVINO.
 
     Its schedule is the exported one. Where that only tells keyframes from other frames, it is a
     clock, and may be replaced: ``method.clock = Adaptive()``.
@@ -37,20 +38,27 @@ class OnnxMethod(VideoMethod):
 
     Args:
         folder: A folder that ``python -m arseg_lightning export`` has written.
-        providers: ONNX Runtime's execution providers, the preferred first.
+        providers: ONNX Runtime's execution providers, the preferred first; OpenVINO has none.
+        runtime: Who runs the graphs.
 
     Raises:
         FileNotFoundError: If the folder holds no contract, or not its graphs.
-        ValueError: If it holds no ONNX files, or a package or provider is missing.
+        ValueError: If it holds no ONNX files, a package or provider is missing, or the runtime
+            does not run a graph.
     """
 
-    def __init__(self, folder: Path | str, providers: Sequence[str] = CPU) -> None:
+    def __init__(
+        self,
+        folder: Path | str,
+        providers: Sequence[str] = CPU,
+        runtime: Runtime = DEFAULT_RUNTIME,
+    ) -> None:
         super().__init__()
         self.contract = contract = read_contract(Path(folder))
         if contract.format != "onnx":
             raise ValueError(
-                f"{folder} holds files of format {contract.format}; ONNX Runtime runs those "
-                "of `python -m arseg_lightning export --format onnx`"
+                f"{folder} holds files of format {contract.format}; ONNX Runtime and "
+                "OpenVINO run those of `python -m arseg_lightning export --format onnx`"
             )
         self.roles, self.key_roles = tuple(contract.graphs), frozenset(contract.key_roles)
         self.needs = Needs(
@@ -64,7 +72,7 @@ class OnnxMethod(VideoMethod):
         if len(self.roles) == 2 and (schedule.start, schedule.cycle) == ((), keyframe_cycle):
             self.clock = EveryL(self.period)
         self.graphs = {
-            role: OnnxGraph(Path(folder) / graph.file, providers)
+            role: open_graph(Path(folder) / graph.file, runtime, providers)
             for role, graph in contract.graphs.items()
         }
 
@@ -102,7 +110,7 @@ class OnnxMethod(VideoMethod):
                 f"of shape {tuple(image.shape)}; export for this size "
                 f"(--size {size_text(image.shape[-2:])}) or scale the video"
             )
-        graph, contract = self.graphs[role], self.contract.graphs[role]
+        run, graph = self.graphs[role], self.contract.graphs[role]
         known = {**state, **inputs}
         parts = {name: getattr(frame, name) for name in FRAME[1:]}
         known |= {name: part for name, part in parts.items() if part is not None}
@@ -115,11 +123,11 @@ class OnnxMethod(VideoMethod):
                 f"with the frame, state from graphs before, and what a method's plan makes has to "
                 f"be made by the plan of a subclass of OnnxMethod"
             )
-        results = graph(*(known[name] for name in graph.inputs))
+        results = run(*(known[name] for name in graph.inputs))
         named = dict(zip(graph.outputs, results, strict=True))
         output = None
-        if contract.align_corners is not None:
-            output = Output(named["scores"], contract.align_corners, found_labels=named["labels"])
+        if graph.align_corners is not None:
+            output = Output(named["scores"], graph.align_corners, found_labels=named["labels"])
         return output, {**state, **next_state(named)}
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:

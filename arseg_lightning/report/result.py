@@ -42,7 +42,7 @@ class Speed:
     """How fast a method is in one form."""
 
     # ``plain`` PyTorch, as it was trained; the precision of an optimised form (``float32``, …);
-    # or another backend (``onnxruntime``)
+    # or another backend (``onnxruntime``, ``openvino``)
     form: str
     mean_ms: float  # milliseconds per frame: the medians of kinds of frames, by their frequencies
     p50_ms: float  # half of the frames take at most so long
@@ -73,6 +73,7 @@ class MethodResult:
     def label(self) -> str:
         """Its name, and the form in which it was timed."""
         titles = {"plain": "plain PyTorch", "onnxruntime": "float32, ONNX Runtime"}
+        titles |= {"openvino": "float32, OpenVINO"}
         form = self.speed and self.speed.form
         return f"{self.name}, {titles.get(form, form)}" if form else self.name
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from arseg_lightning.accelerator import choose_device
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.export import CONTRACT_NAME, OnnxMethod
+from arseg_lightning.export import CONTRACT_NAME, DEFAULT_RUNTIME, OnnxMethod, Runtime
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import Clock
 from arseg_lightning.streaming.run_files import find_run
@@ -28,20 +28,21 @@ def load_run(
     clock: Clock | None = None,
     device: str = "auto",
     optimisations: Optimisations = Optimisations(),  # noqa: B008
+    runtime: Runtime | None = None,
 ) -> Segmenter:
     """Load trained networks, ready to segment a stream.
 
     Args:
         run: The folder of a run, or what ``push`` wrote: ``hf:USER/REPO``, ``hf:USER/REPO@REV`` or
             a folder; or files of configuration, stacked in their order, of which a run may be the
-            first. A folder that ``export`` wrote for ONNX Runtime is run there, on the CPU or what
-            its installation has.
+            first. A folder of ONNX files that ``export`` wrote is run by ``runtime``, on the CPU.
         checkpoint: ``best`` or ``last`` of the run, or a run's checkpoint. By default the best of
             a folder (the last if nothing was validated), and for files the weights that they name.
         overrides: Options that override the files: ``--model.resolution_ratio 0.7``.
         clock: When a frame becomes a keyframe; the configuration's by default.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         optimisations: Optimisations of the networks.
+        runtime: Who runs a folder that ``export`` wrote; ONNX Runtime by default.
 
     Raises:
         ConnectionError: If the run is on the hub, which cannot be reached.
@@ -54,11 +55,16 @@ def load_run(
     if not paths:
         raise ValueError("name the folder of a run, or files of configuration; got neither")
     if (paths[0] / CONTRACT_NAME).is_file():
-        method = OnnxMethod(paths[0])
+        method = OnnxMethod(paths[0], runtime=runtime or DEFAULT_RUNTIME)
         made = method.contract
         classes = ClassSet(made.name, made.class_names, made.palette)
         return Segmenter(
             *(method, classes, made.normalisation, made.chaining), clock=clock, device="cpu"
+        )
+    if runtime is not None:
+        raise ValueError(
+            f"--runtime {runtime} is for a folder that `python -m arseg_lightning export` has "
+            f"written, and {paths[0]} is none; export it, or leave out --runtime"
         )
     experiment = load_experiment(paths, checkpoint, overrides, "predict")
     return segmenter_of(experiment.task, experiment.data, clock, device, optimisations)

@@ -109,17 +109,17 @@ def test_frames_that_wait_for_later_ones_are_timed_without_the_wait():
 
 
 @pytest.mark.slow
-def test_exported_graphs_run_on_onnx_runtime():
-    pytest.importorskip("onnxruntime")
+@pytest.mark.parametrize(
+    ("runtime", "title"), [("onnxruntime", "ONNX Runtime"), ("openvino", "OpenVINO")]
+)
+def test_exported_graphs_run_on_their_runtimes(runtime, title):
+    pytest.importorskip(runtime)
     pytest.importorskip("onnxscript")
-    found = run(ARSeg, keyframe_interval=2, backends=("onnxruntime",))
+    found = run(ARSeg, keyframe_interval=2, backends=(runtime,))
     assert [*found][3:] == [
-        f"{method}, float32, ONNX Runtime" for method in ("1x", "motion only", "AR 0.5x")
+        f"{method}, float32, {title}" for method in ("1x", "motion only", "AR 0.5x")
     ]
-    assert found["AR 0.5x, float32, ONNX Runtime"].speed.frames.keys() == {
-        "keyframe",
-        "nonkeyframe",
-    }
+    assert found[f"AR 0.5x, float32, {title}"].speed.frames.keys() == {"keyframe", "nonkeyframe"}
 
 
 def test_an_experiment_brings_its_methods_and_its_weights(tmp_path):

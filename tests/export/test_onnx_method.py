@@ -1,15 +1,16 @@
-"""ONNX Runtime in the place of the method: the same labels, and errors that say what to do."""
+"""Graphs in the place of the method: the same labels, and errors that say what to do."""
 
 import importlib
 import json
 import shutil
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from arseg_lightning.cli import main
-from arseg_lightning.export import CONTRACT_NAME, OnnxMethod, export_method
+from arseg_lightning.export import CONTRACT_NAME, OnnxMethod, Runtime, export_method
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import (
     CodecKeyframes,
@@ -34,6 +35,12 @@ def clip(tmp_path_factory):
     return write_video(path, 15, SIZE, keyframe_interval=None)
 
 
+@pytest.fixture(params=get_args(Runtime))
+def runtime(request):
+    pytest.importorskip(request.param, reason=f"the extra with {request.param} is not installed")
+    return request.param
+
+
 def streamed(method, clip):
     stream = Stream(method)
     with open_live(clip) as video:
@@ -52,8 +59,9 @@ def assert_same_streams(ours, theirs):
         torch.testing.assert_close(other.output.scores, own.output.scores, atol=1e-3, rtol=1e-3)
 
 
-def test_a_whole_stream_gets_the_labels_of_the_eager_method(exported, clip):
-    assert_same_streams(streamed(tiny_arseg(), clip), streamed(OnnxMethod(exported), clip))
+def test_a_whole_stream_gets_the_labels_of_the_eager_method(exported, clip, runtime):
+    onnx = OnnxMethod(exported, runtime=runtime)
+    assert_same_streams(streamed(tiny_arseg(), clip), streamed(onnx, clip))
 
 
 def test_a_method_that_looks_ahead_is_the_same_up_to_the_end_of_a_stream(clip, tmp_path):
@@ -69,9 +77,9 @@ def test_a_method_that_looks_ahead_is_the_same_up_to_the_end_of_a_stream(clip, t
         torch.testing.assert_close(other.output.scores, own.output.scores, atol=1e-3, rtol=1e-3)
 
 
-def test_a_recurrent_method_of_several_steps_a_frame_is_the_same(recurrent, clip):
+def test_a_recurrent_method_of_several_steps_a_frame_is_the_same(recurrent, clip, runtime):
     method, folder = recurrent
-    onnx = OnnxMethod(folder)
+    onnx = OnnxMethod(folder, runtime=runtime)
     assert (onnx.clock, onnx.cycle, onnx.name) == (None, 3, "Recurrent")
     assert (onnx.roles, onnx.key_roles, onnx.needs) == (method.roles, frozenset(), method.needs)
     results = streamed(onnx, clip)
@@ -125,8 +133,8 @@ def frame(image):
     )
 
 
-def test_what_a_keyframe_leaves_stays_when_the_next_one_is_computed(exported):
-    method = OnnxMethod(exported)
+def test_what_a_keyframe_leaves_stays_when_the_next_one_is_computed(exported, runtime):
+    method = OnnxMethod(exported, runtime=runtime)
     _, first = method.step("keyframe", frame(torch.randn(1, 3, *SIZE)), {})
     kept = first["feature"].clone()
     _, second = method.step("keyframe", frame(torch.randn(1, 3, *SIZE)), {})
@@ -182,7 +190,9 @@ def test_files_of_torch_are_not_for_onnx_runtime(exported, tmp_path):
     folder = shutil.copytree(exported, tmp_path / "out")
     content = json.loads((folder / CONTRACT_NAME).read_text())
     (folder / CONTRACT_NAME).write_text(json.dumps(content | {"format": "torch"}))
-    with pytest.raises(ValueError, match="files of format torch; ONNX Runtime runs those of"):
+    with pytest.raises(
+        ValueError, match="files of format torch; ONNX Runtime and OpenVINO run those of"
+    ):
         OnnxMethod(folder)
 
 
