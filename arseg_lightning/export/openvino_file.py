@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class OpenVinoGraph:
     """
 
     def __init__(self, path: Path) -> None:
-        openvino = _require()
+        core = _core()
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; export again")
         settings = {
@@ -37,7 +38,6 @@ class OpenVinoGraph:
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": "NO",  # where threads run is left to who started the process
         }
-        core = openvino.Core()
         try:
             self.compiled = core.compile_model(core.read_model(path), "CPU", settings)
         except RuntimeError as error:
@@ -61,9 +61,15 @@ def _reason(error: RuntimeError) -> str:
     return "; ".join(found or lines[-1:])
 
 
-def _require() -> Any:
+@cache
+def _core() -> Any:
+    """Load OpenVINO, once for the process.
+
+    Each core (2026.4) has its own stack for signal handlers, and puts back the one before when it
+    goes. Of two that go in their order, the first one's stays set, which is gone: Ctrl-C crashes.
+    """
     try:
-        return import_module("openvino")
+        return import_module("openvino").Core()
     except ModuleNotFoundError as error:
         if error.name != "openvino":
             raise

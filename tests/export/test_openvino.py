@@ -1,6 +1,8 @@
 """OpenVINO runs the folders that ONNX Runtime runs, or says why it does not."""
 
+import gc
 import shutil
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 
 from arseg_lightning.cli import main
 from arseg_lightning.export import OnnxMethod, export_method
+from arseg_lightning.export.openvino_file import OpenVinoGraph, _core
 from arseg_lightning.export.runtime import open_graph
 from arseg_lightning.streaming import load_run
 from tests.export.made import SETTINGS, SIZE, tiny_per_frame
@@ -53,8 +56,6 @@ def test_an_export_can_be_proven_on_it(openvino, tmp_path):
 
 def test_the_check_asks_the_runtime(openvino, tmp_path, monkeypatch):
     pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
-    from arseg_lightning.export.openvino_file import OpenVinoGraph
-
     real = OpenVinoGraph.__call__
     monkeypatch.setattr(
         OpenVinoGraph, "__call__", lambda self, image: real(self, torch.zeros_like(image))
@@ -62,6 +63,16 @@ def test_the_check_asks_the_runtime(openvino, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"graph does not agree .* or of the runtime may help"):
         export_method(tiny_per_frame(), tmp_path / "out", replace(SETTINGS, runtime="openvino"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_signals_are_handled_when_graphs_are_gone(openvino, exported):
+    """Each core of OpenVINO moves the stack on which Python handles them: there is only one."""
+    method = OnnxMethod(exported, runtime="openvino")
+    for role in method.roles:
+        del method.graphs[role]
+        gc.collect()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_programs_of_torch_are_not_for_it():
@@ -96,5 +107,6 @@ def test_without_it_the_extra_is_said(exported, monkeypatch):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr("arseg_lightning.export.openvino_file.import_module", absent)
+    monkeypatch.setattr("arseg_lightning.export.openvino_file._core", _core.__wrapped__)
     with pytest.raises(ValueError, match=r"package openvino: pip install 'arseg_lightning\[openv"):
         OnnxMethod(exported, runtime="openvino")
