@@ -71,6 +71,16 @@ def test_the_contract_says_what_changed(quick, video):
     assert (found.labelled_frames, found.miou) == (0, None)
 
 
+@pytest.mark.slow
+def test_openvino_runs_them_and_their_check(quick, video, tmp_path):
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    settings = replace(SETTINGS, int8=Int8Settings(video, 8, most_changed=0.2), runtime="openvino")
+    export_method(tiny_arseg(), tmp_path / "out", settings)
+    found = [read_contract(each).quantisation for each in (quick, tmp_path / "out")]
+    assert found[1].convolutions == found[0].convolutions
+    assert abs(found[1].equal_labels - found[0].equal_labels) < 0.01
+
+
 def test_graphs_in_float_have_no_quantisation(exported):
     assert read_contract(exported).quantisation is None
 
