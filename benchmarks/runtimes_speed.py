@@ -1,4 +1,4 @@
-"""How fast are a run's frames in PyTorch, on ONNX Runtime and on OpenVINO, in float32 and in int8?
+"""How fast are a run's frames in PyTorch, on ONNX Runtime and on OpenVINO, in fewer bits too?
 
     python -m arseg_lightning export RUN --output exported --size 720x960
     python -m arseg_lightning export RUN --output exported_int8 --size 720x960 --int8 true \
@@ -27,11 +27,13 @@ import pandas as pd
 import torch
 
 from arseg_lightning.export import read_contract
+from arseg_lightning.inference import Optimisations, Precision
 from arseg_lightning.provenance import machine, package_versions
 from arseg_lightning.report.table_files import markdown
 from arseg_lightning.streaming import Segmenter, load_run
 
 TORCH, REFERENCE = "PyTorch, float32", "ONNX Runtime, float32"
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 RUNTIMES = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"}
 
 
@@ -41,7 +43,12 @@ def main() -> None:
     torch.set_num_threads(1)
     contract = read_contract(arguments.float)
     folders = {"float32": arguments.float, "int8": arguments.int8}
-    forms = {TORCH: load_run(arguments.run, device="cpu")} | {
+    forms = {
+        f"PyTorch, {precision}": load_run(
+            arguments.run, device="cpu", optimisations=Optimisations(precision=precision)
+        )
+        for precision in PRECISIONS
+    } | {
         f"{title}, {form}": load_run(folder, runtime=runtime)
         for title, runtime in RUNTIMES.items()
         for form, folder in folders.items()
