@@ -37,7 +37,7 @@ def flip_motion(motion: Tensor) -> Tensor:
 
 
 def resize(tensor: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize images bilinearly, pixel centres aligned.
+    """Resize images bilinearly, pixel centres aligned; of uint8, rounded to whole grey levels.
 
     Shapes:
         tensor: (..., C, H, W)   returns: (..., C, *size)
@@ -53,8 +53,10 @@ def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
     """
     if tuple(labels.shape[-2:]) == size:
         return labels
-    as_float = labels.unsqueeze(-3).to(torch.float32)  # (..., 1, H, W)
-    return _interpolate(as_float, size, "nearest-exact").squeeze(-3).to(labels.dtype)
+    # Of integers, PyTorch resizes uint8 alone.
+    kind = torch.uint8 if labels.dtype in (torch.uint8, torch.bool) else torch.float32
+    values = labels.unsqueeze(-3).to(kind)  # (..., 1, H, W)
+    return _interpolate(values, size, "nearest-exact").squeeze(-3).to(labels.dtype)
 
 
 def resize_motion(
@@ -72,7 +74,7 @@ def resize_motion(
         return motion
     # Motion is in pixels of its grid, and the new grid's pixels have another size.
     factor = motion.new_tensor([size[1] / width, size[0] / height])[:, None, None]
-    return _interpolate(motion, size, mode) * factor
+    return _interpolate(motion, size, mode).mul_(factor)
 
 
 def _interpolate(tensor: Tensor, size: tuple[int, int], mode: str) -> Tensor:

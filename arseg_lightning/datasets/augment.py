@@ -28,8 +28,8 @@ _Change = Callable[[Tensor], Tensor]
 class RawClip:
     """A clip before normalisation."""
 
-    images: Tensor  # (T, 3, H, W) float32 in [0, 255]
-    labels: Tensor  # (T, H, W) int64
+    images: Tensor  # (T, 3, H, W) in [0, 255]; uint8 costs least, and stays uint8
+    labels: Tensor  # (T, H, W) of any integers
     motion: Tensor | None = None  # (T, 2, H, W) float32, backward, in pixels, if needed
     valid: Tensor | None = None  # (T, H, W) bool, where motion is known
 
@@ -95,15 +95,15 @@ class ClipAugment:
     def geometry(self, clip: RawClip, generator: np.random.Generator) -> RawClip:
         """Flip, scale and crop images, motion and labels together.
 
-        The window is cut out first and then resized to the crop's size: the same image as by
-        scaling first, for less work.
+        The window is cut out first, then mirrored, and then resized to the crop's size: the same
+        image as by mirroring and scaling first, for less work. Only at the window's own border is
+        it another, where scaling first would look at pixels beyond.
         """
         # The order of draws decides every run: flip, scale, top, left.
-        if generator.random() < self.flip_probability:
-            clip = clip.each(flip, flip, flip_motion)
+        mirror = generator.random() < self.flip_probability
         scale = float(generator.choice(self.scales))
         if self.crop_size is None:
-            return clip
+            return clip.each(flip, flip, flip_motion) if mirror else clip
         size = (clip.images.shape[-2], clip.images.shape[-1])
         # A scaled frame covers the crop.
         scale = max(scale, self.crop_size[0] / size[0], self.crop_size[1] / size[1])
@@ -113,10 +113,15 @@ class ClipAugment:
         )
         top = int(generator.integers(size[0] - height + 1))
         left = int(generator.integers(size[1] - width + 1))
+        if mirror:  # the draw is of the mirrored frame's window
+            left = size[1] - width - left
         cut = partial(crop, top=top, left=left, height=height, width=width)
+        clip = clip.each(cut, cut, cut)
+        if mirror:
+            clip = clip.each(flip, flip, flip_motion)
         kinds = (resize, resize_labels, resize_motion)  # vectors grow with the grid
         # (T, ..., h, w) -> (T, ..., H, W)
-        return clip.each(cut, cut, cut).each(*(partial(k, size=self.crop_size) for k in kinds))
+        return clip.each(*(partial(kind, size=self.crop_size) for kind in kinds))
 
 
 def _photometry(jitter: float) -> albumentations.Compose:
@@ -130,10 +135,19 @@ def _photometry(jitter: float) -> albumentations.Compose:
     )
 
 
+def to_pixels(images: NDArray[np.uint8]) -> Tensor:
+    """Bring frames to the order of axes of networks, without a copy.
+
+    Shapes:
+        images: (T, H, W, 3) uint8   returns: (T, 3, H, W) uint8
+    """
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+
+
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
     """Bring frames to the layout of networks.
 
     Shapes:
         images: (T, H, W, 3) uint8   returns: (T, 3, H, W) float32 in [0, 255]
     """
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+    return to_pixels(images).float()

@@ -34,9 +34,12 @@ class Normalisation:
         check_above(0, std=self.std)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Normalise images of shape (..., 3, H, W) in [0, 255]."""
-        mean, std = self._statistics(images).unbind()
-        return (images / 255.0 - mean) / std
+        """Normalise images of shape (..., 3, H, W) in [0, 255]; uint8 becomes float32."""
+        # The new tensor is changed in place: memory is what this waits for.
+        is_pixels = images.dtype == torch.uint8
+        scaled = images.contiguous().float().div_(255.0) if is_pixels else images / 255.0
+        mean, std = self._statistics(scaled).unbind()
+        return scaled.sub_(mean).div_(std)
 
     def undo(self, images: Tensor) -> Tensor:
         """Turn normalised images back into uint8 pixels."""

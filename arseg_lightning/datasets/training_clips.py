@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, default_collate
 
-from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_tensor
+from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_pixels
 from arseg_lightning.datasets.clips import reach
 from arseg_lightning.datasets.needs import Needs, TrainDistance
 from arseg_lightning.datasets.normalisation import Normalisation
@@ -171,17 +171,19 @@ class TrainingClips(Dataset[Clip]):
         images = self.reader.images(video, frames, kept)  # (T, H, W, 3), uint8
         images = self.augment.colours(images, generator)
         size = (images.shape[1], images.shape[2])
-        labels = torch.from_numpy(self.reader.labels(video, frames, size)).long()  # (T, H, W)
+        labels = torch.from_numpy(self.reader.labels(video, frames, size))  # (T, H, W), uint8
         motion, valid = None, None
         leads_to = self.spans.needs.clip_motion
         if leads_to is not None:
             motion, valid = self.reader.motion(video, frames, leads_to, frame)
-        raw = RawClip(to_tensor(images), labels, motion, valid)
+        raw = RawClip(to_pixels(images), labels, motion, valid)
         raw = self.augment.geometry(raw, generator)  # (T, ..., H, W) of the crop
         names = tuple(self.reader.name(video, f) for f in frames)
         distances = torch.tensor([f - frames[0] for f in frames])
+        # Only what is left of the frames becomes floating-point numbers and wide integers.
         images_of_networks = self.normalise(raw.images)  # (T, 3, H, W)
-        return Clip(images_of_networks, raw.labels, distances, names, raw.motion, raw.valid)
+        labels = raw.labels.long()
+        return Clip(images_of_networks, labels, distances, names, raw.motion, raw.valid)
 
 
 class AdaptationClips(Dataset[Clip]):
