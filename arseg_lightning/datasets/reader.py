@@ -125,15 +125,17 @@ class ClipReader:
             motion.take_over(self._motion)  # its buffers are large: one video's at a time
         self._motion = motion
         if leads_to == "previous":
-            bases = (frames[0], *frames[:-1])
-            fields = [motion.motion_to(*pair) for pair in zip(frames, bases, strict=True)]
+            bases, compose = (frames[0], *frames[:-1]), motion.motion_to
         else:
             bases = tuple(frames[0] if frame <= labelled else labelled for frame in frames)
-            fields = [motion.motion(*pair) for pair in zip(frames, bases, strict=True)]
-        return (
-            torch.from_numpy(np.stack([field.xy for field in fields])),  # (T, 2, H, W)
-            torch.from_numpy(np.stack([field.valid for field in fields])),  # (T, H, W)
-        )
+            compose = motion.motion
+        xy = np.zeros((len(frames), 2, *motion.size), np.float32)
+        valid = np.ones((len(frames), *motion.size), np.bool_)
+        for place, (frame, base) in enumerate(zip(frames, bases, strict=True)):
+            if frame != base:
+                field = compose(frame, base)
+                xy[place], valid[place] = field.xy, field.valid
+        return torch.from_numpy(xy), torch.from_numpy(valid)
 
     def labels(
         self, video: int, frames: tuple[int, ...], size: tuple[int, int]
