@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import torch
 from PIL import Image
 
 from arseg_lightning.datasets import ClipDataModule
-from arseg_lightning.datasets.augment import RawClip, to_tensor
+from arseg_lightning.datasets.augment import RawClip, to_pixels
 from arseg_lightning.datasets.loader import Loader
 from arseg_lightning.datasets.synthetic.scene import DrivingScene
-from arseg_lightning.datasets.training_clips import TrainingClips
+from arseg_lightning.datasets.training_clips import TrainingClips, collate
+from arseg_lightning.types import Clip
 from arseg_lightning.video.chain import MotionChain
 from arseg_lightning.video.decode import decode_motion
 from arseg_lightning.video.encode import EncodeSettings, encode_frames
@@ -49,7 +51,7 @@ class Pair:
 
     @property
     def _frames(self) -> tuple[int, int]:
-        _, frame, past = self.dataset.targets[self.index]
+        _, frame, past, _ = self.dataset.targets[self.index]
         return frame - min(past, self.distance), frame
 
     @property
@@ -92,11 +94,21 @@ class Pair:
     def augmented(self) -> Any:
         """Colours, flip, scale, crop and normalisation."""
         images = np.zeros((2, HEIGHT, WIDTH, 3), np.uint8)
-        motion, labels = torch.zeros(2, 2, HEIGHT, WIDTH), torch.zeros(2, HEIGHT, WIDTH).long()
+        labels = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.uint8)
+        motion, valid = torch.zeros(2, 2, HEIGHT, WIDTH), torch.ones(2, HEIGHT, WIDTH).bool()
         generator = np.random.default_rng(self.index)
         images = self.dataset.augment.colours(images, generator)
-        raw = RawClip(to_tensor(images), labels, motion)
-        return self.dataset.normalise(self.dataset.augment.geometry(raw, generator).images)
+        raw = RawClip(to_pixels(images), labels, motion, valid)
+        raw = self.dataset.augment.geometry(raw, generator)
+        return self.dataset.normalise(raw.images), raw.labels.long()
+
+    @cached_property
+    def _clip(self) -> Clip:
+        return self.dataset[0, self.index]
+
+    def batched(self) -> Any:
+        """Its place in a batch: all its parts are copied there."""
+        return collate([self._clip])
 
 
 def measure_parts(data: ClipDataModule, num_samples: int) -> dict[str, float]:
@@ -104,9 +116,9 @@ def measure_parts(data: ClipDataModule, num_samples: int) -> dict[str, float]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     dataset = training_set(data)
-    generator = np.random.default_rng(0)
+    generator, shortest = np.random.default_rng(0), dataset.spans.least
     pairs = [
-        Pair(dataset, int(index), int(generator.integers(1, data.keyframe_interval)))
+        Pair(dataset, int(index), int(generator.integers(shortest, data.keyframe_interval)))
         for index in generator.integers(len(dataset), size=num_samples)
     ]
     for index in range(len(dataset)):  # whatever can be in the cache is
@@ -114,7 +126,8 @@ def measure_parts(data: ClipDataModule, num_samples: int) -> dict[str, float]:
     names = [name for name, part in vars(Pair).items() if callable(part) and name[0] != "_"]
     found = {}
     for name in names:
-        getattr(pairs[0], name)()
+        for pair in pairs[:1] if name != "batched" else pairs:
+            getattr(pair, name)()
         start = time.process_time()
         for pair in pairs:
             getattr(pair, name)()
@@ -132,6 +145,7 @@ def parts_rows(parts: dict[str, float]) -> list[dict[str, str]]:
         "the motion between them": ("motion_extracted_ms", "motion_read_ms"),
         "its label": (None, "labels_read_ms"),
         "augmentation": (None, "augmented_ms"),
+        "its place in a batch": (None, "batched_ms"),
     }
     rows = []
     for name, (made, read) in names.items():
