@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from arseg_lightning.datasets.labelled_video import LabelledVideo
 from arseg_lightning.datasets.store import ClipStore
+from arseg_lightning.types import Motion
 from arseg_lightning.video.frame_reader import FrameReader
 from arseg_lightning.video.timeline import read_timeline
 from arseg_lightning.video.video_motion import VideoMotion
@@ -124,11 +125,10 @@ class ClipReader:
         if self._motion is not None and self._motion is not motion:
             motion.take_over(self._motion)  # its buffers are large: one video's at a time
         self._motion = motion
+        bases = tuple(frames[0] if frame <= labelled else labelled for frame in frames)
+        compose: Callable[[int, int], Motion] = motion.motion
         if leads_to == "previous":
             bases, compose = (frames[0], *frames[:-1]), motion.motion_to
-        else:
-            bases = tuple(frames[0] if frame <= labelled else labelled for frame in frames)
-            compose = motion.motion
         xy = np.zeros((len(frames), 2, *motion.size), np.float32)
         valid = np.ones((len(frames), *motion.size), np.bool_)
         for place, (frame, base) in enumerate(zip(frames, bases, strict=True)):

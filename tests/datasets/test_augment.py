@@ -1,10 +1,21 @@
 """Augmentation of clips: one draw for all frames, motion under the law, draws from the seed."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from arseg_lightning.datasets.augment import ClipAugment, RawClip, to_tensor
+from arseg_lightning.datasets.normalisation import Normalisation
+from arseg_lightning.geometry import (
+    crop,
+    flip,
+    flip_motion,
+    resize,
+    resize_labels,
+    resize_motion,
+)
 from arseg_lightning.propagation import warp
 
 SHIFT = (6.0, -4.0)
@@ -77,3 +88,71 @@ def test_pixels_become_channels_first():
 def test_scales_are_positive():
     with pytest.raises(ValueError, match=r"scales (is a finite number above 0|are at least one)"):
         ClipAugment(scales=())
+
+
+@pytest.fixture
+def pixels():
+    """Two frames of noise, the hardest to resize, their classes and motion."""
+    generator = np.random.default_rng(5)
+    images = torch.from_numpy(generator.integers(0, 256, (2, 96, 128, 3), dtype=np.uint8))
+    labels = torch.from_numpy(generator.integers(0, 11, (2, 96, 128), dtype=np.uint8))
+    motion = torch.from_numpy(generator.normal(size=(2, 2, 96, 128)).astype(np.float32))
+    return RawClip(images.permute(0, 3, 1, 2), labels, motion, labels > 3)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 1.7, 2.5])
+def test_images_in_uint8_are_within_a_grey_level_of_floats_and_the_rest_is_equal(pixels, scale):
+    augment = ClipAugment((96, 128), (scale,), jitter=0)
+    floats = RawClip(pixels.images.float(), pixels.labels.long(), pixels.motion, pixels.valid)
+    of_floats, found = (augment.geometry(c, np.random.default_rng(1)) for c in (floats, pixels))
+    assert found.images.dtype == found.labels.dtype == torch.uint8
+    assert found.images.shape == (2, 3, 96, 128)
+    error = (found.images.float() - of_floats.images).abs().max()
+    assert error <= (1.05 if scale > 1 else 0)
+    assert torch.equal(found.labels.long(), of_floats.labels)
+    assert torch.equal(found.motion, of_floats.motion)
+    assert torch.equal(found.valid, of_floats.valid)
+
+
+def test_a_window_that_is_mirrored_is_that_of_the_mirrored_frame(pixels):
+    mirrored = pixels.each(flip, flip, flip_motion)
+    cuts = [ClipAugment((64, 80), (1.0,), jitter=0, flip_probability=often) for often in (1.0, 0.0)]
+    draws = [np.random.default_rng(4) for _ in cuts]
+    found, expected = (
+        cut.geometry(clip, draw)
+        for cut, clip, draw in zip(cuts, (pixels, mirrored), draws, strict=True)
+    )
+    for name in ("images", "labels", "motion", "valid"):
+        assert torch.equal(getattr(found, name), getattr(expected, name))
+
+
+def test_cutting_before_scaling_is_scaling_before_cutting_but_for_the_border(pixels):
+    top, left, border = 11, 23, 1  # half a pixel of the window is one of the crop
+    inner = (..., slice(border, -border), slice(border, -border))
+    cut = partial(crop, top=top, left=left, height=48, width=64)
+    cut_later = partial(crop, top=2 * top, left=2 * left, height=96, width=128)
+    for part, change in (
+        (pixels.images, resize),
+        (pixels.images.float(), resize),
+        (pixels.motion, resize_motion),
+        (pixels.labels, resize_labels),
+    ):
+        before = change(cut(part), (96, 128)).float()
+        after = cut_later(change(part, (192, 256))).float()
+        difference = (before - after).abs()
+        if change is resize_labels:
+            assert difference.max() == 0
+        else:
+            assert difference[inner].max() <= 1e-4
+            assert difference.max() > 0.1
+
+
+def test_pixels_are_normalised_as_floats_are_and_stay_what_they_were(pixels):
+    normalise, before = Normalisation(), pixels.images.clone()
+    floats = pixels.images.float()
+    mean, std = (torch.tensor(each)[:, None, None] for each in (normalise.mean, normalise.std))
+    expected = (floats / 255.0 - mean) / std
+    assert torch.equal(normalise(pixels.images), expected)
+    assert torch.equal(normalise(floats), expected)
+    assert torch.equal(pixels.images, before)
+    assert torch.equal(floats, before.float())

@@ -6,6 +6,7 @@ from PIL import Image
 
 from arseg_lightning.datasets.classes import CAMVID11, CAMVID12, CITYSCAPES19, class_set
 from arseg_lightning.datasets.labels import read_label
+from arseg_lightning.datasets.lookup import colour_code, colour_codes, look_up
 from arseg_lightning.video.images import read_image
 
 
@@ -149,3 +150,14 @@ def test_255_may_be_the_value_of_a_class(tmp_path):
     (tmp_path / "two.yaml").write_text("names: {0: background, 255: square}\n")
     path = write(tmp_path / "label.png", [[0, 255], [255, 0]])
     assert read_label(path, class_set(str(tmp_path / "two.yaml"))).tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("shape", [(13, 17), (40,), (1, 1), (0, 5)])
+def test_colours_are_looked_up_one_by_one_however_they_lie(shape):
+    colours = np.random.default_rng(0).choice(np.array([0, 0, 0, 7, 255], np.uint8), (*shape, 3))
+    table = {colour_code((0, 0, 7)): 4, colour_code((255, 0, 0)): 2, colour_code((0, 0, 0)): 9}
+    values, hit = look_up(colour_codes(colours), table)
+    expected = [table.get(colour_code(colour)) for colour in colours.reshape(-1, 3).tolist()]
+    assert values.shape == hit.shape == shape
+    found = zip(values.ravel().tolist(), hit.ravel().tolist(), strict=True)
+    assert [value if is_known else None for value, is_known in found] == expected
