@@ -193,6 +193,12 @@ static inline __attribute__((always_inline)) void depthwise(
 
 static inline int slot_of(const column *w, int y) { return (y + 3 * w->slots) % w->slots; }
 
+/* First of the classes that are computed with class k: the last groups overlap, so that none is
+   smaller than the others, which would leave the multipliers waiting for its few sums. */
+static inline int group(const fusion *f, int k) {
+    return k + TOGETHER <= f->classes ? k : f->classes - TOGETHER;
+}
+
 /* LANES places of some classes' values: the classifier on what the value convolution gave. */
 static inline __attribute__((always_inline)) void classify(
     const fusion *f, const column *w, int x, int k, const int count, floats inside, float *values) {
@@ -229,12 +235,11 @@ static void key_row(const fusion *f, const column *w, int y) {
                 float *key = keys + (int64_t)c * w->wide + x;
                 store(key, load(inside + x) * load(key));
             }
-        for (int k = 0; k < f->classes; k += TOGETHER) {
-            int count = f->classes - k < TOGETHER ? f->classes - k : TOGETHER;
-            if (count == TOGETHER) classify(f, w, x, k, TOGETHER, load(inside + x), values);
-            else
-                for (int i = 0; i < count; i++) classify(f, w, x, k + i, 1, load(inside + x), values);
-        }
+        if (f->classes < TOGETHER)
+            for (int k = 0; k < f->classes; k++) classify(f, w, x, k, 1, load(inside + x), values);
+        else
+            for (int k = 0; k < f->classes; k += TOGETHER)
+                classify(f, w, x, group(f, k), TOGETHER, load(inside + x), values);
     }
 }
 
@@ -294,28 +299,49 @@ static inline __attribute__((always_inline)) void compare(
     }
 }
 
-/* Average the values of LANES windows, add the upsampled scores of the low-res branch. */
-static inline __attribute__((always_inline)) void average(
-    const fusion *f, const column *w, int row, int x, floats total, const float *low,
-    const int window) {
-    const int half = window / 2;
-    const float *weights = w->weights + row * window * window * LANES;
-    int at = w->left - w->margin + x, y = w->query_row + row, end = w->left + f->columns;
-    if (end > f->width) end = f->width;
-    int count = end - at < LANES ? end - at : LANES;
-    for (int k = 0; k < f->classes; k++) {
-        floats sum = {0};
-        for (int dy = 0; dy < window; dy++) {
-            int64_t slot = slot_of(w, y + dy - half);
-            const float *values = w->values + (slot * f->classes + k) * w->wide + x - half;
-            for (int dx = 0; dx < window; dx++)
-                sum += load(weights + (dy * window + dx) * LANES) * load(values + dx);
+/* Add one row of some classes' values, weighted, to the sums of the windows that it lies in. */
+static inline __attribute__((always_inline)) void add_row(
+    const fusion *f, const column *w, int value_row, int x, int k, const int count,
+    const int window, const int first, const int last, floats (*sums)[TOGETHER]) {
+    const float *values = w->values + ((int64_t)slot_of(w, value_row) * f->classes + k) * w->wide;
+    for (int dx = 0; dx < window; dx++) {
+        floats weights[ROWS];
+        for (int row = first; row < last; row++) {
+            int dy = value_row - w->query_row - row + window / 2;
+            weights[row] = load(w->weights + ((row * window + dy) * window + dx) * LANES);
+            HOLD(weights[row]);
         }
-        float scores[LANES];
-        store(scores, sum / total + load(low + ((int64_t)row * f->classes + k) * w->wide + x));
-        float *to = f->scores + ((int64_t)k * f->height + y) * f->width + at;
-        memcpy(to, scores, sizeof(float) * count);
+        for (int i = 0; i < count; i++) {
+            floats value = load(values + (int64_t)i * w->wide + x + dx - window / 2);
+            HOLD(value);
+            for (int row = first; row < last; row++) sums[row][i] += weights[row] * value;
+        }
     }
+}
+
+/* Average some classes' values in LANES windows in each of some rows, add the upsampled scores of
+   the low-res branch. */
+static inline __attribute__((always_inline)) void average(
+    const fusion *f, const column *w, int rows, int x, int k, const int count,
+    const floats *total, const float *low, const int window) {
+    floats sums[ROWS][TOGETHER] = {0};
+    int top = w->query_row - window / 2;
+    for (int i = 0; i < ROWS - 1; i++)
+        add_row(f, w, top + i, x, k, count, window, 0, i + 1, sums);
+    for (int i = ROWS - 1; i < window; i++)
+        add_row(f, w, top + i, x, k, count, window, 0, ROWS, sums);
+    for (int i = 1; i < ROWS; i++)
+        add_row(f, w, top + window - 1 + i, x, k, count, window, i, ROWS, sums);
+    int at = w->left - w->margin + x, end = w->left + f->columns;
+    if (end > f->width) end = f->width;
+    for (int row = 0; row < rows; row++)
+        for (int i = 0; i < count; i++) {
+            floats added = load(low + ((int64_t)row * f->classes + k + i) * w->wide + x);
+            floats scores = sums[row][i] / total[row] + added;
+            float *to = f->scores + ((int64_t)(k + i) * f->height + w->query_row + row) * f->width;
+            if (end - at >= LANES) store(to + at, scores);
+            else memcpy(to + at, &scores, sizeof(float) * (end - at));
+        }
 }
 
 static inline __attribute__((always_inline)) void attend_with(
@@ -324,7 +350,12 @@ static inline __attribute__((always_inline)) void attend_with(
     for (int x = w->margin; x < end && w->left - w->margin + x < f->width; x += LANES) {
         floats total[ROWS];
         compare(f, w, x, window, total);
-        for (int row = 0; row < rows; row++) average(f, w, row, x, total[row], low, window);
+        if (f->classes < TOGETHER)
+            for (int k = 0; k < f->classes; k++)
+                average(f, w, rows, x, k, 1, total, low, window);
+        else
+            for (int k = 0; k < f->classes; k += TOGETHER)
+                average(f, w, rows, x, group(f, k), TOGETHER, total, low, window);
     }
 }
 
