@@ -52,12 +52,15 @@ typedef struct {
     int slots;               /* rows of the rings of keys, values and inside */
     float *keys, *values;    /* rings of rows (channels or classes, wide) */
     float *inside;           /* ring of rows: 1 inside the picture */
-    float *queries;          /* ROWS rows (channels, wide) */
+    float *queries;          /* ROWS rows (channels, wide); pairs of channels, as keys, if paired */
     float *projected;        /* one row (channels, wide): values before the classifier */
     float *weights;          /* (ROWS, window * window, LANES) */
     float *shares;           /* of a row's pixels in the next place of the small grid */
     int32_t *places;         /* of a row's pixels on the small grid */
 } column;
+
+/* Whether channels of keys and queries are pairs of bfloat16, as channels of the features are. */
+static inline int paired(const fusion *f) { return PAIRS && f->bfloat16; }
 
 static inline floats feature_at(const void *feature, int64_t i, int bfloat16) {
     return bfloat16 ? load_bfloat16((const uint16_t *)feature + i) : load((const float *)feature + i);
@@ -169,10 +172,11 @@ static void upsample_row(const fusion *f, const column *w, int y) {
     }
 }
 
-/* Row y of some depthwise 3x3 convolutions over the same ring of three rows. */
+/* Row y of some depthwise 3x3 convolutions over the same ring of three rows; the first gives pairs
+   of channels, if that is wanted. */
 static inline __attribute__((always_inline)) void depthwise(
     const float *ring, int y, int channels, int wide, const int count, const float *const *weight,
-    const float *const *bias, float *const *out) {
+    const float *const *bias, float *const *out, const int pairs) {
     for (int c = 0; c < channels; c++) {
         const float *rows[3];
         for (int i = 0; i < 3; i++)
@@ -186,7 +190,11 @@ static inline __attribute__((always_inline)) void depthwise(
                 HOLD(pixels);
                 for (int n = 0; n < count; n++) sums[n] += weight[n][9 * c + tap] * pixels;
             }
-            for (int n = 0; n < count; n++) store(out[n] + (int64_t)c * wide + x, sums[n]);
+            for (int n = 0; n < count; n++) {
+                int in_pairs = pairs && n == 0;
+                float *to = out[n] + (int64_t)(c >> in_pairs) * wide + x;
+                store(to, in_pairs && c % 2 ? pair(load(to), sums[n]) : sums[n]);
+            }
         }
     }
 }
@@ -213,7 +221,8 @@ static inline __attribute__((always_inline)) void classify(
 /* Row y of the keys, of the values behind the classifier, and of what is inside the picture. */
 static void key_row(const fusion *f, const column *w, int y) {
     int slot = slot_of(w, y), inside_rows = y >= 0 && y < f->height;
-    float *keys = w->keys + (int64_t)slot * f->channels * w->wide;
+    int deep = f->channels >> paired(f);
+    float *keys = w->keys + (int64_t)slot * deep * w->wide;
     float *values = w->values + (int64_t)slot * f->classes * w->wide;
     float *inside = w->inside + (int64_t)slot * w->wide;
     for (int i = 0; i < w->wide; i++) {
@@ -221,19 +230,20 @@ static void key_row(const fusion *f, const column *w, int y) {
         inside[i] = inside_rows && x >= 0 && x < f->width;
     }
     if (!inside_rows) {
-        memset(keys, 0, sizeof(float) * f->channels * w->wide);
+        memset(keys, 0, sizeof(float) * deep * w->wide);
         memset(values, 0, sizeof(float) * f->classes * w->wide);
         return;
     }
     const float *weights[2] = {f->key_weight, f->value}, *biases[2] = {f->key_bias, f->value_bias};
     float *const out[2] = {keys, w->projected};
-    depthwise(w->warped, y, f->channels, w->wide, 2, weights, biases, out);
+    if (paired(f)) depthwise(w->warped, y, f->channels, w->wide, 2, weights, biases, out, 1);
+    else depthwise(w->warped, y, f->channels, w->wide, 2, weights, biases, out, 0);
     for (int x = 0; x < w->wide; x += LANES) {
         int at = w->left - w->margin + x;
         if (at < 0 || at + LANES > f->width)
-            for (int c = 0; c < f->channels; c++) {
-                float *key = keys + (int64_t)c * w->wide + x;
-                store(key, load(inside + x) * load(key));
+            for (int c = 0; c < deep; c++) {
+                ints key = (ints)load(keys + (int64_t)c * w->wide + x);
+                store(keys + (int64_t)c * w->wide + x, (floats)(key & (load(inside + x) > 0)));
             }
         if (f->classes < TOGETHER)
             for (int k = 0; k < f->classes; k++) classify(f, w, x, k, 1, load(inside + x), values);
@@ -243,25 +253,35 @@ static void key_row(const fusion *f, const column *w, int y) {
     }
 }
 
+/* One of the rows of queries. */
+static void query_row(const fusion *f, const column *w, int row) {
+    int y = w->query_row + row;
+    float *out = w->queries + (int64_t)row * (f->channels >> paired(f)) * w->wide;
+    const float *const *weight = &f->query, *const *bias = &f->query_bias;
+    if (paired(f)) depthwise(w->small, y, f->channels, w->wide, 1, weight, bias, &out, 1);
+    else depthwise(w->small, y, f->channels, w->wide, 1, weight, bias, &out, 0);
+}
+
 /* Compare LANES queries in each of some rows with one row of keys: as many logits each. */
 static inline __attribute__((always_inline)) void compare_row(
-    const fusion *f, const column *w, int key_row, int x, const int window, const int first,
-    const int last, floats *greatest) {
-    const int half = window / 2;
-    const float *keys = w->keys + (int64_t)slot_of(w, key_row) * f->channels * w->wide + x - half;
+    const fusion *f, const column *w, int key_row, int x, const int window, const int pairs,
+    const int first, const int last, floats *greatest) {
+    const int half = window / 2, deep = f->channels >> pairs;
+    const float *keys = w->keys + (int64_t)slot_of(w, key_row) * deep * w->wide + x - half;
     const float *inside = w->inside + slot_of(w, key_row) * w->wide + x - half;
     const float *queries = w->queries + x;
     floats logits[ROWS][MAX_WINDOW];
     for (int row = first; row < last; row++)
         for (int dx = 0; dx < window; dx++) logits[row][dx] = (floats){0};
-    for (int c = 0; c < f->channels; c++) {
+    for (int c = 0; c < deep; c++) {
         floats query[ROWS];
         for (int row = first; row < last; row++)
-            query[row] = load(queries + ((int64_t)row * f->channels + c) * w->wide);
+            query[row] = load(queries + ((int64_t)row * deep + c) * w->wide);
         for (int dx = 0; dx < window; dx++) {
             floats key = load(keys + (int64_t)c * w->wide + dx);
             HOLD(key);
-            for (int row = first; row < last; row++) logits[row][dx] += query[row] * key;
+            for (int row = first; row < last; row++)
+                logits[row][dx] = add_product(logits[row][dx], query[row], key, pairs);
         }
     }
     for (int row = first; row < last; row++) {
@@ -279,15 +299,16 @@ static inline __attribute__((always_inline)) void compare_row(
 /* Compare LANES queries in each of ROWS rows with their windows: unnormalised weights, and their
    sums. */
 static inline __attribute__((always_inline)) void compare(
-    const fusion *f, const column *w, int x, const int window, floats *total) {
+    const fusion *f, const column *w, int x, const int window, const int pairs, floats *total) {
     floats greatest[ROWS];
     for (int row = 0; row < ROWS; row++) greatest[row] = all(-INFINITY);
     int top = w->query_row - window / 2;
-    for (int i = 0; i < ROWS - 1; i++) compare_row(f, w, top + i, x, window, 0, i + 1, greatest);
+    for (int i = 0; i < ROWS - 1; i++)
+        compare_row(f, w, top + i, x, window, pairs, 0, i + 1, greatest);
     for (int i = ROWS - 1; i < window; i++)
-        compare_row(f, w, top + i, x, window, 0, ROWS, greatest);
+        compare_row(f, w, top + i, x, window, pairs, 0, ROWS, greatest);
     for (int i = 1; i < ROWS; i++)
-        compare_row(f, w, top + window - 1 + i, x, window, i, ROWS, greatest);
+        compare_row(f, w, top + window - 1 + i, x, window, pairs, i, ROWS, greatest);
     for (int row = 0; row < ROWS; row++) {
         float *weights = w->weights + row * window * window * LANES;
         total[row] = (floats){0};
@@ -349,7 +370,8 @@ static inline __attribute__((always_inline)) void attend_with(
     int end = w->margin + f->columns;
     for (int x = w->margin; x < end && w->left - w->margin + x < f->width; x += LANES) {
         floats total[ROWS];
-        compare(f, w, x, window, total);
+        if (paired(f)) compare(f, w, x, window, 1, total);
+        else compare(f, w, x, window, 0, total);
         if (f->classes < TOGETHER)
             for (int k = 0; k < f->classes; k++)
                 average(f, w, rows, x, k, 1, total, low, window);
@@ -419,9 +441,7 @@ static void work(const fusion *f, column *w, float *low, int top, int bottom) {
             warp_row(f, w, y + row + half + 1);
             key_row(f, w, y + row + half);
             upsample_row(f, w, y + row + 1);
-            float *queries = w->queries + (int64_t)row * f->channels * w->wide;
-            depthwise(
-                w->small, y + row, f->channels, w->wide, 1, &f->query, &f->query_bias, &queries);
+            query_row(f, w, row);
             if (y + row < bottom) low_score_row(f, w, y + row, low + (int64_t)row * f->classes * w->wide);
         }
         attend(f, w, bottom - y < ROWS ? bottom - y : ROWS, low);

@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 #define LANES 16
 #elif defined(__AVX__)
@@ -45,11 +49,35 @@ static inline floats load_bfloat16(const uint16_t *from) {
     return (floats)x;
 }
 
-static inline void store_bfloat16(uint16_t *to, floats x) {
+/* A bfloat16 in the upper half; what is below it is to be dropped. */
+static inline words rounded(floats x) {
     words bits = (words)x;
-    bits += 0x7fff + ((bits >> 16) & 1); /* to the nearest, halves to even */
-    halves upper = __builtin_convertvector(bits >> 16, halves);
+    return bits + 0x7fff + ((bits >> 16) & 1); /* to the nearest, halves to even */
+}
+
+static inline void store_bfloat16(uint16_t *to, floats x) {
+    halves upper = __builtin_convertvector(rounded(x) >> 16, halves);
     memcpy(to, &upper, sizeof upper);
+}
+
+/* Two bfloat16 in the place of a float: half the memory, and twice the products an instruction. */
+#ifdef __AVX512BF16__
+#define PAIRS 1
+#else
+#define PAIRS 0
+#endif
+
+static inline floats pair(floats lower, floats upper) {
+    return (floats)((rounded(lower) >> 16) | (rounded(upper) & 0xffff0000));
+}
+
+/* sum + a b, or the sum of both products of pairs; sums are floats. */
+static inline __attribute__((always_inline)) floats add_product(
+    floats sum, floats a, floats b, const int pairs) {
+#ifdef __AVX512BF16__
+    if (pairs) return (floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#endif
+    return sum + a * b;
 }
 
 static inline floats larger(floats a, floats b) {
