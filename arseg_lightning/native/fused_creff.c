@@ -88,6 +88,12 @@ static inline __attribute__((always_inline)) void mix_corners(
     }
 }
 
+/* NaN becomes the least; fmaxf and fminf, which say so too, are functions that are called. */
+static inline float clamped(float x, float least, float greatest) {
+    x = x > least ? x : least;
+    return x < greatest ? x : greatest;
+}
+
 /* One place of the warped feature: four neighbours, bilinear. */
 static void fetch(const fusion *f, int x, int y, float *pixel) {
     int64_t at = (int64_t)y * f->width + x, plane = (int64_t)f->height * f->width;
@@ -95,11 +101,11 @@ static void fetch(const fusion *f, int x, int y, float *pixel) {
     if (f->published_warp) { /* positions for aligned corners, read as for unaligned ones */
         px = px * f->width / (f->width > 1 ? f->width - 1 : 1) - 0.5f;
         py = py * f->height / (f->height > 1 ? f->height - 1 : 1) - 0.5f;
-        px = fminf(fmaxf(px, -2.0f), f->width + 1.0f);
-        py = fminf(fmaxf(py, -2.0f), f->height + 1.0f);
+        px = clamped(px, -2.0f, f->width + 1.0f);
+        py = clamped(py, -2.0f, f->height + 1.0f);
     } else {
-        px = fminf(fmaxf(px, 0.0f), f->width - 1.0f);
-        py = fminf(fmaxf(py, 0.0f), f->height - 1.0f);
+        px = clamped(px, 0.0f, f->width - 1.0f);
+        py = clamped(py, 0.0f, f->height - 1.0f);
     }
     int x0 = (int)floorf(px), y0 = (int)floorf(py);
     float wx = px - x0, wy = py - y0;
