@@ -117,6 +117,10 @@ static void fetch(const fusion *f, int x, int y, float *pixel) {
         if (outside) weight[corner] = 0;
         from[corner] = outside ? at * f->channels : ((int64_t)cy * f->width + cx) * f->channels;
     }
+    /* Neighbours move alike, so that the next row will need what lies below: ask for it in time. */
+    int size = f->bfloat16 ? 2 : 4;
+    const char *below = (const char *)f->key + size * (from[3] + (int64_t)f->width * f->channels);
+    for (int line = 0; line < size * f->channels; line += 64) __builtin_prefetch(below + line, 0, 2);
     if (f->bfloat16) mix_corners(f->key, from, weight, f->channels, pixel, 1);
     else mix_corners(f->key, from, weight, f->channels, pixel, 0);
 }
