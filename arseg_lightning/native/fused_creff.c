@@ -405,16 +405,18 @@ static void low_score_row(const fusion *f, const column *w, int y, float *out) {
     float at = aligned(y, f->height, f->low_height);
     int y0 = (int)at, y1 = y0 + 1 < f->low_height ? y0 + 1 : y0;
     float wy = at - y0;
+    float *restrict line = w->line, *restrict to = out;
+    int first = w->places[0], last = w->places[w->wide - 1];
+    int end = last + 2 < f->low_width ? last + 2 : f->low_width;
     for (int k = 0; k < f->classes; k++) {
         const float *plane = f->low_scores + (int64_t)k * f->low_height * f->low_width;
         const float *above = plane + (int64_t)y0 * f->low_width;
         const float *below = plane + (int64_t)y1 * f->low_width;
-        for (int x = w->places[0]; x <= w->places[w->wide - 1] + 1 && x < f->low_width; x++)
-            w->line[x] = above[x] + wy * (below[x] - above[x]);
-        if (w->places[w->wide - 1] + 1 == f->low_width) w->line[f->low_width] = 0;
+        for (int x = first; x < end; x++) line[x] = above[x] + wy * (below[x] - above[x]);
+        if (end < last + 2) line[end] = 0;
         for (int i = 0; i < w->wide; i++) {
-            int x = w->places[i];
-            out[k * w->wide + i] = w->line[x] + w->shares[i] * (w->line[x + 1] - w->line[x]);
+            const float *at = line + w->places[i];
+            to[k * w->wide + i] = at[0] + w->shares[i] * (at[1] - at[0]);
         }
     }
 }
@@ -482,7 +484,10 @@ int fused_creff(const fusion *f) {
 #pragma omp parallel num_threads(f->threads)
     {
         int64_t c = f->channels;
-        float *memory = calloc(scratch_floats(f, wide), sizeof(float)), *rest = memory + LANES;
+        float *memory = calloc(scratch_floats(f, wide), sizeof(float));
+        /* Behind room for what is read before a row, and where no load of a whole vector of a
+           row's crosses a cache line. */
+        float *rest = memory + 2 * LANES - (uintptr_t)memory / sizeof(float) % LANES;
         if (memory == NULL) {
 #pragma omp atomic write
             failed = 1;

@@ -52,14 +52,10 @@ static inline floats load_bfloat16(const uint16_t *from) {
 #endif
 }
 
-/* A bfloat16 in the upper half; what is below it is to be dropped. */
-static inline words rounded(floats x) {
-    words bits = (words)x;
-    return bits + 0x7fff + ((bits >> 16) & 1); /* to the nearest, halves to even */
-}
-
 static inline void store_bfloat16(uint16_t *to, floats x) {
-    halves upper = __builtin_convertvector(rounded(x) >> 16, halves);
+    words bits = (words)x;
+    bits += 0x7fff + ((bits >> 16) & 1); /* to the nearest, halves to even */
+    halves upper = __builtin_convertvector(bits >> 16, halves);
     memcpy(to, &upper, sizeof upper);
 }
 
@@ -70,8 +66,9 @@ static inline void store_bfloat16(uint16_t *to, floats x) {
 #define PAIRS 0
 #endif
 
-static inline floats pair(floats lower, floats upper) {
-    return (floats)((rounded(lower) >> 16) | (rounded(upper) & 0xffff0000));
+static inline floats pair(floats lower, floats upper) { /* to the nearest, halves up */
+    words high = ((words)upper + 0x8000) & 0xffff0000;
+    return (floats)(high | ((words)lower + 0x8000) >> 16);
 }
 
 /* sum + a b, or the sum of both products of pairs; sums are floats. */
