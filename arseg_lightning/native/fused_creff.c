@@ -414,9 +414,9 @@ static void low_score_row(const fusion *f, const column *w, int y, float *out) {
         const float *below = plane + (int64_t)y1 * f->low_width;
         for (int x = first; x < end; x++) line[x] = above[x] + wy * (below[x] - above[x]);
         if (end < last + 2) line[end] = 0;
-        for (int i = 0; i < w->wide; i++) {
-            const float *at = line + w->places[i];
-            to[k * w->wide + i] = at[0] + w->shares[i] * (at[1] - at[0]);
+        for (int i = 0; i < w->wide; i += LANES) {
+            floats before = pick(line, w->places + i), after = pick(line + 1, w->places + i);
+            store(to + k * w->wide + i, before + load(w->shares + i) * (after - before));
         }
     }
 }

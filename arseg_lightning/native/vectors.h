@@ -85,6 +85,21 @@ static inline floats larger(floats a, floats b) {
     return (floats)(((ints)a & a_is) | ((ints)b & ~a_is));
 }
 
+/* from[at[i]] of ascending places; two vectors from the first on are readable. */
+static inline floats pick(const float *from, const int32_t *at) {
+#ifdef __AVX512F__
+    if (at[LANES - 1] - at[0] < 2 * LANES) {
+        __m512i places = _mm512_sub_epi32(_mm512_loadu_si512(at), _mm512_set1_epi32(at[0]));
+        from += at[0];
+        return (floats)_mm512_permutex2var_ps(
+            _mm512_loadu_ps(from), places, _mm512_loadu_ps(from + LANES));
+    }
+#endif
+    floats picked;
+    for (int i = 0; i < LANES; i++) picked[i] = from[at[i]];
+    return picked;
+}
+
 /* e to the x for x <= 0, to float precision: a power of two times a polynomial. */
 static inline floats exponential(floats x) {
     x = larger(x, all(-87.0f));
