@@ -16,8 +16,9 @@ from arseg_lightning.native import load, tensor_pointer
 __all__ = ["FactoredUpsampleConv"]
 
 _LANES = 16
-_BAND_BYTES = 16 << 20
-"""Bytes of the nine products that are in memory at once: they fit a shared cache."""
+_BAND_BYTES = 2 << 20
+"""Bytes of the nine products that are in memory at once, where that is more than the weights: more
+of it would be new to the process in every call, and be gone from its cache before it is read."""
 
 
 class FactoredUpsampleConv(nn.Module):
@@ -80,7 +81,9 @@ class FactoredUpsampleConv(nn.Module):
         """Go down one image in bands of rows: (h, w, C) -> (2h, 2w, C')."""
         height, width, _ = x.shape
         row_bytes = width * self.taps.shape[1] * x.element_size()
-        rows = min(max(_BAND_BYTES // row_bytes, 4), height)
+        # Every band reads all weights again.
+        band_bytes = max(_BAND_BYTES, 2 * self.taps.nbytes)
+        rows = min(max(band_bytes // row_bytes, 4), height)
         products = x.new_empty(rows + 2, width, self.taps.shape[1])
         threads = torch.get_num_threads()
         kernels = load("upsample_conv")
