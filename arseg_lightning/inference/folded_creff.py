@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,10 @@ __all__ = ["FoldedCReFF", "FusedCReFF", "fold_creff"]
 
 _LANES = 16
 _WINDOWS = (1, 3, 5, 7, 9, 11)
-_CACHED_FLOATS = 1 << 13
-"""Channels times pixels of a row for which the rings of rows stay in a core's own cache."""
+_CACHED_BYTES = 1 << 15
+"""Bytes of a row of keys for which the rings of rows stay in a core's own cache."""
+_LEAST_COLUMNS = 4 * _LANES
+"""Pixels of a row below which what is computed for its neighbours' sake costs more than a cache."""
 
 
 def fold_creff(
@@ -152,7 +155,6 @@ class FusedCReFF(FoldedCReFF):
         sigma = self.attention.prior_sigma
         tensors = {"low": low, "low_scores": low_scores, "key": key, "motion": motion}
         tensors |= {"scores": scores} | weights
-        columns = max(_CACHED_FLOATS // channels, 2 * _LANES) // _LANES * _LANES
         arguments = _Arguments(
             **{name: tensor_pointer(tensor) for name, tensor in tensors.items()},
             channels=channels,
@@ -166,7 +168,7 @@ class FusedCReFF(FoldedCReFF):
             published_warp=int(self.convention == "paper"),
             bfloat16=int(key.dtype == torch.bfloat16),
             steepness=0.0 if sigma is None else 1 / (2 * sigma**2),
-            columns=min(columns, -(-width // _LANES) * _LANES),
+            columns=_columns(width, channels * key.element_size()),
             threads=torch.get_num_threads(),
         )
         kernels = load("fused_creff")
@@ -195,6 +197,13 @@ class _Arguments(ctypes.Structure):
         ("columns", ctypes.c_int),
         ("threads", ctypes.c_int),
     )
+
+
+def _columns(width: int, pixel_bytes: int) -> int:
+    """Pixels of a row that are worked off at once: whole vectors, in columns equally wide."""
+    most = max(_CACHED_BYTES // pixel_bytes, _LEAST_COLUMNS)
+    count = math.ceil(width / most)
+    return math.ceil(width / count / _LANES) * _LANES
 
 
 def _channels_innermost(feature: Tensor) -> Tensor:
