@@ -13,13 +13,14 @@
 #define MAX_WINDOW 11
 #define TOGETHER 4 /* classes that are computed at once */
 
-/* Rows of queries that are compared at once: two share what is loaded of the keys, and keep the
-   multipliers busy, if there are registers for it. */
+/* Rows that are computed at once: two share what is loaded of the keys, of values and of features,
+   and keep the multipliers busy, if there are registers for it. */
 #ifdef __AVX512F__
 #define ROWS 2
 #else
 #define ROWS 1
 #endif
+#define RING (ROWS + 2) /* rows of a feature that as many rows of a 3x3 convolution need */
 
 typedef struct {
     /* Features have their channels innermost: (rows, columns, channels). */
@@ -48,12 +49,12 @@ typedef struct {
     int query_row;           /* first row of the queries */
     float *pixels;           /* LANES places of one row, channels innermost */
     float *line;             /* a row of the low-res feature */
-    float *warped, *small;   /* rings of 3 rows (channels, wide): warped, upsampled */
+    float *warped, *small;   /* rings of RING rows (channels, wide): warped, upsampled */
     int slots;               /* rows of the rings of keys, values and inside */
     float *keys, *values;    /* rings of rows (channels or classes, wide) */
     float *inside;           /* ring of rows: 1 inside the picture */
     float *queries;          /* ROWS rows (channels, wide); pairs of channels, as keys, if paired */
-    float *projected;        /* one row (channels, wide): values before the classifier */
+    float *projected;        /* ROWS rows (channels, wide): values before the classifier */
     float *weights;          /* (ROWS, window * window, LANES) */
     float *shares;           /* of a row's pixels in the next place of the small grid */
     int32_t *places;         /* of a row's pixels on the small grid */
@@ -61,6 +62,11 @@ typedef struct {
 
 /* Whether channels of keys and queries are pairs of bfloat16, as channels of the features are. */
 static inline int paired(const fusion *f) { return PAIRS && f->bfloat16; }
+
+/* Row y of a ring of features. */
+static inline float *ring_row(const fusion *f, const column *w, float *ring, int y) {
+    return ring + (int64_t)((y + 4 * RING) % RING) * f->channels * w->wide;
+}
 
 static inline floats feature_at(const void *feature, int64_t i, int bfloat16) {
     return bfloat16 ? load_bfloat16((const uint16_t *)feature + i) : load((const float *)feature + i);
@@ -127,7 +133,7 @@ static void fetch(const fusion *f, int x, int y, float *pixel) {
 
 /* One row of the warped feature; zeros outside the picture. */
 static void warp_row(const fusion *f, const column *w, int y) {
-    float *row = w->warped + (int64_t)((y + 12) % 3) * f->channels * w->wide;
+    float *row = ring_row(f, w, w->warped, y);
     for (int start = 0; start < w->wide; start += LANES) {
         for (int i = 0; i < LANES; i++) {
             int x = w->left - w->margin + start + i;
@@ -148,7 +154,7 @@ static float aligned(int place, int size, int low_size) {
 
 /* One row of the upsampled low-res feature; zeros outside the picture. */
 static void upsample_row(const fusion *f, const column *w, int y) {
-    float *row = w->small + (int64_t)((y + 12) % 3) * f->channels * w->wide;
+    float *row = ring_row(f, w, w->small, y);
     int inside_rows = y >= 0 && y < f->height;
     if (inside_rows) {
         float at = aligned(y, f->height, f->low_height);
@@ -182,31 +188,43 @@ static void upsample_row(const fusion *f, const column *w, int y) {
     }
 }
 
-/* Row y of some depthwise 3x3 convolutions over the same ring of three rows; the first gives pairs
-   of channels, if that is wanted. */
+/* A depthwise 3x3 convolution, and the rows that it gives. */
+typedef struct {
+    const float *weight, *bias;
+    float *out[ROWS];
+} convolution;
+
+/* ROWS rows from y on of some depthwise convolutions of the same feature; the first gives pairs of
+   channels, if that is wanted. */
 static inline __attribute__((always_inline)) void depthwise(
-    const float *ring, int y, int channels, int wide, const int count, const float *const *weight,
-    const float *const *bias, float *const *out, const int pairs) {
-    for (int c = 0; c < channels; c++) {
-        const float *rows[3];
-        for (int i = 0; i < 3; i++)
-            rows[i] = ring + ((int64_t)((y + 11 + i) % 3) * channels + c) * wide;
+    const fusion *f, const column *w, float *ring, int y, const convolution *convolutions,
+    const int count, const int pairs) {
+    const float *rows[RING];
+    for (int i = 0; i < RING; i++) rows[i] = ring_row(f, w, ring, y - 1 + i);
+    for (int c = 0; c < f->channels; c++)
         /* The outermost pixels of a column have no neighbours and are never looked at. */
-        for (int x = 0; x < wide; x += LANES) {
-            floats sums[2];
-            for (int n = 0; n < count; n++) sums[n] = all(bias[n][c]);
-            for (int tap = 0; tap < 9; tap++) {
-                floats pixels = load(rows[tap / 3] + x + tap % 3 - 1);
-                HOLD(pixels);
-                for (int n = 0; n < count; n++) sums[n] += weight[n][9 * c + tap] * pixels;
-            }
-            for (int n = 0; n < count; n++) {
-                int in_pairs = pairs && n == 0;
-                float *to = out[n] + (int64_t)(c >> in_pairs) * wide + x;
-                store(to, in_pairs && c % 2 ? pair(load(to), sums[n]) : sums[n]);
-            }
+        for (int x = 0; x < w->wide; x += LANES) {
+            int64_t at = (int64_t)c * w->wide + x;
+            floats sums[2][ROWS];
+            for (int n = 0; n < count; n++)
+                for (int row = 0; row < ROWS; row++) sums[n][row] = all(convolutions[n].bias[c]);
+            for (int i = 0; i < RING; i++)
+                for (int dx = 0; dx < 3; dx++) {
+                    floats pixels = load(rows[i] + at + dx - 1);
+                    HOLD(pixels);
+                    for (int n = 0; n < count; n++)
+                        for (int row = 0; row < ROWS; row++)
+                            if (i >= row && i < row + 3)
+                                sums[n][row] +=
+                                    convolutions[n].weight[9 * c + 3 * (i - row) + dx] * pixels;
+                }
+            for (int n = 0; n < count; n++)
+                for (int row = 0; row < ROWS; row++)
+                    if (pairs && n == 0) {
+                        float *to = convolutions[n].out[row] + (int64_t)(c / 2) * w->wide + x;
+                        store(to, c % 2 ? pair(load(to), sums[n][row]) : sums[n][row]);
+                    } else store(convolutions[n].out[row] + at, sums[n][row]);
         }
-    }
 }
 
 static inline int slot_of(const column *w, int y) { return (y + 3 * w->slots) % w->slots; }
@@ -219,22 +237,26 @@ static inline int group(const fusion *f, int k) {
 
 /* LANES places of some classes' values: the classifier on what the value convolution gave. */
 static inline __attribute__((always_inline)) void classify(
-    const fusion *f, const column *w, int x, int k, const int count, floats inside, float *values) {
+    const fusion *f, const column *w, const float *projected, int x, int k, const int count,
+    floats inside, float *values) {
     floats sums[TOGETHER] = {0};
     for (int c = 0; c < f->channels; c++) {
-        floats value = load(w->projected + (int64_t)c * w->wide + x);
+        floats value = load(projected + (int64_t)c * w->wide + x);
         for (int i = 0; i < count; i++) sums[i] += f->classifier[c * f->classes + k + i] * value;
     }
     for (int i = 0; i < count; i++) store(values + (int64_t)(k + i) * w->wide + x, inside * sums[i]);
 }
 
-/* Row y of the keys, of the values behind the classifier, and of what is inside the picture. */
-static void key_row(const fusion *f, const column *w, int y) {
-    int slot = slot_of(w, y), inside_rows = y >= 0 && y < f->height;
-    int deep = f->channels >> paired(f);
-    float *keys = w->keys + (int64_t)slot * deep * w->wide;
-    float *values = w->values + (int64_t)slot * f->classes * w->wide;
-    float *inside = w->inside + (int64_t)slot * w->wide;
+static inline float *keys_of(const fusion *f, const column *w, int y) {
+    return w->keys + (int64_t)slot_of(w, y) * (f->channels >> paired(f)) * w->wide;
+}
+
+/* What is outside the picture is zero in row y of the keys and of the values, which come to be here,
+   behind the classifier. */
+static void finish_row(const fusion *f, const column *w, const float *projected, int y) {
+    int deep = f->channels >> paired(f), inside_rows = y >= 0 && y < f->height;
+    float *keys = keys_of(f, w, y), *inside = w->inside + slot_of(w, y) * w->wide;
+    float *values = w->values + (int64_t)slot_of(w, y) * f->classes * w->wide;
     for (int i = 0; i < w->wide; i++) {
         int x = w->left - w->margin + i;
         inside[i] = inside_rows && x >= 0 && x < f->width;
@@ -244,32 +266,41 @@ static void key_row(const fusion *f, const column *w, int y) {
         memset(values, 0, sizeof(float) * f->classes * w->wide);
         return;
     }
-    const float *weights[2] = {f->key_weight, f->value}, *biases[2] = {f->key_bias, f->value_bias};
-    float *const out[2] = {keys, w->projected};
-    if (paired(f)) depthwise(w->warped, y, f->channels, w->wide, 2, weights, biases, out, 1);
-    else depthwise(w->warped, y, f->channels, w->wide, 2, weights, biases, out, 0);
     for (int x = 0; x < w->wide; x += LANES) {
         int at = w->left - w->margin + x;
+        floats here = load(inside + x);
         if (at < 0 || at + LANES > f->width)
             for (int c = 0; c < deep; c++) {
                 ints key = (ints)load(keys + (int64_t)c * w->wide + x);
-                store(keys + (int64_t)c * w->wide + x, (floats)(key & (load(inside + x) > 0)));
+                store(keys + (int64_t)c * w->wide + x, (floats)(key & (here > 0)));
             }
         if (f->classes < TOGETHER)
-            for (int k = 0; k < f->classes; k++) classify(f, w, x, k, 1, load(inside + x), values);
+            for (int k = 0; k < f->classes; k++) classify(f, w, projected, x, k, 1, here, values);
         else
             for (int k = 0; k < f->classes; k += TOGETHER)
-                classify(f, w, x, group(f, k), TOGETHER, load(inside + x), values);
+                classify(f, w, projected, x, group(f, k), TOGETHER, here, values);
     }
 }
 
-/* One of the rows of queries. */
-static void query_row(const fusion *f, const column *w, int row) {
-    int y = w->query_row + row;
-    float *out = w->queries + (int64_t)row * (f->channels >> paired(f)) * w->wide;
-    const float *const *weight = &f->query, *const *bias = &f->query_bias;
-    if (paired(f)) depthwise(w->small, y, f->channels, w->wide, 1, weight, bias, &out, 1);
-    else depthwise(w->small, y, f->channels, w->wide, 1, weight, bias, &out, 0);
+/* ROWS rows from y on of the keys, of the values, and of what is inside the picture. */
+static void key_rows(const fusion *f, const column *w, int y) {
+    convolution convolutions[2] = {{f->key_weight, f->key_bias}, {f->value, f->value_bias}};
+    for (int row = 0; row < ROWS; row++) {
+        convolutions[0].out[row] = keys_of(f, w, y + row);
+        convolutions[1].out[row] = w->projected + (int64_t)row * f->channels * w->wide;
+    }
+    if (paired(f)) depthwise(f, w, w->warped, y, convolutions, 2, 1);
+    else depthwise(f, w, w->warped, y, convolutions, 2, 0);
+    for (int row = 0; row < ROWS; row++) finish_row(f, w, convolutions[1].out[row], y + row);
+}
+
+/* The rows of queries. */
+static void query_rows(const fusion *f, const column *w) {
+    convolution query = {f->query, f->query_bias};
+    for (int row = 0; row < ROWS; row++)
+        query.out[row] = w->queries + (int64_t)row * (f->channels >> paired(f)) * w->wide;
+    if (paired(f)) depthwise(f, w, w->small, w->query_row, &query, 1, 1);
+    else depthwise(f, w, w->small, w->query_row, &query, 1, 0);
 }
 
 /* Compare LANES queries in each of some rows with one row of keys: as many logits each. */
@@ -277,7 +308,7 @@ static inline __attribute__((always_inline)) void compare_row(
     const fusion *f, const column *w, int key_row, int x, const int window, const int pairs,
     const int first, const int last, floats *greatest) {
     const int half = window / 2, deep = f->channels >> pairs;
-    const float *keys = w->keys + (int64_t)slot_of(w, key_row) * deep * w->wide + x - half;
+    const float *keys = keys_of(f, w, key_row) + x - half;
     const float *inside = w->inside + slot_of(w, key_row) * w->wide + x - half;
     const float *queries = w->queries + x;
     floats logits[ROWS][MAX_WINDOW];
@@ -441,30 +472,32 @@ static void work(const fusion *f, column *w, float *low, int top, int bottom) {
     int half = f->window / 2;
     find_places(f, w);
     for (int y = top - half - 1; y <= top - half; y++) warp_row(f, w, y);
-    for (int y = top - half; y < top + half; y++) {
-        warp_row(f, w, y + 1);
-        key_row(f, w, y);
+    for (int y = top - half; y < top + half; y += ROWS) {
+        for (int row = 0; row < ROWS; row++) warp_row(f, w, y + row + 1);
+        key_rows(f, w, y);
     }
     upsample_row(f, w, top - 1);
     upsample_row(f, w, top);
     for (int y = top; y < bottom; y += ROWS) {
+        int rows = bottom - y < ROWS ? bottom - y : ROWS;
         w->query_row = y;
         for (int row = 0; row < ROWS; row++) {
             warp_row(f, w, y + row + half + 1);
-            key_row(f, w, y + row + half);
             upsample_row(f, w, y + row + 1);
-            query_row(f, w, row);
-            if (y + row < bottom) low_score_row(f, w, y + row, low + (int64_t)row * f->classes * w->wide);
         }
-        attend(f, w, bottom - y < ROWS ? bottom - y : ROWS, low);
+        key_rows(f, w, y + half);
+        query_rows(f, w);
+        for (int row = 0; row < rows; row++)
+            low_score_row(f, w, y + row, low + (int64_t)row * f->classes * w->wide);
+        attend(f, w, rows, low);
     }
 }
 
 /* Memory of one thread: floats, with room at both ends for what is read beside a row. */
 static int64_t scratch_floats(const fusion *f, int wide) {
     int64_t c = f->channels, slots = f->window + ROWS - 1, taps = f->window * f->window;
-    int64_t n = LANES * c + (f->low_width + 1) * c + 6 * c * wide;
-    n += slots * (c + f->classes + 1) * wide + (ROWS + 1) * c * wide + ROWS * taps * LANES;
+    int64_t n = LANES * c + (f->low_width + 1) * c + 2 * RING * c * wide;
+    n += slots * (c + f->classes + 1) * wide + 2 * ROWS * c * wide + ROWS * taps * LANES;
     return n + (ROWS * f->classes + 2) * wide + 16 * LANES;
 }
 
@@ -496,13 +529,13 @@ int fused_creff(const fusion *f) {
         if (memory != NULL) {
             w.pixels = take(&rest, LANES * c);
             w.line = take(&rest, (f->low_width + 1) * c);
-            w.warped = take(&rest, 3 * c * wide);
-            w.small = take(&rest, 3 * c * wide);
+            w.warped = take(&rest, RING * c * wide);
+            w.small = take(&rest, RING * c * wide);
             w.keys = take(&rest, w.slots * c * wide);
             w.values = take(&rest, (int64_t)w.slots * f->classes * wide);
             w.inside = take(&rest, w.slots * wide);
             w.queries = take(&rest, ROWS * c * wide);
-            w.projected = take(&rest, c * wide);
+            w.projected = take(&rest, ROWS * c * wide);
             w.weights = take(&rest, ROWS * f->window * f->window * LANES);
             w.shares = take(&rest, wide);
             w.places = (int32_t *)take(&rest, wide);
