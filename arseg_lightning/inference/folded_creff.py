@@ -106,7 +106,8 @@ class FusedCReFF(FoldedCReFF):
 
     The kernel goes down the image in columns; of the warped feature, keys, values and queries,
     only the rows of a window are in memory at a time. Features are float32 or bfloat16, with
-    channels innermost; all sums are float32.
+    channels innermost; all sums are float32. Of features in bfloat16, queries and keys are
+    multiplied in bfloat16 too, where the processor can (AVX512-BF16).
 
     It is for inference: no gradient passes through it. Arguments and shapes are the same, of a
     fusion that :meth:`fits`; scores are float32.

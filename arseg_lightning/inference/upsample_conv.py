@@ -17,8 +17,8 @@ __all__ = ["FactoredUpsampleConv"]
 
 _LANES = 16
 _BAND_BYTES = 2 << 20
-"""Bytes of the nine products that are in memory at once, where that is more than the weights: more
-of it would be new to the process in every call, and be gone from its cache before it is read."""
+"""Bytes of the nine products that are in memory at once, unless the weights are more: most of them
+are still in a core's cache when they are read."""
 
 
 class FactoredUpsampleConv(nn.Module):
