@@ -251,8 +251,8 @@ static inline float *keys_of(const fusion *f, const column *w, int y) {
     return w->keys + (int64_t)slot_of(w, y) * (f->channels >> paired(f)) * w->wide;
 }
 
-/* What is outside the picture is zero in row y of the keys and of the values, which come to be here,
-   behind the classifier. */
+/* Row y of the values, by the classifier, and of what is inside the picture; outside of it, values
+   and keys become zero. */
 static void finish_row(const fusion *f, const column *w, const float *projected, int y) {
     int deep = f->channels >> paired(f), inside_rows = y >= 0 && y < f->height;
     float *keys = keys_of(f, w, y), *inside = w->inside + slot_of(w, y) * w->wide;
@@ -511,6 +511,7 @@ static float *take(float **memory, int64_t count) {
 int fused_creff(const fusion *f) {
     int margin = f->window / 2 + 1;
     int wide = (f->columns + 2 * margin + LANES - 1) / LANES * LANES;
+    if (wide % 128 == 0) wide += LANES; /* else all channels would share a few sets of the cache */
     int columns = (f->width + f->columns - 1) / f->columns;
     int parts = (f->threads + columns - 1) / columns;
     int failed = 0;
