@@ -107,7 +107,7 @@ class Pair:
         return self.dataset[0, self.index]
 
     def batched(self) -> Any:
-        """Its place in a batch: all its parts are copied there."""
+        """Its place in a batch of one: all its parts are copied there; more wait for new memory."""
         return collate([self._clip])
 
 
@@ -145,7 +145,7 @@ def parts_rows(parts: dict[str, float]) -> list[dict[str, str]]:
         "the motion between them": ("motion_extracted_ms", "motion_read_ms"),
         "its label": (None, "labels_read_ms"),
         "augmentation": (None, "augmented_ms"),
-        "its place in a batch": (None, "batched_ms"),
+        "its place in a batch of one": (None, "batched_ms"),
     }
     rows = []
     for name, (made, read) in names.items():

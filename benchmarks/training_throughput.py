@@ -89,14 +89,10 @@ def _measure_training(
     print(f"training {name} ...", file=sys.stderr)
     method = ARSeg(NUM_CLASSES, NETWORKS[name], objective=FST(OnlineHardExampleMining())).train()
     optimizer = torch.optim.Adam([p for p in method.parameters() if p.requires_grad], lr=1e-3)
-
-    def ours(batch: Any) -> None:
-        _descend(optimizer, sum(method.losses(batch).values()))
-
-    def plain(batch: Any) -> None:
-        _descend(optimizer, _plain_loss(method, *batch))
-
-    steps = {"plain loop": plain, "ours": ours}
+    steps: dict[str, Callable[[Any], None]] = {
+        "plain loop": lambda batch: _descend(optimizer, _plain_loss(method, *batch)),
+        "ours": lambda batch: _descend(optimizer, sum(method.losses(batch).values())),
+    }
     wanted = {run: partial(loaders[run], arguments.step_batch_size) for run in steps}
     return _in_turns(wanted, arguments.step_rounds, steps)
 
