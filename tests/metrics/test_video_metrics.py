@@ -209,3 +209,60 @@ def test_borders_to_what_has_no_label_do_not_count():
     assert math.isnan(meter.compute()[2])
     # One border of two: the other one, where nothing is known, is neither true nor predicted.
     assert meter.true.tolist() == meter.predicted.tolist() == [20, 20, 0]
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+@pytest.mark.parametrize("frames", [8, 16])
+def test_the_vc_of_cffms_family_is_vspws_on_the_videos_of_more_than_16_frames(
+    shared, predictor, frames
+):
+    """Not offered, but explained (docs/metrics.md); its pixels without a class are of one kind."""
+    about, arrays = shared
+    meter = VideoConsistency(frames, "vspw")
+    for name in (name for name, video in about["videos"].items() if video["frames"] > 16):
+        labels = zip(arrays[f"{name}.pred.{predictor}"], arrays[f"{name}.gt"], strict=True)
+        for prediction, label in labels:
+            meter.update(torch.from_numpy(prediction), torch.from_numpy(label))
+        meter.restart()
+    assert same(meter.compute(), about["predictors"][predictor][f"reference.cffm_vc{frames}"])
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+def test_means_over_videos_and_over_all_classes_are_those_of_the_scripts(shared, predictor):
+    about, arrays = shared
+    confusions = torch.stack(
+        [
+            confusion_matrix(
+                torch.from_numpy(arrays[f"{name}.pred.{predictor}"]),
+                torch.from_numpy(arrays[f"{name}.gt"]),
+                about["num_classes"],
+            )
+            for name in about["videos"]
+        ]
+    )
+    values = about["predictors"][predictor]
+    assert same(mean_iou(confusions, "true").mean(), values["reference.video_miou"])
+    assert same(frequency_weighted_iou(confusions).mean(), values["reference.video_fwiou"])
+    pooled = confusions.sum(0)
+    assert same(_accuracy_over_all(pooled), values["reference.etc_macc"])
+    assert same(pixel_accuracy(pooled), values["reference.etc_allacc"])
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+def test_etcs_consistency_has_accuracies_too(shared, predictor):
+    about, arrays = shared
+    meter = TemporalConsistency(about["num_classes"], "etc")
+    for name in about["videos"]:
+        labels = arrays[f"{name}.pred.{predictor}"]
+        for index, field in enumerate(arrays[f"{name}.flow_exact"].astype(np.float32)):
+            meter.add(labels[index + 1], None)
+            meter.add(labels[index], Motion(field, np.ones(field.shape[1:], bool)))
+    values = about["predictors"][predictor]
+    led = meter.confusion.sum(0).t()  # there, the labels that were led are the true ones
+    assert same(_accuracy_over_all(led), values["reference.tc_etc_macc.exact"])
+    assert same(1 - meter.flicker, values["reference.tc_etc_allacc.exact"])
+
+
+def _accuracy_over_all(confusion):
+    """The mean accuracy of all classes, 0 of those that are not there."""
+    return (confusion.diagonal() / confusion.sum(-1).clamp(min=1)).mean()
