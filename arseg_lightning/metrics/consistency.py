@@ -36,15 +36,15 @@ class TemporalConsistency:
         variant: ``masked``: pixels without a vector, and those that were outside the image, do not
             count. ``vspw``: as in the published script, labels are fetched up to half a pixel away
             from where they were, class 0 from outside, and the mean is over the classes of the
-            current frames. ``etc``: from outside, the nearest label at the border, and the mean is
-            over all classes, 0 for those that never occur.
+            current frames. ``etc``: as in the published script, the indices of the four labels
+            around are mixed and cut off, from outside those at the border, and the mean is over
+            all classes, 0 for those that never occur.
         distances: Number of distances to the keyframe that are told apart.
 
     Source: Liu et al., Efficient Semantic Video Segmentation with Per-frame Inference, ECCV 2020,
         section 4.1; Miao et al., VSPW, CVPR 2021; their scripts.
-    Differs: the nearest label, where ETC's code mixes class indices and cuts them off; the frame
-        before is led to the current one by any motion, published, the current one back to it by
-        FlowNet2 or RAFT.
+    Differs: the frame before is led to the current one by any motion; published, the current one
+        back to it by FlowNet2 or RAFT.
     """
 
     def __init__(self, num_classes: int, variant: Variant = "masked", distances: int = 1) -> None:
@@ -98,9 +98,10 @@ class TemporalConsistency:
                 align_corners=False,
             )
             return fetched[0, 0].numpy().astype(np.uint8), np.ones_like(before, np.bool_)
+        if self.variant == "etc":
+            return _mixed(before, motion), np.ones_like(before, np.bool_)
         place, inside = _fetched_from(motion)
-        moved = before[place]
-        return moved, motion.valid & inside if self.variant == "masked" else np.ones_like(inside)
+        return before[place], motion.valid & inside
 
     @property
     def miou(self) -> float:
@@ -141,6 +142,30 @@ def was_visible(motion: Motion, back: Motion) -> NDArray[np.bool_]:
     length = np.square(motion.xy).sum(0) + np.square(returned).sum(0)
     visible: NDArray[np.bool_] = inside & (off <= 0.01 * length + 0.5)
     return visible
+
+
+def _mixed(before: NDArray[np.uint8], motion: Motion) -> NDArray[np.uint8]:
+    """Interpolate class indices and cut them off, to the last bit as ETC's resampler does, (H, W).
+
+    Its products are double, its sums are single precision: so a map of one class loses pixels.
+    """
+    (height, width), (x, y) = motion.size, motion.xy.astype(np.float32)
+    x, y = x + np.arange(width, dtype=np.float32), y + np.arange(height, dtype=np.float32)[:, None]
+    mixed = np.zeros(motion.size, np.float32)
+    for down in (0, 1):
+        for right in (0, 1):
+            row = (np.floor(y).astype(np.int64) + down).clip(0, height - 1)
+            column = (np.floor(x).astype(np.int64) + right).clip(0, width - 1)
+            across, along = (
+                share if far else 1 - share
+                for far, share in ((down, _fraction(y)), (right, _fraction(x)))
+            )
+            mixed += (along * across * before[row, column]).astype(np.float32)
+    return mixed.astype(np.uint8)
+
+
+def _fraction(position: NDArray[np.float32]) -> NDArray[np.float64]:
+    return (position - np.floor(position)).astype(np.float64)
 
 
 def _fetched_from(

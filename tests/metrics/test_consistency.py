@@ -49,6 +49,20 @@ def test_what_has_no_vector_does_not_count():
     assert math.isnan(meter.flicker)
 
 
+def test_the_rounding_of_etcs_script_makes_a_map_of_one_class_flicker():
+    """And no other one does; at whole pixels it does not, either."""
+    still = np.ones(SIZE, np.uint8)
+    flicker = {}
+    for variant in ("etc", "masked"):
+        for name, xy in (("whole", np.ones(1)), ("fractions", np.linspace(0.1, 0.9, SIZE[1]))):
+            meter = TemporalConsistency(2, variant)
+            meter.add(still, None)
+            meter.add(still, Motion(np.full((2, *SIZE), xy, np.float32), np.ones(SIZE, bool)))
+            flicker[variant, name] = meter.flicker
+    assert flicker.pop(("etc", "fractions")) > 0
+    assert set(flicker.values()) == {0}
+
+
 @pytest.mark.skipif(not PARITY.is_dir(), reason="needs the shared parity fixtures")
 @pytest.mark.parametrize("predictor", ["perfect", "constant", "wrong", "lagged", "noisy", "blocks"])
 @pytest.mark.parametrize("flow", ["exact", "fractional"])
