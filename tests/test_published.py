@@ -58,7 +58,7 @@ def command(name, folder, *configs, **flags):
     return main([name, *files, *[f"--{key}={value}" for key, value in flags.items()]])
 
 
-CAMVID = ("camvid/psp18_ar.yaml", "camvid/published.yaml")
+CAMVID = ("camvid/psp18_ar.yaml", "camvid/paper_settings.yaml", "camvid/published.yaml")
 
 
 @pytest.fixture
@@ -116,10 +116,18 @@ def test_eleven_classes_of_data_refuse_a_published_file(data, small):
 def test_the_network_and_the_protocol_that_errors_name_are_flags(data, small):
     message = re.escape("network is BiSeNet18; set network to PSPNet18 (--model.network PSPNet18)")
     with pytest.raises(ValueError, match=message):
-        command("test", data, "camvid/bise18_ar.yaml", "camvid/published.yaml", **small)
+        command(
+            "test",
+            data,
+            "camvid/bise18_ar.yaml",
+            "camvid/paper_settings.yaml",
+            "camvid/published.yaml",
+            **small,
+        )
     flags = {f"data.{split}.protocol": "camvid12" for split in ("train", "val", "test")}
     flags |= {"model.network": "PSPNet18"} | small | {"data.keyframe_interval": 2}
-    cli = command("test", data, "camvid/bise18_ar.yaml", **flags)
+    files = ("camvid/bise18_ar.yaml", "camvid/paper_settings.yaml")
+    cli = command("test", data, *files, **flags)
     assert cli.model.num_classes == 12
 
 
@@ -130,8 +138,12 @@ def test_a_published_file_is_no_run(data, small):
 
 
 OVERLAYS = {
-    "camvid-psp18": ("camvid/psp18_ar.yaml", "camvid/published.yaml"),
-    "camvid-bise18": ("camvid/bise18_ar.yaml", "camvid/published.yaml"),
+    "camvid-psp18": ("camvid/psp18_ar.yaml", "camvid/paper_settings.yaml", "camvid/published.yaml"),
+    "camvid-bise18": (
+        "camvid/bise18_ar.yaml",
+        "camvid/paper_settings.yaml",
+        "camvid/published.yaml",
+    ),
     "cityscapes-psp18": ("cityscapes/psp18_ar.yaml", "cityscapes/published_psp18.yaml"),
 }
 

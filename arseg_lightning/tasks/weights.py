@@ -203,7 +203,8 @@ def _load(target: nn.Module, name: str, source: str, translate: Translate) -> No
         if not has_trained_fusion(weights) or _shapes(weights) != _shapes(target.state_dict()):
             raise ValueError(
                 f"{path} holds no trained weights for {name} of this kind and in its shapes; set "
-                f"the {name} of the model to the file's, or give a published AR file"
+                f"the {name} of the model to the file's (experiments/camvid/paper_settings.yaml "
+                "has the paper's), or give a published AR file"
             )
     else:
         weights = {key: state[prefix + key] for key in target.state_dict()}

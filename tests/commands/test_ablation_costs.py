@@ -70,9 +70,12 @@ LIKE_ANOTHER = (
     ],
 )
 def test_an_ablation_costs_what_its_parts_add_up_to(name):
-    kind = "high" if name == "motion_only" else "ar"
-    whole = EXPERIMENTS / "camvid" / f"psp18_{kind}.yaml"
-    experiment = Experiment([whole, EXPERIMENTS / "ablations" / f"{name}.yaml"])
+    folder = EXPERIMENTS / "camvid"
+    if name == "motion_only":
+        whole = [folder / "psp18_high.yaml"]
+    else:
+        whole = [folder / "psp18_ar.yaml", folder / "paper_settings.yaml"]
+    experiment = Experiment([*whole, EXPERIMENTS / "ablations" / f"{name}.yaml"])
     own = list(experiment.methods().values())[-1]
     cost = method_cost(own, (720, 960))
     assert cost.mean_gmacs == pytest.approx(ABLATIONS[name], abs=0.02)
