@@ -112,7 +112,8 @@ def run_sweep(
             finally:
                 lock.release()
             log = point.folder / LOG_NAME
-            how = f"failed: {point.error}; log: {log}" if point.error else "done"
+            where = f"; log: {log}" if log.is_file() else ""
+            how = f"failed: {point.error}{where}" if point.error else "done"
             done = len(points.ended())
             say(f"  {how}, after {point.record['seconds']:.0f} s ({done} of {points.total} done)")
         return points.ended(with_failed=True)
@@ -242,6 +243,8 @@ def _locked(run_dir: Path) -> Iterator[None]:
 
 
 def _run(sweep: SweepFile, point: Point, extra: Sequence[str]) -> str | None:
+    if (point.folder / "fit.yaml").is_file() and not (point.folder / LOG_NAME).is_file():
+        return "it holds a run that no sweep began; move it away, or give another --run_dir"
     for name in ("result.json", _POINT_NAME):  # of an earlier attempt
         (point.folder / name).unlink(missing_ok=True)
     if point.record and (point.folder / "fit.yaml").is_file():

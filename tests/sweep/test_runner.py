@@ -75,8 +75,23 @@ def test_an_earlier_attempt_leaves_no_result_and_is_overwritten(tmp_path):
     assert seen == [(False, True)]
 
 
+def test_a_run_that_no_sweep_began_is_kept_however_often_it_is_started_again(tmp_path):
+    folder = tmp_path / "sweep" / "point-keyframe_interval=12"
+    folder.mkdir(parents=True)
+    for name in ("fit.yaml", "result.json", "last.ckpt"):
+        (folder / name).write_text("mine")
+    for _ in range(2):
+        said, launch = [], Runs()
+        points = run(tmp_path, launch, said, **SMALL)
+        assert "12" not in launch.names
+        assert points[1].error.startswith("it holds a run that no sweep began; move it away")
+        assert any(line.startswith(f"  failed: {points[1].error}, after") for line in said)
+    assert {path.read_text() for path in folder.glob("[flr]*")} == {"mine"}
+
+
 def test_an_interrupted_point_goes_on_from_its_last_epoch_also_when_interrupted_twice(tmp_path):
     def stop(arguments, log):
+        log.touch()
         (log.parent / "fit.yaml").touch()
         raise KeyboardInterrupt
 
