@@ -53,7 +53,10 @@ TRAINING = [EXPERIMENTS / "study" / f"{name}.yaml" for name in ("tdnet_stills", 
 """Comparisons of ways of training."""
 FIELD = EXPERIMENTS / "study" / "field"
 FIELD_SWEEPS = [FIELD / f"{name}.yaml" for name in ("networks", "methods", "levers")]
-FIELD_TABLES = [FIELD / f"{name}.yaml" for name in ("compare", "levers_compare", "seeds_compare")]
+FIELD_TABLES = [
+    FIELD / f"{name}.yaml"
+    for name in ("compare", "levers_compare", "seeds_compare", "recipe_compare")
+]
 FIELD_OVERLAYS = sorted(
     {*FIELD.glob("*.yaml")} - {*FIELD_SWEEPS, *FIELD_TABLES, FIELD / "base.yaml"}
 )

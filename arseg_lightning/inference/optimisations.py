@@ -31,7 +31,7 @@ class Optimisations:
         algebra: Batch norms go into the convolutions before them. PSPNet18's bottleneck runs before
             the pyramid's levels are upsampled, on 6x6 pixels and fewer. Window attention averages
             class scores instead of features, and the low-res feature is classified before it is
-            upsampled.
+            upsampled. What motion carries from frame to frame is classified before it is warped.
         kernels: On a CPU with a C compiler, a 3x3 convolution after a twofold upsampling multiplies
             on the small map, and warp, window attention and upsampling are one pass over the image.
             Anywhere, channels are innermost in memory.

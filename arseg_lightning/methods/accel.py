@@ -88,6 +88,11 @@ class Accel(DFF):
             side = side + SideOutputs(dense=(reference.scores,))
         return Output(scores, finer.align_corners, side=side), state
 
+    @property
+    def is_linear(self) -> bool:
+        """Always: what is fused are scores."""
+        return True
+
     def baselines(self) -> dict[str, VideoMethod]:
         """Either network on every frame."""
         return super().baselines() | {"update 1x": PerFrame(0, shared(self.update_network))}

@@ -73,17 +73,20 @@ class DFF(FeaturePropagation):
         output, after = super().step(role, frame, state)
         if role != "keyframe" and self.motion == "keyframe":
             return output, after
-        assert output.feature is not None
         images = {} if self.flow is None else {"previous_image": frame.image}
-        return output, {"feature": output.feature, **images}
+        return output, {self.carried: self.left(output), **images}
 
     def warped(self, frame: FrameInput, state: State) -> Tensor:
-        """Warp the feature of the state to the current frame, (B, C, h, w)."""
+        """Warp what the state carries to the current frame, (B, C, h, w)."""
         if self.flow is None:
             return super().warped(frame, state)
-        feature = state["feature"]
         motion = self.flow(frame.image, state["previous_image"])  # (B, 2, h', w')
-        return warp_to(feature, motion)
+        return warp_to(state[self.carried], motion)
+
+    @property
+    def is_linear(self) -> bool:
+        """Always: frame after frame, pixels are averaged."""
+        return True
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Run each clip as a stream, and segment its last frame."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
 
+from arseg_lightning.inference import Optimisations
 from arseg_lightning.losses import SegmentationLoss
 from arseg_lightning.methods.clock import Clock
 from arseg_lightning.methods.method import Needs
@@ -45,6 +48,7 @@ class FeaturePropagation(PerFrame):
     ) -> None:
         super().__init__(num_classes, network, convention=convention, loss=loss)
         self.use_clock(clock)
+        self.carried: Literal["feature", "scores"] = "feature"
 
     @property
     def name(self) -> str:
@@ -57,12 +61,37 @@ class FeaturePropagation(PerFrame):
         """Segment a frame; the state is the keyframe's feature."""
         if role == "keyframe":
             output = self.network.output(frame.image)
-            assert output.feature is not None
-            return output, {"feature": output.feature}
-        feature = self.warped(frame, state)
-        scores = self.network.classifier(feature)
-        return Output(scores, self.network.align_corners, feature), state
+            return output, {self.carried: self.left(output)}
+        return self.classified(self.warped(frame, state)), state
 
     def warped(self, frame: FrameInput, state: State) -> Tensor:
-        """Warp the feature of the state to the current frame, (B, C, h, w)."""
-        return warp_to(state["feature"], frame.field(), self.convention)
+        """Warp what the state carries to the current frame, (B, C, h, w)."""
+        return warp_to(state[self.carried], frame.field(), self.convention)
+
+    def left(self, output: Output) -> Tensor:
+        """What a frame leaves to the next ones: its feature, (B, C, h, w), or its scores."""
+        left = output.scores if self.carried == "scores" else output.feature
+        assert left is not None
+        return left
+
+    def classified(self, carried: Tensor) -> Output:
+        """Score a feature that was carried to a frame, unless it has been classified before."""
+        if self.carried == "scores":
+            return Output(carried, self.network.align_corners)
+        return Output(self.network.classifier(carried), self.network.align_corners, carried)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether only means of pixels lie between a feature and later scores; not inherited."""
+        return self.convention == "exact"  # ``paper`` fetches zeros from outside
+
+    def rewrite(self, optimisations: Optimisations) -> None:
+        """Also classify before warping, both being linear, where classes are fewer than channels.
+
+        A subclass may do otherwise: it has to say of itself that it :attr:`is_linear`.
+        """
+        super().rewrite(optimisations)
+        says_so = "is_linear" in vars(type(self)) and self.is_linear
+        fewer = says_so and self.network.num_classes < self.network.feature_channels
+        if optimisations.algebra and fewer:
+            self.carried = "scores"

@@ -93,12 +93,9 @@ class InterBMV(FeaturePropagation):
         With the fusion by ``distance``, it is also their distance, (B,), in frames.
         """
         if role == "between":
-            feature = self.fuse(*self.both(frame, state), state, **inputs)
-            scores = self.network.classifier(feature)
-            return Output(scores, self.network.align_corners, feature), state
+            return self.classified(self.fuse(*self.both(frame, state), state, **inputs)), state
         output = self.network.output(frame.image)
-        assert output.feature is not None
-        after: dict[str, Tensor] = {"after": output.feature}
+        after: dict[str, Tensor] = {"after": self.left(output)}
         if role == "keyframe":
             after["before"] = state["after"]
             if self.kind == "distance":
@@ -137,6 +134,11 @@ class InterBMV(FeaturePropagation):
         weight = inputs["distance"].to(state["interval"]) / state["interval"]  # (B,)
         weight = weight[:, None, None, None].to(before.dtype)
         return before + weight * (after - before)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the fusion is a mean, as the mask is."""
+        return self.kind in ("mean", "distance")
 
     def losses(self, clip: ClipBatch) -> dict[str, Tensor]:
         """Segment single images, or the frame between the keyframes of each clip."""
