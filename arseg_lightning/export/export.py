@@ -104,8 +104,8 @@ def _export(
     method: VideoMethod, folder: Path, settings: ExportSettings
 ) -> tuple[Contract, dict[str, RoleGraph]]:
     """Write and check the graphs."""
-    cycle, signatures = lay_out(method, settings.size)
-    traced = method.for_inference(_ALGEBRA)  # a copy
+    traced = method.for_inference(_ALGEBRA)  # a copy, whose state may be another
+    cycle, signatures = lay_out(traced, settings.size)
     graphs = {
         role: RoleGraph(traced, role, signature, settings.normalise, settings.int8 is not None)
         for role, signature in signatures.items()

@@ -152,6 +152,13 @@ def _observe(
     # What comes out as it went in stays the state it was.
     made = {name: tensor for name, tensor in after.items() if tensor is not of_state.get(name)}
     results = named_results(output, made, frame.size)
+    names = [*of_frame, *of_state, *planned, *results]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(
+            f"the step of {method.name} for the role {plan.role} has two tensors of the name "
+            f"{', '.join(twice)}, and a graph's inputs and results have one each; give the one in "
+            f"the state, or the plan's, another (not labels, scores, {', '.join(FRAME)})"
+        )
     reads.ids.update(map(id, results.values()))  # an output under another name is read too
     if changed := [name for name, tensor in given.items() if tensor._version]:
         raise ValueError(

@@ -48,7 +48,7 @@ class FeaturePropagation(PerFrame):
     ) -> None:
         super().__init__(num_classes, network, convention=convention, loss=loss)
         self.use_clock(clock)
-        self.carried: Literal["feature", "scores"] = "feature"
+        self.carried: Literal["feature", "carried_scores"] = "feature"
 
     @property
     def name(self) -> str:
@@ -70,13 +70,13 @@ class FeaturePropagation(PerFrame):
 
     def left(self, output: Output) -> Tensor:
         """What a frame leaves to the next ones: its feature, (B, C, h, w), or its scores."""
-        left = output.scores if self.carried == "scores" else output.feature
+        left = output.scores if self.carried == "carried_scores" else output.feature
         assert left is not None
         return left
 
     def classified(self, carried: Tensor) -> Output:
         """Score a feature that was carried to a frame, unless it has been classified before."""
-        if self.carried == "scores":
+        if self.carried == "carried_scores":
             return Output(carried, self.network.align_corners)
         return Output(self.network.classifier(carried), self.network.align_corners, carried)
 
@@ -94,4 +94,4 @@ class FeaturePropagation(PerFrame):
         says_so = "is_linear" in vars(type(self)) and self.is_linear
         fewer = says_so and self.network.num_classes < self.network.feature_channels
         if optimisations.algebra and fewer:
-            self.carried = "scores"
+            self.carried = "carried_scores"

@@ -123,6 +123,24 @@ def test_a_step_that_writes_into_its_input_is_named():
         lay_out(Made(step), SIZE)
 
 
+class Stateful(Made):
+    """Two roles, so that the second is given the state of the first."""
+
+    roles = ("first", "frame")
+
+    def plan(self, info, state, memory):
+        return Plan("frame" if state else "first")
+
+
+@pytest.mark.parametrize("name", ["scores", "image"])
+def test_a_state_of_the_name_of_something_else_is_named(name):
+    def step(frame, state):
+        return scored(frame.image + state[name] if state else frame.image), {name: frame.image}
+
+    with pytest.raises(ValueError, match=rf"role frame has two tensors of the name {name}, and"):
+        lay_out(Stateful(step), SIZE)
+
+
 def test_what_a_plan_makes_is_an_input_without_a_batch():
     def step(frame, state, weight):
         return scored(frame.image * weight), {}

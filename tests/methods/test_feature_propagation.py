@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 import torch
 
+from arseg_lightning.export import ExportSettings, export_method
 from arseg_lightning.inference import Optimisations
 from arseg_lightning.methods import (
     DFF,
@@ -20,7 +21,8 @@ from arseg_lightning.methods import (
 )
 from arseg_lightning.models.segmentor import resize_scores
 from arseg_lightning.propagation.flow import FlowNetS
-from tests.methods.footage import video
+from arseg_lightning.types import ClassSet
+from tests.methods.footage import SIZE, video
 from tests.methods.laws import NUM_CLASSES, MethodLaws
 from tests.tiny import TinyNet
 
@@ -93,7 +95,7 @@ def test_scores_are_carried_where_that_is_the_same(name):
     plain.use_clock(EveryL(4))
     fast = plain.for_inference(Optimisations(kernels=False))
     inside = fast.method if name == "smoothed" else fast
-    assert inside.carried == ("scores" if name in LINEAR else "feature")
+    assert inside.carried == ("carried_scores" if name in LINEAR else "feature")
     frames = zip(Stream(plain).run(video()), Stream(fast).run(video()), strict=True)
     for expected, found in frames:
         torch.testing.assert_close(found.output.scores, expected.output.scores)
@@ -102,3 +104,20 @@ def test_scores_are_carried_where_that_is_the_same(name):
 def test_features_are_carried_where_they_are_the_smaller():
     fast = FeaturePropagation(8, TinyNet).for_inference(Optimisations())
     assert fast.carried == "feature"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [each if each == "DFF" else pytest.param(each, marks=pytest.mark.slow) for each in LINEAR],
+)
+def test_a_graph_that_carries_scores_gives_the_methods_labels(name, tmp_path):
+    """It is written only if it does."""
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    torch.manual_seed(0)
+    method = LINEAR[name](3, TinyNet).eval()
+    method.use_clock(EveryL(4))
+    settings = ExportSettings(SIZE, ClassSet("three", ("a", "b", "c"), ((0, 0, 0),) * 3))
+    contract = export_method(method, tmp_path / "out", settings)
+    assert set(contract.graphs) == set(method.roles)
+    read = {each for graph in contract.graphs.values() for each in graph.inputs}
+    assert any("scores" in each for each in read) or name.startswith("Inter-BMV")
