@@ -25,6 +25,7 @@ def pytest_collection():
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(50_000, 20, 20)  # a twentieth of the tests' time, otherwise
         gc.enable()
 
 

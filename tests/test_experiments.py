@@ -184,8 +184,9 @@ def needs_extras(path):
         pytest.importorskip("skimage", reason="the extra graphical is not installed")
 
 
-@pytest.mark.parametrize("path", WHOLE, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize("path", AS_FOR_CAMVID, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_an_experiment_is_valid(path, no_files, capsys):
+    """The others are trained, below."""
     needs_extras(path)
     with pytest.raises(SystemExit) as stop:
         main(["fit", "--config", str(path), "--print_config"])

@@ -113,7 +113,8 @@ def window_attention(
         part.to(torch.promote_types(kind, torch.float32)) for part in (query, key, value)
     )
     mask, attended = _mask(query, margin, prior_sigma), []
-    for rows, near, outside in bands(query.shape, margin):
+    at_once = query.numel() if query.is_meta else _TILES_AT_ONCE  # what has no values is at once
+    for rows, near, outside in bands(query.shape, margin, at_once):
         given = query[:, :, rows], key[:, :, near], value[:, :, near], mask
         around = margin, outside, zero_padding
         attended.append(
@@ -124,8 +125,10 @@ def window_attention(
     return torch.cat(attended, dim=2).to(kind)
 
 
-def bands(shape: torch.Size, margin: int) -> Iterator[tuple[slice, slice, tuple[int, int]]]:
-    """Divide an image into bands of whole rows of tiles.
+def bands(
+    shape: torch.Size, margin: int, at_once: int = _TILES_AT_ONCE
+) -> Iterator[tuple[slice, slice, tuple[int, int]]]:
+    """Divide an image into bands of whole rows of tiles, ``at_once`` or a little more each.
 
     Yields:
         Rows of pixels, the rows of keys that they see, and how many more rows of keys the band's
@@ -133,7 +136,7 @@ def bands(shape: torch.Size, margin: int) -> Iterator[tuple[slice, slice, tuple[
     """
     height, width = shape[-2:]
     tile_rows, columns = -(-height // TILE), -(-width // TILE)
-    rows = TILE * max(-(-_TILES_AT_ONCE // columns), -(-tile_rows // _MOST_BANDS))
+    rows = TILE * max(-(-at_once // columns), -(-tile_rows // _MOST_BANDS))
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         first, last = top - margin, -(-bottom // TILE) * TILE + margin
