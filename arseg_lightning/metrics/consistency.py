@@ -151,21 +151,15 @@ def _mixed(before: NDArray[np.uint8], motion: Motion) -> NDArray[np.uint8]:
     """
     (height, width), (x, y) = motion.size, motion.xy.astype(np.float32)
     x, y = x + np.arange(width, dtype=np.float32), y + np.arange(height, dtype=np.float32)[:, None]
+    left, top = np.floor(x), np.floor(y)
+    right, below = (x - left).astype(np.float64), (y - top).astype(np.float64)  # shares of these
     mixed = np.zeros(motion.size, np.float32)
-    for down in (0, 1):
-        for right in (0, 1):
-            row = (np.floor(y).astype(np.int64) + down).clip(0, height - 1)
-            column = (np.floor(x).astype(np.int64) + right).clip(0, width - 1)
-            across, along = (
-                share if far else 1 - share
-                for far, share in ((down, _fraction(y)), (right, _fraction(x)))
-            )
-            mixed += (along * across * before[row, column]).astype(np.float32)
+    for down, of_row in enumerate((1 - below, below)):
+        row = (top.astype(np.int64) + down).clip(0, height - 1)
+        for onward, of_column in enumerate((1 - right, right)):
+            column = (left.astype(np.int64) + onward).clip(0, width - 1)
+            mixed += (of_column * of_row * before[row, column]).astype(np.float32)
     return mixed.astype(np.uint8)
-
-
-def _fraction(position: NDArray[np.float32]) -> NDArray[np.float64]:
-    return (position - np.floor(position)).astype(np.float64)
 
 
 def _fetched_from(
