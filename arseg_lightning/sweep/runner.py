@@ -38,6 +38,7 @@ __all__ = ["LOG_NAME", "Point", "last_error", "run_program", "run_sweep"]
 _POINT_NAME = "point.json"
 LOG_NAME = "log.txt"
 """Output of a point's run, in the point's folder."""
+_OF_A_RUN = ("fit.yaml", "test.yaml", "result.json", "last.ckpt")
 
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _SECONDS_FOR_OTHERS = 60  # to write: SQLite's own five are few on a shared disk
@@ -50,6 +51,7 @@ class Point:
     folder: Path
     values: Values
     record: dict[str, Any] = field(default_factory=dict)  # error, seconds, metric; empty before
+    is_others: bool = False  # whether a run was in its folder before the sweep's first attempt
 
     @property
     def error(self) -> str | None:
@@ -112,8 +114,7 @@ def run_sweep(
             finally:
                 lock.release()
             log = point.folder / LOG_NAME
-            where = f"; log: {log}" if log.is_file() else ""
-            how = f"failed: {point.error}{where}" if point.error else "done"
+            how = f"failed: {point.error}; log: {log}" if point.error else "done"
             done = len(points.ended())
             say(f"  {how}, after {point.record['seconds']:.0f} s ({done} of {points.total} done)")
         return points.ended(with_failed=True)
@@ -193,6 +194,7 @@ class _Points:
             self._study.tell(trial, state=TrialState.FAIL if error else TrialState.PRUNED)
         point.record = {"values": point.values, "command": self._command, "error": error}
         point.record |= {"seconds": round(seconds, 1), "ended": time.time()}
+        point.record["is_others"] = point.is_others
         point.record["metric"] = metric if is_measured else None
         write_atomic(point.folder / _POINT_NAME, json.dumps(point.record, indent=1) + "\n")
 
@@ -243,11 +245,13 @@ def _locked(run_dir: Path) -> Iterator[None]:
 
 
 def _run(sweep: SweepFile, point: Point, extra: Sequence[str]) -> str | None:
-    if (point.folder / "fit.yaml").is_file() and not (point.folder / LOG_NAME).is_file():
-        return "it holds a run that no sweep began; move it away, or give another --run_dir"
-    for name in ("result.json", _POINT_NAME):  # of an earlier attempt
-        (point.folder / name).unlink(missing_ok=True)
-    if point.record and (point.folder / "fit.yaml").is_file():
+    folder, found = point.folder, (*_OF_A_RUN, LOG_NAME)
+    begun = [name for name in found if (folder / name).is_file()]
+    # What no sweep began stays: its command refuses it, or goes on with it.
+    point.is_others = point.record.get("is_others", bool(begun) and LOG_NAME not in begun)
+    for name in (_POINT_NAME, *(["result.json"] if not point.is_others else [])):
+        (folder / name).unlink(missing_ok=True)  # of an earlier attempt
+    if point.record and "fit.yaml" in begun and not point.is_others:
         extra = [*extra, "--overwrite=true"]  # what was interrupted has no record, and goes on
     words = point_arguments(sweep.command, point.values, point.folder, extra)
     command = [sys.executable, "-m", "arseg_lightning", *words]

@@ -21,8 +21,12 @@ FUSIONS = [
     ({"class_path": "CReFF", "init_args": {"window": 3}}, {"window": 3}),
     ({"class_path": "CReFF", "init_args": {"projection": "full"}}, {"projection": "full"}),
     (
-        {"class_path": "x.CReFF", "init_args": {"direct_connection": False, "prior_sigma": 0.5}},
-        {"direct_connection": False, "prior_sigma": 0.5},
+        {"class_path": "CReFF", "init_args": {"direct_connection": False}},
+        {"direct_connection": False},
+    ),
+    (
+        {"class_path": "x.CReFF", "init_args": {"prior_sigma": 0.5, "low_res_gain": 0.1}},
+        {"prior_sigma": 0.5, "low_res_gain": 0.1},
     ),
     ({"class_path": "ConvFusion", "init_args": None}, {"fusion": "ConvFusion"}),
     ({"class_path": "NoFusion"}, {"fusion": "NoFusion"}),

@@ -80,13 +80,22 @@ def test_a_run_that_no_sweep_began_is_kept_however_often_it_is_started_again(tmp
     folder.mkdir(parents=True)
     for name in ("fit.yaml", "result.json", "last.ckpt"):
         (folder / name).write_text("mine")
-    for _ in range(2):
-        said, launch = [], Runs()
-        points = run(tmp_path, launch, said, **SMALL)
-        assert "12" not in launch.names
-        assert points[1].error.startswith("it holds a run that no sweep began; move it away")
-        assert any(line.startswith(f"  failed: {points[1].error}, after") for line in said)
-    assert {path.read_text() for path in folder.glob("[flr]*")} == {"mine"}
+    commands = []
+
+    def refuse(arguments, log):
+        log.touch()
+        if log.parent != folder:
+            return None
+        commands.append(arguments)
+        return "it holds a run already"
+
+    for _ in range(3):
+        assert run(tmp_path, refuse, **SMALL)[1].error == "it holds a run already"
+    assert len(commands) == 3
+    assert not any("--overwrite=true" in words for words in commands)
+    assert {(folder / name).read_text() for name in ("fit.yaml", "result.json", "last.ckpt")} == {
+        "mine"
+    }
 
 
 def test_an_interrupted_point_goes_on_from_its_last_epoch_also_when_interrupted_twice(tmp_path):

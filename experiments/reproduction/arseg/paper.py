@@ -28,6 +28,8 @@ class Recipe:
     direct_connection: bool = True  # whether CReFF adds the low-res feature
     # width of CReFF's prior for near positions; the paper has none
     prior_sigma: float | None = None
+    # start of the factor of CReFF's low-res feature; the paper has none
+    low_res_gain: float | None = None
     reduction: float = 32.0  # feature pixels a key of global attention covers, per axis
     # which feature is propagated: that before the ``classifier``, or before an earlier part
     # (``task``, ``features``)

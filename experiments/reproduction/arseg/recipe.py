@@ -15,7 +15,7 @@ _TASKS = ("PerFrameTask", "LowResTask", "JointTask")
 """Tasks of the paper's experiments: their arguments are those of the method."""
 
 _VARIED = {
-    "CReFF": ("window", "projection", "direct_connection", "prior_sigma"),
+    "CReFF": ("window", "projection", "direct_connection", "prior_sigma", "low_res_gain"),
     "GlobalAttention": ("reduction",),
 }
 """Arguments of fusions that the paper varies."""
