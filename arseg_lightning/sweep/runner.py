@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import csv
-import ctypes
 import json
 import math
-import os
-import re
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,16 +26,16 @@ from arseg_lightning.sweep.points import (
     point_arguments,
     point_name,
 )
+from arseg_lightning.sweep.program import run_program
 from arseg_lightning.sweep.sweep_file import SweepFile, Values
 
-__all__ = ["LOG_NAME", "Point", "last_error", "run_program", "run_sweep"]
+__all__ = ["LOG_NAME", "Point", "run_sweep"]
 
 _POINT_NAME = "point.json"
 LOG_NAME = "log.txt"
 """Output of a point's run, in the point's folder."""
 _OF_A_RUN = ("fit.yaml", "test.yaml", "result.json", "last.ckpt")
 
-_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _SECONDS_FOR_OTHERS = 60  # to write: SQLite's own five are few on a shared disk
 
 
@@ -256,40 +251,6 @@ def _run(sweep: SweepFile, point: Point, extra: Sequence[str]) -> str | None:
     words = point_arguments(sweep.command, point.values, point.folder, extra)
     command = [sys.executable, "-m", "arseg_lightning", *words]
     return run_program(command, point.folder / LOG_NAME)
-
-
-def run_program(command: Sequence[str], log: Path) -> str | None:
-    """Run a program with its output in a log file; its error in one line, None after success.
-
-    On Linux it ends with this process, however that ends: a run that went on by itself would be in
-    the way when the sweep resumes. What it hands to W&B stays on this machine, unless
-    ``WANDB_MODE`` says otherwise.
-    """
-    spoken = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
-    # Looked up here: a forked child should do little.
-    set_option = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-    with log.open("w", encoding="utf-8") as output:
-        ended = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={"WANDB_MODE": "offline"} | os.environ | spoken,
-            check=False,
-            preexec_fn=set_option and (lambda: set_option(_SET_DEATH_SIGNAL, signal.SIGKILL)),
-        )
-    status = ended.returncode
-    return last_error(log.read_text("utf-8", errors="replace"), status) if status else None
-
-
-def last_error(output: str, status: int) -> str:
-    """The line of a program's output that names its error."""
-    if status < 0:
-        name = signal.Signals(-status).name
-        return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(error|[\w.]*[A-Z]\w+): \S", line)]
-    return [f"ended with status {status}", *lines[-1:], *errors[-1:]][-1]
 
 
 def _logged(run_dir: Path, name: str) -> float | None:

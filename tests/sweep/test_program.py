@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from arseg_lightning.sweep.runner import last_error, run_program
+from arseg_lightning.sweep.program import last_error, run_program
 
 RAISED = """\
 Seed set to 0
